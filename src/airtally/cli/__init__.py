@@ -1,0 +1,31 @@
+"""The command line: one file a command group, each loaded only when called."""
+
+from __future__ import annotations
+
+import cyclopts
+
+from airtally import __version__
+
+app = cyclopts.App(
+    name="airtally", version=__version__, help="Measurement and reporting server for people who run media."
+)
+
+for command, target, summary in (
+    ("serve", "airtally.cli.serve:serve", "API, pages and jobs in one process."),
+    ("worker", "airtally.cli.serve:worker", "Jobs only."),
+    ("demo", "airtally.cli.demo:demo", "Sample accounts, keys and some million events in a fresh home, then serve."),
+    ("account", "airtally.cli.account:app", "Accounts."),
+    ("user", "airtally.cli.user:app", "People who may open an account's pages."),
+    ("key", "airtally.cli.key:app", "Keys of every API."),
+    ("ingest", "airtally.cli.ingest:ingest", "Rows from files."),
+    ("quarantine", "airtally.cli.quarantine:app", "Rows that were refused."),
+    ("delivery", "airtally.cli.delivery:app", "Webhook deliveries."),
+    ("lake", "airtally.cli.lake:app", "The tables: status, compact, expire."),
+    ("doctor", "airtally.cli.doctor:doctor", "Checks the set-up and says what to mend."),
+):
+    app.command(target, name=command, help=summary)
+
+
+def main() -> None:
+    """Entry point of the program `airtally`."""
+    app()

@@ -1,0 +1,60 @@
+"""What a question is answered from: one consistent, immutable view of a stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from airtally.streams.declaration import Stream
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One Parquet file of a snapshot. `path` is absolute, or a URL on a bucket."""
+
+    path: str
+    rows: int
+    size: int
+    day: str | None  # ISO date of the partition, null where the stream has none
+    ids_all_null: bool  # no row of the file can be a repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files of one lake version that can hold the asked rows, and the rows still buffered.
+
+    `clean` files hold no repeat of an event among them (compaction removed them); `fresh` files and
+    `buffered` may. `table_url` with `version` names the same lake rows for an engine that reads Delta
+    itself; `buffered` is None or empty where the rows were flushed first.
+    """
+
+    stream: Stream
+    account: str
+    table_url: str
+    version: int
+    clean: tuple[DataFile, ...]
+    fresh: tuple[DataFile, ...]
+    buffered: tuple[pa.Table, ...] = field(default=())
+    data_through_us: int = 0
+
+
+class SnapshotSource(Protocol):
+    """Gives snapshots; there is no way to ask without an account."""
+
+    def snapshot(
+        self,
+        stream: Stream,
+        account: str,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        flushed: bool = False,
+    ) -> Snapshot:
+        """Everything acknowledged so far of `account` with event time in [start_us, end_us).
+
+        The bounds only prune files: a snapshot may hold rows outside them. `flushed` first moves the
+        buffered rows into the lake, for engines and processes that cannot see the buffer.
+        """
+        ...

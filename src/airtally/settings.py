@@ -1,0 +1,170 @@
+"""Every setting, from the environment, with its default and its meaning."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+
+from airtally.streams import STREAMS
+
+Network = IPv4Network | IPv6Network
+
+
+class SettingError(ValueError):
+    """A setting has a value that cannot be used; the message names it and says what would do."""
+
+
+def _setting(env: str, default: Any, doc: str, parse: Any = str) -> Any:
+    metadata = {"env": env, "doc": doc, "parse": parse, "default": default}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `300`, `300s`, `5m`, `4h` or `90d`. Raises ValueError on anything else."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
+    if not match:
+        raise ValueError("a duration such as 300s, 5m, 4h or 90d")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `1048576`, `64MiB`, `2GiB`, `500MB`. Raises ValueError on anything else."""
+    match = re.fullmatch(r"(\d+)\s*([KMG]?)(i?)B?", text.strip(), re.IGNORECASE)
+    if not match:
+        raise ValueError("a size such as 1048576, 64MiB or 2GiB")
+    base = 1024 if match[3] or not match[2] else 1000
+    return int(match[1]) * base ** " KMG".index(match[2].upper() or " ")
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in {"on", "off", "true", "false", "1", "0", "yes", "no"}:
+        raise ValueError("on or off")
+    return text.lower() in {"on", "true", "1", "yes"}
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"networks such as 127.0.0.0/8,10.0.0.0/8 ({error})") from None
+
+
+def _seconds_list(text: str) -> tuple[float, ...]:
+    return tuple(parse_duration(part) for part in text.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Read once at start by `Settings.from_env`; passed to whoever needs it."""
+
+    home: Path = _setting(
+        "AIRTALLY_HOME", Path("airtally-data"), "everything local: buffer, metadata, lake, files, secret key", Path
+    )
+    lake: str = _setting("AIRTALLY_LAKE", "", "folder or `s3://bucket/prefix`; default `lake` in the home")
+    files: str = _setting("AIRTALLY_FILES", "", "generated files: folder or bucket; default `files` in the home")
+    database: str = _setting("AIRTALLY_DATABASE", "", "SQLite in the home, or `postgresql://…`")
+    engine: str = _setting("AIRTALLY_ENGINE", "duckdb", "`duckdb`, or `sc://host:port` of a Spark Connect server")
+    public_url: str = _setting("AIRTALLY_PUBLIC_URL", "", "base of every link in an answer; default `http://HOST:PORT`")
+    outgoing_allow: tuple[Network, ...] = _setting(
+        "AIRTALLY_OUTGOING_ALLOW",
+        (),
+        "networks that webhooks may reach though they are private, e.g. `127.0.0.0/8`",
+        _networks,
+    )
+    rate_limits: bool = _setting("AIRTALLY_RATE_LIMITS", True, "`off` for tests and trusted networks", _switch)
+    fouryousee_retry_seconds: tuple[float, ...] = _setting(
+        "AIRTALLY_FOURYOUSEE_RETRY_SECONDS",
+        (120.0, 360.0, 1080.0),
+        "waits before webhook tries 2, 3 and 4",
+        _seconds_list,
+    )
+    secret_key: str = _setting(
+        "AIRTALLY_SECRET_KEY",
+        "",
+        "signs links, encrypts secrets; made on first start, 0600 in the home; the same on every machine",
+    )
+    trusted_proxies: tuple[Network, ...] = _setting(
+        "AIRTALLY_TRUSTED_PROXIES", (), "whose `X-Forwarded-…` counts", _networks
+    )
+    report_file_days: int = _setting("AIRTALLY_REPORT_FILE_DAYS", 90, "life of report files", int)
+    retain_days: dict[str, int | None] = _setting(
+        "AIRTALLY_RETAIN_<STREAM>",
+        {},
+        "days that a stream's rows are kept, or `forever`; defaults in the streams' reference",
+    )
+    buffer_max: int = _setting(
+        "AIRTALLY_BUFFER_MAX", 1 << 30, "live bytes in the buffer above which writers get 429", parse_size
+    )
+    flush_seconds: float = _setting(
+        "AIRTALLY_FLUSH_SECONDS", 30.0, "age at which buffered rows go to the lake", parse_duration
+    )
+    flush_rows: int = _setting(
+        "AIRTALLY_FLUSH_ROWS", 1_000_000, "number of rows at which the buffer goes to the lake", int
+    )
+    late_flush_seconds: float = _setting(
+        "AIRTALLY_LATE_FLUSH_SECONDS", 600.0, "the same age for rows of days that are over", parse_duration
+    )
+    body_max: int = _setting("AIRTALLY_BODY_MAX", 64 << 20, "bytes of one batch as sent", parse_size)
+    unpacked_max: int = _setting("AIRTALLY_UNPACKED_MAX", 512 << 20, "bytes of one batch unpacked", parse_size)
+    engine_memory: int = _setting("AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory of one DuckDB instance", parse_size)
+    query_seconds: float = _setting("AIRTALLY_QUERY_SECONDS", 30.0, "time limit of one question", parse_duration)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Raises SettingError for a value that cannot be used and for a retention of an unknown stream."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        for item in fields(cls):
+            env, parse = item.metadata["env"], item.metadata["parse"]
+            if item.name == "retain_days":
+                values[item.name] = _retention(environ)
+            elif environ.get(env, ""):
+                values[item.name] = _parsed(env, environ[env], parse)
+        return cls(**values)
+
+    def with_(self, **changes: Any) -> Settings:
+        return replace(self, **changes)
+
+    @property
+    def lake_url(self) -> str:
+        return self.lake or str(self.home.absolute() / "lake")
+
+    @property
+    def files_url(self) -> str:
+        return self.files or str(self.home.absolute() / "files")
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.home.absolute() / 'metadata.sqlite'}"
+
+    def retention(self, stream: str) -> int | None:
+        """Days that rows of a stream are kept; None: for ever."""
+        return self.retain_days.get(stream, STREAMS[stream].retention_days)
+
+
+def _parsed(env: str, text: str, parse: Any) -> Any:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise SettingError(f"{env}={text!r} cannot be used: expected {error}") from None
+
+
+def _retention(environ: Mapping[str, str]) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
+    for env, text in environ.items():
+        if env.startswith("AIRTALLY_RETAIN_") and text:
+            stream = env.removeprefix("AIRTALLY_RETAIN_").lower()
+            if stream not in STREAMS:
+                raise SettingError(f"{env}: there is no stream {stream!r}")
+            days = None if text == "forever" else _parsed(env, text, int)
+            if days is not None and days < 1:
+                raise SettingError(f"{env}={text!r} cannot be used: expected a number of days above 0, or forever")
+            found[stream] = days
+    return found

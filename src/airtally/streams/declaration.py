@@ -1,0 +1,160 @@
+"""What a stream declaration is made of; every other part reads it, none repeats it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+
+DEFAULT_TEXT_BYTES = 256
+
+
+class Kind(StrEnum):
+    """`EVENT`: a fact happens once. `CHANGELOG`: a row is a version of the record with that key."""
+
+    EVENT = "event"
+    CHANGELOG = "changelog"
+
+
+class Type(StrEnum):
+    """What a column holds, on the wire and in the lake."""
+
+    INT64 = "int64"
+    DOUBLE = "double"
+    TEXT = "text"
+    TIME = "time"  # RFC 3339 with offset on the wire, UTC microseconds in the lake
+    LOCAL_TIME = "local time"  # wall clock, stored as if it were UTC so that every Delta reader opens the table
+    DECIMAL = "decimal(18,6)"
+    JSON = "json"  # stored as compact JSON text with sorted keys
+
+    @property
+    def arrow(self) -> pa.DataType:
+        return _ARROW[self]
+
+
+_ARROW = {
+    Type.INT64: pa.int64(),
+    Type.DOUBLE: pa.float64(),
+    Type.TEXT: pa.string(),
+    Type.TIME: pa.timestamp("us", "UTC"),
+    Type.LOCAL_TIME: pa.timestamp("us", "UTC"),
+    Type.DECIMAL: pa.decimal128(18, 6),
+    Type.JSON: pa.string(),
+}
+
+
+class Partition(StrEnum):
+    """How a stream's table is cut into Delta partitions (column `day`, a UTC date)."""
+
+    EVENT_DAY = "event day"
+    ARRIVAL_DAY = "arrival day"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a stream.
+
+    `default` fills an absent or null value. `max_bytes` counts UTF-8 bytes. `pattern` is an RE2
+    expression the whole text must match. `json` is the Python type msgspec checks a JSON column against.
+    `fold_case` marks a key that is matched without regard to case.
+    """
+
+    name: str
+    type: Type
+    doc: str = ""
+    required: bool = False
+    default: Any = None
+    max_bytes: int = DEFAULT_TEXT_BYTES
+    pattern: str | None = None
+    pattern_says: str | None = None
+    choices: tuple[str, ...] = ()
+    minimum: int | None = None
+    json: Any = None
+    fold_case: bool = False
+    cut_to_minute: bool = False
+    milliseconds: bool = False
+
+
+#: Columns the server adds to every stored row, after the stream's own.
+RECEIVED_AT = pa.field("received_at", pa.timestamp("us", "UTC"))
+MACHINE = pa.field("machine", pa.string())
+SEQUENCE = pa.field("sequence", pa.int64())
+DAY = pa.field("day", pa.date32())
+ACCOUNT = pa.field("account", pa.string())
+
+#: `sequence` of a row = buffer sequence of its batch << 20 | position in the batch.
+SEQUENCE_SHIFT = 20
+MAX_BATCH_ROWS = 1 << SEQUENCE_SHIFT
+
+VERSION_COLUMNS = (
+    Column(
+        "create_time_utc", Type.TIME, "When the record was made; stamped on arrival when absent.", milliseconds=True
+    ),
+    Column(
+        "last_update_time_utc",
+        Type.TIME,
+        "When this version was made; stamped on arrival when absent.",
+        milliseconds=True,
+    ),
+    Column("is_deleted", Type.INT64, "1 removes the record, a later 0 restores it.", default=0, choices=()),
+)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A typed log of one kind of fact, owned by one account.
+
+    `identity` names the columns that make two event rows the same event (together with the account and
+    the UTC day); rows with a null among them are never the same. `key` is a changelog's key. `entity`
+    is what rows are sorted by inside an account. `retention_days` None keeps rows for ever.
+    """
+
+    name: str
+    kind: Kind
+    doc: str
+    columns: tuple[Column, ...]
+    time: str
+    identity: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    entity: tuple[str, ...] = ()
+    partition: Partition = Partition.EVENT_DAY
+    retention_days: int | None = None
+    rollups: tuple[Any, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        names = {column.name for column in self.columns}
+        for used in (self.time, *self.identity, *self.key, *self.entity):
+            if used not in names:
+                raise ValueError(f"stream {self.name} has no column {used}")
+
+    def column(self, name: str) -> Column:
+        return self.by_name[name]
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
+
+    @cached_property
+    def row_schema(self) -> pa.Schema:
+        """The validated columns of a row, in declared order, before the server's own are added."""
+        return pa.schema([pa.field(c.name, c.type.arrow) for c in self.columns])
+
+    @cached_property
+    def stored_schema(self) -> pa.Schema:
+        """A row in the buffer's tail and in the lake: `account`, the row, then the server's columns.
+
+        `day` is the partition column and last; Delta keeps it out of the Parquet files.
+        """
+        fields = [ACCOUNT, *self.row_schema, RECEIVED_AT, MACHINE, SEQUENCE]
+        if self.partition is not Partition.NONE:
+            fields.append(DAY)
+        return pa.schema(fields)
+
+    @cached_property
+    def sort_columns(self) -> tuple[str, ...]:
+        """The order of rows inside a compacted file."""
+        return tuple(dict.fromkeys(("account", *self.entity, self.time, "received_at", "machine", "sequence")))
