@@ -1,0 +1,21 @@
+"""What `/metrics` shows: a counter on every edge where a row could be lost or refused."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("airtally_requests_total", "Requests answered.", ["method", "area", "status"])
+REQUEST_SECONDS = Histogram(
+    "airtally_request_seconds",
+    "Time from a request's first byte to its answer's last.",
+    ["area"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+)
+
+ROWS_ACCEPTED = Counter("airtally_rows_accepted_total", "Rows on disk before their answer.", ["stream"])
+ROWS_REJECTED = Counter("airtally_rows_rejected_total", "Rows put into quarantine.", ["stream"])
+BATCHES_REFUSED = Counter("airtally_batches_refused_total", "Batches of which nothing was kept.", ["stream", "reason"])
+BATCHES_REPEATED = Counter("airtally_batches_repeated_total", "Batches answered from an earlier claim.", ["stream"])
+CALLS_LIMITED = Counter("airtally_calls_limited_total", "Calls refused by a rate limit.", ["area"])
+LOOP_FAILURES = Counter("airtally_loop_failures_total", "Background steps that ended in an error.", ["loop"])
+LOOP_SECONDS = Gauge("airtally_loop_last_success_seconds", "When a background loop last ended a step well.", ["loop"])

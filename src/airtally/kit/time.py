@@ -1,0 +1,42 @@
+"""Microseconds since 1970-01-01 UTC, their texts, and the days of a zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+SECOND_US = 1_000_000
+DAY_US = 86_400 * SECOND_US
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_datetime(us: int) -> datetime:
+    """An aware datetime in UTC, exact to the microsecond."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+def from_datetime(moment: datetime) -> int:
+    """Raises ValueError for a datetime without zone."""
+    if moment.tzinfo is None:
+        raise ValueError("a datetime without zone is no moment")
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def iso_seconds(us: int) -> str:
+    """`2026-11-02T09:15:00+00:00`: UTC, cut to whole seconds."""
+    return to_datetime(us).replace(microsecond=0).isoformat()
+
+
+def utc_day(us: int) -> date:
+    return to_datetime(us).date()
+
+
+def day_start_us(day: date) -> int:
+    """Midnight UTC of a day."""
+    return (day - _EPOCH.date()).days * DAY_US
+
+
+def zone_midnight_us(day: date, zone: ZoneInfo) -> int:
+    """The first moment of a day in a zone (where midnight is skipped, the moment the clock jumps)."""
+    midnight = datetime.combine(day, time(), zone)
+    return from_datetime(midnight.astimezone(UTC))
