@@ -41,6 +41,11 @@ class NotFound(Failure):
     code = "not_found"
 
 
+class MethodNotAllowed(Failure):
+    status = 405
+    code = "method_not_allowed"
+
+
 class Conflict(Failure):
     status = 409
     code = "conflict"

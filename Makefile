@@ -1,0 +1,55 @@
+# Every target does its own set-up: python3 (3.11 to 3.13), make and git are all it needs.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -n 2
+ZONED := tests/kit tests/streams tests/query tests/reports tests/contracts
+
+.PHONY: setup setup-test demo test test-slow bench lint format lock docs clean
+
+setup: $(VENV)/.runtime
+setup-test: $(VENV)/.test
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml
+	scripts/setup runtime
+	touch $@
+
+$(VENV)/.test: requirements/test.txt pyproject.toml
+	scripts/setup test
+	touch $@ $(VENV)/.runtime
+
+demo: setup  ## sample data, then the server with its address, accounts and keys printed
+	$(BIN)/airtally demo
+
+test: setup-test  ## the whole suite, then what depends on the machine's zone again in two others
+	scripts/postgres
+	TZ=UTC $(PYTEST) -m "not slow"
+	TZ=America/Sao_Paulo $(PYTEST) -m "not slow" $(ZONED)
+	TZ=Asia/Kathmandu $(PYTEST) -m "not slow" $(ZONED)
+
+test-slow: setup-test  ## the long proofs
+	scripts/postgres
+	$(BIN)/python -m pytest -m slow
+
+bench: setup-test  ## figures and ratios; writes docs/benchmarks.md; NAMES="…" picks some
+	scripts/setup bench
+	$(BIN)/python -m benchmarks.run $(NAMES)
+
+lint: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup-test  ## the generated pages
+	$(BIN)/python -m airtally.streams.reference > docs/reference/streams.md
+
+lock: setup-test  ## the locked requirements, from pyproject.toml and requirements/*.in
+	scripts/lock
+
+clean:
+	rm -rf $(VENV) .venv-bench build dist

@@ -1,0 +1,144 @@
+"""`POST /api/v1/streams/{stream}/events`, as a bare ASGI handler: the route that must be fast."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.keys import Keys
+from airtally.api import problems
+from airtally.ingest.service import Batch, Ingest, refused
+from airtally.kit.errors import (
+    BadRequest,
+    Failure,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+)
+from airtally.streams import STREAMS
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+T = TypeVar("T")
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PREFIX = "/api/v1/streams/"
+SUFFIX = "/events"
+
+#: Bodies up to this size are decoded on the event loop: a hop to a thread would cost more.
+SMALL_BODY = 4096
+
+
+def is_ingest(path: str) -> bool:
+    return path.startswith(PREFIX) and path.endswith(SUFFIX)
+
+
+class IngestHandler:
+    """Reads a body within its limit, hands it to a worker thread, answers when it is on disk."""
+
+    def __init__(self, ingest: Ingest, keys: Keys, *, body_max: int, threads: int = 2) -> None:
+        self._ingest = ingest
+        self._keys = keys
+        self._body_max = body_max
+        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="airtally-decode")
+
+    def close(self) -> None:
+        self._workers.shutdown(wait=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stream = scope["path"][len(PREFIX) : -len(SUFFIX)]
+        try:
+            answer = await self._accept(stream, scope, receive)
+        except Failure as failure:
+            refused(stream if stream in STREAMS else "unknown", failure)
+            await _send(
+                send, failure.status, problems.body(failure), problems.MEDIA_TYPE, **problems.headers(failure)
+            )
+        else:
+            await _send(send, 200, answer, "application/json")
+
+    async def _accept(self, stream: str, scope: Scope, receive: Receive) -> bytes:
+        if scope["method"] != "POST":
+            raise MethodNotAllowed("Rows are sent by POST")
+        headers = {name: value for name, value in scope["headers"]}
+        account = await self._account(headers)
+        scope.setdefault("state", {})["account"] = account.slug
+        if stream not in STREAMS:
+            raise NotFound(f"There is no stream {stream[:64]!r}", hint="The streams are: " + ", ".join(STREAMS))
+        body = await self._read(headers, receive)
+        return await self._store(_batch(stream, account, headers, body))
+
+    async def _account(self, headers: dict[bytes, bytes]) -> Account:
+        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthorized("Authorization: Bearer <native key> is missing")
+        principal = self._keys.cached("native", token.strip())
+        if principal is None:
+            principal = await asyncio.to_thread(self._keys.authenticate, "native", token.strip())
+        if principal is None:
+            raise Unauthorized("The key is unknown, revoked or expired")
+        if "write" not in principal.scopes:
+            raise Forbidden("The key has no scope `write`")
+        return principal.account
+
+    async def _read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        announced = headers.get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > self._body_max:
+            raise self._too_large()
+        chunks, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("The connection was closed before the body's end")
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self._body_max:
+                raise self._too_large()
+            chunks.append(chunk)
+            more = message.get("more_body", False)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _store(self, batch: Batch) -> bytes:
+        if len(batch.body) <= SMALL_BODY and batch.idempotency_key is None and batch.stream.key == ():
+            accepted = self._ingest.begin(batch)
+        else:
+            accepted = await self._in_worker(self._ingest.begin, batch)
+        if accepted.on_disk is not None:
+            try:
+                await asyncio.wrap_future(accepted.on_disk)
+            except Failure:
+                await self._in_worker(self._ingest.abandon, accepted)
+                raise
+        if accepted.claim is not None:
+            return await self._in_worker(self._ingest.complete, accepted)
+        return accepted.answer
+
+    async def _in_worker(self, function: Callable[..., T], *args: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body is larger than {self._body_max} bytes (AIRTALLY_BODY_MAX)", hint="Send smaller batches")
+
+
+def _batch(stream: str, account: Account, headers: dict[bytes, bytes], body: bytes) -> Batch:
+    key = headers.get(b"idempotency-key")
+    return Batch(
+        stream=STREAMS[stream],
+        account=account,
+        body=body,
+        media_type=headers.get(b"content-type", b"").decode("latin-1"),
+        content_encoding=headers.get(b"content-encoding", b"").decode("latin-1"),
+        idempotency_key=None if key is None else key.decode("latin-1"),
+    )
+
+
+async def _send(send: Send, status: int, body: bytes, media_type: str, **headers: str) -> None:
+    pairs = [(b"content-type", media_type.encode()), (b"content-length", str(len(body)).encode())]
+    pairs += [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})

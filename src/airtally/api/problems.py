@@ -1,0 +1,33 @@
+"""Errors of the native API: problem+json (RFC 9457)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from airtally.kit.errors import Failure
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`code` is for programs, `detail` and `hint` are for people."""
+
+    title: str
+    status: int
+    code: str
+    detail: str
+    hint: str | None = None
+
+
+def body(failure: Failure) -> bytes:
+    title = failure.code.replace("_", " ").capitalize()
+    return msgspec.json.encode(Problem(title, failure.status, failure.code, failure.message, failure.hint or None))
+
+
+def headers(failure: Failure) -> dict[str, str]:
+    extra: dict[str, str] = {}
+    if failure.retry_after is not None:
+        extra["Retry-After"] = str(failure.retry_after)
+    if failure.status == 401:
+        extra["WWW-Authenticate"] = "Bearer"
+    return extra

@@ -1,0 +1,122 @@
+"""`Idempotency-Key`: a batch is accepted once, also across a crash and across machines."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from airtally.ingest.buffer import Buffer
+from airtally.kit.clock import Clock
+from airtally.kit.errors import BadRequest, Conflict, Unprocessable
+from airtally.kit.time import DAY_US
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import claims
+
+KEPT_US = 8 * DAY_US
+MAX_KEY_BYTES = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key taken by the request under way. `id` names it in the buffer that commits its rows."""
+
+    account_id: int
+    stream: str
+    key: str
+
+    @property
+    def id(self) -> str:
+        return f"{self.account_id}/{self.stream}/{self.key}"
+
+
+class Claims:
+    """Keys are claimed here before rows are committed; the answer is stored after.
+
+    The buffer keeps the answer in the transaction of the rows, so after a crash it knows which claims
+    were committed (`settle`).
+    """
+
+    def __init__(self, store: MetadataStore, buffer: Buffer, clock: Clock) -> None:
+        self._store = store
+        self._buffer = buffer
+        self._clock = clock
+
+    def take(self, account_id: int, stream: str, key: str, body: bytes) -> Claim | bytes:
+        """The claim, or the first request's answer if it has one.
+
+        Raises Conflict while the first request is under way, Unprocessable for another body.
+        """
+        if not key or len(key.encode()) > MAX_KEY_BYTES or not key.isprintable():
+            raise BadRequest(f"Idempotency-Key must be 1 to {MAX_KEY_BYTES} printable characters")
+        claim = Claim(account_id, stream, key)
+        digest = hashlib.sha256(body).hexdigest()
+        return self._insert(claim, digest) or self._repeat(claim, digest)
+
+    def answer(self, claim: Claim, answer: bytes) -> None:
+        with self._store.begin() as connection:
+            connection.execute(update(claims).where(*_is(claim)).values(answer=answer))
+        self._buffer.forget_claims([claim.id])
+
+    def give_up(self, claim: Claim) -> None:
+        """Nothing of the batch was kept: the key may be used again."""
+        with self._store.begin() as connection:
+            connection.execute(delete(claims).where(*_is(claim), claims.c.answer.is_(None)))
+
+    def settle(self, buffer_id: str) -> None:
+        """After a crash: answer the claims whose rows this buffer committed, release the others.
+
+        Called at start, before requests come in, for this process's buffer and each one it adopted.
+        """
+        with self._store.begin() as connection:
+            open_claims = connection.execute(
+                select(claims.c.account_id, claims.c.stream, claims.c.key).where(
+                    claims.c.buffer_id == buffer_id, claims.c.answer.is_(None)
+                )
+            ).all()
+            for row in open_claims:
+                claim = Claim(row.account_id, row.stream, row.key)
+                answer = self._buffer.claim_answer(claim.id)
+                if answer is None:
+                    connection.execute(delete(claims).where(*_is(claim)))
+                else:
+                    connection.execute(update(claims).where(*_is(claim)).values(answer=answer))
+
+    def expire(self) -> int:
+        """Drop answered claims after 8 days; returns how many."""
+        with self._store.begin() as connection:
+            limit = self._clock.now_us() - KEPT_US
+            gone = connection.execute(delete(claims).where(claims.c.claimed_at < limit, claims.c.answer.is_not(None)))
+            return int(gone.rowcount)
+
+    def _insert(self, claim: Claim, digest: str) -> Claim | None:
+        try:
+            with self._store.begin() as connection:
+                connection.execute(
+                    insert(claims).values(
+                        account_id=claim.account_id,
+                        stream=claim.stream,
+                        key=claim.key,
+                        body_sha256=digest,
+                        buffer_id=self._buffer.id,
+                        claimed_at=self._clock.now_us(),
+                    )
+                )
+        except IntegrityError:
+            return None
+        return claim
+
+    def _repeat(self, claim: Claim, digest: str) -> bytes:
+        with self._store.read() as connection:
+            row = connection.execute(select(claims.c.body_sha256, claims.c.answer).where(*_is(claim))).one_or_none()
+        if row is None or (row.answer is None and row.body_sha256 == digest):
+            raise Conflict("A request with this Idempotency-Key is under way", retry_after=1)
+        if row.body_sha256 != digest:
+            raise Unprocessable("This Idempotency-Key was used with another body")
+        return bytes(row.answer)
+
+
+def _is(claim: Claim) -> tuple[object, ...]:
+    return (claims.c.account_id == claim.account_id, claims.c.stream == claim.stream, claims.c.key == claim.key)

@@ -1,0 +1,114 @@
+"""Which processes hold buffered rows, and how far the rows of each have reached the lake."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from airtally.ingest.buffer import Buffer
+from airtally.kit.clock import Clock
+from airtally.kit.errors import Unavailable
+from airtally.kit.time import SECOND_US
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import nodes
+
+#: A node not heard of for so long is taken for dead: its rows are in the lake once its buffer is adopted.
+LIVE_US = 30 * SECOND_US
+WAIT_SECONDS = 300.0
+
+
+class Nodes:
+    """This process's row among the nodes, and the wait for all of them.
+
+    A job that reads only the lake calls `await_through`: every live node then flushes, however young its
+    rows are, and the call returns once all of them have.
+    """
+
+    def __init__(self, store: MetadataStore, clock: Clock, buffer: Buffer | None, flush: Callable[[], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._buffer_id = None if buffer is None else buffer.id
+        self._flush = flush
+        self._seen_wanted = 0
+
+    def join(self) -> None:
+        """Make this process known before it accepts rows."""
+        if self._buffer_id is not None:
+            self._beat(self._clock.now_us())
+
+    def leave(self) -> None:
+        """Called after the last flush."""
+        if self._buffer_id is not None:
+            with self._store.begin() as connection:
+                connection.execute(delete(nodes).where(nodes.c.buffer_id == self._buffer_id))
+
+    def step(self) -> None:
+        """Flush if a job waits for it; say that this node lives. To be called every few seconds."""
+        if self._buffer_id is None:
+            return
+        with self._store.read() as connection:
+            wanted = connection.execute(
+                select(nodes.c.flush_wanted_at).where(nodes.c.buffer_id == self._buffer_id)
+            ).scalar_one_or_none()
+        if wanted is not None and wanted <= self._seen_wanted:
+            self._beat(None)
+            return
+        through = self._clock.now_us()
+        self._flush()
+        self._seen_wanted = wanted or 0
+        self._beat(through)
+
+    def await_through(self, moment_us: int, *, stop: threading.Event | None = None) -> None:
+        """Return once all rows received by `moment_us` are in the lake.
+
+        Raises Unavailable after 5 minutes, naming the nodes that did not answer.
+        """
+        own_through = self._clock.now_us()
+        self._flush()
+        if self._buffer_id is not None:
+            self._beat(own_through)
+        stop = stop or threading.Event()
+        waited = 0.0
+        self._want_flush(moment_us)
+        while behind := self._behind(moment_us):
+            if waited >= WAIT_SECONDS or stop.wait(0.2):
+                raise Unavailable(f"Rows received by machine {', '.join(behind)} have not reached the lake in time")
+            waited += 0.2
+
+    def _behind(self, moment_us: int) -> list[str]:
+        query = select(nodes.c.host).where(
+            nodes.c.data_through < moment_us, nodes.c.seen_at >= self._clock.now_us() - LIVE_US
+        )
+        with self._store.read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def _want_flush(self, moment_us: int) -> None:
+        with self._store.begin() as connection:
+            connection.execute(
+                update(nodes).where(nodes.c.data_through < moment_us).values(flush_wanted_at=self._clock.now_us())
+            )
+
+    def _beat(self, through_us: int | None) -> None:
+        dialect = postgresql if self._store.dialect == "postgresql" else sqlite
+        now = self._clock.now_us()
+        row = {
+            "buffer_id": self._buffer_id,
+            "host": socket.gethostname(),
+            "seen_at": now,
+            "data_through": through_us or 0,
+            "flush_wanted_at": 0,
+        }
+        changed = {"seen_at": now} | ({} if through_us is None else {"data_through": through_us})
+        statement = dialect.insert(nodes).values(row)
+        with self._store.begin() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["buffer_id"], set_=changed))
+
+    def live(self) -> int:
+        """How many nodes are heard of."""
+        query = select(func.count()).select_from(nodes).where(nodes.c.seen_at >= self._clock.now_us() - LIVE_US)
+        with self._store.read() as connection:
+            return int(connection.execute(query).scalar_one())

@@ -1,0 +1,171 @@
+"""One batch on its way in: unpacked, decoded, checked, claimed, quarantined where wrong, on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import msgspec
+
+from airtally.accounts.accounts import Account
+from airtally.ingest.buffer import Buffer
+from airtally.ingest.claims import Claim, Claims
+from airtally.ingest.decode import Checked, RowError, read_rows, unpack
+from airtally.ingest.ownership import Ownership
+from airtally.ingest.quarantine import Quarantine
+from airtally.ingest.validate import too_old
+from airtally.ingest.versions import Versions
+from airtally.kit import metrics
+from airtally.kit.clock import Clock
+from airtally.kit.errors import Failure
+from airtally.kit.time import DAY_US
+from airtally.settings import Settings
+from airtally.streams.declaration import Stream
+
+ERRORS_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as it was sent."""
+
+    stream: Stream
+    account: Account
+    body: bytes
+    media_type: str
+    content_encoding: str = ""
+    idempotency_key: str | None = None
+    source: str = "http"
+
+
+class ShownError(msgspec.Struct, frozen=True):
+    line: int
+    field: str | None
+    error: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the sender is told."""
+
+    accepted: int
+    rejected: int
+    errors: list[ShownError]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`answer` may be sent once `on_disk` is done; its exception is the batch's failure."""
+
+    answer: bytes
+    on_disk: Future[object] | None = None
+    claim: Claim | None = None
+
+
+class Ingest:
+    """Accepts batches. Thread-safe; `accept` is meant for worker threads."""
+
+    def __init__(
+        self,
+        *,
+        buffer: Buffer,
+        claims: Claims,
+        quarantine: Quarantine,
+        versions: Versions,
+        ownership: Ownership,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._buffer = buffer
+        self._claims = claims
+        self._quarantine = quarantine
+        self._versions = versions
+        self._ownership = ownership
+        self._settings = settings
+        self._clock = clock
+
+    def accept(self, batch: Batch) -> bytes:
+        """The answer's body, once the rows are on disk. Raises a Failure where nothing was kept."""
+        accepted = self.begin(batch)
+        if accepted.on_disk is not None:
+            accepted.on_disk.result()
+        return self.complete(accepted)
+
+    def begin(self, batch: Batch) -> Accepted:
+        """Everything up to the buffer's commit, which may still be under way.
+
+        A caller that waits for `on_disk` itself calls `complete` after, or `abandon` if it failed.
+        """
+        self._buffer.check_room(len(batch.body))
+        body = unpack(batch.body, batch.content_encoding, unpacked_max=self._settings.unpacked_max)
+        with self._claimed(batch, body) as claim:
+            if isinstance(claim, bytes):
+                metrics.BATCHES_REPEATED.labels(batch.stream.name).inc()
+                return Accepted(claim)
+            checked = self.check(batch.stream, batch.account, read_rows(batch.stream, body, batch.media_type))
+            return self._commit(batch, checked, claim)
+
+    def complete(self, accepted: Accepted) -> bytes:
+        """Store the answer of a claim whose rows are on disk."""
+        if accepted.claim is not None:
+            self._claims.answer(accepted.claim, accepted.answer)
+        return accepted.answer
+
+    def abandon(self, accepted: Accepted) -> None:
+        """The commit failed: nothing was kept, so the claim is released."""
+        if accepted.claim is not None:
+            self._claims.give_up(accepted.claim)
+
+    def check(self, stream: Stream, account: Account, checked: Checked) -> Checked:
+        """Reject the rows that only the server can tell are wrong: too old, or another account's."""
+        rows, errors = checked.rows, list(checked.errors)
+        days = self._settings.retention(stream.name)
+        if days is not None:
+            rows, old = too_old(stream, rows, self._clock.now_us() - days * DAY_US)
+            errors += old
+        rows, foreign = self._ownership.check(stream, account, rows)
+        return Checked(rows, errors + foreign)
+
+    def _commit(self, batch: Batch, checked: Checked, claim: Claim | None) -> Accepted:
+        stream, account = batch.stream, batch.account
+        answer = _answer(checked)
+        self._quarantine.keep(account, stream.name, checked.errors, source=batch.source)
+        with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
+            if rows.num_rows == 0 and claim is None:
+                return Accepted(answer)
+            committed = self._buffer.append(
+                stream, account.slug, rows, claim=None if claim is None else (claim.id, answer)
+            )
+            if rows is not checked.rows:
+                committed.result()  # the next batch of this changelog must see these versions
+        metrics.ROWS_ACCEPTED.labels(stream.name).inc(checked.rows.num_rows)
+        return Accepted(answer, committed, claim)
+
+    @contextmanager
+    def _claimed(self, batch: Batch, body: bytes) -> Iterator[Claim | bytes | None]:
+        if batch.idempotency_key is None:
+            yield None
+            return
+        claim = self._claims.take(batch.account.id, batch.stream.name, batch.idempotency_key, body)
+        try:
+            yield claim
+        except BaseException:
+            if isinstance(claim, Claim):
+                self._claims.give_up(claim)
+            raise
+
+
+def refused(stream: str, failure: Failure) -> None:
+    """Count a batch of which nothing was kept."""
+    metrics.BATCHES_REFUSED.labels(stream, failure.code).inc()
+
+
+def _answer(checked: Checked) -> bytes:
+    shown = sorted(checked.errors[:ERRORS_SHOWN], key=_line) if len(checked.errors) <= ERRORS_SHOWN else checked.errors
+    errors = [ShownError(error.line, error.field, error.error) for error in sorted(shown, key=_line)[:ERRORS_SHOWN]]
+    return msgspec.json.encode(Answer(checked.rows.num_rows, len(checked.errors), errors))
+
+
+def _line(error: RowError) -> int:
+    return error.line

@@ -1,0 +1,113 @@
+"""Changelogs: what an arriving row becomes, given the versions its key already has.
+
+- Times absent on arrival are stamped.
+- A row equal in key, time and content to a version is that version, not a new one.
+- Equal key and time with other content is moved to 1 ms after the last version.
+- A deletion that carries the key alone takes its other columns from the last version.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from airtally.accounts.accounts import Account
+from airtally.kit.time import to_datetime
+from airtally.streams.declaration import Kind, Stream
+
+Key = tuple[Any, ...]
+Row = dict[str, Any]
+
+#: All stored versions of the given keys (`stream.row_schema`), in any order.
+VersionsOf = Callable[[Stream, str, pa.Table], pa.Table]
+
+MILLISECOND = timedelta(milliseconds=1)
+_TIME, _CREATED, _DELETED = "last_update_time_utc", "create_time_utc", "is_deleted"
+
+
+@dataclass
+class History:
+    """The versions of one key, by time."""
+
+    by_time: dict[datetime, Row] = field(default_factory=dict)
+    first_created: datetime | None = None
+
+    def add(self, row: Row) -> None:
+        if not self.by_time or row[_TIME] < min(self.by_time):
+            self.first_created = row[_CREATED]
+        self.by_time[row[_TIME]] = row
+
+    @property
+    def last(self) -> Row | None:
+        return self.by_time[max(self.by_time)] if self.by_time else None
+
+
+class Versions:
+    """Resolves batches of changelog rows; one batch of a stream at a time, until it is in the buffer."""
+
+    def __init__(self, versions_of: VersionsOf) -> None:
+        self._versions_of = versions_of
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    @contextmanager
+    def resolved(self, stream: Stream, account: Account, rows: pa.Table, now_us: int) -> Any:
+        """The rows to append; the stream stays locked until they are appended (leave the context after)."""
+        if stream.kind is not Kind.CHANGELOG or rows.num_rows == 0:
+            yield rows
+            return
+        with self._locks[stream.name]:
+            yield self._resolve(stream, account.slug, rows, now_us)
+
+    def _resolve(self, stream: Stream, account: str, rows: pa.Table, now_us: int) -> pa.Table:
+        keys = rows.select(list(stream.key)).group_by(list(stream.key)).aggregate([])
+        histories: dict[Key, History] = defaultdict(History)
+        for row in self._versions_of(stream, account, keys).to_pylist():
+            histories[_key(stream, row)].add(row)
+        arrived = to_datetime(now_us // 1000 * 1000)
+        new = list(_new_versions(stream, rows.to_pylist(), histories, arrived))
+        return pa.Table.from_pylist(new, schema=stream.row_schema)
+
+
+def _new_versions(
+    stream: Stream, rows: Iterable[Row], histories: dict[Key, History], arrived: datetime
+) -> Iterable[Row]:
+    for row in rows:
+        history = histories[_key(stream, row)]
+        version = _completed(stream, row, history, arrived)
+        equal = history.by_time.get(version[_TIME])
+        if equal is not None:
+            if equal == version:
+                continue
+            version[_TIME] = max(history.by_time) + MILLISECOND
+        history.add(version)
+        yield version
+
+
+def _completed(stream: Stream, row: Row, history: History, arrived: datetime) -> Row:
+    version = dict(row)
+    last = history.last
+    if version[_DELETED] and last is not None and _bare(stream, row):
+        version = last | {name: row[name] for name in (*stream.key, _TIME, _CREATED, _DELETED)}
+    version[_TIME] = version[_TIME] or arrived
+    version[_CREATED] = version[_CREATED] or history.first_created or version[_TIME]
+    return version
+
+
+def _bare(stream: Stream, row: Row) -> bool:
+    """Whether a row carries its key alone (columns with a default count as absent at their default)."""
+    own = (c for c in stream.columns if c.name not in {*stream.key, _TIME, _CREATED, _DELETED})
+    return all(row[column.name] is None or row[column.name] == column.default for column in own)
+
+
+def _key(stream: Stream, row: Row) -> Key:
+    return tuple(
+        row[name].casefold() if stream.column(name).fold_case and row[name] is not None else row[name]
+        for name in stream.key
+    )
