@@ -1,0 +1,182 @@
+"""Heavy work (reports, rebuilds, compaction) runs in a child of low priority, so that questions stay quick."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any, Protocol, TypeVar, TypeVarTuple
+
+import structlog
+
+from airtally.kit.errors import Unavailable
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+log = structlog.get_logger()
+
+NICE = 10
+
+
+class Runner(Protocol):
+    """Runs a function and hands back what it returns or raises."""
+
+    def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T: ...
+
+    def close(self) -> None: ...
+
+
+class InProcess:
+    """The runner of tests and small tools: the caller's own thread."""
+
+    def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T:
+        return function(*args)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class HeavyPool:
+    """One spawned child, started on demand, ended when idle, one call at a time.
+
+    The function is named by its module, and arguments and result are pickled, so they should be small:
+    large results go to a file. Other callers wait for their turn.
+    """
+
+    def __init__(self, *, idle_seconds: float = 60.0) -> None:
+        self._idle_seconds = idle_seconds
+        self._turn = threading.Lock()
+        self._child: _Child | None = None
+        self._timer: threading.Timer | None = None
+        self._closed = False
+
+    def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T:
+        """Raises what the function raises, and Unavailable when the child dies or the pool is closed."""
+        with self._turn:
+            self._stop_timer()
+            child = self._alive()
+            try:
+                result: T = child.call(function, args)
+            finally:
+                self._start_timer()
+            return result
+
+    def close(self) -> None:
+        """Ends the child at once; a call under way raises Unavailable."""
+        self._closed = True
+        child = self._child
+        if child is not None:
+            child.kill()
+        with self._turn:
+            self._stop_timer()
+            self._end()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child, None while there is none."""
+        child = self._child
+        return child.process.pid if child is not None and child.process.is_alive() else None
+
+    def _alive(self) -> _Child:
+        if self._closed:
+            raise Unavailable("The server is stopping.")
+        if self._child is None or not self._child.process.is_alive():
+            self._end()
+            self._child = _Child()
+        return self._child
+
+    def _end(self) -> None:
+        child, self._child = self._child, None
+        if child is not None:
+            child.end()
+
+    def _start_timer(self) -> None:
+        self._timer = threading.Timer(self._idle_seconds, self._end_when_idle)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end_when_idle(self) -> None:
+        if not self._turn.acquire(blocking=False):
+            return
+        try:
+            if threading.current_thread() is self._timer:
+                self._end()
+        finally:
+            self._turn.release()
+
+
+class _Child:
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(target=_serve, args=(theirs,), name="airtally-heavy", daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        try:
+            self._pipe.send((function, args))
+            done, result = self._pipe.recv()
+        except (EOFError, ConnectionError):
+            self.process.join(5)
+            log.warning("heavy_process_died", exit_code=self.process.exitcode)
+            raise Unavailable(
+                f"The process for heavy work ended before it was done (exit code {self.process.exitcode}).",
+                hint="It may have run out of memory; the work is tried again.",
+            ) from None
+        if not done:
+            raise result
+        return result
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def end(self) -> None:
+        self._pipe.close()
+        self.process.join(1)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+def _serve(pipe: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the parent, which ends this child
+    os.nice(NICE)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    while True:
+        try:
+            function, args = pipe.recv()
+        except EOFError:
+            return
+        done, result = _result(function, args)
+        try:
+            pipe.send((done, result))
+        except (TypeError, AttributeError, pickle.PicklingError):
+            pipe.send((False, RuntimeError(f"cannot be handed over: {result!r}")))
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _result(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
+    try:
+        return True, function(*args)
+    except BaseException as error:  # noqa: BLE001 (handed to the caller whatever it is)
+        error.add_note(f"in the process for heavy work:\n{traceback.format_exc()}")
+        return False, error
