@@ -1,0 +1,168 @@
+"""Requests this server makes to addresses that others chose: checked, bounded, never redirected."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+import httpcore
+import httpx
+
+from airtally.kit.errors import Failure
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+USER_AGENT = "Airtally"
+
+#: What one of several addresses of a name gets, so that a silent one leaves time for the next.
+SHARE_SECONDS = 8.0
+
+
+class OutgoingFailed(Failure):
+    """No answer came; the message says why, in words for the receiver's owner."""
+
+    status = 502
+    code = "outgoing_failed"
+
+
+class OutgoingRefused(OutgoingFailed):
+    """The target may not be asked at all."""
+
+    code = "outgoing_refused"
+    hint = "Networks that may be reached though they are private are named by AIRTALLY_OUTGOING_ALLOW."
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The status alone: bodies of answers are not read."""
+
+    status: int
+
+
+def check_url(url: str) -> httpx.URL:
+    """The URL of an absolute http or https address with a host; raises OutgoingRefused."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, ValueError):
+        raise OutgoingRefused("The URL cannot be read") from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise OutgoingRefused("The URL must be absolute, with http or https")
+    if parsed.userinfo:
+        raise OutgoingRefused("The URL must not hold a user name or password")
+    if parsed.port is not None and not 0 < parsed.port < 65536:
+        raise OutgoingRefused("The URL's port must be between 1 and 65535")
+    return parsed
+
+
+def is_permitted(address: Address, allowed: Iterable[Network]) -> bool:
+    """Public, or inside a network that the setting allows."""
+    inner = list(_carried(address))
+    if any(each in network for network in allowed for each in (address, *inner)):
+        return True
+    return _is_public(address) and all(_is_public(each) for each in inner)
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _carried(address: Address) -> Iterable[IPv4Address]:
+    """IPv4 addresses that an IPv6 one leads to: mapped, 6to4, Teredo."""
+    if isinstance(address, IPv4Address):
+        return
+    if address.ipv4_mapped is not None:
+        yield address.ipv4_mapped
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    if address.teredo is not None:
+        yield from address.teredo
+
+
+class _GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves a name once, checks what it means, and connects to exactly what was checked."""
+
+    def __init__(self, allowed: Sequence[Network]) -> None:
+        self._allowed = allowed
+        self._plain = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 (the interface of httpcore)
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        addresses = await self._resolve(host, port)
+        permitted = [address for address in addresses if is_permitted(address, self._allowed)]
+        if not permitted:
+            raise OutgoingRefused(f"{host} is at {addresses[0]}, which is not a public address")
+        error: Exception | None = None
+        share = timeout if len(permitted) == 1 else SHARE_SECONDS
+        for address in permitted:
+            try:
+                return await self._plain.connect_tcp(str(address), port, share, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as failed:
+                error = failed
+        raise error or httpcore.ConnectError("no address")
+
+    async def _resolve(self, host: str, port: int) -> list[Address]:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
+        return list(dict.fromkeys(ip_address(str(info[4][0])) for info in found))
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+class Outgoing:
+    """Posts to addresses that others chose. Each request has one time limit, from name to status line."""
+
+    def __init__(self, allowed: Sequence[Network] = (), *, seconds: float = 30.0) -> None:
+        self._allowed = tuple(allowed)
+        self._seconds = seconds
+        self._tls: ssl.SSLContext | None = None
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """The answer's status, whatever it is; redirects are not followed.
+
+        Raises OutgoingRefused for a target that may not be asked, OutgoingFailed where no answer came.
+        """
+        target = check_url(url)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._post(target, body, headers)
+        except (TimeoutError, httpcore.TimeoutException):
+            raise OutgoingFailed(f"No answer within {self._seconds:g} seconds") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            raise OutgoingFailed(_in_words(error)) from error
+
+    async def _post(self, target: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Reply:
+        pool = httpcore.AsyncConnectionPool(
+            ssl_context=self._tls_context() if target.scheme == "https" else None,
+            network_backend=_GuardedBackend(self._allowed),
+            max_keepalive_connections=0,
+        )
+        url = httpcore.URL(
+            scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path or b"/"
+        )
+        given = {"User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close", **headers}
+        sent = [(name.encode(), value.encode()) for name, value in given.items()]
+        async with pool, pool.stream("POST", url, headers=sent, content=body) as response:
+            return Reply(response.status)
+
+    def _tls_context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = httpcore.default_ssl_context()
+        return self._tls
+
+
+def _in_words(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    if isinstance(error, httpcore.ConnectError | OSError):
+        return f"The connection failed: {text}"[:500]
+    return f"The receiver did not answer in HTTP: {text}"[:500]

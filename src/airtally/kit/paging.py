@@ -1,0 +1,47 @@
+"""Pages of listings: which rows a page holds, and how many pages there are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`number` counts from 1."""
+
+    number: int
+    limit: int
+
+    @property
+    def offset(self) -> int:
+        return (self.number - 1) * self.limit
+
+    def pages_of(self, total: int) -> int:
+        """How many pages `total` rows fill; 0 for none."""
+        return -(-total // self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    field: str
+    descending: bool = False
+
+
+def whole_number(text: str | None, *, default: int, largest: int = 2**53) -> int:
+    """A number from 1 on; `default` for anything else, `largest` for more."""
+    if text is None or not re.fullmatch(r"\+?[0-9]{1,30}", text.strip()):
+        return default
+    number = int(text)
+    return min(number, largest) if number >= 1 else default
+
+
+def sort_keys(text: str | None, fields: frozenset[str] | set[str]) -> tuple[SortKey, ...]:
+    """`-createdAt,id`, without the fields that do not exist and without repeats."""
+    keys: dict[str, SortKey] = {}
+    for part in (text or "").split(","):
+        name = part.strip()
+        key = SortKey(name.removeprefix("-"), name.startswith("-"))
+        if key.field in fields:
+            keys.setdefault(key.field, key)
+    return tuple(keys.values())
