@@ -1,0 +1,99 @@
+"""Generated files, in a local folder or a bucket."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from airtally.kit.errors import NotFound, StorageFull, Unavailable
+from airtally.kit.faults import NO_FAULTS, Faults
+
+CHUNK_BYTES = 1 << 20
+
+
+class FileStore:
+    """Whole files by name: one is there complete or not at all."""
+
+    def __init__(self, store: ObjectStore, faults: Faults = NO_FAULTS) -> None:
+        self._store = store
+        self._faults = faults
+
+    @classmethod
+    def open(cls, url: str, faults: Faults = NO_FAULTS) -> FileStore:
+        """`url` is a folder, made where it is missing, or a bucket such as `s3://bucket/prefix`.
+
+        A bucket's credentials come from the environment, by the vendor's own names.
+        """
+        if "://" not in url:
+            return cls(LocalStore(Path(url).absolute(), mkdir=True), faults)
+        return cls(from_url(url), faults)
+
+    def write(self, name: str, chunks: Iterable[bytes]) -> None:
+        """Raises StorageFull or Unavailable; then nothing is there by that name."""
+        with storage_failures(name):
+            obstore.put(self._store, name, self._faulty(chunks), chunk_size=4 * CHUNK_BYTES, max_concurrency=4)
+            self._sync(name)
+
+    def size(self, name: str) -> int:
+        """Bytes of a file; raises NotFound."""
+        with storage_failures(name):
+            return int(obstore.head(self._store, name)["size"])
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The bytes from `start` up to `end`, in chunks.
+
+        Raises NotFound or Unavailable before the first chunk is asked for.
+        """
+        self._faults.reach("files.read")
+        with storage_failures(name):
+            found = obstore.get(
+                self._store, name, options={"range": {"offset": start} if end is None else (start, end)}
+            )
+            stream = found.stream(CHUNK_BYTES)
+        return (bytes(chunk) for chunk in stream)
+
+    def delete(self, name: str) -> None:
+        """A file that is gone already is no failure."""
+        try:
+            with storage_failures(name):
+                obstore.delete(self._store, name)
+        except NotFound:
+            return
+
+    def _faulty(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._faults.reach("report.write")
+            yield chunk
+
+    def _sync(self, name: str) -> None:
+        """A report that is called done survives a power loss: obstore leaves the last bytes to the system."""
+        if not isinstance(self._store, LocalStore) or self._store.prefix is None:
+            return
+        file = Path(self._store.prefix) / name
+        for path in (file, file.parent):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+@contextmanager
+def storage_failures(what: str) -> Iterator[None]:
+    """Turns a full disk into StorageFull and other trouble with it into Unavailable."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {what}") from error
+    except (OSError, BaseError) as error:
+        full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error)
+        if full:
+            raise StorageFull(f"There is no room to write {what}") from error
+        raise Unavailable(f"The file store failed at {what}: {str(error).splitlines()[0][:200]}") from error

@@ -1,0 +1,57 @@
+"""One gzip member made of independent parts, so that a file can be written, and gone on with, day by day."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from isal import isal_zlib
+
+#: Level 1 of isal: 2 GB/s of report lines on one core, at 1.15 times the size of zlib's level 6.
+LEVEL = 1
+
+HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_LAST_BLOCK = b"\x03\x00"
+
+
+class Sink(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What one part holds: `crc32` and `plain_bytes` are of the text before compression."""
+
+    crc32: int
+    plain_bytes: int
+    packed_bytes: int
+
+
+def pack(chunks: Iterable[bytes | memoryview], sink: Sink) -> Packed:
+    """Write the chunks as deflate blocks that end on a byte and refer to nothing before them."""
+    deflate = isal_zlib.compressobj(LEVEL, wbits=-15)
+    crc32 = plain = packed = 0
+    for chunk in chunks:
+        crc32 = isal_zlib.crc32(chunk, crc32)
+        plain += len(chunk)
+        packed += _write(sink, deflate.compress(chunk))
+    if plain:
+        packed += _write(sink, deflate.flush(isal_zlib.Z_FULL_FLUSH))
+    return Packed(crc32, plain, packed)
+
+
+def trailer(parts: Sequence[Packed]) -> bytes:
+    """What follows the parts, in their order, to make the member whole."""
+    crc32 = plain = 0
+    for part in parts:
+        crc32 = isal_zlib.crc32_combine(crc32, part.crc32, part.plain_bytes)
+        plain += part.plain_bytes
+    return _LAST_BLOCK + struct.pack("<II", crc32, plain & 0xFFFFFFFF)
+
+
+def _write(sink: Sink, data: bytes) -> int:
+    if data:
+        sink.write(data)
+    return len(data)
