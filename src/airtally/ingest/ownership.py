@@ -7,8 +7,8 @@ import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.owners import Owners
-from airtally.ingest.decode import RowError
-from airtally.streams.declaration import Stream
+from airtally.ingest.decode import Checked
+from airtally.streams.declaration import Owned, Stream
 
 
 class Ownership:
@@ -17,23 +17,20 @@ class Ownership:
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
 
-    def check(self, stream: Stream, account: Account, rows: pa.Table) -> tuple[pa.Table, list[RowError]]:
-        """The rows the account may write, and the others as errors."""
-        if stream.owned is None or rows.num_rows == 0:
-            return rows, []
-        column = rows.column(stream.owned.column)
+    def check(self, stream: Stream, account: Account, checked: Checked) -> Checked:
+        """The same with the rows refused that the account may not write."""
+        if stream.owned is None or checked.rows.num_rows == 0:
+            return checked
+        column = checked.rows.column(stream.owned.column)
         ids = [value for value in pc.unique(column).to_pylist() if value is not None]
-        foreign = self._foreign(stream, account, ids)
+        foreign = self._foreign(stream.owned, account, ids)
         if not foreign:
-            return rows, []
-        refused = pc.fill_null(pc.is_in(column, value_set=pa.array(sorted(foreign), column.type)), False)
-        return rows.filter(pc.invert(refused)), [
-            RowError(0, stream.owned.column, "belongs to another account", b"") for _ in range(pc.sum(refused).as_py())
-        ]
+            return checked
+        refused = pc.is_in(column, value_set=pa.array(sorted(foreign), column.type))
+        return checked.without(refused, stream.owned.column, "belongs to another account")
 
-    def _foreign(self, stream: Stream, account: Account, ids: list[str]) -> set[str]:
-        assert stream.owned is not None
-        if stream.owned.declares:
-            return {each for each in ids if not self._owners.claim(stream.owned.kind, each, account.id)}
-        owned = ((each, self._owners.owner_of(stream.owned.kind, each)) for each in ids)
-        return {each for each, owner in owned if owner is not None and owner != account.id}
+    def _foreign(self, owned: Owned, account: Account, ids: list[str]) -> set[str]:
+        if owned.declares:
+            return {each for each in ids if not self._owners.claim(owned.kind, each, account.id)}
+        owners = ((each, self._owners.owner_of(owned.kind, each)) for each in ids)
+        return {each for each, owner in owners if owner is not None and owner != account.id}

@@ -119,13 +119,10 @@ class Ingest:
 
     def check(self, stream: Stream, account: Account, checked: Checked) -> Checked:
         """Reject the rows that only the server can tell are wrong: too old, or another account's."""
-        rows, errors = checked.rows, list(checked.errors)
         days = self._settings.retention(stream.name)
         if days is not None:
-            rows, old = too_old(stream, rows, self._clock.now_us() - days * DAY_US)
-            errors += old
-        rows, foreign = self._ownership.check(stream, account, rows)
-        return Checked(rows, errors + foreign)
+            checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
+        return self._ownership.check(stream, account, checked)
 
     def _commit(self, batch: Batch, checked: Checked, claim: Claim | None) -> Accepted:
         stream, account = batch.stream, batch.account

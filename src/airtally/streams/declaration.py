@@ -73,10 +73,24 @@ class Column:
     pattern_says: str | None = None
     choices: tuple[str, ...] = ()
     minimum: int | None = None
+    maximum: int | None = None
     json: Any = None
     fold_case: bool = False
     cut_to_minute: bool = False
     milliseconds: bool = False
+
+    def __post_init__(self) -> None:
+        if self.pattern is not None and self.pattern_says is None:
+            raise ValueError(f"column {self.name} does not say its pattern in words")
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """`column` holds an id of `kind` that one account owns; the stream that `declares` it claims it."""
+
+    kind: str
+    column: str
+    declares: bool = False
 
 
 #: Columns the server adds to every stored row, after the stream's own.
@@ -100,7 +114,7 @@ VERSION_COLUMNS = (
         "When this version was made; stamped on arrival when absent.",
         milliseconds=True,
     ),
-    Column("is_deleted", Type.INT64, "1 removes the record, a later 0 restores it.", default=0, choices=()),
+    Column("is_deleted", Type.INT64, "1 removes the record, a later 0 restores it.", default=0, minimum=0, maximum=1),
 )
 
 
@@ -124,6 +138,7 @@ class Stream:
     partition: Partition = Partition.EVENT_DAY
     retention_days: int | None = None
     rollups: tuple[Any, ...] = field(default=())
+    owned: Owned | None = None
 
     def __post_init__(self) -> None:
         names = {column.name for column in self.columns}

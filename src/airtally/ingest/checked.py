@@ -1,0 +1,89 @@
+"""What decoding a body gives: the good rows, and for each wrong one its line, field and reason."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class RowError(msgspec.Struct, frozen=True, gc=False):
+    """One refused row. `line` counts from 1 (rows of Parquet and Arrow, elements of a JSON array likewise);
+    `field` is null where the row as a whole is wrong; `raw` is the row as received, for the formats that
+    have no lines its JSON form. Of a line over the limit only the first MiB is kept.
+    """
+
+    line: int
+    field: str | None
+    error: str
+    raw: bytes
+
+
+class Source(Protocol):
+    """Where the rows of a body came from. Positions count the decoded rows from 0."""
+
+    def line(self, position: int) -> int: ...
+
+    def raw(self, position: int) -> bytes: ...
+
+
+class NoSource:
+    """Rows that were made in the program."""
+
+    def line(self, position: int) -> int:
+        return position + 1
+
+    def raw(self, position: int) -> bytes:  # noqa: ARG002 (nothing was received)
+        return b""
+
+
+@dataclass(slots=True)
+class Checked:
+    """The rows of a body that may be stored, and the errors of the others, by line.
+
+    `rows` has the stream's `row_schema` and keeps the order of arrival. `gone` are the positions in the
+    body of decoded rows that are not in `rows`, ascending.
+    """
+
+    rows: pa.Table
+    errors: list[RowError]
+    source: Source = field(default_factory=NoSource)
+    gone: Sequence[int] = ()
+
+    def error(self, row: int, name: str | None, error: str) -> RowError:
+        """The error as which row number `row` of `rows` would be refused."""
+        position = self._positions((row,))[0]
+        return RowError(self.source.line(position), name, error, self.source.raw(position))
+
+    def without(self, wrong: pa.Array | pa.ChunkedArray, name: str | None, error: str) -> Checked:
+        """The same with the rows marked true in `wrong` (as long as `rows`) refused for one reason."""
+        refused = pc.indices_nonzero(pc.fill_null(wrong, False)).to_pylist()
+        if not refused:
+            return self
+        errors = [*self.errors, *(self.error(row, name, error) for row in refused)]
+        errors.sort(key=lambda found: found.line)
+        gone = sorted([*self.gone, *self._positions(refused)])
+        rows = self.rows.filter(pc.invert(pc.fill_null(wrong, False)))
+        return Checked(rows, errors, self.source, gone)
+
+    def _positions(self, rows: Iterable[int]) -> list[int]:
+        before = [position - count for count, position in enumerate(self.gone)]
+        return [row + bisect_right(before, row) for row in rows]
+
+
+def joined(schema: pa.Schema, parts: list[Checked], errors: list[RowError], source: Source) -> Checked:
+    """One body from the parts it was checked in; `errors` are those of rows that could not be decoded."""
+    if len(parts) == 1 and not errors:
+        return parts[0]
+    gone: list[int] = []
+    for part in parts:
+        gone.extend(part.gone)
+        errors.extend(part.errors)
+    errors.sort(key=lambda found: found.line)
+    rows = pa.concat_tables([part.rows for part in parts]) if parts else schema.empty_table()
+    return Checked(rows, errors, source, gone)

@@ -1,0 +1,22 @@
+"""Bodies and files to checked rows."""
+
+from __future__ import annotations
+
+from airtally.ingest.checked import Checked, RowError, Source
+from airtally.ingest.decode.body import MEDIA_TYPES, read_rows
+from airtally.ingest.decode.files import FILE_TYPES, read_file
+from airtally.ingest.decode.limits import LIMITS, Limits
+from airtally.ingest.decode.unpack import unpack
+
+__all__ = [
+    "FILE_TYPES",
+    "LIMITS",
+    "MEDIA_TYPES",
+    "Checked",
+    "Limits",
+    "RowError",
+    "Source",
+    "read_file",
+    "read_rows",
+    "unpack",
+]

@@ -1,0 +1,47 @@
+"""One request's body, by its media type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from airtally.ingest.checked import Checked
+from airtally.ingest.decode.limits import LIMITS, Limits
+from airtally.ingest.decode.ndjson import read_ndjson
+from airtally.kit.errors import BadRequest, UnsupportedMedia
+from airtally.streams.declaration import Stream
+
+_READERS: dict[str, Callable[[Stream, bytes, Limits], Checked]] = {
+    "application/x-ndjson": read_ndjson,
+}
+
+#: What a body may be, as `Content-Type`.
+MEDIA_TYPES = tuple(_READERS)
+
+#: First bytes that no text begins with, and what they mean.
+_MAGIC = (
+    (b"\x1f\x8b", "gzip; say so with Content-Encoding: gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd; say so with Content-Encoding: zstd"),
+    (b"PAR1", "Parquet; send it as application/vnd.apache.parquet"),
+    (b"ARROW1", "an Arrow file; send an Arrow stream"),
+)
+_TEXT = ("application/x-ndjson", "application/json")
+
+
+def read_rows(stream: Stream, body: bytes | memoryview, media_type: str, *, limits: Limits = LIMITS) -> Checked:
+    """The rows of an unpacked body. `media_type` is the header's value, parameters and all.
+
+    Raises UnsupportedMedia, and BadRequest for a body that is not of its type.
+    """
+    name = media_type.partition(";")[0].strip().lower()
+    reader = _READERS.get(name)
+    if reader is None:
+        raise UnsupportedMedia(
+            f"cannot read a body of type {name[:100] or 'unknown'}", hint=f"Send one of {', '.join(MEDIA_TYPES)}."
+        )
+    if not isinstance(body, bytes):
+        body = bytes(body)
+    if name in _TEXT:
+        for magic, meaning in _MAGIC:
+            if body.startswith(magic):
+                raise BadRequest(f"the body is not {name} but looks like {meaning}")
+    return reader(stream, body, limits)

@@ -1,0 +1,39 @@
+"""Files in chunks, each with the position after it, from which a later run can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from airtally.ingest.checked import Checked
+from airtally.ingest.decode.limits import LIMITS, Limits
+from airtally.ingest.decode.ndjson_file import ndjson_chunks
+from airtally.kit.errors import UnsupportedMedia
+from airtally.streams.declaration import Stream
+
+Chunks = Iterator[tuple[Checked, int]]
+
+_READERS: dict[str, Callable[[Stream, Path, int, Limits], Chunks]] = {
+    ".ndjson": ndjson_chunks,
+    ".jsonl": ndjson_chunks,
+}
+_PACKED = (".gz", ".zst")
+
+#: The endings a file may have, each also followed by `.gz` or `.zst`.
+FILE_TYPES = tuple(_READERS)
+
+
+def read_file(stream: Stream, path: Path, *, start: int = 0, limits: Limits = LIMITS) -> Chunks:
+    """Chunks of about 250,000 rows, each with the position after it: bytes of unpacked text, or rows of
+    Parquet and Arrow. `start` is such a position; the chunks are then those that were left.
+
+    The format goes by the name. Raises UnsupportedMedia, BadRequest where the file is not of its type
+    (chunks before the broken place have been given), OSError where it cannot be read.
+    """
+    endings = [ending.lower() for ending in path.suffixes]
+    if endings and endings[-1] in _PACKED:
+        endings.pop()
+    reader = _READERS.get(endings[-1] if endings else "")
+    if reader is None:
+        raise UnsupportedMedia(f"cannot tell the format of {path.name}", hint=f"Name it *{', *'.join(FILE_TYPES)}.")
+    return reader(stream, path, start, limits)

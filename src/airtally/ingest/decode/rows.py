@@ -1,0 +1,100 @@
+"""JSON objects to columns: the decoder that a stream's declaration gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+import pyarrow as pa
+
+from airtally.ingest.convert import json_error
+from airtally.ingest.validate import shortened
+from airtally.streams.declaration import Column, Stream, Type
+
+_NULL = b"null"
+_INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_PYTHON: dict[Type, Any] = {Type.INT64: _INT64 | None, Type.DOUBLE: float | None}
+
+#: What decoding an object may raise.
+WRONG = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class Codec:
+    """Decodes one stream's rows."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        fields = [(column.name, *_field(column)) for column in stream.columns]
+        # Field order is the declaration's, all optional: whether a value is required is judged later.
+        struct = msgspec.defstruct("Row", fields, forbid_unknown_fields=True, gc=False)
+        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct).decode
+
+    def columns(self, rows: Iterable[Any]) -> list[pa.Array]:
+        """Arrays in declared order; there must be a row."""
+        values = zip(*map(msgspec.structs.astuple, rows), strict=True)
+        return [_array(column, each) for column, each in zip(self.stream.columns, values, strict=True)]
+
+
+_CODECS: dict[str, Codec] = {}
+
+
+def codec(stream: Stream) -> Codec:
+    """The stream's decoder, made once."""
+    found = _CODECS.get(stream.name)
+    if found is None or found.stream is not stream:
+        found = _CODECS[stream.name] = Codec(stream)
+    return found
+
+
+def explain(error: Exception) -> tuple[str | None, str]:
+    """The field and the reason, from what decoding an object raised."""
+    said = str(error) if isinstance(error, msgspec.ValidationError) else ""
+    if said and len(said) <= 200:
+        return _explained(said)
+    if said.startswith(_UNKNOWN):
+        return shortened(said[len(_UNKNOWN) : -1]), "unknown field"
+    return None, json_error(error)
+
+
+_UNKNOWN = "Object contains unknown field `"
+_PATH = re.compile(r" - at `\$\.([A-Za-z0-9_]+)")
+
+
+@lru_cache(1000)
+def _explained(said: str) -> tuple[str | None, str]:
+    if said.startswith(_UNKNOWN):
+        return shortened(said[len(_UNKNOWN) : -1]), "unknown field"
+    path = _PATH.search(said)
+    return path[1] if path else None, json_error(msgspec.ValidationError(said))
+
+
+def _field(column: Column) -> tuple[Any, Any]:
+    if column.type in {Type.DECIMAL, Type.JSON}:
+        return msgspec.Raw, msgspec.Raw(_NULL)
+    return _PYTHON.get(column.type, str | None), None
+
+
+def _array(column: Column, values: Sequence[Any]) -> pa.Array:
+    if column.type is Type.JSON:
+        return pa.array([None if value == _NULL else value for value in map(bytes, values)], pa.binary())
+    if column.type is Type.DECIMAL:
+        return pa.array([_decimal_text(bytes(value)) for value in values], pa.string())
+    return pa.array(values, _WIRE.get(column.type, pa.string()))
+
+
+_WIRE = {Type.INT64: pa.int64(), Type.DOUBLE: pa.float64()}
+
+
+def _decimal_text(raw: bytes) -> str | None:
+    """A JSON number as it is written, a string's content; other values stay as they are and fit nothing."""
+    if raw == _NULL:
+        return None
+    if raw[:1] == b'"':
+        try:
+            return msgspec.json.decode(raw, type=str)
+        except WRONG:
+            return '"'
+    return raw.decode(errors="replace")

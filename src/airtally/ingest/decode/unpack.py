@@ -1,0 +1,96 @@
+"""Packed bodies to plain ones, never beyond the limit."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+import pyarrow as pa
+from isal import isal_zlib
+
+from airtally.kit.errors import BadRequest, TooLarge, UnsupportedMedia
+
+_STEP = 4 << 20
+#: A body that unpacks to more than this is counted before it is kept, so that a bomb takes no memory.
+_COUNT_ABOVE = 64 << 20
+_MEMBERS_MAX = 100_000
+_GZIP = 31  # window bits with gzip header
+
+
+def unpack(body: bytes | memoryview, content_encoding: str, *, unpacked_max: int) -> bytes:
+    """The body as it was before `Content-Encoding`: gzip (several members too), zstd or none.
+
+    Raises UnsupportedMedia, BadRequest (broken or cut short) and TooLarge (over `unpacked_max` bytes;
+    stops there).
+    """
+    encoding = content_encoding.strip().lower()
+    if encoding in {"", "identity"}:
+        if len(body) > unpacked_max:
+            raise _too_large(unpacked_max)
+        return bytes(body)
+    if encoding not in _UNPACK:
+        raise UnsupportedMedia(f"cannot unpack Content-Encoding {encoding[:100]}", hint="Send gzip or zstd.")
+    if encoding != "zstd" and int.from_bytes(body[-4:], "little") > unpacked_max:
+        raise _too_large(unpacked_max)  # by its own word
+    return _kept(body, encoding, unpacked_max)
+
+
+def _kept(body: bytes | memoryview, encoding: str, unpacked_max: int) -> bytes:
+    pieces: list[bytes] = []
+    total = 0
+    counted = False
+    for piece in _UNPACK[encoding](body):
+        total += len(piece)
+        if total > unpacked_max:
+            raise _too_large(unpacked_max)
+        if total > _COUNT_ABOVE and not counted:
+            counted = True
+            _count(body, encoding, unpacked_max)
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _count(body: bytes | memoryview, encoding: str, unpacked_max: int) -> None:
+    total = 0
+    for piece in _UNPACK[encoding](body):
+        total += len(piece)
+        if total > unpacked_max:
+            raise _too_large(unpacked_max)
+
+
+def _gzip(body: bytes | memoryview) -> Iterator[bytes]:
+    rest: bytes | memoryview = body
+    for _ in range(_MEMBERS_MAX):
+        member = isal_zlib.decompressobj(wbits=_GZIP)
+        try:
+            while not member.eof:
+                piece = member.decompress(rest, _STEP)
+                rest = member.unconsumed_tail
+                if piece:
+                    yield piece
+                elif not member.eof and not rest:
+                    raise BadRequest("the gzip body is cut short")
+        except zlib.error as error:
+            raise BadRequest(f"the body is not gzip: {error}") from None
+        rest = bytes(member.unused_data).lstrip(b"\0")
+        if not rest:
+            return
+    raise BadRequest(f"the gzip body has more than {_MEMBERS_MAX} members")
+
+
+def _zstd(body: bytes | memoryview) -> Iterator[bytes]:
+    if not body:
+        raise BadRequest("the zstd body is cut short")
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(body), "zstd") as stream:
+            while piece := stream.read(_STEP):
+                yield piece
+    except (OSError, pa.ArrowException) as error:
+        raise BadRequest(f"the body is not zstd: {error}") from None
+
+
+_UNPACK = {"gzip": _gzip, "x-gzip": _gzip, "zstd": _zstd}
+
+
+def _too_large(unpacked_max: int) -> TooLarge:
+    return TooLarge(f"the body is over {unpacked_max} bytes unpacked", hint="Send it in several batches.")

@@ -1,0 +1,153 @@
+"""Columns as sent to rows that may be stored. Every format's rows pass here, so all are judged alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airtally.ingest import times
+from airtally.ingest.checked import Checked, NoSource, RowError, Source
+from airtally.ingest.convert import OUT_OF_RANGE, convert, matches
+from airtally.streams.declaration import Column, Kind, Stream, Type
+
+MINUTE_US = 60_000_000
+DELETED = "is_deleted"
+
+
+class Findings:
+    """The first error of each wrong row."""
+
+    def __init__(self) -> None:
+        self.first: dict[int, tuple[str, str]] = {}
+
+    def mark(self, wrong: pa.Array, name: str, error: str) -> None:
+        for row in pc.indices_nonzero(wrong).to_pylist():
+            self.first.setdefault(row, (name, error))
+
+
+def check(
+    stream: Stream, wire: Mapping[str, pa.Array], count: int, source: Source | None = None, *, start: int = 0
+) -> Checked:
+    """Convert and check `count` rows.
+
+    `wire` holds the columns that were sent, of any Arrow type; JSON columns as JSON text (string or
+    binary) or nested values. Row 0 has the position `start` in `source`.
+    """
+    source = source or NoSource()
+    findings = Findings()
+    for name in wire:
+        if name not in stream.by_name:
+            findings.mark(pa.repeat(True, count), shortened(name), "unknown field")
+    arrays = {column.name: _checked(column, wire, count, findings) for column in stream.columns}
+    _require(stream, arrays, findings)
+    rows = pa.Table.from_arrays(list(arrays.values()), schema=stream.row_schema)
+    if not findings.first:
+        return Checked(rows, [], source)
+    gone = sorted(findings.first)
+    errors = [RowError(source.line(start + row), *findings.first[row], source.raw(start + row)) for row in gone]
+    return Checked(_left(rows, gone), errors, source, [start + row for row in gone])
+
+
+def too_old(stream: Stream, checked: Checked, earliest_us: int) -> Checked:
+    """Refuse the rows whose time is before `earliest_us`; rows without a time are kept."""
+    at = pc.cast(checked.rows[stream.time], pa.int64())
+    return checked.without(pc.less(at, earliest_us), stream.time, "older than retention")
+
+
+def shortened(name: str) -> str:
+    """A field's name as an error may hold it."""
+    return name if len(name) <= 128 else name[:127] + "…"
+
+
+def _checked(column: Column, wire: Mapping[str, pa.Array], count: int, findings: Findings) -> pa.Array:
+    sent = wire.get(column.name)
+    if sent is None or sent.null_count == count:
+        return _absent(column, count)
+    values, wrong = convert(column, sent)
+    for rows, error in wrong:
+        findings.mark(rows, column.name, error)
+    if column.type is Type.TEXT:
+        _check_text(column, values, findings)
+    elif column.type is Type.INT64:
+        _check_range(column, values, findings)
+    elif column.cut_to_minute:
+        values = _cut(values, MINUTE_US)
+    elif column.milliseconds:
+        values = _cut(values, 1000)
+    if column.default is not None and values.null_count:
+        values = pc.fill_null(values, column.default)
+    return values
+
+
+def _absent(column: Column, count: int) -> pa.Array:
+    if column.default is None:
+        return pa.nulls(count, column.type.arrow)
+    return pa.repeat(pa.scalar(column.default, column.type.arrow), count)
+
+
+def _check_text(column: Column, values: pa.Array, findings: Findings) -> None:
+    longest = pc.max(pc.binary_length(values)).as_py()
+    if longest is not None and longest > column.max_bytes:
+        long = pc.greater(pc.binary_length(values), column.max_bytes)
+        findings.mark(long, column.name, f"longer than {column.max_bytes} bytes")
+    if column.pattern is not None:
+        fits = _fitting(values, f"^(?:{column.pattern})$")
+        if fits is not None:
+            findings.mark(pc.invert(fits), column.name, f"expected {column.pattern_says}")
+    if column.choices:
+        known = pc.or_(pc.is_in(values, value_set=pa.array(column.choices)), pc.is_null(values))
+        findings.mark(pc.invert(known), column.name, f"expected one of {', '.join(column.choices)}")
+    zero = pc.match_substring(values, "\0")
+    if pc.any(zero).as_py():
+        findings.mark(zero, column.name, "holds the character U+0000")
+
+
+def _fitting(values: pa.Array, pattern: str) -> pa.Array | None:
+    """Which values match; None where all do. Columns with a pattern repeat few values, so those are tried first."""
+    if len(values) >= times.FEW and pc.all(matches(pc.unique(values), pattern), min_count=0).as_py():
+        return None
+    fits = matches(values, pattern)
+    return None if pc.all(fits, min_count=0).as_py() else fits
+
+
+def _check_range(column: Column, values: pa.Array, findings: Findings) -> None:
+    if column.minimum is not None:
+        findings.mark(pc.less(values, column.minimum), column.name, _range_error(column))
+    if column.maximum is not None:
+        findings.mark(pc.greater(values, column.maximum), column.name, _range_error(column))
+
+
+def _range_error(column: Column) -> str:
+    if column.maximum is None:
+        return f"expected {column.minimum} or more"
+    return f"expected {column.minimum} to {column.maximum}" if column.minimum is not None else OUT_OF_RANGE
+
+
+def _cut(values: pa.Array, step_us: int) -> pa.Array:
+    micros = values.view(pa.int64())
+    return pc.multiply(pc.divide(micros, step_us), step_us).view(times.UTC_US)
+
+
+def _require(stream: Stream, arrays: Mapping[str, pa.Array], findings: Findings) -> None:
+    """A required column has a value; a changelog's deletion needs its key only."""
+    kept: Any = None
+    for column in stream.columns:
+        values = arrays[column.name]
+        if not column.required or not values.null_count:
+            continue
+        missing = pc.is_null(values)
+        if stream.kind is Kind.CHANGELOG and column.name not in stream.key:
+            kept = pc.not_equal(arrays[DELETED], 1) if kept is None else kept
+            missing = pc.and_(missing, kept)
+        findings.mark(missing, column.name, "required")
+
+
+def _left(rows: pa.Table, gone: list[int]) -> pa.Table:
+    keep = bytearray(b"\1") * rows.num_rows
+    for row in gone:
+        keep[row] = 0
+    mask = pc.cast(pa.Array.from_buffers(pa.uint8(), rows.num_rows, [None, pa.py_buffer(keep)]), pa.bool_())
+    return rows.filter(mask)
