@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,8 +53,6 @@ def check_url(url: str) -> httpx.URL:
         raise OutgoingRefused("The URL cannot be read") from None
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise OutgoingRefused("The URL must be absolute, with http or https")
-    if parsed.userinfo:
-        raise OutgoingRefused("The URL must not hold a user name or password")
     if parsed.port is not None and not 0 < parsed.port < 65536:
         raise OutgoingRefused("The URL's port must be between 1 and 65535")
     return parsed
@@ -150,7 +149,7 @@ class Outgoing:
         url = httpcore.URL(
             scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path or b"/"
         )
-        given = {"User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close", **headers}
+        given = {"User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close", **headers, **_credentials(target)}
         sent = [(name.encode(), value.encode()) for name, value in given.items()]
         async with pool, pool.stream("POST", url, headers=sent, content=body) as response:
             return Reply(response.status)
@@ -159,6 +158,13 @@ class Outgoing:
         if self._tls is None:
             self._tls = httpcore.default_ssl_context()
         return self._tls
+
+
+def _credentials(target: httpx.URL) -> dict[str, str]:
+    if not target.userinfo:
+        return {}
+    pair = base64.b64encode(f"{target.username}:{target.password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
 
 
 def _in_words(error: Exception) -> str:

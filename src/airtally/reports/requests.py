@@ -1,0 +1,58 @@
+"""What a report is asked to hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+
+from airtally.kit.time import SECOND_US, from_datetime
+
+
+class PlayFilter(msgspec.Struct, frozen=True, rename="camel"):
+    """The plays of a detailed report, as it is echoed: texts as on the wire, empty lists for all.
+
+    The interval is continuous, in the players' wall clock, both ends included, compared by whole seconds.
+    """
+
+    start_date: str
+    start_time: str
+    end_date: str
+    end_time: str
+    media_id: tuple[int, ...] = ()
+    player_id: tuple[int, ...] = ()
+    sort: int = -1
+
+    @property
+    def start_us(self) -> int:
+        return _wall_clock_us(self.start_date, self.start_time)
+
+    @property
+    def end_us(self) -> int:
+        """The first moment that is too late: the last second counts to its end."""
+        return _wall_clock_us(self.end_date, self.end_time) + SECOND_US
+
+    @property
+    def descending(self) -> bool:
+        return self.sort < 0
+
+    def days(self) -> list[date]:
+        """Every day of the interval, in the order of the file."""
+        first, last = date.fromisoformat(self.start_date), date.fromisoformat(self.end_date)
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        return days[::-1] if self.descending else days
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """A valid request. `webhook` is told when the file is there or cannot be made."""
+
+    filter: PlayFilter
+    webhook: str | None = None
+    type: str = "detailed"
+    format: str = "json"
+
+
+def _wall_clock_us(day: str, time: str) -> int:
+    return from_datetime(datetime.fromisoformat(f"{day}T{time}").replace(tzinfo=UTC))
