@@ -19,3 +19,8 @@ BATCHES_REPEATED = Counter("airtally_batches_repeated_total", "Batches answered 
 CALLS_LIMITED = Counter("airtally_calls_limited_total", "Calls refused by a rate limit.", ["area"])
 LOOP_FAILURES = Counter("airtally_loop_failures_total", "Background steps that ended in an error.", ["loop"])
 LOOP_SECONDS = Gauge("airtally_loop_last_success_seconds", "When a background loop last ended a step well.", ["loop"])
+
+METADATA_FAILURES = Counter("airtally_metadata_failures_total", "Metadata transactions that failed.", ["reason"])
+LIMITER_FAILURES = Counter("airtally_limiter_failures_total", "Calls let through because their limit is unknown.")
+LAST_USE_FAILURES = Counter("airtally_last_use_failures_total", "Uses of a key that could not be noted.")
+LOGINS_REFUSED = Counter("airtally_logins_refused_total", "Log-ins refused.", ["reason"])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -28,7 +31,7 @@ metadata = MetaData(
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _table(name: str, *args: Column | UniqueConstraint | Index) -> Table:
+def _table(name: str, *args: Column[Any] | UniqueConstraint | Index) -> Table:
     return Table(name, metadata, *args, sqlite_autoincrement=True)
 
 
@@ -70,6 +73,7 @@ keys = _table(
     Column("account_id", ForeignKey("accounts.id"), nullable=False, index=True),
     Column("kind", Text, nullable=False),
     Column("lookup_hash", Text, nullable=False),  # keyed hash of what a caller presents first
+    Column("secret_hash", Text),  # keyed hash of a secret that is presented beside the first (Slate's client secret)
     Column("secret_sealed", LargeBinary),  # encrypted: only for what must be read back (HMAC secrets)
     Column("hint", Text, nullable=False),  # last characters, to tell keys apart in a listing
     Column("scopes", Text, nullable=False),  # JSON list
@@ -79,6 +83,18 @@ keys = _table(
     Column("revoked_at", BigInteger),
     Column("last_used_at", BigInteger),
     UniqueConstraint("kind", "lookup_hash"),
+)
+
+#: What a key was traded for, or is issued with: OAuth access and refresh tokens. They die with their key.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("key_id", ForeignKey("keys.id"), nullable=False, index=True),
+    Column("use", Text, nullable=False),  # access, refresh
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Index(None, "expires_at"),
 )
 
 #: The only place that knows which account owns an ad group, application code, CDN number or report id.
@@ -197,4 +213,6 @@ rate_limits = Table(
     metadata,
     Column("key", Text, primary_key=True),
     Column("last_call_at", BigInteger, nullable=False),
+    Column("allowed", Boolean, nullable=False),  # whether that last call was
+    Index(None, "last_call_at"),
 )

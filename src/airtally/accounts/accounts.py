@@ -1,0 +1,131 @@
+"""Accounts: the tenants of a server."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, available_timezones
+
+from sqlalchemy import ColumnElement, select
+
+from airtally.kit.clock import Clock
+from airtally.kit.errors import BadRequest, Conflict, NotFound
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import accounts
+
+#: First path segments that are the server's own: a slug is one too, in the links of report files.
+RESERVED_SLUGS = frozenset(
+    {
+        *("v1", "admin", "apis", "auth", "stable", "dev", "json", "files", "api"),
+        *("healthz", "readyz", "metrics", "docs", "schema", "login", "logout", "static", "assets"),
+        *("account", "accounts", "console", "users", "keys", "reports", "deliveries", "quarantine", "streams"),
+        *("datasets", "settings", "health", "status", "favicon", "robots", "well-known", "ap"),
+    }
+)
+_SLUG = re.compile(r"[a-z0-9-]{2,32}(-[A-F0-9]{6})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_COLUMNS = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A tenant. `timezone` is an IANA name, `currency` an ISO 4217 code."""
+
+    id: int
+    slug: str
+    name: str
+    timezone: str = "UTC"
+    currency: str = "USD"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+class Accounts:
+    """Thread-safe; every call is a transaction."""
+
+    def __init__(self, store: MetadataStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def create(self, name: str, slug: str | None = None, *, timezone: str = "UTC", currency: str = "USD") -> Account:
+        """Without a slug, one is made of the name. Raises BadRequest or Conflict."""
+        check_name(name)
+        slug = slug_of(name) if slug is None else slug
+        check_slug(slug)
+        values = {
+            "slug": slug,
+            "name": name,
+            "timezone": _checked_zone(timezone),
+            "currency": _checked_currency(currency),
+            "created_at": self._clock.now_us(),
+        }
+        added = self._store.upserts.insert(accounts).values(values).on_conflict_do_nothing().returning(*_COLUMNS)
+        with self._store.begin() as connection:
+            row = connection.execute(added).one_or_none()
+        if row is None:
+            raise Conflict(f"There is an account with the slug {slug!r} already", hint="Choose another with --slug")
+        return Account(*row)
+
+    def by_slug(self, slug: str) -> Account:
+        """Raises NotFound."""
+        found = self._where(accounts.c.slug == slug) if _SLUG.fullmatch(slug) else []
+        if not found:
+            raise NotFound(f"There is no account {slug!r}", hint="`airtally account list` shows them")
+        return found[0]
+
+    def by_id(self, account_id: int) -> Account:
+        """Raises NotFound."""
+        found = self._where(accounts.c.id == account_id)
+        if not found:
+            raise NotFound(f"There is no account {account_id}")
+        return found[0]
+
+    def all(self) -> list[Account]:
+        """Oldest first."""
+        return self._where()
+
+    def _where(self, *where: ColumnElement[bool]) -> list[Account]:
+        with self._store.read() as connection:
+            rows = connection.execute(select(*_COLUMNS).where(*where).order_by(accounts.c.id))
+            return [Account(*row) for row in rows]
+
+
+def check_slug(slug: str) -> None:
+    """Raises BadRequest."""
+    if not _SLUG.fullmatch(slug):
+        raise BadRequest(
+            f"The slug {slug[:64]!r} cannot be used: expected 2 to 32 of a-z, 0-9 and -, "
+            "then if wanted - and six of A-F and 0-9"
+        )
+    if slug in RESERVED_SLUGS:
+        raise BadRequest(f"The slug {slug!r} cannot be used: it is the beginning of an address of the server")
+
+
+def slug_of(name: str) -> str:
+    """`Açaí Mídia S/A` gives `acai-midia-s-a`. Raises BadRequest if nothing usable is left."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32].strip("-")
+    if len(slug) < 2:
+        raise BadRequest(f"No slug can be made of the name {name[:64]!r}", hint="Give one with --slug")
+    return slug
+
+
+def check_name(name: str, what: str = "name") -> None:
+    """1 to 256 bytes of printable text. Raises BadRequest."""
+    if not name.strip() or not name.isprintable() or len(name.encode()) > 256:
+        raise BadRequest(f"The {what} cannot be used: expected 1 to 256 bytes of printable text")
+
+
+def _checked_zone(timezone: str) -> str:
+    if timezone not in available_timezones():
+        raise BadRequest(f"There is no time zone {timezone[:64]!r}", hint="Use an IANA name such as America/Sao_Paulo")
+    return timezone
+
+
+def _checked_currency(currency: str) -> str:
+    if not _CURRENCY.fullmatch(currency):
+        raise BadRequest(f"The currency {currency[:64]!r} cannot be used: expected a code of ISO 4217 such as USD")
+    return currency

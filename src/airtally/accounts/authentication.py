@@ -1,0 +1,131 @@
+"""Recognising a presented key or token."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, insert, select
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.last_use import LastUse
+from airtally.accounts.principal import Principal, PrincipalCache
+from airtally.accounts.secrets import Secrets
+from airtally.kit.clock import Clock
+from airtally.kit.errors import NotFound
+from airtally.kit.time import SECOND_US
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import accounts, keys, tokens
+
+#: Life of an access token.
+ACCESS_US = 3600 * SECOND_US
+
+_KEY = (
+    select(
+        *(keys.c.id, keys.c.kind, keys.c.scopes, keys.c.details, keys.c.expires_at, keys.c.last_used_at),
+        *(accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency),
+    )
+    .join_from(keys, accounts)
+    .where(keys.c.revoked_at.is_(None))
+)
+
+
+class Authentication:
+    """Thread-safe. `authenticate` may read the store: not for the event loop; `cached` is."""
+
+    def __init__(self, store: MetadataStore, secrets: Secrets, clock: Clock) -> None:
+        self._store = store
+        self._secrets = secrets
+        self._clock = clock
+        self._cache = PrincipalCache()
+        self._last_use = LastUse(store, clock)
+
+    def close(self) -> None:
+        """Write the last uses that were noted. To be called before the store is closed."""
+        self._last_use.close()
+
+    def cached(self, kind: str, presented: str) -> Principal | None:
+        """A key authenticated less than a second ago. None says: ask `authenticate`. Never blocks."""
+        return self._cache.get(self._secrets.hashed(kind, presented), self._clock.now_us())
+
+    def authenticate(self, kind: str, presented: str) -> Principal | None:
+        """Who presents this (a token, key or client id of the kind); None if unknown, revoked or expired."""
+        hashed = self._secrets.hashed(kind, presented)
+        found = self._cache.get(hashed, self._clock.now_us())
+        return found or self._read(hashed, _KEY.where(keys.c.kind == kind, keys.c.lookup_hash == hashed))
+
+    def authenticate_token(self, kind: str, use: str, presented: str) -> Principal | None:
+        """The same for an OAuth token. `use`: access or refresh."""
+        hashed = self._token_hash(kind, use, presented)
+        found = self._cache.get(hashed, self._clock.now_us())
+        if found is not None:
+            return found
+        query = _KEY.join(tokens, tokens.c.key_id == keys.c.id).add_columns(tokens.c.expires_at)
+        return self._read(hashed, query.where(keys.c.kind == kind, tokens.c.token_hash == hashed))
+
+    def issue_token(self, principal: Principal, use: str, text: str, *, lifetime_us: int | None = ACCESS_US) -> None:
+        """Make `text` a token of the principal's key; tokens over their time are dropped on the way."""
+        now = self._clock.now_us()
+        with self._store.begin() as connection:
+            connection.execute(tokens.delete().where(tokens.c.expires_at <= now))
+            connection.execute(
+                insert(tokens).values(
+                    token_hash=self._token_hash(principal.kind, use, text),
+                    key_id=principal.key_id,
+                    use=use,
+                    created_at=now,
+                    expires_at=None if lifetime_us is None else now + lifetime_us,
+                )
+            )
+
+    def secret(self, principal: Principal) -> str:
+        """The secret that must be read back, for checking signatures. Raises NotFound if the kind has none."""
+        sealed = self._column(principal, keys.c.secret_sealed)
+        if sealed is None:
+            raise NotFound(f"A key for {principal.kind} has no secret to be read")
+        return self._secrets.unseal(sealed, principal.kind)
+
+    def secret_matches(self, principal: Principal, presented: str) -> bool:
+        """Compare a secret presented beside the first (Slate's client secret), in constant time."""
+        kept = self._column(principal, keys.c.secret_hash)
+        return kept is not None and hmac.compare_digest(kept, self._secret_hash(principal.kind, presented))
+
+    def _read(self, hashed: str, query: Select[Any]) -> Principal | None:
+        read_at, generation = time.monotonic(), self._cache.generation
+        with self._store.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        principal = _principal(row)
+        if principal.expires_at is not None and principal.expires_at <= self._clock.now_us():
+            return None
+        self._cache.put(hashed, principal, read_at, generation)
+        self._last_use.note(principal.key_id, row[5])
+        return principal
+
+    def _column(self, principal: Principal, column: Any) -> Any:
+        with self._store.read() as connection:
+            return connection.execute(select(column).where(keys.c.id == principal.key_id)).scalar_one_or_none()
+
+    def _token_hash(self, kind: str, use: str, text: str) -> str:
+        return self._secrets.hashed(f"{kind}/{use}", text)
+
+    def _secret_hash(self, kind: str, text: str) -> str:
+        return self._secrets.hashed(f"{kind}/secret", text)
+
+
+def _principal(row: Sequence[Any]) -> Principal:
+    """A token's own expiry, if there is one, is the last column; the earlier one counts."""
+    expiries = [each for each in (row[4], *row[11:]) if each is not None]
+    return Principal(
+        account=Account(*row[6:11]),
+        key_id=row[0],
+        kind=row[1],
+        scopes=frozenset(msgspec.json.decode(row[2])),
+        details=MappingProxyType(msgspec.json.decode(row[3])),
+        expires_at=min(expiries, default=None),
+    )

@@ -1,0 +1,163 @@
+"""Keys of every API: made or imported, listed, revoked, and recognised when presented."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.authentication import ACCESS_US, Authentication
+from airtally.accounts.kinds import Credentials, KeyKind, kind_of
+from airtally.accounts.options import KeyOptions, check_applications, take_cdn
+from airtally.accounts.owners import Owners
+from airtally.accounts.principal import Principal
+from airtally.accounts.secrets import Secrets
+from airtally.kit.clock import Clock
+from airtally.kit.errors import BadRequest, Conflict, NotFound
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import accounts, keys, tokens
+
+__all__ = ["Created", "Key", "KeyOptions", "Keys", "Principal"]
+
+_NO_OPTIONS = KeyOptions()
+_LISTED = (
+    *(keys.c.id, accounts.c.slug, keys.c.kind, keys.c.hint, keys.c.scopes, keys.c.details),
+    *(keys.c.created_at, keys.c.expires_at, keys.c.revoked_at, keys.c.last_used_at),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A new key. `credentials` is the only time its secrets are shown; an import takes the same object."""
+
+    id: int
+    kind: str
+    credentials: Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as listed: without its secrets. `hint` is the end of what is presented. Times in microseconds UTC."""
+
+    id: int
+    account: str
+    kind: str
+    hint: str
+    scopes: tuple[str, ...]
+    details: Mapping[str, Any]
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    last_used_at: int | None
+
+    def state(self, now_us: int) -> str:
+        """`active`, `expired` or `revoked`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now_us else "active"
+
+
+class Keys(Authentication):
+    """Thread-safe. See `Authentication` for recognising keys."""
+
+    def __init__(self, store: MetadataStore, secrets: Secrets, clock: Clock) -> None:
+        super().__init__(store, secrets, clock)
+        self._owners = Owners(store)
+
+    def create(
+        self,
+        account: Account,
+        kind: str,
+        options: KeyOptions = _NO_OPTIONS,
+        *,
+        expires_at: int | None = None,
+        imported: Mapping[str, object] | None = None,
+    ) -> Created:
+        """Make a key, or take over one that a client has. Raises BadRequest or Conflict."""
+        of = kind_of(kind)
+        if expires_at is not None and expires_at <= self._clock.now_us():
+            raise BadRequest("The key would have expired already")
+        credentials = of.make() if imported is None else of.check(imported)
+        check_applications(options, account, self._owners)
+        try:
+            with self._store.begin() as connection:
+                made = (take_cdn(connection, self._owners, account, credentials) if of.has_cdn else {}) | credentials
+                row = self._row(account, of, made, options) | {"expires_at": expires_at}
+                key_id = int(connection.execute(insert(keys).values(row).returning(keys.c.id)).scalar_one())
+                self._insert_tokens(connection, of, made, key_id, static=options.static)
+        except IntegrityError:
+            raise Conflict("This key is known already; a revoked or expired one cannot come back") from None
+        return Created(key_id, kind, made)
+
+    def all(self, account: Account | None = None) -> list[Key]:
+        """Oldest first, revoked and expired ones too."""
+        query = select(*_LISTED).join_from(keys, accounts).order_by(keys.c.id)
+        if account is not None:
+            query = query.where(keys.c.account_id == account.id)
+        with self._store.read() as connection:
+            return [_key(row) for row in connection.execute(query)]
+
+    def revoke(self, key_id: int, account: Account | None = None) -> None:
+        """At once here, within a second in other processes. Revoking twice is no error. Raises NotFound."""
+        where = [keys.c.id == key_id] + ([] if account is None else [keys.c.account_id == account.id])
+        with self._store.begin() as connection:
+            if connection.execute(select(keys.c.id).where(*where)).one_or_none() is None:
+                raise NotFound(f"There is no key {key_id}", hint="`airtally key list` shows them")
+            open_key = update(keys).where(*where, keys.c.revoked_at.is_(None))
+            connection.execute(open_key.values(revoked_at=self._clock.now_us()))
+        self._cache.clear()
+
+    def _insert_tokens(
+        self, connection: Connection, kind: KeyKind, credentials: Credentials, key_id: int, *, static: bool
+    ) -> None:
+        now = self._clock.now_us()
+        for field, use in kind.tokens.items():
+            row = {
+                "token_hash": self._token_hash(kind.name, use, str(credentials[field])),
+                "key_id": key_id,
+                "use": use,
+                "created_at": now,
+                "expires_at": None if static or use == "refresh" else now + ACCESS_US,
+            }
+            connection.execute(insert(tokens).values(row))
+
+    def _row(self, account: Account, kind: KeyKind, credentials: Credentials, options: KeyOptions) -> dict[str, Any]:
+        looked_up = str(credentials[kind.lookup])
+        hashed, sealed = kind.hashed, kind.sealed
+        cdn = {"cdn": credentials["cdn"]} if kind.has_cdn else {}
+        return {
+            "account_id": account.id,
+            "kind": kind.name,
+            "lookup_hash": self._secrets.hashed(kind.name, looked_up),
+            "hint": looked_up[-4:] if len(looked_up) >= 16 else "",
+            "secret_hash": None if hashed is None else self._secret_hash(kind.name, str(credentials[hashed])),
+            "secret_sealed": None if sealed is None else self._secrets.seal(str(credentials[sealed]), kind.name),
+            "scopes": _json(sorted(options.scopes)),
+            "details": _json(options.details(kind) | cdn),
+            "created_at": self._clock.now_us(),
+        }
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _key(row: Sequence[Any]) -> Key:
+    key_id, account, kind, hint, scopes, details, created_at, expires_at, revoked_at, last_used_at = row
+    return Key(
+        id=key_id,
+        account=account,
+        kind=kind,
+        hint=hint,
+        scopes=tuple(msgspec.json.decode(scopes)),
+        details=msgspec.json.decode(details),
+        created_at=created_at,
+        expires_at=expires_at,
+        revoked_at=revoked_at,
+        last_used_at=last_used_at,
+    )

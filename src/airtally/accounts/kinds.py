@@ -1,0 +1,132 @@
+"""The kinds of keys: what `key create` prints for each, how it is made, and how it is kept."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets as random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from airtally.kit.errors import BadRequest
+
+Credentials = dict[str, str | int]
+
+_SECRET = re.compile(r"[!-~]{1,2048}")
+_CDN_MAX = 1 << 53
+
+
+@dataclass(frozen=True, slots=True)
+class KeyKind:
+    """`fields` are those of the printed object, in order, each with its maker.
+
+    `lookup` is presented first and kept as a hash; `hashed` is presented beside it; `sealed` must be read
+    back; `tokens` are kept apart, by use. A field of `optional` may be absent from an import.
+    """
+
+    name: str
+    fields: Mapping[str, Callable[[], str]]
+    lookup: str
+    hashed: str | None = None
+    sealed: str | None = None
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
+    options: frozenset[str] = frozenset()
+    has_cdn: bool = False
+
+    def make(self) -> Credentials:
+        return {name: make() for name, make in self.fields.items()}
+
+    def check(self, imported: Mapping[str, object]) -> Credentials:
+        """An imported object with what is absent made. Raises BadRequest."""
+        known = {*self.fields, "cdn"} if self.has_cdn else set(self.fields)
+        unknown, missing = set(imported) - known, set(self.fields) - set(imported) - self.optional
+        if unknown or missing:
+            raise BadRequest(f"The imported key cannot be used: expected an object with {', '.join(sorted(known))}")
+        made: Credentials = {
+            name: _checked_secret(name, imported[name]) if name in imported else make()
+            for name, make in self.fields.items()
+        }
+        return made | ({"cdn": checked_cdn(imported["cdn"])} if "cdn" in imported else {})
+
+
+def _hex_32() -> str:
+    return random.token_hex(16)
+
+
+def _native() -> str:
+    return f"airtally_{random.token_urlsafe(32)}"
+
+
+def _tapjoy() -> str:
+    """Base64 of `uuid:secret`, 168 characters, as the vendor's look."""
+    secret = base64.b64encode(random.token_bytes(64)).decode()
+    return base64.b64encode(f"{uuid4()}:{secret}".encode()).decode()
+
+
+def access_token() -> str:
+    """An access token as Login with Amazon issues them: over 350 characters."""
+    return "Atza|" + random.token_urlsafe(270)
+
+
+def refresh_token() -> str:
+    return "Atzr|" + random.token_urlsafe(270)
+
+
+KINDS: dict[str, KeyKind] = {
+    kind.name: kind
+    for kind in (
+        KeyKind("native", {"token": _native}, "token", options=frozenset({"scopes"})),
+        KeyKind("fouryousee", {"secret_token": _hex_32}, "secret_token"),
+        KeyKind(
+            "slate",
+            {
+                "client_id": lambda: f"amzn1.application-oa2-client.{random.token_hex(16)}",
+                "client_secret": lambda: f"amzn1.oa2-cs.v1.{random.token_hex(32)}",
+                "refresh_token": refresh_token,
+                "access_token": access_token,
+            },
+            "client_id",
+            hashed="client_secret",
+            tokens={"refresh_token": "refresh", "access_token": "access"},
+            optional=frozenset({"refresh_token", "access_token"}),
+            options=frozenset({"static"}),
+        ),
+        KeyKind("tapjoy", {"reporting_api_key": _tapjoy}, "reporting_api_key"),
+        KeyKind(
+            "scaleengine",
+            {"api_key": _hex_32, "secret_key": lambda: random.token_hex(32)},
+            "api_key",
+            sealed="secret_key",
+            options=frozenset({"denied"}),
+            has_cdn=True,
+        ),
+        KeyKind("pushwoosh", {"auth": lambda: random.token_urlsafe(48)}, "auth", options=frozenset({"applications"})),
+        KeyKind(
+            "pushwoosh-device", {"auth": lambda: random.token_urlsafe(48)}, "auth", options=frozenset({"applications"})
+        ),
+    )
+}
+
+
+def kind_of(name: str) -> KeyKind:
+    """Raises BadRequest for an unknown kind."""
+    if name not in KINDS:
+        raise BadRequest(f"There is no kind of key {name[:64]!r}: expected one of {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def checked_cdn(value: object) -> int:
+    """A CDN number from an int or digits. Raises BadRequest."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,16}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < _CDN_MAX:
+        raise BadRequest("`cdn` cannot be used: expected a whole number above 0")
+    return value
+
+
+def _checked_secret(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _SECRET.fullmatch(value):
+        raise BadRequest(f"`{name}` cannot be used: expected 1 to 2048 printable ASCII characters without spaces")
+    return value

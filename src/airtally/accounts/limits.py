@@ -1,0 +1,86 @@
+"""Rate limits: one call in so many seconds for each key; refused calls count as calls."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+
+import structlog
+from sqlalchemy import delete
+
+from airtally.kit import metrics
+from airtally.kit.clock import Clock
+from airtally.kit.errors import Failure
+from airtally.kit.time import SECOND_US
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import rate_limits
+
+_log = structlog.get_logger()
+
+MAX_KEYS = 100_000
+LONGEST_SECONDS = 3600.0
+_SWEEP_EVERY = 1000
+
+
+class RateLimiter:
+    """In this process, or shared through the metadata store where that is PostgreSQL.
+
+    `allow` then reads and writes the store (`shared` says so): not for the event loop. If the store fails,
+    the call is let through and counted.
+    """
+
+    def __init__(self, store: MetadataStore, clock: Clock, *, enabled: bool = True) -> None:
+        self._store = store
+        self._clock = clock
+        self._enabled = enabled
+        self.shared = enabled and store.dialect == "postgresql"
+        self._last: OrderedDict[bytes, int] = OrderedDict()
+        self._lock = threading.Lock()
+        self._calls = 0
+
+    def allow(self, key: str, per_seconds: float) -> bool:
+        """Whether the last call with this key is at least `per_seconds` ago (an hour at most)."""
+        if not self._enabled:
+            return True
+        digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+        per_us = round(min(per_seconds, LONGEST_SECONDS) * SECOND_US)
+        return self._allow_shared(digest.hex(), per_us) if self.shared else self._allow_here(digest, per_us)
+
+    def _allow_here(self, key: bytes, per_us: int) -> bool:
+        now = self._clock.now_us()
+        with self._lock:
+            last = self._last.pop(key, None)
+            self._last[key] = now
+            if len(self._last) > MAX_KEYS:
+                self._last.popitem(last=False)
+        return last is None or now - last >= per_us
+
+    def _allow_shared(self, key: str, per_us: int) -> bool:
+        try:
+            allowed = self._ask(key, per_us)
+            self._sweep()
+        except Failure as failure:
+            metrics.LIMITER_FAILURES.inc()
+            _log.warning("rate limit unknown, call let through", error=failure.message)
+            return True
+        return allowed
+
+    def _ask(self, key: str, per_us: int) -> bool:
+        """One statement: the row's lock decides between calls that meet."""
+        new = self._store.upserts.insert(rate_limits).values(key=key, last_call_at=self._clock.now_us(), allowed=True)
+        waited = new.excluded.last_call_at - rate_limits.c.last_call_at
+        changes = {"last_call_at": new.excluded.last_call_at, "allowed": waited >= per_us}
+        asked = new.on_conflict_do_update(index_elements=["key"], set_=changes).returning(rate_limits.c.allowed)
+        with self._store.begin() as connection:
+            return bool(connection.execute(asked).scalar_one())
+
+    def _sweep(self) -> None:
+        """Rows older than the longest limit say nothing any more."""
+        with self._lock:
+            self._calls += 1
+            due = self._calls % _SWEEP_EVERY == 0
+        if due:
+            limit = self._clock.now_us() - round(LONGEST_SECONDS * SECOND_US)
+            with self._store.begin() as connection:
+                connection.execute(delete(rate_limits).where(rate_limits.c.last_call_at < limit))

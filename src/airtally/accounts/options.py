@@ -1,0 +1,90 @@
+"""What a key may do, beyond its kind."""
+
+from __future__ import annotations
+
+import re
+import secrets as random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.kinds import Credentials, KeyKind, checked_cdn
+from airtally.accounts.owners import Owners
+from airtally.kit.errors import BadRequest, Conflict
+from airtally.metadata.tables import owners
+
+SCOPES = ("read", "write")
+_APPLICATION = re.compile(r"[!-~]{1,256}")
+_COMMAND = re.compile(r"[a-z]+(\.[a-z]+)*")
+_OPTION_FLAGS = {"scopes": "--scope", "applications": "--application", "denied": "--deny", "static": "--static"}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOptions:
+    """`scopes`: native keys. `applications`: Pushwoosh codes; none stands for all. `denied`: ScaleEngine commands.
+    `static`: Slate's access token never expires.
+    """
+
+    scopes: frozenset[str] = frozenset()
+    applications: tuple[str, ...] = ()
+    denied: tuple[str, ...] = ()
+    static: bool = False
+
+    def details(self, kind: KeyKind) -> dict[str, Any]:
+        """What is kept with the key. Raises BadRequest for options that the kind does not have."""
+        for option, flag in _OPTION_FLAGS.items():
+            if getattr(self, option) and option not in kind.options:
+                raise BadRequest(f"{flag} is not for {kind.name} keys")
+        if "scopes" in kind.options and not self.scopes:
+            raise BadRequest("A native key needs a scope", hint="Give --scope read, --scope write, or both")
+        _check(self.scopes, SCOPES.__contains__, "scope", "read or write")
+        _check(self.applications, _APPLICATION.fullmatch, "application", "a code such as A1B2C-D3E4F")
+        _check(self.denied, _COMMAND.fullmatch, "command to deny", "a name such as viewer.log")
+        kept: dict[str, Any] = {}
+        if self.applications:
+            kept["applications"] = sorted(set(self.applications))
+        if self.denied:
+            kept["denied"] = sorted(set(self.denied))
+        return kept | ({"static": True} if self.static else {})
+
+
+def check_applications(options: KeyOptions, account: Account, owners_index: Owners) -> None:
+    """A key cannot name another account's application. Raises BadRequest."""
+    for code, owner in owners_index.owners_of("application", options.applications).items():
+        if owner != account.id:
+            raise BadRequest(f"The application {code!r} is not this account's")
+
+
+def take_cdn(connection: Connection, index: Owners, account: Account, wanted: Mapping[str, object]) -> Credentials:
+    """The CDN number of a new ScaleEngine key: the given one, else the account's, else a new one.
+
+    Raises Conflict for another account's.
+    """
+    given = checked_cdn(wanted["cdn"]) if "cdn" in wanted else None
+    cdn = given or _own_cdn(connection, account) or _new_cdn(connection)
+    if index.claim_within(connection, "cdn", [str(cdn)], account.id)[str(cdn)] != account.id:
+        raise Conflict(f"The CDN number {cdn} is another account's")
+    return {"cdn": cdn}
+
+
+def _own_cdn(connection: Connection, account: Account) -> int | None:
+    query = select(owners.c.external_id).where(owners.c.kind == "cdn", owners.c.account_id == account.id)
+    numbers = sorted(int(each) for each in connection.execute(query).scalars())
+    return numbers[0] if numbers else None
+
+
+def _new_cdn(connection: Connection) -> int:
+    taken = select(owners.c.external_id).where(owners.c.kind == "cdn")
+    while True:
+        cdn = 10_000 + random.randbelow(990_000)
+        if connection.execute(taken.where(owners.c.external_id == str(cdn))).one_or_none() is None:
+            return cdn
+
+
+def _check(values: Any, usable: Any, what: str, expected: str) -> None:
+    for value in values:
+        if not usable(value):
+            raise BadRequest(f"The {what} {value[:64]!r} cannot be used: expected {expected}")

@@ -1,0 +1,166 @@
+"""Users: people who may open an account's pages, and whom `/v1/users` lists."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
+from sqlalchemy import Connection, func, select, update
+
+from airtally.accounts.accounts import Account, check_name
+from airtally.kit.clock import Clock
+from airtally.kit.errors import BadRequest, Conflict, NotFound
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import accounts, sessions, users
+
+DEFAULT_GROUP = "Administrators"
+MIN_PASSWORD = 8
+MAX_PASSWORD = 1024
+_USERNAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
+_EMAIL = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,190}")
+
+_COLUMNS = (
+    *(users.c.id, users.c.username, users.c.name, users.c.email, users.c.group_id, users.c.group_name),
+    *(accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency),
+)
+_USERS = select(*_COLUMNS).join_from(users, accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person of an account."""
+
+    id: int
+    username: str
+    name: str
+    email: str
+    group_id: int
+    group_name: str
+    account: Account
+
+
+class Users:
+    """Thread-safe. Passwords are hashed with argon2id, two at a time at most: each takes 64 MiB for a moment."""
+
+    def __init__(self, store: MetadataStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._hasher = PasswordHasher()
+        self._turn = threading.Semaphore(2)
+        self._nobody: str | None = None
+
+    def create(
+        self, account: Account, *, username: str, name: str, email: str, password: str, group: str | None = None
+    ) -> User:
+        """A user name is unique on the server. Raises BadRequest or Conflict."""
+        group = DEFAULT_GROUP if group is None else group
+        _check(username, name, email, group)
+        password_hash = self._hash(password)
+        with self._store.begin() as connection:
+            row: dict[str, Any] = {
+                "account_id": account.id,
+                "username": username,
+                "name": name,
+                "email": email,
+                "group_id": _group_id(connection, account, group),
+                "group_name": group,
+                "password_hash": password_hash,
+                "created_at": self._clock.now_us(),
+            }
+            added = self._store.upserts.insert(users).values(row).on_conflict_do_nothing().returning(users.c.id)
+            user_id = connection.execute(added).scalar_one_or_none()
+        if user_id is None:
+            raise Conflict(f"The user name {username!r} is taken")
+        return User(user_id, username, name, email, row["group_id"], group, account)
+
+    def all(self, account: Account | None = None) -> list[User]:
+        """Oldest first."""
+        query = _USERS.order_by(users.c.id)
+        if account is not None:
+            query = query.where(users.c.account_id == account.id)
+        with self._store.read() as connection:
+            return [_user(row) for row in connection.execute(query)]
+
+    def get(self, user_id: int) -> User | None:
+        with self._store.read() as connection:
+            row = connection.execute(_USERS.where(users.c.id == user_id)).one_or_none()
+        return None if row is None else _user(row)
+
+    def login(self, username: str, password: str) -> User | None:
+        """The user if the password is right. Takes as long for a name that nobody has; not for the event loop."""
+        row = self._with_hash(username) if _USERNAME.fullmatch(username) else None
+        kept = self._nobody_hash() if row is None else row[-1]
+        if not self._verified(kept, password) or row is None:
+            return None
+        user = _user(row)
+        if self._hasher.check_needs_rehash(kept):
+            self._keep(user.id, self._hash(password))
+        return user
+
+    def set_password(self, username: str, password: str) -> None:
+        """Ends the user's sessions. Raises NotFound or BadRequest."""
+        password_hash = self._hash(password)
+        with self._store.begin() as connection:
+            user_id = connection.execute(select(users.c.id).where(users.c.username == username)).scalar_one_or_none()
+            if user_id is None:
+                raise NotFound(f"There is no user {username[:64]!r}", hint="`airtally user list` shows them")
+            connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+            connection.execute(sessions.delete().where(sessions.c.user_id == user_id))
+
+    def _with_hash(self, username: str) -> Sequence[Any] | None:
+        query = _USERS.add_columns(users.c.password_hash).where(users.c.username == username)
+        with self._store.read() as connection:
+            return connection.execute(query).one_or_none()
+
+    def _keep(self, user_id: int, password_hash: str) -> None:
+        with self._store.begin() as connection:
+            connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+
+    def _hash(self, password: str) -> str:
+        if len(password) < MIN_PASSWORD or len(password.encode()) > MAX_PASSWORD:
+            raise BadRequest(
+                f"The password cannot be used: expected {MIN_PASSWORD} characters or more, {MAX_PASSWORD} bytes at most"
+            )
+        with self._turn:
+            return self._hasher.hash(password)
+
+    def _verified(self, kept: str, password: str) -> bool:
+        if len(password.encode()) > MAX_PASSWORD:
+            return False
+        try:
+            with self._turn:
+                return self._hasher.verify(kept, password)
+        except (VerifyMismatchError, VerificationError, InvalidHashError):
+            return False
+
+    def _nobody_hash(self) -> str:
+        if self._nobody is None:
+            self._nobody = self._hash("nobody has this password")
+        return self._nobody
+
+
+def _check(username: str, name: str, email: str, group: str) -> None:
+    if not _USERNAME.fullmatch(username):
+        raise BadRequest("The user name cannot be used: expected 1 to 64 of letters, digits, . _ @ + and -")
+    if not _EMAIL.fullmatch(email) or not email.isprintable():
+        raise BadRequest(f"The e-mail address {email[:64]!r} cannot be used")
+    check_name(name)
+    check_name(group, "group")
+
+
+def _group_id(connection: Connection, account: Account, group: str) -> int:
+    """The number of the account's group of that name, or its next one."""
+    of_account = select(func.max(users.c.group_id)).where(users.c.account_id == account.id)
+    known = connection.execute(of_account.where(users.c.group_name == group)).scalar_one()
+    highest = connection.execute(of_account).scalar_one()
+    return int(known or (highest or 0) + 1)
+
+
+def _user(row: Sequence[Any]) -> User:
+    user_id, username, name, email, group_id, group_name = row[:6]
+    return User(user_id, username, name, email, group_id, group_name, Account(*row[6:11]))

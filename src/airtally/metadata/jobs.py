@@ -1,0 +1,196 @@
+"""Jobs are rows with a lease: written in the transaction of what they are about, taken by any worker."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, select, update
+
+from airtally.kit.clock import Clock
+from airtally.kit.errors import Conflict, Failure
+from airtally.kit.time import SECOND_US
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import jobs
+
+LEASE_SECONDS = 60.0
+
+
+class LeaseLost(Failure):
+    """Another worker has the job; whatever this one was about to write must not be written."""
+
+    code = "lease_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it was when read. `state` is ready, running, done or failed; times in microseconds UTC.
+
+    `attempts` counts how often the job was taken, also by workers that stopped or died.
+    """
+
+    id: int
+    kind: str
+    subject: str
+    account_id: int | None
+    state: str
+    run_at: int
+    attempts: int
+    lease_owner: str | None
+    lease_until: int | None
+    progress_done: int
+    progress_total: int | None
+    error: str | None
+    created_at: int
+    updated_at: int
+
+
+class Jobs:
+    """`owner` names this process among all that share the store. Thread-safe."""
+
+    def __init__(self, store: MetadataStore, clock: Clock, owner: str) -> None:
+        self._store = store
+        self._clock = clock
+        self.owner = owner
+
+    def add(
+        self, connection: Connection, kind: str, subject: str, account_id: int | None, run_at: int | None = None
+    ) -> int:
+        """The new job's id. Due at once without `run_at`. Raises Conflict if the subject has such a job."""
+        now = self._clock.now_us()
+        row = {
+            "kind": kind,
+            "subject": subject,
+            "account_id": account_id,
+            "state": "ready",
+            "run_at": now if run_at is None else run_at,
+            "attempts": 0,
+            "progress_done": 0,
+            "created_at": now,
+            "updated_at": now,
+        }
+        added = self._store.upserts.insert(jobs).values(row).on_conflict_do_nothing().returning(jobs.c.id)
+        job_id = connection.execute(added).scalar_one_or_none()
+        if job_id is None:
+            raise Conflict(f"There is a job {kind!r} for {subject!r} already")
+        return int(job_id)
+
+    def claim(self, kinds: Collection[str], lease_seconds: float = LEASE_SECONDS) -> Job | None:
+        """Take a due job, first one whose worker is gone; None when there is nothing to do.
+
+        With nothing to do this is one read of an index and no lock.
+        """
+        now = self._clock.now_us()
+        with self._store.read() as connection:
+            if connection.execute(select(_next(kinds, now))).scalar_one() is None:
+                return None
+        taken = (
+            update(jobs)
+            .where(jobs.c.id == _next(kinds, now, lock=True))
+            .values(
+                state="running",
+                lease_owner=self.owner,
+                lease_until=now + round(lease_seconds * SECOND_US),
+                attempts=jobs.c.attempts + 1,
+                updated_at=now,
+            )
+            .returning(*jobs.c)
+        )
+        with self._store.begin() as connection:
+            return _job(connection.execute(taken).one_or_none())
+
+    def get(self, job_id: int) -> Job | None:
+        return self._one(jobs.c.id == job_id)
+
+    def find(self, kind: str, subject: str) -> Job | None:
+        return self._one(jobs.c.kind == kind, jobs.c.subject == subject)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many jobs there are by kind and state."""
+        query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
+        with self._store.read() as connection:
+            return {(kind, state): count for kind, state, count in connection.execute(query)}
+
+    def renew(self, job: Job, lease_seconds: float = LEASE_SECONDS) -> None:
+        """Keep the job for longer. Raises LeaseLost."""
+        with self._store.begin() as connection:
+            self._change(connection, job, lease_until=self._until(lease_seconds))
+
+    def progress(self, job: Job, done: int, total: int | None = None, *, lease_seconds: float = LEASE_SECONDS) -> None:
+        """Note how far the job is and renew its lease. Raises LeaseLost."""
+        with self._store.begin() as connection:
+            self._change(
+                connection, job, progress_done=done, progress_total=total, lease_until=self._until(lease_seconds)
+            )
+
+    def finish(self, connection: Connection, job: Job) -> None:
+        """Done; to be called in the transaction of the job's result. Raises LeaseLost."""
+        self._change(connection, job, state="done", error=None, **_NO_LEASE)
+
+    def fail(self, connection: Connection, job: Job, error: str) -> None:
+        """Given up, with the reason in words. Raises LeaseLost."""
+        self._change(connection, job, state="failed", error=error, **_NO_LEASE)
+
+    def retry(self, connection: Connection, job: Job, run_at: int, error: str) -> None:
+        """To be tried again at `run_at`. Raises LeaseLost."""
+        self._change(connection, job, state="ready", run_at=run_at, error=error, **_NO_LEASE)
+
+    def release(self, job: Job) -> None:
+        """Hand a job back that this process will not end, such as when it stops. A lost lease is no error."""
+        with self._store.begin() as connection:
+            connection.execute(update(jobs).where(*self._held(job)).values(self._values(state="ready", **_NO_LEASE)))
+
+    def release_all(self) -> int:
+        """Hand back every job this process holds; returns how many."""
+        held = update(jobs).where(jobs.c.state == "running", jobs.c.lease_owner == self.owner)
+        with self._store.begin() as connection:
+            return int(connection.execute(held.values(self._values(state="ready", **_NO_LEASE))).rowcount)
+
+    def forget(self, connection: Connection, kind: str, subject: str) -> None:
+        """Remove a job with what it was about; a worker that has it meets LeaseLost."""
+        connection.execute(jobs.delete().where(jobs.c.kind == kind, jobs.c.subject == subject))
+
+    def _change(self, connection: Connection, job: Job, **values: Any) -> None:
+        changed = connection.execute(update(jobs).where(*self._held(job)).values(self._values(**values)))
+        if changed.rowcount != 1:
+            raise LeaseLost(f"Job {job.id} ({job.kind} {job.subject}) is no longer held by {self.owner}")
+
+    def _values(self, **values: Any) -> dict[str, Any]:
+        return values | {"updated_at": self._clock.now_us()}
+
+    def _held(self, job: Job) -> tuple[ColumnElement[bool], ...]:
+        """`attempts` tells this taking from a later one by the same process."""
+        return (
+            jobs.c.id == job.id,
+            jobs.c.state == "running",
+            jobs.c.lease_owner == self.owner,
+            jobs.c.attempts == job.attempts,
+        )
+
+    def _until(self, lease_seconds: float) -> int:
+        return self._clock.now_us() + round(lease_seconds * SECOND_US)
+
+    def _one(self, *where: ColumnElement[bool]) -> Job | None:
+        with self._store.read() as connection:
+            return _job(connection.execute(select(*jobs.c).where(*where)).one_or_none())
+
+
+_NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+
+
+def _next(kinds: Collection[str], now: int, *, lock: bool = False) -> ColumnElement[int]:
+    """Id of the job to take now: the two parts are one look into the index each."""
+    of_kind = select(jobs.c.id).where(jobs.c.kind.in_(kinds)).limit(1)
+    orphaned = of_kind.where(jobs.c.state == "running", jobs.c.lease_until <= now)
+    due = of_kind.where(jobs.c.state == "ready", jobs.c.run_at <= now).order_by(jobs.c.run_at)
+    return func.coalesce(_scalar(orphaned, lock=lock), _scalar(due, lock=lock))
+
+
+def _scalar(query: Select[tuple[int]], *, lock: bool) -> ScalarSelect[int]:
+    """SQLite has one writer at a time and needs no row locks; its renderer leaves the clause out."""
+    return (query.with_for_update(skip_locked=True) if lock else query).scalar_subquery()
+
+
+def _job(row: Any) -> Job | None:
+    return None if row is None else Job(*row)

@@ -1,0 +1,62 @@
+"""Bringing the metadata store's tables up to date, by the revisions in `migrations/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_FOLDER = Path(__file__).parent / "migrations"
+
+#: The newest revision: a store that has it is opened without loading Alembic.
+HEAD = "0001"
+
+#: PostgreSQL's advisory lock that lets one process at a time change the tables ("airtally" in ASCII).
+_LOCK = 0x61697274616C6C79
+
+
+def upgrade(engine: Engine) -> None:
+    """Run what is missing in one transaction; processes that start together wait for one another."""
+    with engine.connect() as connection:
+        if current(connection) == HEAD:
+            return
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        if current(connection) != HEAD:
+            _run(connection)
+
+
+def current(connection: Connection) -> str | None:
+    """The store's revision; None for an empty store."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+
+
+def draft(connection: Connection, revision: str, message: str) -> None:
+    """Write the revision file that leads from an empty store, brought to the last revision, to the tables of now."""
+    from alembic import command  # noqa: PLC0415 (loaded only when needed: it is big)
+
+    command.upgrade(_config(connection), "head")
+    command.revision(_config(connection), message, autogenerate=True, rev_id=revision)
+
+
+def _run(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 (loaded only when needed: it is big)
+
+    command.upgrade(_config(connection), "head")
+
+
+def _config(connection: Connection) -> Config:
+    from alembic.config import Config  # noqa: PLC0415 (loaded only when needed: it is big)
+
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

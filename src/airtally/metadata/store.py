@@ -1,0 +1,159 @@
+"""The metadata store: one SQLite file by default, PostgreSQL by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import structlog
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from airtally.kit import metrics
+from airtally.kit.errors import Failure, StorageFull, Unavailable
+from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.metadata import migrate
+from airtally.settings import SettingError
+
+_log = structlog.get_logger()
+
+#: How long a writer waits for another process's transaction.
+BUSY_SECONDS = 30
+_READERS = 8
+
+
+class MetadataStore:
+    """Transactions on the metadata store. Thread-safe; connections are pooled.
+
+    SQLite has one writer at a time: this process's writers queue for one connection, so only other
+    processes are waited for by polling. Readers have connections of their own that cannot write.
+    """
+
+    def __init__(self, writers: Engine, readers: Engine, faults: Faults = NO_FAULTS) -> None:
+        self._writers = writers
+        self._readers = readers
+        self._faults = faults
+
+    @classmethod
+    def open(cls, url: str, *, migrate_schema: bool = True, faults: Faults = NO_FAULTS) -> MetadataStore:
+        """Open the store and bring its tables up to date.
+
+        Raises SettingError for a URL that cannot be used, Unavailable when there is no answer.
+        """
+        parsed = _parse(url)
+        engines = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
+        store = cls(*engines, faults)
+        try:
+            if migrate_schema:
+                with _failures():
+                    migrate.upgrade(store._writers)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._writers.dialect.name
+
+    @property
+    def upserts(self) -> ModuleType:
+        """The dialect's module, whose `insert` knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
+        return postgresql if self.dialect == "postgresql" else sqlite
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """One transaction that may write; committed at the end of the block, rolled back by an error.
+
+        Must not be nested. Raises StorageFull or Unavailable; IntegrityError is the caller's to judge.
+        """
+        self._faults.reach("metadata.write")
+        with _failures(), self._writers.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One transaction that sees a single state and cannot write; it never waits for a writer."""
+        with _failures(), self._readers.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self._writers.dispose()
+        self._readers.dispose()
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingError("AIRTALLY_DATABASE cannot be used: expected postgresql://… or sqlite:///file") from None
+    backend = parsed.get_backend_name()
+    if backend in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend == "sqlite" and parsed.database not in {None, "", ":memory:"}:
+        return parsed
+    raise SettingError(f"AIRTALLY_DATABASE cannot be used: {backend!r} is neither postgresql:// nor sqlite:///file")
+
+
+def _sqlite(url: URL) -> tuple[Engine, Engine]:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    arguments = {"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False}
+    writers = create_engine(
+        url, connect_args=arguments, pool_size=1, max_overflow=0, pool_timeout=BUSY_SECONDS, pool_reset_on_return=None
+    )
+    readers = create_engine(url, connect_args=arguments, pool_size=_READERS, max_overflow=_READERS * 4)
+    _on_connect(writers, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
+    _on_connect(readers, "PRAGMA query_only=ON")
+    event.listen(writers, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(readers, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return writers, readers
+
+
+def _on_connect(engine: Engine, *statements: str) -> None:
+    def prepare(connection: object, _record: object) -> None:
+        for statement in statements:
+            connection.execute(statement)  # type: ignore[attr-defined]
+
+    event.listen(engine, "connect", prepare)
+
+
+def _postgresql(url: URL) -> tuple[Engine, Engine]:
+    engine = create_engine(
+        url,
+        pool_size=5,
+        max_overflow=_READERS * 4,
+        pool_timeout=BUSY_SECONDS,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 10, "application_name": "airtally"},
+    )
+    return engine, engine.execution_options(postgresql_readonly=True)
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise _unavailable("The metadata store has no free connection") from error
+    except OperationalError as error:
+        raise _failure(error) from error
+
+
+def _failure(error: OperationalError) -> Failure:
+    text = str(error.orig)
+    if "is full" in text or "No space left" in text or getattr(error.orig, "sqlstate", None) == "53100":
+        metrics.METADATA_FAILURES.labels("storage_full").inc()
+        return StorageFull("The metadata store has no room")
+    return _unavailable("The metadata store does not answer", text)
+
+
+def _unavailable(message: str, why: str = "") -> Unavailable:
+    metrics.METADATA_FAILURES.labels("unavailable").inc()
+    _log.error("metadata store failed", reason=message, error=why)
+    return Unavailable(message, hint="AIRTALLY_DATABASE names it; `airtally doctor` looks into it")
