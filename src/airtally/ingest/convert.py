@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 from decimal import Decimal, InvalidOperation
@@ -31,8 +32,11 @@ _MONEY_LIMIT = Decimal(10) ** 12
 def convert(column: Column, array: pa.Array) -> Converted:
     """The values in the column's type, null where null or wrong, and masks of the wrong rows with their reason."""
     wanted = column.type.arrow
-    if array.type == wanted and column.type in {Type.INT64, Type.TEXT}:
-        return array, []
+    if array.type == wanted:
+        if column.type in {Type.INT64, Type.TEXT}:
+            return array, []
+        if column.type is Type.DOUBLE:
+            return _finite(array, [])
     if kind.is_null(array.type):
         return pa.nulls(len(array), wanted), []
     if kind.is_dictionary(array.type):
@@ -43,13 +47,14 @@ def convert(column: Column, array: pa.Array) -> Converted:
 def matches(texts: pa.Array, pattern: str) -> pa.Array:
     """Which texts match an anchored pattern that RE2 and Python read alike; null for null."""
     if len(texts) < times.FEW:
-        fits = _compiled(pattern).search
+        fits = compiled(pattern).search
         return pa.array([None if text is None else fits(text) is not None for text in texts.to_pylist()], pa.bool_())
     return pc.match_substring_regex(texts, pattern)
 
 
 @lru_cache(256)
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str) -> re.Pattern[str]:
+    """As RE2 has it: ASCII classes, and `$` is the end."""
     return re.compile(pattern.replace("$", r"\Z"), re.ASCII)
 
 
@@ -99,6 +104,8 @@ def _doubles(_: Column, array: pa.Array) -> Converted:
 
 
 def _finite(array: pa.Array, wrong: Wrong) -> Converted:
+    if len(array) < times.FEW and all(value is None or math.isfinite(value) for value in array.to_pylist()):
+        return array, wrong
     finite = pc.is_finite(array)
     if pc.all(finite, min_count=0).as_py():
         return array, wrong
@@ -114,7 +121,7 @@ def _texts(_: Column, array: pa.Array) -> Converted:
 def _times(column: Column, array: pa.Array) -> Converted:
     local = column.type is Type.LOCAL_TIME
     if _is_text(array.type):
-        parsed = times.parse_times(pc.cast(array, pa.string()), local=local)
+        parsed = times.parse_times(array if kind.is_string(array.type) else pc.cast(array, pa.string()), local=local)
         wrong = _lost(array, parsed, _TIME_SAYS[local])
     elif kind.is_timestamp(array.type):
         if not local and array.type.tz is None:
@@ -147,12 +154,17 @@ def _cut_zoned(array: pa.Array) -> pa.Array:
 
 def _dated(parsed: pa.Array, wrong: Wrong) -> Converted:
     micros = parsed.view(pa.int64())
-    bounds = pc.min_max(micros)
-    least, most = bounds["min"].as_py(), bounds["max"].as_py()
-    if least is None or (least >= times.EARLIEST_US and most < times.LATEST_US):
+    if _all_dated(micros):
         return parsed, wrong
     inside = pc.and_(pc.greater_equal(micros, times.EARLIEST_US), pc.less(micros, times.LATEST_US))
     return pc.if_else(inside, parsed, None), [*wrong, (pc.invert(inside), "date out of range")]
+
+
+def _all_dated(micros: pa.Array) -> bool:
+    if len(micros) < times.FEW:
+        return all(us is None or times.EARLIEST_US <= us < times.LATEST_US for us in micros.to_pylist())
+    bounds = pc.min_max(micros).as_py()
+    return bounds["min"] is None or (bounds["min"] >= times.EARLIEST_US and bounds["max"] < times.LATEST_US)
 
 
 def _decimals(_: Column, array: pa.Array) -> Converted:

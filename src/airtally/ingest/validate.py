@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from airtally.ingest import times
 from airtally.ingest.checked import Checked, NoSource, RowError, Source
-from airtally.ingest.convert import OUT_OF_RANGE, convert, matches
+from airtally.ingest.convert import OUT_OF_RANGE, compiled, convert, matches
 from airtally.streams.declaration import Column, Kind, Stream, Type
 
 MINUTE_US = 60_000_000
@@ -89,28 +89,62 @@ def _absent(column: Column, count: int) -> pa.Array:
 
 
 def _check_text(column: Column, values: pa.Array, findings: Findings) -> None:
-    longest = pc.max(pc.binary_length(values)).as_py()
+    if len(values) >= times.FEW:
+        _check_texts(column, values, findings)
+        return
+    for row, text in enumerate(values.to_pylist()):
+        if text is not None and (error := text_error(column, text)):
+            findings.first.setdefault(row, (column.name, error))
+
+
+def text_error(column: Column, text: str) -> str | None:
+    """Why a text does not fit its column; `_check_texts` judges whole columns alike."""
+    if (len(text) if text.isascii() else len(text.encode())) > column.max_bytes:
+        return _too_long(column)
+    if column.pattern is not None and not compiled(column.pattern).fullmatch(text):
+        return _unlike(column)
+    if column.choices and text not in column.choices:
+        return _no_choice(column)
+    return _HOLDS_NUL if "\0" in text else None
+
+
+def _check_texts(column: Column, values: pa.Array, findings: Findings) -> None:
+    lengths = pc.binary_length(values)
+    longest = pc.max(lengths).as_py()
     if longest is not None and longest > column.max_bytes:
-        long = pc.greater(pc.binary_length(values), column.max_bytes)
-        findings.mark(long, column.name, f"longer than {column.max_bytes} bytes")
+        findings.mark(pc.greater(lengths, column.max_bytes), column.name, _too_long(column))
     if column.pattern is not None:
         fits = _fitting(values, f"^(?:{column.pattern})$")
         if fits is not None:
-            findings.mark(pc.invert(fits), column.name, f"expected {column.pattern_says}")
+            findings.mark(pc.invert(fits), column.name, _unlike(column))
     if column.choices:
         known = pc.or_(pc.is_in(values, value_set=pa.array(column.choices)), pc.is_null(values))
-        findings.mark(pc.invert(known), column.name, f"expected one of {', '.join(column.choices)}")
+        findings.mark(pc.invert(known), column.name, _no_choice(column))
     zero = pc.match_substring(values, "\0")
     if pc.any(zero).as_py():
-        findings.mark(zero, column.name, "holds the character U+0000")
+        findings.mark(zero, column.name, _HOLDS_NUL)
 
 
 def _fitting(values: pa.Array, pattern: str) -> pa.Array | None:
     """Which values match; None where all do. Columns with a pattern repeat few values, so those are tried first."""
-    if len(values) >= times.FEW and pc.all(matches(pc.unique(values), pattern), min_count=0).as_py():
+    if pc.all(matches(pc.unique(values), pattern), min_count=0).as_py():
         return None
-    fits = matches(values, pattern)
-    return None if pc.all(fits, min_count=0).as_py() else fits
+    return matches(values, pattern)
+
+
+_HOLDS_NUL = "holds the character U+0000"
+
+
+def _too_long(column: Column) -> str:
+    return f"longer than {column.max_bytes} bytes"
+
+
+def _unlike(column: Column) -> str:
+    return f"expected {column.pattern_says}"
+
+
+def _no_choice(column: Column) -> str:
+    return f"expected one of {', '.join(column.choices)}"
 
 
 def _check_range(column: Column, values: pa.Array, findings: Findings) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-DEFAULT_TEXT_BYTES = 256
+DEFAULT_TEXT_BYTES = 256  # ids and names
+LONG_TEXT_BYTES = 2048  # addresses, paths, titles, values
+DESCRIPTION_BYTES = 4096
 
 
 class Kind(StrEnum):
@@ -58,9 +60,10 @@ class Partition(StrEnum):
 class Column:
     """One column of a stream.
 
-    `default` fills an absent or null value. `max_bytes` counts UTF-8 bytes. `pattern` is an RE2
-    expression the whole text must match. `json` is the Python type msgspec checks a JSON column against.
-    `fold_case` marks a key that is matched without regard to case.
+    `default` fills an absent or null value. `max_bytes` counts UTF-8 bytes, in a JSON column those of each
+    text inside. `pattern` is an expression the whole text must match, read alike by RE2 and by Python.
+    `json` is the Python type msgspec checks a JSON column against. A deletion in a changelog may leave out
+    required columns other than the key. `cut_to_minute` and `milliseconds` cut a time on arrival. `fold_case` marks a key that is matched without regard to case.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Column:
     minimum: int | None = None
     maximum: int | None = None
     json: Any = None
+    json_says: str | None = None
     fold_case: bool = False
     cut_to_minute: bool = False
     milliseconds: bool = False
@@ -82,6 +86,8 @@ class Column:
     def __post_init__(self) -> None:
         if self.pattern is not None and self.pattern_says is None:
             raise ValueError(f"column {self.name} does not say its pattern in words")
+        if (self.type is Type.JSON) != (self.json is not None and self.json_says is not None):
+            raise ValueError(f"column {self.name} does not say what its JSON may be")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,19 @@ VERSION_COLUMNS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A column whose values belong to one account each, host-wide.
+
+    `kind` names them in the index of owners. A stream that `declares` claims them for the account that
+    declared first; in the others, rows with another account's value are refused.
+    """
+
+    kind: str
+    column: str
+    declares: bool = False
+
+
 @dataclass(frozen=True)
 class Stream:
     """A typed log of one kind of fact, owned by one account.
@@ -137,6 +156,7 @@ class Stream:
     entity: tuple[str, ...] = ()
     partition: Partition = Partition.EVENT_DAY
     retention_days: int | None = None
+    owned: Owned | None = None
     rollups: tuple[Any, ...] = field(default=())
     owned: Owned | None = None
 

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Self
 
 import pyarrow as pa
 from isal import igzip
+from isal.igzip_lib import IsalError
 
 from airtally.kit.errors import BadRequest
 
@@ -85,7 +86,7 @@ class TextFile:
     def _from_file(self, size: int) -> bytes:
         try:
             return bytes(self._file.read(size))
-        except (zlib.error, EOFError, igzip.BadGzipFile, pa.ArrowException) as error:
+        except (zlib.error, IsalError, EOFError, igzip.BadGzipFile, pa.ArrowException) as error:  # type: ignore[misc]
             raise BadRequest(f"{self._path.name} cannot be unpacked: {error}") from None
         except OSError as error:
             if error.errno is not None:

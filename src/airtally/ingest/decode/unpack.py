@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from airtally.kit.errors import BadRequest, TooLarge, UnsupportedMedia
 
@@ -70,7 +71,7 @@ def _gzip(body: bytes | memoryview) -> Iterator[bytes]:
                     yield piece
                 elif not member.eof and not rest:
                     raise BadRequest("the gzip body is cut short")
-        except zlib.error as error:
+        except (zlib.error, IsalError) as error:  # type: ignore[misc]  # its stub has no class
             raise BadRequest(f"the body is not gzip: {error}") from None
         rest = bytes(member.unused_data).lstrip(b"\0")
         if not rest:

@@ -1,0 +1,41 @@
+"""Ad events: renders, clicks, conversions and what they cost."""
+
+from __future__ import annotations
+
+from airtally.streams.declaration import Column, Kind, Stream, Type
+
+AD_EVENTS = Stream(
+    name="ad_events",
+    kind=Kind.EVENT,
+    doc="Renders, clicks, conversions and installs of ad groups, and what they cost.",
+    time="time",
+    identity=("id",),
+    entity=("ad_group_id",),
+    retention_days=731,
+    columns=(
+        Column("ad_group_id", Type.TEXT, "The group, matched without regard to case.", required=True, fold_case=True),
+        Column("time", Type.TIME, "When it happened.", required=True),
+        Column("id", Type.TEXT, "The same id on the same UTC day is the same event."),
+        Column(
+            "kind",
+            Type.TEXT,
+            "What happened.",
+            required=True,
+            choices=("paid_click", "global_render", "global_conversion", "install"),
+        ),
+        Column(
+            "country",
+            Type.TEXT,
+            "ISO 3166 alpha-2 code of where.",
+            default="ZZ",
+            pattern="[A-Z]{2}",
+            pattern_says="2 capital letters",
+        ),
+        Column("count", Type.INT64, "How many of it the row stands for.", default=1, minimum=0),
+        Column(
+            "spend",
+            Type.DECIMAL,
+            "Money of the whole row in the account's currency, of either sign; a refund is negative.",
+        ),
+    ),
+)

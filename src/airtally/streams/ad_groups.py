@@ -1,0 +1,22 @@
+"""Ad groups: what is advertised, of the Tapjoy API."""
+
+from __future__ import annotations
+
+from airtally.streams.declaration import VERSION_COLUMNS, Column, Kind, Partition, Stream, Type
+
+AD_GROUPS = Stream(
+    name="ad_groups",
+    kind=Kind.CHANGELOG,
+    doc="What is advertised. A group exists once declared and not deleted.",
+    time="last_update_time_utc",
+    key=("ad_group_id",),
+    entity=("ad_group_id",),
+    partition=Partition.NONE,
+    columns=(
+        Column("ad_group_id", Type.TEXT, "The group, matched without regard to case.", required=True, fold_case=True),
+        Column("name", Type.TEXT, "What people call it.", required=True),
+        Column("platform", Type.TEXT, "Platform of the advertised app.", required=True),
+        Column("secondary_offer_id", Type.TEXT, "A further id of the offer."),
+        *VERSION_COLUMNS,
+    ),
+)

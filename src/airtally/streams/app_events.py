@@ -1,0 +1,32 @@
+"""App events: what users did in an application."""
+
+from __future__ import annotations
+
+from airtally.streams.declaration import LONG_TEXT_BYTES, Column, Kind, Owned, Stream, Type
+
+APP_EVENTS = Stream(
+    name="app_events",
+    kind=Kind.EVENT,
+    doc="What users did in an application.",
+    time="time",
+    identity=("id",),
+    entity=("application", "event"),
+    owned=Owned("application", "application"),
+    columns=(
+        Column("application", Type.TEXT, "The application's code.", required=True),
+        Column("event", Type.TEXT, "Name of the event.", required=True),
+        Column("time", Type.TIME, "When it happened.", required=True),
+        Column("id", Type.TEXT, "The same id on the same UTC day is the same event."),
+        Column("hwid", Type.TEXT, "The device."),
+        Column("user_id", Type.TEXT, "The user."),
+        Column("count", Type.INT64, "How many of it the row stands for.", default=1, minimum=0),
+        Column(
+            "attributes",
+            Type.JSON,
+            "What else is known of it.",
+            max_bytes=LONG_TEXT_BYTES,
+            json=dict[str, str | int | float | bool | list[str]],
+            json_says="object of string, number, boolean or list of strings",
+        ),
+    ),
+)
