@@ -47,6 +47,7 @@ format: setup-test
 
 docs: setup-test  ## the generated pages
 	$(BIN)/python -m airtally.streams.reference > docs/reference/streams.md
+	$(BIN)/python -m airtally.reference > docs/reference/settings.md
 
 lock: setup-test  ## the locked requirements, from pyproject.toml and requirements/*.in
 	scripts/lock

@@ -43,6 +43,12 @@ def parse_size(text: str) -> int:
     return int(match[1]) * base ** " KMG".index(match[2].upper() or " ")
 
 
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ValueError("a whole number above 0")
+    return int(text)
+
+
 def _switch(text: str) -> bool:
     if text.lower() not in {"on", "off", "true", "false", "1", "0", "yes", "no"}:
         raise ValueError("on or off")
@@ -54,6 +60,13 @@ def _networks(text: str) -> tuple[Network, ...]:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:
         raise ValueError(f"networks such as 127.0.0.0/8,10.0.0.0/8 ({error})") from None
+
+
+def _days(text: str) -> int:
+    try:
+        return _positive(text)
+    except ValueError:
+        raise ValueError("a number of days above 0, or forever") from None
 
 
 def _seconds_list(text: str) -> tuple[float, ...]:
@@ -93,7 +106,7 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = _setting(
         "AIRTALLY_TRUSTED_PROXIES", (), "whose `X-Forwarded-…` counts", _networks
     )
-    report_file_days: int = _setting("AIRTALLY_REPORT_FILE_DAYS", 90, "life of report files", int)
+    report_file_days: int = _setting("AIRTALLY_REPORT_FILE_DAYS", 90, "life of report files", _positive)
     retain_days: dict[str, int | None] = _setting(
         "AIRTALLY_RETAIN_<STREAM>",
         {},
@@ -106,7 +119,7 @@ class Settings:
         "AIRTALLY_FLUSH_SECONDS", 30.0, "age at which buffered rows go to the lake", parse_duration
     )
     flush_rows: int = _setting(
-        "AIRTALLY_FLUSH_ROWS", 1_000_000, "number of rows at which the buffer goes to the lake", int
+        "AIRTALLY_FLUSH_ROWS", 1_000_000, "number of rows at which the buffer goes to the lake", _positive
     )
     late_flush_seconds: float = _setting(
         "AIRTALLY_LATE_FLUSH_SECONDS", 600.0, "the same age for rows of days that are over", parse_duration
@@ -163,8 +176,5 @@ def _retention(environ: Mapping[str, str]) -> dict[str, int | None]:
             stream = env.removeprefix("AIRTALLY_RETAIN_").lower()
             if stream not in STREAMS:
                 raise SettingError(f"{env}: there is no stream {stream!r}")
-            days = None if text == "forever" else _parsed(env, text, int)
-            if days is not None and days < 1:
-                raise SettingError(f"{env}={text!r} cannot be used: expected a number of days above 0, or forever")
-            found[stream] = days
+            found[stream] = None if text == "forever" else _parsed(env, text, _days)
     return found

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from airtally.accounts.accounts import Account
 from airtally.accounts.keys import Keys
 from airtally.api import problems
-from airtally.ingest.service import Batch, Ingest, refused
+from airtally.ingest.service import Accepted, Batch, Ingest, refused
 from airtally.kit.errors import (
     BadRequest,
     Failure,
@@ -21,6 +21,7 @@ from airtally.kit.errors import (
     Unauthorized,
 )
 from airtally.streams import STREAMS
+from airtally.streams.declaration import Kind, Stream
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -56,16 +57,14 @@ class IngestHandler:
             answer = await self._accept(stream, scope, receive)
         except Failure as failure:
             refused(stream if stream in STREAMS else "unknown", failure)
-            await _send(
-                send, failure.status, problems.body(failure), problems.MEDIA_TYPE, **problems.headers(failure)
-            )
+            await _send(send, failure.status, problems.body(failure), problems.MEDIA_TYPE, **problems.headers(failure))
         else:
             await _send(send, 200, answer, "application/json")
 
     async def _accept(self, stream: str, scope: Scope, receive: Receive) -> bytes:
         if scope["method"] != "POST":
             raise MethodNotAllowed("Rows are sent by POST")
-        headers = {name: value for name, value in scope["headers"]}
+        headers = dict(scope["headers"])
         account = await self._account(headers)
         scope.setdefault("state", {})["account"] = account.slug
         if stream not in STREAMS:
@@ -104,8 +103,8 @@ class IngestHandler:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _store(self, batch: Batch) -> bytes:
-        if len(batch.body) <= SMALL_BODY and batch.idempotency_key is None and batch.stream.key == ():
-            accepted = self._ingest.begin(batch)
+        if len(batch.body) <= SMALL_BODY and batch.idempotency_key is None and _needs_no_store(batch.stream):
+            accepted = await self._begin_small(batch)
         else:
             accepted = await self._in_worker(self._ingest.begin, batch)
         if accepted.on_disk is not None:
@@ -118,11 +117,25 @@ class IngestHandler:
             return await self._in_worker(self._ingest.complete, accepted)
         return accepted.answer
 
+    async def _begin_small(self, batch: Batch) -> Accepted:
+        """On the event loop, but for the quarantine's disk write."""
+        checked = self._ingest.checked(batch, self._ingest.unpacked(batch))
+        if checked.errors:
+            return await self._in_worker(self._ingest.commit, batch, checked)
+        return self._ingest.commit(batch, checked)
+
     async def _in_worker(self, function: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
     def _too_large(self) -> TooLarge:
-        return TooLarge(f"The body is larger than {self._body_max} bytes (AIRTALLY_BODY_MAX)", hint="Send smaller batches")
+        return TooLarge(
+            f"The body is larger than {self._body_max} bytes (AIRTALLY_BODY_MAX)", hint="Send smaller batches"
+        )
+
+
+def _needs_no_store(stream: Stream) -> bool:
+    """Whether rows are checked without a look into the metadata store or at earlier versions."""
+    return stream.kind is Kind.EVENT and stream.owned is None
 
 
 def _batch(stream: str, account: Account, headers: dict[bytes, bytes], body: bytes) -> Batch:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+from litestar import Request, Response
 
 from airtally.kit.errors import Failure
 
@@ -31,3 +34,7 @@ def headers(failure: Failure) -> dict[str, str]:
     if failure.status == 401:
         extra["WWW-Authenticate"] = "Bearer"
     return extra
+
+
+def respond(failure: Failure, _: Request[Any, Any, Any]) -> Response[bytes]:
+    return Response(body(failure), status_code=failure.status, media_type=MEDIA_TYPE, headers=headers(failure))

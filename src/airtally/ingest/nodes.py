@@ -22,7 +22,7 @@ WAIT_SECONDS = 300.0
 
 
 class Nodes:
-    """This process's row among the nodes, and the wait for all of them.
+    """The row of this process among the nodes, and the wait for all of them.
 
     A job that reads only the lake calls `await_through`: every live node then flushes, however young its
     rows are, and the call returns once all of them have.

@@ -12,7 +12,7 @@ import msgspec
 from airtally.accounts.accounts import Account
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claim, Claims
-from airtally.ingest.decode import Checked, RowError, read_rows, unpack
+from airtally.ingest.decode import Checked, read_rows, unpack
 from airtally.ingest.ownership import Ownership
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.validate import too_old
@@ -22,7 +22,7 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
 from airtally.kit.time import DAY_US
 from airtally.settings import Settings
-from airtally.streams.declaration import Stream
+from airtally.streams.declaration import Kind, Stream
 
 ERRORS_SHOWN = 100
 
@@ -97,14 +97,43 @@ class Ingest:
 
         A caller that waits for `on_disk` itself calls `complete` after, or `abandon` if it failed.
         """
-        self._buffer.check_room(len(batch.body))
-        body = unpack(batch.body, batch.content_encoding, unpacked_max=self._settings.unpacked_max)
+        body = self.unpacked(batch)
         with self._claimed(batch, body) as claim:
             if isinstance(claim, bytes):
                 metrics.BATCHES_REPEATED.labels(batch.stream.name).inc()
                 return Accepted(claim)
-            checked = self.check(batch.stream, batch.account, read_rows(batch.stream, body, batch.media_type))
-            return self._commit(batch, checked, claim)
+            return self.commit(batch, self.checked(batch, body), claim)
+
+    def unpacked(self, batch: Batch) -> bytes:
+        """Raises TooManyRequests before any work where the buffer has no room."""
+        self._buffer.check_room(len(batch.body))
+        return unpack(batch.body, batch.content_encoding, unpacked_max=self._settings.unpacked_max)
+
+    def checked(self, batch: Batch, body: bytes) -> Checked:
+        return self.check(batch.stream, batch.account, read_rows(batch.stream, body, batch.media_type))
+
+    def check(self, stream: Stream, account: Account, checked: Checked) -> Checked:
+        """Reject the rows that only the server can tell are wrong: too old, or another account's."""
+        days = self._settings.retention(stream.name)
+        if days is not None:
+            checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
+        return self._ownership.check(stream, account, checked)
+
+    def commit(self, batch: Batch, checked: Checked, claim: Claim | None = None) -> Accepted:
+        """Quarantine what is wrong, hand the rest to the buffer."""
+        stream, account = batch.stream, batch.account
+        answer = _answer(checked)
+        self._quarantine.keep(account, stream.name, checked.errors, source=batch.source)
+        with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
+            if rows.num_rows == 0 and claim is None:
+                return Accepted(answer)
+            committed = self._buffer.append(
+                stream, account.slug, rows, claim=None if claim is None else (claim.id, answer)
+            )
+            if stream.kind is Kind.CHANGELOG:
+                committed.result()  # the next batch of this changelog must see these versions
+        metrics.ROWS_ACCEPTED.labels(stream.name).inc(checked.rows.num_rows)
+        return Accepted(answer, committed, claim)
 
     def complete(self, accepted: Accepted) -> bytes:
         """Store the answer of a claim whose rows are on disk."""
@@ -116,28 +145,6 @@ class Ingest:
         """The commit failed: nothing was kept, so the claim is released."""
         if accepted.claim is not None:
             self._claims.give_up(accepted.claim)
-
-    def check(self, stream: Stream, account: Account, checked: Checked) -> Checked:
-        """Reject the rows that only the server can tell are wrong: too old, or another account's."""
-        days = self._settings.retention(stream.name)
-        if days is not None:
-            checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
-        return self._ownership.check(stream, account, checked)
-
-    def _commit(self, batch: Batch, checked: Checked, claim: Claim | None) -> Accepted:
-        stream, account = batch.stream, batch.account
-        answer = _answer(checked)
-        self._quarantine.keep(account, stream.name, checked.errors, source=batch.source)
-        with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
-            if rows.num_rows == 0 and claim is None:
-                return Accepted(answer)
-            committed = self._buffer.append(
-                stream, account.slug, rows, claim=None if claim is None else (claim.id, answer)
-            )
-            if rows is not checked.rows:
-                committed.result()  # the next batch of this changelog must see these versions
-        metrics.ROWS_ACCEPTED.labels(stream.name).inc(checked.rows.num_rows)
-        return Accepted(answer, committed, claim)
 
     @contextmanager
     def _claimed(self, batch: Batch, body: bytes) -> Iterator[Claim | bytes | None]:
@@ -159,10 +166,5 @@ def refused(stream: str, failure: Failure) -> None:
 
 
 def _answer(checked: Checked) -> bytes:
-    shown = sorted(checked.errors[:ERRORS_SHOWN], key=_line) if len(checked.errors) <= ERRORS_SHOWN else checked.errors
-    errors = [ShownError(error.line, error.field, error.error) for error in sorted(shown, key=_line)[:ERRORS_SHOWN]]
+    errors = [ShownError(error.line, error.field, error.error) for error in checked.errors[:ERRORS_SHOWN]]
     return msgspec.json.encode(Answer(checked.rows.num_rows, len(checked.errors), errors))
-
-
-def _line(error: RowError) -> int:
-    return error.line

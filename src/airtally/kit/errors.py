@@ -21,6 +21,10 @@ class Failure(Exception):
             self.retry_after = retry_after
 
 
+class Internal(Failure):
+    """Something of our own broke; the log has it, the answer does not."""
+
+
 class BadRequest(Failure):
     status = 400
     code = "bad_request"

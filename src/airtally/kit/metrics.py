@@ -24,3 +24,7 @@ METADATA_FAILURES = Counter("airtally_metadata_failures_total", "Metadata transa
 LIMITER_FAILURES = Counter("airtally_limiter_failures_total", "Calls let through because their limit is unknown.")
 LAST_USE_FAILURES = Counter("airtally_last_use_failures_total", "Uses of a key that could not be noted.")
 LOGINS_REFUSED = Counter("airtally_logins_refused_total", "Log-ins refused.", ["reason"])
+
+REPORTS = Counter("airtally_reports_total", "Reports that ended.", ["status"])
+REPORT_TRIES = Counter("airtally_report_tries_failed_total", "Builds of a report put off by trouble.", ["reason"])
+DELIVERIES = Counter("airtally_deliveries_total", "Webhook tries by what came of them.", ["state"])

@@ -1,0 +1,29 @@
+"""`/healthz`, `/readyz`, `/metrics`: for probes and Prometheus, without a key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import MediaType, Response, get
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from airtally.runtime import Services
+
+
+def routes(services: Services) -> list[Any]:
+    @get("/healthz", media_type=MediaType.TEXT, sync_to_thread=False)
+    def healthz() -> str:
+        return "ok"
+
+    @get("/readyz", sync_to_thread=True)
+    def readyz() -> Response[dict[str, Any]]:
+        checks = services.checks()
+        ready = all(problem is None for problem in checks.values())
+        shown = {name: problem or "ok" for name, problem in checks.items()}
+        return Response({"ready": ready, "checks": shown}, status_code=200 if ready else 503)
+
+    @get("/metrics", sync_to_thread=True)
+    def metrics() -> Response[bytes]:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return [healthz, readyz, metrics]
