@@ -63,7 +63,8 @@ class Column:
     `default` fills an absent or null value. `max_bytes` counts UTF-8 bytes, in a JSON column those of each
     text inside. `pattern` is an expression the whole text must match, read alike by RE2 and by Python.
     `json` is the Python type msgspec checks a JSON column against. A deletion in a changelog may leave out
-    required columns other than the key. `cut_to_minute` and `milliseconds` cut a time on arrival. `fold_case` marks a key that is matched without regard to case.
+    required columns other than the key. `cut_to_minute` and `milliseconds` cut a time on arrival.
+    `fold_case` marks a key that is matched without regard to case.
     """
 
     name: str
@@ -88,15 +89,6 @@ class Column:
             raise ValueError(f"column {self.name} does not say its pattern in words")
         if (self.type is Type.JSON) != (self.json is not None and self.json_says is not None):
             raise ValueError(f"column {self.name} does not say what its JSON may be")
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """`column` holds an id of `kind` that one account owns; the stream that `declares` it claims it."""
-
-    kind: str
-    column: str
-    declares: bool = False
 
 
 #: Columns the server adds to every stored row, after the stream's own.
@@ -158,11 +150,11 @@ class Stream:
     retention_days: int | None = None
     owned: Owned | None = None
     rollups: tuple[Any, ...] = field(default=())
-    owned: Owned | None = None
 
     def __post_init__(self) -> None:
         names = {column.name for column in self.columns}
-        for used in (self.time, *self.identity, *self.key, *self.entity):
+        owned = (self.owned.column,) if self.owned else ()
+        for used in (self.time, *self.identity, *self.key, *self.entity, *owned):
             if used not in names:
                 raise ValueError(f"stream {self.name} has no column {used}")
 
