@@ -1,0 +1,1 @@
+"""What Airtally reaches, measured: one file a benchmark, `make bench` runs them, docs/benchmarks.md shows them."""

@@ -1,0 +1,86 @@
+"""Rows a second over HTTP: gzip NDJSON batches of 10,000 and of 500 rows, acknowledged when on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import data, references
+from benchmarks.harness import Aim, Place, Result
+from benchmarks.machine import Watch, cpu_seconds
+from benchmarks.questions import count
+from benchmarks.server import Caller, Server
+
+CONNECTIONS = 8
+#: Smaller than the default, so that a run of seconds has many flushes and files enough to compact.
+FLUSH_ROWS = 250_000
+
+
+@dataclass(frozen=True)
+class Commits:
+    """What the table's log says was done while a benchmark ran."""
+
+    appends: int
+    compactions: int
+
+    @classmethod
+    def of(cls, lake: Path, stream: str = "playlogs") -> Commits:
+        kinds = [_kind(file) for file in sorted((lake / stream / "_delta_log").glob("*.json"))]
+        return cls(kinds.count("append"), kinds.count("rewrite"))
+
+
+def _kind(commit: Path) -> str:
+    actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
+    if any("remove" in action for action in actions):
+        return "rewrite"
+    return "append" if any("add" in action for action in actions) else "other"
+
+
+def large_batches(place: Place) -> Result:
+    result = _batches(place, "ingest_batches_10k", 10_000, place.size(6_000_000, 100_000))
+    result.aims = [
+        Aim("share of DuckDB's own loading speed", result.ratio or 0, 0.15),
+        Aim("rows/s", result.figures["rows/s"], 300_000),
+    ]
+    return result
+
+
+def small_batches(place: Place) -> Result:
+    result = _batches(place, "ingest_batches_500", 500, place.size(3_000_000, 50_000))
+    result.aims = [Aim("rows/s", result.figures["rows/s"], 180_000)]
+    return result
+
+
+def _batches(place: Place, name: str, rows_each: int, rows: int) -> Result:
+    source = data.ndjson(place.data, data.recent(rows))
+    bodies = data.bodies(source, rows_each, gzipped=True)
+    reference = rows / references.duckdb_load(source, place.folder(name))
+    home = place.home(name, flush_rows=str(FLUSH_ROWS))
+    with Server(home) as server, Watch(server.pid) as watch:
+        load = server.load(bodies, connections=CONNECTIONS)
+        used = cpu_seconds(server.pid)
+        found = count(Caller(server), 3)
+    commits = Commits.of(home.folder / "lake")
+    expected = data.distinct(source)
+    if (load.accepted_rows, found) != (rows, expected):
+        raise RuntimeError(f"{load.accepted_rows} of {rows} rows accepted, {found} of {expected} plays counted")
+    return Result(
+        name=name,
+        title=f"rows over HTTP in gzip NDJSON batches of {rows_each:,}, {CONNECTIONS} connections",
+        parameters={"rows": rows, "batch_rows": rows_each, "connections": CONNECTIONS, "flush_rows": FLUSH_ROWS},
+        figures={
+            "rows/s": rows / load.seconds,
+            "requests/s": load.requests / load.seconds,
+            "answer p50 ms": load.p50 * 1000,
+            "answer p99 ms": load.p99 * 1000,
+            "client CPU s": load.cpu_seconds,
+            "server CPU s": used,
+            "server peak MB": watch.peak / 1e6,
+            "flush commits": commits.appends,
+            "compaction commits": commits.compactions,
+        },
+        reference={"DuckDB loading the same NDJSON file, rows/s": reference},
+        ratio=rows / load.seconds / reference,
+        notes=["each play counted once after the run, repeats of retried uploads included in the rows sent"],
+    )

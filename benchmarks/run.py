@@ -1,0 +1,62 @@
+"""`python -m benchmarks.run [NAME…] [--small] [--work FOLDER] [--results FOLDER]`: run, print, store, write the page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.harness import RESULTS, Benchmark, Place
+from benchmarks.idle import idle
+from benchmarks.ingest_file import ingest_file
+from benchmarks.ingest_http import large_batches, small_batches
+from benchmarks.report_file import report_file
+from benchmarks.server import ROOT
+from benchmarks.single_rows import single_rows
+from benchmarks.visible import visible
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "ingest_batches_10k": large_batches,
+    "ingest_batches_500": small_batches,
+    "ingest_file": ingest_file,
+    "single_rows": single_rows,
+    "visible": visible,
+    "report_file": report_file,
+    "idle": idle,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="benchmarks.run", description="Measure what Airtally reaches.")
+    parser.add_argument("names", nargs="*", help=", ".join(BENCHMARKS))
+    parser.add_argument("--small", action="store_true", help="seconds instead of minutes; nothing is kept")
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    asked = parser.parse_args(arguments)
+    unknown = set(asked.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+    place = Place(asked.work.absolute(), asked.small)
+    failed = [name for name in asked.names or BENCHMARKS if not _run(name, place, asked.results)]
+    if not asked.small:
+        report.write(asked.results)
+    return 1 if failed else 0
+
+
+def _run(name: str, place: Place, results: Path) -> bool:
+    try:
+        result = BENCHMARKS[name](place)
+    except Exception:  # noqa: BLE001 (the other benchmarks go on; the exit code tells)
+        print(f"{name}: failed", file=sys.stderr)
+        traceback.print_exc()
+        return False
+    print(result.show(), flush=True)
+    if not place.small or results != RESULTS:
+        result.store(results)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
