@@ -26,6 +26,21 @@ _log = structlog.get_logger()
 BUSY_SECONDS = 30
 _READERS = 8
 
+_FULL = {"SQLITE_FULL", "53100"}
+#: Beginnings of the codes that speak of the store, not of the statement.
+_AWAY = (
+    "no connection",
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_IOERR",
+    "SQLITE_CANTOPEN",
+    "08",
+    "40",
+    "53",
+    "55",
+    "57",
+)
+
 
 class MetadataStore:
     """Transactions on the metadata store. Thread-safe; connections are pooled.
@@ -142,15 +157,21 @@ def _failures() -> Iterator[None]:
     except PoolTimeout as error:
         raise _unavailable("The metadata store has no free connection") from error
     except OperationalError as error:
-        raise _failure(error) from error
+        failure = _failure(error.orig)
+        if failure is None:
+            raise
+        raise failure from error
 
 
-def _failure(error: OperationalError) -> Failure:
-    text = str(error.orig)
-    if "is full" in text or "No space left" in text or getattr(error.orig, "sqlstate", None) == "53100":
+def _failure(error: object) -> Failure | None:
+    """None for mistakes of the program, such as a statement that the store does not take."""
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or "no connection"
+    if code in _FULL:
         metrics.METADATA_FAILURES.labels("storage_full").inc()
         return StorageFull("The metadata store has no room")
-    return _unavailable("The metadata store does not answer", text)
+    if code.startswith(_AWAY):
+        return _unavailable("The metadata store does not answer", str(error))
+    return None
 
 
 def _unavailable(message: str, why: str = "") -> Unavailable:
