@@ -1,0 +1,44 @@
+"""The detailed report: one line for each play.
+
+4YouSee contract, section 7: keys, order and forms of a line are exact.
+"""
+
+from __future__ import annotations
+
+from airtally.accounts.accounts import Account
+from airtally.query.filters import AllOf, Filter, OneOf
+from airtally.query.lines import EventDate, EventTime, Extract, Fixed, Integer, JsonLine, Text
+from airtally.reports.requests import PlayFilter
+from airtally.streams import PLAYLOGS
+
+
+def plays_of(account: Account, plays: PlayFilter) -> Extract:
+    """The account's plays that the filter lets through, as lines in its order."""
+    return Extract(
+        stream=PLAYLOGS,
+        account=account.slug,
+        line=_line(account.slug),
+        start_us=plays.start_us,
+        end_us=plays.end_us,
+        where=_condition(plays),
+        descending=plays.descending,
+    )
+
+
+def _line(slug: str) -> JsonLine:
+    return JsonLine(
+        (
+            ("account", Fixed(slug)),
+            ("date", EventDate()),
+            ("time", EventTime()),
+            ("playerId", Integer("player_id")),
+            ("mediaId", Integer("media_id")),
+            ("ip", Text("ip", plain=True)),
+            ("type", Text("type", plain=True)),
+        )
+    )
+
+
+def _condition(plays: PlayFilter) -> Filter:
+    lists = (("media_id", plays.media_id), ("player_id", plays.player_id))
+    return AllOf(tuple(OneOf(column, ids) for column, ids in lists if ids))

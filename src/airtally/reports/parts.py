@@ -1,0 +1,111 @@
+"""Finished days of a report under way, on local disk, so that a build that was cut off goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from airtally.kit.errors import NotFound
+from airtally.reports import gzip
+from airtally.reports.files import CHUNK_BYTES, storage_failures
+from airtally.reports.gzip import Packed
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One day's lines, packed. `data_through` in microseconds UTC: rows received by then are in."""
+
+    day: date
+    file: str
+    rows: int
+    data_through: int
+    packed: Packed
+
+
+class Parts:
+    """The parts of one report, in a folder of its own. What `note` has kept survives a power loss."""
+
+    def __init__(self, staging: Path, report_id: int) -> None:
+        self.folder = staging / f"report-{report_id}"
+
+    def find(self, day: date) -> Part | None:
+        """The finished part of a day, if its file is whole."""
+        try:
+            part = msgspec.json.decode(self._note(day).read_bytes(), type=Part)
+            whole = (self.folder / part.file).stat().st_size == part.packed.packed_bytes
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return part if whole else None
+
+    def new_file(self, day: date) -> Path:
+        """A name that no other worker uses, should two believe they have the job."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"{day}-{secrets.token_hex(6)}.deflate"
+
+    def note(self, part: Part) -> None:
+        """From now on the day counts as done. Its file must have been synced."""
+        draft = self.folder / f"{part.file}.json"
+        with storage_failures(draft.name), draft.open("wb") as file:
+            file.write(msgspec.json.encode(part))
+            sync(file)
+            draft.replace(self._note(part.day))
+
+    def discard(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _note(self, day: date) -> Path:
+        return self.folder / f"{day}.json"
+
+
+@dataclass
+class Assembly:
+    """The whole file as a stream of chunks; afterwards `size` and `sha256` are those of the file."""
+
+    parts: Sequence[Part]
+    folder: Path
+    size: int = 0
+    sha256: str = ""
+
+    def chunks(self) -> Iterator[bytes]:
+        digest = hashlib.sha256()
+        for chunk in self._chunks():
+            digest.update(chunk)
+            self.size += len(chunk)
+            yield chunk
+        self.sha256 = digest.hexdigest()
+
+    def _chunks(self) -> Iterator[bytes]:
+        yield gzip.HEADER
+        for part in self.parts:
+            with _opened(self.folder / part.file) as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    yield chunk
+        yield gzip.trailer([part.packed for part in self.parts])
+
+
+def sync(file: IO[bytes]) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def left_over(staging: Path) -> list[int]:
+    """Ids of reports that have parts here."""
+    if not staging.is_dir():
+        return []
+    names = [path.name.removeprefix("report-") for path in staging.glob("report-*")]
+    return [int(name) for name in names if name.isdigit()]
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise NotFound(f"The part {path.name} is gone") from None

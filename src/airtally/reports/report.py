@@ -1,0 +1,68 @@
+"""A report as it was when read, and the link to its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import msgspec
+
+from airtally.kit.signing import LinkSigner
+from airtally.reports.requests import PlayFilter
+
+#: Some reader looks for this word in the link before it accepts a notice.
+SIGNATURE_NAME = "playlogs-reports"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`status` is waiting, success or failed; `error` says why in words for a person. Times in microseconds UTC."""
+
+    id: int
+    account_id: int
+    type: str
+    format: str
+    filter: PlayFilter
+    webhook: str | None
+    status: str
+    error: str | None
+    file_name: str | None
+    file_rows: int | None
+    file_bytes: int | None
+    file_sha256: str | None
+    file_expires_at: int | None
+    file_deleted_at: int | None
+    data_through: int | None
+    created_at: int
+    updated_at: int
+
+    def has_file(self, now_us: int) -> bool:
+        expires = self.file_expires_at
+        return self.file_deleted_at is None and expires is not None and now_us < expires
+
+
+def report_of(row: Iterable[Any]) -> Report:
+    """From a row of all columns, in their order; the filter is still the text that is kept."""
+    kept = Report(*row)
+    return replace(kept, filter=msgspec.json.decode(cast("str", kept.filter), type=PlayFilter))
+
+
+def storage_name(slug: str, file_name: str) -> str:
+    """Where the file store keeps a report's file."""
+    return f"reports/{slug}/{file_name}"
+
+
+class ReportLinks:
+    """Links that are their own permission and stay valid as long as the file does."""
+
+    def __init__(self, public_url: str, signer: LinkSigner) -> None:
+        self._public_url = public_url.rstrip("/")
+        self._signer = signer
+
+    def url(self, slug: str, file_name: str) -> str:
+        path = f"/{slug}/{file_name}"
+        return f"{self._public_url}{path}?{SIGNATURE_NAME}={self._signer.sign(path)}"
+
+    def is_valid(self, slug: str, file_name: str, signature: str) -> bool:
+        return self._signer.is_signed(f"/{slug}/{file_name}", signature)

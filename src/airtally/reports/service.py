@@ -1,0 +1,208 @@
+"""Reports of an account: asked for, found, listed, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Select, func, insert, select, update
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.owners import Owners
+from airtally.kit.clock import Clock
+from airtally.kit.errors import Forbidden, NotFound
+from airtally.kit.paging import Page, SortKey
+from airtally.kit.time import SECOND_US
+from airtally.metadata.jobs import Job, Jobs
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import accounts, reports
+from airtally.reports import notices
+from airtally.reports.outbox import Deliveries
+from airtally.reports.report import Report, ReportLinks, report_of
+from airtally.reports.requests import ReportRequest
+
+#: Kind of the jobs that build reports; the subject is the report's id.
+JOB_KIND = "report"
+_OWNED = "report"
+_ACCOUNT = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A finished file; it is there under `name` when this is noted. `expires_at` in microseconds UTC."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+    expires_at: int
+    data_through: int
+
+
+class Reports:
+    """Thread-safe. Whoever builds is woken through `on_created`, whoever delivers through `on_notice`."""
+
+    def __init__(
+        self,
+        store: MetadataStore,
+        clock: Clock,
+        *,
+        jobs: Jobs,
+        owners: Owners,
+        deliveries: Deliveries,
+        links: ReportLinks,
+    ) -> None:
+        self._store = store
+        self._jobs = jobs
+        self._owners = owners
+        self._deliveries = deliveries
+        self._links = links
+        self._clock = clock
+        self.on_created: list[Callable[[], None]] = []
+        self.on_notice: list[Callable[[], None]] = []
+
+    def create(self, account: Account, request: ReportRequest) -> Report:
+        """The waiting report; it and its job are kept together or not at all."""
+        now = self._clock.now_us()
+        values = {
+            "account_id": account.id,
+            "type": request.type,
+            "format": request.format,
+            "filter": msgspec.json.encode(request.filter).decode(),
+            "webhook": request.webhook,
+            "status": "waiting",
+            "created_at": now,
+            "updated_at": now,
+        }
+        with self._store.begin() as connection:
+            report = report_of(connection.execute(insert(reports).values(values).returning(*reports.c)).one())
+            self._owners.claim_within(connection, _OWNED, [str(report.id)], account.id)
+            self._jobs.add(connection, JOB_KIND, str(report.id), account.id)
+        _call(self.on_created)
+        return report
+
+    def get(self, account: Account, report_id: int) -> Report:
+        """Raises NotFound, or Forbidden for another account's."""
+        query = _of(account).where(reports.c.id == report_id)
+        with self._store.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is not None:
+            return report_of(row)
+        if self._owners.owner_of(_OWNED, str(report_id)) is not None:
+            raise Forbidden(f"Report with ID {report_id} does not belong to current user")
+        raise NotFound(f"Report with ID {report_id} was not found")
+
+    def page(
+        self, account: Account, page: Page, sort: Sequence[SortKey] = (), *, statuses: Sequence[str] = ()
+    ) -> tuple[list[Report], int]:
+        """A page of the account's reports, and how many there are. `sort` names columns; then by id."""
+        where = [reports.c.account_id == account.id]
+        if statuses:
+            where.append(reports.c.status.in_(statuses))
+        order = [reports.c[key.field].desc() if key.descending else reports.c[key.field].asc() for key in sort]
+        query = select(*reports.c).where(*where).order_by(*order, reports.c.id).limit(page.limit).offset(page.offset)
+        with self._store.read() as connection:
+            total = connection.execute(select(func.count()).select_from(reports).where(*where)).scalar_one()
+            return [report_of(row) for row in connection.execute(query)], total
+
+    def url(self, account: Account, report: Report) -> str | None:
+        """The link to the file of a successful report."""
+        return None if report.file_name is None else self._links.url(account.slug, report.file_name)
+
+    def by_link(self, slug: str, file_name: str, signature: str) -> tuple[Account, Report]:
+        """What a link leads to. Raises NotFound for a link that is not ours, and after the file's life."""
+        missing = NotFound("There is no such file, or it is no longer kept")
+        if not self._links.is_valid(slug, file_name, signature):
+            raise missing
+        query = _with_account().where(accounts.c.slug == slug, reports.c.file_name == file_name)
+        with self._store.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise missing
+        account, report = _account_and_report(row)
+        if not report.has_file(self._clock.now_us()):
+            raise missing
+        return account, report
+
+    def of_job(self, job: Job) -> tuple[Account, Report]:
+        """What a job is to build, for workers."""
+        query = _with_account().where(reports.c.id == int(job.subject))
+        with self._store.read() as connection:
+            return _account_and_report(connection.execute(query).one())
+
+    def is_waiting(self, report_id: int) -> bool:
+        query = select(reports.c.id).where(reports.c.id == report_id, reports.c.status == "waiting")
+        with self._store.read() as connection:
+            return connection.execute(query).first() is not None
+
+    def expired(self, limit: int = 100) -> list[tuple[str, Report]]:
+        """Reports whose file's life is over and whose file is not yet deleted, with their account's slug."""
+        over = (reports.c.file_expires_at <= self._clock.now_us()) & reports.c.file_deleted_at.is_(None)
+        with self._store.read() as connection:
+            found = [_account_and_report(row) for row in connection.execute(_with_account().where(over).limit(limit))]
+        return [(account.slug, report) for account, report in found]
+
+    def note_deleted(self, report: Report) -> None:
+        """The report stays a success; only its file is gone."""
+        gone = update(reports).where(reports.c.id == report.id).values(file_deleted_at=self._clock.now_us())
+        with self._store.begin() as connection:
+            connection.execute(gone)
+
+    def put_off(self, job: Job, seconds: float, why: str) -> None:
+        """To be tried again. Raises LeaseLost."""
+        with self._store.begin() as connection:
+            self._jobs.retry(connection, job, self._clock.now_us() + round(seconds * SECOND_US), why)
+
+    def succeed(self, account: Account, report: Report, job: Job, file: ReportFile) -> None:
+        """The file is there: report, job and first delivery in one transaction. Raises LeaseLost."""
+        done = replace(
+            report,
+            status="success",
+            file_name=file.name,
+            file_rows=file.rows,
+            file_bytes=file.bytes,
+            file_sha256=file.sha256,
+            file_expires_at=file.expires_at,
+            data_through=file.data_through,
+            updated_at=self._clock.now_us(),
+        )
+        with self._store.begin() as connection:
+            self._jobs.finish(connection, job)
+            self._end(connection, account, done)
+        _call(self.on_notice)
+
+    def fail(self, account: Account, report: Report, job: Job, reason: str) -> None:
+        """Given up: `reason` is for a person. Raises LeaseLost."""
+        done = replace(report, status="failed", error=reason, updated_at=self._clock.now_us())
+        with self._store.begin() as connection:
+            self._jobs.fail(connection, job, reason)
+            self._end(connection, account, done)
+        _call(self.on_notice)
+
+    def _end(self, connection: Connection, account: Account, done: Report) -> None:
+        names = ("status", "error", "file_name", "file_rows", "file_bytes", "file_sha256", "file_expires_at")
+        values = {name: getattr(done, name) for name in (*names, "data_through", "updated_at")}
+        connection.execute(update(reports).where(reports.c.id == done.id).values(values))
+        if done.webhook is not None:
+            payload = notices.notice(done, self.url(account, done)).decode()
+            self._deliveries.add(connection, done.account_id, done.id, done.webhook, payload)
+
+
+def _of(account: Account) -> Select[Any]:
+    return select(*reports.c).where(reports.c.account_id == account.id)
+
+
+def _with_account() -> Select[Any]:
+    return select(*reports.c, *_ACCOUNT).join(accounts, accounts.c.id == reports.c.account_id)
+
+
+def _account_and_report(row: Any) -> tuple[Account, Report]:
+    width = len(reports.c)
+    return Account(*row[width:]), report_of(row[:width])
+
+
+def _call(listeners: list[Callable[[], None]]) -> None:
+    for listener in listeners:
+        listener()
