@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from airtally.ingest import times
 from airtally.ingest.checked import Checked, NoSource, RowError, Source
-from airtally.ingest.convert import OUT_OF_RANGE, compiled, convert, matches
+from airtally.ingest.convert import compiled, convert, matches
+from airtally.ingest.json_text import OUT_OF_RANGE
 from airtally.streams.declaration import Column, Kind, Stream, Type
 
 MINUTE_US = 60_000_000

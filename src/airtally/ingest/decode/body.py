@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from airtally.ingest.checked import Checked
+from airtally.ingest.decode.arrow import read_arrow
+from airtally.ingest.decode.json import read_json
 from airtally.ingest.decode.limits import LIMITS, Limits
 from airtally.ingest.decode.ndjson import read_ndjson
+from airtally.ingest.decode.parquet import read_parquet
 from airtally.kit.errors import BadRequest, UnsupportedMedia
 from airtally.streams.declaration import Stream
 
 _READERS: dict[str, Callable[[Stream, bytes, Limits], Checked]] = {
     "application/x-ndjson": read_ndjson,
+    "application/json": read_json,
+    "application/vnd.apache.parquet": read_parquet,
+    "application/vnd.apache.arrow.stream": read_arrow,
 }
 
 #: What a body may be, as `Content-Type`.

@@ -6,21 +6,33 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from airtally.ingest.checked import Checked
+from airtally.ingest.decode.arrow import arrow_chunks
+from airtally.ingest.decode.csv import csv_chunks
+from airtally.ingest.decode.json import json_chunks
 from airtally.ingest.decode.limits import LIMITS, Limits
-from airtally.ingest.decode.ndjson_file import ndjson_chunks
+from airtally.ingest.decode.ndjson import ndjson_chunks
+from airtally.ingest.decode.parquet import parquet_chunks
 from airtally.kit.errors import UnsupportedMedia
 from airtally.streams.declaration import Stream
 
 Chunks = Iterator[tuple[Checked, int]]
 
-_READERS: dict[str, Callable[[Stream, Path, int, Limits], Chunks]] = {
+_TEXTS: dict[str, Callable[[Stream, Path, int, Limits], Chunks]] = {
     ".ndjson": ndjson_chunks,
     ".jsonl": ndjson_chunks,
+    ".json": json_chunks,
+    ".csv": csv_chunks,
+}
+_COLUMNS: dict[str, Callable[[Stream, Path, int, Limits], Chunks]] = {
+    ".parquet": parquet_chunks,
+    ".arrow": arrow_chunks,
+    ".arrows": arrow_chunks,
+    ".feather": arrow_chunks,
 }
 _PACKED = (".gz", ".zst")
 
-#: The endings a file may have, each also followed by `.gz` or `.zst`.
-FILE_TYPES = tuple(_READERS)
+#: The endings a file may have; those of texts may be followed by `.gz` or `.zst`.
+FILE_TYPES = (*_TEXTS, *_COLUMNS)
 
 
 def read_file(stream: Stream, path: Path, *, start: int = 0, limits: Limits = LIMITS) -> Chunks:
@@ -30,10 +42,9 @@ def read_file(stream: Stream, path: Path, *, start: int = 0, limits: Limits = LI
     The format goes by the name. Raises UnsupportedMedia, BadRequest where the file is not of its type
     (chunks before the broken place have been given), OSError where it cannot be read.
     """
-    endings = [ending.lower() for ending in path.suffixes]
-    if endings and endings[-1] in _PACKED:
-        endings.pop()
-    reader = _READERS.get(endings[-1] if endings else "")
+    endings = [ending.lower() for ending in path.suffixes] or [""]
+    packed = endings[-1] in _PACKED and len(endings) > 1
+    reader = _TEXTS.get(endings[-2]) if packed else (_TEXTS | _COLUMNS).get(endings[-1])
     if reader is None:
         raise UnsupportedMedia(f"cannot tell the format of {path.name}", hint=f"Name it *{', *'.join(FILE_TYPES)}.")
     return reader(stream, path, start, limits)

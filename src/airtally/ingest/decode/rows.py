@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import pyarrow as pa
 
-from airtally.ingest.convert import json_error
+from airtally.ingest.json_text import json_error
 from airtally.ingest.validate import shortened
 from airtally.streams.declaration import Column, Stream, Type
 

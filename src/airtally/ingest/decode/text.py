@@ -14,20 +14,26 @@ from isal.igzip_lib import IsalError
 
 from airtally.kit.errors import BadRequest
 
+BOM = b"\xef\xbb\xbf"
+#: Text of some 250,000 rows.
+CHUNK_BYTES = 32 << 20
 _STEP = 1 << 20
 
 
 class TextFile:
     """Reads forward only. `position` counts unpacked bytes, `line` is the number of the next line (from 1)."""
 
-    def __init__(self, path: Path, start: int = 0) -> None:
-        self._path = path
-        self._file: Any = _opened(path)
+    def __init__(self, file: BinaryIO | pa.NativeFile, name: str) -> None:
+        self._file: Any = file
+        self._name = name
         self._ahead = b""
         self.position = 0
         self.line = 1
-        while self.position < start:
-            self._step(self._read(min(_STEP, start - self.position)))
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Unpacks by the name's ending."""
+        return cls(_opened(path), path.name)
 
     def __enter__(self) -> Self:
         return self
@@ -35,43 +41,46 @@ class TextFile:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._file.close()
 
+    def skip(self, position: int) -> None:
+        """Go forward to a position."""
+        while self.position < position and self.read(min(_STEP, position - self.position)):
+            pass
+
+    def read(self, size: int) -> bytes:
+        """`size` bytes, fewer only at the end."""
+        return self._passed(self._take(size))
+
     def lines(self, size: int, line_max: int) -> bytes:
-        """At least `size` bytes, up to the end of a line; all of them only if no line is far over `line_max`.
+        """`size` bytes and the rest of the line; empty at the end of the file.
 
-        What is left out of a longer line still counts in `position`. Empty at the end of the file.
+        Of a line far over `line_max` something is left out, still over `line_max`; `position` counts it all.
         """
-        block = self._read(size)
+        block = self._take(size)
         if len(block) == size and not block.endswith(b"\n"):
-            block = self._with_line(block, line_max)
-        self._step(block)
-        return block
+            block += self._rest_of_line(line_max, len(block) - block.rfind(b"\n") - 1)
+        return self._passed(block)
 
-    def _with_line(self, block: bytes, line_max: int) -> bytes:
-        """The block and the rest of its last line."""
-        pieces = [block]
-        kept = len(block) - (block.rfind(b"\n") + 1)
-        while piece := self._read(_STEP):
+    def _rest_of_line(self, line_max: int, kept: int) -> bytes:
+        pieces: list[bytes] = []
+        ended = False
+        while not ended and (piece := self._take(_STEP)):
             end = piece.find(b"\n") + 1
             if end:
-                piece, self._ahead = piece[:end], piece[end:]
-            if kept > line_max and not end:
-                self.position += len(piece)
-                continue
+                piece, self._ahead = piece[:end], piece[end:] + self._ahead
+                ended = True
             if kept > line_max:
-                self.position += len(piece) - 1
-                piece = b"\n"
+                self.position += len(piece) - ended
+                piece = b"\n" if ended else b""
             pieces.append(piece)
             kept += len(piece)
-            if end:
-                break
         return b"".join(pieces)
 
-    def _step(self, block: bytes) -> None:
+    def _passed(self, block: bytes) -> bytes:
         self.position += len(block)
         self.line += block.count(b"\n")
+        return block
 
-    def _read(self, size: int) -> bytes:
-        """`size` bytes, fewer only at the end."""
+    def _take(self, size: int) -> bytes:
         pieces = []
         while size > 0:
             piece, self._ahead = self._ahead[:size], self._ahead[size:]
@@ -86,12 +95,13 @@ class TextFile:
     def _from_file(self, size: int) -> bytes:
         try:
             return bytes(self._file.read(size))
-        except (zlib.error, IsalError, EOFError, igzip.BadGzipFile, pa.ArrowException) as error:  # type: ignore[misc]
-            raise BadRequest(f"{self._path.name} cannot be unpacked: {error}") from None
+        # The last one's type information is wrong.
+        except (zlib.error, EOFError, igzip.BadGzipFile, pa.ArrowException, IsalError) as error:  # type: ignore[misc]
+            raise BadRequest(f"{self._name} cannot be unpacked: {error}") from None
         except OSError as error:
             if error.errno is not None:
                 raise
-            raise BadRequest(f"{self._path.name} cannot be unpacked: {error}") from None
+            raise BadRequest(f"{self._name} cannot be unpacked: {error}") from None
 
 
 def _opened(path: Path) -> BinaryIO | pa.NativeFile:

@@ -1,0 +1,130 @@
+"""Arrow streams, and Arrow files."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import ipc
+
+from airtally.ingest.checked import Checked
+from airtally.ingest.decode.columnar import check_schema, read_batches
+from airtally.ingest.decode.limits import Limits
+from airtally.ingest.decode.parquet import batch_chunks
+from airtally.kit.errors import BadRequest, TooLarge
+from airtally.streams.declaration import Stream
+
+_FILE = b"ARROW1"
+_BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError, EOFError)
+
+
+def read_arrow(stream: Stream, body: bytes, limits: Limits) -> Checked:
+    """All rows of a stream. Raises BadRequest where it is none, TooLarge where it unpacks to too much."""
+    try:
+        _bound(body, limits)
+        with ipc.open_stream(pa.BufferReader(body)) as reader:
+            check_schema(reader.schema)
+            return read_batches(stream, _batches(reader), limits)
+    except _BROKEN as error:
+        raise _not_arrow("the body", error) from None
+
+
+def arrow_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterator[tuple[Checked, int]]:
+    """The chunks of a file or a stored stream after row `start`."""
+    with path.open("rb") as opened:
+        yield from batch_chunks(stream, _stored(opened, path), limits, start=start)
+
+
+def _stored(opened: object, path: Path) -> Iterator[pa.RecordBatch]:
+    with path.open("rb") as head:
+        is_file = head.read(len(_FILE)) == _FILE
+    try:
+        reader = ipc.open_file(opened) if is_file else ipc.open_stream(opened)
+        check_schema(reader.schema)
+        if is_file:
+            reader = (reader.get_batch(index) for index in range(reader.num_record_batches))
+        yield from _batches(reader)
+    except _BROKEN as error:
+        raise _not_arrow(path.name, error) from None
+
+
+def _batches(reader: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in reader:
+        # Offsets beyond the data would be read as they are.
+        batch.validate(full=True)
+        yield batch
+
+
+def _bound(body: bytes, limits: Limits) -> None:
+    """Raises TooLarge when the buffers that are packed one by one say that they unpack to too much."""
+    total = 0
+    with ipc.MessageReader.open_stream(pa.BufferReader(body)) as messages:
+        for message in messages:
+            total += packed_says(message.metadata, message.body)
+            if total > limits.unpacked_max:
+                raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked")
+
+
+def packed_says(metadata: pa.Buffer, body: pa.Buffer | None) -> int:
+    """Bytes that the packed buffers of a message say they unpack to; 0 where it holds none.
+
+    The library unpacks a buffer whole before anything can be asked of it, so this reads the message's
+    flatbuffer itself: Message.header, then RecordBatch.buffers and .compression (Message.fbs of Arrow).
+    """
+    try:
+        return _packed_says(memoryview(metadata), memoryview(body or b""))
+    except struct.error:
+        raise BadRequest("the body is not an Arrow stream: a broken message") from None
+
+
+def _packed_says(data: memoryview, body: memoryview) -> int:
+    message = _indirect(data, 0)
+    kind, header = _field(data, message, 1), _field(data, message, 2)
+    if kind is None or header is None or data[kind] not in {2, 3}:  # DictionaryBatch, RecordBatch
+        return 0
+    batch = _indirect(data, header)
+    if data[kind] == 2:
+        inner = _field(data, batch, 1)
+        if inner is None:
+            return 0
+        batch = _indirect(data, inner)
+    buffers, compression = _field(data, batch, 2), _field(data, batch, 3)
+    if buffers is None or compression is None:
+        return 0
+    vector = _indirect(data, buffers)
+    total = 0
+    for index in range(_unpack("<I", data, vector)):
+        offset, length = struct.unpack_from("<qq", data, vector + 4 + 16 * index)
+        if length >= 8:
+            total += max(_unpack("<q", body, offset), 0)
+    return total
+
+
+def _indirect(data: memoryview, at: int) -> int:
+    return at + _unpack("<I", data, at)
+
+
+def _field(data: memoryview, table: int, index: int) -> int | None:
+    """Where a table's field stands; None where it is left out."""
+    vtable = table - _unpack("<i", data, table)
+    if vtable < 0:
+        raise struct.error
+    if 4 + 2 * index >= _unpack("<H", data, vtable):
+        return None
+    offset = _unpack("<H", data, vtable + 4 + 2 * index)
+    return table + offset if offset else None
+
+
+def _unpack(form: str, data: memoryview, at: int) -> int:
+    if at < 0:
+        raise struct.error
+    value: int = struct.unpack_from(form, data, at)[0]
+    return value
+
+
+def _not_arrow(name: str, error: Exception) -> Exception:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error  # the disk's fault, not the content's
+    return BadRequest(f"{name} is not an Arrow stream: {' '.join(str(error).split())[:200]}")

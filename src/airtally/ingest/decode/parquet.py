@@ -1,0 +1,107 @@
+"""Parquet bodies and files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from airtally.ingest.checked import Checked
+from airtally.ingest.decode.columnar import BATCH_ROWS, check_schema, read_batches
+from airtally.ingest.decode.limits import Limits
+from airtally.kit.errors import BadRequest, TooLarge
+from airtally.streams.declaration import Stream
+
+#: Rows of a file's chunk.
+CHUNK_ROWS = 250_000
+_BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError)
+
+
+def read_parquet(stream: Stream, body: bytes, limits: Limits) -> Checked:
+    """All rows of a body. Raises BadRequest where it is not Parquet, TooLarge where it unpacks to too much."""
+    try:
+        with pq.ParquetFile(pa.BufferReader(body)) as file:
+            texts = _texts(file)
+            _check(file, limits)
+        # Texts stay dictionaries until it is known what they unpack to.
+        with pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts) as file:
+            return read_batches(stream, _sound(file.iter_batches(BATCH_ROWS, use_threads=False)), limits)
+    except _BROKEN as error:
+        raise _not_parquet("the body", error) from None
+
+
+def parquet_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterator[tuple[Checked, int]]:
+    """The chunks of a file after row `start`."""
+    with path.open("rb") as opened:
+        try:
+            file = pq.ParquetFile(opened)
+            check_schema(file.schema_arrow)
+        except _BROKEN as error:
+            raise _not_parquet(path.name, error) from None
+        groups = [file.metadata.row_group(each).num_rows for each in range(file.num_row_groups)]
+        first = skipped = 0
+        while first < len(groups) and skipped + groups[first] <= start:
+            skipped += groups[first]
+            first += 1
+        batches = file.iter_batches(BATCH_ROWS, row_groups=list(range(first, len(groups))), use_threads=False)
+        yield from batch_chunks(stream, _named(path.name, batches), limits, start=start, skipped=skipped)
+
+
+def batch_chunks(
+    stream: Stream, batches: Iterable[pa.RecordBatch], limits: Limits, *, start: int, skipped: int = 0
+) -> Iterator[tuple[Checked, int]]:
+    """Chunks that end at multiples of `CHUNK_ROWS`, from batches whose first row has the number `skipped`."""
+    position = skipped
+    chunk: list[pa.RecordBatch] = []
+    for batch in batches:
+        begin = max(start - position, 0)
+        position += batch.num_rows
+        while begin < batch.num_rows:
+            at = position - batch.num_rows + begin
+            piece = batch.slice(begin, CHUNK_ROWS - at % CHUNK_ROWS)
+            chunk.append(piece)
+            begin += piece.num_rows
+            if (at + piece.num_rows) % CHUNK_ROWS == 0:
+                yield _chunk(stream, chunk, at + piece.num_rows, limits)
+                chunk = []
+    if chunk:
+        yield _chunk(stream, chunk, position, limits)
+
+
+def _chunk(stream: Stream, chunk: list[pa.RecordBatch], end: int, limits: Limits) -> tuple[Checked, int]:
+    first = end - sum(batch.num_rows for batch in chunk)
+    return read_batches(stream, chunk, limits, first_row=first), end
+
+
+def _texts(file: pq.ParquetFile) -> list[str]:
+    """The paths of the columns whose values are bytes of any length."""
+    columns = (file.schema.column(index) for index in range(len(file.schema.names)))
+    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+
+
+def _check(file: pq.ParquetFile, limits: Limits) -> None:
+    check_schema(file.schema_arrow)
+    for index in range(file.num_row_groups):
+        if file.metadata.row_group(index).total_byte_size > limits.unpacked_max:
+            raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked")
+
+
+def _sound(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        batch.validate(full=True)
+        yield batch
+
+
+def _named(name: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from _sound(batches)
+    except _BROKEN as error:
+        raise _not_parquet(name, error) from None
+
+
+def _not_parquet(name: str, error: Exception) -> Exception:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error  # the disk's fault, not the content's
+    return BadRequest(f"{name} is not Parquet: {' '.join(str(error).split())[:200]}")
