@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import cyclopts
 
 from airtally import __version__
@@ -27,5 +29,7 @@ for command, target, summary in (
 
 
 def main() -> None:
-    """Entry point of the program `airtally`."""
-    app()
+    """Entry point of the program `airtally`. Settings may be given before the command: `airtally --home DIR key list`."""
+    from airtally.cli.common import with_settings_flags  # noqa: PLC0415 (loaded only when called)
+
+    app(with_settings_flags(sys.argv[1:]))

@@ -1,0 +1,41 @@
+"""`airtally account`: the tenants of the server."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from airtally.accounts.accounts import Account
+from airtally.cli.common import Json, command, opened_books
+from airtally.cli.output import print_listing, print_made
+
+app = App(name="account", help="Accounts.")
+
+_COLUMNS = ("slug", "name", "timezone", "currency")
+
+
+@app.command
+@command
+def create(
+    *,
+    name: Annotated[str, Parameter(help="What people call it.")],
+    slug: Annotated[str | None, Parameter(help="What addresses call it; made of the name if not given.")] = None,
+    timezone: Annotated[str, Parameter(help="IANA name of the zone its days are counted in.")] = "UTC",
+    currency: Annotated[str, Parameter(help="ISO 4217 code of its money.")] = "USD",
+    as_json: Json = False,
+) -> None:
+    """Make an account."""
+    with opened_books() as books:
+        made = books.accounts.create(name, slug, timezone=timezone, currency=currency)
+    print_made(asdict(made), as_json=as_json)
+
+
+@app.command(name="list")
+@command
+def list_(*, as_json: Json = False) -> None:
+    """Show all accounts."""
+    with opened_books() as books:
+        found: list[Account] = books.accounts.all()
+    print_listing([asdict(each) for each in found], _COLUMNS, as_json=as_json)

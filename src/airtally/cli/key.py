@@ -1,0 +1,108 @@
+"""`airtally key`: keys of every API."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from airtally.accounts.keys import Key, KeyOptions
+from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_books
+from airtally.cli.output import moment, print_listing, print_made
+from airtally.kit.errors import BadRequest
+from airtally.settings import parse_duration
+
+app = App(name="key", help="Keys of every API.")
+
+KindName = Literal["native", "fouryousee", "slate", "tapjoy", "scaleengine", "pushwoosh", "pushwoosh-device"]
+_COLUMNS = ("id", "account", "kind", "ends_with", "state", "scopes", "details", "expires", "last_used")
+
+
+@app.command
+@command
+def create(
+    *,
+    account: AccountSlug,
+    kind: Annotated[KindName, Parameter(name="--for", help="The API it is for.")],
+    scope: Annotated[
+        tuple[Literal["read", "write"], ...], Parameter(help="What a native key may do; may be repeated.", negative=())
+    ] = (),
+    application: Annotated[
+        tuple[str, ...], Parameter(help="Codes a Pushwoosh key may use; all without.", negative=())
+    ] = (),
+    deny: Annotated[tuple[str, ...], Parameter(help="Commands a ScaleEngine key may not use.", negative=())] = (),
+    static: Annotated[bool, Parameter(help="Slate's access token never expires.", negative=())] = False,
+    expires: Annotated[str | None, Parameter(help="Life of the key, such as 90d or 12h; for ever without.")] = None,
+    import_: Annotated[
+        str | None, Parameter(name="--import", help="File (or -) with the object this command prints: keep that key.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key and print it: the only time its secrets are shown."""
+    options = KeyOptions(frozenset(scope), application, deny, static)
+    with opened_books() as books:
+        made = books.keys.create(
+            books.accounts.by_slug(account),
+            kind,
+            options,
+            expires_at=None if expires is None else books.clock.now_us() + _duration_us(expires),
+            imported=None if import_ is None else _imported(import_),
+        )
+    print_made(made.credentials, as_json=as_json)
+
+
+@app.command(name="list")
+@command
+def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
+    """Show the keys, without their secrets."""
+    with opened_books() as books:
+        now = books.clock.now_us()
+        found = books.keys.all(books.account(account))
+    print_listing([_shown(each, now) for each in found], _COLUMNS, as_json=as_json)
+
+
+@app.command
+@command
+def revoke(
+    key_id: Annotated[int, Parameter(help="As `key list` shows it.")], *, account: AnyAccountSlug = None
+) -> None:
+    """End a key for good; running servers refuse it within a second."""
+    with opened_books() as books:
+        books.keys.revoke(key_id, books.account(account))
+
+
+def _duration_us(text: str) -> int:
+    try:
+        return round(parse_duration(text) * 1_000_000)
+    except ValueError as error:
+        raise BadRequest(f"--expires {text} cannot be used: expected {error}") from None
+
+
+def _imported(source: str) -> dict[str, Any]:
+    text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise BadRequest("The imported key cannot be used: expected the JSON object that `key create --json` prints")
+    return value
+
+
+def _shown(key: Key, now_us: int) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "account": key.account,
+        "kind": key.kind,
+        "ends_with": key.hint,
+        "state": key.state(now_us),
+        "scopes": list(key.scopes),
+        "details": dict(key.details),
+        "created": moment(key.created_at),
+        "expires": moment(key.expires_at),
+        "revoked": moment(key.revoked_at),
+        "last_used": moment(key.last_used_at),
+    }

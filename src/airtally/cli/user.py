@@ -1,0 +1,80 @@
+"""`airtally user`: people who may open an account's pages."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from airtally.accounts.users import User
+from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_books
+from airtally.cli.output import print_listing, print_made
+from airtally.kit.errors import BadRequest
+
+app = App(name="user", help="People who may open an account's pages.")
+
+PasswordStdin = Annotated[
+    bool, Parameter(name="--password-stdin", negative=(), help="Read the password from standard input.")
+]
+_COLUMNS = ("id", "account", "username", "name", "email", "group")
+
+
+@app.command
+@command
+def create(
+    *,
+    account: AccountSlug,
+    username: str,
+    email: str,
+    name: str,
+    group: str | None = None,
+    password_stdin: PasswordStdin = False,
+    as_json: Json = False,
+) -> None:
+    """Let a person in; the password is asked for, or read from standard input."""
+    with opened_books() as books:
+        owner = books.accounts.by_slug(account)
+        password = _password(from_stdin=password_stdin)
+        made = books.users.create(owner, username=username, name=name, email=email, group=group, password=password)
+    print_made(_shown(made), as_json=as_json)
+
+
+@app.command(name="list")
+@command
+def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
+    """Show the users."""
+    with opened_books() as books:
+        found = books.users.all(books.account(account))
+    print_listing([_shown(each) for each in found], _COLUMNS, as_json=as_json)
+
+
+@app.command
+@command
+def password(*, username: str, password_stdin: PasswordStdin = False) -> None:
+    """Give a user another password; ends the user's sessions."""
+    with opened_books() as books:
+        books.users.set_password(username, _password(from_stdin=password_stdin))
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise BadRequest("There is no terminal to ask for a password", hint="Give it with --password-stdin")
+    entered = getpass.getpass("Password: ")
+    if getpass.getpass("Once more: ") != entered:
+        raise BadRequest("The two passwords differ")
+    return entered
+
+
+def _shown(user: User) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "account": user.account.slug,
+        "username": user.username,
+        "name": user.name,
+        "email": user.email,
+        "group": user.group_name,
+    }

@@ -1,0 +1,164 @@
+"""The pages `/login` and `/logout`, and the home of whoever is logged in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets as random
+from collections.abc import Mapping
+from typing import Any
+
+import anyio.to_thread
+import structlog
+from litestar import Response, get, post
+from litestar.datastructures import Cookie
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
+
+from airtally.accounts.users import User
+from airtally.console.pages import asset, page
+from airtally.console.session import (
+    COOKIE,
+    AnyRequest,
+    PageServices,
+    check_form,
+    current_session,
+    is_https,
+    session_cookie,
+    sessions_of,
+    to_login,
+)
+from airtally.kit import metrics
+from airtally.kit.errors import Failure
+
+_log = structlog.get_logger()
+
+FORM_COOKIE = "airtally_form"
+SECONDS_BETWEEN_TRIES = 1.0
+_MAX_FORM_BYTES = 16_384
+_LONGEST = 1024
+
+
+def routes(services: PageServices) -> list[HTTPRouteHandler]:
+    """The handlers, for the application to mount."""
+    login = Login(services)
+
+    @get("/", sync_to_thread=True)
+    def home(request: AnyRequest) -> Response[Any]:
+        session = current_session(request, services)
+        return to_login(request) if session is None else page("home.html", session=session)
+
+    @get("/login", sync_to_thread=True)
+    def form(request: AnyRequest) -> Response[Any]:
+        wanted = safe_path(request.query_params.get("next"))
+        if current_session(request, services) is not None:
+            return Redirect(wanted, status_code=303)
+        return login.form(wanted)
+
+    @post("/login", status_code=303, request_max_body_size=_MAX_FORM_BYTES)
+    async def enter(request: AnyRequest) -> Response[Any]:
+        return await anyio.to_thread.run_sync(login.enter, request, await request.form())
+
+    @post("/logout", status_code=303, request_max_body_size=_MAX_FORM_BYTES)
+    async def leave(request: AnyRequest) -> Response[Any]:
+        return await anyio.to_thread.run_sync(login.leave, request, await request.form())
+
+    style = asset("console.css")
+
+    @get("/assets/console.css", media_type="text/css", sync_to_thread=False, cache_control=None)
+    def stylesheet() -> Response[bytes]:
+        return Response(style, media_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=3600"})
+
+    return [home, form, enter, leave, stylesheet]
+
+
+class Login:
+    """Letting people in. A form is bound to a cookie of its own until there is a session."""
+
+    def __init__(self, services: PageServices) -> None:
+        self._services = services
+        self._sessions = sessions_of(services)
+        self._form_key = services.secrets.subkey("login form")
+
+    def form(self, wanted: str, *, error: str = "", username: str = "", status: int = 200) -> Response[Any]:
+        """The login page with a fresh form."""
+        nonce = random.token_urlsafe(24)
+        response = page(
+            "login.html", status=status, csrf_token=self._mark(nonce), wanted=wanted, error=error, username=username
+        )
+        response.cookies.append(
+            Cookie(
+                FORM_COOKIE,
+                value=nonce,
+                path="/login",
+                httponly=True,
+                samesite="strict",
+                secure=is_https(self._services),
+            )
+        )
+        return response
+
+    def enter(self, request: AnyRequest, form: Mapping[str, Any]) -> Response[Any]:
+        wanted, username = safe_path(_text(form, "next")), _text(form, "username")
+        if not self._is_ours(request, form):
+            return self._refused("form", 403, wanted, "The form was out of date: try once more.", username)
+        if not self._services.limiter.allow(f"login {_address(request)}", SECONDS_BETWEEN_TRIES):
+            refused = self._refused("rate", 429, wanted, "Too many tries: wait a moment.", username)
+            refused.headers["Retry-After"] = "1"
+            return refused
+        try:
+            user = self._services.users.login(username, _text(form, "password"))
+        except Failure as failure:
+            return self._refused("failure", failure.status, wanted, failure.message, username)
+        if user is None:
+            return self._refused("password", 401, wanted, "The user name or the password is wrong.", username)
+        return self._let_in(user, request, wanted)
+
+    def leave(self, request: AnyRequest, form: Mapping[str, Any]) -> Response[Any]:
+        session = current_session(request, self._services)
+        if session is not None:
+            check_form(session, form)
+            self._sessions.end(request.cookies[COOKIE])
+        response: Response[Any] = Redirect("/login", status_code=303)
+        response.delete_cookie(COOKIE, path="/")
+        return response
+
+    def _let_in(self, user: User, request: AnyRequest, wanted: str) -> Response[Any]:
+        """A session that was open in this browser ends: its token is never taken over."""
+        if request.cookies.get(COOKIE):
+            self._sessions.end(request.cookies[COOKIE])
+        response: Response[Any] = Redirect(wanted, status_code=303)
+        response.cookies.append(session_cookie(self._services, self._sessions.begin(user)))
+        response.delete_cookie(FORM_COOKIE, path="/login")
+        _log.info("logged in", user=user.id, account=user.account.slug)
+        return response
+
+    def _refused(self, reason: str, status: int, wanted: str, error: str, username: str) -> Response[Any]:
+        metrics.LOGINS_REFUSED.labels(reason).inc()
+        return self.form(wanted, error=error, username=username[:64], status=status)
+
+    def _is_ours(self, request: AnyRequest, form: Mapping[str, Any]) -> bool:
+        nonce = request.cookies.get(FORM_COOKIE, "")
+        return bool(nonce) and hmac.compare_digest(self._mark(nonce).encode(), _text(form, "csrf_token").encode())
+
+    def _mark(self, nonce: str) -> str:
+        return hmac.digest(self._form_key, nonce.encode(), hashlib.sha256).hex()
+
+
+def safe_path(wanted: str | None) -> str:
+    """A path of this server to go to after the login; `/` for everything else."""
+    if not wanted or not wanted.startswith("/") or wanted.startswith("//") or not wanted.isprintable():
+        return "/"
+    return "/" if "\\" in wanted or not wanted.isascii() else wanted
+
+
+def _text(form: Mapping[str, Any], name: str) -> str:
+    """A field's text; what is no text, or cannot be one, counts as empty."""
+    value = form.get(name, "")
+    if not isinstance(value, str) or len(value) > _LONGEST:
+        return ""
+    return value.encode(errors="replace").decode()
+
+
+def _address(request: AnyRequest) -> str:
+    return request.client.host if request.client else ""

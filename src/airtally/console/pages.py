@@ -1,0 +1,36 @@
+"""Pages: Jinja2 templates of this package, escaped, with the headers that keep a page its own."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from litestar import MediaType, Response
+
+#: Nothing from elsewhere is loaded, nothing elsewhere may frame a page, nothing of it is kept by a cache.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def page(template: str, *, status: int = 200, **context: Any) -> Response[str]:
+    """A page of `templates/`; its `session` (None: nobody is logged in) fills the layout's head."""
+    context.setdefault("session", None)
+    text = _environment().get_template(template).render(context)
+    return Response(text, status_code=status, media_type=MediaType.HTML, headers=HEADERS)
+
+
+def asset(name: str) -> bytes:
+    """A file of `assets/`."""
+    return files("airtally.console").joinpath("assets", name).read_bytes()
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("airtally.console")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
