@@ -26,9 +26,8 @@ COLUMNS = {
 
 
 def recent(rows: int) -> Playlogs:
-    """Playlogs of yesterday and today up to now, as a live network sends them."""
-    now = datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
-    return Playlogs(days=2, end_day=now.date(), rows=rows, players=max(4, rows // 2_000))
+    """Playlogs of yesterday and today, days that are open by the server's clock."""
+    return Playlogs(days=2, end_day=_today(), rows=rows, players=max(4, rows // 2_000))
 
 
 def month(rows: int) -> Playlogs:
