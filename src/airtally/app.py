@@ -12,10 +12,11 @@ import structlog
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
-from airtally import api, console
-from airtally.api import operations
+from airtally.api import operations, query
 from airtally.api.ingest import IngestHandler, Receive, Scope, Send, is_ingest
 from airtally.api.problems import respond as respond_problem
+from airtally.background import background_of
+from airtally.console import login
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Failure, Internal, MethodNotAllowed, NotFound, TooLarge
@@ -43,7 +44,7 @@ class Airtally:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._ingest = IngestHandler(services.ingest, services.keys, body_max=services.settings.body_max)
+        self._ingest = IngestHandler(services.intake.batches, services.keys, body_max=services.settings.body_max)
         self._site = _site(services, self._lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +62,7 @@ class Airtally:
 
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
-        self.services.start()
+        self.services.start(background_of(self.services, Role.SERVE))
         try:
             yield
         finally:
@@ -101,8 +102,8 @@ def _site(services: Services, lifespan: Any) -> Litestar:
     return Litestar(
         route_handlers=[
             *operations.routes(services),
-            *api.routes(services),
-            *console.routes(services),
+            *query.routes(services),
+            *login.routes(services),
             *fouryousee.routes(services),
             *downloads.routes(services),
         ],

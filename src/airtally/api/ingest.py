@@ -10,16 +10,9 @@ from typing import Any, TypeVar
 from airtally.accounts.accounts import Account
 from airtally.accounts.keys import Keys
 from airtally.api import problems
+from airtally.api.authorize import allowed, bearer_token
 from airtally.ingest.service import Accepted, Batch, Ingest, refused
-from airtally.kit.errors import (
-    BadRequest,
-    Failure,
-    Forbidden,
-    MethodNotAllowed,
-    NotFound,
-    TooLarge,
-    Unauthorized,
-)
+from airtally.kit.errors import BadRequest, Failure, MethodNotAllowed, NotFound, TooLarge
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream
 
@@ -73,17 +66,11 @@ class IngestHandler:
         return await self._store(_batch(stream, account, headers, body))
 
     async def _account(self, headers: dict[bytes, bytes]) -> Account:
-        scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            raise Unauthorized("Authorization: Bearer <native key> is missing")
-        principal = self._keys.cached("native", token.strip())
+        token = bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
+        principal = self._keys.cached("native", token)
         if principal is None:
-            principal = await asyncio.to_thread(self._keys.authenticate, "native", token.strip())
-        if principal is None:
-            raise Unauthorized("The key is unknown, revoked or expired")
-        if "write" not in principal.scopes:
-            raise Forbidden("The key has no scope `write`")
-        return principal.account
+            principal = await asyncio.to_thread(self._keys.authenticate, "native", token)
+        return allowed(principal, "write").account
 
     async def _read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         announced = headers.get(b"content-length", b"0")

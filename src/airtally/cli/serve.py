@@ -11,6 +11,7 @@ import uvicorn
 from cyclopts import Parameter
 
 from airtally.app import Airtally
+from airtally.background import background_of
 from airtally.cli.common import command, settings_from_environment
 from airtally.kit import logs
 from airtally.runtime import Role, open_services
@@ -58,8 +59,8 @@ def worker(*, log_level: str = "info") -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    services = open_services(settings_from_environment(), role=Role.WORK)
-    services.start()
+    services = open_services(settings_from_environment(), role=Role.JOBS)
+    services.start(background_of(services, Role.JOBS))
     try:
         stop.wait()
     finally:

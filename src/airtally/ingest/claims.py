@@ -84,12 +84,11 @@ class Claims:
                 else:
                     connection.execute(update(claims).where(*_is(claim)).values(answer=answer))
 
-    def expire(self) -> int:
-        """Drop answered claims after 8 days; returns how many."""
+    def expire(self) -> None:
+        """Drop answered claims after 8 days."""
+        limit = self._clock.now_us() - KEPT_US
         with self._store.begin() as connection:
-            limit = self._clock.now_us() - KEPT_US
-            gone = connection.execute(delete(claims).where(claims.c.claimed_at < limit, claims.c.answer.is_not(None)))
-            return int(gone.rowcount)
+            connection.execute(delete(claims).where(claims.c.claimed_at < limit, claims.c.answer.is_not(None)))
 
     def _insert(self, claim: Claim, digest: str) -> Claim | None:
         try:

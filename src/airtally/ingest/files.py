@@ -14,42 +14,41 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airtally.accounts.accounts import Account
+from airtally.ingest.admission import Admission
 from airtally.ingest.decode import Checked, read_file
-from airtally.ingest.quarantine import Quarantine
-from airtally.ingest.service import Ingest
-from airtally.ingest.versions import Versions
+from airtally.ingest.loading import Load, Loading
 from airtally.ingest.warehouse import Warehouse
-from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.streams.declaration import Stream
 
 _READ = 1 << 20
+_PLAIN_TEXT = {".ndjson", ".jsonl", ".csv"}
 
-#: Called after each chunk with the rows accepted and rejected so far and the position reached.
+#: Called after each chunk with what was done so far.
 Progress = Callable[["FileResult"], None]
 
 
 @dataclass(slots=True)
 class FileResult:
-    """What became of a file; `resumed_at` is the position an earlier run had reached."""
+    """What became of a file. `position` counts bytes of unpacked text, or rows of Parquet and Arrow;
+    `resumed_at` is the one an earlier run had reached; `size` is the last one, where it is known beforehand.
+    """
 
     path: Path
     accepted: int = 0
     rejected: int = 0
     position: int = 0
     resumed_at: int = 0
+    size: int | None = None
 
 
 class FileIngest:
-    """Loads files. One file at a time and process; other processes may write the same stream meanwhile."""
+    """Loads files, one at a time and process; other processes may write the same stream meanwhile."""
 
-    def __init__(
-        self, *, ingest: Ingest, warehouse: Warehouse, quarantine: Quarantine, versions: Versions, clock: Clock
-    ) -> None:
-        self._ingest = ingest
+    def __init__(self, *, admission: Admission, loading: Loading, warehouse: Warehouse, clock: Clock) -> None:
+        self._admission = admission
+        self._loading = loading
         self._warehouse = warehouse
-        self._quarantine = quarantine
-        self._versions = versions
         self._clock = clock
 
     def load(
@@ -63,26 +62,20 @@ class FileIngest:
         if again:
             identity += f":{self._clock.now_us()}"
         start = self._warehouse.committed(stream, identity) or 0
-        result = FileResult(path, position=start, resumed_at=start)
+        result = FileResult(path, position=start, resumed_at=start, size=_known_size(path))
         for checked, position in _read_ahead(read_file(stream, path, start=start)):
-            self._append(stream, account, identity, self._ingest.check(stream, account, checked), position, path)
-            result.accepted += checked.rows.num_rows
-            result.rejected += len(checked.errors)
+            allowed = self._admission.check(stream, account, checked)
+            self._loading.append(Load(stream, account, identity, position, path.name), allowed)
+            result.accepted += allowed.rows.num_rows
+            result.rejected += len(allowed.errors)
             result.position = position
             if progress is not None:
                 progress(result)
         return result
 
-    def _append(
-        self, stream: Stream, account: Account, identity: str, checked: Checked, position: int, path: Path
-    ) -> None:
-        self._quarantine.keep(
-            account, stream.name, checked.errors, source=path.name, source_key=f"{identity}:{position}"
-        )
-        with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
-            if rows.num_rows:
-                self._warehouse.append_file_rows(stream, account.slug, rows, identity, position)
-        metrics.ROWS_ACCEPTED.labels(stream.name).inc(checked.rows.num_rows)
+
+def _known_size(path: Path) -> int | None:
+    return path.stat().st_size if path.suffix.lower() in _PLAIN_TEXT else None
 
 
 def file_identity(path: Path, account: Account) -> str:

@@ -98,7 +98,15 @@ class Quarantine:
         if stream is not None:
             query = query.where(quarantine.c.stream == stream)
         with self._store.read() as connection:
-            return [Entry(**row._mapping) for row in connection.execute(query.limit(limit))]  # noqa: SLF001 (SQLAlchemy's public name)
+            return [Entry(*row) for row in connection.execute(query.limit(limit))]
+
+    def entry(self, account: Account, entry_id: int) -> Entry:
+        """Raises NotFound for an entry that is not the account's."""
+        with self._store.read() as connection:
+            row = connection.execute(select(*_LISTED).where(*_is(account, entry_id))).one_or_none()
+        if row is None:
+            raise _unknown(entry_id)
+        return Entry(*row)
 
     def rows(self, account: Account, entry_id: int) -> Iterator[RejectedRow]:
         """Raises NotFound for an entry that is not the account's."""

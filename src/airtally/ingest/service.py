@@ -10,17 +10,15 @@ from dataclasses import dataclass
 import msgspec
 
 from airtally.accounts.accounts import Account
+from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claim, Claims
 from airtally.ingest.decode import Checked, read_rows, unpack
-from airtally.ingest.ownership import Ownership
 from airtally.ingest.quarantine import Quarantine
-from airtally.ingest.validate import too_old
 from airtally.ingest.versions import Versions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
-from airtally.kit.time import DAY_US
 from airtally.settings import Settings
 from airtally.streams.declaration import Kind, Stream
 
@@ -73,7 +71,7 @@ class Ingest:
         claims: Claims,
         quarantine: Quarantine,
         versions: Versions,
-        ownership: Ownership,
+        admission: Admission,
         settings: Settings,
         clock: Clock,
     ) -> None:
@@ -81,7 +79,7 @@ class Ingest:
         self._claims = claims
         self._quarantine = quarantine
         self._versions = versions
-        self._ownership = ownership
+        self._admission = admission
         self._settings = settings
         self._clock = clock
 
@@ -110,14 +108,7 @@ class Ingest:
         return unpack(batch.body, batch.content_encoding, unpacked_max=self._settings.unpacked_max)
 
     def checked(self, batch: Batch, body: bytes) -> Checked:
-        return self.check(batch.stream, batch.account, read_rows(batch.stream, body, batch.media_type))
-
-    def check(self, stream: Stream, account: Account, checked: Checked) -> Checked:
-        """Reject the rows that only the server can tell are wrong: too old, or another account's."""
-        days = self._settings.retention(stream.name)
-        if days is not None:
-            checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
-        return self._ownership.check(stream, account, checked)
+        return self._admission.check(batch.stream, batch.account, read_rows(batch.stream, body, batch.media_type))
 
     def commit(self, batch: Batch, checked: Checked, claim: Claim | None = None) -> Accepted:
         """Quarantine what is wrong, hand the rest to the buffer."""

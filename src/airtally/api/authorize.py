@@ -1,0 +1,29 @@
+"""Bearer keys of the native API."""
+
+from __future__ import annotations
+
+from airtally.accounts.keys import Keys
+from airtally.accounts.principal import Principal
+from airtally.kit.errors import Forbidden, Unauthorized
+
+
+def bearer_token(header: str) -> str:
+    """The token of an `Authorization` header. Raises Unauthorized."""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("Authorization: Bearer <native key> is missing")
+    return token.strip()
+
+
+def allowed(principal: Principal | None, scope: str) -> Principal:
+    """The holder of a valid key with the scope. Raises Unauthorized or Forbidden."""
+    if principal is None:
+        raise Unauthorized("The key is unknown, revoked or expired")
+    if scope not in principal.scopes:
+        raise Forbidden(f"The key has no scope `{scope}`")
+    return principal
+
+
+def authorize(keys: Keys, header: str, scope: str) -> Principal:
+    """Blocks for a look into the metadata store where the key was not seen a moment ago."""
+    return allowed(keys.authenticate("native", bearer_token(header)), scope)

@@ -1,0 +1,115 @@
+"""`POST /api/v1/query`: figures of one stream, grouped and bucketed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from litestar import Request, Response, post
+
+from airtally.accounts.accounts import Account
+from airtally.api.authorize import authorize
+from airtally.kit.errors import BadRequest, LimitExceeded, NotFound
+from airtally.kit.time import from_datetime, to_datetime
+from airtally.query.buckets import Bucket
+from airtally.query.filters import AllOf, Equals, Filter, OneOf
+from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.query.service import Answer
+from airtally.runtime import Services
+from airtally.streams import STREAMS
+from airtally.streams.declaration import Stream, Type
+
+MAX_ROWS = 100_000
+
+Value = str | int | float
+
+
+class AskedMetric(msgspec.Struct, forbid_unknown_fields=True):
+    function: Function
+    column: str | None = None
+    name: str | None = None
+
+
+class Asked(msgspec.Struct, forbid_unknown_fields=True):
+    """`start` and `end` are RFC 3339 (wall clock without offset for a stream of local times); `end` is not included.
+
+    `timezone` is the account's by default; buckets begin at its midnights.
+    """
+
+    stream: str
+    metrics: list[AskedMetric | str] = msgspec.field(default_factory=lambda: ["count"])
+    dimensions: list[str] = msgspec.field(default_factory=list)
+    filter: dict[str, Value | list[Value]] = msgspec.field(default_factory=dict)
+    start: str | None = None
+    end: str | None = None
+    timezone: str | None = None
+    bucket: Bucket = Bucket.NONE
+
+
+def routes(services: Services) -> list[Any]:
+    @post("/api/v1/query", status_code=200, sync_to_thread=True)
+    def query(request: Request[Any, Any, Any], body: bytes) -> Response[dict[str, Any]]:
+        account = authorize(services.keys, request.headers.get("authorization", ""), "read").account
+        answer = services.queries.answer(_question(_asked(body), account))
+        if answer.table.num_rows > MAX_ROWS:
+            raise LimitExceeded(f"The answer has {answer.table.num_rows} rows; an answer may have {MAX_ROWS}")
+        return Response(_shown(answer))
+
+    return [query]
+
+
+def _asked(body: bytes) -> Asked:
+    try:
+        return msgspec.json.decode(body, type=Asked)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"The question cannot be read: {error}") from None
+
+
+def _question(asked: Asked, account: Account) -> Question:
+    stream = STREAMS.get(asked.stream)
+    if stream is None:
+        raise NotFound(f"There is no stream {asked.stream[:64]!r}", hint="The streams are: " + ", ".join(STREAMS))
+    try:
+        return Question(
+            stream,
+            account.slug,
+            metrics=tuple(map(_metric, asked.metrics)),
+            dimensions=tuple(map(Dimension, asked.dimensions)),
+            where=AllOf(tuple(_condition(name, value) for name, value in asked.filter.items())),
+            start_us=_moment(stream, asked.start),
+            end_us=_moment(stream, asked.end),
+            zone=ZoneInfo(asked.timezone or account.timezone),
+            bucket=asked.bucket,
+        )
+    except (ValueError, KeyError, OSError) as error:
+        raise BadRequest(f"The question cannot be asked: {error}") from None
+
+
+def _metric(asked: AskedMetric | str) -> Metric:
+    if isinstance(asked, str):
+        return Metric(asked, Function(asked))
+    return Metric(asked.name or f"{asked.function}_{asked.column}".removesuffix("_None"), asked.function, asked.column)
+
+
+def _condition(name: str, value: Value | list[Value]) -> Filter:
+    return OneOf(name, tuple(value)) if isinstance(value, list) else Equals(name, value)
+
+
+def _moment(stream: Stream, text: str | None) -> int | None:
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    if stream.column(stream.time).type is Type.LOCAL_TIME:
+        moment = moment.replace(tzinfo=UTC)
+    return from_datetime(moment)
+
+
+def _shown(answer: Answer) -> dict[str, Any]:
+    return {
+        "rows": answer.table.to_pylist(),
+        "data_through": to_datetime(answer.data_through_us).isoformat(),
+        "generated_at": to_datetime(answer.generated_at_us).isoformat(),
+        "timezone": answer.timezone,
+    }

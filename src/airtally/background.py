@@ -1,0 +1,79 @@
+"""What a process does beside answering: flushing, care of the lake, reports, deliveries."""
+
+from __future__ import annotations
+
+from airtally.ingest.buffer import Buffer
+from airtally.ingest.claims import Claims
+from airtally.ingest.flush import Flusher, FlushPolicy
+from airtally.kit.loops import Loop
+from airtally.kit.outgoing import Outgoing
+from airtally.lake.maintenance import Maintenance
+from airtally.reports.build import BuildOptions, ReportBuilder
+from airtally.reports.deliveries import DeliveryLoop
+from airtally.reports.render import HeavyOptions, Renderer
+from airtally.runtime import Background, Role, Services
+
+NODE_SECONDS = 2.0
+
+
+def background_of(services: Services, role: Role) -> tuple[Background, ...]:
+    """What runs beside the answers; the first to start is the last to stop."""
+    found: list[Background] = []
+    if services.buffer is not None and services.intake.claims is not None:
+        found += _row_work(services, services.buffer, services.intake.claims)
+    if Role.JOBS in role:
+        found += _lake_work(services)
+        found += _report_work(services)
+    return tuple(found)
+
+
+def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Background]:
+    settings = services.settings
+    policy = FlushPolicy(
+        seconds=settings.flush_seconds, rows=settings.flush_rows, late_seconds=settings.late_flush_seconds
+    )
+
+    def adopted(buffer_id: str) -> None:
+        claims.settle(buffer_id)
+        buffer.settled(buffer_id)
+
+    for buffer_id in buffer.adopted:
+        adopted(buffer_id)
+    flusher = Flusher(services.warehouse, buffer, clock=services.clock, policy=policy, adopted=adopted)
+    return [
+        Loop("flush", flusher.step, 1.0),
+        Loop("nodes", services.nodes.step, NODE_SECONDS),
+        Loop("claims", claims.expire, 3600.0),
+    ]
+
+
+def _lake_work(services: Services) -> list[Background]:
+    settings = services.settings
+    maintenance = Maintenance(
+        services.lake,
+        services.heavy,
+        retention=lambda stream: settings.retention(stream.name),
+        oldest_job_us=services.jobs.oldest_running,
+        scratch=settings.home / "tmp",
+        memory=settings.engine_memory,
+    )
+    return [Loop("maintenance", maintenance.step, 10.0)]
+
+
+def _report_work(services: Services) -> list[Background]:
+    settings, reports = services.settings, services.reports
+    heavy = HeavyOptions(settings.engine_memory, settings.home / "tmp")
+    builder = ReportBuilder(
+        reports,
+        services.jobs,
+        Renderer(services.warehouse, services.engine, services.heavy, heavy),
+        services.files,
+        services.clock,
+        options=BuildOptions(settings.home / "staging", settings.report_file_days),
+        await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
+        faults=services.faults,
+    )
+    sender = DeliveryLoop(services.deliveries, Outgoing(settings.outgoing_allow))
+    reports.on_created.append(builder.wake)
+    reports.on_notice.append(sender.wake)
+    return [builder, sender]

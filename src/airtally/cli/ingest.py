@@ -1,0 +1,87 @@
+"""`airtally ingest`: rows from files."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from airtally.accounts.accounts import Account
+from airtally.cli.common import AccountSlug, Json, command
+from airtally.cli.output import print_json
+from airtally.cli.services import opened_services
+from airtally.ingest.files import FileResult
+from airtally.kit.errors import NotFound
+from airtally.runtime import Services
+from airtally.streams import STREAMS
+from airtally.streams.declaration import Stream
+
+
+@command
+def ingest(
+    stream: Annotated[str, Parameter(help="Name of the stream, such as playlogs.")],
+    *files: Annotated[Path, Parameter(help="NDJSON, JSON, CSV, Parquet or Arrow files, also .gz and .zst.")],
+    account: AccountSlug,
+    again: Annotated[bool, Parameter(help="Load files that were loaded before once more, as new rows.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Load rows from files. A run that was stopped goes on where it ended when it is started again."""
+    if stream not in STREAMS:
+        raise NotFound(f"There is no stream {stream!r}", hint="The streams are: " + ", ".join(STREAMS))
+    with opened_services() as services:
+        owner = services.accounts.by_slug(account)
+        results = _load_all(services, STREAMS[stream], owner, files, again=again)
+    if as_json:
+        print_json([_json(result) for result in results])
+    if any(result.rejected for result in results):
+        print("airtally: some rows were rejected; `airtally quarantine list` shows them", file=sys.stderr)
+
+
+def _load_all(
+    services: Services, stream: Stream, account: Account, files: tuple[Path, ...], *, again: bool
+) -> list[FileResult]:
+    results = []
+    with _progress() as bar:
+        for path in files:
+            task = bar.add_task(path.name, total=None, rows="")
+
+            def show(result: FileResult, task: int = task) -> None:
+                bar.update(task, completed=result.position, total=result.size, rows=_rows(result))
+
+            result = services.intake.files.load(stream, account, path, again=again, progress=show)
+            bar.update(task, completed=1, total=1, rows=_rows(result))
+            results.append(result)
+    return results
+
+
+def _progress() -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rows]}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )
+
+
+def _rows(result: FileResult) -> str:
+    if result.resumed_at and not result.accepted and not result.rejected:
+        return "already loaded"
+    rejected = f", {result.rejected:,} rejected" if result.rejected else ""
+    return f"{result.accepted:,} rows{rejected}"
+
+
+def _json(result: FileResult) -> dict[str, object]:
+    return {
+        "file": str(result.path),
+        "accepted": result.accepted,
+        "rejected": result.rejected,
+        "resumed_at": result.resumed_at,
+        "position": result.position,
+    }

@@ -1,0 +1,273 @@
+"""The running program: every part opened from the settings, in order, and closed in reverse."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from enum import Flag, auto
+from typing import Protocol
+from uuid import uuid4
+
+import structlog
+
+from airtally.accounts.accounts import Accounts
+from airtally.accounts.keys import Keys
+from airtally.accounts.limits import RateLimiter
+from airtally.accounts.owners import Owners
+from airtally.accounts.secrets import Secrets
+from airtally.accounts.sessions import Sessions
+from airtally.accounts.users import Users
+from airtally.engine import open_engine
+from airtally.engine.heavy import HeavyPool
+from airtally.engine.protocol import Engine
+from airtally.ingest.admission import Admission
+from airtally.ingest.buffer import Buffer
+from airtally.ingest.claims import Claims
+from airtally.ingest.files import FileIngest
+from airtally.ingest.loading import Loading
+from airtally.ingest.nodes import Nodes
+from airtally.ingest.quarantine import Quarantine
+from airtally.ingest.resend import Resend
+from airtally.ingest.service import Ingest
+from airtally.ingest.versions import Versions
+from airtally.ingest.warehouse import Warehouse
+from airtally.kit.clock import Clock, SystemClock
+from airtally.kit.errors import Failure
+from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.kit.signing import LinkSigner
+from airtally.lake import Lake
+from airtally.metadata.jobs import Jobs
+from airtally.metadata.store import MetadataStore
+from airtally.query.service import Queries
+from airtally.reports.files import FileStore
+from airtally.reports.outbox import Deliveries
+from airtally.reports.report import ReportLinks
+from airtally.reports.service import Reports
+from airtally.settings import Settings
+
+_log = structlog.get_logger()
+
+
+class Role(Flag):
+    """What a process does. `ROWS`: it owns a buffer and takes rows. `JOBS`: it works on the lake and on reports."""
+
+    NONE = 0
+    ROWS = auto()
+    JOBS = auto()
+    SERVE = ROWS | JOBS
+
+
+class Background(Protocol):
+    """Work on threads of its own."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def alive(self) -> bool: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Intake:
+    """The ways in for rows. `batches` and `claims` are None in a process that owns no buffer."""
+
+    batches: Ingest | None
+    claims: Claims | None
+    files: FileIngest
+    quarantine: Quarantine
+    resend: Resend
+
+
+@dataclass
+class Services:
+    """All parts, for whoever puts them behind a wire. Background work runs between `start` and `close`."""
+
+    settings: Settings
+    clock: Clock
+    faults: Faults
+    store: MetadataStore
+    secrets: Secrets
+    accounts: Accounts
+    keys: Keys
+    users: Users
+    sessions: Sessions
+    owners: Owners
+    limiter: RateLimiter
+    jobs: Jobs
+    lake: Lake
+    buffer: Buffer | None
+    warehouse: Warehouse
+    engine: Engine
+    heavy: HeavyPool
+    queries: Queries
+    intake: Intake
+    nodes: Nodes
+    files: FileStore
+    reports: Reports
+    deliveries: Deliveries
+    closing: ExitStack
+    background: tuple[Background, ...] = ()
+
+    def start(self, background: Sequence[Background] = ()) -> None:
+        """`background` is stopped by `close`, the last to start first."""
+        self.nodes.join()
+        self.closing.callback(self._leave)
+        for each in background:
+            each.start()
+            self.closing.callback(each.stop)
+        self.background = tuple(background)
+        _log.info("started", background=[each.name for each in background])
+
+    def close(self) -> None:
+        """Stop the background work, flush, release leases and locks."""
+        self.closing.close()
+
+    def _leave(self) -> None:
+        """The last flush, when nothing comes in any more; what it cannot move is adopted at the next start."""
+        try:
+            self.warehouse.flush()
+        except Exception:  # noqa: BLE001 (whatever it is, the process stops)
+            _log.exception("the last flush failed; the rows stay in the buffer")
+        else:
+            self.nodes.leave()
+
+    def checks(self) -> dict[str, str | None]:
+        """What must be well for this process to do its work; None where it is, else what is wrong."""
+        return {
+            "metadata": _problem(self._reads_metadata),
+            "buffer": _problem(lambda: None if self.buffer is None else self.buffer.check_room(0)),
+            "lake": _problem(self.lake.check),
+            "background": self._stopped(),
+        }
+
+    def _reads_metadata(self) -> None:
+        with self.store.read() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
+    def _stopped(self) -> str | None:
+        stopped = [each.name for each in self.background if not each.alive]
+        return f"stopped: {', '.join(stopped)}" if stopped else None
+
+
+def _problem(check: Callable[[], None]) -> str | None:
+    try:
+        check()
+    except (Failure, OSError) as error:
+        return str(error)
+    return None
+
+
+def open_services(
+    settings: Settings, *, clock: Clock | None = None, faults: Faults | None = None, role: Role = Role.SERVE
+) -> Services:
+    """Raises SettingError for settings that cannot be used, Unavailable where the metadata store does not answer."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as opened:
+        parts = _Parts(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened)
+        services = parts.services()
+        services.closing = opened.pop_all()
+        return services
+
+
+class _Parts:
+    """Opens the parts one after the other; what was opened is closed again if a later one fails."""
+
+    def __init__(self, settings: Settings, clock: Clock, faults: Faults, role: Role, closing: ExitStack) -> None:
+        self._settings, self._clock, self._faults = settings, clock, faults
+        self._role = role
+        self._closing = closing
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+    def services(self) -> Services:
+        settings, clock = self._settings, self._clock
+        store = MetadataStore.open(settings.database_url, faults=self._faults)
+        self._closing.callback(store.close)
+        secrets = Secrets.open(settings.home, settings.secret_key)
+        keys = Keys(store, secrets, clock)
+        self._closing.callback(keys.close)
+        users, owners = Users(store, clock), Owners(store)
+        jobs = Jobs(store, clock, self._owner)
+        self._closing.callback(jobs.release_all)
+        lake, buffer, warehouse = self._storage()
+        engine, heavy = self._engines()
+        queries = Queries(engine, warehouse, clock)
+        deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
+        links = ReportLinks(settings.public_url, LinkSigner(secrets.subkey("links")))
+        return Services(
+            settings=settings,
+            clock=clock,
+            faults=self._faults,
+            store=store,
+            secrets=secrets,
+            accounts=Accounts(store, clock),
+            keys=keys,
+            users=users,
+            sessions=Sessions(store, secrets, users, clock),
+            owners=owners,
+            limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
+            jobs=jobs,
+            lake=lake,
+            buffer=buffer,
+            warehouse=warehouse,
+            engine=engine,
+            heavy=heavy,
+            queries=queries,
+            intake=self._intake(store, owners, queries, warehouse, buffer),
+            nodes=Nodes(store, clock, buffer, warehouse.flush),
+            files=FileStore.open(settings.files_url, self._faults),
+            reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
+            deliveries=deliveries,
+            closing=self._closing,
+        )
+
+    def _storage(self) -> tuple[Lake, Buffer | None, Warehouse]:
+        settings, clock, faults = self._settings, self._clock, self._faults
+        folder = settings.home / "buffer"
+        lake = Lake(settings.lake_url, clock=clock, faults=faults)
+        buffer = None
+        if Role.ROWS in self._role:
+            buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=faults)
+            self._closing.callback(buffer.close)
+        warehouse = Warehouse(lake, buffer, clock=clock, buffers=folder)
+        self._closing.callback(warehouse.close)
+        return lake, buffer, warehouse
+
+    def _engines(self) -> tuple[Engine, HeavyPool]:
+        settings = self._settings
+        engine = open_engine(settings.engine, settings.engine_memory, settings.query_seconds, settings.home / "tmp")
+        self._closing.callback(engine.close)
+        heavy = HeavyPool()
+        self._closing.callback(heavy.close)
+        return engine, heavy
+
+    def _intake(
+        self, store: MetadataStore, owners: Owners, queries: Queries, warehouse: Warehouse, buffer: Buffer | None
+    ) -> Intake:
+        settings, clock = self._settings, self._clock
+        quarantine = Quarantine(store, clock)
+        versions = Versions(lambda *asked: queries.versions_of(*asked))
+        admission = Admission(owners, settings, clock)
+        loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
+        claims = batches = None
+        if buffer is not None:
+            claims = Claims(store, buffer, clock)
+            batches = Ingest(
+                buffer=buffer,
+                claims=claims,
+                quarantine=quarantine,
+                versions=versions,
+                admission=admission,
+                settings=settings,
+                clock=clock,
+            )
+        return Intake(
+            batches=batches,
+            claims=claims,
+            files=FileIngest(admission=admission, loading=loading, warehouse=warehouse, clock=clock),
+            quarantine=quarantine,
+            resend=Resend(admission=admission, loading=loading, quarantine=quarantine),
+        )
