@@ -28,3 +28,12 @@ LOGINS_REFUSED = Counter("airtally_logins_refused_total", "Log-ins refused.", ["
 REPORTS = Counter("airtally_reports_total", "Reports that ended.", ["status"])
 REPORT_TRIES = Counter("airtally_report_tries_failed_total", "Builds of a report put off by trouble.", ["reason"])
 DELIVERIES = Counter("airtally_deliveries_total", "Webhook tries by what came of them.", ["state"])
+
+BUFFER_BYTES = Gauge("airtally_buffer_live_bytes", "Bytes of acknowledged rows that wait for the lake.")
+BUFFER_FAILURES = Counter("airtally_buffer_failures_total", "Group commits that failed; nothing was kept.", ["reason"])
+ROWS_FLUSHED = Counter("airtally_rows_flushed_total", "Rows moved from the buffer into the lake.", ["stream"])
+FLUSH_FAILURES = Counter("airtally_flush_failures_total", "Flushes that ended in an error; rows stay.", ["stream"])
+LAKE_CONFLICTS = Counter("airtally_lake_conflicts_total", "Commits given up for another's.", ["stream", "kind"])
+COMPACTED_ROWS = Counter("airtally_compacted_rows_total", "Rows written by compaction.", ["stream"])
+REPEATS_REMOVED = Counter("airtally_repeats_removed_total", "Repeats of events removed by compaction.", ["stream"])
+ROWS_EXPIRED = Counter("airtally_rows_expired_total", "Rows that left by their retention.", ["stream"])

@@ -1,0 +1,122 @@
+"""Batches on their way into the buffer: split by lane, packed for the file, stamped for the tail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import IntEnum
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airtally.kit.time import utc_day
+from airtally.streams.declaration import MAX_BATCH_ROWS, RECEIVED_AT, SEQUENCE_SHIFT, Partition, Stream
+
+_SHARED_ROWS = 1 << 15
+
+
+class Lane(IntEnum):
+    """Rows of days that are over wait longer, so that they do not become a file a day each time."""
+
+    OPEN = 0
+    LATE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of one stream and lane that go into the buffer as one batch.
+
+    `rows` has `account`, the stream's own columns and, for event days, `day`. `content` is what the file keeps.
+    """
+
+    stream: Stream
+    lane: Lane
+    rows: pa.Table
+    accounts: frozenset[str]
+    content: pa.Buffer
+
+
+def with_account(rows: pa.Table, account: str) -> pa.Table:
+    return rows.add_column(0, "account", pa.repeat(pa.scalar(account, pa.string()), rows.num_rows))
+
+
+def parts_of(stream: Stream, rows: pa.Table, accounts: frozenset[str], now_us: int) -> list[Part]:
+    """`rows` (`account` and the stream's columns) cut by lane and to at most MAX_BATCH_ROWS rows."""
+    parts = []
+    for lane, laned in _lanes(stream, with_day(stream, rows), now_us):
+        for start in range(0, laned.num_rows, MAX_BATCH_ROWS):
+            cut = laned.slice(start, MAX_BATCH_ROWS)
+            parts.append(Part(stream, lane, cut, accounts, pack(stream, cut)))
+    return parts
+
+
+def with_day(stream: Stream, rows: pa.Table) -> pa.Table:
+    if stream.partition is not Partition.EVENT_DAY:
+        return rows
+    return rows.append_column("day", rows.column(stream.time).cast(pa.date32()))
+
+
+def first_open_day(now_us: int) -> date:
+    return utc_day(now_us) - timedelta(days=1)
+
+
+def _lanes(stream: Stream, rows: pa.Table, now_us: int) -> list[tuple[Lane, pa.Table]]:
+    if rows.num_rows == 0:
+        return []
+    if stream.partition is not Partition.EVENT_DAY:
+        return [(Lane.OPEN, rows)]
+    days, limit = rows.column("day"), first_open_day(now_us)
+    ends = pc.min_max(days).as_py()
+    if ends["min"] >= limit:
+        return [(Lane.OPEN, rows)]
+    if ends["max"] < limit:
+        return [(Lane.LATE, rows)]
+    late = pc.less(days, pa.scalar(limit, pa.date32()))
+    return [(Lane.OPEN, rows.filter(pc.invert(late))), (Lane.LATE, rows.filter(late))]
+
+
+def pack(stream: Stream, rows: pa.Table) -> pa.Buffer:
+    """Arrow IPC with zstd of `account` and the stream's columns."""
+    kept = rows.select(["account", *stream.row_schema.names])
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1), use_threads=False)
+    with pa.ipc.new_stream(sink, kept.schema, options=options) as writer:
+        writer.write_table(kept)
+    return sink.getvalue()
+
+
+def unpack(stream: Stream, content: bytes) -> pa.Table:
+    """The rows of a packed batch, with `day` where a `Part` has it."""
+    with pa.ipc.open_stream(content) as reader:
+        return with_day(stream, reader.read_all())
+
+
+class Stamp:
+    """Adds the server's columns to rows of one machine (a buffer's id, or a loaded file's)."""
+
+    def __init__(self, machine: str) -> None:
+        self.machine = machine
+        self._machines = pa.array([], pa.string())
+
+    def stored(self, stream: Stream, rows: pa.Table, received_at_us: int, sequence: int) -> pa.Table:
+        """`stream.stored_schema`; `sequence` is the batch's."""
+        count = rows.num_rows
+        first = sequence << SEQUENCE_SHIFT
+        columns = {name: rows.column(name) for name in ("account", *stream.row_schema.names)}
+        columns["received_at"] = pa.repeat(pa.scalar(received_at_us, RECEIVED_AT.type), count)
+        columns["machine"] = self.column(count)
+        columns["sequence"] = pa.array(np.arange(first, first + count, dtype=np.int64))
+        if stream.partition is Partition.EVENT_DAY:
+            columns["day"] = rows.column("day")
+        elif stream.partition is Partition.ARRIVAL_DAY:
+            columns["day"] = pa.repeat(pa.scalar(utc_day(received_at_us), pa.date32()), count)
+        return pa.table(columns, schema=stream.stored_schema)
+
+    def column(self, count: int) -> pa.ChunkedArray:
+        """The machine's name `count` times; all batches share the memory."""
+        wanted = min(count, _SHARED_ROWS)
+        if len(self._machines) < wanted:
+            self._machines = pa.repeat(pa.scalar(self.machine), min(max(64, 2 * wanted), _SHARED_ROWS))
+        whole, rest = divmod(count, _SHARED_ROWS)
+        return pa.chunked_array([self._machines] * whole + [self._machines.slice(0, rest)], pa.string())

@@ -1,0 +1,247 @@
+"""The buffer of this process: acknowledged rows on disk, and in memory for readers."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import NoReturn
+
+import pyarrow as pa
+import structlog
+
+from airtally.ingest.buffer import batches, store
+from airtally.ingest.buffer.batches import Stamp
+from airtally.ingest.buffer.store import BufferStore
+from airtally.ingest.buffer.tail import Chunk, Tail, TailPart
+from airtally.ingest.buffer.writer import Pending, Receipt, Writer
+from airtally.kit import metrics
+from airtally.kit.clock import Clock
+from airtally.kit.errors import TooManyRequests
+from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.streams import STREAMS
+from airtally.streams.declaration import Stream
+
+#: From this many rows a batch is packed by its caller, not by the writer's thread.
+_LARGE_ROWS = 256
+_RETRY_AFTER = 5
+
+_log = structlog.get_logger()
+
+
+class _Adopted:
+    """The file of a process that died: readable at once, flushed under its own id, then removed."""
+
+    def __init__(self, file: BufferStore) -> None:
+        self.store = file
+        stamp = Stamp(file.id)
+        self.tail = Tail(file.id, stamp.column)
+        self.size = 0
+        for batch in file.batches():
+            self.size += len(batch.content)
+            self.tail.append(batch.stream, batch.lane, decoded(batch, stamp))
+
+
+def decoded(batch: store.StoredBatch, stamp: Stamp) -> Chunk:
+    stream = STREAMS[batch.stream]
+    rows = batches.unpack(stream, batch.content)
+    accounts = frozenset(rows.column("account").unique().to_pylist())
+    stored = stamp.stored(stream, rows, batch.received_at_us, batch.sequence)
+    return Chunk(stored, batch.sequence, batch.sequence, accounts, len(batch.content), batch.received_at_us)
+
+
+class Buffer:
+    """Thread-safe. Open it with `Buffer.open`."""
+
+    def __init__(self, folder: Path, *, clock: Clock, max_bytes: int, faults: Faults) -> None:
+        self.folder = folder
+        self.id = uuid.uuid4().hex
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._live = 0
+        self._pending = 0
+        self._adopted: dict[str, _Adopted] = {}
+        self._listeners: list[Callable[[], None]] = []
+        stamp = Stamp(self.id)
+        self._store = BufferStore.create(folder, self.id)
+        self._tail = Tail(self.id, stamp.column)
+        self._writer = Writer(self._store, self._tail, stamp, clock=clock, faults=faults, written=self._changed)
+        self._writer.start()
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, clock: Clock, max_bytes: int = 1 << 30, faults: Faults = NO_FAULTS, adopt: bool = True
+    ) -> Buffer:
+        """A new buffer in `folder`; those of dead processes are adopted."""
+        folder.mkdir(parents=True, exist_ok=True)
+        buffer = cls(folder, clock=clock, max_bytes=max_bytes, faults=faults)
+        if adopt:
+            buffer.adopt_orphans()
+        return buffer
+
+    def append(
+        self, stream: Stream, account: str, rows: pa.Table, *, claim: tuple[str, bytes] | None = None
+    ) -> Future[Receipt]:
+        """Keep `rows` (`stream.row_schema`), and the claim's answer with them: all on disk, or nothing.
+
+        Raises TooManyRequests when the buffer is over its limit; the future raises StorageFull or
+        Unavailable where the disk refuses. Many rows are packed on the caller's thread.
+        """
+        if rows.schema != stream.row_schema:
+            rows = rows.select(stream.row_schema.names).cast(stream.row_schema)
+        parts, size = None, rows.nbytes
+        if rows.num_rows == 0:
+            parts, size = [], 0
+        elif rows.num_rows >= _LARGE_ROWS:
+            whole = batches.with_account(rows, account)
+            parts = batches.parts_of(stream, whole, frozenset((account,)), self._clock.now_us())
+            size = sum(part.content.size for part in parts)
+        self._take_room(size)
+        done: Future[Receipt] = Future()
+        done.set_running_or_notify_cancel()  # whoever waits may go away; the rows are written all the same
+        done.add_done_callback(lambda _: self._give_room_back(size))
+        self._writer.put(Pending(stream, account, rows, parts, claim, size, done))
+        return done
+
+    def check_room(self, size: int) -> None:
+        """Raises TooManyRequests where `size` more bytes would go over the limit."""
+        if self._live + self._pending + size > self._max_bytes:
+            self._refuse()
+
+    def tail(self, stream: Stream) -> list[TailPart]:
+        """What this process and the dead ones it adopted hold of a stream."""
+        with self._lock:
+            tails = [self._tail, *(each.tail for each in self._adopted.values())]
+        return [part for tail in tails for part in tail.parts(stream.name)]
+
+    def through_us(self) -> int:
+        """All rows received by then are in a tail read after this call."""
+        return self._writer.moment.through()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """This buffer and the adopted ones."""
+        with self._lock:
+            return (self.id, *self._adopted)
+
+    @property
+    def adopted(self) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(self._adopted)
+
+    @property
+    def live_bytes(self) -> int:
+        return self._live
+
+    def streams(self) -> list[Stream]:
+        """Those with rows."""
+        with self._lock:
+            tails = [self._tail, *(each.tail for each in self._adopted.values())]
+        return [STREAMS[name] for name in sorted({name for tail in tails for name in tail.streams})]
+
+    def discard(self, stream: Stream, part: TailPart, through: int) -> None:
+        """Forget flushed batches. Call it once readers can see the flush in the lake."""
+        adopted = self._adopted.get(part.buffer_id)
+        tail = self._tail if adopted is None else adopted.tail
+        freed = tail.drop(stream.name, part.lane, through)
+        with self._lock:
+            self._live -= freed
+        metrics.BUFFER_BYTES.set(self._live)
+        file = self._store if adopted is None else adopted.store
+        while self._writer.call(lambda: file.discard_some(stream.name, part.lane, through)):
+            pass
+
+    def tidy(self) -> None:
+        """After a flush: empty the write-ahead logs and remove adopted files that hold nothing more."""
+        for adopted in list(self._adopted.values()):
+            if self._writer.call(lambda file=adopted.store: file.empty):  # type: ignore[misc]
+                with self._lock:
+                    del self._adopted[adopted.store.id]
+                self._writer.call(adopted.store.remove)
+            else:
+                self._writer.call(adopted.store.truncate_log)
+        store.copy_log(self._store.path)
+        self._writer.call(self._store.truncate_log)
+
+    def adopt_orphans(self) -> list[str]:
+        """Take over the files of dead processes; returns their ids."""
+        found = []
+        for path in sorted(self.folder.glob(f"*{store.SUFFIX}")):
+            if path.stem in self.ids:
+                continue
+            file = BufferStore.adopt(path)
+            if file is None:
+                continue
+            adopted = _Adopted(file)
+            with self._lock:
+                self._adopted[file.id] = adopted
+                self._live += adopted.size
+            found.append(file.id)
+            _log.info("adopted a buffer", buffer=file.id, bytes=adopted.size)
+        return found
+
+    def claim_answer(self, claim_id: str) -> bytes | None:
+        """The answer committed with a claim's rows, in this buffer or an adopted one."""
+        for file in self._stores():
+            answer = self._writer.call(lambda file=file: file.claim_answer(claim_id))  # type: ignore[misc]
+            if answer is not None:
+                return answer
+        return None
+
+    def forget_claims(self, claim_ids: Iterable[str]) -> None:
+        ids = list(claim_ids)
+        for file in self._stores():
+            self._writer.call(lambda file=file: file.forget_claims(ids))  # type: ignore[misc]
+
+    def settled(self, buffer_id: str) -> None:
+        """The metadata store knows all claims of an adopted buffer: its file may go once it is empty."""
+        adopted = self._adopted.get(buffer_id)
+        if adopted is not None:
+            self._writer.call(adopted.store.forget_all_claims)
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Called on the writer's thread after each commit; must be quick."""
+        self._listeners.append(listener)
+
+    def close(self) -> None:
+        """Flush before; what is not flushed is adopted by the next process."""
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.stop()
+        for file in self._stores():
+            if file.empty:
+                file.remove()
+            else:
+                file.close()
+
+    def _stores(self) -> list[BufferStore]:
+        with self._lock:
+            return [self._store, *(each.store for each in self._adopted.values())]
+
+    def _changed(self, size: int = 0) -> None:
+        with self._lock:
+            self._live += size
+        metrics.BUFFER_BYTES.set(self._live)
+        for listener in self._listeners:
+            listener()
+
+    def _take_room(self, size: int) -> None:
+        with self._lock:
+            room = self._live + self._pending + size <= self._max_bytes
+            if room:
+                self._pending += size
+        if not room:
+            self._refuse()
+
+    def _give_room_back(self, size: int) -> None:
+        with self._lock:
+            self._pending -= size
+
+    def _refuse(self) -> NoReturn:
+        self._changed()
+        raise TooManyRequests("The server's buffer is full", hint="Send again later", retry_after=_RETRY_AFTER)

@@ -1,0 +1,202 @@
+"""One buffer file: what is in it, and the lock that says whose it is."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS batches (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream TEXT NOT NULL,
+    lane INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    rows INTEGER NOT NULL,
+    content BLOB NOT NULL
+);
+CREATE TABLE IF NOT EXISTS claims (id TEXT PRIMARY KEY, answer BLOB NOT NULL) WITHOUT ROWID;
+"""
+_PAGE_BYTES = 8192
+#: Only a guard: the log is emptied after each flush.
+_CHECKPOINT_PAGES = 32_768
+_DISCARDED_AT_ONCE = 128
+
+SUFFIX = ".sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    sequence: int
+    stream: str
+    lane: int
+    received_at_us: int
+    rows: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    stream: str
+    lane: int
+    received_at_us: int
+    rows: int
+    content: pa.Buffer
+
+
+class FileLock:
+    """Held for as long as its process lives. A file of its own: SQLite's locks must not meet ours."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class BufferStore:
+    """A locked buffer file. Not thread-safe: one thread at a time uses it."""
+
+    def __init__(self, path: Path, lock: FileLock) -> None:
+        self.path = path
+        self.id = path.name.removesuffix(SUFFIX)
+        self._lock = lock
+        self.connection = _connect(path)
+
+    @classmethod
+    def create(cls, folder: Path, buffer_id: str) -> BufferStore:
+        lock = FileLock(folder / f"{buffer_id}.lock")
+        if not lock.acquire():
+            raise RuntimeError(f"buffer {buffer_id} is taken")
+        store = cls(folder / f"{buffer_id}{SUFFIX}", lock)
+        sync_folder(folder)
+        return store
+
+    @classmethod
+    def adopt(cls, path: Path) -> BufferStore | None:
+        """The file, if no living process owns it."""
+        lock = FileLock(path.with_suffix(".lock"))
+        if not lock.acquire():
+            return None
+        if path.exists():
+            return cls(path, lock)
+        lock.path.unlink(missing_ok=True)
+        lock.release()
+        return None
+
+    def insert(self, batches: Iterable[NewBatch], claims: Iterable[tuple[str, bytes]]) -> list[int]:
+        """One transaction, on disk when this returns; the batches' sequences in order."""
+        execute = self.connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            sequences = [
+                execute(
+                    "INSERT INTO batches (stream, lane, received_at, rows, content) VALUES (?, ?, ?, ?, ?)",
+                    (each.stream, each.lane, each.received_at_us, each.rows, each.content),
+                ).lastrowid
+                or 0
+                for each in batches
+            ]
+            self.connection.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?)", claims)
+            execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+        return sequences
+
+    def batches(self, above: int = 0) -> Iterator[StoredBatch]:
+        query = "SELECT sequence, stream, lane, received_at, rows, content FROM batches WHERE sequence > ? ORDER BY 1"
+        for row in self.connection.execute(query, (above,)).fetchall():
+            yield StoredBatch(*row)
+
+    def discard_some(self, stream: str, lane: int, through: int) -> bool:
+        """Delete some flushed batches; True while there are more.
+
+        Not worth an fsync: a batch that comes back after power loss is known to be flushed.
+        """
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            deleted = self.connection.execute(
+                "DELETE FROM batches WHERE sequence IN (SELECT sequence FROM batches"
+                " WHERE stream = ? AND lane = ? AND sequence <= ? ORDER BY sequence LIMIT ?)",
+                (stream, lane, through, _DISCARDED_AT_ONCE),
+            )
+        finally:
+            self.connection.execute("PRAGMA synchronous = FULL")
+        return deleted.rowcount == _DISCARDED_AT_ONCE
+
+    def claim_answer(self, claim_id: str) -> bytes | None:
+        row = self.connection.execute("SELECT answer FROM claims WHERE id = ?", (claim_id,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def forget_claims(self, claim_ids: Iterable[str]) -> None:
+        self.connection.executemany("DELETE FROM claims WHERE id = ?", [(each,) for each in claim_ids])
+
+    def forget_all_claims(self) -> None:
+        self.connection.execute("DELETE FROM claims")
+
+    @property
+    def empty(self) -> bool:
+        query = "SELECT EXISTS (SELECT 1 FROM batches) OR EXISTS (SELECT 1 FROM claims)"
+        return not self.connection.execute(query).fetchone()[0]
+
+    def truncate_log(self) -> None:
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def close(self) -> None:
+        self.connection.close()
+        self._lock.release()
+
+    def remove(self) -> None:
+        """Only for an empty file. The lock goes last, so that nobody adopts half a buffer."""
+        self.connection.close()
+        for suffix in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        self._lock.path.unlink(missing_ok=True)
+        self._lock.release()
+
+
+def copy_log(path: Path) -> None:
+    """Move the log's pages into the file without holding up its writer (a passive checkpoint)."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    finally:
+        connection.close()
+
+
+def sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    connection.executescript(_SCHEMA)
+    return connection

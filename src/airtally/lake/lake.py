@@ -1,0 +1,56 @@
+"""All streams' tables under one folder or bucket prefix."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from airtally.kit.clock import Clock
+from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.lake.place import open_place
+from airtally.lake.table import LakeTable
+from airtally.streams import STREAMS
+from airtally.streams.declaration import Stream
+
+
+class Lake:
+    """`url` is a folder or `s3://bucket/prefix`; credentials come from the environment or `storage_options`."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        storage_options: Mapping[str, str] | None = None,
+        faults: Faults = NO_FAULTS,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.clock = clock
+        self._options = dict(storage_options or {})
+        self._faults = faults
+        self._lock = threading.Lock()
+        self._tables: dict[str, LakeTable] = {}
+
+    def table(self, stream: Stream) -> LakeTable:
+        with self._lock:
+            if stream.name not in self._tables:
+                place = open_place(f"{self.url}/{stream.name}", self._options)
+                self._tables[stream.name] = LakeTable(stream, place, clock=self.clock, faults=self._faults)
+            return self._tables[stream.name]
+
+    def existing(self) -> list[LakeTable]:
+        """The tables that have been made, by any process."""
+        tables = (self.table(stream) for stream in STREAMS.values())
+        return [table for table in tables if table.exists()]
+
+    def check(self) -> None:
+        """Raises what stands in the way of reading and writing tables here."""
+        if "://" not in self.url:
+            Path(self.url).mkdir(parents=True, exist_ok=True)
+            if not os.access(self.url, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, "may not be written", self.url)
+        for table in self.existing():
+            table.view()

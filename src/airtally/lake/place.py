@@ -1,0 +1,187 @@
+"""Where a table lies: a local folder or a bucket, and what differs between them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+LOG = "_delta_log"
+#: How many of the last commits are made durable with each new one: a gap in the log would lose the table.
+_SYNCED_COMMITS = 8
+_BUCKET_STALE_SECONDS = 1.0
+
+
+class Place(Protocol):
+    """A table's files. `name`s are relative to the table."""
+
+    url: str
+    options: dict[str, str]
+
+    def full(self, name: str) -> str:
+        """The path or URL by which an engine opens a file."""
+        ...
+
+    def put(self, name: str, source: Path) -> int:
+        """Move a finished local file here, durably; returns its size."""
+        ...
+
+    def scratch(self, name: str) -> Path:
+        """A local path to write a new file to before `put`."""
+        ...
+
+    def delete(self, name: str) -> None: ...
+
+    def sync_log(self, version: int) -> None:
+        """Make the commits up to `version` durable."""
+        ...
+
+    def log_mark(self) -> float:
+        """To be taken before a version is opened, for `moved_on`."""
+        ...
+
+    def moved_on(self, version: int, mark: float) -> bool:
+        """Whether there may be a commit after `version`, opened after `mark`."""
+        ...
+
+    def log_files(self) -> int: ...
+
+
+class LocalPlace:
+    """A folder."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder.removeprefix("file://")).absolute()
+        self.url = str(self.folder)
+        self.options: dict[str, str] = {}
+        self._log = str(self.folder / LOG)
+
+    def full(self, name: str) -> str:
+        return f"{self.url}/{name}"
+
+    def put(self, name: str, source: Path) -> int:
+        target = self.folder / name
+        if source != target:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.replace(target)
+        _sync(target)
+        _sync(target.parent)
+        _sync(self.folder)
+        return target.stat().st_size
+
+    def scratch(self, name: str) -> Path:
+        target = self.folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return target
+
+    def delete(self, name: str) -> None:
+        (self.folder / name).unlink(missing_ok=True)
+
+    def sync_log(self, version: int) -> None:
+        for each in range(max(0, version - _SYNCED_COMMITS), version + 1):
+            path = Path(f"{self._log}/{each:020d}.json")
+            if path.exists():
+                _sync(path)
+        for path in Path(self._log).glob(f"{version:020d}.checkpoint*"):
+            _sync(path)
+        _sync(Path(self._log))
+
+    def log_mark(self) -> float:
+        return _changed_ns(f"{self._log}/_last_checkpoint")
+
+    def moved_on(self, version: int, mark: float) -> bool:
+        """A stat of the next commit's file; should that be cleaned up already, the checkpoint is another."""
+        return _exists(f"{self._log}/{version + 1:020d}.json") or mark != self.log_mark()
+
+    def log_files(self) -> int:
+        return len(os.listdir(self._log))
+
+
+class BucketPlace:
+    """A prefix of a bucket. Credentials come from the environment, as `deltalake` takes them."""
+
+    def __init__(self, url: str, options: dict[str, str], scratch: Path) -> None:
+        import obstore.store  # noqa: PLC0415 (only where there is a bucket)
+
+        self.url = url
+        self.options = options
+        self._scratch = scratch
+        config: Any = {name.lower(): value for name, value in options.items()}
+        self._store = obstore.store.from_url(url, config=config or None)
+
+    def full(self, name: str) -> str:
+        return f"{self.url}/{name}"
+
+    def put(self, name: str, source: Path) -> int:
+        import obstore  # noqa: PLC0415
+
+        size = source.stat().st_size
+        obstore.put(self._store, name, source)
+        source.unlink()
+        return size
+
+    def scratch(self, name: str) -> Path:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch / name.replace("/", "_")
+
+    def delete(self, name: str) -> None:
+        import obstore  # noqa: PLC0415
+
+        obstore.delete(self._store, name)
+
+    def fetch(self, name: str) -> Path:
+        """A local copy, for the engine that compacts."""
+        import obstore  # noqa: PLC0415
+
+        path = self.scratch(name)
+        with path.open("wb") as file:
+            for block in obstore.get(self._store, name).stream():
+                file.write(block)
+        return path
+
+    def sync_log(self, version: int) -> None:
+        """A bucket's objects are durable when their request is answered."""
+
+    def log_mark(self) -> float:
+        return time.monotonic()
+
+    def moved_on(self, version: int, mark: float) -> bool:
+        return time.monotonic() > mark + _BUCKET_STALE_SECONDS
+
+    def log_files(self) -> int:
+        import obstore  # noqa: PLC0415
+
+        return sum(len(page) for page in obstore.list(self._store, prefix=LOG))
+
+
+def open_place(url: str, options: Mapping[str, str], scratch: Path | None = None) -> Place:
+    if "://" not in url or url.startswith("file://"):
+        return LocalPlace(url)
+    import tempfile  # noqa: PLC0415
+
+    return BucketPlace(url, dict(options), scratch or Path(tempfile.gettempdir()) / f"airtally-{os.getpid()}")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exists(path: str) -> bool:
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _changed_ns(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        return 0
