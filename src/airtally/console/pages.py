@@ -9,6 +9,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Response
 
+from airtally.kit.time import to_datetime
+
 #: Nothing from elsewhere is loaded, nothing elsewhere may frame a page, nothing of it is kept by a cache.
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -33,4 +35,6 @@ def asset(name: str) -> bytes:
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("airtally.console")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters["moment"] = lambda us: to_datetime(us).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return made

@@ -31,9 +31,9 @@ _log = structlog.get_logger()
 PATIENCE_US = 3600 * SECOND_US
 #: A machine whose rows do not come is waited for so long.
 DATA_PATIENCE_US = 300 * SECOND_US
-#: A report whose workers end this often without a word is given up.
-MOST_ATTEMPTS = 20
-_WAITS = (2, 5, 10, 20, 40, 60)
+#: A report whose workers end this often without a word is given up; more than an hour's waits come to.
+MOST_ATTEMPTS = 50
+_WAITS = (2, 5, 10, 20, 40, 60, 120)
 
 
 class _Stopping(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from airtally.engine.heavy import Runner
 from airtally.engine.protocol import Engine
 from airtally.kit.time import DAY_US
 from airtally.lake.snapshot import Snapshot, SnapshotSource
-from airtally.query.lines import Extract, lines_of_day
+from airtally.query.lines import Extract, lines_of_day, of_day
 from airtally.reports.detailed import plays_of
 from airtally.reports.files import storage_failures
 from airtally.reports.gzip import Packed, pack
@@ -76,7 +76,7 @@ class Renderer:
         if plan.rows < SMALL_ROWS or not self._engine.capabilities.file_lists:
             rows, packed = render_day(self._engine, plan.extract, plan.snapshot, day.day, path)
         else:
-            snapshot = _only(plan.snapshot, day.day)
+            snapshot = of_day(plan.snapshot, day.day)
             rows, packed = self._heavy.run(_render_in_child, self._options, plan.extract, snapshot, day.day, path)
         return Part(day.day, path.name, rows, plan.snapshot.data_through_us, packed)
 
@@ -123,13 +123,3 @@ def _days(extract: Extract, snapshot: Snapshot) -> Iterator[Day]:
         rows = in_files[day.isoformat()] + buffered
         if rows:
             yield Day(day, rows)
-
-
-def _only(snapshot: Snapshot, day: date) -> Snapshot:
-    """What the child is told: the files of the day alone."""
-    wanted = day.isoformat()
-    return replace(
-        snapshot,
-        clean=tuple(file for file in snapshot.clean if file.day == wanted),
-        fresh=tuple(file for file in snapshot.fresh if file.day == wanted),
-    )

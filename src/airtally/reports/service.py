@@ -111,6 +111,14 @@ class Reports:
         """The link to the file of a successful report."""
         return None if report.file_name is None else self._links.url(account.slug, report.file_name)
 
+    def progress(self, report: Report) -> str:
+        """How far a waiting report is, in words for a person."""
+        job = self._jobs.find(JOB_KIND, str(report.id))
+        if job is None or report.status != "waiting":
+            return report.status
+        done = f"{job.progress_done} of {job.progress_total} rows read" if job.progress_total else "waiting"
+        return f"{done}; put off: {job.error}" if job.error and job.state == "ready" else done
+
     def by_link(self, slug: str, file_name: str, signature: str) -> tuple[Account, Report]:
         """What a link leads to. Raises NotFound for a link that is not ours, and after the file's life."""
         missing = NotFound("There is no such file, or it is no longer kept")

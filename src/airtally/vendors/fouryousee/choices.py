@@ -18,7 +18,7 @@ class Choices:
     webhook_characters: int = 2048
     default_limit: int = 100
     largest_limit: int = 100
-    calls_per_seconds: float = 1.0
+    seconds_between_calls: float = 1.0
     body_bytes: int = 16 << 20
     poll_after_seconds: int = 5
     cors_max_age_seconds: int = 600

@@ -1,0 +1,70 @@
+"""`airtally delivery`: webhook deliveries."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from airtally.cli.common import AnyAccountSlug, Books, Json, command, opened_books
+from airtally.cli.output import moment, print_listing, print_made
+from airtally.reports.outbox import Deliveries, Delivery
+
+app = App(name="delivery", help="Webhook deliveries.")
+
+_COLUMNS = ("id", "account", "report", "try", "state", "due", "sent", "status", "error", "url")
+
+
+@app.command(name="list")
+@command
+def list_(
+    *,
+    account: AnyAccountSlug = None,
+    report: Annotated[int | None, Parameter(help="Only those of this report.")] = None,
+    limit: Annotated[int, Parameter(help="How many, newest first.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show the tries, newest first; `try` 0 was asked for by command."""
+    with opened_books() as books:
+        slugs = {each.id: each.slug for each in books.accounts.all()}
+        found = _deliveries(books).latest(_account_id(books, account), report_id=report, limit=limit)
+    print_listing([_shown(each, slugs) for each in found], _COLUMNS, as_json=as_json)
+
+
+@app.command
+@command
+def redeliver(
+    delivery_id: Annotated[int, Parameter(help="As `delivery list` shows it.")],
+    *,
+    account: AnyAccountSlug = None,
+    as_json: Json = False,
+) -> None:
+    """Send the same notice once more; a running server does it within a second."""
+    with opened_books() as books:
+        slugs = {each.id: each.slug for each in books.accounts.all()}
+        made = _deliveries(books).redeliver(delivery_id, _account_id(books, account))
+    print_made(_shown(made, slugs), as_json=as_json)
+
+
+def _deliveries(books: Books) -> Deliveries:
+    return Deliveries(books.store, books.clock, books.settings.fouryousee_retry_seconds, "command")
+
+
+def _account_id(books: Books, slug: str | None) -> int | None:
+    account = books.account(slug)
+    return None if account is None else account.id
+
+
+def _shown(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "account": slugs[delivery.account_id],
+        "report": delivery.report_id,
+        "try": delivery.attempt,
+        "state": delivery.state,
+        "due": moment(delivery.due_at),
+        "sent": moment(delivery.sent_at),
+        "status": delivery.status_code,
+        "error": delivery.error,
+        "url": delivery.url,
+    }

@@ -1,0 +1,38 @@
+"""Who calls, and whether they may call again already.
+
+4YouSee contract, sections 1 and 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+
+from airtally.accounts.accounts import Account
+from airtally.kit import metrics
+from airtally.kit.errors import TooManyRequests, Unauthorized
+from airtally.runtime import Services
+from airtally.vendors.fouryousee.choices import CHOICES
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def admitted(request: AnyRequest, services: Services) -> Account:
+    """The account behind `Secret-Token`. Raises TooManyRequests or Unauthorized; reads the store."""
+    if not services.limiter.allow(_uri(request), CHOICES.seconds_between_calls):
+        metrics.CALLS_LIMITED.labels("fouryousee").inc()
+        raise TooManyRequests(CHOICES.too_many)
+    token = request.headers.get("secret-token", "")
+    principal = services.keys.authenticate("fouryousee", token) if token else None
+    if principal is None:
+        raise Unauthorized(CHOICES.bad_token)
+    request.scope.setdefault("state", {})["account"] = principal.account.slug
+    return principal.account
+
+
+def _uri(request: AnyRequest) -> str:
+    """What a limit is for: address, method, path and query."""
+    address = request.client.host if request.client else ""
+    query = request.scope["query_string"].decode("latin-1")
+    return f"fouryousee {address} {request.method} {request.scope['path']}?{query}"

@@ -1,0 +1,129 @@
+"""The 4YouSee Manager API at `/v1/`, for clients that change only their base URL."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+from litestar import Response, Router, get, post, route
+from litestar.di import Provide
+from litestar.enums import HttpMethod
+
+from airtally.accounts.accounts import Account
+from airtally.kit.errors import NotFound
+from airtally.kit.quality import quality_headers
+from airtally.reports.notices import report_object, single_report_object
+from airtally.runtime import Services
+from airtally.vendors.fouryousee import lookups, page, wire
+from airtally.vendors.fouryousee.caller import AnyRequest, admitted
+from airtally.vendors.fouryousee.choices import CHOICES
+from airtally.vendors.fouryousee.errors import CORS
+from airtally.vendors.fouryousee.requests import read_report_request
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Secret-Token, Content-Type",
+    "Access-Control-Max-Age": str(CHOICES.cors_max_age_seconds),
+}
+_PATHS = ["/reports", "/reports/{item:str}", "/players", "/players/{item:str}", "/medias", "/medias/{item:str}", "/users"]
+
+
+def routes(services: Services) -> list[Any]:
+    """The handlers, for the application to mount."""
+    api = Router(
+        "/v1",
+        route_handlers=[
+            *(list_reports, create_report, get_report),
+            *(list_players, get_player, list_medias, get_media, list_users),
+            preflight,
+        ],
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "account": Provide(admitted, sync_to_thread=True),
+        },
+    )
+    return [api, *page.routes(services)]
+
+
+@get("/reports", sync_to_thread=True)
+def list_reports(request: AnyRequest, services: Services, account: Account) -> Response[bytes]:
+    asked = wire.page_asked(request.query_params)
+    found, total = services.reports.page(account, asked, wire.sort_asked(request.query_params))
+    objects = [report_object(each, services.reports.url(account, each)) for each in found]
+    return _answer(wire.listing(objects, total, asked))
+
+
+@post("/reports", status_code=200, sync_to_thread=True, request_max_body_size=CHOICES.body_bytes)
+def create_report(services: Services, account: Account, body: bytes) -> Response[bytes]:
+    report = services.reports.create(account, read_report_request(body))
+    return _answer(report_object(report, None))
+
+
+@get("/reports/{item:str}", sync_to_thread=True)
+def get_report(services: Services, account: Account, item: str) -> Response[bytes]:
+    report = services.reports.get(account, _number(item, "Report"))
+    headers = {"Retry-After": str(CHOICES.poll_after_seconds)} if report.status == "waiting" else {}
+    if report.data_through is not None:
+        headers |= quality_headers(
+            data_through_us=report.data_through, generated_at_us=report.updated_at, timezone=account.timezone
+        )
+    return _answer(single_report_object(report, services.reports.url(account, report)), headers)
+
+
+@get("/players", sync_to_thread=True)
+def list_players(request: AnyRequest, services: Services, account: Account) -> Response[bytes]:
+    asked = wire.page_asked(request.query_params)
+    return _found(lookups.players(services, account, asked), account, asked)
+
+
+@get("/players/{item:str}", sync_to_thread=True)
+def get_player(services: Services, account: Account, item: str) -> Response[bytes]:
+    return _single(lookups.player(services, account, _number(item, "Player")), account, f"Player with ID {item}")
+
+
+@get("/medias", sync_to_thread=True)
+def list_medias(request: AnyRequest, services: Services, account: Account) -> Response[bytes]:
+    asked = wire.page_asked(request.query_params)
+    return _found(lookups.medias(services, account, asked, request.query_params), account, asked)
+
+
+@get("/medias/{item:str}", sync_to_thread=True)
+def get_media(services: Services, account: Account, item: str) -> Response[bytes]:
+    return _single(lookups.media(services, account, _number(item, "Media")), account, f"Media with ID {item}")
+
+
+@get("/users", sync_to_thread=True)
+def list_users(request: AnyRequest, services: Services, account: Account) -> Response[bytes]:
+    asked = wire.page_asked(request.query_params)
+    users = services.users.all(account)
+    shown = users[asked.offset : asked.offset + asked.limit]
+    return _answer(wire.listing([wire.user_object(user) for user in shown], len(users), asked))
+
+
+@route(_PATHS, http_method=HttpMethod.OPTIONS, status_code=204, sync_to_thread=False)
+def preflight() -> Response[None]:
+    """Browsers ask before they send `Secret-Token`: answered without one, and without a limit."""
+    return Response(None, headers=_PREFLIGHT)
+
+
+def _number(item: str, what: str) -> int:
+    """Raises NotFound with the text as it was sent."""
+    if not re.fullmatch(r"[0-9]{1,18}", item):
+        raise NotFound(f"{what} with ID {item[:64]} was not found")
+    return int(item)
+
+
+def _found(found: lookups.Found, account: Account, asked: wire.Page) -> Response[bytes]:
+    return _answer(wire.listing(found.objects, found.total, asked), found.headers(account))
+
+
+def _single(found: lookups.Found, account: Account, what: str) -> Response[bytes]:
+    if not found.objects:
+        raise NotFound(f"{what} was not found")
+    return _answer(found.objects[0], found.headers(account))
+
+
+def _answer(body: object, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(msgspec.json.encode(body), headers=CORS | (headers or {}), media_type="application/json")
