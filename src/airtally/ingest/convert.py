@@ -79,8 +79,11 @@ _KINDS: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
 
 
 def _integers(_: Column, array: pa.Array) -> Converted:
+    if kind.is_uint64(array.type):
+        fits = pc.less_equal(array, pa.scalar(2**63 - 1, array.type))
+        return _narrowed(array, pa.int64(), fits, OUT_OF_RANGE)
     if kind.is_integer(array.type):
-        return _narrowed(array, pa.int64(), pc.less_equal(array, 2**63 - 1), OUT_OF_RANGE)
+        return pc.cast(array, pa.int64()), []
     if kind.is_floating(array.type) or kind.is_decimal(array.type):
         whole = pc.equal(pc.floor(array), array)
         inside = pc.and_(pc.greater_equal(array, -(2.0**63)), pc.less(array, 2.0**63))
@@ -181,7 +184,7 @@ def _money(text: str | None) -> tuple[str | None, str | None]:
     try:
         number = Decimal(text.strip('"'))
     except InvalidOperation:
-        return None, f"expected number, got {json_kind(text)}"
+        return None, f"expected number, got {_json_kind(text)}"
     if not number.is_finite() or abs(number) >= _MONEY_LIMIT:
         return None, OUT_OF_RANGE
     if number != number.quantize(_MICRO):
@@ -189,9 +192,10 @@ def _money(text: str | None) -> tuple[str | None, str | None]:
     return format(number.quantize(_MICRO), "f"), None
 
 
-def json_kind(text: str) -> str:
-    """What a JSON value is, by its first character."""
-    return {"t": "boolean", "f": "boolean", "{": "object", "[": "array", "n": "null"}.get(text[:1], "string")
+def _json_kind(text: str) -> str:
+    """What a JSON value that is no number is."""
+    words = {"true": "boolean", "false": "boolean"}
+    return words.get(text) or {"{": "object", "[": "array"}.get(text[:1], "string")
 
 
 def _json(column: Column, array: pa.Array) -> Converted:

@@ -53,6 +53,7 @@ def _longest(value: Any) -> int:
 
 
 _NAMES = {"int": "integer", "float": "number", "str": "string", "bool": "boolean"}
+_MEMBER = re.compile(r"Object (?:(missing required)|contains unknown) field `(.*?)`(?: - at|\Z)", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `([^`]*)`, got `([^`]*)`")
 
 
@@ -69,5 +70,7 @@ def json_error(error: Exception) -> str:
         wanted = [_NAMES.get(name, name) for name in found[1].split(" | ") if name != "null"]
         got = "number" if found[2] in {"int", "float"} else _NAMES.get(found[2], found[2])
         return f"expected {' or '.join(wanted)}, got {got}"
+    if found := _MEMBER.match(said):
+        return f"{'required' if found[1] else 'unknown field'}: {found[2][:128]}"
     said = said.partition(" - at ")[0].removeprefix("JSON is malformed: ")
     return f"not JSON: {'it ends too early' if said == 'Input data was truncated' else said}"[:200]

@@ -40,9 +40,9 @@ def parse_time(text: str, *, local: bool) -> int | None:
     if not (_ONE_LOCAL if local else _ONE_ZONED).match(text):
         return None
     year = int(text[:4])
-    if year == 0:
-        return None
-    days = date(year, int(text[5:7]), int(text[8:10])).toordinal() - _EPOCH
+    days = date(year or 400, int(text[5:7]), int(text[8:10])).toordinal() - _EPOCH
+    if year == 0:  # `date` has no year 0, but the calendar repeats after 400 years
+        days -= 146_097
     seconds = days * 86400 + int(text[11:13]) * 3600 + int(text[14:16]) * 60 + int(text[17:19])
     tail = text[19:]
     fraction = re.match(r"\.([0-9]+)", tail)
@@ -71,7 +71,6 @@ def parse_times(texts: pa.Array, *, local: bool) -> pa.Array:
 def _usual(texts: pa.Array, *, local: bool) -> pa.Array:
     """Every form that is allowed brought to the one that the library reads, null for what is not allowed."""
     fits = pc.match_substring_regex(texts, _LOCAL if local else _ZONED)
-    fits = pc.and_(fits, pc.invert(pc.starts_with(texts, "0000")))
     texts = pc.ascii_upper(pc.if_else(fits, texts, None))
     if local:
         texts = pc.replace_substring_regex(texts, f"{_OFFSET}$", "")

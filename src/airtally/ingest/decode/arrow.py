@@ -60,11 +60,10 @@ def _batches(reader: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 def _bound(body: bytes, limits: Limits) -> None:
     """Raises TooLarge when the buffers that are packed one by one say that they unpack to too much."""
     total = 0
-    with ipc.MessageReader.open_stream(pa.BufferReader(body)) as messages:
-        for message in messages:
-            total += packed_says(message.metadata, message.body)
-            if total > limits.unpacked_max:
-                raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked")
+    for message in ipc.MessageReader.open_stream(pa.BufferReader(body)):
+        total += packed_says(message.metadata, message.body)
+        if total > limits.unpacked_max:
+            raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked")
 
 
 def packed_says(metadata: pa.Buffer, body: pa.Buffer | None) -> int:

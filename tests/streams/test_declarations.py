@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pytest
+
+from airtally.streams import STREAMS
+from airtally.streams.declaration import Column, Kind, Owned, Partition, Stream, Type
+
+VERSION = ("create_time_utc", "last_update_time_utc", "is_deleted")
+
+COLUMNS = {
+    "playlogs": "id? player_id media_id played_at type? ip? duration_seconds?",
+    "players": "player_id name description? platform? group_id? group_name? last_contact_at? last_log_at?",
+    "medias": "media_id name description? file? duration_seconds? categories?",
+    "subscriptions": """business_id subscription_event_id subscription_event_type? subscription_event_time_utc?
+        subscription_event_time_zone? cid? offer_id? offer_name? offer_type? offer_marketplace? offer_billing_type?
+        offer_payment_amount? benefit_id? channel_label? channel_tier_label? is_promo?""",
+    "playback": """business_id session_id marketplace_id? marketplace_desc? cid? benefit_id? catalog_id?
+        subscription_offer_id? subscription_event_id? start_segment_utc? end_segment_utc? seconds_viewed?
+        position_start? position_end? connection_type? stream_type? device_class? device_sub_class? geo_dma?
+        playback_method? quality? event_type?""",
+    "catalog": """business_id id marketplace_id? benefit_id? title? vendor_sku? season? episode? episode_name?
+        runtime_minutes? live_linear_channel_name? content_type? content_quality? content_group?""",
+    "ad_groups": "ad_group_id name platform secondary_offer_id?",
+    "ad_events": "id? ad_group_id time kind country? count? spend?",
+    "viewer_apps": "app app_id?",
+    "viewer_samples": "app video_url server time viewers",
+    "applications": "application name?",
+    "app_events": "id? application event time hwid? user_id? count? attributes?",
+    "devices": "application hwid device_type? push_token? language? timezone_seconds? user_id? email?",
+    "device_tags": "application? hwid tag value?",
+}
+
+
+def test_all_fourteen_streams_are_declared() -> None:
+    assert set(STREAMS) == set(COLUMNS)
+    assert all(name == stream.name for name, stream in STREAMS.items())
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_stream_has_its_columns_and_no_others(name: str) -> None:
+    stream = STREAMS[name]
+    expected = set(COLUMNS[name].split())
+    if stream.kind is Kind.CHANGELOG:
+        expected |= {f"{each}?" for each in VERSION}
+    assert {each.name if each.required else f"{each.name}?" for each in stream.columns} == expected
+
+
+@pytest.mark.parametrize("stream", STREAMS.values(), ids=STREAMS)
+def test_a_declaration_is_sound(stream: Stream) -> None:
+    assert re.fullmatch(r"[a-z_]+", stream.name)
+    assert stream.doc.endswith(".")
+    assert all(column.doc for column in stream.columns)
+    assert len(stream.stored_schema) <= 32, "Delta keeps statistics of the first 32 columns"
+    assert bool(stream.key) == (stream.kind is Kind.CHANGELOG)
+    assert bool(stream.identity) == (stream.kind is Kind.EVENT)
+    if stream.kind is Kind.CHANGELOG:
+        assert tuple(column.name for column in stream.columns[-3:]) == VERSION
+        assert stream.time == "last_update_time_utc"
+        assert stream.partition is not Partition.EVENT_DAY
+    else:
+        assert stream.column(stream.time).required
+    for column in stream.columns:
+        assert column.default is None or pa.scalar(column.default, column.type.arrow).is_valid
+
+
+def test_retention_is_what_the_streams_promise() -> None:
+    assert {name: stream.retention_days for name, stream in STREAMS.items() if stream.retention_days} == {
+        "viewer_samples": 15,
+        "ad_events": 731,
+    }
+
+
+def test_a_declaration_that_contradicts_itself_is_refused() -> None:
+    columns = (Column("time", Type.TIME, required=True),)
+    with pytest.raises(ValueError, match="no column id"):
+        Stream("odd", Kind.EVENT, "Odd.", columns, time="time", identity=("id",))
+    with pytest.raises(ValueError, match="no column code"):
+        Stream("odd", Kind.EVENT, "Odd.", columns, time="time", owned=Owned("application", "code"))
+    with pytest.raises(ValueError, match="pattern in words"):
+        Column("code", Type.TEXT, pattern="[a-z]")
+    with pytest.raises(ValueError, match="what its JSON may be"):
+        Column("more", Type.JSON)
