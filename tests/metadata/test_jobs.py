@@ -98,7 +98,7 @@ def test_what_the_loser_wrote_beside_the_job_is_undone(jobs: Jobs, others: Jobs,
     mine = claimed(jobs)
     clock.advance(61)
     claimed(others)
-    with pytest.raises(LeaseLost), jobs._store.begin() as connection:
+    with pytest.raises(LeaseLost), jobs._store.begin() as connection:  # noqa: PT012 (the second is refused)
         jobs.add(connection, "notice", "1", None)
         jobs.finish(connection, mine)
     assert jobs.find("notice", "1") is None

@@ -43,7 +43,7 @@ class RateLimiter:
         """Whether the last call with this key is at least `per_seconds` ago (an hour at most)."""
         if not self._enabled:
             return True
-        digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+        digest = hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=16).digest()
         per_us = round(min(per_seconds, LONGEST_SECONDS) * SECOND_US)
         return self._allow_shared(digest.hex(), per_us) if self.shared else self._allow_here(digest, per_us)
 

@@ -47,7 +47,7 @@ class Secrets:
 
     def hashed(self, kind: str, presented: str) -> str:
         """Keyed hash to find what was presented by, without keeping it."""
-        return hmac.digest(self._lookup, f"{kind}\0{presented}".encode(), hashlib.sha256).hex()
+        return hmac.digest(self._lookup, f"{kind}\0{presented}".encode(errors="surrogatepass"), hashlib.sha256).hex()
 
     def seal(self, text: str, context: str) -> bytes:
         """Encrypted for reading back with the same context."""

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import select
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.secrets import Secrets
+from airtally.accounts.sessions import LIFE_US, Sessions
+from airtally.accounts.users import User, Users
+from airtally.kit.clock import MovableClock
+from airtally.kit.errors import BadRequest, Conflict, NotFound
+from airtally.kit.time import SECOND_US
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import users as table
+
+PASSWORD = "correct horse"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(users: Users) -> None:
+    users._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+def make(users: Users, account: Account, username: str = "ana", **changes: str) -> User:
+    values = {"name": "Ana", "email": "ana@example.org", "password": PASSWORD} | changes
+    return users.create(account, username=username, **values)
+
+
+def test_a_user_logs_in_with_the_right_password_only(users: Users, account: Account) -> None:
+    made = make(users, account)
+    assert users.login("ana", PASSWORD) == made
+    for username, password in (("ana", "wrong"), ("nobody", PASSWORD), ("ana", ""), ("\0", "x"), ("ana", "x" * 5000)):
+        assert users.login(username, password) is None
+    assert users.get(made.id) == made
+    assert users.get(99) is None
+
+
+def test_the_password_is_kept_as_argon2id_only(users: Users, account: Account) -> None:
+    users._hasher = PasswordHasher()
+    make(users, account)
+    with users._store.read() as connection:
+        kept = connection.execute(select(table.c.password_hash)).scalar_one()
+    assert kept.startswith("$argon2id$")
+    assert users.login("ana", PASSWORD) is not None
+
+
+def test_an_outdated_hash_is_renewed_at_login(users: Users, account: Account) -> None:
+    make(users, account)
+    users._hasher = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1)
+    assert users.login("ana", PASSWORD) is not None
+    with users._store.read() as connection:
+        assert "t=2" in connection.execute(select(table.c.password_hash)).scalar_one()
+    assert users.login("ana", PASSWORD) is not None
+
+
+def test_a_user_name_is_unique_on_the_server(users: Users, account: Account, other_account: Account) -> None:
+    make(users, account)
+    with pytest.raises(Conflict, match="ana"):
+        make(users, other_account)
+    assert len(users.all()) == 1
+
+
+def test_groups_are_numbered_in_each_account(users: Users, account: Account, other_account: Account) -> None:
+    groups = [
+        make(users, owner, name, **({"group": group} if group else {})).group_id
+        for owner, name, group in (
+            (account, "a", ""),
+            (account, "b", "Operators"),
+            (account, "c", "Operators"),
+            (account, "d", ""),
+            (other_account, "e", "Operators"),
+        )
+    ]
+    assert groups == [1, 2, 2, 1, 1]
+    assert [user.username for user in users.all(account)] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"username": ""},
+        {"username": "two words"},
+        {"username": "x" * 65},
+        {"email": "nobody"},
+        {"email": "a@b\nBcc: c@d"},
+        {"name": ""},
+        {"name": "a\0"},
+        {"group": " "},
+        {"password": "short"},
+        {"password": "x" * 1025},
+    ],
+)
+def test_what_cannot_be_used_is_refused(users: Users, account: Account, wrong: dict[str, str]) -> None:
+    with pytest.raises(BadRequest):
+        make(users, account, **wrong)
+    assert users.all() == []
+
+
+@pytest.fixture
+def sessions(metadata: MetadataStore, secrets: Secrets, users: Users, clock: MovableClock) -> Sessions:
+    return Sessions(metadata, secrets, users, clock)
+
+
+def test_a_session_lasts_until_it_ends(users: Users, sessions: Sessions, account: Account, clock: MovableClock) -> None:
+    made = make(users, account)
+    one, two = sessions.begin(made), sessions.begin(made)
+    found = sessions.get(one)
+    assert found is not None
+    assert found.user == made
+    assert sessions.get("guess") is None
+    sessions.end(one)
+    assert sessions.get(one) is None
+    assert sessions.get(two) is not None
+    clock.advance(LIFE_US / SECOND_US)
+    assert sessions.get(two) is None
+
+
+def test_another_password_ends_the_sessions(users: Users, sessions: Sessions, account: Account) -> None:
+    token = sessions.begin(make(users, account))
+    users.set_password("ana", "another password")
+    assert sessions.get(token) is None
+    assert users.login("ana", PASSWORD) is None
+    assert users.login("ana", "another password") is not None
+    with pytest.raises(NotFound):
+        users.set_password("nobody", PASSWORD)
