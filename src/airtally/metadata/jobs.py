@@ -112,6 +112,13 @@ class Jobs:
         with self._store.read() as connection:
             return {(kind, state): count for kind, state, count in connection.execute(query)}
 
+    def oldest_running(self) -> int | None:
+        """When the longest-waiting of the jobs under way was made; what it reads must stay."""
+        query = select(func.min(jobs.c.created_at)).where(jobs.c.state == "running")
+        with self._store.read() as connection:
+            oldest: int | None = connection.execute(query).scalar_one()
+            return oldest
+
     def renew(self, job: Job, lease_seconds: float = LEASE_SECONDS) -> None:
         """Keep the job for longer. Raises LeaseLost."""
         with self._store.begin() as connection:

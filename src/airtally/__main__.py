@@ -1,0 +1,5 @@
+"""`python -m airtally`."""
+
+from airtally.cli import main
+
+main()

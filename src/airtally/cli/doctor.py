@@ -1,0 +1,141 @@
+"""`airtally doctor`: checks the set-up and says what to mend."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+from sqlglot import exp
+
+from airtally.accounts.secrets import FILE_NAME, Secrets
+from airtally.cli.common import Json, command, settings_from_environment
+from airtally.cli.output import print_listing
+from airtally.engine import open_engine
+from airtally.engine.protocol import Statement
+from airtally.kit.clock import SystemClock
+from airtally.kit.errors import Failure
+from airtally.lake import Lake
+from airtally.metadata.jobs import Jobs
+from airtally.metadata.store import MetadataStore
+from airtally.reports.files import FileStore
+from airtally.settings import SettingError, Settings
+
+_LOW_DISK = 2 << 30
+_MANY_LOG_FILES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `mend` says what to do; None where all is well."""
+
+    about: str
+    found: str
+    mend: str | None = None
+
+    @property
+    def row(self) -> dict[str, object]:
+        return {
+            "state": "ok" if self.mend is None else "mend",
+            "about": self.about,
+            "found": self.found,
+            "mend": self.mend,
+        }
+
+
+@command
+def doctor(*, as_json: Json = False) -> None:
+    """Look at settings, disk, metadata, lake, engine and files; ends with status 1 if something is to be mended."""
+    findings = list(examine(settings_from_environment()))
+    print_listing([finding.row for finding in findings], ("state", "about", "found", "mend"), as_json=as_json)
+    if any(finding.mend for finding in findings):
+        raise SystemExit(1)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    for about, look in _LOOKS.items():
+        try:
+            yield look(settings)
+        except (Failure, SettingError, OSError, ValueError, ImportError) as error:
+            hint = error.hint if isinstance(error, Failure) and error.hint else "see what was found"
+            yield Finding(about, str(error), hint)
+
+
+def _home(settings: Settings) -> Finding:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.home).free
+    found = f"{settings.home.absolute()}, {free / (1 << 30):.1f} GiB free"
+    return Finding("home", found, "free disk space: below 2 GiB" if free < _LOW_DISK else None)
+
+
+def _secret(settings: Settings) -> Finding:
+    Secrets.open(settings.home, settings.secret_key)
+    if settings.secret_key:
+        return Finding("secret key", "from AIRTALLY_SECRET_KEY")
+    path = settings.home / FILE_NAME
+    readable = path.stat().st_mode & 0o077
+    return Finding("secret key", str(path), f"others can read it: chmod 600 {path}" if readable else None)
+
+
+def _metadata(settings: Settings) -> Finding:
+    store = MetadataStore.open(settings.database_url)
+    try:
+        counts = Jobs(store, SystemClock(), "doctor").counts()
+    finally:
+        store.close()
+    failed = sum(count for (_, state), count in counts.items() if state == "failed")
+    found = f"{store.dialect}, {sum(counts.values())} jobs, {failed} failed"
+    return Finding("metadata", found)
+
+
+def _public_url(settings: Settings) -> Finding:
+    if settings.public_url:
+        return Finding("public URL", settings.public_url)
+    return Finding("public URL", "not set: links begin with the address `serve` listens on")
+
+
+def _lake(settings: Settings) -> Finding:
+    lake = Lake(settings.lake_url, clock=SystemClock())
+    lake.check()
+    tables = lake.existing()
+    long = [table.stream.name for table in tables if table.place.log_files() > _MANY_LOG_FILES]
+    mend = f"long logs ({', '.join(long)}): is a `serve` or `worker` running?" if long else None
+    return Finding("lake", f"{settings.lake_url}, {len(tables)} tables", mend)
+
+
+def _engine(settings: Settings) -> Finding:
+    if settings.engine != "duckdb" and importlib.util.find_spec("pyspark") is None:
+        return Finding("engine", settings.engine, "install the Spark client: pip install 'airtally[spark]'")
+    engine = open_engine(settings.engine, settings.engine_memory, settings.query_seconds, settings.home / "tmp")
+    try:
+        engine.query(Statement(exp.select(exp.alias_(exp.Literal.number(1), "one")), {}))
+    finally:
+        engine.close()
+    return Finding("engine", settings.engine)
+
+
+def _files(settings: Settings) -> Finding:
+    store = FileStore.open(settings.files_url)
+    store.write("doctor.tmp", [b"ok"])
+    store.delete("doctor.tmp")
+    return Finding("files", settings.files_url)
+
+
+def _zones(_: Settings) -> Finding:
+    ZoneInfo("Asia/Kathmandu")
+    return Finding("time zones", f"known; Arrow {pa.__version__}")
+
+
+_LOOKS: dict[str, Callable[[Settings], Finding]] = {
+    "home": _home,
+    "secret key": _secret,
+    "metadata": _metadata,
+    "public URL": _public_url,
+    "lake": _lake,
+    "engine": _engine,
+    "files": _files,
+    "time zones": _zones,
+}
