@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -44,7 +44,10 @@ class Airtally:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._ingest = IngestHandler(services.intake.batches, services.keys, body_max=services.settings.body_max)
+        batches = services.intake.batches
+        if batches is None:
+            raise ValueError("an application needs services that take rows")
+        self._ingest = IngestHandler(batches, services.keys, body_max=services.settings.body_max)
         self._site = _site(services, self._lifespan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,7 +86,7 @@ class _Seen:
         self.status = 0
         self.size = 0
 
-    async def __call__(self, message: dict[str, Any]) -> None:
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         else:

@@ -40,7 +40,8 @@ def parse_size(text: str) -> int:
     if not match:
         raise ValueError("a size such as 1048576, 64MiB or 2GiB")
     base = 1024 if match[3] or not match[2] else 1000
-    return int(match[1]) * base ** " KMG".index(match[2].upper() or " ")
+    power = " KMG".index(match[2].upper() or " ")
+    return int(match[1]) * int(base**power)
 
 
 def _positive(text: str) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from airtally.accounts.accounts import Account
 from airtally.cli.common import AccountSlug, Json, command
@@ -49,7 +49,7 @@ def _load_all(
         for path in files:
             task = bar.add_task(path.name, total=None, rows="")
 
-            def show(result: FileResult, task: int = task) -> None:
+            def show(result: FileResult, task: TaskID = task) -> None:
                 bar.update(task, completed=result.position, total=result.size, rows=_rows(result))
 
             result = services.intake.files.load(stream, account, path, again=again, progress=show)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airtally.ingest.buffer import Buffer
@@ -117,5 +117,5 @@ class Claims:
         return bytes(row.answer)
 
 
-def _is(claim: Claim) -> tuple[object, ...]:
+def _is(claim: Claim) -> tuple[ColumnElement[bool], ...]:
     return (claims.c.account_id == claim.account_id, claims.c.stream == claim.stream, claims.c.key == claim.key)

@@ -28,7 +28,7 @@ class Nodes:
     rows are, and the call returns once all of them have.
     """
 
-    def __init__(self, store: MetadataStore, clock: Clock, buffer: Buffer | None, flush: Callable[[], None]) -> None:
+    def __init__(self, store: MetadataStore, clock: Clock, buffer: Buffer | None, flush: Callable[[], object]) -> None:
         self._store = store
         self._clock = clock
         self._buffer_id = None if buffer is None else buffer.id

@@ -11,7 +11,7 @@ import msgspec
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
-from airtally.ingest.buffer import Buffer
+from airtally.ingest.buffer import Buffer, Receipt
 from airtally.ingest.claims import Claim, Claims
 from airtally.ingest.decode import Checked, read_rows, unpack
 from airtally.ingest.quarantine import Quarantine
@@ -57,7 +57,7 @@ class Accepted:
     """`answer` may be sent once `on_disk` is done; its exception is the batch's failure."""
 
     answer: bytes
-    on_disk: Future[object] | None = None
+    on_disk: Future[Receipt] | None = None
     claim: Claim | None = None
 
 

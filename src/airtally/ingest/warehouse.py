@@ -15,8 +15,10 @@ from deltalake.exceptions import TableNotFoundError
 
 from airtally.ingest.buffer import Buffer, Chunk, PeerTails, TailPart
 from airtally.ingest.buffer.batches import Stamp, with_account, with_day
+from airtally.ingest.buffer.writer import is_full
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
+from airtally.kit.errors import StorageFull
 from airtally.lake import Lake, LakeTable, LakeView
 from airtally.lake.snapshot import Snapshot
 from airtally.lake.table import Conflicted
@@ -69,13 +71,16 @@ class Warehouse:
         """Move buffered rows into the lake; returns how many. Without `force` only what `due` says."""
         if self.buffer is None:
             return 0
-        count = 0
+        count, failed = 0, None
         for each in [stream] if stream is not None else self.buffer.streams():
             try:
                 count += self._flush_stream(self.buffer, each, None if force else due)
-            except Exception:
+            except Exception as error:  # noqa: BLE001 (one stream's trouble is not another's)
                 metrics.FLUSH_FAILURES.labels(each.name).inc()
-                raise
+                _log.exception("flush failed; the rows stay in the buffer", stream=each.name)
+                failed = failed or error
+        if failed is not None:
+            raise _as_failure(failed)
         return count
 
     def append_file_rows(self, stream: Stream, account: str, rows: pa.Table, app_id: str, version: int) -> bool:
@@ -178,6 +183,14 @@ class Warehouse:
         raise TableNotFoundError(table.url)
 
 
+def _as_failure(error: Exception) -> Exception:
+    if not is_full(error):
+        return error
+    failure = StorageFull("The lake's disk is full; acknowledged rows stay in the buffer")
+    failure.__cause__ = error
+    return failure
+
+
 @dataclass(slots=True)
 class _Taken:
     rows: int = 0
@@ -205,7 +218,7 @@ def _bounded(chunks: tuple[Chunk, ...]) -> Iterable[list[Chunk]]:
         yield group
 
 
-def _snapshot(
+def _snapshot(  # noqa: PLR0917 (the fields of a snapshot)
     stream: Stream,
     account: str,
     table: LakeTable,

@@ -60,7 +60,7 @@ class Loop:
             self.failures += 1
             metrics.LOOP_FAILURES.labels(self.name).inc()
             _log.exception("background step failed", loop=self.name, failures=self.failures, error=str(error))
-            return min(max(self._seconds, 0.5) * 2 ** min(self.failures, 6), self._longest)
+            return min(max(self._seconds, 0.5) * float(1 << min(self.failures, 6)), self._longest)
         self.failures = 0
         metrics.LOOP_SECONDS.labels(self.name).set(time.time())
         return self._seconds if wanted is None else wanted

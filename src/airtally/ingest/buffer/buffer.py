@@ -124,7 +124,7 @@ class Buffer:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """This buffer and the adopted ones."""
+        """Its own id and those of the adopted ones."""
         with self._lock:
             return (self.id, *self._adopted)
 
@@ -189,7 +189,7 @@ class Buffer:
         for file in self._stores():
             answer = self._writer.call(lambda file=file: file.claim_answer(claim_id))  # type: ignore[misc]
             if answer is not None:
-                return answer
+                return bytes(answer)
         return None
 
     def forget_claims(self, claim_ids: Iterable[str]) -> None:

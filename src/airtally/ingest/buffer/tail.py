@@ -140,7 +140,8 @@ class LaneTail:
 
 def _alike(last: Chunk, run: list[Chunk]) -> bool:
     rows = sum(chunk.rows.num_rows for chunk in run)
-    return last.rows.num_rows <= 2 * rows and last.rows.num_rows + rows <= _JOINED_ROWS
+    before: int = last.rows.num_rows
+    return before <= 2 * rows and before + rows <= _JOINED_ROWS
 
 
 def _kept(chunks: list[Chunk], through: int) -> list[Chunk]:

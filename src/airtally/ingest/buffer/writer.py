@@ -21,7 +21,7 @@ from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure, StorageFull, Unavailable
 from airtally.kit.faults import Faults
-from airtally.streams.declaration import MAX_BATCH_ROWS, Stream
+from airtally.streams.declaration import Stream
 
 T = TypeVar("T")
 
@@ -208,7 +208,6 @@ def _joined(group: list[Pending], now_us: int) -> list[Part]:
     rows = pa.concat_tables([pending.rows for pending in group]).combine_chunks()
     names = [pending.account for pending in group for _ in range(pending.rows.num_rows)]
     rows = rows.add_column(0, "account", pa.array(names, pa.string()))
-    assert rows.num_rows <= MAX_BATCH_ROWS
     return parts_of(group[0].stream, rows, frozenset(names), now_us)
 
 
@@ -247,4 +246,6 @@ def is_full(error: BaseException) -> bool:
             sqlite3.SQLITE_IOERR_SHMSIZE,
             sqlite3.SQLITE_IOERR_TRUNCATE,
         }
-    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return True
+    return any(each in str(error) for each in ("No space left on device", "Disk quota exceeded"))

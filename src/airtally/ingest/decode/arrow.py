@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,14 +43,13 @@ def _stored(opened: object, path: Path) -> Iterator[pa.RecordBatch]:
     try:
         reader = ipc.open_file(opened) if is_file else ipc.open_stream(opened)
         check_schema(reader.schema)
-        if is_file:
-            reader = (reader.get_batch(index) for index in range(reader.num_record_batches))
-        yield from _batches(reader)
+        batches = map(reader.get_batch, range(reader.num_record_batches)) if is_file else reader
+        yield from _batches(batches)
     except _BROKEN as error:
         raise _not_arrow(path.name, error) from None
 
 
-def _batches(reader: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _batches(reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in reader:
         # Offsets beyond the data would be read as they are.
         batch.validate(full=True)

@@ -17,6 +17,8 @@ from airtally.kit.errors import BadRequest
 from airtally.streams.declaration import Stream
 
 _ROWS_TO_CHECK = 20_000
+#: A record without an end after so many bytes has none.
+_RECORD_MAX = 4 << 20
 _ENDED = "unexpected end of data"
 
 
@@ -34,7 +36,8 @@ def csv_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterat
             reader = _Records(stream, names, block, first_line, limits)
             used = reader.read(last=not more)
             rest = block[used:]
-            yield reader.finish(), text.position - len(rest)
+            if used:
+                yield reader.finish(), text.position - len(rest)
 
 
 def _header(line: bytes) -> list[str]:
@@ -100,7 +103,7 @@ class _Records:
             try:
                 row = next(reader, None)
             except csv.Error as error:
-                if str(error) == _ENDED and not last:
+                if str(error) == _ENDED and not last and len(self._block) - begin < _RECORD_MAX:
                     return begin
                 self._refuse(line, begin, lines.position, f"not CSV: {error}")
                 continue
