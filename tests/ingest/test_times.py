@@ -51,7 +51,7 @@ def test_both_parsers_read_every_rfc_3339_time(moment: datetime, between: str) -
 @example("2026-11-22T08:00:00+0100")
 @example("2026-11-22T08:00:00.1234567890123Z")
 @example("2026-11-22T08:00:00\n")
-@example("٢٠٢٦-11-22T08:00:00Z")
+@example("\u0662\u0660\u0662\u0666-11-22T08:00:00Z")
 def test_both_parsers_judge_alike(text: str) -> None:
     for local in (False, True):
         assert parse_time(text, local=local) == many(text, local=local)

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyarrow import feather, ipc
+
+from airtally.ingest.decode import Checked, csv, ndjson, parquet, read_file
+from airtally.ingest.decode import json as json_module
+from airtally.kit.errors import BadRequest, UnsupportedMedia
+from airtally.streams import STREAMS
+
+PLAYLOGS = STREAMS["playlogs"]
+ROWS = 3_000
+
+
+def play(number: int) -> dict[str, Any]:
+    return {
+        "player_id": None if number % 1000 == 7 else number,
+        "media_id": 2,
+        "played_at": "2026-11-22T08:00:00",
+        "id": f'i{number},"}}\n' if number % 100 == 5 else f"i{number}",
+        "duration_seconds": 1.5,
+    }
+
+
+PLAYS = [play(number) for number in range(ROWS)]
+
+
+def write_ndjson(path: Path) -> None:
+    path.write_bytes(b"".join(json.dumps(row).encode() + b"\n" for row in PLAYS))
+
+
+def write_csv(path: Path) -> None:
+    import csv as plain
+
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = plain.DictWriter(file, list(PLAYS[0]))
+        writer.writeheader()
+        writer.writerows(PLAYS)
+
+
+def write_json(path: Path) -> None:
+    path.write_text(json.dumps(PLAYS, indent=1))
+
+
+def write_parquet(path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist(PLAYS), path, row_group_size=700)
+
+
+def write_arrow(path: Path) -> None:
+    table = pa.Table.from_pylist(PLAYS)
+    with ipc.new_file(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=700)
+
+
+def write_arrows(path: Path) -> None:
+    table = pa.Table.from_pylist(PLAYS)
+    with ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table, max_chunksize=700)
+
+
+def write_feather(path: Path) -> None:
+    feather.write_feather(pa.Table.from_pylist(PLAYS), path)
+
+
+def packed(write: Callable[[Path], None], ending: str) -> Callable[[Path], None]:
+    def pack(path: Path) -> None:
+        plain = path.with_suffix("")
+        write(plain)
+        data = plain.read_bytes()
+        if ending == ".gz":
+            path.write_bytes(gzip.compress(data[:1000]) + gzip.compress(data[1000:]))
+        else:
+            path.write_bytes(pa.compress(data, "zstd", asbytes=True))
+
+    return pack
+
+
+FORMATS: dict[str, Callable[[Path], None]] = {
+    "a.ndjson": write_ndjson,
+    "a.JSONL": write_ndjson,
+    "a.b.csv": write_csv,
+    "a.json": write_json,
+    "lines.json": write_ndjson,
+    "a.parquet": write_parquet,
+    "a.arrow": write_arrow,
+    "a.arrows": write_arrows,
+    "a.feather": write_feather,
+    "a.ndjson.gz": packed(write_ndjson, ".gz"),
+    "a.csv.gz": packed(write_csv, ".gz"),
+    "a.ndjson.zst": packed(write_ndjson, ".zst"),
+    "a.json.zst": packed(write_json, ".zst"),
+}
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (csv, json_module, ndjson):
+        monkeypatch.setattr(module, "CHUNK_BYTES", 100_000)
+    monkeypatch.setattr(json_module, "WINDOW", 5_000)
+    monkeypatch.setattr(parquet, "CHUNK_ROWS", 1_000)
+
+
+def content(checked: Checked) -> tuple[list[Any], list[Any]]:
+    return checked.rows.to_pylist(), [(e.line, e.field, e.error, e.raw) for e in checked.errors]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_is_read_whole_and_from_every_position(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    FORMATS[name](path)
+    chunks = [(content(checked), position) for checked, position in read_file(PLAYLOGS, path)]
+    assert len(chunks) > 1
+    assert [row["player_id"] for (rows, _), _ in chunks for row in rows] == [n for n in range(ROWS) if n % 1000 != 7]
+    assert [row["id"] for (rows, _), _ in chunks for row in rows][5] == PLAYS[5]["id"]
+    errors = [error for (_, errors), _ in chunks for error in errors]
+    assert [(field, error) for _, field, error, _ in errors] == [("player_id", "required")] * 3
+    if "csv" not in name:  # quoted line ends count
+        assert [line for line, *_ in errors] == [8, 1008, 2008] or "json" in name
+    for number, (_, position) in enumerate(chunks):
+        left = [(content(checked), after) for checked, after in read_file(PLAYLOGS, path, start=position)]
+        assert left == chunks[number + 1 :]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a", "a.gz", "a.parquet.gz", ".ndjson.", "a.xlsx"])
+def test_a_name_that_says_no_format_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnsupportedMedia):
+        read_file(PLAYLOGS, tmp_path / name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_that_is_cut_short_gives_what_is_whole(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    FORMATS[name](path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    rows = 0
+    try:
+        for checked, _ in read_file(PLAYLOGS, path):
+            rows += checked.rows.num_rows
+    except BadRequest as error:
+        assert name in error.message or "JSON" in error.message  # noqa: PT017
+    else:
+        assert rows > 1000
+    assert rows < ROWS
+
+
+def test_a_missing_file_is_an_error_of_its_own(tmp_path: Path) -> None:
+    for name in ("a.csv", "a.ndjson", "a.json", "a.parquet", "a.arrow", "a.csv.gz", "a.json.zst"):
+        with pytest.raises(OSError, match="No such file|Failed to open"):
+            list(read_file(PLAYLOGS, tmp_path / name))
+
+
+def test_lines_far_over_the_limit_do_not_fill_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson"
+    good = json.dumps(PLAYS[0]).encode() + b"\n"
+    path.write_bytes(good * 3 + b"x" * (9 << 20) + b"\n" + good * 2 + b"y" * (3 << 20))
+    chunks = list(read_file(PLAYLOGS, path))
+    assert sum(checked.rows.num_rows for checked, _ in chunks) == 5
+    errors = [error for checked, _ in chunks for error in checked.errors]
+    assert [(error.line, error.error, len(error.raw)) for error in errors] == [
+        (4, "line longer than 1 MiB", 1 << 20),
+        (7, "line longer than 1 MiB", 1 << 20),
+    ]
+    assert chunks[-1][1] == path.stat().st_size
+
+
+def read_csv(path: Path, text: bytes) -> Checked:
+    path.write_bytes(text)
+    chunks = [checked for checked, _ in read_file(PLAYLOGS, path)]
+    rows = pa.concat_tables([checked.rows for checked in chunks])
+    return Checked(rows, [error for checked in chunks for error in checked.errors])
+
+
+HEADER = b"player_id,media_id,played_at,id\n"
+
+
+def test_csv_rows_that_are_wrong_are_named(tmp_path: Path) -> None:
+    good = b"1,2,2026-11-22 08:00:00,\n"
+    checked = read_csv(
+        tmp_path / "a.csv",
+        b"\xef\xbb\xbf" + HEADER + good + b"x,2,2026-11-22 08:00:00,a\r\n\r\n1,2\n" + good
+        + b'1,2,2026-11-22 08:00:00,"a\nb"\n' + b'1,2,2026-11-22 08:00:00,"a"b\n' + b"1,2,2026-11-22 08:00:00,\xff\n"
+        + b"99999999999999999999,2,2026-11-22 08:00:00,\n" + good + b'1,2,2026-11-22 08:00:00,"open\n' + good,
+    )  # fmt: skip
+    assert [(e.line, e.field, e.error, e.raw) for e in checked.errors] == [
+        (3, "player_id", "expected integer, got string", b"x,2,2026-11-22 08:00:00,a"),
+        (5, None, "expected 4 columns, got 2", b"1,2"),
+        (9, None, "not CSV: ',' expected after '\"'", b'1,2,2026-11-22 08:00:00,"a"b'),
+        (10, None, "invalid UTF-8", b"1,2,2026-11-22 08:00:00,\xff"),
+        (11, "player_id", "number out of range", b"99999999999999999999,2,2026-11-22 08:00:00,"),
+        (13, None, "not CSV: unexpected end of data", b'1,2,2026-11-22 08:00:00,"open\n' + good[:-1]),
+    ]
+    assert checked.rows["id"].to_pylist() == [None, None, "a\nb", None]
+
+
+def test_csv_after_a_quote_that_never_closes_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv, "CHUNK_BYTES", 300_000)
+    good = b"1,2,2026-11-22 08:00:00,\n"
+    checked = read_csv(tmp_path / "a.csv", HEADER + good + b'1,2,2026-11-22 08:00:00,"open\n' + good * 20_000)
+    assert len(checked.errors) == 1
+    assert checked.errors[0].line == 3
+    swallowed = checked.errors[0].raw.count(b"\n")
+    assert 0 < swallowed < 6_000
+    assert checked.rows.num_rows == 1 + 20_000 - swallowed
+
+
+@pytest.mark.parametrize("header", [b"", b"\n", b"a,a\n", b"\xff\n", b'"a'])
+def test_a_csv_header_that_cannot_be_used_is_refused(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(header + b"1,2\n" if header else b"")
+    with pytest.raises(BadRequest):
+        list(read_file(PLAYLOGS, path))
+
+
+def test_csv_json_and_money_columns_hold_text(tmp_path: Path) -> None:
+    path = tmp_path / "e.csv"
+    path.write_text(
+        'application,event,time,attributes\nA,e,2026-11-22T08:00:00Z,"{""b"":1,""a"":[]}"\nA,e,2026-11-22T08:00:00Z,x\n'
+    )
+    ((checked, _),) = list(read_file(STREAMS["app_events"], path))
+    assert checked.rows["attributes"].to_pylist() == ['{"a":[],"b":1}']
+    assert checked.errors[0].field == "attributes"
+    path.write_text("ad_group_id,time,kind,spend,count\ng,2026-11-22T08:00:00Z,install,-1.50,\n")
+    ((checked, _),) = list(read_file(STREAMS["ad_events"], path))
+    assert checked.rows.select(["spend", "count"]).to_pylist()[0]["count"] == 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(max_size=300) | st.text(',"\n\r1a', max_size=200).map(str.encode),
+    st.sampled_from(["a.csv", "a.json", "a.ndjson"]),
+)
+def test_any_bytes_have_an_answer(tmp_path: Path, body: bytes, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes((HEADER if name == "a.csv" else b"") + body)
+    try:
+        for checked, _ in read_file(PLAYLOGS, path):
+            assert checked.rows.num_rows == 0
+    except BadRequest:
+        return
