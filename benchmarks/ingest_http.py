@@ -14,7 +14,7 @@ from benchmarks.server import Caller, Server
 
 CONNECTIONS = 8
 #: Smaller than the default, so that a run of seconds has many flushes and files enough to compact.
-FLUSH_ROWS = 250_000
+FLUSH_ROWS = 150_000
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from airtally.demo.home import Demo, NotADemo, fill, open_home
+from airtally.kit.clock import SystemClock
+from airtally.runtime import Role, Services, open_services
+from airtally.settings import Settings
+
+NOW_US = 1_793_800_000_000_000  # 2026-11-04T13:46:40Z
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    opened = open_services(Settings(home=tmp_path / "home"), clock=SystemClock(), role=Role.NONE)
+    yield opened
+    opened.close()
+
+
+def test_a_folder_in_use_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "metadata.sqlite").write_bytes(b"precious")
+    with pytest.raises(NotADemo, match="not made by"):
+        open_home(tmp_path, NOW_US, 1000, 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["metadata.sqlite"]
+
+
+def test_a_demo_is_opened_again_as_it_was_made(tmp_path: Path) -> None:
+    made = open_home(tmp_path / "demo", NOW_US, 5_000, 3)
+    assert open_home(tmp_path / "demo", NOW_US + 1, 9_999, 9) == made
+    assert (tmp_path / "demo" / "demo.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_two_tenants_are_filled_once_however_often_it_is_asked(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    demo = open_home(home, NOW_US, 5_000, 3)
+    seen: dict[str, tuple[int, int]] = {}
+    for _ in range(2):
+        services = open_services(Settings(home=home), clock=SystemClock(), role=Role.NONE)
+        try:
+            fill(demo, services, home, lambda slug, done, total: seen.update({slug: (done, total)}))
+            for tenant in demo.tenants:
+                tenant.loaded = False  # as if stopped before it was noted
+        finally:
+            services.close()
+    services = open_services(Settings(home=home), clock=SystemClock(), role=Role.NONE)
+    try:
+        assert [account.slug for account in services.accounts.all()] == ["acme-1A2B3C", "himal-media"]
+        assert len(services.users.all()) == 2
+        assert len(services.keys.all()) == 4
+        for tenant in demo.tenants:
+            account = services.accounts.by_slug(tenant.slug)
+            files = services.warehouse.snapshot(_playlogs(), account.slug, flushed=True)
+            assert sum(file.rows for file in (*files.clean, *files.fresh)) >= tenant.rows
+    finally:
+        services.close()
+    assert seen["acme-1A2B3C"][1] == 5_000
+
+
+def test_the_data_ends_at_the_moment_the_demo_was_made_on_each_wall_clock(services: Services) -> None:
+    demo = Demo.new(NOW_US, 5_000, 3)
+    ends = {}
+    for tenant in demo.tenants:
+        account = services.accounts.create(tenant.name, tenant.slug, timezone=tenant.timezone)
+        ends[tenant.timezone] = demo.playlogs(tenant, account).now
+        assert demo.last_full_days(tenant, account, 2) == (date(2026, 11, 2), date(2026, 11, 3))
+    assert {zone: str(end) for zone, end in ends.items()} == {
+        "America/Sao_Paulo": "2026-11-04 10:46:40",
+        "Asia/Kathmandu": "2026-11-04 19:31:40",
+    }
+
+
+def test_the_marker_is_plain_json(tmp_path: Path) -> None:
+    open_home(tmp_path / "demo", NOW_US, 5_000, 3)
+    assert json.loads((tmp_path / "demo" / "demo.json").read_text())["days"] == 3
+
+
+def _playlogs() -> object:
+    from airtally.streams import STREAMS
+
+    return STREAMS["playlogs"]
