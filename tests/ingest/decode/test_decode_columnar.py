@@ -159,6 +159,8 @@ def test_columns_named_twice_and_unreadable_types_are_refused_as_a_whole() -> No
     twice = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["player_id", "player_id"])
     with pytest.raises(BadRequest, match="twice"):
         read(twice, ARROW)
+    with pytest.raises(BadRequest, match="no columns"):
+        read(pa.table({}), ARROW)
     encoded = pc.run_end_encode(pa.array([1, 1]))
     with pytest.raises(BadRequest, match="a type that is not read"):
         read(plays(player_id=encoded), ARROW)

@@ -156,7 +156,7 @@ def test_a_file_that_is_cut_short_gives_what_is_whole(tmp_path: Path, name: str)
 
 def test_a_missing_file_is_an_error_of_its_own(tmp_path: Path) -> None:
     for name in ("a.csv", "a.ndjson", "a.json", "a.parquet", "a.arrow", "a.csv.gz", "a.json.zst"):
-        with pytest.raises(OSError, match="No such file|Failed to open"):
+        with pytest.raises(OSError, match=r"No such file|Failed to open"):
             list(read_file(PLAYLOGS, tmp_path / name))
 
 

@@ -49,8 +49,10 @@ def read_batches(stream: Stream, batches: Iterable[pa.RecordBatch], limits: Limi
 
 
 def check_schema(schema: pa.Schema) -> None:
-    """Raises BadRequest for names given twice and for types that no column is read from."""
+    """Raises BadRequest where there are no columns, for names given twice and for types that no column is read from."""
     names = schema.names
+    if not names:
+        raise BadRequest("the body has no columns")
     for field in schema:
         if names.count(field.name) > 1:
             raise BadRequest(f"the column {field.name[:128]} is there twice")
