@@ -11,6 +11,7 @@ from typing import Any
 
 from litestar import Request, Response, route
 from litestar.enums import HttpMethod
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from airtally.accounts.accounts import Account
@@ -29,7 +30,7 @@ def routes(services: Any) -> list[Any]:
     """`services` has `reports` and `files`."""
 
     @route("/{slug:str}/{name:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True)
-    def download(request: Request[Any, Any, Any], slug: str, name: str) -> Response[Any]:
+    def download(request: Request[Any, Any, Any], slug: FromPath[str], name: FromPath[str]) -> Response[Any]:
         return file_response(request, services.reports, services.files, slug, name)
 
     return [download]

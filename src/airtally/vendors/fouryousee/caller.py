@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from airtally.accounts.accounts import Account
 from airtally.kit import metrics
@@ -16,9 +18,10 @@ from airtally.runtime import Services
 from airtally.vendors.fouryousee.choices import CHOICES
 
 AnyRequest = Request[Any, Any, Any]
+Here = NamedDependency[SkipValidation[Services]]
 
 
-def admitted(request: AnyRequest, services: Services) -> Account:
+def admitted(request: AnyRequest, services: Here) -> Account:
     """The account behind `Secret-Token`. Raises TooManyRequests or Unauthorized; reads the store."""
     if not services.limiter.allow(_uri(request), CHOICES.seconds_between_calls):
         metrics.CALLS_LIMITED.labels("fouryousee").inc()

@@ -7,19 +7,23 @@ from typing import Any
 
 import msgspec
 from litestar import Response, Router, get, post, route
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.enums import HttpMethod
+from litestar.params import FromPath, RawBody, SkipValidation
 
 from airtally.accounts.accounts import Account
 from airtally.kit.errors import NotFound
+from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
 from airtally.reports.notices import report_object, single_report_object
 from airtally.runtime import Services
 from airtally.vendors.fouryousee import lookups, page, wire
-from airtally.vendors.fouryousee.caller import AnyRequest, admitted
+from airtally.vendors.fouryousee.caller import AnyRequest, Here, admitted
 from airtally.vendors.fouryousee.choices import CHOICES
 from airtally.vendors.fouryousee.errors import CORS
 from airtally.vendors.fouryousee.requests import read_report_request
+
+Caller = NamedDependency[SkipValidation[Account]]
 
 _PREFLIGHT = {
     "Access-Control-Allow-Origin": "*",
@@ -27,7 +31,15 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "Secret-Token, Content-Type",
     "Access-Control-Max-Age": str(CHOICES.cors_max_age_seconds),
 }
-_PATHS = ["/reports", "/reports/{item:str}", "/players", "/players/{item:str}", "/medias", "/medias/{item:str}", "/users"]
+_PATHS = [
+    "/reports",
+    "/reports/{item:str}",
+    "/players",
+    "/players/{item:str}",
+    "/medias",
+    "/medias/{item:str}",
+    "/users",
+]
 
 
 def routes(services: Services) -> list[Any]:
@@ -48,7 +60,7 @@ def routes(services: Services) -> list[Any]:
 
 
 @get("/reports", sync_to_thread=True)
-def list_reports(request: AnyRequest, services: Services, account: Account) -> Response[bytes]:
+def list_reports(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
     asked = wire.page_asked(request.query_params)
     found, total = services.reports.page(account, asked, wire.sort_asked(request.query_params))
     objects = [report_object(each, services.reports.url(account, each)) for each in found]
@@ -56,13 +68,13 @@ def list_reports(request: AnyRequest, services: Services, account: Account) -> R
 
 
 @post("/reports", status_code=200, sync_to_thread=True, request_max_body_size=CHOICES.body_bytes)
-def create_report(services: Services, account: Account, body: bytes) -> Response[bytes]:
+def create_report(services: Here, account: Caller, body: RawBody) -> Response[bytes]:
     report = services.reports.create(account, read_report_request(body))
     return _answer(report_object(report, None))
 
 
 @get("/reports/{item:str}", sync_to_thread=True)
-def get_report(services: Services, account: Account, item: str) -> Response[bytes]:
+def get_report(services: Here, account: Caller, item: FromPath[str]) -> Response[bytes]:
     report = services.reports.get(account, _number(item, "Report"))
     headers = {"Retry-After": str(CHOICES.poll_after_seconds)} if report.status == "waiting" else {}
     if report.data_through is not None:
@@ -73,29 +85,29 @@ def get_report(services: Services, account: Account, item: str) -> Response[byte
 
 
 @get("/players", sync_to_thread=True)
-def list_players(request: AnyRequest, services: Services, account: Account) -> Response[bytes]:
+def list_players(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
     asked = wire.page_asked(request.query_params)
     return _found(lookups.players(services, account, asked), account, asked)
 
 
 @get("/players/{item:str}", sync_to_thread=True)
-def get_player(services: Services, account: Account, item: str) -> Response[bytes]:
+def get_player(services: Here, account: Caller, item: FromPath[str]) -> Response[bytes]:
     return _single(lookups.player(services, account, _number(item, "Player")), account, f"Player with ID {item}")
 
 
 @get("/medias", sync_to_thread=True)
-def list_medias(request: AnyRequest, services: Services, account: Account) -> Response[bytes]:
+def list_medias(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
     asked = wire.page_asked(request.query_params)
     return _found(lookups.medias(services, account, asked, request.query_params), account, asked)
 
 
 @get("/medias/{item:str}", sync_to_thread=True)
-def get_media(services: Services, account: Account, item: str) -> Response[bytes]:
+def get_media(services: Here, account: Caller, item: FromPath[str]) -> Response[bytes]:
     return _single(lookups.media(services, account, _number(item, "Media")), account, f"Media with ID {item}")
 
 
 @get("/users", sync_to_thread=True)
-def list_users(request: AnyRequest, services: Services, account: Account) -> Response[bytes]:
+def list_users(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
     asked = wire.page_asked(request.query_params)
     users = services.users.all(account)
     shown = users[asked.offset : asked.offset + asked.limit]
@@ -115,7 +127,7 @@ def _number(item: str, what: str) -> int:
     return int(item)
 
 
-def _found(found: lookups.Found, account: Account, asked: wire.Page) -> Response[bytes]:
+def _found(found: lookups.Found, account: Account, asked: Page) -> Response[bytes]:
     return _answer(wire.listing(found.objects, found.total, asked), found.headers(account))
 
 

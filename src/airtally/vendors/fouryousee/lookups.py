@@ -1,0 +1,117 @@
+"""Players and medias as they are now, from their changelogs.
+
+4YouSee contract, section 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+
+from airtally.accounts.accounts import Account
+from airtally.kit.paging import Page
+from airtally.kit.quality import quality_headers
+from airtally.kit.time import from_datetime
+from airtally.query.filters import AllOf, AnyOf, Contains, Equals, Filter, OneOf
+from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.runtime import Services
+from airtally.streams import MEDIAS, PLAYERS, PLAYLOGS
+from airtally.streams.declaration import Stream
+from airtally.vendors.fouryousee import wire
+
+_ONE = Page(1, 1)
+_TIMES = ("last_contact_at", "last_log_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Objects for the wire, how many there are in all, and how good the answer is."""
+
+    objects: Sequence[Mapping[str, Any]]
+    total: int
+    data_through_us: int
+    generated_at_us: int
+
+    def headers(self, account: Account) -> dict[str, str]:
+        return quality_headers(
+            data_through_us=self.data_through_us, generated_at_us=self.generated_at_us, timezone=account.timezone
+        )
+
+
+def players(services: Services, account: Account, page: Page, where: Filter | None = None) -> Found:
+    """In order of their ids."""
+    rows, found = _records(services, account, PLAYERS, where or AllOf(()), page)
+    last_logs = _last_logs(services, account, [row["player_id"] for row in rows if row["last_log_at"] is None])
+    now = services.clock.now_us()
+    objects = [
+        wire.player_object(row, now_us=now, zone=account.zone, last_log_us=last_logs.get(row["player_id"]))
+        for row in rows
+    ]
+    return replace(found, objects=objects)
+
+
+def player(services: Services, account: Account, player_id: int) -> Found:
+    """One object, or none."""
+    return players(services, account, _ONE, Equals("player_id", player_id))
+
+
+def medias(services: Services, account: Account, page: Page, query: Mapping[str, str]) -> Found:
+    """Those that meet every condition asked for, in order of their ids."""
+    conditions: list[Filter] = []
+    ids, categories = wire.ids_asked(query.get("id")), wire.ids_asked(query.get("categoryId"))
+    if ids is not None:
+        conditions.append(OneOf("media_id", ids))
+    if categories is not None:
+        conditions.append(AnyOf(tuple(_in_category(each) for each in categories)))
+    if query.get("name"):
+        conditions.append(Contains("name", query["name"], fold_case=True))
+    return _medias(services, account, page, AllOf(tuple(conditions)))
+
+
+def media(services: Services, account: Account, media_id: int) -> Found:
+    """One object, or none."""
+    return _medias(services, account, _ONE, Equals("media_id", media_id))
+
+
+def _medias(services: Services, account: Account, page: Page, where: Filter) -> Found:
+    rows, found = _records(services, account, MEDIAS, where, page)
+    return replace(found, objects=[wire.media_object(row) for row in rows])
+
+
+def _in_category(category_id: int) -> Filter:
+    """The column holds compact JSON with sorted keys; a quote inside a name is escaped there."""
+    return Contains("categories", f'{{"id":{category_id},"name":"')
+
+
+def _records(
+    services: Services, account: Account, stream: Stream, where: Filter, page: Page
+) -> tuple[list[dict[str, Any]], Found]:
+    answer = services.queries.current(
+        stream, account.slug, where=where, order=stream.key, limit=page.limit, offset=page.offset
+    )
+    rows = [_plain(row) for row in answer.table.to_pylist()]
+    return rows, Found((), answer.total, answer.data_through_us, answer.generated_at_us)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    times = {name: row[name] for name in _TIMES if row.get(name) is not None}
+    return row | {name: from_datetime(moment) for name, moment in times.items()}
+
+
+def _last_logs(services: Services, account: Account, player_ids: Sequence[int]) -> dict[int, int]:
+    """When each player's latest playlog arrived, in microseconds UTC."""
+    if not player_ids:
+        return {}
+    question = Question(
+        stream=PLAYLOGS,
+        account=account.slug,
+        metrics=(Metric("last", Function.MAX, "received_at"),),
+        dimensions=(Dimension("player_id"),),
+        where=OneOf("player_id", tuple(player_ids)),
+        as_received=True,
+    )
+    table: pa.Table = services.queries.answer(question).table
+    return dict(zip(table["player_id"].to_pylist(), table["last"].to_pylist(), strict=True))
