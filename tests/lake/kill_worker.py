@@ -21,7 +21,7 @@ from airtally.ingest.warehouse import Warehouse
 from airtally.kit.clock import SystemClock
 from airtally.kit.time import DAY_US
 from airtally.lake import Lake
-from airtally.lake.compaction import Compactor, CompactionPolicy
+from airtally.lake.compaction import CompactionPolicy, Compactor
 from airtally.lake.maintenance import Maintenance
 from airtally.streams.playlogs import PLAYLOGS
 
@@ -29,7 +29,7 @@ POLICY = CompactionPolicy(fresh_files=3, clean_files=2, quiet_seconds=0)
 
 
 class InProcess:
-    def run(self, function, /, *args):  # noqa: ANN001, ANN002, ANN201
+    def run(self, function, /, *args):
         return function(*args)
 
 
@@ -79,13 +79,13 @@ def main() -> None:
     threading.Thread(
         target=_repeat, args=(lambda: maintenance.clean_log(lake.table(PLAYLOGS)), 0.5), daemon=True
     ).start()
-    print("ready", flush=True)
+    print("ready", flush=True)  # noqa: T201
     while threading.active_count() > 6:
         time.sleep(0.1)
     os._exit(3)  # a thread died: the test must see it
 
 
-def _repeat(step, seconds: float) -> None:  # noqa: ANN001
+def _repeat(step, seconds: float) -> None:
     while True:
         step()
         time.sleep(seconds)

@@ -37,7 +37,8 @@ class Runner(Protocol):
 @dataclass(frozen=True, slots=True)
 class CompactionPolicy:
     """An open day (today and yesterday, UTC) is compacted when it has too many fresh files, a closed one
-    when it has any and has been quiet. Clean files are merged when a day has more than `clean_files`."""
+    when it has any and has been quiet. Clean files are merged when a day has more than `clean_files`.
+    """
 
     fresh_files: int = 16
     clean_files: int = 8

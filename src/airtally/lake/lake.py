@@ -38,10 +38,6 @@ class Lake:
                 self._tables[stream.name] = LakeTable(stream, place, clock=self.clock, faults=self._faults)
             return self._tables[stream.name]
 
-    def check(self) -> None:
-        """Raises OSError where the lake cannot be written."""
-        open_place(f"{self.url}/_check", self._options).check()
-
     def existing(self) -> list[LakeTable]:
         """The tables that have been made, by any process."""
         tables = (self.table(stream) for stream in STREAMS.values())

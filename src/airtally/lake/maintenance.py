@@ -73,18 +73,15 @@ class Maintenance:
 
     def step(self) -> float:
         """A bounded amount of each table's due work; returns the seconds to wait."""
-        busy = False
+        busy, failed = False, None
         for table in self._lake.existing():
-            busy |= self.compact(table, self._policy, at_most=_DAYS_A_STEP) == _DAYS_A_STEP
-            due = self._due.setdefault(table.stream.name, _Due())
-            now = self._lake.clock.now_us()
-            if due("expire", now, _HOUR_US) or self._first(due, "expired"):
-                self.expire(table)
-            if due("log", now, _HOUR_US // 6):
-                self.clean_log(table)
-            full = due("full vacuum", now, 7 * DAY_US)
-            if full or due("vacuum", now, DAY_US // 4):
-                self.vacuum(table, full=full)
+            try:
+                busy |= self._care_for(table)
+            except Exception as error:  # noqa: BLE001 (one table's trouble is not another's)
+                _log.exception("care of a table failed", stream=table.stream.name)
+                failed = failed or error
+        if failed is not None:
+            raise failed
         return 0.0 if busy else _STEP_SECONDS
 
     def compact(self, table: LakeTable, policy: CompactionPolicy, *, at_most: int | None = None) -> int:
@@ -134,18 +131,27 @@ class Maintenance:
             return  # another process has cleaned further than this handle's version
         due.cleaned_version = handle.version()
 
+    def _care_for(self, table: LakeTable) -> bool:
+        """True where there is more to compact."""
+        due = self._due.setdefault(table.stream.name, _Due())
+        now = self._lake.clock.now_us()
+        if "expire" not in due.at or due("expire", now, _HOUR_US):
+            due.at["expire"] = now
+            self.expire(table)
+        busy = self.compact(table, self._policy, at_most=_DAYS_A_STEP) == _DAYS_A_STEP
+        if due("log", now, _HOUR_US // 6):
+            self.clean_log(table)
+        full = due("full vacuum", now, 7 * DAY_US)
+        if full or due("vacuum", now, DAY_US // 4):
+            self.vacuum(table, full=full)
+        return busy
+
     def _expired(self, view: LakeView) -> list[LiveFile]:
         days = self._retention(view.stream)
         if days is None or view.stream.partition is Partition.NONE:
             return []
         first = (utc_day(self._lake.clock.now_us()) - timedelta(days=days)).isoformat()
         return [file for file in view.files if file.data.day is not None and file.data.day < first]
-
-    @staticmethod
-    def _first(due: _Due, work: str) -> bool:
-        first = work not in due.at
-        due.at[work] = 0
-        return first
 
 
 def _remove(table: LakeTable, view: LakeView, files: list[LiveFile]) -> None:

@@ -40,7 +40,15 @@ def file_name(day: str | None, prefix: str) -> str:
 
 def write_parts(place: Place, stream: Stream, rows: pa.Table) -> list[Written]:
     """`rows` (`stream.stored_schema`) as one durable file a day."""
-    return [_write(place, stream, day, each) for day, each in _by_day(stream, rows)]
+    written: list[Written] = []
+    try:
+        for day, each in _by_day(stream, rows):
+            written.append(_write(place, stream, day, each))
+    except BaseException:
+        for one in written:
+            place.delete(one.name)
+        raise
+    return written
 
 
 def _write(place: Place, stream: Stream, day: str | None, rows: pa.Table) -> Written:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 
@@ -59,7 +59,7 @@ def touched(job: Rewrite) -> list[str]:
         work.view("clean", job.clean, filename=True)
         work.view("fresh", job.fresh)
         keys = ", ".join(_identity(stream))
-        found = work.run(f"SELECT DISTINCT filename FROM clean SEMI JOIN fresh USING ({keys})")
+        found = work.run(f"SELECT DISTINCT filename FROM clean SEMI JOIN fresh USING ({keys})")  # noqa: S608
         return [work.name_of(row[0]) for row in found.fetchall()]
 
 
@@ -96,6 +96,8 @@ class _Work:
         self._job = job
         self.stream = STREAMS[job.stream]
         self.place: Place = open_place(job.table_url, job.storage_options)
+        if job.scratch is not None:
+            Path(job.scratch).mkdir(parents=True, exist_ok=True)
         self._folder = tempfile.TemporaryDirectory(dir=job.scratch, prefix="airtally-rewrite-")
         self._names: dict[str, str] = {}
         self._keys = ", ".join(_identity(self.stream))
@@ -111,7 +113,7 @@ class _Work:
             }
         )
 
-    def __enter__(self) -> _Work:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -190,7 +192,7 @@ class _Work:
 
     def _kept(self, accounts: tuple[str, str] | None) -> str:
         columns = ", ".join(self._columns)
-        rows = f"(SELECT {columns} FROM fresh UNION ALL SELECT {columns} FROM clean)"
+        rows = f"(SELECT {columns} FROM fresh UNION ALL SELECT {columns} FROM clean)"  # noqa: S608
         if accounts is not None:
             low, high = (_literal(account) for account in accounts)
             rows = f"(SELECT * FROM {rows} WHERE account BETWEEN {low} AND {high})"  # noqa: S608

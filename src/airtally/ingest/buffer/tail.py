@@ -139,8 +139,7 @@ class LaneTail:
 
 
 def _alike(last: Chunk, run: list[Chunk]) -> bool:
-    rows = sum(chunk.rows.num_rows for chunk in run)
-    before: int = last.rows.num_rows
+    rows, before = sum(len(chunk.rows) for chunk in run), len(last.rows)
     return before <= 2 * rows and before + rows <= _JOINED_ROWS
 
 
