@@ -1,0 +1,124 @@
+"""DuckDB in the process: reads a snapshot's files and the rows still buffered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from airtally.engine.limits import TimeLimit
+from airtally.engine.protocol import Capabilities, FilesMissing, Relation, Rows, Statement
+from airtally.engine.scope import of_account, placed
+from airtally.engine.scratch import Scratch
+from airtally.kit.errors import Failure, LimitExceeded, StorageFull
+
+CAPABILITIES = Capabilities(
+    name="duckdb", dialect="duckdb", file_lists=True, buffered_rows=True, keeps_order=True, time_type=True
+)
+STREAM_ROWS = 100_000
+
+
+class DuckDB:
+    """One instance with its own memory limit; every statement runs on a cursor of its own.
+
+    `memory` in bytes; what does not fit goes to a folder in `temp_folder` that no other process uses.
+    """
+
+    def __init__(self, *, memory: int, seconds: float | None, temp_folder: Path, threads: int | None = None) -> None:
+        self._memory, self._seconds = memory, seconds
+        self._scratch = Scratch(temp_folder, "duckdb")
+        self._instance = duckdb.connect(":memory:", config=_config(memory, self._scratch.folder, threads))
+        self._instance.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._instance.execute("SET GLOBAL parquet_metadata_cache = true")  # files of a lake never change
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return CAPABILITIES
+
+    def query(self, statement: Statement) -> pa.Table:
+        with self._executed(statement) as result:
+            return result.to_arrow_table()
+
+    def stream(self, statement: Statement) -> Iterator[pa.RecordBatch]:
+        with self._executed(statement) as result:
+            yield from result.to_arrow_reader(STREAM_ROWS)
+
+    def close(self) -> None:
+        self._instance.close()
+        self._scratch.close()
+
+    @contextmanager
+    def _executed(self, statement: Statement) -> Iterator[Any]:
+        with closing(self._instance.cursor()) as cursor, TimeLimit(self._seconds, cursor.interrupt) as limit:
+            try:
+                yield cursor.execute(*_prepared(cursor, statement))
+            except (duckdb.Error, pa.ArrowException, OSError) as error:
+                failure = self._failure(error, limit)
+                if failure is None:
+                    raise
+                raise failure from error
+
+    def _failure(self, error: Exception, limit: TimeLimit) -> Failure | None:
+        """Errors met while an answer streams come as Arrow's, so their text is what tells them apart."""
+        text = str(error)
+        if limit.over and "INTERRUPT Error" in text:
+            return limit.failure
+        if "Out of Memory Error" in text:
+            return LimitExceeded(
+                f"The question needed more than {self._memory // 1_000_000} MB of memory (AIRTALLY_ENGINE_MEMORY).",
+                hint="Ask for a shorter interval or fewer rows, or raise AIRTALLY_ENGINE_MEMORY.",
+            )
+        if "No space left on device" in text:
+            return StorageFull("There is no room on disk for what the question does not keep in memory.")
+        if "No files found" in text or "No such file" in text:
+            return FilesMissing("The rows moved while they were read.", retry_after=1)
+        return None
+
+
+def _config(memory: int, temp_folder: Path, threads: int | None) -> dict[str, str]:
+    config = {
+        "memory_limit": f"{memory}B",
+        "temp_directory": str(temp_folder),
+        "autoinstall_known_extensions": "false",  # nothing is ever fetched; what is used is built in
+        "autoload_known_extensions": "false",
+    }
+    return config if threads is None else config | {"threads": str(threads)}
+
+
+def _prepared(cursor: Any, statement: Statement) -> tuple[str, dict[str, Any]]:
+    parameters: dict[str, Any] = dict(statement.parameters)
+    sources = {name: _source(cursor, name, relation, parameters) for name, relation in statement.relations.items()}
+    return placed(statement.tree, sources).sql("duckdb"), parameters
+
+
+def _source(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any]) -> exp.Query:
+    if not isinstance(relation, Rows):
+        cursor.register(f"_{name}", relation)
+        return exp.select("*").from_(exp.to_table(f"_{name}"))
+    parts: list[exp.Expr] = []
+    if relation.files:
+        parameters[f"_{name}_files"] = [_literal_path(file.path) for file in relation.files]
+        parts.append(exp.func("read_parquet", exp.Placeholder(this=f"_{name}_files")))
+    for number, table in enumerate(_not_empty(relation)):
+        cursor.register(f"_{name}_{number}", table)
+        parts.append(exp.to_table(f"_{name}_{number}"))
+    account = f"_{name}_account"
+    parameters[account] = relation.snapshot.account
+    selects: list[exp.Query] = [of_account(part, relation, account) for part in parts]
+    return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
+
+
+def _not_empty(rows: Rows) -> list[pa.Table]:
+    tables = [table for table in rows.buffered if table.num_rows]
+    return tables if tables or rows.files else [rows.schema.empty_table()]
+
+
+def _literal_path(path: str) -> str:
+    """DuckDB takes `*`, `?` and `[` in a path for a pattern."""
+    return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", path)

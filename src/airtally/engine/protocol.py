@@ -1,0 +1,103 @@
+"""What the server asks of an analytics engine, and what tells one engine from another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol, TypeAlias
+
+import pyarrow as pa
+from sqlglot import exp
+
+from airtally.kit.errors import Unavailable
+from airtally.lake.snapshot import DataFile, Snapshot
+from airtally.streams.declaration import DAY
+
+Value = str | int | float | bool | None
+
+
+class FilesMissing(Unavailable):
+    """A file of the snapshot is gone (vacuumed); a new snapshot has the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What queries are planned by, in place of asking which engine it is.
+
+    `file_lists`: reads exactly the files it is given, so clean files can be told from fresh ones.
+    `buffered_rows`: sees rows that are not in the lake yet; without it a snapshot must be flushed.
+    `keeps_order`: rows of an ordered subquery keep their order through what is computed from each.
+    `time_type`: has a type for the time of day, whose text is the quickest way to it.
+    """
+
+    name: str
+    dialect: str
+    file_lists: bool
+    buffered_rows: bool
+    keeps_order: bool
+    time_type: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a snapshot as a relation; an engine never shows those of another account.
+
+    An engine without `file_lists` reads the whole table as of the snapshot's version, cut to `days`
+    (first and last partition) where they are given.
+    """
+
+    snapshot: Snapshot
+    files: tuple[DataFile, ...]
+    buffered: tuple[pa.Table, ...]
+    days: tuple[date, date] | None = None
+
+    @classmethod
+    def all_of(cls, snapshot: Snapshot, days: tuple[date, date] | None = None) -> Rows:
+        return cls(snapshot, snapshot.clean + snapshot.fresh, snapshot.buffered, days)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns a query can name: the stored ones, without the partition column."""
+        stored = self.snapshot.stream.stored_schema
+        return pa.schema([column for column in stored if column.name != DAY.name])
+
+    @property
+    def empty(self) -> bool:
+        return not self.files and not any(table.num_rows for table in self.buffered)
+
+
+Relation: TypeAlias = Rows | pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A question as an engine gets it: a tree over the names of `relations`, with named placeholders.
+
+    Names of relations and parameters that begin with `_` are the engines' own.
+    """
+
+    tree: exp.Query
+    relations: Mapping[str, Relation]
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Answers statements, within its limits of memory and time.
+
+    Both methods raise LimitExceeded, which names the limit and its setting, FilesMissing, and StorageFull
+    when there is no room for what does not fit in memory. May be called from many threads at once.
+    """
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def query(self, statement: Statement) -> pa.Table:
+        """The whole answer."""
+        ...
+
+    def stream(self, statement: Statement) -> Iterator[pa.RecordBatch]:
+        """The answer in parts, in its order; the time limit runs until the last part is taken."""
+        ...
+
+    def close(self) -> None: ...

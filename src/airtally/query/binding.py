@@ -1,0 +1,131 @@
+"""Values become bound parameters, filters become conditions: no value is ever written into a query's text."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from sqlglot import exp
+
+from airtally.engine.protocol import Relation, Statement, Value
+from airtally.engine.scope import column
+from airtally.kit.time import to_datetime
+from airtally.query.filters import (
+    AllOf,
+    AnyOf,
+    Between,
+    Comparable,
+    Contains,
+    Equals,
+    Filter,
+    IsNull,
+    Not,
+    OneOf,
+)
+from airtally.streams.declaration import ACCOUNT, MACHINE, RECEIVED_AT, SEQUENCE, Stream, Type
+
+#: A longer list of values is joined with as a relation instead of being bound one by one.
+LONG_LIST = 64
+
+_SERVER_COLUMNS = {
+    ACCOUNT.name: Type.TEXT,
+    RECEIVED_AT.name: Type.TIME,
+    MACHINE.name: Type.TEXT,
+    SEQUENCE.name: Type.INT64,
+}
+_TIMES = (Type.TIME, Type.LOCAL_TIME)
+
+
+def type_of(stream: Stream, name: str) -> Type:
+    """Raises ValueError for a column that the stream does not have."""
+    if name in stream.by_name:
+        return stream.by_name[name].type
+    if name in _SERVER_COLUMNS:
+        return _SERVER_COLUMNS[name]
+    raise ValueError(f"stream {stream.name} has no column {name}")
+
+
+def micros(name: str) -> exp.Expr:
+    """A stored time as microseconds since epoch."""
+    return exp.UnixMicros(this=column(name))
+
+
+class Binder:
+    """Collects the parameters and relations of one statement while its tree is built."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.parameters: dict[str, Value] = {}
+        self.relations: dict[str, Relation] = {}
+
+    def statement(self, tree: exp.Query) -> Statement:
+        return Statement(tree, self.relations, self.parameters)
+
+    def value(self, value: Value) -> exp.Expr:
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return exp.Placeholder(this=name)
+
+    def relation(self, relation: Relation, name: str = "") -> exp.Table:
+        name = f"{name or 'list'}_{len(self.relations)}"
+        self.relations[name] = relation
+        return exp.to_table(name)
+
+    def time(self, at_us: int) -> exp.Expr:
+        return exp.cast(self.value(to_datetime(at_us).isoformat(" ", "microseconds")), "timestamptz")
+
+    def compared(self, name: str, value: Comparable) -> exp.Expr:
+        """A value as the column of that name is compared with."""
+        kind = type_of(self._stream, name)
+        if kind in _TIMES:
+            return self.time(int(value))
+        if kind is Type.DECIMAL:
+            return exp.cast(self.value(str(value)), "decimal(18,6)")
+        if kind is Type.DOUBLE:
+            return self.value(float(value))
+        return self.value(int(value) if kind is Type.INT64 else str(value))
+
+    def condition(self, condition: Filter) -> exp.Expr:  # noqa: PLR0911 (one for each kind of filter)
+        """Raises ValueError for a column that the stream does not have."""
+        match condition:
+            case Equals(name, value):
+                return column(name).eq(self.compared(name, value))
+            case OneOf(name, values):
+                return self._one_of(name, values)
+            case Between(name, at_least, below):
+                return self._between(name, at_least, below)
+            case Contains(name, text, fold_case):
+                return self._contains(name, text, fold_case=fold_case)
+            case IsNull(name):
+                type_of(self._stream, name)
+                return column(name).is_(exp.null())
+            case Not(part):
+                return exp.not_(self.condition(part))
+            case AllOf(parts):
+                return exp.and_(exp.true(), *(self.condition(part) for part in parts))
+            case AnyOf(parts):
+                return exp.or_(exp.false(), *(self.condition(part) for part in parts))
+
+    def _one_of(self, name: str, values: tuple[Comparable, ...]) -> exp.Expr:
+        kind = type_of(self._stream, name)
+        if not values:
+            return exp.false()
+        if len(values) <= LONG_LIST or kind in _TIMES:
+            return column(name).isin(*(self.compared(name, value) for value in values))
+        listed = pa.table({"value": pa.array(sorted(set(values)), kind.arrow)})
+        return column(name).isin(query=exp.select(column("value")).from_(self.relation(listed)))
+
+    def _between(self, name: str, at_least: Comparable | None, below: Comparable | None) -> exp.Expr:
+        sides: list[exp.Expr] = []
+        if at_least is not None:
+            sides.append(column(name) >= self.compared(name, at_least))
+        if below is not None:
+            sides.append(column(name) < self.compared(name, below))
+        return exp.and_(exp.true(), *sides)
+
+    def _contains(self, name: str, text: str, *, fold_case: bool) -> exp.Expr:
+        if type_of(self._stream, name) not in {Type.TEXT, Type.JSON}:
+            raise ValueError(f"column {name} of stream {self._stream.name} holds no text")
+        where: exp.Expr = column(name)
+        what = self.value(text)
+        if fold_case:
+            where, what = exp.Lower(this=where), exp.Lower(this=what)
+        return exp.StrPosition(this=where, substr=what) > 0

@@ -1,0 +1,143 @@
+"""A line of JSON declared as keys and columns, rendered by concatenation alone: the same on every engine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+
+from sqlglot import exp
+
+from airtally.engine.protocol import Capabilities
+from airtally.engine.scope import column
+from airtally.kit.time import SECOND_US
+from airtally.query.binding import Binder, micros, type_of
+from airtally.streams.declaration import Column, Stream, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The same value on every line."""
+
+    value: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Integer:
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """`plain`: the column holds nothing that JSON escapes, its pattern sees to that; quicker."""
+
+    column: str
+    plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventDate:
+    """`YYYY-MM-DD` of the event's time as stored: wall clock where times are local, otherwise UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventTime:
+    """`HH:MM:SS` of the event's time as stored, cut to the second."""
+
+
+Field = Fixed | Integer | Text | EventDate | EventTime
+
+_Piece = str | exp.Expr
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLine:
+    """One object a line, compact, keys in this order, a line feed after it; a null is `null`."""
+
+    fields: tuple[tuple[str, Field], ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(value.column for _, value in self.fields if isinstance(value, Integer | Text))
+
+
+def rendered(line: JsonLine, binder: Binder, stream: Stream, day: date, capabilities: Capabilities) -> exp.Expr:
+    """Raises ValueError where a field's column is not of its type."""
+    pieces: list[_Piece] = ["{"]
+    for number, (key, value) in enumerate(line.fields):
+        pieces += ["," if number else "", json.dumps(key, ensure_ascii=False), ":"]
+        pieces += _pieces(value, stream, day, capabilities)
+    return _joined(binder, [*pieces, "}\n"])
+
+
+def _joined(binder: Binder, pieces: list[_Piece]) -> exp.Expr:
+    """Texts that stand side by side become one bound value."""
+    parts: list[exp.Expr] = []
+    for is_text, group in groupby(pieces, lambda piece: isinstance(piece, str)):
+        if is_text:
+            parts.append(binder.value("".join(map(str, group))))
+        else:
+            parts += [piece for piece in group if not isinstance(piece, str)]
+    return _concat(*parts)
+
+
+def _pieces(value: Field, stream: Stream, day: date, capabilities: Capabilities) -> list[_Piece]:
+    match value:
+        case Fixed(what):
+            return [json.dumps(what, ensure_ascii=False)]
+        case EventDate():
+            return [f'"{day}"']
+        case EventTime():
+            return ['"', _time_of_day(stream, capabilities), '"']
+        case Integer(name):
+            return [_or_null(_of_type(stream, name, Type.INT64), exp.cast(column(name), "text"))]
+        case Text(name, plain):
+            found = _of_type(stream, name, Type.TEXT)
+            text = column(name) if plain else escaped(column(name))
+            if found.required or found.default is not None:
+                return ['"', text, '"']
+            return [_or_null(found, _concat(exp.Literal.string('"'), text, exp.Literal.string('"')))]
+
+
+def _of_type(stream: Stream, name: str, kind: Type) -> Column:
+    if type_of(stream, name) is not kind or name not in stream.by_name:
+        raise ValueError(f"column {name} of stream {stream.name} is not {kind}")
+    return stream.by_name[name]
+
+
+def _or_null(of: Column, text: exp.Expr) -> exp.Expr:
+    if of.required or of.default is not None:
+        return text
+    return exp.Case().when(column(of.name).is_(exp.null()), exp.Literal.string("null")).else_(text)
+
+
+def _time_of_day(stream: Stream, capabilities: Capabilities) -> exp.Expr:
+    second = exp.Literal.number(SECOND_US)
+    whole = exp.Mul(this=exp.IntDiv(this=micros(stream.time), expression=second), expression=second.copy())
+    moment = exp.UnixToTime(this=whole, scale=exp.UnixToTime.MICROS)
+    if capabilities.time_type:
+        return exp.cast(exp.cast(moment, "time"), "text")
+    text = exp.cast(moment, "text")  # in UTC, and the years have four digits
+    return exp.Substring(this=text, start=exp.Literal.number(12), length=exp.Literal.number(8))
+
+
+def escaped(text: exp.Expr) -> exp.Expr:
+    """Text as it stands between the quotes of a JSON string."""
+    result: exp.Expr = text.copy()
+    for old, new in _ESCAPES:
+        result = exp.func("replace", result, old.copy(), exp.Literal.string(new))
+    needed = exp.RegexpLike(this=text.copy(), expression=exp.Literal.string(r'[\x00-\x1f"\\]'))
+    return exp.Case().when(needed, result).else_(text.copy())
+
+
+def _concat(*parts: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this="CONCAT", expressions=list(parts))  # not `||`, which is slower
+
+
+_SHORT = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r"}
+_ESCAPES: list[tuple[exp.Expr, str]] = [
+    (exp.Literal.string("\\"), "\\\\"),  # first: the others add more of them
+    (exp.Literal.string('"'), '\\"'),
+    *((exp.Chr(expressions=[exp.Literal.number(code)]), _SHORT.get(code, f"\\u{code:04x}")) for code in range(32)),
+]

@@ -1,0 +1,156 @@
+"""Rows as ready lines of JSON: the engine's string buffers already are the file's bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import pyarrow as pa
+from sqlglot import exp
+
+from airtally.engine.protocol import Capabilities, Engine, Statement
+from airtally.engine.scope import column
+from airtally.kit.time import DAY_US, SECOND_US, day_start_us, utc_day
+from airtally.lake.snapshot import Snapshot
+from airtally.query.binding import Binder, micros
+from airtally.query.buckets import Bucket
+from airtally.query.dedupe import RECEIVED_ORDER, days_of, events
+from airtally.query.filters import EVERYTHING, Between, Filter, columns_of
+from airtally.query.jsonline import EventDate, EventTime, Fixed, Integer, JsonLine, Text, rendered
+from airtally.query.question import Metric, Question
+from airtally.streams.declaration import Partition, Stream
+
+__all__ = [
+    "EventDate",
+    "EventTime",
+    "Extract",
+    "Fixed",
+    "Integer",
+    "JsonLine",
+    "Lines",
+    "Text",
+    "lines",
+    "lines_of_day",
+    "of_day",
+]
+
+SECOND = "_second"
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """An account's events with times in [start_us, end_us) as lines.
+
+    In order of the whole second of their time, then of arrival; all backwards when `descending`. An end
+    meant to be included is given as the start of the next second.
+    """
+
+    stream: Stream
+    account: str
+    line: JsonLine
+    start_us: int
+    end_us: int
+    where: Filter = EVERYTHING
+    descending: bool = False
+
+    def days(self) -> list[date]:
+        """The UTC days of the interval, in the order of their lines: no event and no order crosses one."""
+        if self.start_us >= self.end_us:
+            return []
+        first, last = utc_day(self.start_us), utc_day(self.end_us - 1)
+        days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+        return days[::-1] if self.descending else days
+
+    def on(self, day: date) -> Extract:
+        """The part of one day."""
+        start_us = day_start_us(day)
+        return replace(self, start_us=max(self.start_us, start_us), end_us=min(self.end_us, start_us + DAY_US))
+
+    @property
+    def counts(self) -> Question:
+        """How many lines each day has; days without any are left out."""
+        return Question(
+            stream=self.stream,
+            account=self.account,
+            metrics=(Metric("lines"),),
+            where=self.where,
+            start_us=self.start_us,
+            end_us=self.end_us,
+            bucket=Bucket.DAY,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Some lines in the order of the file: their bytes as the engine laid them out, and how many."""
+
+    data: memoryview
+    rows: int
+
+
+def lines(engine: Engine, extract: Extract, snapshot: Snapshot) -> Iterator[Lines]:
+    """The lines of an extract, day by day, from a pinned snapshot."""
+    for day in extract.days():
+        yield from lines_of_day(engine, extract, snapshot, day)
+
+
+def lines_of_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date) -> Iterator[Lines]:
+    """The lines of one day; nothing of another day is read."""
+    statement = render_lines(extract.on(day), of_day(snapshot, day), engine.capabilities)
+    for batch in engine.stream(statement):
+        if batch.num_rows:
+            yield Lines(_bytes(batch.column(0)), batch.num_rows)
+
+
+def of_day(snapshot: Snapshot, day: date) -> Snapshot:
+    """The same view with the files of one partition."""
+    if snapshot.stream.partition is not Partition.EVENT_DAY:
+        return snapshot
+    wanted = day.isoformat()
+    return replace(
+        snapshot,
+        clean=tuple(file for file in snapshot.clean if file.day == wanted),
+        fresh=tuple(file for file in snapshot.fresh if file.day == wanted),
+    )
+
+
+def render_lines(extract: Extract, snapshot: Snapshot, capabilities: Capabilities) -> Statement:
+    """One string column, in order. Raises ValueError for an extract of more than one day."""
+    if len(extract.days()) > 1:
+        raise ValueError("lines are rendered day by day")
+    stream = extract.stream
+    binder = Binder(stream)
+    read = tuple(dict.fromkeys((stream.time, *RECEIVED_ORDER, *extract.line.columns, *columns_of(extract.where))))
+    days = days_of(stream, extract.start_us, extract.end_us)
+    source = events(binder, snapshot, read, capabilities, days=days)
+    chosen = exp.select(*map(column, read), _second(stream).as_(SECOND, quoted=True)).from_(source.subquery("events"))
+    chosen = chosen.where(binder.condition(Between(stream.time, extract.start_us, extract.end_us)))
+    chosen = chosen.where(binder.condition(extract.where))
+    line = rendered(extract.line, binder, stream, utc_day(extract.start_us), capabilities).as_("line", quoted=True)
+    return binder.statement(_ordered(chosen, line, capabilities, descending=extract.descending))
+
+
+def _ordered(chosen: exp.Select, line: exp.Expr, capabilities: Capabilities, *, descending: bool) -> exp.Select:
+    """Sorts the narrow columns rather than the lines where the engine allows it."""
+    keys = (SECOND, *RECEIVED_ORDER)
+    order = [exp.Ordered(this=column(name), desc=descending, nulls_first=False) for name in keys]
+    if capabilities.keeps_order:
+        return exp.select(line).from_(chosen.order_by(*order).subquery("chosen"))
+    rendered_rows = exp.select(line, *map(column, keys)).from_(chosen.subquery("chosen"))
+    return exp.select(column("line")).from_(rendered_rows.subquery("rendered")).order_by(*order)
+
+
+def _second(stream: Stream) -> exp.Expr:
+    return exp.IntDiv(this=micros(stream.time), expression=exp.Literal.number(SECOND_US))
+
+
+def _bytes(texts: pa.Array) -> memoryview:
+    """The texts' bytes one after the other, without a copy where the engine laid them out so."""
+    if not pa.types.is_string(texts.type):
+        texts = texts.cast(pa.string())
+    _, offsets, data = texts.buffers()
+    if data is None:
+        return memoryview(b"")
+    ends = memoryview(offsets).cast("i")
+    return memoryview(data)[ends[texts.offset] : ends[texts.offset + len(texts)]]

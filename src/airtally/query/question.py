@@ -1,0 +1,95 @@
+"""The question object: what an online answer is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from airtally.query.binding import type_of
+from airtally.query.buckets import Bucket
+from airtally.query.filters import EVERYTHING, Filter, columns_of
+from airtally.streams.declaration import Stream, Type
+
+UTC = ZoneInfo("UTC")
+
+
+class Function(StrEnum):
+    COUNT = "count"
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+    DISTINCT = "distinct"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure of each group, as int64: money in micros, times in microseconds since epoch.
+
+    A double's figure is a double. `where` counts only the rows that meet it. A sum over no rows is 0,
+    a minimum or maximum null.
+    """
+
+    name: str
+    function: Function = Function.COUNT
+    column: str | None = None
+    where: Filter = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """A column that rows are grouped by; a time becomes microseconds since epoch."""
+
+    column: str
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.name or self.column
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Metrics of an account's rows, by dimensions and by buckets of time.
+
+    Event times lie in [start_us, end_us); of a stream with local times these are wall clock, as if it were
+    UTC, and `zone` means nothing. The answer's column `bucket` holds the start of each bucket as an
+    instant. `as_received` counts repeats of an event too: quicker, for figures they cannot change.
+    Raises ValueError for a column that the stream does not have.
+    """
+
+    stream: Stream
+    account: str
+    metrics: tuple[Metric, ...]
+    dimensions: tuple[Dimension, ...] = ()
+    where: Filter = EVERYTHING
+    start_us: int | None = None
+    end_us: int | None = None
+    zone: ZoneInfo = field(default=UTC)
+    bucket: Bucket = Bucket.NONE
+    as_received: bool = False
+
+    def __post_init__(self) -> None:
+        for name in self.columns:
+            type_of(self.stream, name)
+        for metric in self.metrics:
+            if (metric.column is None) != (metric.function is Function.COUNT):
+                raise ValueError(f"metric {metric.name}: {metric.function} with column {metric.column}")
+        if self.bucket is not Bucket.NONE and (self.start_us is None or self.end_us is None):
+            raise ValueError("buckets need both ends of the interval")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The stored columns that the answer is computed from."""
+        names = [self.stream.time, *columns_of(self.where)]
+        names += [dimension.column for dimension in self.dimensions]
+        for metric in self.metrics:
+            names += columns_of(metric.where)
+            names += [metric.column] if metric.column else []
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def clock_zone(self) -> ZoneInfo:
+        """The zone that buckets are cut in: UTC where times are local already."""
+        local = self.stream.by_name[self.stream.time].type is Type.LOCAL_TIME
+        return UTC if local else self.zone

@@ -1,0 +1,96 @@
+"""A question as one tree, the same for every engine."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from airtally.engine.protocol import Capabilities, Statement
+from airtally.engine.scope import column
+from airtally.kit.errors import LimitExceeded
+from airtally.lake.snapshot import Snapshot
+from airtally.query.binding import Binder, micros, type_of
+from airtally.query.buckets import Bucket, Run, bucket_of, runs
+from airtally.query.dedupe import days_of, events
+from airtally.query.filters import EVERYTHING, Between
+from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.streams.declaration import Stream, Type
+
+BUCKET = "bucket"
+MAX_BUCKETS = 100_000
+MICROS = 1_000_000
+
+
+def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -> Statement:
+    """Groups come in no order. Raises LimitExceeded for more than `MAX_BUCKETS` buckets."""
+    stream = question.stream
+    binder = Binder(stream)
+    source = events(
+        binder,
+        snapshot,
+        question.columns,
+        capabilities,
+        days=days_of(stream, question.start_us, question.end_us),
+        as_received=question.as_received,
+    )
+    groups = _groups(question)
+    metrics = [_metric(binder, stream, metric).as_(metric.name, quoted=True) for metric in question.metrics]
+    tree = exp.select(*groups, *metrics).from_(source.subquery("events"))
+    tree = tree.where(binder.condition(Between(stream.time, question.start_us, question.end_us)))
+    tree = tree.where(binder.condition(question.where))
+    if groups:
+        tree = tree.group_by(*(group.this.copy() for group in groups))
+    return binder.statement(tree)
+
+
+def _groups(question: Question) -> list[exp.Expr]:
+    groups = [_group(question.stream, dimension) for dimension in question.dimensions]
+    if question.bucket is not Bucket.NONE:
+        groups.insert(0, exp.alias_(bucket_of(micros(question.stream.time), _runs(question)), BUCKET, quoted=True))
+    return groups
+
+
+def _runs(question: Question) -> list[Run]:
+    assert question.start_us is not None  # noqa: S101 (the question sees to it)
+    assert question.end_us is not None  # noqa: S101
+    found = runs(question.bucket, question.start_us, question.end_us, question.clock_zone)
+    if sum((run.end_us - run.start_us) // run.length_us for run in found) > MAX_BUCKETS:
+        raise LimitExceeded(
+            f"The question has more than {MAX_BUCKETS} buckets of time.",
+            hint="Ask for a shorter interval or longer buckets.",
+        )
+    return found or [Run(question.start_us, question.start_us + 1, 1)]
+
+
+def _group(stream: Stream, dimension: Dimension) -> exp.Expr:
+    time = type_of(stream, dimension.column) in {Type.TIME, Type.LOCAL_TIME}
+    value = micros(dimension.column) if time else column(dimension.column)
+    return exp.alias_(value, dimension.label, quoted=True)
+
+
+def _metric(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:
+    counted = _counted(stream, metric)
+    if metric.where != EVERYTHING:
+        counted = exp.Case().when(binder.condition(metric.where), counted)
+    kind = "double" if metric.column and type_of(stream, metric.column) is Type.DOUBLE else "bigint"
+    match metric.function:
+        case Function.COUNT:
+            return exp.cast(exp.Count(this=counted), "bigint")
+        case Function.DISTINCT:
+            return exp.cast(exp.Count(this=exp.Distinct(expressions=[counted])), "bigint")
+        case Function.SUM:
+            return exp.func("coalesce", exp.cast(exp.Sum(this=counted), kind), exp.Literal.number(0))
+        case Function.MIN:
+            return exp.cast(exp.Min(this=counted), kind)
+        case Function.MAX:
+            return exp.cast(exp.Max(this=counted), kind)
+
+
+def _counted(stream: Stream, metric: Metric) -> exp.Expr:
+    if metric.column is None:
+        return exp.Literal.number(1)
+    kind = type_of(stream, metric.column)
+    if kind in {Type.TIME, Type.LOCAL_TIME}:
+        return micros(metric.column)
+    if kind is Type.DECIMAL:
+        return exp.cast(exp.Mul(this=column(metric.column), expression=exp.Literal.number(MICROS)), "bigint")
+    return column(metric.column)

@@ -1,0 +1,73 @@
+"""Answers questions: takes a snapshot, renders, asks the engine, says how good the answer is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pyarrow as pa
+
+from airtally.engine.protocol import Engine, FilesMissing
+from airtally.kit.clock import Clock, SystemClock
+from airtally.lake.snapshot import Snapshot, SnapshotSource
+from airtally.query.dedupe import day_bounds
+from airtally.query.question import Question
+from airtally.query.render import render
+from airtally.streams.declaration import Stream
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`table` in no order; every row received by `data_through_us` is in it. `timezone` is an IANA name."""
+
+    table: pa.Table
+    data_through_us: int
+    generated_at_us: int
+    timezone: str
+
+
+class Queries:
+    """The online way to the rows; every call takes the account with its question. Calls block: use a thread."""
+
+    def __init__(self, engine: Engine, source: SnapshotSource, clock: Clock | None = None) -> None:
+        self._engine, self._source = engine, source
+        self._clock = clock or SystemClock()
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    def answer(self, question: Question) -> Answer:
+        """Raises LimitExceeded."""
+
+        def ask(snapshot: Snapshot) -> Answer:
+            table = self._engine.query(render(question, snapshot, self._engine.capabilities))
+            return Answer(table, snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))
+
+        return self._on_snapshot(ask, question.stream, question.account, question.start_us, question.end_us)
+
+    def snapshot(
+        self,
+        stream: Stream,
+        account: str,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        flushed: bool = False,
+    ) -> Snapshot:
+        """A view of all that an answer over [start_us, end_us) can depend on: whole UTC days."""
+        start_us, end_us = day_bounds(start_us, end_us)
+        flushed = flushed or not self._engine.capabilities.buffered_rows
+        return self._source.snapshot(stream, account, start_us=start_us, end_us=end_us, flushed=flushed)
+
+    def _on_snapshot(
+        self, ask: Callable[[Snapshot], T], stream: Stream, account: str, start_us: int | None, end_us: int | None
+    ) -> T:
+        """Once more on a new view where a file was vacuumed under the first."""
+        try:
+            return ask(self.snapshot(stream, account, start_us=start_us, end_us=end_us))
+        except FilesMissing:
+            return ask(self.snapshot(stream, account, start_us=start_us, end_us=end_us))
