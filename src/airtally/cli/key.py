@@ -37,7 +37,12 @@ def create(
     static: Annotated[bool, Parameter(help="Slate's access token never expires.", negative=())] = False,
     expires: Annotated[str | None, Parameter(help="Life of the key, such as 90d or 12h; for ever without.")] = None,
     import_: Annotated[
-        str | None, Parameter(name="--import", help="File (or -) with the object this command prints: keep that key.")
+        str | None,
+        Parameter(
+            name="--import",
+            allow_leading_hyphen=True,
+            help="File (or -) with the object this command prints: keep that key.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -10,9 +10,8 @@ from typing import Any
 
 import anyio.to_thread
 import structlog
-from litestar import Response, get, post
+from litestar import Response, Router, get, post
 from litestar.datastructures import Cookie
-from litestar.handlers import HTTPRouteHandler
 from litestar.response import Redirect
 
 from airtally.accounts.users import User
@@ -39,7 +38,7 @@ _MAX_FORM_BYTES = 16_384
 _LONGEST = 1024
 
 
-def routes(services: PageServices) -> list[HTTPRouteHandler]:
+def routes(services: PageServices) -> list[Router]:
     """The handlers, for the application to mount."""
     login = Login(services)
 
@@ -69,7 +68,8 @@ def routes(services: PageServices) -> list[HTTPRouteHandler]:
     def stylesheet() -> Response[bytes]:
         return Response(style, media_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=3600"})
 
-    return [home, form, enter, leave, stylesheet]
+    # Litestar 2.25 wraps a threaded handler twice when another of its path is registered after it, but not in a router
+    return [Router("/", route_handlers=[home, form, enter, leave, stylesheet])]
 
 
 class Login:
