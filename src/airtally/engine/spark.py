@@ -22,7 +22,7 @@ from airtally.streams.declaration import DAY
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")  # no frame of pandas is used
     from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession
+    from pyspark.sql.connect.session import SparkSession
 
 CAPABILITIES = Capabilities(
     name="spark", dialect="spark", file_lists=False, buffered_rows=False, keeps_order=False, time_type=False

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.engine.protocol import Capabilities, Engine, Statement
+from airtally.engine.protocol import Capabilities, Engine, Rows, Statement
 from airtally.engine.scope import column
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us, utc_day
 from airtally.lake.snapshot import Snapshot
@@ -97,7 +97,10 @@ def lines(engine: Engine, extract: Extract, snapshot: Snapshot) -> Iterator[Line
 
 def lines_of_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date) -> Iterator[Lines]:
     """The lines of one day; nothing of another day is read."""
-    statement = render_lines(extract.on(day), of_day(snapshot, day), engine.capabilities)
+    view = of_day(snapshot, day)
+    if Rows.all_of(view).empty:
+        return
+    statement = render_lines(extract.on(day), view, engine.capabilities)
     for batch in engine.stream(statement):
         if batch.num_rows:
             yield Lines(_bytes(batch.column(0)), batch.num_rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,8 +11,10 @@ import pyarrow as pa
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
 from airtally.lake.snapshot import Snapshot, SnapshotSource
+from airtally.query.changelog import Records, Versions, render_records, render_total, render_versions
 from airtally.query.dedupe import day_bounds
-from airtally.query.question import Question
+from airtally.query.filters import Comparable, OneOf
+from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.render import render
 from airtally.streams.declaration import Stream
 
@@ -27,6 +29,16 @@ class Answer:
     data_through_us: int
     generated_at_us: int
     timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`rows` of one page (`stream.row_schema`), in order; `total` counts those of all pages."""
+
+    rows: pa.Table
+    total: int
+    data_through_us: int
+    generated_at_us: int
 
 
 class Queries:
@@ -49,6 +61,41 @@ class Queries:
 
         return self._on_snapshot(ask, question.stream, question.account, question.start_us, question.end_us)
 
+    def records(self, wanted: Records) -> Page:
+        """Raises LimitExceeded."""
+
+        def ask(snapshot: Snapshot) -> Page:
+            rows = self._engine.query(render_records(wanted, snapshot))
+            total = rows.num_rows
+            if wanted.limit is not None:
+                total = self._engine.query(render_total(wanted, snapshot))["total"][0].as_py()
+            return Page(rows, total, snapshot.data_through_us, self._clock.now_us())
+
+        return self._on_snapshot(ask, wanted.stream, wanted.account)
+
+    def versions(self, wanted: Versions) -> pa.Table:
+        """Rows (`stream.row_schema`) in no order. Raises LimitExceeded."""
+
+        def ask(snapshot: Snapshot) -> pa.Table:
+            return self._engine.query(render_versions(wanted, snapshot))
+
+        return self._on_snapshot(ask, wanted.stream, wanted.account)
+
+    def latest_arrival(
+        self, stream: Stream, account: str, by: str, values: Iterable[Comparable]
+    ) -> dict[Comparable, int]:
+        """When the last row came whose column `by` has each value (microseconds); values without rows are left out."""
+        question = Question(
+            stream=stream,
+            account=account,
+            metrics=(Metric("latest", Function.MAX, "received_at"),),
+            dimensions=(Dimension(by, "value"),),
+            where=OneOf(by, tuple(values)),
+            as_received=True,
+        )
+        table = self.answer(question).table
+        return dict(zip(table["value"].to_pylist(), table["latest"].to_pylist(), strict=True))
+
     def snapshot(
         self,
         stream: Stream,
@@ -64,7 +111,12 @@ class Queries:
         return self._source.snapshot(stream, account, start_us=start_us, end_us=end_us, flushed=flushed)
 
     def _on_snapshot(
-        self, ask: Callable[[Snapshot], T], stream: Stream, account: str, start_us: int | None, end_us: int | None
+        self,
+        ask: Callable[[Snapshot], T],
+        stream: Stream,
+        account: str,
+        start_us: int | None = None,
+        end_us: int | None = None,
     ) -> T:
         """Once more on a new view where a file was vacuumed under the first."""
         try:

@@ -1,0 +1,139 @@
+"""Changelogs: the records as they are now, and all versions they have had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+from sqlglot import exp
+
+from airtally.engine.protocol import Rows, Statement
+from airtally.engine.scope import column
+from airtally.lake.snapshot import Snapshot
+from airtally.query.binding import Binder, type_of
+from airtally.query.dedupe import RECEIVED_ORDER
+from airtally.query.filters import EVERYTHING, AllOf, Equals, Filter, columns_of
+from airtally.streams.declaration import Kind, Stream
+
+VERSION_TIME = "last_update_time_utc"
+LIVE = Equals("is_deleted", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Nulls come last, whichever the direction."""
+
+    column: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The last version of each key that meets `where`; those deleted only when asked for.
+
+    In the given order, then by key; cut to a page of `limit` rows. Raises ValueError for a column that the
+    stream does not have and for a stream that is no changelog.
+    """
+
+    stream: Stream
+    account: str
+    where: Filter = EVERYTHING
+    order: tuple[Order, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+    deleted: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self.stream, (*columns_of(self.where), *(by.column for by in self.order)))
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """Every version that meets `where`, of all keys or of those in `keys` (a table of the key columns).
+
+    Rows equal in key and time are one version, as it was last received.
+    """
+
+    stream: Stream
+    account: str
+    keys: pa.Table | None = None
+    where: Filter = EVERYTHING
+
+    def __post_init__(self) -> None:
+        _check(self.stream, columns_of(self.where))
+
+
+def render_records(wanted: Records, snapshot: Snapshot) -> Statement:
+    """The columns of a row (`stream.row_schema`)."""
+    binder = Binder(wanted.stream)
+    keys = [Order(name) for name in wanted.stream.key]
+    ordered = (
+        exp.Ordered(this=column(by.column), desc=by.descending, nulls_first=False) for by in (*wanted.order, *keys)
+    )
+    tree = _current(binder, wanted, snapshot, [column(name) for name in wanted.stream.row_schema.names])
+    tree = tree.order_by(*ordered)
+    if wanted.limit is not None:
+        tree = tree.limit(int(wanted.limit)).offset(int(wanted.offset))
+    return binder.statement(tree)
+
+
+def render_total(wanted: Records, snapshot: Snapshot) -> Statement:
+    """How many records there are on all pages, as `total`."""
+    binder = Binder(wanted.stream)
+    total = exp.cast(exp.Count(this=exp.Literal.number(1)), "bigint").as_("total", quoted=True)
+    return binder.statement(_current(binder, wanted, snapshot, [total]))
+
+
+def render_versions(wanted: Versions, snapshot: Snapshot) -> Statement:
+    """The columns of a row (`stream.row_schema`), in no order."""
+    stream, binder = wanted.stream, Binder(wanted.stream)
+    names = (*stream.row_schema.names, *RECEIVED_ORDER)
+    stored = exp.select(*(column(name, "stored") for name in names))
+    stored = stored.from_(exp.alias_(binder.relation(Rows.all_of(snapshot), "rows"), "stored", table=True))
+    if wanted.keys is not None:
+        asked = exp.alias_(binder.relation(wanted.keys, "keys"), "asked", table=True)
+        same = (
+            exp.NullSafeEQ(this=_folded(stream, name, "stored"), expression=_folded(stream, name, "asked"))
+            for name in stream.key
+        )
+        stored = stored.join(asked, on=exp.and_(*same), join_type="semi")
+    partition = [*(_folded(stream, name) for name in stream.key), column(VERSION_TIME)]
+    tree = exp.select(*map(column, stream.row_schema.names)).from_(_ranked(stored, partition, RECEIVED_ORDER))
+    return binder.statement(tree.where(column("_rank").eq(1)).where(binder.condition(wanted.where)))
+
+
+def _current(binder: Binder, wanted: Records, snapshot: Snapshot, columns: Sequence[exp.Expr]) -> exp.Select:
+    stream = wanted.stream
+    names = (*stream.row_schema.names, *RECEIVED_ORDER)
+    stored = exp.select(*map(column, names)).from_(binder.relation(Rows.all_of(snapshot), "rows"))
+    stored = stored.where(binder.condition(_of_keys(stream, wanted.where)))
+    partition = [_folded(stream, name) for name in stream.key]
+    tree = exp.select(*columns).from_(_ranked(stored, partition, (VERSION_TIME, *RECEIVED_ORDER)))
+    tree = tree.where(column("_rank").eq(1)).where(binder.condition(wanted.where))
+    return tree if wanted.deleted else tree.where(binder.condition(LIVE))
+
+
+def _ranked(stored: exp.Select, partition: list[exp.Expr], newest: Iterable[str]) -> exp.Subquery:
+    order = exp.Order(expressions=[exp.Ordered(this=column(name), desc=True, nulls_first=False) for name in newest])
+    rank = exp.Window(this=exp.RowNumber(), partition_by=partition, order=order)
+    return exp.select("*", rank.as_("_rank", quoted=True)).from_(stored.subquery("stored")).subquery("ranked")
+
+
+def _folded(stream: Stream, name: str, table: str | None = None) -> exp.Expr:
+    found = column(name, table)
+    return exp.Lower(this=found) if stream.by_name[name].fold_case else found
+
+
+def _of_keys(stream: Stream, condition: Filter) -> Filter:
+    """The part of a condition that all versions of a key meet alike, so that it can be asked first."""
+    parts = condition.filters if isinstance(condition, AllOf) else (condition,)
+    exact = {name for name in stream.key if not stream.by_name[name].fold_case}
+    return AllOf(tuple(part for part in parts if set(columns_of(part)) <= exact))
+
+
+def _check(stream: Stream, names: Iterable[str]) -> None:
+    if stream.kind is not Kind.CHANGELOG:
+        raise ValueError(f"stream {stream.name} has no versions")
+    for name in names:
+        type_of(stream, name)
