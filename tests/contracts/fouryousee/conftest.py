@@ -56,7 +56,7 @@ def own_site(start_server: Callable[..., LiveServer], clock: MovableClock) -> It
     made: list[Site] = []
 
     def start(**changes: Any) -> Site:
-        site = Site(start_server(clock=clock, outgoing_allow=LOOPBACK, **changes))
+        site = Site(start_server(clock=clock, **{"outgoing_allow": LOOPBACK} | changes))
         made.append(site)
         return site
 

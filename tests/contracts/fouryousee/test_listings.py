@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from airtally.kit.clock import MovableClock
 from airtally.kit.faults import Faults
-from fixtures.signage import DAY, FIVE, Site, until
+from fixtures.signage import DAY, Site
 
 KEYS = ["id", "type", "format", "filter", "status", "url", "createdAt", "updatedAt"]
 
@@ -61,11 +60,9 @@ def test_row_24_while_it_waits(own_site: Callable[..., Site], held: HeldBack) ->
 
 
 def test_row_25_when_it_is_done(plays: Site) -> None:
-    answer = (
-        until(lambda: (got := plays.get(f"/v1/reports/{report_id}")).json()["status"] != "waiting" and got)
-        if (report_id := plays.ask())
-        else None
-    )
+    report_id = plays.ask()
+    plays.ended(report_id)
+    answer = plays.get(f"/v1/reports/{report_id}")
     report = answer.json()
     assert list(report) == KEYS
     assert report["status"] == "success"
@@ -208,11 +205,3 @@ def test_reports_are_sorted_by_time_of_creation(site: Site, shared_server: Any) 
 def test_a_get_with_a_body_and_a_content_type_is_a_get(site: Site) -> None:
     answer = site.http.request("GET", "/v1/reports", content=b"{}", headers={"Content-Type": "application/json"})
     assert answer.status_code == 200
-
-
-def test_a_build_is_not_slow(plays: Site) -> None:
-    """Clients give up after five minutes; a small report takes a moment."""
-    started = time.monotonic()
-    plays.ended(plays.ask())
-    assert time.monotonic() - started < 20
-    assert FIVE

@@ -47,9 +47,9 @@ def routes(services: Services) -> list[Any]:
     api = Router(
         "/v1",
         route_handlers=[
+            preflight,  # first: a route of other methods alone is given an OPTIONS of the framework's
             *(list_reports, create_report, get_report),
             *(list_players, get_player, list_medias, get_media, list_users),
-            preflight,
         ],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
