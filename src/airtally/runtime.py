@@ -41,6 +41,7 @@ from airtally.kit.signing import LinkSigner
 from airtally.lake import Lake
 from airtally.metadata.jobs import Jobs
 from airtally.metadata.store import MetadataStore
+from airtally.query import changelog
 from airtally.query.service import Queries
 from airtally.reports.files import FileStore
 from airtally.reports.outbox import Deliveries
@@ -249,7 +250,7 @@ class _Parts:
     ) -> Intake:
         settings, clock = self._settings, self._clock
         quarantine = Quarantine(store, clock)
-        versions = Versions(lambda *asked: queries.versions_of(*asked))
+        versions = Versions(lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)))
         admission = Admission(owners, settings, clock)
         loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
         claims = batches = None
