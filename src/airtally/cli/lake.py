@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 from airtally.cli.common import Json, command, settings_from_environment
 from airtally.cli.output import print_listing
 from airtally.engine.heavy import HeavyPool
+from airtally.kit import logs
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import NotFound
 from airtally.lake import Lake, LakeTable
@@ -57,6 +58,7 @@ def _each(stream: str | None, what: str, work: Callable[[Maintenance, LakeTable]
 
 @contextmanager
 def _opened() -> Iterator[tuple[Lake, Maintenance]]:
+    logs.configure("warning")
     settings = settings_from_environment()
     lake, heavy = Lake(settings.lake_url, clock=SystemClock()), HeavyPool()
     try:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from airtally.streams.declaration import SEQUENCE_SHIFT
 
 #: Chunks up to this size are joined, so that thousands of small batches do not slow a question.
-_JOINED_ROWS = 1 << 16
+_JOINED_ROWS = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
