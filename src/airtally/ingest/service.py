@@ -13,7 +13,7 @@ from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer, Receipt
 from airtally.ingest.claims import Claim, Claims
-from airtally.ingest.decode import Checked, read_rows, unpack
+from airtally.ingest.decode import Checked, Limits, read_rows, unpack
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.versions import Versions
 from airtally.kit import metrics
@@ -80,7 +80,8 @@ class Ingest:
         self._quarantine = quarantine
         self._versions = versions
         self._admission = admission
-        self._settings = settings
+        self._unpacked_max = settings.unpacked_max
+        self._limits = Limits(unpacked_max=settings.unpacked_max)
         self._clock = clock
 
     def accept(self, batch: Batch) -> bytes:
@@ -105,10 +106,11 @@ class Ingest:
     def unpacked(self, batch: Batch) -> bytes:
         """Raises TooManyRequests before any work where the buffer has no room."""
         self._buffer.check_room(len(batch.body))
-        return unpack(batch.body, batch.content_encoding, unpacked_max=self._settings.unpacked_max)
+        return unpack(batch.body, batch.content_encoding, unpacked_max=self._unpacked_max)
 
     def checked(self, batch: Batch, body: bytes) -> Checked:
-        return self._admission.check(batch.stream, batch.account, read_rows(batch.stream, body, batch.media_type))
+        rows = read_rows(batch.stream, body, batch.media_type, limits=self._limits)
+        return self._admission.check(batch.stream, batch.account, rows)
 
     def commit(self, batch: Batch, checked: Checked, claim: Claim | None = None) -> Accepted:
         """Quarantine what is wrong, hand the rest to the buffer."""

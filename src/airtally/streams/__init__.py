@@ -35,3 +35,21 @@ STREAMS: dict[str, Stream] = {
         DEVICE_TAGS,
     )
 }
+
+__all__ = [
+    "AD_EVENTS",
+    "AD_GROUPS",
+    "APPLICATIONS",
+    "APP_EVENTS",
+    "CATALOG",
+    "DEVICES",
+    "DEVICE_TAGS",
+    "MEDIAS",
+    "PLAYBACK",
+    "PLAYERS",
+    "PLAYLOGS",
+    "STREAMS",
+    "SUBSCRIPTIONS",
+    "VIEWER_APPS",
+    "VIEWER_SAMPLES",
+]
