@@ -230,3 +230,22 @@ def _planned(storage: Storage, policy: CompactionPolicy) -> list[str | None]:
     view = storage.table.view()
     assert view is not None
     return [day.day for day in plan(view, storage.clock.now_us(), policy)]
+
+
+def test_a_large_day_is_rewritten_in_bounded_steps(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airtally.lake.compaction._FRESH_ROWS", 4)
+    for n in range(5):
+        add_flushed(storage, (n, "same", 0), (n, f"{n}", 0), (n, None, 0))
+    assert compact(storage) == 5
+    assert storage.medias() == sorted([*range(5), *range(5), 4])
+    assert storage.snapshot().fresh == ()
+
+
+def test_accounts_are_sorted_in_groups_when_a_day_is_large(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airtally.lake.rewrite._SORTED_ROWS", 3)
+    for account in ("a", "b", "c'd"):
+        add_flushed(storage, (1, "x", 0), (2, "x", 0), (3, None, 0), account=account)
+    assert compact(storage, CompactionPolicy(fresh_files=0)) == 1
+    assert [storage.medias(account) for account in ("a", "b", "c'd")] == [[2, 3]] * 3
+    assert len(storage.snapshot("a").clean) == 1
+    assert storage.snapshot("a").clean != storage.snapshot("b").clean

@@ -75,10 +75,9 @@ def run_rounds(fleet: Fleet, rounds: int) -> None:
     watcher = Warehouse(Lake(str(fleet.home / "lake"), clock=clock), None, clock=clock, buffers=fleet.home / "buffer")
     for turn in range(rounds):
         until = time.monotonic() + chance.uniform(0.2, 1.2)
-        while time.monotonic() < until:
-            acknowledged = acked(fleet.home)
-            check(acknowledged, rows_of(watcher), strict=False)
-            time.sleep(0.3)
+        acknowledged = acked(fleet.home)
+        check(acknowledged, rows_of(watcher), strict=False)
+        time.sleep(max(0.0, until - time.monotonic()))
         if turn % 5 == 4:
             for number in range(WORKERS):
                 fleet.replace(number)

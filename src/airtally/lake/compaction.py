@@ -23,6 +23,7 @@ Ts = TypeVarTuple("Ts")
 
 _MEMORY = 512 << 20
 _LARGE_ROWS = 2_000_000
+_FRESH_ROWS = 6_000_000
 _TRIES = 5
 
 _log = structlog.get_logger()
@@ -93,6 +94,18 @@ def small(files: Iterable[LiveFile]) -> list[LiveFile]:
     return [file for file in files if file.data.rows < _LARGE_ROWS]
 
 
+def _bounded(day: DayPlan) -> DayPlan:
+    """So many fresh rows at once as memory allows; the others stay fresh until the next rewrite."""
+    fresh: list[LiveFile] = []
+    rows = 0
+    for file in sorted(day.fresh, key=lambda each: each.modified_at_ms):
+        if fresh and rows + file.data.rows > _FRESH_ROWS:
+            break
+        fresh.append(file)
+        rows += file.data.rows
+    return DayPlan(day.day, tuple(fresh), day.clean)
+
+
 def _rows(file: LiveFile) -> int:
     return file.data.rows
 
@@ -107,26 +120,28 @@ class Compactor:
         self._scratch = scratch
 
     def run(self, policy: CompactionPolicy, *, at_most: int | None = None) -> int:
-        """Rewrites days until the policy is content; returns how many. `at_most` bounds them."""
+        """Rewrites days until the policy is content; returns how many rewrites that took, `at_most` so many."""
         done: set[str | None] = set()
-        lost = 0
-        while at_most is None or len(done) < at_most:
+        rewritten = lost = 0
+        while at_most is None or rewritten < at_most:
             view = self._table.view()
             days = [] if view is None else plan(view, self._table.clock.now_us(), policy)
             days = [day for day in days if day.day not in done]
             if view is None or not days:
                 break
             try:
-                self._rewrite(view, days[0], policy)
+                chosen = self._rewrite(view, days[0], policy)
             except Conflicted:
                 lost += 1
                 if lost >= _TRIES:
                     break
                 continue
-            done.add(days[0].day)
-        return len(done)
+            rewritten += 1
+            if len(chosen.fresh) == len(days[0].fresh):
+                done.add(days[0].day)
+        return rewritten
 
-    def _rewrite(self, view: LakeView, day: DayPlan, policy: CompactionPolicy) -> None:
+    def _rewrite(self, view: LakeView, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
         """The view's handle is pinned to the version that was planned from, and its own: a commit spends it."""
         self._table.faults.reach("lake.compact")
         handle = self._table.open_version(view.version)
@@ -151,12 +166,14 @@ class Compactor:
             rows=result.rows,
             repeats=result.repeats,
         )
+        return chosen
 
     def _choose(self, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
-        """All fresh files, the clean ones that hold events they repeat, and clean ones no larger than these.
+        """The oldest fresh files, the clean ones that hold events they repeat, and clean ones no larger than these.
 
         So a row is rewritten a logarithmic number of times, however often its day is compacted.
         """
+        day = _bounded(day)
         repeated = self._repeated(day)
         chosen = [file for file in day.clean if file.name in repeated]
         rest = sorted((file for file in small(day.clean) if file.name not in repeated), key=_rows)
