@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from airtally.accounts.accounts import RESERVED_SLUGS, Accounts, check_slug, slug_of
 from airtally.kit.errors import BadRequest, Conflict, NotFound
+from fixtures.postgres import on_sqlite
 
 
 def test_an_account_is_found_by_its_slug(accounts: Accounts) -> None:
@@ -60,6 +61,7 @@ def test_a_slug_made_of_a_name_can_be_used_or_is_refused(name: str) -> None:
         check_slug(slug)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "wrong",
     [

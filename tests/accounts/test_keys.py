@@ -18,6 +18,7 @@ from airtally.kit.time import SECOND_US
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import keys as table
 from airtally.metadata.tables import tokens
+from fixtures.postgres import on_sqlite
 
 SHAPES = {
     "native": ["token"],
@@ -189,6 +190,7 @@ def test_an_expired_key_is_refused_even_if_remembered(keys: Keys, account: Accou
         keys.create(account, "native", READ, expires_at=clock.now_us())
 
 
+@on_sqlite
 def test_only_one_caller_asks_again_before_all_must(
     keys: Keys, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +206,7 @@ def test_only_one_caller_asks_again_before_all_must(
     assert keys.cached("native", token) is None
 
 
+@on_sqlite
 def test_memory_is_bounded(keys: Keys, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(principal, "_MAX_ENTRIES", 2)
     all_tokens = [str(keys.create(account, "native", READ).credentials["token"]) for _ in range(3)]
@@ -248,6 +251,7 @@ def test_scopes_and_options_belong_to_their_kinds(keys: Keys, account: Account) 
     assert engine.details["denied"] == ["viewer.log"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("kind", "wrong", "says"),
     [
@@ -269,6 +273,7 @@ def test_options_that_cannot_be_used_are_named(
     assert keys.all() == []
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("kind", "imported"),
     [
@@ -353,6 +358,7 @@ def test_keys_of_another_secret_key_are_unknown(keys: Keys, account: Account, cl
     stranger.close()
 
 
+@on_sqlite
 def test_anything_may_be_presented(keys: Keys, account: Account) -> None:
     keys.create(account, "native", READ)
     for junk in ("", "\0", "é" * 1000, "'; DROP TABLE keys; --", "\udcff"):

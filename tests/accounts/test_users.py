@@ -13,6 +13,7 @@ from airtally.kit.errors import BadRequest, Conflict, NotFound
 from airtally.kit.time import SECOND_US
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import users as table
+from fixtures.postgres import on_sqlite
 
 PASSWORD = "correct horse"
 
@@ -36,6 +37,7 @@ def test_a_user_logs_in_with_the_right_password_only(users: Users, account: Acco
     assert users.get(99) is None
 
 
+@on_sqlite
 def test_the_password_is_kept_as_argon2id_only(users: Users, account: Account) -> None:
     users._hasher = PasswordHasher()
     make(users, account)
@@ -76,6 +78,7 @@ def test_groups_are_numbered_in_each_account(users: Users, account: Account, oth
     assert [user.username for user in users.all(account)] == ["a", "b", "c", "d"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "wrong",
     [

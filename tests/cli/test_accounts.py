@@ -7,16 +7,19 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from unittest.mock import patch
 
 import pytest
 
 from airtally import cli
+from airtally.accounts.kinds import KINDS
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.users import Users
+from airtally.cli.key import KindName
 from airtally.kit.clock import SystemClock
 from airtally.metadata.store import MetadataStore
+from fixtures.postgres import on_sqlite
 
 Run = Callable[..., Any]
 
@@ -97,6 +100,10 @@ def test_keys_of_every_kind(run: Run, acme: Any, kind: str, names: set[str]) -> 
     assert run("key list --account acme-midia")[0]["state"] == "revoked"
 
 
+def test_every_kind_can_be_asked_for() -> None:
+    assert set(get_args(KindName)) == set(KINDS)
+
+
 def test_a_printed_key_is_imported_from_a_file_or_standard_input(run: Run, acme: Any, tmp_path: Path) -> None:
     file = tmp_path / "key.json"
     file.write_text('{"secret_token": "0123456789abcdef0123456789abcdef"}')
@@ -107,6 +114,7 @@ def test_a_printed_key_is_imported_from_a_file_or_standard_input(run: Run, acme:
     assert again == "airtally: This key is known already; a revoked or expired one cannot come back"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -130,6 +138,7 @@ def test_errors_are_one_clear_line(run: Run, acme: Any, line: str, says: str) ->
     assert says in run(line)
 
 
+@on_sqlite
 def test_settings_may_be_given_before_the_command(run: Run, acme: Any, tmp_path: Path) -> None:
     elsewhere = f"sqlite:///{tmp_path}/elsewhere.sqlite"
     assert run(f"--database {elsewhere} account list") == []
@@ -138,6 +147,7 @@ def test_settings_may_be_given_before_the_command(run: Run, acme: Any, tmp_path:
     )
 
 
+@on_sqlite
 def test_the_secret_key_may_come_from_the_environment(
     run: Run, acme: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Failure
 from airtally.metadata.store import MetadataStore
 from airtally.settings import Settings
+from fixtures.postgres import on_sqlite
 
 PASSWORD = "correct horse"
 
@@ -171,6 +172,7 @@ def test_the_session_cookie_is_for_this_server_only(submit: Submit) -> None:
     assert "Secure" not in cookie
 
 
+@on_sqlite
 def test_cookies_are_secure_behind_https(services: Services, browser: httpx.Client) -> None:
     services.settings = services.settings.with_(public_url="https://tally.example.org")
     page = browser.get("/login")
@@ -182,6 +184,7 @@ def test_cookies_are_secure_behind_https(services: Services, browser: httpx.Clie
     assert all("Secure" in each for each in entered.headers.get_list("set-cookie") if "Max-Age=0" not in each)
 
 
+@on_sqlite
 def test_pages_cannot_be_framed_cached_or_scripted(browser: httpx.Client) -> None:
     page = browser.get("/login", params={"next": '/"><script>alert(1)</script>'})
     assert "<script>" not in page.text
@@ -192,6 +195,7 @@ def test_pages_cannot_be_framed_cached_or_scripted(browser: httpx.Client) -> Non
     assert browser.get("/assets/console.css").headers["content-type"].startswith("text/css")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "body",
     [
@@ -206,6 +210,7 @@ def test_any_form_is_answered(browser: httpx.Client, body: bytes) -> None:
     assert browser.post("/login", content=body, headers=kind).status_code == 403
 
 
+@on_sqlite
 def test_a_huge_form_is_refused_unread(browser: httpx.Client) -> None:
     assert browser.post("/login", data={"password": "x" * 100_000}).status_code == 413
 
