@@ -16,7 +16,7 @@ from airtally.engine.limits import TimeLimit
 from airtally.engine.protocol import Capabilities, FilesMissing, Relation, Rows, Statement
 from airtally.engine.scope import of_account, placed
 from airtally.engine.scratch import Scratch
-from airtally.kit.errors import Failure, LimitExceeded, StorageFull
+from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 
 CAPABILITIES = Capabilities(
     name="duckdb", dialect="duckdb", file_lists=True, buffered_rows=True, keeps_order=True, time_type=True
@@ -74,6 +74,8 @@ class DuckDB:
                 f"The question needed more than {self._memory // 1_000_000} MB of memory (AIRTALLY_ENGINE_MEMORY).",
                 hint="Ask for a shorter interval or fewer rows, or raise AIRTALLY_ENGINE_MEMORY.",
             )
+        if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
+            return Unprocessable("A figure of the answer does not fit into 64 bits.")
         if "No space left on device" in text:
             return StorageFull("There is no room on disk for what the question does not keep in memory.")
         if "No files found" in text or "No such file" in text:

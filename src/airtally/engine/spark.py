@@ -23,6 +23,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas")  # no frame of pandas is used
     from pyspark.errors import PySparkException
     from pyspark.sql.connect.session import SparkSession
+    from pyspark.sql.pandas.types import from_arrow_schema
 
 CAPABILITIES = Capabilities(
     name="spark", dialect="spark", file_lists=False, buffered_rows=False, keeps_order=False, time_type=False
@@ -133,12 +134,12 @@ def _source(view: str, relation: Relation, account: str, parameters: dict[str, A
 
 def _table(session: Any, relation: Relation) -> Any:
     if not isinstance(relation, Rows):
-        return session.createDataFrame(relation)
+        return session.createDataFrame(relation if relation.num_rows else [], from_arrow_schema(relation.schema))
     snapshot = relation.snapshot
     if any(table.num_rows for table in snapshot.buffered):
         raise ValueError("this engine does not see buffered rows; ask for a flushed snapshot")
     if snapshot.version < 0:
-        return session.createDataFrame(relation.schema.empty_table())
+        return session.createDataFrame([], from_arrow_schema(relation.schema))
     return session.read.format("delta").option("versionAsOf", snapshot.version).load(snapshot.table_url)
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import Any
+
 import pyarrow as pa
 from sqlglot import exp
 
@@ -31,6 +36,7 @@ _SERVER_COLUMNS = {
     MACHINE.name: Type.TEXT,
     SEQUENCE.name: Type.INT64,
 }
+_INT64_MAX = (1 << 63) - 1
 _TIMES = (Type.TIME, Type.LOCAL_TIME)
 
 
@@ -70,24 +76,31 @@ class Binder:
         return exp.to_table(name)
 
     def time(self, at_us: int) -> exp.Expr:
-        return exp.cast(self.value(to_datetime(at_us).isoformat(" ", "microseconds")), "timestamptz")
+        """Raises ValueError for a time before year 1 or after 9999."""
+        try:
+            text = to_datetime(at_us).isoformat(" ", "microseconds")
+        except OverflowError:
+            raise ValueError(f"there is no time {at_us} microseconds from 1970") from None
+        return exp.cast(self.value(text), "timestamptz")
 
     def compared(self, name: str, value: Comparable) -> exp.Expr:
-        """A value as the column of that name is compared with."""
+        """A value as the column of that name is compared with. Raises ValueError where that makes no sense."""
         kind = type_of(self._stream, name)
         if kind in _TIMES:
-            return self.time(int(value))
+            return self.time(_whole(name, value))
         if kind is Type.DECIMAL:
-            return exp.cast(self.value(str(value)), "decimal(18,6)")
+            return exp.cast(self.value(_decimal(name, value)), "decimal(18,6)")
         if kind is Type.DOUBLE:
             return self.value(float(value))
-        return self.value(int(value) if kind is Type.INT64 else str(value))
+        if kind is Type.INT64:
+            return exp.cast(self.value(max(-_INT64_MAX, min(_whole(name, value), _INT64_MAX))), "bigint")
+        return self.value(_text(value))
 
     def condition(self, condition: Filter) -> exp.Expr:  # noqa: PLR0911 (one for each kind of filter)
-        """Raises ValueError for a column that the stream does not have."""
+        """Raises ValueError for a column that the stream does not have, or a value that does not suit it."""
         match condition:
             case Equals(name, value):
-                return column(name).eq(self.compared(name, value))
+                return self._one_of(name, (value,))
             case OneOf(name, values):
                 return self._one_of(name, values)
             case Between(name, at_least, below):
@@ -106,11 +119,15 @@ class Binder:
 
     def _one_of(self, name: str, values: tuple[Comparable, ...]) -> exp.Expr:
         kind = type_of(self._stream, name)
+        if kind is Type.INT64:
+            values = tuple(value for value in values if abs(_whole(name, value)) <= _INT64_MAX)
         if not values:
             return exp.false()
+        if len(values) == 1:
+            return column(name).eq(self.compared(name, values[0]))
         if len(values) <= LONG_LIST or kind in _TIMES:
             return column(name).isin(*(self.compared(name, value) for value in values))
-        listed = pa.table({"value": pa.array(sorted(set(values)), kind.arrow)})
+        listed = pa.table({"value": _listed(name, kind, values)})
         return column(name).isin(query=exp.select(column("value")).from_(self.relation(listed)))
 
     def _between(self, name: str, at_least: Comparable | None, below: Comparable | None) -> exp.Expr:
@@ -129,3 +146,32 @@ class Binder:
         if fold_case:
             where, what = exp.Lower(this=where), exp.Lower(this=what)
         return exp.StrPosition(this=where, substr=what) > 0
+
+
+def _whole(name: str, value: Comparable) -> int:
+    if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
+        raise ValueError(f"column {name} holds whole numbers, not {value!r}")
+    return int(value)
+
+
+def _decimal(name: str, value: Comparable) -> str:
+    try:
+        return format(Decimal(str(value)), "f")
+    except InvalidOperation:
+        raise ValueError(f"column {name} holds decimal numbers, not {value!r}") from None
+
+
+def _text(value: Comparable) -> str:
+    """Raises ValueError (UnicodeEncodeError) for half of a surrogate pair."""
+    text = str(value)
+    text.encode()
+    return text
+
+
+def _listed(name: str, kind: Type, values: tuple[Comparable, ...]) -> pa.Array:
+    convert: dict[Type, Callable[[Comparable], Any]] = {
+        Type.INT64: partial(_whole, name),
+        Type.DOUBLE: float,
+        Type.DECIMAL: lambda value: Decimal(_decimal(name, value)),
+    }
+    return pa.array(sorted({convert.get(kind, _text)(value) for value in values}), kind.arrow)

@@ -39,13 +39,18 @@ class Records:
     stream: Stream
     account: str
     where: Filter = EVERYTHING
-    order: tuple[Order, ...] = ()
+    order: tuple[Order | str, ...] = ()
     limit: int | None = None
     offset: int = 0
     deleted: bool = False
 
     def __post_init__(self) -> None:
-        _check(self.stream, (*columns_of(self.where), *(by.column for by in self.order)))
+        _check(self.stream, (*columns_of(self.where), *(by.column for by in self.ordered)))
+
+    @property
+    def ordered(self) -> tuple[Order, ...]:
+        """A name alone is its ascending order; the key makes the order of a page certain."""
+        return tuple(Order(by) if isinstance(by, str) else by for by in (*self.order, *self.stream.key))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,7 @@ class Versions:
 def render_records(wanted: Records, snapshot: Snapshot) -> Statement:
     """The columns of a row (`stream.row_schema`)."""
     binder = Binder(wanted.stream)
-    keys = [Order(name) for name in wanted.stream.key]
-    ordered = (
-        exp.Ordered(this=column(by.column), desc=by.descending, nulls_first=False) for by in (*wanted.order, *keys)
-    )
+    ordered = (exp.Ordered(this=column(by.column), desc=by.descending, nulls_first=False) for by in wanted.ordered)
     tree = _current(binder, wanted, snapshot, [column(name) for name in wanted.stream.row_schema.names])
     tree = tree.order_by(*ordered)
     if wanted.limit is not None:

@@ -13,7 +13,7 @@ from airtally.engine.scope import column
 from airtally.kit.time import DAY_US, utc_day
 from airtally.lake.snapshot import Snapshot
 from airtally.query.binding import Binder
-from airtally.streams.declaration import Kind, Partition, Stream
+from airtally.streams.declaration import DAY, Kind, Partition, Stream
 
 RECEIVED_ORDER = ("received_at", "machine", "sequence")
 DAY_NUMBER = "_day"
@@ -55,23 +55,43 @@ def events(
         return _plain(binder, Rows.all_of(snapshot, days), columns)
     if not capabilities.file_lists:
         return _everywhere(binder, Rows.all_of(snapshot, days), columns)
-    clean, plain, new = _parts(snapshot)
+    clean, plain, new = _parts(snapshot, days)
     if new.empty:
-        return _plain(binder, Rows(snapshot, clean.files + plain.files, plain.buffered), columns)
+        return _plain(binder, plain, columns)
     return _merged(binder, clean, plain, new, columns)
 
 
-def _parts(snapshot: Snapshot) -> tuple[Rows, Rows, Rows]:
-    """Clean files, rows that cannot be repeats, and rows that can."""
-    can = tuple(file for file in snapshot.fresh if not file.ids_all_null)
-    cannot = tuple(file for file in snapshot.fresh if file.ids_all_null)
-    buffered_can = tuple(table for table in snapshot.buffered if _can_repeat(snapshot.stream, table))
-    buffered_cannot = tuple(table for table in snapshot.buffered if not _can_repeat(snapshot.stream, table))
+def _parts(snapshot: Snapshot, days: Days) -> tuple[Rows, Rows, Rows]:
+    """Clean files of the days that new rows fall on; what needs no look at its identity; the new rows."""
+    stream = snapshot.stream
+    buffered = tuple(table for table in snapshot.buffered if _overlaps(stream, table, days))
+    files = tuple(file for file in snapshot.fresh if not file.ids_all_null)
+    tables = tuple(table for table in buffered if _can_repeat(stream, table))
+    touched = {file.day for file in files}.union(*(_days_in(stream, table) for table in tables))
+    beside = tuple(file for file in snapshot.fresh if file.ids_all_null)
     return (
-        Rows(snapshot, snapshot.clean, ()),
-        Rows(snapshot, cannot, buffered_cannot),
-        Rows(snapshot, can, buffered_can),
+        Rows(snapshot, tuple(file for file in snapshot.clean if file.day in touched), ()),
+        Rows(
+            snapshot,
+            tuple(file for file in snapshot.clean if file.day not in touched) + beside,
+            tuple(table for table in buffered if not _can_repeat(stream, table)),
+        ),
+        Rows(snapshot, files, tables),
     )
+
+
+def _days_in(stream: Stream, table: pa.Table) -> set[str | None]:
+    """The partitions of a buffered table's rows, as files name theirs."""
+    if stream.partition is Partition.NONE:
+        return {None}
+    return {day.isoformat() for day in table[DAY.name].unique().to_pylist()}
+
+
+def _overlaps(stream: Stream, table: pa.Table, days: Days) -> bool:
+    if days is None:
+        return True
+    first, last = (day.isoformat() for day in days)
+    return any(day is None or first <= day <= last for day in _days_in(stream, table))
 
 
 def _can_repeat(stream: Stream, table: pa.Table) -> bool:

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from airtally.query.binding import type_of
+from airtally.query.binding import Binder, type_of
 from airtally.query.buckets import Bucket
 from airtally.query.filters import EVERYTHING, Filter, columns_of
 from airtally.streams.declaration import Stream, Type
 
 UTC = ZoneInfo("UTC")
+
+#: The column of an answer that holds the start of each bucket.
+BUCKET = "bucket"
 
 
 class Function(StrEnum):
@@ -20,6 +23,15 @@ class Function(StrEnum):
     MIN = "min"
     MAX = "max"
     DISTINCT = "distinct"
+
+
+_NUMBERS = frozenset({Type.INT64, Type.DOUBLE, Type.DECIMAL})
+_MEASURED = {
+    Function.SUM: _NUMBERS,
+    Function.MIN: _NUMBERS | {Type.TIME, Type.LOCAL_TIME},
+    Function.MAX: _NUMBERS | {Type.TIME, Type.LOCAL_TIME},
+    Function.DISTINCT: frozenset(Type),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +67,7 @@ class Question:
     Event times lie in [start_us, end_us); of a stream with local times these are wall clock, as if it were
     UTC, and `zone` means nothing. The answer's column `bucket` holds the start of each bucket as an
     instant. `as_received` counts repeats of an event too: quicker, for figures they cannot change.
-    Raises ValueError for a column that the stream does not have.
+    Raises ValueError for a column that the stream does not have and for what cannot be asked of one.
     """
 
     stream: Stream
@@ -73,10 +85,20 @@ class Question:
         for name in self.columns:
             type_of(self.stream, name)
         for metric in self.metrics:
-            if (metric.column is None) != (metric.function is Function.COUNT):
-                raise ValueError(f"metric {metric.name}: {metric.function} with column {metric.column}")
+            self._check(metric)
+        for condition in (self.where, *(metric.where for metric in self.metrics)):
+            Binder(self.stream).condition(condition)
+        labels = [*(dimension.label for dimension in self.dimensions), *(metric.name for metric in self.metrics)]
+        if not self.metrics or len({*labels, BUCKET}) <= len(labels):
+            raise ValueError(f"an answer needs a metric, and a name of its own for each column: {', '.join(labels)}")
         if self.bucket is not Bucket.NONE and (self.start_us is None or self.end_us is None):
             raise ValueError("buckets need both ends of the interval")
+
+    def _check(self, metric: Metric) -> None:
+        if (metric.column is None) != (metric.function is Function.COUNT):
+            raise ValueError(f"metric {metric.name}: {metric.function} with column {metric.column}")
+        if metric.column and type_of(self.stream, metric.column) not in _MEASURED[metric.function]:
+            raise ValueError(f"metric {metric.name}: column {metric.column} has no {metric.function}")
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -12,10 +12,9 @@ from airtally.query.binding import Binder, micros, type_of
 from airtally.query.buckets import Bucket, Run, bucket_of, runs
 from airtally.query.dedupe import days_of, events
 from airtally.query.filters import EVERYTHING, Between
-from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
 from airtally.streams.declaration import Stream, Type
 
-BUCKET = "bucket"
 MAX_BUCKETS = 100_000
 MICROS = 1_000_000
 

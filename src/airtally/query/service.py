@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,10 +11,10 @@ import pyarrow as pa
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
 from airtally.lake.snapshot import Snapshot, SnapshotSource
-from airtally.query.changelog import Records, Versions, render_records, render_total, render_versions
+from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
 from airtally.query.dedupe import day_bounds
-from airtally.query.filters import Comparable, OneOf
-from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.query.filters import EVERYTHING, Filter
+from airtally.query.question import Question
 from airtally.query.render import render
 from airtally.streams.declaration import Stream
 
@@ -33,9 +33,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """`rows` of one page (`stream.row_schema`), in order; `total` counts those of all pages."""
+    """`table` of one page (`stream.row_schema`), in order; `total` counts those of all pages."""
 
-    rows: pa.Table
+    table: pa.Table
     total: int
     data_through_us: int
     generated_at_us: int
@@ -61,15 +61,28 @@ class Queries:
 
         return self._on_snapshot(ask, question.stream, question.account, question.start_us, question.end_us)
 
+    def current(
+        self,
+        stream: Stream,
+        account: str,
+        *,
+        where: Filter = EVERYTHING,
+        order: Sequence[Order | str] = (),
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Page:
+        """A changelog's records as they are now. Raises LimitExceeded."""
+        return self.records(Records(stream, account, where, tuple(order), limit, offset))
+
     def records(self, wanted: Records) -> Page:
         """Raises LimitExceeded."""
 
         def ask(snapshot: Snapshot) -> Page:
-            rows = self._engine.query(render_records(wanted, snapshot))
-            total = rows.num_rows
+            table = self._engine.query(render_records(wanted, snapshot))
+            total = table.num_rows
             if wanted.limit is not None:
                 total = self._engine.query(render_total(wanted, snapshot))["total"][0].as_py()
-            return Page(rows, total, snapshot.data_through_us, self._clock.now_us())
+            return Page(table, total, snapshot.data_through_us, self._clock.now_us())
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 
@@ -81,20 +94,9 @@ class Queries:
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 
-    def latest_arrival(
-        self, stream: Stream, account: str, by: str, values: Iterable[Comparable]
-    ) -> dict[Comparable, int]:
-        """When the last row came whose column `by` has each value (microseconds); values without rows are left out."""
-        question = Question(
-            stream=stream,
-            account=account,
-            metrics=(Metric("latest", Function.MAX, "received_at"),),
-            dimensions=(Dimension(by, "value"),),
-            where=OneOf(by, tuple(values)),
-            as_received=True,
-        )
-        table = self.answer(question).table
-        return dict(zip(table["value"].to_pylist(), table["latest"].to_pylist(), strict=True))
+    def versions_of(self, stream: Stream, account: str, keys: pa.Table) -> pa.Table:
+        """All versions (`stream.row_schema`, in no order) of the keys in a table of the key columns."""
+        return self.versions(Versions(stream, account, keys))
 
     def snapshot(
         self,
