@@ -9,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pyarrow as pa
-
 from airtally.accounts.accounts import Account
 from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
 from airtally.kit.time import from_datetime
-from airtally.query.filters import AllOf, AnyOf, Contains, Equals, Filter, OneOf
+from airtally.query.filters import EVERYTHING, AllOf, AnyOf, Contains, Equals, Filter, OneOf
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.runtime import Services
 from airtally.streams import MEDIAS, PLAYERS, PLAYLOGS
@@ -41,10 +39,11 @@ class Found:
         )
 
 
-def players(services: Services, account: Account, page: Page, where: Filter | None = None) -> Found:
+def players(services: Services, account: Account, page: Page, where: Filter = EVERYTHING) -> Found:
     """In order of their ids."""
-    rows, found = _records(services, account, PLAYERS, where or AllOf(()), page)
-    last_logs = _last_logs(services, account, [row["player_id"] for row in rows if row["last_log_at"] is None])
+    rows, found = _records(services, account, PLAYERS, where, page)
+    silent = [row["player_id"] for row in rows if row["last_log_at"] is None]
+    last_logs = _last_logs(services, account, silent) if silent else {}
     now = services.clock.now_us()
     objects = [
         wire.player_object(row, now_us=now, zone=account.zone, last_log_us=last_logs.get(row["player_id"]))
@@ -89,9 +88,7 @@ def _in_category(category_id: int) -> Filter:
 def _records(
     services: Services, account: Account, stream: Stream, where: Filter, page: Page
 ) -> tuple[list[dict[str, Any]], Found]:
-    answer = services.queries.current(
-        stream, account.slug, where=where, order=stream.key, limit=page.limit, offset=page.offset
-    )
+    answer = services.queries.current(stream, account.slug, where=where, limit=page.limit, offset=page.offset)
     rows = [_plain(row) for row in answer.table.to_pylist()]
     return rows, Found((), answer.total, answer.data_through_us, answer.generated_at_us)
 
@@ -103,8 +100,6 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def _last_logs(services: Services, account: Account, player_ids: Sequence[int]) -> dict[int, int]:
     """When each player's latest playlog arrived, in microseconds UTC."""
-    if not player_ids:
-        return {}
     question = Question(
         stream=PLAYLOGS,
         account=account.slug,
@@ -113,5 +108,5 @@ def _last_logs(services: Services, account: Account, player_ids: Sequence[int]) 
         where=OneOf("player_id", tuple(player_ids)),
         as_received=True,
     )
-    table: pa.Table = services.queries.answer(question).table
+    table = services.queries.answer(question).table
     return dict(zip(table["player_id"].to_pylist(), table["last"].to_pylist(), strict=True))
