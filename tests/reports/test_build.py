@@ -15,6 +15,7 @@ import pytest
 
 from airtally.accounts.accounts import Account
 from airtally.engine.heavy import HeavyPool
+from airtally.engine.protocol import Engine
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import LimitExceeded, StorageFull, Unavailable
 from airtally.kit.faults import Faults
@@ -386,3 +387,12 @@ def test_a_large_report_is_rendered_in_the_child_process(
     finally:
         pool.close()
     assert floor.text(reports.get(account, report.id)) == text(P4, P2 | {"media_id": 9}, P1)
+
+
+def test_the_same_file_on_both_engines(floor: Floor, reports: Reports, account: Account, engine: Engine) -> None:
+    floor.send(P1 | {"id": "a"}, P2 | {"id": "b"}, P3, P4, P3)
+    floor.warehouse.flush()
+    floor.send(P1 | {"id": "a", "media_id": 99}, P2 | {"id": "b"})
+    report = reports.create(account, ReportRequest(TWO_DAYS))
+    assert floor.builder(engine=engine).step() == 0.0
+    assert floor.text(reports.get(account, report.id)) == text(P4, P3, P3, P2, P1 | {"media_id": 99})
