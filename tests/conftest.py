@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 
 _GROUPS = ("fixtures.postgres", "fixtures.accounts", "fixtures.sail", "fixtures.server")
 
 pytest_plugins = [name for name in _GROUPS if find_spec(name)]
+
+# pyspark takes a main module without a file for a doctest run; pytest-xdist's workers have such a one
+if not hasattr(sys.modules["__main__"], "__file__"):
+    sys.modules["__main__"].__file__ = __file__

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
@@ -42,3 +45,12 @@ class Lake:
         """The tables that have been made, by any process."""
         tables = (self.table(stream) for stream in STREAMS.values())
         return [table for table in tables if table.exists()]
+
+    def check(self) -> None:
+        """Raises what stands in the way of reading and writing tables here."""
+        if "://" not in self.url:
+            Path(self.url).mkdir(parents=True, exist_ok=True)
+            if not os.access(self.url, os.R_OK | os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, "may not be written", self.url)
+        for table in self.existing():
+            table.view()
