@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Request, Response, post
+from litestar.params import RawBody
 
 from airtally.accounts.accounts import Account
 from airtally.api.authorize import authorize
@@ -50,7 +51,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 
 def routes(services: Services) -> list[Any]:
     @post("/api/v1/query", status_code=200, sync_to_thread=True)
-    def query(request: Request[Any, Any, Any], body: bytes) -> Response[dict[str, Any]]:
+    def query(request: Request[Any, Any, Any], body: RawBody) -> Response[dict[str, Any]]:
         account = authorize(services.keys, request.headers.get("authorization", ""), "read").account
         answer = services.queries.answer(_question(_asked(body), account))
         if answer.table.num_rows > MAX_ROWS:
