@@ -18,7 +18,7 @@ from benchmarks.client import Load, Spec
 from benchmarks.machine import wait_for
 
 ROOT = Path(__file__).parents[1]
-AIRTALLY = Path(sys.executable).with_name("airtally")
+AIRTALLY = Path(os.environ.get("AIRTALLY_PROGRAM") or Path(sys.executable).with_name("airtally"))
 SLUG = "acme-1A2B3C"
 
 

@@ -47,17 +47,17 @@ def running(home: Path, log: Path) -> Iterator[Running]:
             yield Running(log.read_text(), process)
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(60) in {0, -signal.SIGTERM}, log.read_text()
+            assert process.wait(60) in {0, -signal.SIGTERM}, log.read_text()[-2000:]
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     for _ in range(600):
-        assert process.poll() is None, log.read_text()
+        assert process.poll() is None, log.read_text()[-2000:]
         asked = subprocess.run(["curl", "-sf", f"http://127.0.0.1:{port}/readyz"], capture_output=True, check=False)
         if asked.returncode == 0:
             return
         time.sleep(0.1)
-    raise AssertionError(log.read_text())
+    raise AssertionError(log.read_text()[-2000:])
 
 
 def shell(command: str) -> bytes:
