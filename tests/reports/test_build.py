@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
@@ -136,11 +136,11 @@ class Watched(Renderer):
     seen: ClassVar[list[date]] = []
     then: ClassVar[Callable[[], object]] = lambda: None
 
-    def render(self, plan: Plan, day: Day, path: Path) -> Part:
-        part = super().render(plan, day, path)
-        Watched.seen.append(day.day)
+    def render(self, plan: Plan, days: Sequence[Day], paths: Sequence[Path]) -> list[Part]:
+        parts = super().render(plan, days, paths)
+        Watched.seen.extend(day.day for day in days)
         Watched.then()
-        return part
+        return parts
 
 
 @pytest.fixture

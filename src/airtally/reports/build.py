@@ -169,20 +169,17 @@ class ReportBuilder:
     def _render(self, account: Account, report: Report, job: Job, lease: KeptLease) -> list[Part]:
         plan = self._renderer.plan(account, report)
         kept = Parts(self._options.staging, report.id)
-        done: list[Part] = []
-        rows = 0
-        for day in plan.days:
+        done = {day.day: part for day in plan.days if (part := kept.find(day.day)) is not None}
+        for group in self._renderer.groups(plan, [day for day in plan.days if day.day not in done]):
             lease.check()
             if self._stopping.is_set():
                 raise _Stopping
-            part = kept.find(day.day)
-            if part is None:
-                part = self._renderer.render(plan, day, kept.new_file(day.day))
+            for part in self._renderer.render(plan, group, [kept.new_file(day.day) for day in group]):
                 kept.note(part)
-            done.append(part)
-            rows += day.rows
+                done[part.day] = part
+            rows = sum(day.rows for day in plan.days if day.day in done)
             self._jobs.progress(job, rows, plan.rows, lease_seconds=self._options.lease_seconds)
-        return done
+        return [done[day.day] for day in plan.days]
 
     def _publish(self, account: Account, report: Report, job: Job, parts: list[Part], lease: KeptLease) -> None:
         """The file is complete before the report says so; whoever lost the lease takes its own away again."""
