@@ -20,7 +20,8 @@ from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
-from airtally.engine import open_engine
+from airtally.engine import check_engine, open_engine
+from airtally.engine.deferred import Deferred
 from airtally.engine.heavy import HeavyPool
 from airtally.engine.protocol import Engine
 from airtally.ingest.admission import Admission
@@ -239,7 +240,9 @@ class _Parts:
 
     def _engines(self) -> tuple[Engine, HeavyPool]:
         settings = self._settings
-        engine = open_engine(settings.engine, settings.engine_memory, settings.query_seconds, settings.home / "tmp")
+        check_engine(settings.engine)
+        limits = (settings.engine_memory, settings.query_seconds, settings.home / "tmp")
+        engine = Deferred(lambda: open_engine(settings.engine, *limits))
         self._closing.callback(engine.close)
         heavy = HeavyPool()
         self._closing.callback(heavy.close)

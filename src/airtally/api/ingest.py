@@ -7,25 +7,26 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import structlog
+
 from airtally.accounts.accounts import Account
 from airtally.accounts.keys import Keys
 from airtally.api import problems
 from airtally.api.authorize import allowed, bearer_token
-from airtally.ingest.service import Accepted, Batch, Ingest, refused
-from airtally.kit.errors import BadRequest, Failure, MethodNotAllowed, NotFound, TooLarge
+from airtally.ingest.coalesce import Coalescer
+from airtally.ingest.service import Batch, Ingest, refused
+from airtally.kit.errors import BadRequest, Failure, Internal, MethodNotAllowed, NotFound, TooLarge
 from airtally.streams import STREAMS
-from airtally.streams.declaration import Kind, Stream
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 T = TypeVar("T")
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_log = structlog.get_logger()
+
 PREFIX = "/api/v1/streams/"
 SUFFIX = "/events"
-
-#: Bodies up to this size are decoded on the event loop: a hop to a thread would cost more.
-SMALL_BODY = 4096
 
 
 def is_ingest(path: str) -> bool:
@@ -37,6 +38,7 @@ class IngestHandler:
 
     def __init__(self, ingest: Ingest, keys: Keys, *, body_max: int, threads: int = 2) -> None:
         self._ingest = ingest
+        self._small = Coalescer(ingest)
         self._keys = keys
         self._body_max = body_max
         self._workers = ThreadPoolExecutor(threads, thread_name_prefix="airtally-decode")
@@ -48,7 +50,8 @@ class IngestHandler:
         stream = scope["path"][len(PREFIX) : -len(SUFFIX)]
         try:
             answer = await self._accept(stream, scope, receive)
-        except Failure as failure:
+        except Exception as error:  # noqa: BLE001 (whatever it is has an answer)
+            failure = _failure(error, stream)
             refused(stream if stream in STREAMS else "unknown", failure)
             await _send(send, failure.status, problems.body(failure), problems.MEDIA_TYPE, **problems.headers(failure))
         else:
@@ -90,10 +93,9 @@ class IngestHandler:
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _store(self, batch: Batch) -> bytes:
-        if len(batch.body) <= SMALL_BODY and batch.idempotency_key is None and _needs_no_store(batch.stream):
-            accepted = await self._begin_small(batch)
-        else:
-            accepted = await self._in_worker(self._ingest.begin, batch)
+        if self._small.takes(batch):
+            return await self._small.accept(batch)
+        accepted = await self._in_worker(self._ingest.begin, batch)
         if accepted.on_disk is not None:
             try:
                 await asyncio.wrap_future(accepted.on_disk)
@@ -104,13 +106,6 @@ class IngestHandler:
             return await self._in_worker(self._ingest.complete, accepted)
         return accepted.answer
 
-    async def _begin_small(self, batch: Batch) -> Accepted:
-        """On the event loop, but for the quarantine's disk write."""
-        checked = self._ingest.checked(batch, self._ingest.unpacked(batch))
-        if checked.errors:
-            return await self._in_worker(self._ingest.commit, batch, checked)
-        return self._ingest.commit(batch, checked)
-
     async def _in_worker(self, function: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
@@ -120,9 +115,11 @@ class IngestHandler:
         )
 
 
-def _needs_no_store(stream: Stream) -> bool:
-    """Whether rows are checked without a look into the metadata store or at earlier versions."""
-    return stream.kind is Kind.EVENT and stream.owned is None
+def _failure(error: Exception, stream: str) -> Failure:
+    if isinstance(error, Failure):
+        return error
+    _log.error("rows could not be taken", stream=stream[:64], exc_info=error)
+    return Internal("Something went wrong on the server; its log says what")
 
 
 def _batch(stream: str, account: Account, headers: dict[bytes, bytes], body: bytes) -> Batch:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -13,7 +13,7 @@ from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer, Receipt
 from airtally.ingest.claims import Claim, Claims
-from airtally.ingest.decode import Checked, Limits, read_rows, unpack
+from airtally.ingest.decode import Checked, Limits, RowError, read_rows, unpack
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.versions import Versions
 from airtally.kit import metrics
@@ -36,6 +36,9 @@ class Batch:
     content_encoding: str = ""
     idempotency_key: str | None = None
     source: str = "http"
+
+    def with_body(self, body: bytes) -> Batch:
+        return replace(self, body=body)
 
 
 class ShownError(msgspec.Struct, frozen=True):
@@ -115,7 +118,7 @@ class Ingest:
     def commit(self, batch: Batch, checked: Checked, claim: Claim | None = None) -> Accepted:
         """Quarantine what is wrong, hand the rest to the buffer."""
         stream, account = batch.stream, batch.account
-        answer = _answer(checked)
+        answer = answer_of(checked.rows.num_rows, checked.errors)
         self._quarantine.keep(account, stream.name, checked.errors, source=batch.source)
         with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
             if rows.num_rows == 0 and claim is None:
@@ -125,7 +128,7 @@ class Ingest:
             )
             if stream.kind is Kind.CHANGELOG:
                 committed.result()  # the next batch of this changelog must see these versions
-        metrics.ROWS_ACCEPTED.labels(stream.name).inc(checked.rows.num_rows)
+        committed.add_done_callback(lambda done: _count(stream, checked.rows.num_rows, done))
         return Accepted(answer, committed, claim)
 
     def complete(self, accepted: Accepted) -> bytes:
@@ -158,6 +161,12 @@ def refused(stream: str, failure: Failure) -> None:
     metrics.BATCHES_REFUSED.labels(stream, failure.code).inc()
 
 
-def _answer(checked: Checked) -> bytes:
-    errors = [ShownError(error.line, error.field, error.error) for error in checked.errors[:ERRORS_SHOWN]]
-    return msgspec.json.encode(Answer(checked.rows.num_rows, len(checked.errors), errors))
+def _count(stream: Stream, rows: int, done: Future[Receipt]) -> None:
+    if done.exception() is None:
+        metrics.ROWS_ACCEPTED.labels(stream.name).inc(rows)
+
+
+def answer_of(accepted: int, errors: Sequence[RowError]) -> bytes:
+    """The answer's body."""
+    shown = [ShownError(error.line, error.field, error.error) for error in errors[:ERRORS_SHOWN]]
+    return msgspec.json.encode(Answer(accepted, len(errors), shown))

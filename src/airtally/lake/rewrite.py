@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import duckdb
-
 from airtally.lake.parts import Written, file_name, publish
 from airtally.lake.place import BucketPlace, Place, open_place
 from airtally.lake.view import CLEAN
@@ -102,6 +100,8 @@ class _Work:
         self._names: dict[str, str] = {}
         self._keys = ", ".join(_identity(self.stream))
         self._columns = [name for name in self.stream.stored_schema.names if name != "day"]
+        import duckdb  # noqa: PLC0415 (only the child that does the work loads it)
+
         self._database = duckdb.connect(
             config={
                 "memory_limit": f"{job.memory}B",
@@ -123,7 +123,7 @@ class _Work:
             if local != self.place.full(name):
                 Path(local).unlink(missing_ok=True)
 
-    def run(self, sql: str, parameters: Iterable[Any] = ()) -> duckdb.DuckDBPyConnection:
+    def run(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
         return self._database.execute(sql, list(parameters))
 
     def one(self, sql: str) -> int:

@@ -1,0 +1,40 @@
+"""An engine that is loaded when it is first asked: an idle server holds no analytics library in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+
+from airtally.engine.protocol import Capabilities, Engine, Statement
+
+
+class Deferred:
+    """Passes everything on to the engine that `opened` gives, once."""
+
+    def __init__(self, opened: Callable[[], Engine]) -> None:
+        self._opened = opened
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._loaded().capabilities
+
+    def query(self, statement: Statement) -> pa.Table:
+        return self._loaded().query(statement)
+
+    def stream(self, statement: Statement) -> Iterator[pa.RecordBatch]:
+        return self._loaded().stream(statement)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._engine is not None:
+                self._engine.close()
+
+    def _loaded(self) -> Engine:
+        with self._lock:
+            if self._engine is None:
+                self._engine = self._opened()
+            return self._engine
