@@ -85,13 +85,19 @@ def plain(value: float | str) -> str:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run happens. `small` runs take seconds and show only that the benchmark works."""
+    """Where a run happens. `small` runs take seconds and show only that the benchmark works; `scale` is of full sizes."""
 
     work: Path
     small: bool = False
+    scale: float = 1.0
 
     def size(self, full: int, small: int) -> int:
-        return small if self.small else full
+        return small if self.small else max(small, round(full * self.scale))
+
+    @property
+    def whole(self) -> bool:
+        """Whether figures of this run may stand for what is reached."""
+        return not self.small and self.scale == 1.0
 
     @property
     def data(self) -> Path:

@@ -10,7 +10,7 @@ from benchmarks.server import Server
 
 
 def idle(place: Place) -> Result:
-    settle, seconds = place.size(15, 2), place.size(60, 5)
+    settle, seconds = place.size(15, 5), place.size(60, 5)
     with Server(place.home("idle")) as server:
         time.sleep(settle)
         before, begun = cpu_seconds(server.pid), time.perf_counter()

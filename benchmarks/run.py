@@ -1,4 +1,4 @@
-"""`python -m benchmarks.run [NAME…] [--small] [--work FOLDER] [--results FOLDER]`: run, print, store, write the page."""
+"""`python -m benchmarks.run [NAME…]`: run, print, store, write the page. `--help` names the options."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.run", description="Measure what Airtally reaches.")
     parser.add_argument("names", nargs="*", help=", ".join(BENCHMARKS))
     parser.add_argument("--small", action="store_true", help="seconds instead of minutes; nothing is kept")
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full sizes; nothing is kept below 1")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "bench")
     parser.add_argument("--results", type=Path, default=RESULTS)
     asked = parser.parse_args(arguments)
     unknown = set(asked.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    place = Place(asked.work.absolute(), asked.small)
+    place = Place(asked.work.absolute(), asked.small, asked.scale)
     failed = [name for name in asked.names or BENCHMARKS if not _run(name, place, asked.results)]
-    if not asked.small:
+    if place.whole:
         report.write(asked.results)
     return 1 if failed else 0
 
@@ -53,7 +54,7 @@ def _run(name: str, place: Place, results: Path) -> bool:
         traceback.print_exc()
         return False
     print(result.show(), flush=True)
-    if not place.small or results != RESULTS:
+    if place.whole or results != RESULTS:
         result.store(results)
     return True
 

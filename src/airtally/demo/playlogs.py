@@ -21,9 +21,14 @@ from airtally.streams.playlogs import PLAYLOGS
 CHUNK_ROWS = 200_000
 _ROWS_A_PLAYER_DAY = 2_900  # what a player logs in a usual day; decides how many players a number of rows takes
 
+# A play starts up to three seconds late, as a player takes its time to load a media.
 _PLAYS = """
     SELECT upload.*, slots.* EXCLUDE (loop), lap,
-        upload.opens + lap * upload.lap_seconds + slots.start_share * upload.lap_seconds // 1000000 AS second
+        least(
+            upload.opens + lap * upload.lap_seconds + slots.start_share * upload.lap_seconds // 1000000
+                + (upload.player_id * 7919 + lap * 104729 + slots.slot * 1299709) % 1009 % 4,
+            upload.closes - 1
+        ) AS second
     FROM (SELECT *, unnest(range(first_lap, first_lap + laps)) AS lap FROM uploads) AS upload
     JOIN slots USING (loop)
 """
@@ -132,6 +137,7 @@ class Playlogs:
                 "position": pa.array(range(len(part)), pa.int64()),
                 "loop": ["/".join(map(str, up.loop)) for up in part],
                 "opens": [up.opens for up in part],
+                "closes": [up.closes for up in part],
                 "lap_seconds": [up.lap_seconds for up in part],
                 "first_lap": [up.first_lap for up in part],
                 "laps": [up.laps for up in part],

@@ -51,6 +51,7 @@ class Upload:
     loop: tuple[str, bool, bool]
     slots: int
     opens: int
+    closes: int
     lap_seconds: int
     first_lap: int
     laps: int
@@ -97,7 +98,7 @@ def _whole_day(
     opens = min(hours[0] * 60 + chance.randrange(120), DAY_SECONDS - 1)
     open_seconds = hours[1] * 60 - opens
     lap = min(round(sum(media.seconds for media in medias) * stretch), open_seconds)
-    return Upload(player, day, loop, len(medias), opens, lap, 0, open_seconds // lap, _midnight(day))
+    return Upload(player, day, loop, len(medias), opens, hours[1] * 60, lap, 0, open_seconds // lap, _midnight(day))
 
 
 def _outage(chance: random.Random, player: Player, day: date, seed: int) -> range:
