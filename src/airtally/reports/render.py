@@ -12,7 +12,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from airtally.accounts.accounts import Account
-from airtally.engine.duckdb import DuckDB
 from airtally.engine.heavy import Runner
 from airtally.engine.protocol import Engine
 from airtally.kit.time import DAY_US
@@ -146,8 +145,10 @@ def _render_in_child(
 
 
 @lru_cache(maxsize=1)
-def _engine(options: HeavyOptions) -> DuckDB:
+def _engine(options: HeavyOptions) -> Engine:
     """The child's own, kept from day to day."""
+    from airtally.engine.duckdb import DuckDB  # noqa: PLC0415 (only the child loads it)
+
     memory = min(options.memory, MOST_MEMORY)
     return DuckDB(memory=memory, seconds=None, temp_folder=options.temp_folder, threads=1)
 
