@@ -56,7 +56,7 @@ class Loop:
     def _one_step(self) -> float:
         try:
             wanted = self._step()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever it is, the work goes on)
             self.failures += 1
             metrics.LOOP_FAILURES.labels(self.name).inc()
             _log.exception("background step failed", loop=self.name, failures=self.failures, error=str(error))

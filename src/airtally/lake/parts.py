@@ -85,8 +85,17 @@ def removed(file: LiveFile, now_ms: int, *, data_change: bool) -> RemoveAction:
 
 
 def statistics_columns(stream: Stream) -> tuple[str, ...]:
-    """The columns that Delta statistics are kept of: what reads prune by."""
-    names = ("account", *stream.entity, *stream.key, stream.time, *stream.identity, "received_at", "sequence")
+    """The columns that Delta statistics are kept of: what reads prune and plan by."""
+    names = (
+        "account",
+        *stream.entity,
+        *stream.key,
+        stream.time,
+        *stream.identity,
+        "received_at",
+        "machine",
+        "sequence",
+    )
     return tuple(dict.fromkeys(names))
 
 
@@ -109,7 +118,7 @@ def statistics(stream: Stream, footer: Any) -> str:
 
 def _bounded(stream: Stream, name: str) -> bool:
     """Bounds of long texts would only fill the log."""
-    return name == "account" or not pa.types.is_string(stream.stored_schema.field(name).type)
+    return name in {"account", "machine"} or not pa.types.is_string(stream.stored_schema.field(name).type)
 
 
 def _text(value: Any) -> Any:

@@ -19,6 +19,7 @@ class DataFile:
     size: int
     day: str | None  # ISO date of the partition, null where the stream has none
     ids_all_null: bool  # no row of the file can be a repeat
+    machine: str | None = None  # the one that received all of its rows; null where there are several
 
 
 @dataclass(frozen=True, slots=True)

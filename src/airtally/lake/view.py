@@ -94,6 +94,7 @@ def _live_files(stream: Stream, place: Place, handle: DeltaTable) -> tuple[LiveF
     rows, sizes, modified = column("num_records"), column("size_bytes"), column("modification_time")
     nulls = [column(f"null_count.{name}") for name in stream.identity]
     accounts = column("min.account"), column("max.account")
+    machines = column("min.machine"), column("max.machine")
     return tuple(
         LiveFile(
             name=path,
@@ -103,6 +104,7 @@ def _live_files(stream: Stream, place: Place, handle: DeltaTable) -> tuple[LiveF
                 size=sizes[index],
                 day=None if days[index] is None else days[index].isoformat(),
                 ids_all_null=_no_repeats(stream, rows[index], [each[index] for each in nulls]),
+                machine=machines[0][index] if machines[0][index] == machines[1][index] else None,
             ),
             modified_at_ms=modified[index],
             first_account=accounts[0][index],

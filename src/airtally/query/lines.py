@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -124,19 +124,29 @@ def render_lines(extract: Extract, snapshot: Snapshot, capabilities: Capabilitie
         raise ValueError("lines are rendered day by day")
     stream = extract.stream
     binder = Binder(stream)
-    read = tuple(dict.fromkeys((stream.time, *RECEIVED_ORDER, *extract.line.columns, *columns_of(extract.where))))
+    arrival = _arrival_order(snapshot)
+    read = tuple(dict.fromkeys((stream.time, *arrival, *extract.line.columns, *columns_of(extract.where))))
     days = days_of(stream, extract.start_us, extract.end_us)
     source = events(binder, snapshot, read, capabilities, days=days)
     chosen = exp.select(*map(column, read), _second(stream).as_(SECOND, quoted=True)).from_(source.subquery("events"))
     chosen = chosen.where(binder.condition(Between(stream.time, extract.start_us, extract.end_us)))
     chosen = chosen.where(binder.condition(extract.where))
     line = rendered(extract.line, binder, stream, utc_day(extract.start_us), capabilities).as_("line", quoted=True)
-    return binder.statement(_ordered(chosen, line, capabilities, descending=extract.descending))
+    keys = (SECOND, *arrival)
+    return binder.statement(_ordered(chosen, line, keys, capabilities, descending=extract.descending))
 
 
-def _ordered(chosen: exp.Select, line: exp.Expr, capabilities: Capabilities, *, descending: bool) -> exp.Select:
+def _arrival_order(snapshot: Snapshot) -> tuple[str, ...]:
+    """A text among the keys makes the sort take half as long again: left out where there is one machine."""
+    machines = {file.machine for file in snapshot.clean + snapshot.fresh}
+    one = len(machines) == 1 and None not in machines and not any(table.num_rows for table in snapshot.buffered)
+    return tuple(name for name in RECEIVED_ORDER if name != "machine") if one else RECEIVED_ORDER
+
+
+def _ordered(
+    chosen: exp.Select, line: exp.Expr, keys: Sequence[str], capabilities: Capabilities, *, descending: bool
+) -> exp.Select:
     """Sorts the narrow columns rather than the lines where the engine allows it."""
-    keys = (SECOND, *RECEIVED_ORDER)
     order = [exp.Ordered(this=column(name), desc=descending, nulls_first=False) for name in keys]
     if capabilities.keeps_order:
         return exp.select(line).from_(chosen.order_by(*order).subquery("chosen"))
