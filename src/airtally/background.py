@@ -62,6 +62,8 @@ def _lake_work(services: Services) -> list[Background]:
 
 def _report_work(services: Services) -> list[Background]:
     settings, reports = services.settings, services.reports
+    services.jobs.release_gone()
+    services.deliveries.release_gone()
     heavy = HeavyOptions(settings.engine_memory, settings.home / "tmp")
     builder = ReportBuilder(
         reports,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import Flag, auto
 from typing import Protocol
-from uuid import uuid4
 
 import structlog
 
@@ -41,6 +38,7 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.signing import LinkSigner
 from airtally.lake import Lake
 from airtally.metadata.jobs import Jobs
+from airtally.metadata.owner import owner_name
 from airtally.metadata.store import MetadataStore
 from airtally.query import changelog
 from airtally.query.service import Queries
@@ -182,7 +180,7 @@ class _Parts:
         self._settings, self._clock, self._faults = settings, clock, faults
         self._role = role
         self._closing = closing
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+        self._owner = owner_name()
 
     def services(self) -> Services:
         settings, clock = self._settings, self._clock

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, se
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict, Failure
 from airtally.kit.time import SECOND_US
+from airtally.metadata.owner import is_gone
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import jobs
 
@@ -152,6 +153,14 @@ class Jobs:
         """Hand back every job this process holds; returns how many."""
         held = update(jobs).where(jobs.c.state == "running", jobs.c.lease_owner == self.owner)
         with self._store.begin() as connection:
+            return int(connection.execute(held.values(self._values(state="ready", **_NO_LEASE))).rowcount)
+
+    def release_gone(self) -> int:
+        """Hand back the jobs of this machine's dead processes, before their leases end; returns how many."""
+        running = select(jobs.c.lease_owner).distinct().where(jobs.c.state == "running")
+        with self._store.begin() as connection:
+            gone = [owner for owner in connection.execute(running).scalars() if owner and is_gone(owner)]
+            held = update(jobs).where(jobs.c.state == "running", jobs.c.lease_owner.in_(gone))
             return int(connection.execute(held.values(self._values(state="ready", **_NO_LEASE))).rowcount)
 
     def forget(self, connection: Connection, kind: str, subject: str) -> None:

@@ -12,6 +12,7 @@ from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound
 from airtally.kit.time import SECOND_US
+from airtally.metadata.owner import is_gone
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import deliveries
 
@@ -96,6 +97,14 @@ class Deliveries:
             connection.execute(
                 update(deliveries).where(*self._held(delivery)).values(state="due", sent_at=None, **_FREE)
             )
+
+    def release_gone(self) -> int:
+        """Hand back the tries of this machine's dead processes, before their leases end; returns how many."""
+        sending = select(deliveries.c.lease_owner).distinct().where(deliveries.c.state == "sending")
+        with self._store.begin() as connection:
+            gone = [owner for owner in connection.execute(sending).scalars() if owner and is_gone(owner)]
+            held = update(deliveries).where(deliveries.c.state == "sending", deliveries.c.lease_owner.in_(gone))
+            return int(connection.execute(held.values(state="due", sent_at=None, **_FREE)).rowcount)
 
     def redeliver(self, delivery_id: int, account_id: int | None = None) -> Delivery:
         """One more try of the same notice, due at once. Raises NotFound."""
