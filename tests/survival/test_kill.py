@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+
 from fixtures.load import DAY, Ledger, Sender
 
 RETRY_SECONDS = (1, 2, 3)
