@@ -53,4 +53,4 @@ lock: setup-test  ## the locked requirements, from pyproject.toml and requiremen
 	scripts/lock
 
 clean:
-	rm -rf $(VENV) .venv-bench build dist
+	rm -rf $(VENV) .venv-bench .venv-program build dist
