@@ -24,8 +24,9 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 
-#: From this many rows a batch is packed by its caller, not by the writer's thread.
-_LARGE_ROWS = 256
+#: From this many rows a batch is packed by its caller; smaller ones are joined first, which packs them at a fifth
+#: of the cost.
+_LARGE_ROWS = 4096
 _RETRY_AFTER = 5
 
 _log = structlog.get_logger()
