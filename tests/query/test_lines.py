@@ -11,6 +11,7 @@ import pytest
 
 from airtally.engine.protocol import Engine
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
+from airtally.query.filters import AllOf, OneOf
 from airtally.query.lines import EventDate, EventTime, Extract, Fixed, Integer, JsonLine, Text, lines
 from airtally.query.service import Queries
 from airtally.streams import PLAYLOGS
@@ -76,3 +77,64 @@ def test_lines_are_exact_and_in_order_of_time(engine: Engine, plays: HandMade) -
     )
     assert plays_of(text) == [FIRST, SECOND, THIRD, FOURTH, FIFTH]
     assert plays_of(text_of(engine, plays, descending=True)) == [FIFTH, FOURTH, THIRD, SECOND, FIRST]
+
+
+def test_lists_of_hundreds_of_ids_and_both_conditions(engine: Engine, plays: HandMade) -> None:
+    where = AllOf((OneOf("player_id", tuple(range(4, 700))), OneOf("media_id", (51,))))
+    assert plays_of(text_of(engine, plays, where=where)) == [FOURTH]
+    assert text_of(engine, plays, where=OneOf("media_id", (1 << 70,))) == ""
+    assert text_of(engine, plays, where=OneOf("player_id", ())) == ""
+
+
+def test_an_interval_within_a_day_is_half_open_to_the_microsecond(engine: Engine, plays: HandMade) -> None:
+    at_us = START + 8 * 3600 * SECOND_US
+    assert plays_of(text_of(engine, plays, start_us=at_us, end_us=at_us + SECOND_US)) == [FIRST]
+    assert plays_of(text_of(engine, plays, start_us=at_us, end_us=at_us + 11 * SECOND_US)) == [FIRST, SECOND]
+    assert text_of(engine, plays, start_us=at_us, end_us=at_us) == ""
+
+
+def test_half_a_second_before_midnight_is_cut_and_stays_on_its_day(engine: Engine, tmp_path: Path) -> None:
+    source = HandMade(tmp_path, PLAYLOGS)
+    source.clean([play(1, 2, 1, "23:59:59.9"), play(1, 1, 1, "23:59:59.5"), play(1, 3, 1, "23:59:59.999999")])
+    source.fresh([play(1, 4, 2, "0:0:0.000001")])
+    expected = [("2026-10-01", "23:59:59", 1, media) for media in (2, 1, 3)] + [("2026-10-02", "00:00:00", 1, 4)]
+    assert plays_of(text_of(engine, source)) == expected
+    assert plays_of(text_of(engine, source, descending=True)) == expected[::-1]
+
+
+def test_within_a_second_lines_are_in_order_of_arrival(engine: Engine, tmp_path: Path) -> None:
+    source = HandMade(tmp_path, PLAYLOGS)
+    order = [(1, "a", 5), (1, "b", 2), (1, "b", 3), (2, "a", 1)]
+    rows = [
+        play(1, number, 1, "8:0:0", received_at=received_at, machine=machine, sequence=sequence)
+        for number, (received_at, machine, sequence) in enumerate(order)
+    ]
+    source.fresh([rows[2], rows[0]])
+    source.buffered([rows[3], rows[1]])
+    assert [media for *_, media in plays_of(text_of(engine, source))] == [0, 1, 2, 3]
+    assert [media for *_, media in plays_of(text_of(engine, source, descending=True))] == [3, 2, 1, 0]
+
+
+NASTY = ['"', "\\", "\\\"'", "\n\r\t\b\f", "".join(map(chr, range(1, 32))), "é漢😀", "$p0 :p0 ? {}", "' OR 1=1 --"]
+
+
+def test_text_is_escaped_as_json_wants_it(engine: Engine, tmp_path: Path) -> None:
+    source = HandMade(tmp_path, PLAYLOGS)
+    source.clean([play(number, 1, 1, "8:0:0", id=text) for number, text in enumerate(NASTY)])
+    source.fresh([play(99, 1, 1, "8:0:0")])
+    line = JsonLine((("p", Integer("player_id")), ("i'd\"\\\n", Text("id")), ("fix", Fixed(NASTY[2]))))
+    rows = [json.loads(text) for text in text_of(engine, source, line=line).splitlines()]
+    assert {row["p"]: row["i'd\"\\\n"] for row in rows} == {**dict(enumerate(NASTY)), 99: None}
+    assert {row["fix"] for row in rows} == {NASTY[2]}
+
+
+def test_a_line_of_what_a_stream_does_not_have_is_refused(engine: Engine, plays: HandMade) -> None:
+    for field in (Integer("ip"), Text("player_id"), Integer("nothing")):
+        with pytest.raises(ValueError, match="column"):
+            text_of(engine, plays, line=JsonLine((("x", field),)))
+
+
+def test_counts_of_days(engine: Engine, plays: HandMade) -> None:
+    extract = Extract(PLAYLOGS, "acme", LINE, START, START + 31 * DAY_US)
+    rows = Queries(engine, plays).answer(extract.counts).table.to_pylist()
+    assert {(row["bucket"] - START) // DAY_US: row["lines"] for row in rows} == {0: 3, 1: 1, 30: 1}

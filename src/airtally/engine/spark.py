@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import uuid
 import warnings
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from sqlglot import exp
@@ -16,7 +18,7 @@ from sqlglot import exp
 from airtally.engine.limits import TimeLimit, finished_in
 from airtally.engine.protocol import Capabilities, FilesMissing, Relation, Rows, Statement
 from airtally.engine.scope import column, of_account, placed
-from airtally.kit.errors import Failure, Unavailable
+from airtally.kit.errors import Failure, LimitExceeded, Unavailable
 from airtally.streams.declaration import DAY
 
 with warnings.catch_warnings():
@@ -28,6 +30,9 @@ with warnings.catch_warnings():
 CAPABILITIES = Capabilities(
     name="spark", dialect="spark", file_lists=False, buffered_rows=False, keeps_order=False, time_type=False
 )
+DEFAULT_PORT = 15002
+CONNECT_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
 
 
 class Spark:
@@ -35,6 +40,8 @@ class Spark:
 
     def __init__(self, address: str, *, seconds: float | None) -> None:
         self._address, self._seconds = address, seconds
+        parts = urlsplit(address)
+        self._host, self._port = parts.hostname or "localhost", parts.port or DEFAULT_PORT
         self._lock = threading.Lock()
         self._opened: Any = None
 
@@ -49,7 +56,11 @@ class Spark:
             with self._frame(statement) as frame:
                 return frame.toArrow()
 
-        return finished_in(self._seconds, collected)
+        try:
+            return finished_in(self._seconds, collected)
+        except LimitExceeded:
+            self._reach()
+            raise
 
     def stream(self, statement: Statement) -> Iterator[pa.RecordBatch]:
         with self._frame(statement) as frame:
@@ -61,16 +72,26 @@ class Spark:
 
     def close(self) -> None:
         with self._lock:
-            if self._opened is not None:
-                self._opened.stop()
-                self._opened = None
+            session, self._opened = self._opened, None
+        if session is not None:  # a server that is gone is not waited for
+            stopping = threading.Thread(target=session.stop, daemon=True)
+            stopping.start()
+            stopping.join(CLOSE_SECONDS)
 
     def _session(self) -> Any:
         with self._lock:
             if self._opened is None:
+                self._reach()
                 self._opened = SparkSession.builder.remote(self._address).create()
                 self._opened.conf.set("spark.sql.session.timeZone", "UTC")
             return self._opened
+
+    def _reach(self) -> None:
+        """The client by itself tries for minutes. Raises Unavailable."""
+        try:
+            socket.create_connection((self._host, self._port), CONNECT_SECONDS).close()
+        except OSError as error:
+            raise _unreachable() from error
 
     @contextmanager
     def _frame(self, statement: Statement) -> Iterator[Any]:
@@ -105,8 +126,12 @@ def _failure(error: PySparkException) -> Failure | None:
     if "not found" in text and (".parquet" in text or "commit" in text):
         return FilesMissing("The rows moved while they were read.", retry_after=1)
     if "UNAVAILABLE" in text or "failed to connect" in text:
-        return Unavailable("The analytics engine cannot be reached (AIRTALLY_ENGINE).")
+        return _unreachable()
     return None
+
+
+def _unreachable() -> Unavailable:
+    return Unavailable("The analytics engine cannot be reached (AIRTALLY_ENGINE).")
 
 
 @contextmanager

@@ -91,5 +91,6 @@ def _counted(stream: Stream, metric: Metric) -> exp.Expr:
     if kind in {Type.TIME, Type.LOCAL_TIME}:
         return micros(metric.column)
     if kind is Type.DECIMAL:
-        return exp.cast(exp.Mul(this=column(metric.column), expression=exp.Literal.number(MICROS)), "bigint")
+        wide = exp.cast(column(metric.column), "decimal(28,6)")  # the product of the narrow one overflows
+        return exp.cast(exp.Mul(this=wide, expression=exp.Literal.number(MICROS)), "bigint")
     return column(metric.column)
