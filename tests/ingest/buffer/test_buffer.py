@@ -7,6 +7,7 @@ import os
 import subprocess
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, Thread
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airtally.ingest.buffer import Buffer
+from airtally.ingest.buffer import Buffer, PeerTails
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull, TooManyRequests, Unavailable
 from airtally.kit.faults import Faults
@@ -248,3 +249,31 @@ def _limit_pages(buffer: Buffer, pages: int) -> None:
 
 def _noise(rows: int) -> pa.Table:
     return playlogs(*((n, os.urandom(40).hex(), 0) for n in range(rows)))
+
+
+def test_a_closed_buffer_refuses_and_keeps_nobody_waiting(storage: Storage) -> None:
+    storage.add((1, "a", 0))
+    [part] = storage.buffer.tail(PLAYLOGS)
+    storage.buffer.close()
+    with pytest.raises(Unavailable):
+        storage.buffer.append(PLAYLOGS, "acme", playlogs((2, "b", 0))).result(5)
+    with pytest.raises(Unavailable):
+        storage.buffer.discard(PLAYLOGS, part, part.chunks[-1].last)
+
+
+def test_rows_of_a_buffer_that_is_gone_are_not_looked_for_in_another(storage: Storage) -> None:
+    storage.add((1, "a", 0))
+    [part] = storage.buffer.tail(PLAYLOGS)
+    storage.buffer.discard(PLAYLOGS, replace(part, buffer_id="0" * 32), part.chunks[-1].last)
+    assert storage.medias() == [1]
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path, clock: MovableClock) -> None:
+    with ExitStack() as opened:
+        buffers = tmp_path / "50% of #1?"
+        writer = Buffer.open(buffers, clock=clock)
+        opened.callback(writer.close)
+        writer.append(PLAYLOGS, "acme", playlogs((1, "a", 0))).result(5)
+        peers = PeerTails(buffers)
+        opened.callback(peers.close)
+        assert [part.rows for part in peers.tail(PLAYLOGS, ())] == [1]

@@ -115,8 +115,9 @@ class Stamp:
 
     def column(self, count: int) -> pa.ChunkedArray:
         """The machine's name `count` times; all batches share the memory."""
+        shared = self._machines  # read once: the writer and readers of the tail come here at the same time
         wanted = min(count, _SHARED_ROWS)
-        if len(self._machines) < wanted:
-            self._machines = pa.repeat(pa.scalar(self.machine), min(max(64, 2 * wanted), _SHARED_ROWS))
+        if len(shared) < wanted:
+            self._machines = shared = pa.repeat(pa.scalar(self.machine), min(max(64, 2 * wanted), _SHARED_ROWS))
         whole, rest = divmod(count, _SHARED_ROWS)
-        return pa.chunked_array([self._machines] * whole + [self._machines.slice(0, rest)], pa.string())
+        return pa.chunked_array([shared] * whole + [shared.slice(0, rest)], pa.string())

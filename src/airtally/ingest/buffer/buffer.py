@@ -147,6 +147,8 @@ class Buffer:
     def discard(self, stream: Stream, part: TailPart, through: int) -> None:
         """Forget flushed batches. Call it once readers can see the flush in the lake."""
         adopted = self._adopted.get(part.buffer_id)
+        if adopted is None and part.buffer_id != self.id:
+            return  # tidied away meanwhile; its numbers mean other rows in this process's own file
         tail = self._tail if adopted is None else adopted.tail
         freed = tail.drop(stream.name, part.lane, through)
         with self._lock:

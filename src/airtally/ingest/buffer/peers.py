@@ -22,7 +22,7 @@ class _Peer:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(
-            f"file:{path}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=5
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=5
         )
         self._stamp = Stamp(path.stem)
         self.tail = Tail(path.stem, self._stamp.column)

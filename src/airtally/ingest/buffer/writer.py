@@ -103,6 +103,8 @@ class Writer:
         self._faults = faults
         self._written = written
         self._queue: queue.SimpleQueue[Pending | _Call | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, name="airtally-buffer", daemon=True)
         self.moment = Moment(clock)
 
@@ -111,23 +113,29 @@ class Writer:
 
     def stop(self) -> None:
         """What was put before is written; what comes after is refused."""
-        self._queue.put(None)
+        with self._lock:
+            self._stopped = True
+            self._queue.put(None)
         self._thread.join()
-        while not self._queue.empty():
-            item = self._queue.get()
-            if item is not None:
-                item.done.set_exception(Unavailable("The server is stopping"))
 
     def put(self, pending: Pending) -> None:
-        self._queue.put(pending)
+        self._enqueue(pending)
 
     def call(self, function: Callable[[], T]) -> T:
         """Run on the writer's thread, between two commits."""
         if threading.current_thread() is self._thread:
             return function()
         done: Future[T] = Future()
-        self._queue.put(_Call(function, done))
+        self._enqueue(_Call(function, done))
         return done.result()
+
+    def _enqueue(self, item: Pending | _Call) -> None:
+        """After a stop nobody would ever answer."""
+        with self._lock:
+            if not self._stopped:
+                self._queue.put(item)
+                return
+        item.done.set_exception(Unavailable("The server is stopping"))
 
     def _run(self) -> None:
         while True:
