@@ -85,10 +85,10 @@ class Claims:
                     connection.execute(update(claims).where(*_is(claim)).values(answer=answer))
 
     def expire(self) -> None:
-        """Drop answered claims after 8 days."""
+        """Drop claims after 8 days, also those whose process never came back to answer them."""
         limit = self._clock.now_us() - KEPT_US
         with self._store.begin() as connection:
-            connection.execute(delete(claims).where(claims.c.claimed_at < limit, claims.c.answer.is_not(None)))
+            connection.execute(delete(claims).where(claims.c.claimed_at < limit))
 
     def _insert(self, claim: Claim, digest: str) -> Claim | None:
         try:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from airtally.ingest.buffer import Buffer
 from airtally.kit.clock import Clock
-from airtally.kit.errors import Unavailable
+from airtally.kit.errors import Failure, Unavailable
 from airtally.kit.time import SECOND_US
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import nodes
@@ -54,7 +54,7 @@ class Nodes:
             wanted = connection.execute(
                 select(nodes.c.flush_wanted_at).where(nodes.c.buffer_id == self._buffer_id)
             ).scalar_one_or_none()
-        if wanted is not None and wanted <= self._seen_wanted:
+        if wanted is not None and wanted == self._seen_wanted:  # a later wish may have the earlier clock's time
             self._beat(None)
             return
         through = self._clock.now_us()
@@ -65,10 +65,10 @@ class Nodes:
     def await_through(self, moment_us: int, *, stop: threading.Event | None = None) -> None:
         """Return once all rows received by `moment_us` are in the lake.
 
-        Raises Unavailable after 5 minutes, naming the nodes that did not answer.
+        Raises Unavailable after 5 minutes, naming the nodes that did not answer, and where this one cannot flush.
         """
         own_through = self._clock.now_us()
-        self._flush()
+        self._flush_own()
         if self._buffer_id is not None:
             self._beat(own_through)
         stop = stop or threading.Event()
@@ -78,6 +78,15 @@ class Nodes:
             if waited >= WAIT_SECONDS or stop.wait(0.2):
                 raise Unavailable(f"Rows received by machine {', '.join(behind)} have not reached the lake in time")
             waited += 0.2
+
+    def _flush_own(self) -> None:
+        """A flush that failed is tried again: nothing for the job to end for."""
+        try:
+            self._flush()
+        except Failure:
+            raise
+        except Exception as error:
+            raise Unavailable(f"Received rows cannot be moved into the lake ({type(error).__name__})") from error
 
     def _behind(self, moment_us: int) -> list[str]:
         query = select(nodes.c.host).where(
