@@ -33,8 +33,13 @@ class Resend:
         if entry.resent_at is not None:
             raise Conflict(f"Quarantine entry {entry_id} was sent again already")
         stream = STREAMS[entry.stream]
-        body = b"\n".join(row.received.strip() for row in self._quarantine.rows(account, entry_id))
+        body = b"\n".join(_on_one_line(row.received) for row in self._quarantine.rows(account, entry_id))
         checked = self._admission.check(stream, account, read_rows(stream, body, "application/x-ndjson"))
         self._loading.append(Load(stream, account, f"resend:{entry_id}", 1, f"resend of {entry_id}"), checked)
         self._quarantine.mark_resent(account, entry_id)
         return Resent(checked.rows.num_rows, len(checked.errors))
+
+
+def _on_one_line(row: bytes) -> bytes:
+    """A row of a JSON array may be written over several lines; inside its texts no line can end."""
+    return row.strip().replace(b"\n", b" ").replace(b"\r", b" ")
