@@ -138,13 +138,13 @@ class Maintenance:
         if "expire" not in due.at or due("expire", now, _HOUR_US):
             due.at["expire"] = now
             self.expire(table)
-        busy = self.compact(table, self._policy, at_most=_DAYS_A_STEP) == _DAYS_A_STEP
         if due("log", now, _HOUR_US // 6):
             self.clean_log(table)
         full = due("full vacuum", now, 7 * DAY_US)
         if full or due("vacuum", now, DAY_US // 4):
             self.vacuum(table, full=full)
-        return busy
+        # last: a day that cannot be compacted must not keep the log from being cleaned
+        return self.compact(table, self._policy, at_most=_DAYS_A_STEP) == _DAYS_A_STEP
 
     def _expired(self, view: LakeView) -> list[LiveFile]:
         days = self._retention(view.stream)

@@ -84,7 +84,8 @@ class LocalPlace:
             path = Path(f"{self._log}/{each:020d}.json")
             if path.exists():
                 _sync(path)
-        for path in Path(self._log).glob(f"{version:020d}.checkpoint*"):
+        checkpoint = list(Path(self._log).glob(f"{version:020d}.checkpoint*"))
+        for path in [*checkpoint, *(Path(self._log).glob("_last_checkpoint") if checkpoint else ())]:
             _sync(path)
         _sync(Path(self._log))
 
