@@ -65,8 +65,8 @@ class Airtally:
 
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
-        self.services.start(background_of(self.services, Role.SERVE))
         try:
+            self.services.start(background_of(self.services, Role.SERVE))
             yield
         finally:
             await anyio.to_thread.run_sync(self._close)

@@ -33,7 +33,6 @@ from airtally.ingest.service import Ingest
 from airtally.ingest.versions import Versions
 from airtally.ingest.warehouse import Warehouse
 from airtally.kit.clock import Clock, SystemClock
-from airtally.kit.errors import Failure
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.signing import LinkSigner
 from airtally.lake import Lake
@@ -156,8 +155,8 @@ class Services:
 def _problem(check: Callable[[], None]) -> str | None:
     try:
         check()
-    except (Failure, OSError) as error:
-        return str(error)
+    except Exception as error:  # noqa: BLE001 (a broken log of a table is as much an answer as a full disk)
+        return str(error) or type(error).__name__
     return None
 
 

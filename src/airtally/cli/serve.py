@@ -60,8 +60,8 @@ def worker(*, log_level: str = "info") -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     services = open_services(settings_from_environment(), role=Role.JOBS)
-    services.start(background_of(services, Role.JOBS))
     try:
+        services.start(background_of(services, Role.JOBS))
         stop.wait()
     finally:
         services.close()

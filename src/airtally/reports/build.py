@@ -219,9 +219,9 @@ class ReportBuilder:
             return
         reason = reason_of(error)
         log.error("report failed", reason=reason, exc_info=error)
-        metrics.REPORTS.labels("failed").inc()
         Parts(self._options.staging, report.id).discard()
         self._reports.fail(account, report, job, reason)
+        metrics.REPORTS.labels("failed").inc()
 
 
 class _GivenUp(Failure):

@@ -47,7 +47,8 @@ class Parts:
 
     def new_file(self, day: date) -> Path:
         """A name that no other worker uses, should two believe they have the job."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with storage_failures(self.folder.name):
+            self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{day}-{secrets.token_hex(6)}.deflate"
 
     def note(self, part: Part) -> None:
