@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 import tracemalloc
 import zlib
 
@@ -93,3 +94,12 @@ def test_a_gzip_bomb_takes_no_memory(lies: bool) -> None:
 def test_endless_empty_members_are_refused() -> None:
     with pytest.raises(BadRequest, match="members"):
         unpack(gzip.compress(b"") * 100_001, "gzip", unpacked_max=LIMIT)
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+def test_members_may_end_anywhere_in_a_block(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[unpack.__module__], "_BLOCK", block)
+    body = gzip.compress(b"") + gzip.compress(b"one\n") + b"\0\0" + gzip.compress(b"two\n" * 1000)
+    assert unpack(body, "gzip", unpacked_max=10_000) == b"one\n" + b"two\n" * 1000
+    with pytest.raises(BadRequest):
+        unpack(body[:-1], "gzip", unpacked_max=1 << 40)

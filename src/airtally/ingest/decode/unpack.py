@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 from isal import isal_zlib
@@ -12,6 +13,7 @@ from isal.igzip_lib import IsalError
 from airtally.kit.errors import BadRequest, TooLarge, UnsupportedMedia
 
 _STEP = 4 << 20
+_BLOCK = 1 << 20
 #: A body that unpacks to more than this is counted before it is kept, so that a bomb takes no memory.
 _COUNT_ABOVE = 64 << 20
 _MEMBERS_MAX = 100_000
@@ -60,23 +62,44 @@ def _count(body: bytes | memoryview, encoding: str, unpacked_max: int) -> None:
 
 
 def _gzip(body: bytes | memoryview) -> Iterator[bytes]:
-    rest: bytes | memoryview = body
-    for _ in range(_MEMBERS_MAX):
-        member = isal_zlib.decompressobj(wbits=_GZIP)
-        try:
-            while not member.eof:
-                piece = member.decompress(rest, _STEP)
-                rest = member.unconsumed_tail
-                if piece:
-                    yield piece
-                elif not member.eof and not rest:
-                    raise BadRequest("the gzip body is cut short")
-        except (zlib.error, IsalError) as error:  # type: ignore[misc]  # its stub has no class
-            raise BadRequest(f"the body is not gzip: {error}") from None
-        rest = bytes(member.unused_data).lstrip(b"\0")
-        if not rest:
+    """In blocks: what is left of one is copied for each member, and a body of tiny members has many."""
+    view, members = memoryview(body), 0
+    member: Any = None
+    try:
+        for start in range(0, len(view), _BLOCK):
+            rest: bytes | memoryview = view[start : start + _BLOCK]
+            if members and member is None:
+                rest = bytes(rest).lstrip(b"\0")
+            while rest:
+                if member is None:
+                    members += 1
+                    member = _member(members)
+                yield from _pieces(member, rest)
+                rest = b""
+                if member.eof:
+                    rest, member = bytes(member.unused_data).lstrip(b"\0"), None
+    except (zlib.error, IsalError) as error:  # type: ignore[misc]  # its stub has no class
+        raise BadRequest(f"the body is not gzip: {error}") from None
+    if member is not None or not members:
+        raise BadRequest("the gzip body is cut short")
+
+
+def _member(number: int) -> Any:
+    if number > _MEMBERS_MAX:
+        raise BadRequest(f"the gzip body has more than {_MEMBERS_MAX} members")
+    return isal_zlib.decompressobj(wbits=_GZIP)
+
+
+def _pieces(member: Any, block: bytes | memoryview) -> Iterator[bytes]:
+    """What a block adds to a member, until one of them ends."""
+    rest = block
+    while not member.eof:
+        piece = member.decompress(rest, _STEP)
+        rest = member.unconsumed_tail
+        if piece:
+            yield piece
+        elif not rest:
             return
-    raise BadRequest(f"the gzip body has more than {_MEMBERS_MAX} members")
 
 
 def _zstd(body: bytes | memoryview) -> Iterator[bytes]:
