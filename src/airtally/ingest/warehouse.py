@@ -172,6 +172,7 @@ class Warehouse:
             done = handle.transaction_version(app_id)
             rows = above(-1 if done is None else done)
             if rows is None:
+                table.place.sync_log(handle.version())  # whoever committed them may have died before
                 return False
             try:
                 table.append(handle, rows[0], app_id, rows[1])
