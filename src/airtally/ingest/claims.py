@@ -110,11 +110,15 @@ class Claims:
     def _repeat(self, claim: Claim, digest: str) -> bytes:
         with self._store.read() as connection:
             row = connection.execute(select(claims.c.body_sha256, claims.c.answer).where(*_is(claim))).one_or_none()
-        if row is None or (row.answer is None and row.body_sha256 == digest):
-            raise Conflict("A request with this Idempotency-Key is under way", retry_after=1)
-        if row.body_sha256 != digest:
+        if row is not None and row.body_sha256 != digest:
             raise Unprocessable("This Idempotency-Key was used with another body")
-        return bytes(row.answer)
+        if row is not None and row.answer is not None:
+            return bytes(row.answer)
+        committed = None if row is None else self._buffer.claim_answer(claim.id)
+        if committed is None:
+            raise Conflict("A request with this Idempotency-Key is under way", retry_after=1)
+        self.answer(claim, committed)  # its rows are on disk; the first request could not tell the store
+        return committed
 
 
 def _is(claim: Claim) -> tuple[ColumnElement[bool], ...]:
