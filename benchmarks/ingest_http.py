@@ -60,7 +60,8 @@ def _batches(place: Place, name: str, rows_each: int, rows: int) -> Result:
     with Server(home) as server, Watch(server.pid) as watch:
         load = server.load(bodies, connections=CONNECTIONS)
         used = cpu_seconds(server.pid)
-        found = count(Caller(server), 3)
+        with Caller(server) as caller:
+            found = count(caller, 3)
     commits = Commits.of(home.folder / "lake")
     expected = data.distinct(source)
     if (load.accepted_rows, found) != (rows, expected):

@@ -66,8 +66,7 @@ def _report(home: Home, playlogs: Any) -> dict[str, float]:
         "endDate": str(playlogs.end_day),
         "sort": -1,
     }
-    with Server(home) as server, Watch(server.pid) as watch:
-        caller = Caller(server)
+    with Server(home) as server, Watch(server.pid) as watch, Caller(server) as caller:
         begun = time.perf_counter()
         _, report = caller.call("POST", "/v1/reports", {"type": "detailed", "filter": wanted})
         while report["status"] == "waiting":

@@ -79,17 +79,19 @@ class Server:
 
     def __enter__(self) -> Self:
         begun = time.perf_counter()
-        log = self.home.folder.with_suffix(".log").open("ab")
-        self._process = subprocess.Popen(
-            [AIRTALLY, "serve", "--host", "127.0.0.1", "--port", str(self.port)],
-            env=self.home.environment,
-            stdout=log,
-            stderr=log,
-        )
+        log = self.home.folder.with_suffix(".log")
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [AIRTALLY, "serve", "--host", "127.0.0.1", "--port", str(self.port)],
+                env=self.home.environment,
+                stdout=out,
+                stderr=out,
+            )
         try:
-            wait_for(self._ready, 60, says=f"the server's start (see {log.name})")
+            wait_for(self._ready, 60, says=f"the server's start (see {log})")
         except BaseException:
             self._process.kill()
+            self._process.wait()
             raise
         self.start_seconds = time.perf_counter() - begun
         return self
@@ -101,13 +103,15 @@ class Server:
                 self._process.wait(120)
             except subprocess.TimeoutExpired:
                 self._process.kill()
+                self._process.wait()
                 raise
 
     def _ready(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
             raise RuntimeError(f"the server ended; see {self.home.folder.with_suffix('.log')}")
         try:
-            return Caller(self).call("GET", "/readyz")[0] == 200
+            with Caller(self) as caller:
+                return caller.call("GET", "/readyz")[0] == 200
         except OSError:
             return False
 
@@ -147,6 +151,12 @@ class Caller:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and JSON answer; `body` is sent as JSON, bytes as NDJSON."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 from benchmarks import data
@@ -22,7 +23,8 @@ def single_rows(place: Place) -> Result:
     commits = _commits_a_second(place.folder("single_rows"))
     with Server(place.home("single_rows")) as server, Watch(server.pid) as watch:
         load = server.load(bodies, connections=CONNECTIONS)
-        visible = count(Caller(server), 3)
+        with Caller(server) as caller:
+            visible = count(caller, 3)
     if load.accepted_rows != requests:
         raise RuntimeError(f"{load.accepted_rows} of {requests} rows accepted: {load.statuses}")
     speed = load.requests / load.seconds
@@ -50,7 +52,7 @@ def single_rows(place: Place) -> Result:
 
 
 def _commits_a_second(folder: Path, commits: int = 500) -> float:
-    with sqlite3.connect(folder / "one.sqlite", isolation_level=None) as connection:
+    with closing(sqlite3.connect(folder / "one.sqlite", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("CREATE TABLE rows (body BLOB)")

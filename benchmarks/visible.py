@@ -22,7 +22,8 @@ def visible(place: Place) -> Result:
     with Server(place.home("visible", flush_rows="250000")) as server:
         behind = server.start_load(bodies, connections=4, rate=BATCHES_A_SECOND)
         try:
-            waits, first_sight = _waits(Caller(server), tries)
+            with Caller(server) as caller:
+                waits, first_sight = _waits(caller, tries)
         finally:
             running = behind.poll() is None
             behind.kill()
