@@ -119,6 +119,7 @@ class Ingest:
         """Quarantine what is wrong, hand the rest to the buffer."""
         stream, account = batch.stream, batch.account
         answer = answer_of(checked.rows.num_rows, checked.errors)
+        self._buffer.check_room(checked.rows.nbytes)
         self._quarantine.keep(account, stream.name, checked.errors, source=batch.source)
         with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
             if rows.num_rows == 0 and claim is None:

@@ -15,6 +15,7 @@ REQUEST_SECONDS = Histogram(
 ROWS_ACCEPTED = Counter("airtally_rows_accepted_total", "Rows on disk before their answer.", ["stream"])
 ROWS_REJECTED = Counter("airtally_rows_rejected_total", "Rows put into quarantine.", ["stream"])
 BATCHES_REFUSED = Counter("airtally_batches_refused_total", "Batches of which nothing was kept.", ["stream", "reason"])
+BUFFERS_BROKEN = Counter("airtally_buffers_broken_total", "Buffers of dead processes that could not be read.")
 BATCHES_REPEATED = Counter("airtally_batches_repeated_total", "Batches answered from an earlier claim.", ["stream"])
 CALLS_LIMITED = Counter("airtally_calls_limited_total", "Calls refused by a rate limit.", ["area"])
 LOOP_FAILURES = Counter("airtally_loop_failures_total", "Background steps that ended in an error.", ["loop"])

@@ -30,6 +30,10 @@ _TRIES = 5
 _log = structlog.get_logger()
 
 
+#: Rare work is first done so long after a start, that a server restarted every day does it too.
+_FIRST_US = 600 * SECOND_US
+
+
 @dataclass(slots=True)
 class _Due:
     """When each kind of work was last done to a table."""
@@ -38,7 +42,7 @@ class _Due:
     at: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, work: str, now_us: int, every_us: int) -> bool:
-        if now_us - self.at.setdefault(work, now_us) < every_us:
+        if now_us - self.at.setdefault(work, now_us - max(0, every_us - _FIRST_US)) < every_us:
             return False
         self.at[work] = now_us
         return True

@@ -61,3 +61,18 @@ def test_an_account_sees_only_its_own(storage: Storage) -> None:
     storage.warehouse.flush()
     assert storage.medias("other") == [2]
     assert storage.medias("nobody") == []
+
+
+def test_a_file_that_cannot_be_read_is_put_aside(tmp_path):
+    from airtally.ingest.buffer import Buffer
+    from airtally.kit.clock import SystemClock
+
+    wrong = tmp_path / f"{'a' * 32}.sqlite"
+    wrong.write_bytes(b"this is no database, but it may still hold somebody's rows" * 200)
+    buffer = Buffer.open(tmp_path, clock=SystemClock())
+    try:
+        assert buffer.adopted == ()
+        assert wrong.with_suffix(".broken").exists()
+        assert buffer.adopt_orphans() == []
+    finally:
+        buffer.close()

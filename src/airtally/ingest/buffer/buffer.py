@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Iterable
@@ -51,6 +52,18 @@ def decoded(batch: store.StoredBatch, stamp: Stamp) -> Chunk:
     accounts = frozenset(rows.column("account").unique().to_pylist())
     stored = stamp.stored(stream, rows, batch.received_at_us, batch.sequence)
     return Chunk(stored, batch.sequence, batch.sequence, accounts, len(batch.content), batch.received_at_us)
+
+
+def _adopted(path: Path) -> _Adopted | None:
+    """None for a living process's file, and for one that cannot be read: that is put aside, not deleted."""
+    try:
+        file = BufferStore.adopt(path)
+        return None if file is None else _Adopted(file)
+    except (sqlite3.DatabaseError, pa.ArrowException) as error:
+        path.rename(path.with_suffix(".broken"))
+        metrics.BUFFERS_BROKEN.inc()
+        _log.error("a buffer cannot be read and is put aside", file=str(path), error=str(error))
+        return None
 
 
 class Buffer:
@@ -176,10 +189,10 @@ class Buffer:
         for path in sorted(self.folder.glob(f"*{store.SUFFIX}")):
             if path.stem in self.ids:
                 continue
-            file = BufferStore.adopt(path)
-            if file is None:
+            adopted = _adopted(path)
+            if adopted is None:
                 continue
-            adopted = _Adopted(file)
+            file = adopted.store
             with self._lock:
                 self._adopted[file.id] = adopted
                 self._live += adopted.size

@@ -97,7 +97,11 @@ class BufferStore:
         if not lock.acquire():
             return None
         if path.exists():
-            return cls(path, lock)
+            try:
+                return cls(path, lock)
+            except sqlite3.DatabaseError:
+                lock.release()
+                raise
         lock.path.unlink(missing_ok=True)
         lock.release()
         return None
