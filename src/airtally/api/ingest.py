@@ -130,8 +130,16 @@ def _batch(stream: str, account: Account, headers: dict[bytes, bytes], body: byt
         body=body,
         media_type=headers.get(b"content-type", b"").decode("latin-1"),
         content_encoding=headers.get(b"content-encoding", b"").decode("latin-1"),
-        idempotency_key=None if key is None else key.decode("latin-1"),
+        idempotency_key=None if key is None else _text(key),
     )
+
+
+def _text(header: bytes) -> str:
+    """Clients send what is not ASCII as UTF-8; Latin-1 is what HTTP once said."""
+    try:
+        return header.decode()
+    except UnicodeDecodeError:
+        return header.decode("latin-1")
 
 
 async def _send(send: Send, status: int, body: bytes, media_type: str, **headers: str) -> None:

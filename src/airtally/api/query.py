@@ -23,6 +23,8 @@ from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream, Type
 
 MAX_ROWS = 100_000
+#: Rows lie in the years between; a zone may shift those at the ends.
+FIRST_YEAR, LAST_YEAR = 1969, 2101
 
 Value = str | int | float
 
@@ -84,7 +86,7 @@ def _question(asked: Asked, account: Account) -> Question:
             zone=ZoneInfo(asked.timezone or account.timezone),
             bucket=asked.bucket,
         )
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, KeyError, OSError, OverflowError) as error:
         raise BadRequest(f"The question cannot be asked: {error}") from None
 
 
@@ -102,6 +104,8 @@ def _moment(stream: Stream, text: str | None) -> int | None:
     if text is None:
         return None
     moment = datetime.fromisoformat(text)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"a time lies in the years {FIRST_YEAR} to {LAST_YEAR}, not {text}")
     if stream.column(stream.time).type is Type.LOCAL_TIME:
         moment = moment.replace(tzinfo=UTC)
     return from_datetime(moment)

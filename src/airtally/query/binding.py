@@ -37,6 +37,8 @@ _SERVER_COLUMNS = {
     SEQUENCE.name: Type.INT64,
 }
 _INT64_MAX = (1 << 63) - 1
+#: Digits before the point that a decimal column has, and those after it that a value may be written with.
+_DECIMAL_DIGITS, _DECIMAL_PLACES = 12, 40
 _TIMES = (Type.TIME, Type.LOCAL_TIME)
 
 
@@ -155,10 +157,16 @@ def _whole(name: str, value: Comparable) -> int:
 
 
 def _decimal(name: str, value: Comparable) -> str:
+    """Raises ValueError too for what no stored number can be: its digits would be written out."""
     try:
-        return format(Decimal(str(value)), "f")
+        number = Decimal(str(value))
     except InvalidOperation:
         raise ValueError(f"column {name} holds decimal numbers, not {value!r}") from None
+    exponent = number.as_tuple().exponent
+    endless = not isinstance(exponent, int) or exponent < -_DECIMAL_PLACES
+    if endless or number.adjusted() >= _DECIMAL_DIGITS:
+        raise ValueError(f"column {name} holds numbers of at most {_DECIMAL_DIGITS} digits, not {value!r}")
+    return format(number, "f")
 
 
 def _text(value: Comparable) -> str:

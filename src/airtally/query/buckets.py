@@ -28,6 +28,10 @@ class Bucket(StrEnum):
 _FIXED_US = {Bucket.MINUTE: 60 * SECOND_US, Bucket.QUARTER: 900 * SECOND_US, Bucket.HOUR: 3600 * SECOND_US}
 
 
+#: No bucket is longer, whatever its zone does.
+_LONGEST_US = _FIXED_US | {Bucket.DAY: 2 * DAY_US, Bucket.WEEK: 8 * DAY_US, Bucket.MONTH: 32 * DAY_US}
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """Buckets of one length, without gap: from `start_us` to `end_us`, the last may be cut short."""
@@ -51,6 +55,11 @@ def runs(bucket: Bucket, start_us: int, end_us: int, zone: ZoneInfo) -> list[Run
     return list(_joined(_midnights(bucket, start_us, end_us, zone)))
 
 
+def at_least(bucket: Bucket, start_us: int, end_us: int) -> int:
+    """A number of buckets that [start_us, end_us) has in every zone, told without a look at one."""
+    return 0 if bucket is Bucket.NONE else max(0, end_us - start_us) // _LONGEST_US[bucket]
+
+
 def boundaries(bucket: Bucket, start_us: int, end_us: int, zone: ZoneInfo) -> list[int]:
     """The start of each bucket, then the end of the last."""
     found = runs(bucket, start_us, end_us, zone)
@@ -65,8 +74,10 @@ def bucket_of(at_us: exp.Expr, found: list[Run]) -> exp.Expr:
         return last
     case = exp.Case()
     for run in found[:-1]:
-        case = case.when(exp.LT(this=at_us.copy(), expression=exp.Literal.number(run.end_us)), _start_in(at_us, run))
-    return case.else_(last)
+        case = case.when(
+            exp.LT(this=at_us.copy(), expression=exp.Literal.number(run.end_us)), _start_in(at_us, run), copy=False
+        )
+    return case.else_(last, copy=False)
 
 
 def _start_in(at_us: exp.Expr, run: Run) -> exp.Expr:

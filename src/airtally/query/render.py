@@ -9,7 +9,7 @@ from airtally.engine.scope import column
 from airtally.kit.errors import LimitExceeded
 from airtally.lake.snapshot import Snapshot
 from airtally.query.binding import Binder, micros, type_of
-from airtally.query.buckets import Bucket, Run, bucket_of, runs
+from airtally.query.buckets import Bucket, Run, at_least, bucket_of, runs
 from airtally.query.dedupe import days_of, events
 from airtally.query.filters import EVERYTHING, Between
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
@@ -51,12 +51,11 @@ def _groups(question: Question) -> list[exp.Expr]:
 def _runs(question: Question) -> list[Run]:
     assert question.start_us is not None  # noqa: S101 (the question sees to it)
     assert question.end_us is not None  # noqa: S101
+    if at_least(question.bucket, question.start_us, question.end_us) > MAX_BUCKETS:
+        raise _too_many_buckets()
     found = runs(question.bucket, question.start_us, question.end_us, question.clock_zone)
     if sum((run.end_us - run.start_us) // run.length_us for run in found) > MAX_BUCKETS:
-        raise LimitExceeded(
-            f"The question has more than {MAX_BUCKETS} buckets of time.",
-            hint="Ask for a shorter interval or longer buckets.",
-        )
+        raise _too_many_buckets()
     return found or [Run(question.start_us, question.start_us + 1, 1)]
 
 
@@ -94,3 +93,10 @@ def _counted(stream: Stream, metric: Metric) -> exp.Expr:
         wide = exp.cast(column(metric.column), "decimal(28,6)")  # the product of the narrow one overflows
         return exp.cast(exp.Mul(this=wide, expression=exp.Literal.number(MICROS)), "bigint")
     return column(metric.column)
+
+
+def _too_many_buckets() -> LimitExceeded:
+    return LimitExceeded(
+        f"The question has more than {MAX_BUCKETS} buckets of time.",
+        hint="Ask for a shorter interval or longer buckets.",
+    )
