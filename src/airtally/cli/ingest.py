@@ -21,7 +21,6 @@ from airtally.runtime import Services
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 
-
 #: Rows are many short-lived objects without cycles: looking for cycles among them costs a tenth of the time.
 _RARE_COLLECTIONS = (100_000, 50, 1_000)
 
