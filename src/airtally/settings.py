@@ -92,7 +92,12 @@ class Settings:
         "networks that webhooks may reach though they are private, e.g. `127.0.0.0/8`",
         _networks,
     )
-    rate_limits: bool = _setting("AIRTALLY_RATE_LIMITS", True, "`off` for tests and trusted networks; log-ins are then not limited either", _switch)
+    rate_limits: bool = _setting(
+        "AIRTALLY_RATE_LIMITS",
+        True,
+        "`off` for tests and trusted networks; log-ins are then not limited either",
+        _switch,
+    )
     fouryousee_retry_seconds: tuple[float, ...] = _setting(
         "AIRTALLY_FOURYOUSEE_RETRY_SECONDS",
         (120.0, 360.0, 1080.0),

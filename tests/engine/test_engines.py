@@ -156,6 +156,22 @@ def test_a_path_with_pattern_characters_is_a_path(duckdb_engine: Engine, tmp_pat
     assert duckdb_engine.query(statement).num_rows == 1
 
 
+def test_files_on_a_bucket(duckdb_engine: Engine, source: HandMade) -> None:
+    """A URL stands for the bucket: what is read through is the same for every scheme."""
+    rows = rows_of(duckdb_engine, source)
+    files = tuple(replace(file, path=f"file://{file.path}") for file in rows.files)
+    snapshot = replace(rows.snapshot, table_url=f"file://{source._folder}")
+    statement = Statement(
+        tree("SELECT ad_group_id, account FROM r WHERE time >= CAST($t AS TIMESTAMPTZ)"),
+        {"r": Rows(snapshot, files, rows.buffered)},
+        {"t": "2026-10-01 00:00:00+00:00"},
+    )
+    assert duckdb_engine.query(statement).to_pylist() == [{"ad_group_id": "g", "account": "acme"}] * 3
+    Path(rows.files[0].path).unlink()
+    with pytest.raises(FilesMissing):
+        duckdb_engine.query(statement)
+
+
 def test_spark_never_takes_buffered_rows(spark_engine: Engine, source: HandMade) -> None:
     rows = Rows.all_of(replace(source.snapshot(AD_EVENTS, "acme", flushed=False)))
     with pytest.raises(ValueError, match="flushed"):

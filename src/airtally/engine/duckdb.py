@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
+from airtally.engine.bucket import dataset, on_bucket
 from airtally.engine.limits import TimeLimit
 from airtally.engine.protocol import Capabilities, FilesMissing, Relation, Rows, Statement
 from airtally.engine.scope import of_account, placed
@@ -78,7 +79,7 @@ class DuckDB:
             return Unprocessable("A figure of the answer does not fit into 64 bits.")
         if "No space left on device" in text:
             return StorageFull("There is no room on disk for what the question does not keep in memory.")
-        if "No files found" in text or "No such file" in text:
+        if "No files found" in text or "No such file" in text or ("not found" in text and ".parquet" in text):
             return FilesMissing("The rows moved while they were read.", retry_after=1)
         return None
 
@@ -104,7 +105,10 @@ def _source(cursor: Any, name: str, relation: Relation, parameters: dict[str, An
         cursor.register(f"_{name}", relation)
         return exp.select("*").from_(exp.to_table(f"_{name}"))
     parts: list[exp.Expr] = []
-    if relation.files:
+    if on_bucket(relation.files):
+        cursor.register(f"_{name}_files", dataset(relation.files, relation.snapshot.table_url, relation.schema))
+        parts.append(exp.to_table(f"_{name}_files"))
+    elif relation.files:
         parameters[f"_{name}_files"] = [_literal_path(file.path) for file in relation.files]
         parts.append(exp.func("read_parquet", exp.Placeholder(this=f"_{name}_files")))
     for number, table in enumerate(_not_empty(relation)):
