@@ -14,6 +14,7 @@ import pytest
 from sqlglot import exp, parse_one
 
 from airtally.engine import open_engine
+from airtally.engine.bucket import _s3_options
 from airtally.engine.duckdb import DuckDB
 from airtally.engine.limits import TimeLimit
 from airtally.engine.protocol import Engine, FilesMissing, Rows, Statement
@@ -170,6 +171,12 @@ def test_files_on_a_bucket(duckdb_engine: Engine, source: HandMade) -> None:
     Path(rows.files[0].path).unlink()
     with pytest.raises(FilesMissing):
         duckdb_engine.query(statement)
+
+
+def test_s3_is_reached_as_the_writer_reaches_it() -> None:
+    assert _s3_options({}) == {}
+    found = _s3_options({"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9000"})
+    assert found == {"region": "eu-west-1", "scheme": "http", "endpoint_override": "127.0.0.1:9000"}
 
 
 def test_spark_never_takes_buffered_rows(spark_engine: Engine, source: HandMade) -> None:

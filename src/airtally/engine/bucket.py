@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.fs
-from deltalake.fs import DeltaStorageHandler
+from pyarrow import fs
 
 from airtally.lake.snapshot import DataFile
 
@@ -17,9 +18,28 @@ def on_bucket(files: Sequence[DataFile]) -> bool:
     return bool(files) and "://" in files[0].path
 
 
-def dataset(files: Sequence[DataFile], table_url: str, schema: pa.Schema) -> ds.Dataset:
+def dataset(files: Sequence[DataFile], schema: pa.Schema) -> ds.Dataset:
     """Reads only the columns and row groups that are asked for; credentials come from the environment."""
-    root = table_url.rstrip("/") + "/"
-    filesystem = pyarrow.fs.PyFileSystem(DeltaStorageHandler(root))
-    paths = [file.path.removeprefix(root) for file in files]
-    return ds.dataset(paths, schema=schema, format="parquet", filesystem=filesystem)
+    filesystem = _filesystem(files[0].path, os.environ)
+    paths = [urlsplit(file.path).netloc + urlsplit(file.path).path for file in files]
+    return ds.FileSystemDataset.from_paths(paths, schema, ds.ParquetFileFormat(), filesystem)
+
+
+def _filesystem(url: str, environ: Mapping[str, str]) -> fs.FileSystem:
+    """Arrow's own: with one written in Python, DuckDB and Arrow wait for each other's lock now and then."""
+    if urlsplit(url).scheme in {"s3", "s3a"}:
+        return fs.S3FileSystem(**_s3_options(environ))
+    filesystem, _ = fs.FileSystem.from_uri(url)
+    return filesystem
+
+
+def _s3_options(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that the lake's writer goes by; keys and tokens are found by Arrow itself."""
+    options = {}
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or environ.get("AWS_ENDPOINT")
+    if region:
+        options["region"] = region
+    if endpoint:
+        options |= {"scheme": urlsplit(endpoint).scheme, "endpoint_override": urlsplit(endpoint).netloc}
+    return options

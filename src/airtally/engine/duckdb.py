@@ -24,6 +24,9 @@ CAPABILITIES = Capabilities(
 )
 STREAM_ROWS = 100_000
 
+#: What DuckDB, the system and S3 say of a file that is not there.
+_GONE = ("No files found", "No such file", "Path does not exist", "NoSuchKey", "NO_SUCH_KEY", "HTTP status 404")
+
 
 class DuckDB:
     """One instance with its own memory limit; every statement runs on a cursor of its own.
@@ -79,7 +82,7 @@ class DuckDB:
             return Unprocessable("A figure of the answer does not fit into 64 bits.")
         if "No space left on device" in text:
             return StorageFull("There is no room on disk for what the question does not keep in memory.")
-        if "No files found" in text or "No such file" in text or ("not found" in text and ".parquet" in text):
+        if any(gone in text for gone in _GONE):
             return FilesMissing("The rows moved while they were read.", retry_after=1)
         return None
 
@@ -106,7 +109,7 @@ def _source(cursor: Any, name: str, relation: Relation, parameters: dict[str, An
         return exp.select("*").from_(exp.to_table(f"_{name}"))
     parts: list[exp.Expr] = []
     if on_bucket(relation.files):
-        cursor.register(f"_{name}_files", dataset(relation.files, relation.snapshot.table_url, relation.schema))
+        cursor.register(f"_{name}_files", dataset(relation.files, relation.schema))
         parts.append(exp.to_table(f"_{name}_files"))
     elif relation.files:
         parameters[f"_{name}_files"] = [_literal_path(file.path) for file in relation.files]
