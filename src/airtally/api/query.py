@@ -55,6 +55,7 @@ def routes(services: Services) -> list[Any]:
     @post("/api/v1/query", status_code=200, sync_to_thread=True)
     def query(request: Request[Any, Any, Any], body: RawBody) -> Response[dict[str, Any]]:
         account = authorize(services.keys, request.headers.get("authorization", ""), "read").account
+        request.scope.setdefault("state", {})["account"] = account.slug
         answer = services.queries.answer(_question(_asked(body), account))
         if answer.table.num_rows > MAX_ROWS:
             raise LimitExceeded(f"The answer has {answer.table.num_rows} rows; an answer may have {MAX_ROWS}")

@@ -1,0 +1,254 @@
+"""Every route there is, called with another account's keys and session: nothing of the first account comes of it.
+
+A route that is not in `ROUTES` fails the first test: whoever adds one says here how its account is known.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+
+import httpx
+import pytest
+
+from airtally.kit.clock import MovableClock
+from airtally.settings import Settings
+from fixtures.accounts import NOW_US
+from fixtures.native import Native
+from fixtures.server import LiveServer
+from fixtures.signage import Site
+
+PLAY = {"player_id": 7001, "media_id": 8001, "played_at": "2026-10-01T08:00:00"}
+VERSION = "2026-10-01T00:00:00Z"
+PASSWORD = "correct horse"
+
+#: What each route gives is, with its methods, one of: "open" (no account's data), "native" or "fouryousee" (the key's
+#: account), "session" (the logged-in user's), "link" (its own permission). OPTIONS answers alone are the framework's.
+ROUTES = {
+    ("GET", "/healthz"): "open",
+    ("GET", "/readyz"): "open",
+    ("GET", "/metrics"): "open",
+    ("POST", "/api/v1/streams/{stream}/events"): "native",
+    ("POST", "/api/v1/query"): "native",
+    ("GET", "/"): "session",
+    ("GET", "/login"): "open",
+    ("POST", "/login"): "open",
+    ("POST", "/logout"): "session",
+    ("GET", "/assets/console.css"): "open",
+    ("GET", "/v1/reports"): "fouryousee",
+    ("POST", "/v1/reports"): "fouryousee",
+    ("GET", "/v1/reports/{item}"): "fouryousee",
+    ("GET", "/v1/players"): "fouryousee",
+    ("GET", "/v1/players/{item}"): "fouryousee",
+    ("GET", "/v1/medias"): "fouryousee",
+    ("GET", "/v1/medias/{item}"): "fouryousee",
+    ("GET", "/v1/users"): "fouryousee",
+    ("GET", "/admin/reports_api.php"): "session",
+    ("GET", "/{slug}/{name}"): "link",
+    ("HEAD", "/{slug}/{name}"): "link",
+}
+
+
+def routes_of(server):
+    """(method, path) of every route, and the one that is not Litestar's."""
+    found = {("POST", "/api/v1/streams/{stream}/events")}
+    for route in server.app._site.routes:
+        path = re.sub(r"\{(\w+):\w+\}", r"{\1}", route.path)
+        found |= {(method, path) for method in route.methods if method != "OPTIONS"}
+    return found
+
+
+class Tenant:
+    """An account with rows in every kind of store, a report with its file, a user, keys and a quarantine entry.
+
+    `mark` is in each of its texts; what another account gets must not hold it.
+    """
+
+    def __init__(self, server):
+        self.mark = f"mark{secrets.token_hex(4)}"
+        self.server, services = server, server.services
+        self.native = Native(server, self.mark)
+        self.account = self.native.account
+        self.token = services.keys.create(self.account, "fouryousee").credentials["secret_token"]
+        self.user = services.users.create(
+            self.account, username=self.mark, name=self.mark, email=f"{self.mark}@x.org", password=PASSWORD
+        )
+        self.session = services.sessions.begin(self.user)
+        self.http = httpx.Client(
+            base_url=server.url,
+            headers={"Secret-Token": self.token, "Authorization": f"Bearer {self.native.token}"},
+            cookies={"airtally_session": self.session},
+            timeout=20,
+        )
+
+    def close(self):
+        self.http.close()
+        self.native.http.close()
+
+    def fill(self):
+        rows = {
+            "playlogs": [PLAY | {"id": self.mark}],
+            "players": [{"player_id": 7001, "name": self.mark, "last_update_time_utc": VERSION}],
+            "medias": [{"media_id": 8001, "name": self.mark, "last_update_time_utc": VERSION}],
+        }
+        for stream, each in rows.items():
+            assert self.native.send(stream, each).json()["rejected"] == 0
+        self.native.send("playlogs", json.dumps({"player_id": self.mark}).encode(), **{"Idempotency-Key": self.mark})
+        made = self.http.post(
+            "/v1/reports", json={"type": "detailed", "filter": {"startDate": "2026-10-01", "endDate": "2026-10-01"}}
+        )
+        site = Site.__new__(Site)
+        site.http = self.http
+        self.report = site.ended(made.json()["id"])
+        return self
+
+    def state(self):
+        """All that is kept of the account, to be compared with later."""
+        get = self.http.get
+        answers = [
+            get(path) for path in ("/v1/reports", "/v1/players", "/v1/medias", "/v1/users", "/admin/reports_api.php")
+        ]
+        assert [answer.status_code for answer in answers] == [200] * 5
+        figures = [self.native.count(stream) for stream in ("playlogs", "players", "medias")]
+        entries = self.server.services.intake.quarantine.entries(self.account)
+        keys = [(key.id, key.revoked_at) for key in self.server.services.keys.all(self.account)]
+        return [
+            *(answer.text for answer in answers),
+            figures,
+            entries,
+            keys,
+            self.server.services.sessions.get(self.session) is not None,
+        ]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    settings = Settings(home=tmp_path_factory.mktemp("tenants"), rate_limits=False)
+    server = LiveServer(settings, MovableClock(NOW_US)).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def first(server):
+    tenant = Tenant(server).fill()
+    yield tenant
+    tenant.close()
+
+
+@pytest.fixture(scope="module")
+def other(server, first):
+    tenant = Tenant(server)
+    yield tenant
+    tenant.close()
+
+
+def test_every_route_is_known_here(server):
+    assert routes_of(server) == set(ROUTES)
+
+
+def test_the_first_account_sees_its_own(first):
+    """Without this the tests below would prove nothing."""
+    state = first.state()
+    assert all(first.mark in text for text in state[1:4])
+    assert str(first.report["id"]) in state[0]
+    assert state[5] == [1, 1, 1]
+    assert len(state[6]) == 1
+    assert httpx.get(first.report["url"]).status_code == 200
+    for path in (f"/v1/reports/{first.report['id']}", "/v1/players/7001", "/v1/medias/8001"):
+        assert first.http.get(path).status_code == 200
+
+
+def attempts(method, path, first):  # noqa: PLR0911 (one for each kind of route)
+    """Requests on a route that aim at the first account's things: (path, more)."""
+    report = str(first.report["id"])
+    items = {"/v1/reports/{item}": [report], "/v1/players/{item}": ["7001"], "/v1/medias/{item}": ["8001"]}
+    if path in items:
+        return [(path.replace("{item}", item), {}) for item in items[path]]
+    if path == "/{slug}/{name}":
+        name = first.report["url"].split("/")[-1].partition("?")[0]
+        return [(f"/{first.account.slug}/{name}", {}), (f"/{first.account.slug}/{name}?playlogs-reports=", {})]
+    if path == "/v1/reports" and method == "POST":
+        body = {"type": "detailed", "filter": {"startDate": "2026-10-01", "endDate": "2026-10-01", "players": [7001]}}
+        return [(path, {"json": body})]
+    if path == "/api/v1/query":
+        columns = {"playlogs": "id", "players": "name", "medias": "name"}
+        asked = [{"stream": stream, "filter": {column: first.mark}} for stream, column in columns.items()]
+        asked += [{"stream": "playlogs", "filter": {"account": first.account.slug}}]
+        asked += [{"stream": "playlogs", "dimensions": ["account", "id"]}]
+        return [(path, {"json": each}) for each in asked]
+    if path.endswith("/events"):
+        body = [PLAY | {"id": "of another account"}]
+        return [
+            (path.replace("{stream}", "playlogs"), {"json": body, "headers": {"Idempotency-Key": first.mark}}),
+            (
+                path.replace("{stream}", "players"),
+                {"json": [{"player_id": 7001, "is_deleted": 1, "last_update_time_utc": "2026-10-03T00:00:00Z"}]},
+            ),
+            (path.replace("{stream}", "playlogs"), {"json": [PLAY | {"account": first.account.slug}]}),
+        ]
+    if path in {"/login", "/logout"} and method == "POST":
+        return [(path, {"data": {"csrf_token": "x", "username": first.mark, "password": PASSWORD}})]
+    queries = ["", f"?account={first.account.slug}", f"?slug={first.account.slug}&account_id={first.account.id}"]
+    return [(path + query, {}) for query in queries]
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(ROUTES), ids=[f"{m} {p}" for m, p in sorted(ROUTES)])
+def test_another_account_gets_nothing_and_changes_nothing(first, other, method, path):
+    before = first.state()
+    for target, more in attempts(method, path, first):
+        answer = other.http.request(method, target, **more)
+        asked_for = target + json.dumps(more)
+        leaked = [word for word in (first.mark, first.token, first.native.token) if word in answer.text]
+        if first.mark in leaked and answer.status_code >= 400 and first.mark in asked_for:
+            leaked.remove(first.mark)  # told back what was asked for, as in the form of a failed log-in
+        assert leaked == [], (target, answer.text)
+        if path == "/api/v1/query" and answer.status_code == 200:
+            assert "filter" not in more["json"] or answer.json()["rows"] == [{"count": 0}]
+        if "{item}" in path or ROUTES[method, path] == "link":
+            assert answer.status_code == (403 if "reports" in path else 404)
+    assert first.state() == before
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(each for each, kind in ROUTES.items() if kind != "open"))
+def test_nobody_gets_anything(first, server, method, path):
+    """No key, a key of the wrong kind, a key that was revoked, a session that ended."""
+    gone = Tenant(server)
+    for key in server.services.keys.all(gone.account):
+        server.services.keys.revoke(key.id)
+    server.services.sessions.end(gone.session)
+    swapped = {"Secret-Token": first.native.token, "Authorization": f"Bearer {first.token}"}
+    with httpx.Client(base_url=server.url, timeout=20) as nobody:
+        for caller, headers in ((nobody, {}), (nobody, swapped), (gone.http, {})):
+            for target, more in attempts(method, path, first):
+                answer = caller.request(method, target, **more | {"headers": headers | more.get("headers", {})})
+                if ROUTES[method, path] == "session":
+                    assert answer.status_code in {302, 303}
+                    assert answer.headers["location"].startswith("/login")
+                else:
+                    assert answer.status_code == (404 if ROUTES[method, path] == "link" else 401), answer.text
+                assert first.mark not in answer.text or first.mark in target
+    gone.close()
+
+
+def test_what_another_account_sends_is_its_own(first, other):
+    """The same ids, keys and idempotency keys in two accounts never meet."""
+    before = first.state()
+    other.native.send("playlogs", [PLAY | {"id": first.mark, "media_id": 9}], **{"Idempotency-Key": first.mark})
+    other.native.send("medias", [{"media_id": 8001, "name": "other's", "last_update_time_utc": "2026-10-05T00:00:00Z"}])
+    assert other.http.get("/v1/medias/8001").json()["name"] == "other's"
+    assert first.state() == before
+    for stream in ("applications", "catalog"):
+        assert first.account.slug not in other.native.ask(stream=stream).text
+
+
+def test_an_application_belongs_to_one_account(first, other):
+    assert first.native.send("applications", [{"application": "TAKEN"}]).json()["accepted"] == 1
+    for stream, row in (
+        ("applications", {"application": "TAKEN"}),
+        ("app_events", {"application": "TAKEN", "event": "open", "time": VERSION}),
+    ):
+        answer = other.native.send(stream, [row]).json()
+        assert answer["accepted"] == 0
+        assert first.mark not in json.dumps(answer)
