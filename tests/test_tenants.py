@@ -188,10 +188,9 @@ def attempts(method, path, first):  # noqa: PLR0911 (one for each kind of route)
             ),
             (path.replace("{stream}", "playlogs"), {"json": [PLAY | {"account": first.account.slug}]}),
         ]
-    if path in {"/login", "/logout"} and method == "POST":
-        return [(path, {"data": {"csrf_token": "x", "username": first.mark, "password": PASSWORD}})]
+    form = {"data": {"csrf_token": "x", "username": first.mark, "password": PASSWORD}} if method == "POST" else {}
     queries = ["", f"?account={first.account.slug}", f"?slug={first.account.slug}&account_id={first.account.id}"]
-    return [(path + query, {}) for query in queries]
+    return [(path + query, form) for query in queries]
 
 
 @pytest.mark.parametrize(("method", "path"), sorted(ROUTES), ids=[f"{m} {p}" for m, p in sorted(ROUTES)])

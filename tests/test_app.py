@@ -1,0 +1,194 @@
+"""Who answers for a path, and how the server stops."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from contextlib import closing
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from airtally import app
+from airtally.kit.clock import SystemClock
+from airtally.kit.faults import Faults
+from airtally.metadata.jobs import Jobs
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import nodes
+from airtally.settings import Settings
+from fixtures.native import Native
+from fixtures.server import LiveServer
+from fixtures.signage import until
+
+LINE = b'{"player_id": 1, "media_id": 2, "played_at": "2026-10-01T08:00:00"}'
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = LiveServer(Settings(home=tmp_path_factory.mktemp("app"), rate_limits=False, body_max=100_000)).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    native = Native(server, "acme")
+    native.http.headers["Secret-Token"] = server.services.keys.create(native.account, "fouryousee").credentials[
+        "secret_token"
+    ]
+    yield native
+    native.http.close()
+
+
+NATIVE, VENDOR = "application/problem+json", "application/json"
+
+
+def owner(answer):
+    """Whose body it is, by its form alone."""
+    media_type = answer.headers["content-type"]
+    if media_type == NATIVE:
+        assert {"title", "status", "code", "detail"} <= answer.json().keys()
+        assert answer.json()["status"] == answer.status_code
+    else:
+        assert media_type == VENDOR
+        assert answer.json().keys() <= {"message", "details"}
+        assert answer.headers["access-control-allow-origin"] == "*"
+    return media_type
+
+
+@pytest.mark.parametrize(
+    ("path", "whose"),
+    [
+        ("/nope", NATIVE),
+        ("/nope/at/all", NATIVE),
+        ("/acme/1-0123456789abc.gz", NATIVE),
+        ("/api", NATIVE),
+        ("/api/v1", NATIVE),
+        ("/api/v1/nope", NATIVE),
+        ("/api/v1/streams/playlogs", NATIVE),
+        ("/api/v1/streams/nope/events", NATIVE),
+        ("/v1", VENDOR),
+        ("/v1/", VENDOR),
+        ("/v1/nope", VENDOR),
+        ("/v1/reports/1/2", VENDOR),
+        ("/v1/reports/999999", VENDOR),
+        ("/v10/nope", NATIVE),
+        ("/admin/nope", NATIVE),
+        ("/admin/reports_api.php/x", VENDOR),
+    ],
+)
+def test_whoever_owns_a_path_owns_its_404(client, path, whose):
+    method = "POST" if path.endswith("/events") else "GET"
+    answer = client.http.request(method, path)
+    assert answer.status_code == 404, answer.text
+    assert owner(answer) == whose
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "whose"),
+    [
+        ("GET", "/api/v1/query", NATIVE),
+        ("GET", "/api/v1/streams/playlogs/events", NATIVE),
+        ("POST", "/healthz", NATIVE),
+        ("DELETE", "/login", NATIVE),
+        ("DELETE", "/acme/1-0123456789abc.gz", NATIVE),
+        ("DELETE", "/v1/reports", VENDOR),
+        ("POST", "/v1/players", VENDOR),
+        ("PUT", "/v1/reports/1", VENDOR),
+        ("POST", "/admin/reports_api.php", VENDOR),
+    ],
+)
+def test_and_its_405(client, method, path, whose):
+    answer = client.http.request(method, path)
+    assert answer.status_code == 405, answer.text
+    assert owner(answer) == whose
+
+
+def test_and_its_413(client):
+    body = b" " * ((16 << 20) + 1)
+    for path, whose in (
+        ("/api/v1/query", NATIVE),
+        ("/api/v1/streams/playlogs/events", NATIVE),
+        ("/v1/reports", VENDOR),
+    ):
+        answer = client.http.post(path, content=body)
+        assert (answer.status_code, owner(answer)) == (413, whose)
+
+
+def test_and_its_500_which_tells_nothing(client, server, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("the secret of the house")
+
+    monkeypatch.setattr(server.services.queries, "_on_snapshot", broken)
+    monkeypatch.setattr(server.services.intake.batches, "begin", broken)
+    monkeypatch.setattr(server.services.intake.batches, "unpacked", broken)
+    calls = [
+        (client.ask(stream="playlogs"), NATIVE),
+        (client.send("playlogs", LINE), NATIVE),
+        (client.send("playlogs", LINE, **{"Idempotency-Key": "k"}), NATIVE),
+        (client.http.get("/v1/players"), VENDOR),
+    ]
+    for answer, whose in calls:
+        assert (answer.status_code, owner(answer)) == (500, whose)
+        assert "secret" not in answer.text
+
+
+class SlowDisk(Faults):
+    def __init__(self):
+        self.reached, self.released = threading.Event(), threading.Event()
+
+    def reach(self, point):
+        if point == "buffer.write":
+            self.reached.set()
+            self.released.wait(20)
+
+
+def takes_connections(port):
+    with closing(socket.socket()) as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_stop_answers_flushes_and_lets_go(start_server, tmp_path):
+    disk = SlowDisk()
+    server = start_server(faults=disk)
+    native = Native(server, "acme")
+    services = server.services
+    with services.store.begin() as connection:
+        services.jobs.add(connection, "a long one", "1", native.account.id)
+    assert services.jobs.claim(["a long one"], 3600) is not None
+    answers = []
+    sending = threading.Thread(target=lambda: answers.append(native.send("playlogs", LINE)))
+    sending.start()
+    assert disk.reached.wait(10)
+    stopping = threading.Thread(target=server.stop)
+    stopping.start()
+    until(lambda: not takes_connections(server.port))
+    assert answers == [], "the request is still under way"
+    disk.released.set()
+    sending.join(10)
+    stopping.join(30)
+    native.http.close()
+    assert answers[0].json()["accepted"] == 1
+    assert list((tmp_path / "home" / "buffer").iterdir()) == [], "every row is in the lake, every lock is gone"
+    with closing(MetadataStore.open(f"sqlite:///{tmp_path}/home/metadata.sqlite")) as store:
+        with store.read() as connection:
+            assert connection.execute(select(nodes)).all() == []
+        assert Jobs(store, SystemClock(), "another").claim(["a long one"]) is not None
+    again = start_server()
+    rows = again.services.lake.existing()[0].view().prune("acme", None, None)
+    assert sum(file.data.rows for file in rows) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_start_that_fails_leaves_nothing_open(start_server, tmp_path, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("no background today")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(app, "background_of", broken)
+        server = LiveServer(Settings(home=tmp_path / "home"))
+        with closing(server._socket), pytest.raises(RuntimeError, match="did not start"):
+            server.start()
+    assert list((tmp_path / "home" / "buffer").iterdir()) == []
+    assert httpx.get(f"{start_server().url}/readyz").json()["ready"] is True
