@@ -160,7 +160,7 @@ def test_the_first_account_sees_its_own(first):
         assert first.http.get(path).status_code == 200
 
 
-def attempts(method, path, first):  # noqa: PLR0911 (one for each kind of route)
+def attempts(method, path, first):
     """Requests on a route that aim at the first account's things: (path, more)."""
     report = str(first.report["id"])
     items = {"/v1/reports/{item}": [report], "/v1/players/{item}": ["7001"], "/v1/medias/{item}": ["8001"]}
