@@ -1,0 +1,88 @@
+"""`airtally doctor` as a program: all well, and each thing broken."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airtally.cli import doctor
+from airtally.settings import Settings
+from fixtures.program import run
+
+ABOUT = ["home", "secret key", "metadata", "public URL", "lake", "engine", "files", "time zones"]
+
+
+def test_all_is_well_on_a_fresh_home(tmp_path):
+    findings = json.loads(run(tmp_path / "home", "doctor", "--json").stdout)
+    assert [each["about"] for each in findings] == ABOUT
+    assert {each["state"] for each in findings} == {"ok"}
+    key = (tmp_path / "home" / doctor.FILE_NAME).read_bytes()
+    assert key.strip().decode("latin-1") not in json.dumps(findings)
+
+
+def test_what_is_broken_is_named_and_ends_with_status_1(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "lake").write_text("no folder")
+    ended = run(home, "doctor", "--json", status=1)
+    (found,) = [each for each in json.loads(ended.stdout) if each["state"] == "mend"]
+    assert found["about"] == "lake"
+    assert found["mend"]
+    assert "lake" in run(home, "doctor", status=1).stdout
+
+
+def mended(settings):
+    return {each.about for each in doctor.examine(settings) if each.mend}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    assert mended(settings) == set()
+    return settings
+
+
+def test_a_secret_key_that_others_can_read(settings):
+    path = settings.home / doctor.FILE_NAME
+    path.chmod(0o644)
+    (finding,) = [each for each in doctor.examine(settings) if each.mend]
+    assert finding.mend == f"others can read it: chmod 600 {path}"
+
+
+def test_a_short_secret_key(settings):
+    assert mended(settings.with_(secret_key="short")) == {"secret key"}
+
+
+def test_a_metadata_store_that_is_none(settings):
+    (settings.home / "metadata.sqlite").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    assert mended(settings) == {"metadata"}
+
+
+def test_no_postgresql_there_and_its_password_is_not_told(settings):
+    away = settings.with_(database="postgresql://airtally:hunter22@127.0.0.1:1/airtally?connect_timeout=1")
+    findings = list(doctor.examine(away))
+    assert [each.about for each in findings if each.mend] == ["metadata"]
+    assert "hunter22" not in repr(findings)
+
+
+def test_a_broken_table(settings):
+    log = settings.home / "lake" / "playlogs" / "_delta_log"
+    log.mkdir(parents=True)
+    (log / f"{0:020}.json").write_text("no commit")
+    assert mended(settings) == {"lake"}
+
+
+def test_files_that_cannot_be_written(settings):
+    (settings.home / "files").rmdir()
+    (settings.home / "files").write_text("no folder")
+    assert mended(settings) == {"files"}
+
+
+def test_an_engine_that_is_none(settings):
+    assert mended(settings.with_(engine="excel")) == {"engine"}
+
+
+def test_little_disk(settings, monkeypatch):
+    monkeypatch.setattr(doctor, "_LOW_DISK", 1 << 60)
+    assert mended(settings) == {"home"}

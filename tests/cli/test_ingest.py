@@ -1,0 +1,92 @@
+"""`airtally ingest` as a program: started, killed, started again."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from airtally.query.question import Metric, Question
+from airtally.runtime import Role, open_services
+from airtally.settings import Settings
+from airtally.streams import PLAYLOGS
+from fixtures.program import PROGRAM, run
+
+
+@pytest.fixture
+def home(tmp_path):
+    services = open_services(Settings(home=tmp_path / "home"), role=Role.NONE)
+    services.accounts.create("Acme", "acme")
+    services.close()
+    return tmp_path / "home"
+
+
+def count(home, slug="acme"):
+    services = open_services(Settings(home=home), role=Role.NONE)
+    try:
+        return services.queries.answer(Question(PLAYLOGS, slug, (Metric("n"),))).table["n"][0].as_py()
+    finally:
+        services.close()
+
+
+def line(number, **more):
+    row = {"player_id": number % 50, "media_id": number, "played_at": f"2026-10-01T{number % 24:02}:00:00"} | more
+    return json.dumps(row).encode() + b"\n"
+
+
+def test_files_of_several_kinds_once(home, tmp_path):
+    plain, packed, table = tmp_path / "a.ndjson", tmp_path / "b.ndjson.gz", tmp_path / "c.csv"
+    plain.write_bytes(line(1) + line(2) + b'{"player_id": "x"}\n')
+    packed.write_bytes(gzip.compress(line(3)))
+    table.write_text("player_id,media_id,played_at\n4,4,2026-10-01T08:00:00\n")
+    words = ("ingest", "playlogs", plain, packed, table, "--account", "acme", "--json")
+    first = run(home, *words)
+    assert [(each["accepted"], each["rejected"]) for each in json.loads(first.stdout)] == [(2, 1), (1, 0), (1, 0)]
+    assert "`airtally quarantine list`" in first.stderr
+    again = run(home, *words)
+    assert [(each["accepted"], each["rejected"]) for each in json.loads(again.stdout)] == [(0, 0)] * 3
+    assert count(home) == 4
+    assert run(home, *words[:3], "--account", "acme", "--again").stdout == "", "what is for people goes to stderr"
+    assert count(home) == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("nosuch", "a.ndjson", "--account", "acme"), "There is no stream 'nosuch'"),
+        (("playlogs", "a.ndjson", "--account", "nobody"), "There is no account 'nobody'"),
+        (("playlogs", "nowhere.ndjson", "--account", "acme"), "nowhere.ndjson: No such file or directory"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(home, words, says):
+    failed = run(home, "ingest", *words, status=1)
+    assert f"airtally: {says}" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_was_stopped_goes_on(home, tmp_path, number):
+    """Stopped somewhere in the middle: after the second run each row is there once."""
+    path = tmp_path / "many.ndjson"
+    rows = 700_000
+    block = b"".join(line(number) for number in range(1000))
+    path.write_bytes(block * (rows // 1000) + line(1, ip="nowhere"))
+    words = [PROGRAM, "--home", home, "ingest", "playlogs", path, "--account", "acme", "--json"]
+    log = home / "lake" / "playlogs" / "_delta_log"
+    running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (log / f"{1:020}.json").exists() and running.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    os.kill(running.pid, number)
+    assert running.wait(30) == (-number if number == signal.SIGKILL else 130)
+    (result,) = json.loads(run(home, *words[3:]).stdout)
+    assert result["position"] == path.stat().st_size
+    assert count(home) == rows
+    entries = json.loads(run(home, "quarantine", "list", "--account", "acme", "--json").stdout)
+    assert [entry["rows"] for entry in entries] == [1]
