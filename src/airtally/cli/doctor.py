@@ -19,13 +19,13 @@ from airtally.engine.protocol import Statement
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Failure
 from airtally.lake import Lake
+from airtally.lake.status import MANY_LOG_FILES
 from airtally.metadata.jobs import Jobs
 from airtally.metadata.store import MetadataStore
 from airtally.reports.files import FileStore
 from airtally.settings import Settings
 
 _LOW_DISK = 2 << 30
-_MANY_LOG_FILES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _lake(settings: Settings) -> Finding:
     lake = Lake(settings.lake_url, clock=SystemClock())
     lake.check()
     tables = lake.existing()
-    long = [table.stream.name for table in tables if table.place.log_files() > _MANY_LOG_FILES]
+    long = [table.stream.name for table in tables if table.place.log_files() > MANY_LOG_FILES]
     mend = f"long logs ({', '.join(long)}): is a `serve` or `worker` running?" if long else None
     return Finding("lake", f"{settings.lake_url}, {len(tables)} tables", mend)
 

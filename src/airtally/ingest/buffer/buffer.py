@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import NoReturn
@@ -78,7 +78,6 @@ class Buffer:
         self._live = 0
         self._pending = 0
         self._adopted: dict[str, _Adopted] = {}
-        self._listeners: list[Callable[[], None]] = []
         stamp = Stamp(self.id)
         self._store = BufferStore.create(folder, self.id)
         self._tail = Tail(self.id, stamp.column)
@@ -219,10 +218,6 @@ class Buffer:
         if adopted is not None:
             self._writer.call(adopted.store.forget_all_claims)
 
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Called on the writer's thread after each commit; must be quick."""
-        self._listeners.append(listener)
-
     def close(self) -> None:
         """Flush before; what is not flushed is adopted by the next process."""
         if self._closed:
@@ -243,8 +238,6 @@ class Buffer:
         with self._lock:
             self._live += size
         metrics.BUFFER_BYTES.set(self._live)
-        for listener in self._listeners:
-            listener()
 
     def _take_room(self, size: int) -> None:
         with self._lock:
