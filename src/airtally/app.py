@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
@@ -26,6 +27,14 @@ from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
 from airtally.vendors.fouryousee import errors as fouryousee_errors
 from airtally.vendors.fouryousee import serve as fouryousee
+from airtally.vendors.pushwoosh import errors as pushwoosh_errors
+from airtally.vendors.pushwoosh import serve as pushwoosh
+from airtally.vendors.scaleengine import errors as scaleengine_errors
+from airtally.vendors.scaleengine import serve as scaleengine
+from airtally.vendors.slate import errors as slate_errors
+from airtally.vendors.slate import serve as slate
+from airtally.vendors.tapjoy import errors as tapjoy_errors
+from airtally.vendors.tapjoy import serve as tapjoy
 
 _log = structlog.get_logger("airtally.requests")
 
@@ -34,8 +43,15 @@ Responder = Callable[[Failure, Request[Any, Any, Any]], Response[Any]]
 #: Who owns a path also owns its error bodies; the first match counts.
 OWNERS: tuple[tuple[str, str, Responder], ...] = (
     ("/api/v1/", "native", respond_problem),
+    ("/v1/oauth2/", "tapjoy", tapjoy_errors.respond),
+    ("/v1/ad_groups", "tapjoy", tapjoy_errors.respond),
     ("/v1/", "fouryousee", fouryousee_errors.respond),
     ("/admin/reports_api.php", "fouryousee", fouryousee_errors.respond),
+    ("/apis/v2/", "slate", slate_errors.respond),
+    ("/auth/o2/token", "slate", slate_errors.respond),
+    ("/stable/", "scaleengine", scaleengine_errors.respond),
+    ("/dev/", "scaleengine", scaleengine_errors.respond),
+    ("/json/1.3/", "pushwoosh", pushwoosh_errors.respond),
 )
 
 
@@ -54,6 +70,8 @@ class Airtally:
         if scope["type"] != "http":
             await self._site(scope, receive, send)  # type: ignore[arg-type]
             return
+        if "//" in scope["path"]:
+            scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}  # clients that join a base and a path
         started, seen = time.perf_counter(), _Seen(send)
         try:
             if is_ingest(scope["path"]):
@@ -108,6 +126,10 @@ def _site(services: Services, lifespan: Any) -> Litestar:
             *query.routes(services),
             *login.routes(services),
             *fouryousee.routes(services),
+            *slate.routes(services),
+            *tapjoy.routes(services),
+            *scaleengine.routes(services),
+            *pushwoosh.routes(services),
             *downloads.routes(services),
         ],
         exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _broke},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Any
 from airtally.streams import STREAMS
 
 Network = IPv4Network | IPv6Network
+
+DATASET_FORMATS = ("csv", "csv.gz", "zip", "parquet")
 
 
 class SettingError(ValueError):
@@ -54,6 +56,22 @@ def _switch(text: str) -> bool:
     if text.lower() not in {"on", "off", "true", "false", "1", "0", "yes", "no"}:
         raise ValueError("on or off")
     return text.lower() in {"on", "true", "1", "yes"}
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(" or ".join(choices))
+        return text
+
+    return parse
+
+
+def _interval(text: str) -> float:
+    seconds = parse_duration(text)
+    if not 1 <= seconds <= 86_400 or 86_400 % seconds:
+        raise ValueError("a duration of which a day is a multiple, such as 15m, 4h or 24h")
+    return seconds
 
 
 def _networks(text: str) -> tuple[Network, ...]:
@@ -103,6 +121,38 @@ class Settings:
         (120.0, 360.0, 1080.0),
         "waits before webhook tries 2, 3 and 4",
         _seconds_list,
+    )
+    dataset_interval: float = _setting(
+        "AIRTALLY_DATASET_INTERVAL", 14_400.0, "how often dataset files are published, on the UTC clock", _interval
+    )
+    slate_offset_mode: str = _setting(
+        "AIRTALLY_SLATE_OFFSET_MODE",
+        "page",
+        "what `offset` counts in Slate listings: `page` or `item`",
+        _one_of("page", "item"),
+    )
+    slate_file_format: str = _setting(
+        "AIRTALLY_SLATE_FILE_FORMAT",
+        "csv",
+        "of datasets made from now on: `csv`, `csv.gz`, `zip` or `parquet`; fixed for each at its creation",
+        _one_of(*DATASET_FORMATS),
+    )
+    scaleengine_window: float = _setting(
+        "AIRTALLY_SCALEENGINE_WINDOW", 300.0, "how far a request's timestamp may be off", parse_duration
+    )
+    scaleengine_strict_replay: bool = _setting(
+        "AIRTALLY_SCALEENGINE_STRICT_REPLAY", False, "a signed request is taken once only", _switch
+    )
+    scaleengine_empty_is_success: bool = _setting(
+        "AIRTALLY_SCALEENGINE_EMPTY_IS_SUCCESS", False, "an answer without viewers says success", _switch
+    )
+    pushwoosh_strict_device_token: bool = _setting(
+        "AIRTALLY_PUSHWOOSH_STRICT_DEVICE_TOKEN", False, "device calls must carry a known device token", _switch
+    )
+    smtp_url: str = _setting(
+        "AIRTALLY_SMTP_URL",
+        "",
+        "`smtp://[user:password@]host:port` or `smtps://…`: notices by e-mail to an account's users",
     )
     secret_key: str = _setting(
         "AIRTALLY_SECRET_KEY",

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from airtally.engine.filters import AllOf, OneOf
 from airtally.engine.protocol import Engine
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
-from airtally.query.filters import AllOf, OneOf
 from airtally.query.lines import EventDate, EventTime, Extract, Fixed, Integer, JsonLine, Text, lines
 from airtally.query.service import Queries
 from airtally.streams import PLAYLOGS

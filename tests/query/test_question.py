@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from airtally.engine.filters import AllOf, AnyOf, Between, Contains, Equals, Filter, IsNull, Like, Not, OneOf
 from airtally.engine.protocol import Engine, FilesMissing, Statement
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us, zone_midnight_us
-from airtally.query.buckets import Bucket
-from airtally.query.filters import AllOf, AnyOf, Between, Contains, Equals, Filter, IsNull, Not, OneOf
+from airtally.query.buckets import Bucket, Step
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.service import Queries
 from airtally.streams import AD_EVENTS, PLAYLOGS
@@ -77,6 +77,20 @@ def test_figures_are_integers_and_money_is_micros(engine: Engine, ads: HandMade)
     ]
 
 
+def test_a_key_matched_without_case_is_one_group(engine: Engine, tmp_path: Path) -> None:
+    source = HandMade(tmp_path, AD_EVENTS)
+    source.clean([EVENTS[0]])
+    source.buffered([EVENTS[0] | {"ad_group_id": "G1"}])
+    assert ask(engine, source, dimensions=(Dimension("ad_group_id"),)) == [{"ad_group_id": "g1", "rows": 2}]
+    assert ask(engine, source, Metric("groups", Function.DISTINCT, "ad_group_id")) == [{"groups": 1}]
+
+
+def test_steps_are_counted_from_the_start_of_the_interval(engine: Engine, ads: HandMade) -> None:
+    begin = START - 4 * HOUR
+    days = ask(engine, ads, bucket=Step(DAY_US), start_us=begin, end_us=START + DAY_US + 1)
+    assert sorted((each["bucket"], each["rows"]) for each in days) == [(begin, 3), (begin + DAY_US, 1)]
+
+
 def test_figures_of_no_rows(engine: Engine, ads: HandMade) -> None:
     metrics = Metric("rows"), Metric("spend", Function.SUM, "spend"), Metric("last", Function.MAX, "time")
     assert ask(engine, ads, *metrics, where=Equals("kind", "none")) == [{"rows": 0, "spend": 0, "last": None}]
@@ -97,6 +111,15 @@ FILTERS: list[tuple[Filter, set[int]]] = [
     (Between("count", at_least=2), {1}),
     (Between("count", below=1 << 80), {0, 1, 2, 3}),
     (Between("spend"), {0, 1, 2, 3}),
+    (Equals("ad_group_id", "G1"), {0, 1}),
+    (OneOf("ad_group_id", (*map(str, range(100)), "g2")), {2}),
+    (Like("ad_group_id", "G*"), {0, 1, 2, 3}),
+    (Like("ad_group_id", "*%_'"), {3}),
+    (Like("country", "u*"), set()),
+    (Like("country", "*"), {0, 1, 2, 3}),
+    (Like("kind", "*a*l_"), set()),
+    (Like("kind", "*a*l"), {2, 3}),
+    (Like("kind", "*nst*l*"), {2, 3}),
     (Contains("ad_group_id", "g"), {0, 1, 3}),
     (Contains("ad_group_id", "g2", fold_case=True), {2}),
     (Contains("ad_group_id", "%"), {3}),

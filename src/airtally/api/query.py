@@ -12,10 +12,10 @@ from litestar.params import RawBody
 
 from airtally.accounts.accounts import Account
 from airtally.api.authorize import authorize
+from airtally.engine.filters import AllOf, Equals, Filter, OneOf
 from airtally.kit.errors import BadRequest, LimitExceeded, NotFound
 from airtally.kit.time import from_datetime, to_datetime
 from airtally.query.buckets import Bucket
-from airtally.query.filters import AllOf, Equals, Filter, OneOf
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.service import Answer
 from airtally.runtime import Services

@@ -25,6 +25,19 @@ class Bucket(StrEnum):
     MONTH = "month"
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Buckets of one length, counted from the start of the interval; the last may be cut short."""
+
+    length_us: int
+
+    def __post_init__(self) -> None:
+        if self.length_us <= 0:
+            raise ValueError("a bucket without length")
+
+
+Buckets = Bucket | Step
+
 _FIXED_US = {Bucket.MINUTE: 60 * SECOND_US, Bucket.QUARTER: 900 * SECOND_US, Bucket.HOUR: 3600 * SECOND_US}
 
 
@@ -41,7 +54,7 @@ class Run:
     length_us: int
 
 
-def runs(bucket: Bucket, start_us: int, end_us: int, zone: ZoneInfo) -> list[Run]:
+def runs(bucket: Buckets, start_us: int, end_us: int, zone: ZoneInfo) -> list[Run]:
     """The fewest runs of buckets that hold [start_us, end_us); the first begins at or before `start_us`.
 
     Where the clock is set back, an hour that is lived twice makes two buckets.
@@ -50,17 +63,22 @@ def runs(bucket: Bucket, start_us: int, end_us: int, zone: ZoneInfo) -> list[Run
         return []
     if bucket is Bucket.NONE:
         return [Run(start_us, end_us, end_us - start_us)]
+    if isinstance(bucket, Step):
+        return [Run(start_us, end_us, bucket.length_us)]
     if bucket in _FIXED_US:
         return list(_fixed_runs(_FIXED_US[bucket], start_us, end_us, zone))
     return list(_joined(_midnights(bucket, start_us, end_us, zone)))
 
 
-def at_least(bucket: Bucket, start_us: int, end_us: int) -> int:
+def at_least(bucket: Buckets, start_us: int, end_us: int) -> int:
     """A number of buckets that [start_us, end_us) has in every zone, told without a look at one."""
-    return 0 if bucket is Bucket.NONE else max(0, end_us - start_us) // _LONGEST_US[bucket]
+    if bucket is Bucket.NONE:
+        return 0
+    longest_us = bucket.length_us if isinstance(bucket, Step) else _LONGEST_US[bucket]
+    return max(0, end_us - start_us) // longest_us
 
 
-def boundaries(bucket: Bucket, start_us: int, end_us: int, zone: ZoneInfo) -> list[int]:
+def boundaries(bucket: Buckets, start_us: int, end_us: int, zone: ZoneInfo) -> list[int]:
     """The start of each bucket, then the end of the last."""
     found = runs(bucket, start_us, end_us, zone)
     starts = [at for run in found for at in range(run.start_us, run.end_us, run.length_us)]

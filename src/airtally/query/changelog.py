@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 from sqlglot import exp
 
+from airtally.engine.binding import Binder, type_of
+from airtally.engine.dedupe import RECEIVED_ORDER
+from airtally.engine.filters import EVERYTHING, AllOf, Equals, Filter, columns_of
 from airtally.engine.protocol import Rows, Statement
 from airtally.engine.scope import column
 from airtally.lake.snapshot import Snapshot
-from airtally.query.binding import Binder, type_of
-from airtally.query.dedupe import RECEIVED_ORDER
-from airtally.query.filters import EVERYTHING, AllOf, Equals, Filter, columns_of
 from airtally.streams.declaration import Kind, Stream
 
 VERSION_TIME = "last_update_time_utc"

@@ -9,14 +9,14 @@ from datetime import date, timedelta
 import pyarrow as pa
 from sqlglot import exp
 
+from airtally.engine.binding import Binder, micros
+from airtally.engine.dedupe import RECEIVED_ORDER, days_of, events
+from airtally.engine.filters import EVERYTHING, Between, Filter, columns_of
 from airtally.engine.protocol import Capabilities, Engine, Rows, Statement
 from airtally.engine.scope import column
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us, utc_day
 from airtally.lake.snapshot import Snapshot
-from airtally.query.binding import Binder, micros
 from airtally.query.buckets import Bucket
-from airtally.query.dedupe import RECEIVED_ORDER, days_of, events
-from airtally.query.filters import EVERYTHING, Between, Filter, columns_of
 from airtally.query.jsonline import EventDate, EventTime, Fixed, Integer, JsonLine, Text, rendered
 from airtally.query.question import Metric, Question
 from airtally.streams.declaration import Partition, Stream

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from airtally.query.binding import Binder, type_of
-from airtally.query.buckets import Bucket
-from airtally.query.filters import EVERYTHING, Filter, columns_of
+from airtally.engine.binding import Binder, type_of
+from airtally.engine.filters import EVERYTHING, Filter, columns_of
+from airtally.query.buckets import Bucket, Buckets
 from airtally.streams.declaration import Stream, Type
 
 UTC = ZoneInfo("UTC")
@@ -78,7 +78,7 @@ class Question:
     start_us: int | None = None
     end_us: int | None = None
     zone: ZoneInfo = field(default=UTC)
-    bucket: Bucket = Bucket.NONE
+    bucket: Buckets = Bucket.NONE
     as_received: bool = False
 
     def __post_init__(self) -> None:

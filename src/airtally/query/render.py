@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from airtally.engine.binding import Binder, micros, type_of
+from airtally.engine.dedupe import days_of, events
+from airtally.engine.filters import EVERYTHING, Between
 from airtally.engine.protocol import Capabilities, Statement
 from airtally.engine.scope import column
 from airtally.kit.errors import LimitExceeded
 from airtally.lake.snapshot import Snapshot
-from airtally.query.binding import Binder, micros, type_of
 from airtally.query.buckets import Bucket, Run, at_least, bucket_of, runs
-from airtally.query.dedupe import days_of, events
-from airtally.query.filters import EVERYTHING, Between
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
 from airtally.streams.declaration import Stream, Type
 
@@ -31,7 +31,7 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
         days=days_of(stream, question.start_us, question.end_us),
         as_received=question.as_received,
     )
-    groups = _groups(question)
+    groups = _groups(binder, question)
     metrics = [_metric(binder, stream, metric).as_(metric.name, quoted=True) for metric in question.metrics]
     tree = exp.select(*groups, *metrics).from_(source.subquery("events"))
     tree = tree.where(binder.condition(Between(stream.time, question.start_us, question.end_us)))
@@ -41,8 +41,8 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
     return binder.statement(tree)
 
 
-def _groups(question: Question) -> list[exp.Expr]:
-    groups = [_group(question.stream, dimension) for dimension in question.dimensions]
+def _groups(binder: Binder, question: Question) -> list[exp.Expr]:
+    groups = [_group(binder, question.stream, dimension) for dimension in question.dimensions]
     if question.bucket is not Bucket.NONE:
         groups.insert(0, exp.alias_(bucket_of(micros(question.stream.time), _runs(question)), BUCKET, quoted=True))
     return groups
@@ -59,14 +59,14 @@ def _runs(question: Question) -> list[Run]:
     return found or [Run(question.start_us, question.start_us + 1, 1)]
 
 
-def _group(stream: Stream, dimension: Dimension) -> exp.Expr:
+def _group(binder: Binder, stream: Stream, dimension: Dimension) -> exp.Expr:
     time = type_of(stream, dimension.column) in {Type.TIME, Type.LOCAL_TIME}
-    value = micros(dimension.column) if time else column(dimension.column)
+    value = micros(dimension.column) if time else binder.column(dimension.column)
     return exp.alias_(value, dimension.label, quoted=True)
 
 
 def _metric(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:
-    counted = _counted(stream, metric)
+    counted = _counted(binder, stream, metric)
     if metric.where != EVERYTHING:
         counted = exp.Case().when(binder.condition(metric.where), counted)
     kind = "double" if metric.column and type_of(stream, metric.column) is Type.DOUBLE else "bigint"
@@ -83,7 +83,7 @@ def _metric(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:
             return exp.cast(exp.Max(this=counted), kind)
 
 
-def _counted(stream: Stream, metric: Metric) -> exp.Expr:
+def _counted(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:
     if metric.column is None:
         return exp.Literal.number(1)
     kind = type_of(stream, metric.column)
@@ -92,7 +92,7 @@ def _counted(stream: Stream, metric: Metric) -> exp.Expr:
     if kind is Type.DECIMAL:
         wide = exp.cast(column(metric.column), "decimal(28,6)")  # the product of the narrow one overflows
         return exp.cast(exp.Mul(this=wide, expression=exp.Literal.number(MICROS)), "bigint")
-    return column(metric.column)
+    return binder.column(metric.column)
 
 
 def _too_many_buckets() -> LimitExceeded:

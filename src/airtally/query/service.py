@@ -8,12 +8,12 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from airtally.engine.dedupe import day_bounds
+from airtally.engine.filters import EVERYTHING, Filter
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
 from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
-from airtally.query.dedupe import day_bounds
-from airtally.query.filters import EVERYTHING, Filter
 from airtally.query.question import Question
 from airtally.query.render import render
 from airtally.streams.declaration import Stream

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from airtally.accounts.accounts import Account
-from airtally.query.filters import AllOf, Filter, OneOf
+from airtally.engine.filters import AllOf, Filter, OneOf
 from airtally.query.lines import EventDate, EventTime, Extract, Fixed, Integer, JsonLine, Text
 from airtally.reports.requests import PlayFilter
 from airtally.streams import PLAYLOGS

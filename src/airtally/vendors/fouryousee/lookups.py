@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airtally.accounts.accounts import Account
+from airtally.engine.filters import EVERYTHING, AllOf, AnyOf, Contains, Equals, Filter, OneOf
 from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
 from airtally.kit.time import from_datetime
-from airtally.query.filters import EVERYTHING, AllOf, AnyOf, Contains, Equals, Filter, OneOf
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.runtime import Services
 from airtally.streams import MEDIAS, PLAYERS, PLAYLOGS

@@ -8,11 +8,11 @@ from datetime import date
 import pyarrow as pa
 from sqlglot import exp
 
+from airtally.engine.binding import Binder
 from airtally.engine.protocol import Capabilities, Rows
 from airtally.engine.scope import column
 from airtally.kit.time import DAY_US, utc_day
 from airtally.lake.snapshot import Snapshot
-from airtally.query.binding import Binder
 from airtally.streams.declaration import DAY, Kind, Partition, Stream
 
 RECEIVED_ORDER = ("received_at", "machine", "sequence")

@@ -43,6 +43,14 @@ class Contains:
 
 
 @dataclass(frozen=True, slots=True)
+class Like:
+    """Text that as a whole fits `pattern`: `*` stands for any run of characters, the empty one included."""
+
+    column: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
 class IsNull:
     column: str
 
@@ -62,7 +70,7 @@ class Not:
     filter: Filter
 
 
-Filter = Equals | OneOf | Between | Contains | IsNull | AllOf | AnyOf | Not
+Filter = Equals | OneOf | Between | Contains | Like | IsNull | AllOf | AnyOf | Not
 
 EVERYTHING = AllOf(())
 

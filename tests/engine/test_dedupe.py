@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airtally.engine.filters import Equals
 from airtally.engine.protocol import Engine
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket
-from airtally.query.filters import Equals
 from airtally.query.lines import Extract, Integer, JsonLine, lines
 from airtally.query.question import Dimension, Metric, Question
 from airtally.query.service import Queries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -10,10 +11,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.engine.protocol import Relation, Statement, Value
-from airtally.engine.scope import column
-from airtally.kit.time import to_datetime
-from airtally.query.filters import (
+from airtally.engine.filters import (
     AllOf,
     AnyOf,
     Between,
@@ -22,9 +20,13 @@ from airtally.query.filters import (
     Equals,
     Filter,
     IsNull,
+    Like,
     Not,
     OneOf,
 )
+from airtally.engine.protocol import Relation, Statement, Value
+from airtally.engine.scope import column
+from airtally.kit.time import to_datetime
 from airtally.streams.declaration import ACCOUNT, MACHINE, RECEIVED_AT, SEQUENCE, Stream, Type
 
 #: A longer list of values is joined with as a relation instead of being bound one by one.
@@ -85,6 +87,14 @@ class Binder:
             raise ValueError(f"there is no time {at_us} microseconds from 1970") from None
         return exp.cast(self.value(text), "timestamptz")
 
+    def column(self, name: str) -> exp.Expr:
+        """A column as it is compared and grouped by: a key that is matched without case in small letters."""
+        type_of(self._stream, name)
+        return exp.Lower(this=column(name)) if self._folds(name) else column(name)
+
+    def _folds(self, name: str) -> bool:
+        return name in self._stream.by_name and self._stream.by_name[name].fold_case
+
     def compared(self, name: str, value: Comparable) -> exp.Expr:
         """A value as the column of that name is compared with. Raises ValueError where that makes no sense."""
         kind = type_of(self._stream, name)
@@ -96,7 +106,10 @@ class Binder:
             return self.value(float(value))
         if kind is Type.INT64:
             return exp.cast(self.value(max(-_INT64_MAX, min(_whole(name, value), _INT64_MAX))), "bigint")
-        return self.value(_text(value))
+        return self.value(self._text(name, value))
+
+    def _text(self, name: str, value: Comparable) -> str:
+        return _text(value).lower() if self._folds(name) else _text(value)
 
     def condition(self, condition: Filter) -> exp.Expr:  # noqa: PLR0911 (one for each kind of filter)
         """Raises ValueError for a column that the stream does not have, or a value that does not suit it."""
@@ -109,9 +122,10 @@ class Binder:
                 return self._between(name, at_least, below)
             case Contains(name, text, fold_case):
                 return self._contains(name, text, fold_case=fold_case)
+            case Like(name, pattern):
+                return self._like(name, pattern)
             case IsNull(name):
-                type_of(self._stream, name)
-                return column(name).is_(exp.null())
+                return self.column(name).is_(exp.null())
             case Not(part):
                 return exp.not_(self.condition(part))
             case AllOf(parts):
@@ -126,11 +140,13 @@ class Binder:
         if not values:
             return exp.false()
         if len(values) == 1:
-            return column(name).eq(self.compared(name, values[0]))
+            return self.column(name).eq(self.compared(name, values[0]))
         if len(values) <= LONG_LIST or kind in _TIMES:
-            return column(name).isin(*(self.compared(name, value) for value in values))
+            return self.column(name).isin(*(self.compared(name, value) for value in values))
+        if self._folds(name):
+            values = tuple(self._text(name, value) for value in values)
         listed = pa.table({"value": _listed(name, kind, values)})
-        return column(name).isin(query=exp.select(column("value")).from_(self.relation(listed)))
+        return self.column(name).isin(query=exp.select(column("value")).from_(self.relation(listed)))
 
     def _between(self, name: str, at_least: Comparable | None, below: Comparable | None) -> exp.Expr:
         sides: list[exp.Expr] = []
@@ -141,13 +157,24 @@ class Binder:
         return exp.and_(exp.true(), *sides)
 
     def _contains(self, name: str, text: str, *, fold_case: bool) -> exp.Expr:
-        if type_of(self._stream, name) not in {Type.TEXT, Type.JSON}:
-            raise ValueError(f"column {name} of stream {self._stream.name} holds no text")
+        self._check_text(name)
         where: exp.Expr = column(name)
         what = self.value(text)
         if fold_case:
             where, what = exp.Lower(this=where), exp.Lower(this=what)
         return exp.StrPosition(this=where, substr=what) > 0
+
+    def _like(self, name: str, pattern: str) -> exp.Expr:
+        self._check_text(name)
+        if "*" not in pattern:
+            return self.column(name).eq(self.compared(name, pattern))
+        escaped = re.sub(r"([%_!])", r"!\1", self._text(name, pattern)).replace("*", "%")
+        like = exp.Like(this=self.column(name), expression=self.value(escaped))
+        return exp.Escape(this=like, expression=exp.Literal.string("!"))
+
+    def _check_text(self, name: str) -> None:
+        if type_of(self._stream, name) not in {Type.TEXT, Type.JSON}:
+            raise ValueError(f"column {name} of stream {self._stream.name} holds no text")
 
 
 def _whole(name: str, value: Comparable) -> int:

@@ -1,0 +1,12 @@
+"""The Slate Datasets API v2 at `/apis/v2/`, for clients that change only their base URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airtally.runtime import Services
+
+
+def routes(services: Services) -> list[Any]:  # noqa: ARG001 (to come)
+    """The handlers, for the application to mount."""
+    return []
