@@ -86,6 +86,10 @@ class Queries:
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 
+    def last_versions(self, stream: Stream, account: str, where: Filter) -> pa.Table:
+        """Of each record that meets `where` (`stream.row_schema`, in order of the key), deleted ones too."""
+        return self.records(Records(stream, account, where, deleted=True)).table
+
     def versions(self, wanted: Versions) -> pa.Table:
         """Rows (`stream.row_schema`) in no order. Raises LimitExceeded."""
 
