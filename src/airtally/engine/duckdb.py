@@ -15,7 +15,7 @@ from sqlglot import exp
 from airtally.engine.bucket import dataset, on_bucket
 from airtally.engine.limits import TimeLimit
 from airtally.engine.protocol import Capabilities, FilesMissing, Relation, Rows, Statement
-from airtally.engine.scope import of_account, placed
+from airtally.engine.scope import of_account, written
 from airtally.engine.scratch import Scratch
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 
@@ -100,7 +100,7 @@ def _config(memory: int, temp_folder: Path, threads: int | None) -> dict[str, st
 def _prepared(cursor: Any, statement: Statement) -> tuple[str, dict[str, Any]]:
     parameters: dict[str, Any] = dict(statement.parameters)
     sources = {name: _source(cursor, name, relation, parameters) for name, relation in statement.relations.items()}
-    return placed(statement.tree, sources).sql("duckdb"), parameters
+    return written(statement.tree, sources, "duckdb"), parameters
 
 
 def _source(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any]) -> exp.Query:
