@@ -23,6 +23,7 @@ from airtally.engine import check_engine, open_engine
 from airtally.engine.deferred import Deferred
 from airtally.engine.heavy import HeavyPool
 from airtally.engine.protocol import Engine
+from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
@@ -44,7 +45,6 @@ from airtally.metadata.owner import owner_name
 from airtally.metadata.store import MetadataStore
 from airtally.query import changelog
 from airtally.query.service import Queries
-from airtally.reports.files import FileStore
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
@@ -281,7 +281,7 @@ class _Parts:
                 settings=settings,
                 clock=clock,
             )
-            edits = Edits(buffer=buffer, versions=versions, last_of=queries.last_versions, clock=clock)
+            edits = Edits(buffer=buffer, versions=versions, last_of=queries.last_by, clock=clock)
         return Intake(
             batches=batches,
             edits=edits,

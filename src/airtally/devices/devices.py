@@ -11,7 +11,7 @@ import msgspec
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import Declared, Tag, ValueType
 from airtally.devices.values import Value, fitted
-from airtally.engine.filters import AllOf, AnyOf, Equals, Filter, IsNull, OneOf
+from airtally.engine.filters import AllOf, Equals
 from airtally.ingest.edits import Edits, Row
 from airtally.ingest.made import Made
 from airtally.query.service import Queries
@@ -51,10 +51,7 @@ class Devices:
                 DEVICE_TAGS.name: wanted.changes(last.get(DEVICE_TAGS.name, ())),
             }
 
-        looks = [(DEVICES, _device(application, hwid))]
-        if tags:
-            looks.append((DEVICE_TAGS, wanted.looked_at))
-        self._edits.run(account, hwid, looks, change)
+        self._edits.run(account, (DEVICES, DEVICE_TAGS) if tags else (DEVICES,), ("hwid", hwid), change)
         return wanted.skipped
 
     def set_tags(
@@ -74,8 +71,7 @@ class Devices:
                 DEVICE_TAGS.name: wanted.changes(last[DEVICE_TAGS.name]),
             }
 
-        looks = [(DEVICES, _device(application, hwid)), (DEVICE_TAGS, wanted.looked_at)]
-        self._edits.run(account, hwid, looks, change)
+        self._edits.run(account, (DEVICES, DEVICE_TAGS), ("hwid", hwid), change)
         return wanted.skipped
 
     def unregister(self, account: Account, application: str, hwid: str) -> None:
@@ -85,7 +81,7 @@ class Devices:
             device = _live(last[DEVICES.name], application)
             return {DEVICES.name: [] if device is None else [device | {"push_token": None}]}
 
-        self._edits.run(account, hwid, [(DEVICES, _device(application, hwid))], change)
+        self._edits.run(account, (DEVICES,), ("hwid", hwid), change)
 
     def delete(self, account: Account, application: str, hwid: str) -> None:
         """The device and its tags go; those shared by applications stay while it is registered in another."""
@@ -96,21 +92,22 @@ class Devices:
             tags = [
                 row
                 for row in last[DEVICE_TAGS.name]
-                if not row["is_deleted"] and (row["application"] is not None or not elsewhere)
+                if not row["is_deleted"]
+                and (row["application"] == application or (row["application"] is None and not elsewhere))
             ]
             return {
                 DEVICES.name: [] if device is None else [device | {"is_deleted": 1}],
                 DEVICE_TAGS.name: [_gone(row["application"], hwid, row["tag"]) for row in tags],
             }
 
-        looks = [(DEVICES, Equals("hwid", hwid)), (DEVICE_TAGS, _tags_of(application, hwid))]
-        self._edits.run(account, hwid, looks, change)
+        self._edits.run(account, (DEVICES, DEVICE_TAGS), ("hwid", hwid), change)
 
     def tags(self, account: Account, application: str, hwid: str) -> dict[str, Value]:
         """By name; shared ones only while the device is registered in the application."""
-        rows = self._queries.current(DEVICE_TAGS, account.slug, where=_tags_of(application, hwid)).table.to_pylist()
-        shared = any(row["application"] is None for row in rows) and self._registered(account, application, hwid)
-        rows = [row for row in rows if row["value"] is not None and (shared or row["application"] is not None)]
+        rows = self._queries.last_by(DEVICE_TAGS, account.slug, "hwid", hwid)
+        rows = [row for row in rows if _is_set(row) and row["application"] in {application, None}]
+        if any(row["application"] is None for row in rows) and not self._registered(account, application, hwid):
+            rows = [row for row in rows if row["application"] is not None]
         return {row["tag"]: msgspec.json.decode(row["value"]) for row in sorted(rows, key=lambda row: row["tag"])}
 
     def of_user(self, account: Account, application: str, user_id: str) -> list[str]:
@@ -120,7 +117,7 @@ class Devices:
         return sorted(hwids)
 
     def _registered(self, account: Account, application: str, hwid: str) -> bool:
-        return self._queries.current(DEVICES, account.slug, where=_device(application, hwid)).total > 0
+        return _live(self._queries.last_by(DEVICES, account.slug, "hwid", hwid), application) is not None
 
 
 class _WantedTags:
@@ -130,11 +127,6 @@ class _WantedTags:
         self._application, self._hwid = application, hwid
         self._tags, self._declared = tags, declared
         self.skipped: list[Skipped] = []
-
-    @property
-    def looked_at(self) -> Filter:
-        names = tuple(name for name in self._tags if name in self._declared)
-        return AllOf((_tags_of(self._application, self._hwid), OneOf("tag", names)))
 
     def changes(self, last: Iterable[Row]) -> list[Made]:
         """The new rows, given the last ones."""
@@ -186,10 +178,5 @@ def _live(devices: Iterable[Row], application: str) -> Row | None:
     return next((row for row in devices if row["application"] == application and not row["is_deleted"]), None)
 
 
-def _device(application: str, hwid: str) -> Filter:
-    return AllOf((Equals("application", application), Equals("hwid", hwid)))
-
-
-def _tags_of(application: str, hwid: str) -> Filter:
-    """With those that all applications share."""
-    return AllOf((Equals("hwid", hwid), AnyOf((Equals("application", application), IsNull("application")))))
+def _is_set(tag: Row) -> bool:
+    return not tag["is_deleted"] and tag["value"] is not None

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 
 from airtally.accounts.accounts import Account
-from airtally.engine.filters import Filter
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.made import Made, made_rows, require_all
 from airtally.ingest.versions import CREATED, MILLISECOND, TIME, Versions
@@ -21,8 +20,9 @@ from airtally.streams.declaration import Stream
 
 Row = dict[str, Any]
 
-#: The last version of each record that meets the filter, deleted ones too (`stream.row_schema`).
-LastOf = Callable[[Stream, str, Filter], pa.Table]
+#: Of a stream and an account's slug: the last version of each record that has a value in a column of its key, deleted
+#: ones too.
+LastOf = Callable[[Stream, str, str, str], list[Row]]
 
 #: From the last versions that were looked at, by the stream's name, to the new ones, likewise. JSON is text in the
 #: former and plain values in the latter.
@@ -38,27 +38,24 @@ class Edits:
         self._last_of = last_of
         self._clock = clock
 
-    def run(self, account: Account, key: str, looks: Sequence[tuple[Stream, Filter]], change: Change) -> None:
-        """Look at records of some streams, and append what `change` makes of them: all is on disk, or nothing.
+    def run(self, account: Account, streams: Sequence[Stream], of: tuple[str, str], change: Change) -> None:
+        """Read the records that have a value in a column (`of`), and append what `change` makes of them.
 
-        A new version comes after the last one of its record, whatever the clock says; one that changes nothing
-        is left out. Records that `change` was not shown must be new. Raises Misfit, TooManyRequests, StorageFull
-        or Unavailable.
+        All is on disk, or nothing. A new version comes after the last one of its record, whatever the clock says;
+        one that changes nothing is left out. Raises Misfit, TooManyRequests, StorageFull or Unavailable.
         """
         self._buffer.check_room(0)
         with ExitStack() as turns:
-            for stream, _ in sorted(looks, key=lambda look: look[0].name):
-                turns.enter_context(self._versions.turns(stream, account).of_key(key))
-            last = {stream.name: self._last_of(stream, account.slug, where).to_pylist() for stream, where in looks}
+            for stream in sorted(streams, key=lambda each: each.name):
+                turns.enter_context(self._versions.turns(stream, account).of_key(of[1]))
+            last = {stream.name: self._last_of(stream, account.slug, *of) for stream in streams}
             wanted = change(last)
             now = to_datetime(self._clock.now_us() // 1000 * 1000)
-            tables = [
-                (stream, _versions(stream, last[stream.name], wanted.get(stream.name, ()), now)) for stream, _ in looks
-            ]
-            tables = [(stream, rows) for stream, rows in tables if rows.num_rows]
-            if tables:
-                self._buffer.append_together(account.slug, tables).result()
-        for stream, rows in tables:
+            new = [(each, _versions(each, last[each.name], wanted.get(each.name, ()), now)) for each in streams]
+            new = [(stream, rows) for stream, rows in new if rows.num_rows]
+            if new:
+                self._buffer.append_together(account.slug, new).result()
+        for stream, rows in new:
             metrics.ROWS_ACCEPTED.labels(stream.name).inc(rows.num_rows)
 
 
