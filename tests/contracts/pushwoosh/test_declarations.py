@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.push_devices import App
+from fixtures.push_devices import NOW, App
 
 
 def test_an_event_is_created_once(app: App) -> None:
@@ -111,7 +111,7 @@ def test_a_call_upgrades_what_rows_declared(app: App) -> None:
     app.done("postEvent", event="Seen", hwid="d", attributes={"n": 2})
     attributes = [{"name": "n", "type": 1}, {"name": "s", "type": 2}]
     app.done("createEvent", auth=app.token, name="Seen", eventAttributes=attributes)
-    app.done("postEvent", event="Seen", hwid="d", attributes={"n": 3, "s": "x"})
+    app.done("postEvent", event="Seen", hwid="d", attributes={"n": 3, "s": "x"}, timestampUTC=NOW + 1)
     assert [event["attributes"] for event in app.events()] == [{"n": 1.5}, {"n": 2.0}, {"n": 3, "s": "x"}]
     assert app.fault("createEvent", auth=app.token, name="Seen") == "Event already exists"
 
