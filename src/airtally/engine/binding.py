@@ -19,11 +19,15 @@ from airtally.engine.filters import (
     Contains,
     Equals,
     Filter,
+    Holds,
     IsNull,
     Like,
+    Member,
     Not,
     OneOf,
+    Subject,
 )
+from airtally.engine.members import member_text, member_texts
 from airtally.engine.protocol import Relation, Statement, Value
 from airtally.engine.scope import column
 from airtally.kit.time import to_datetime
@@ -39,13 +43,19 @@ _SERVER_COLUMNS = {
     SEQUENCE.name: Type.INT64,
 }
 _INT64_MAX = (1 << 63) - 1
-#: Digits before the point that a decimal column has, and those after it that a value may be written with.
-_DECIMAL_DIGITS, _DECIMAL_PLACES = 12, 40
+#: Digits before the point that a decimal column has and a member read as one, and those after it that a value may
+#: be written with.
+_DECIMAL_DIGITS, _MEMBER_DIGITS, _DECIMAL_PLACES = 12, 16, 40
+_MEMBER_DECIMAL = "decimal(18,2)"
 _TIMES = (Type.TIME, Type.LOCAL_TIME)
 
 
-def type_of(stream: Stream, name: str) -> Type:
-    """Raises ValueError for a column that the stream does not have."""
+def type_of(stream: Stream, name: Subject) -> Type:
+    """Raises ValueError for a column that the stream does not have, and for a member of one that has none."""
+    if isinstance(name, Member):
+        if type_of(stream, name.column) is not Type.JSON:
+            raise ValueError(f"column {name.column} of stream {stream.name} has no members")
+        return name.type
     if name in stream.by_name:
         return stream.by_name[name].type
     if name in _SERVER_COLUMNS:
@@ -95,31 +105,47 @@ class Binder:
             raise ValueError(f"there is no time {at_us} microseconds from 1970") from None
         return exp.cast(self.value(text), "timestamptz")
 
-    def column(self, name: str) -> exp.Expr:
+    def column(self, name: Subject) -> exp.Expr:
         """A column as it is compared and grouped by: a key that is matched without case in small letters."""
-        type_of(self._stream, name)
-        return exp.Lower(this=column(name)) if self._folds(name) and not self._in_small_letters else column(name)
+        stored = self._stored(name)
+        return exp.Lower(this=stored) if self._folds(name) and not self._in_small_letters else stored
 
-    def _folds(self, name: str) -> bool:
-        return name in self._stream.by_name and self._stream.by_name[name].fold_case
-
-    def compared(self, name: str, value: Comparable) -> exp.Expr:
+    def compared(self, name: Subject, value: Comparable) -> exp.Expr:
         """A value as the column of that name is compared with. Raises ValueError where that makes no sense."""
         kind = type_of(self._stream, name)
         if kind in _TIMES:
             return self.time(_whole(name, value))
         if kind is Type.DECIMAL:
-            return exp.cast(self.value(_decimal(name, value)), "decimal(18,6)")
+            decimal = _MEMBER_DECIMAL if isinstance(name, Member) else "decimal(18,6)"
+            return exp.cast(self.value(_decimal(name, value)), decimal)
         if kind is Type.DOUBLE:
             return self.value(float(value))
         if kind is Type.INT64:
             return exp.cast(self.value(max(-_INT64_MAX, min(_whole(name, value), _INT64_MAX))), "bigint")
         return self.value(self._text(name, value))
 
-    def _text(self, name: str, value: Comparable) -> str:
+    def _stored(self, name: Subject) -> exp.Expr:
+        type_of(self._stream, name)
+        return self._member(name) if isinstance(name, Member) else column(name)
+
+    def _member(self, member: Member) -> exp.Expr:
+        """A fraction is no whole number; a decimal with an exponent is no decimal to every engine."""
+        text = member_text(column(member.column), self.value(member.name))
+        if member.type is Type.INT64:
+            whole = exp.StrPosition(this=text.copy(), substr=exp.Literal.string(".")).eq(0)
+            return exp.Case().when(whole, _try_cast(text, "bigint"))
+        if member.type is Type.DECIMAL:
+            exact, rounded = _try_cast(text, _MEMBER_DECIMAL), _try_cast(_try_cast(text, "double"), _MEMBER_DECIMAL)
+            return exp.func("coalesce", exact, rounded)
+        return text
+
+    def _folds(self, name: Subject) -> bool:
+        return name in self._stream.by_name and self._stream.by_name[name].fold_case
+
+    def _text(self, name: Subject, value: Comparable) -> str:
         return _text(value).lower() if self._folds(name) else _text(value)
 
-    def condition(self, condition: Filter) -> exp.Expr:  # noqa: PLR0911 (one for each kind of filter)
+    def condition(self, condition: Filter) -> exp.Expr:  # noqa: C901, PLR0911 (one for each kind of filter)
         """Raises ValueError for a column that the stream does not have, or a value that does not suit it."""
         match condition:
             case Equals(name, value):
@@ -134,6 +160,8 @@ class Binder:
                 return self._like(name, pattern)
             case IsNull(name):
                 return self.column(name).is_(exp.null())
+            case Holds(member, texts, exactly):
+                return self._holds(member, texts, exactly=exactly)
             case Not(part):
                 return exp.not_(self.condition(part))
             case AllOf(parts):
@@ -141,7 +169,7 @@ class Binder:
             case AnyOf(parts):
                 return exp.or_(exp.false(), *(self.condition(part) for part in parts))
 
-    def _one_of(self, name: str, values: tuple[Comparable, ...]) -> exp.Expr:
+    def _one_of(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
         kind = type_of(self._stream, name)
         if kind is Type.INT64:
             values = tuple(value for value in values if abs(_whole(name, value)) <= _INT64_MAX)
@@ -156,13 +184,25 @@ class Binder:
         listed = pa.table({"value": _listed(name, kind, values)})
         return self.column(name).isin(query=exp.select(column("value")).from_(self.relation(listed)))
 
-    def _between(self, name: str, at_least: Comparable | None, below: Comparable | None) -> exp.Expr:
+    def _between(self, name: Subject, at_least: Comparable | None, below: Comparable | None) -> exp.Expr:
         sides: list[exp.Expr] = []
         if at_least is not None:
-            sides.append(column(name) >= self.compared(name, at_least))
+            sides.append(self._stored(name) >= self.compared(name, at_least))
         if below is not None:
-            sides.append(column(name) < self.compared(name, below))
+            sides.append(self._stored(name) < self.compared(name, below))
         return exp.and_(exp.true(), *sides)
+
+    def _holds(self, member: Member, texts: tuple[str, ...], *, exactly: bool) -> exp.Expr:
+        """By the sizes of sets, so that every engine counts alike."""
+        type_of(self._stream, member)
+        listed = member_texts(column(member.column), self.value(member.name))
+        wanted = sorted(set(map(_text, texts)))
+        shared = exp.ArrayIntersect(expressions=[listed, exp.Array(expressions=[self.value(text) for text in wanted])])
+        if not exactly:
+            return exp.ArraySize(this=shared) > 0
+        size = exp.Literal.number(len(wanted))
+        distinct = exp.ArraySize(this=exp.ArrayDistinct(this=listed.copy()))
+        return exp.and_(exp.ArraySize(this=shared).eq(size), distinct.eq(size.copy()))
 
     def _contains(self, name: str, text: str, *, fold_case: bool) -> exp.Expr:
         self._check_text(name)
@@ -185,13 +225,17 @@ class Binder:
             raise ValueError(f"column {name} of stream {self._stream.name} holds no text")
 
 
-def _whole(name: str, value: Comparable) -> int:
+def _try_cast(value: exp.Expr, kind: str) -> exp.Expr:
+    return exp.TryCast(this=value.copy(), to=exp.DataType.build(kind), safe=True)
+
+
+def _whole(name: Subject, value: Comparable) -> int:
     if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
         raise ValueError(f"column {name} holds whole numbers, not {value!r}")
     return int(value)
 
 
-def _decimal(name: str, value: Comparable) -> str:
+def _decimal(name: Subject, value: Comparable) -> str:
     """Raises ValueError too for what no stored number can be: its digits would be written out."""
     try:
         number = Decimal(str(value))
@@ -199,8 +243,9 @@ def _decimal(name: str, value: Comparable) -> str:
         raise ValueError(f"column {name} holds decimal numbers, not {value!r}") from None
     exponent = number.as_tuple().exponent
     endless = not isinstance(exponent, int) or exponent < -_DECIMAL_PLACES
-    if endless or number.adjusted() >= _DECIMAL_DIGITS:
-        raise ValueError(f"column {name} holds numbers of at most {_DECIMAL_DIGITS} digits, not {value!r}")
+    digits = _MEMBER_DIGITS if isinstance(name, Member) else _DECIMAL_DIGITS
+    if endless or number.adjusted() >= digits:
+        raise ValueError(f"column {name} holds numbers of at most {digits} digits, not {value!r}")
     return format(number, "f")
 
 
@@ -211,7 +256,7 @@ def _text(value: Comparable) -> str:
     return text
 
 
-def _listed(name: str, kind: Type, values: tuple[Comparable, ...]) -> pa.Array:
+def _listed(name: Subject, kind: Type, values: tuple[Comparable, ...]) -> pa.Array:
     convert: dict[Type, Callable[[Comparable], Any]] = {
         Type.INT64: partial(_whole, name),
         Type.DOUBLE: float,

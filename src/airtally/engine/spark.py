@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from airtally.engine.limits import TimeLimit, finished_in
 from airtally.engine.protocol import Capabilities, Files, FilesMissing, Relation, Rows, Statement
-from airtally.engine.scope import column, of_account, placed
+from airtally.engine.scope import column, of_account, written
 from airtally.kit.errors import Failure, LimitExceeded, Unavailable
 from airtally.streams.declaration import DAY
 
@@ -144,7 +144,7 @@ def _views(session: Any, statement: Statement, prefix: str) -> Iterator[tuple[st
             view = f"{prefix}_{name}"
             _table(session, relation).createOrReplaceTempView(view)
             sources[name] = _source(view, relation, f"_{name}_account", parameters)
-        yield placed(statement.tree, sources).sql("spark"), parameters
+        yield written(statement.tree, sources, "spark"), parameters
     finally:
         for name in sources:
             session.catalog.dropTempView(f"{prefix}_{name}")
