@@ -15,6 +15,7 @@ from airtally.kit.clock import Clock, SystemClock
 from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
 from airtally.query.question import Question
+from airtally.query.records import KnownRecords, RecordsCache
 from airtally.query.render import render
 from airtally.streams.declaration import Stream
 
@@ -47,6 +48,7 @@ class Queries:
     def __init__(self, engine: Engine, source: SnapshotSource, clock: Clock | None = None) -> None:
         self._engine, self._source = engine, source
         self._clock = clock or SystemClock()
+        self._known = RecordsCache()
 
     @property
     def engine(self) -> Engine:
@@ -85,6 +87,18 @@ class Queries:
             return Page(table, total, snapshot.data_through_us, self._clock.now_us())
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
+
+    def known(self, stream: Stream, account: str) -> KnownRecords:
+        """All records of a changelog as they are now; computed again only where a row of it has come in.
+
+        For changelogs of some thousand records an account. Raises LimitExceeded.
+        """
+        wanted = Records(stream, account)
+
+        def ask(snapshot: Snapshot) -> KnownRecords:
+            return self._known.get(snapshot, lambda pinned: self._engine.query(render_records(wanted, pinned)))
+
+        return self._on_snapshot(ask, stream, account)
 
     def versions(self, wanted: Versions) -> pa.Table:
         """Rows (`stream.row_schema`) in no order. Raises LimitExceeded."""
