@@ -142,7 +142,10 @@ def _site(services: Services, lifespan: Any) -> Litestar:
 
 def _failed(request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
     _, responder = _owner(request.url.path)
-    return responder(failure, request)
+    answer = responder(failure, request)
+    if isinstance(failure, MethodNotAllowed):
+        answer.set_header("Allow", failure.allow)
+    return answer
 
 
 def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
@@ -150,7 +153,7 @@ def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     if isinstance(error, NotFoundException):
         failure: Failure = NotFound("Resource not found.")
     elif isinstance(error, MethodNotAllowedException):
-        failure = MethodNotAllowed(f"Method {request.method} is not allowed here")
+        failure = MethodNotAllowed(f"Method {request.method} is not allowed here", allow=_allowed(error))
     elif error.status_code == 413:
         failure = TooLarge("The body is too large")
     elif error.status_code < 500:
@@ -158,6 +161,10 @@ def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     else:
         return _broke(request, error)
     return _failed(request, failure)
+
+
+def _allowed(error: HTTPException) -> str:
+    return (error.headers or {}).get("allow", "")
 
 
 def _broke(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
