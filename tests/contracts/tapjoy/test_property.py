@@ -55,6 +55,8 @@ def stored(row: Row, group: str) -> Row:
     """The row as it is sent."""
     time = FIRST + timedelta(microseconds=row["after"])
     sent = {name: row[name] for name in ("kind", "country", "count", "spend", "id") if row[name] is not None}
+    if "id" in sent:
+        sent["id"] = f"{sent['id']}-{group}"
     return sent | {"ad_group_id": group, "time": time.isoformat()}
 
 
@@ -110,8 +112,6 @@ def test_the_answer_is_a_plain_count(
     sent: list[Row] = []
     for part in (compacted, fresh, buffered):
         new = [stored(row, group) for row in part]
-        for row in new:
-            row |= {"id": f"{row['id']}-{group}"} if "id" in row else {}
         if new:
             network.send("ad_events", *new)
         sent += new
