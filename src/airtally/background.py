@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airtally.engine.child import HeavyOptions
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
 from airtally.ingest.flush import Flusher, FlushPolicy
@@ -10,7 +11,8 @@ from airtally.kit.outgoing import Outgoing
 from airtally.lake.maintenance import Maintenance
 from airtally.reports.build import BuildOptions, ReportBuilder
 from airtally.reports.deliveries import DeliveryLoop
-from airtally.reports.render import HeavyOptions, Renderer
+from airtally.reports.render import Renderer
+from airtally.rollups.rebuild import Rebuilder
 from airtally.runtime import Background, Role, Services
 
 NODE_SECONDS = 2.0
@@ -47,28 +49,50 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
     ]
 
 
-def _lake_work(services: Services) -> list[Background]:
+def rebuilder_of(services: Services) -> Rebuilder:
+    """What keeps the rollups current."""
     settings = services.settings
-    maintenance = Maintenance(
+    return Rebuilder(
+        services.rollups,
+        services.heavy,
+        _heavy_options(services),
+        retention=lambda rollup: settings.rollup_retention(rollup.name),
+        oldest_job_us=services.jobs.oldest_running,
+    )
+
+
+def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
+    """What keeps the lake's tables small and quick."""
+    settings = services.settings
+    return Maintenance(
         services.lake,
         services.heavy,
         retention=lambda stream: settings.retention(stream.name),
         oldest_job_us=services.jobs.oldest_running,
         scratch=settings.home / "tmp",
         memory=settings.engine_memory,
+        derived=rebuilder,
     )
-    return [Loop("maintenance", maintenance.step, 10.0)]
+
+
+def _lake_work(services: Services) -> list[Background]:
+    rebuilder = rebuilder_of(services)
+    maintenance = maintenance_of(services, rebuilder)
+    return [Loop("maintenance", maintenance.step, 10.0), Loop("rollups", rebuilder.step, 5.0)]
+
+
+def _heavy_options(services: Services) -> HeavyOptions:
+    return HeavyOptions(services.settings.engine_memory, services.settings.home / "tmp")
 
 
 def _report_work(services: Services) -> list[Background]:
     settings, reports = services.settings, services.reports
     services.jobs.release_gone()
     services.deliveries.release_gone()
-    heavy = HeavyOptions(settings.engine_memory, settings.home / "tmp")
     builder = ReportBuilder(
         reports,
         services.jobs,
-        Renderer(services.warehouse, services.engine, services.heavy, heavy),
+        Renderer(services.warehouse, services.engine, services.heavy, _heavy_options(services)),
         services.files,
         services.clock,
         options=BuildOptions(settings.home / "staging", settings.report_file_days),

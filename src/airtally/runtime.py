@@ -45,6 +45,7 @@ from airtally.reports.files import FileStore
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
+from airtally.rollups.rollups import Rollups
 from airtally.settings import Settings
 
 _log = structlog.get_logger()
@@ -100,6 +101,7 @@ class Services:
     lake: Lake
     buffer: Buffer | None
     warehouse: Warehouse
+    rollups: Rollups
     engine: Engine
     heavy: HeavyPool
     queries: Queries
@@ -193,7 +195,8 @@ class _Parts:
         self._closing.callback(jobs.release_all)
         lake, buffer, warehouse = self._storage()
         engine, heavy = self._engines()
-        queries = Queries(engine, warehouse, clock)
+        rollups = Rollups(lake, warehouse, store)
+        queries = Queries(engine, warehouse, clock, rollups)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
         links = ReportLinks(settings.public_url, LinkSigner(secrets.subkey("links")))
         return Services(
@@ -212,6 +215,7 @@ class _Parts:
             lake=lake,
             buffer=buffer,
             warehouse=warehouse,
+            rollups=rollups,
             engine=engine,
             heavy=heavy,
             queries=queries,

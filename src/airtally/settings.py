@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
-from airtally.streams import STREAMS
+from airtally.streams import ROLLUPS, STREAMS
 
 Network = IPv4Network | IPv6Network
 
@@ -166,7 +166,7 @@ class Settings:
     retain_days: dict[str, int | None] = _setting(
         "AIRTALLY_RETAIN_<STREAM>",
         {},
-        "days that a stream's rows are kept, or `forever`; defaults in the streams' reference",
+        "days that the rows of a stream or the parts of a rollup are kept, or `forever`; defaults in the streams' reference",
     )
     buffer_max: int = _setting(
         "AIRTALLY_BUFFER_MAX", 1 << 30, "live bytes in the buffer above which writers get 429", parse_size
@@ -217,6 +217,10 @@ class Settings:
         """Days that rows of a stream are kept; None: for ever."""
         return self.retain_days.get(stream, STREAMS[stream].retention_days)
 
+    def rollup_retention(self, rollup: str) -> int | None:
+        """Days that a rollup's parts are kept; None: for ever."""
+        return self.retain_days.get(rollup, ROLLUPS[rollup].retention_days)
+
 
 def _parsed(env: str, text: str, parse: Any) -> Any:
     try:
@@ -230,7 +234,7 @@ def _retention(environ: Mapping[str, str]) -> dict[str, int | None]:
     for env, text in environ.items():
         if env.startswith("AIRTALLY_RETAIN_") and text:
             stream = env.removeprefix("AIRTALLY_RETAIN_").lower()
-            if stream not in STREAMS:
-                raise SettingError(f"{env}: there is no stream {stream!r}")
+            if stream not in STREAMS and stream not in ROLLUPS:
+                raise SettingError(f"{env}: there is no stream or rollup {stream!r}")
             found[stream] = None if text == "forever" else _parsed(env, text, _days)
     return found

@@ -22,7 +22,7 @@ for command, target, summary in (
     ("ingest", "airtally.cli.ingest:ingest", "Rows from files."),
     ("quarantine", "airtally.cli.quarantine:app", "Rows that were refused."),
     ("delivery", "airtally.cli.delivery:app", "Webhook deliveries."),
-    ("lake", "airtally.cli.lake:app", "The tables: status, compact, expire."),
+    ("lake", "airtally.cli.lake:app", "The tables: status, compact, expire, rollups."),
     ("doctor", "airtally.cli.doctor:doctor", "Checks the set-up and says what to mend."),
 ):
     app.command(target, name=command, help=summary)

@@ -63,8 +63,16 @@ class Binder:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
+        self._in_small_letters = False
         self.parameters: dict[str, Value] = {}
         self.relations: dict[str, Relation] = {}
+
+    def of_parts(self) -> Binder:
+        """For conditions on a rollup's parts in the same statement: keys matched without case are in small letters."""
+        twin = Binder(self._stream)
+        twin.parameters, twin.relations = self.parameters, self.relations
+        twin._in_small_letters = True
+        return twin
 
     def statement(self, tree: exp.Query) -> Statement:
         return Statement(tree, self.relations, self.parameters)
@@ -90,7 +98,7 @@ class Binder:
     def column(self, name: str) -> exp.Expr:
         """A column as it is compared and grouped by: a key that is matched without case in small letters."""
         type_of(self._stream, name)
-        return exp.Lower(this=column(name)) if self._folds(name) else column(name)
+        return exp.Lower(this=column(name)) if self._folds(name) and not self._in_small_letters else column(name)
 
     def _folds(self, name: str) -> bool:
         return name in self._stream.by_name and self._stream.by_name[name].fold_case

@@ -14,8 +14,8 @@ from sqlglot import exp
 
 from airtally.engine.bucket import dataset, on_bucket
 from airtally.engine.limits import TimeLimit
-from airtally.engine.protocol import Capabilities, FilesMissing, Relation, Rows, Statement
-from airtally.engine.scope import of_account, placed
+from airtally.engine.protocol import Capabilities, Files, FilesMissing, Relation, Rows, Statement
+from airtally.engine.scope import column, of_account, placed
 from airtally.engine.scratch import Scratch
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 
@@ -104,16 +104,15 @@ def _prepared(cursor: Any, statement: Statement) -> tuple[str, dict[str, Any]]:
 
 
 def _source(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any]) -> exp.Query:
+    if isinstance(relation, Files):
+        names = [column(each) for each in relation.schema.names]
+        return exp.select(*names).from_(_files(cursor, name, relation, parameters))
     if not isinstance(relation, Rows):
         cursor.register(f"_{name}", relation)
         return exp.select("*").from_(exp.to_table(f"_{name}"))
     parts: list[exp.Expr] = []
-    if on_bucket(relation.files):
-        cursor.register(f"_{name}_files", dataset(relation.files, relation.schema))
-        parts.append(exp.to_table(f"_{name}_files"))
-    elif relation.files:
-        parameters[f"_{name}_files"] = [_literal_path(file.path) for file in relation.files]
-        parts.append(exp.func("read_parquet", exp.Placeholder(this=f"_{name}_files")))
+    if relation.files:
+        parts.append(_files(cursor, name, relation, parameters))
     for number, table in enumerate(_not_empty(relation)):
         cursor.register(f"_{name}_{number}", table)
         parts.append(exp.to_table(f"_{name}_{number}"))
@@ -121,6 +120,14 @@ def _source(cursor: Any, name: str, relation: Relation, parameters: dict[str, An
     parameters[account] = relation.snapshot.account
     selects: list[exp.Query] = [of_account(part, relation, account) for part in parts]
     return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
+
+
+def _files(cursor: Any, name: str, relation: Rows | Files, parameters: dict[str, Any]) -> exp.Expr:
+    if on_bucket(relation.files):
+        cursor.register(f"_{name}_files", dataset(relation.files, relation.schema))
+        return exp.to_table(f"_{name}_files")
+    parameters[f"_{name}_files"] = [_literal_path(file.path) for file in relation.files]
+    return exp.func("read_parquet", exp.Placeholder(this=f"_{name}_files"))
 
 
 def _not_empty(rows: Rows) -> list[pa.Table]:

@@ -20,8 +20,8 @@ from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import StorageFull
 from airtally.lake import Lake, LakeTable, LakeView
+from airtally.lake.delta import Conflicted
 from airtally.lake.snapshot import Snapshot
-from airtally.lake.table import Conflicted
 from airtally.streams.declaration import MAX_BATCH_ROWS, Stream
 
 #: One flush commits at most so many rows, so that its memory is bounded.

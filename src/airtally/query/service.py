@@ -17,6 +17,8 @@ from airtally.query.changelog import Order, Records, Versions, render_records, r
 from airtally.query.question import Question
 from airtally.query.records import KnownRecords, RecordsCache
 from airtally.query.render import render
+from airtally.query.rolled import Rolled, render_rolled, rolled
+from airtally.rollups.rollups import Rollups
 from airtally.streams.declaration import Stream
 
 T = TypeVar("T")
@@ -45,8 +47,10 @@ class Page:
 class Queries:
     """The online way to the rows; every call takes the account with its question. Calls block: use a thread."""
 
-    def __init__(self, engine: Engine, source: SnapshotSource, clock: Clock | None = None) -> None:
-        self._engine, self._source = engine, source
+    def __init__(
+        self, engine: Engine, source: SnapshotSource, clock: Clock | None = None, rollups: Rollups | None = None
+    ) -> None:
+        self._engine, self._source, self._rollups = engine, source, rollups
         self._clock = clock or SystemClock()
         self._known = RecordsCache()
 
@@ -56,12 +60,26 @@ class Queries:
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded."""
+        asked = rolled(question) if self._rollups is not None and self._engine.capabilities.file_lists else None
+        try:
+            return self._from_rows(question) if asked is None else self._from_rollup(asked)
+        except FilesMissing:  # once more on a new view
+            return self._from_rows(question) if asked is None else self._from_rollup(asked)
 
-        def ask(snapshot: Snapshot) -> Answer:
-            table = self._engine.query(render(question, snapshot, self._engine.capabilities))
-            return Answer(table, snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))
+    def _from_rows(self, question: Question) -> Answer:
+        snapshot = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+        table = self._engine.query(render(question, snapshot, self._engine.capabilities))
+        return self._answer(question, table, snapshot)
 
-        return self._on_snapshot(ask, question.stream, question.account, question.start_us, question.end_us)
+    def _from_rollup(self, asked: Rolled) -> Answer:
+        assert self._rollups is not None  # noqa: S101 (asked for only then)
+        question = asked.question
+        cover = self._rollups.cover(asked.rollup, question.stream, question.account, asked.interval)
+        table = self._engine.query(render_rolled(asked, cover, self._engine.capabilities))
+        return self._answer(question, table, cover.rows)
+
+    def _answer(self, question: Question, table: pa.Table, snapshot: Snapshot) -> Answer:
+        return Answer(table, snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))
 
     def current(
         self,
@@ -126,16 +144,9 @@ class Queries:
         flushed = flushed or not self._engine.capabilities.buffered_rows
         return self._source.snapshot(stream, account, start_us=start_us, end_us=end_us, flushed=flushed)
 
-    def _on_snapshot(
-        self,
-        ask: Callable[[Snapshot], T],
-        stream: Stream,
-        account: str,
-        start_us: int | None = None,
-        end_us: int | None = None,
-    ) -> T:
+    def _on_snapshot(self, ask: Callable[[Snapshot], T], stream: Stream, account: str) -> T:
         """Once more on a new view where a file was vacuumed under the first."""
         try:
-            return ask(self.snapshot(stream, account, start_us=start_us, end_us=end_us))
+            return ask(self.snapshot(stream, account))
         except FilesMissing:
-            return ask(self.snapshot(stream, account, start_us=start_us, end_us=end_us))
+            return ask(self.snapshot(stream, account))

@@ -1,0 +1,143 @@
+"""A question answered from a rollup's parts where they are current, and from rows where they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from airtally.engine.binding import Binder
+from airtally.engine.dedupe import days_of, events
+from airtally.engine.filters import EVERYTHING, Equals, columns_of
+from airtally.engine.protocol import Capabilities, Files, Statement
+from airtally.engine.scope import column
+from airtally.lake.snapshot import DataFile
+from airtally.query.buckets import Bucket, bucket_of
+from airtally.query.question import BUCKET, Function, Metric, Question
+from airtally.query.render import runs_of
+from airtally.rollups.figures import combined, figures_of_parts, figures_of_rows
+from airtally.rollups.rollups import Cover, Interval
+from airtally.rollups.table import part_schema
+from airtally.streams.rollup import Measure, Rollup
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """A question with the rollup that can answer it, and the measure that each of its metrics is made of."""
+
+    question: Question
+    rollup: Rollup
+    measures: tuple[Measure, ...]
+
+    @property
+    def interval(self) -> Interval:
+        assert self.question.start_us is not None  # noqa: S101 (`rolled` sees to it)
+        assert self.question.end_us is not None  # noqa: S101
+        return Interval(self.question.start_us, self.question.end_us)
+
+
+def rolled(question: Question) -> Rolled | None:
+    """With the coarsest rollup of the stream that has all the question names; None where none has."""
+    if question.as_received or question.start_us is None or question.end_us is None:
+        return None
+    if question.start_us >= question.end_us:
+        return None
+    for rollup in question.stream.rollups:
+        measures = tuple(each for metric in question.metrics if (each := _measure(rollup, metric)) is not None)
+        named = {dimension.column for dimension in question.dimensions} | set(columns_of(question.where))
+        if len(measures) == len(question.metrics) and named <= set(rollup.dimensions) and _aligned(question, rollup):
+            return Rolled(question, rollup, measures)
+    return None
+
+
+def render_rolled(asked: Rolled, cover: Cover, capabilities: Capabilities) -> Statement:
+    """Groups come in no order."""
+    question = asked.question
+    binder = Binder(question.stream)
+    branches = [_parts(binder, asked, cover.bases, cover.hidden), _parts(binder, asked, cover.days, ())]
+    branches.append(_rows(binder, asked, cover, capabilities))
+    found = [branch for branch in branches if branch is not None] or [_nothing(binder, asked)]
+    source = found[0] if len(found) == 1 else exp.union(*found, distinct=False)
+    groups = _groups(question)
+    figures = zip(question.metrics, asked.measures, strict=True)
+    tree = exp.select(*groups, *(_figure(metric, measure) for metric, measure in figures))
+    tree = tree.from_(source.subquery("figures"))
+    if groups:
+        tree = tree.group_by(*(group.this.copy() for group in groups))
+    return binder.statement(tree)
+
+
+def _measure(rollup: Rollup, metric: Metric) -> Measure | None:
+    for measure in rollup.measures:
+        only = EVERYTHING if measure.only is None else Equals(*measure.only)
+        if (measure.function, measure.column, only) == (metric.function, metric.column, metric.where):
+            return measure
+    return None
+
+
+def _aligned(question: Question, rollup: Rollup) -> bool:
+    """Whether no bucket cuts an interval of the rollup in two."""
+    edges = [question.start_us or 0, question.end_us or 0]
+    if question.bucket is not Bucket.NONE:
+        edges += [edge for run in runs_of(question) for edge in (run.start_us, run.length_us)]
+    return not any(edge % rollup.grain_us for edge in edges)
+
+
+def _parts(binder: Binder, asked: Rolled, files: tuple[DataFile, ...], hidden: Sequence[Interval]) -> exp.Select | None:
+    if not files:
+        return None
+    relation = binder.relation(Files(files, part_schema(asked.rollup)), "parts")
+    hiding = (exp.not_(_within(binder, "time", each)) for each in hidden)
+    where = binder.of_parts().condition(asked.question.where)
+    select = exp.select(*figures_of_parts(asked.rollup)).from_(relation)
+    return select.where(where, _within(binder, "time", asked.interval), *hiding)
+
+
+def _rows(binder: Binder, asked: Rolled, cover: Cover, capabilities: Capabilities) -> exp.Select | None:
+    if not cover.has_rows:
+        return None
+    question, stream = asked.question, asked.question.stream
+    days = days_of(stream, question.start_us, question.end_us)
+    source = events(binder, cover.rows, _columns(asked), capabilities, days=days)
+    return (
+        exp.select(*figures_of_rows(binder, stream, asked.rollup))
+        .from_(source.subquery("events"))
+        .where(
+            _within(binder, stream.time, asked.interval),
+            exp.or_(*(_within(binder, stream.time, each) for each in cover.stale)),
+            binder.condition(question.where),
+        )
+    )
+
+
+def _nothing(binder: Binder, asked: Rolled) -> exp.Select:
+    relation = binder.relation(part_schema(asked.rollup).empty_table(), "nothing")
+    return exp.select(*figures_of_parts(asked.rollup)).from_(relation)
+
+
+def _within(binder: Binder, time: str, interval: Interval) -> exp.Expr:
+    return exp.and_(column(time) >= binder.time(interval.start_us), column(time) < binder.time(interval.end_us))
+
+
+def _columns(asked: Rolled) -> tuple[str, ...]:
+    """The stored columns that the figures of rows are made of."""
+    names = [asked.question.stream.time, *asked.rollup.dimensions]
+    for measure in asked.rollup.measures:
+        names += [measure.column] if measure.column else []
+        names += [measure.only[0]] if measure.only else []
+    return tuple(dict.fromkeys(names))
+
+
+def _groups(question: Question) -> list[exp.Expr]:
+    groups = [exp.alias_(column(each.column), each.label, quoted=True) for each in question.dimensions]
+    if question.bucket is not Bucket.NONE:
+        groups.insert(0, exp.alias_(bucket_of(column("time"), runs_of(question)), BUCKET, quoted=True))
+    return groups
+
+
+def _figure(metric: Metric, measure: Measure) -> exp.Expr:
+    value = combined(measure)
+    if metric.function in {Function.COUNT, Function.SUM}:
+        value = exp.func("coalesce", value, exp.Literal.number(0))
+    return exp.alias_(value, metric.name, quoted=True)
