@@ -12,8 +12,10 @@ from urllib.parse import quote
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airtally.background import rebuilder_of
 from airtally.engine.heavy import InProcess
 from airtally.lake.compaction import EAGER, Compactor
+from airtally.rollups import rebuild
 from airtally.streams import AD_EVENTS
 from fixtures.insights import A1, Advertiser
 
@@ -98,6 +100,7 @@ def counted(sent: Sequence[Row], start: datetime, end: datetime, increment: str,
     fresh=st.lists(rows, max_size=8),
     buffered=st.lists(rows, max_size=8),
     asked=st.lists(questions(), min_size=1, max_size=4),
+    rebuilt_after=st.integers(0, 3),
 )
 def test_the_answer_is_a_plain_count(
     fixture_accounts: tuple[Advertiser, Advertiser],
@@ -105,11 +108,13 @@ def test_the_answer_is_a_plain_count(
     fresh: list[Row],
     buffered: list[Row],
     asked: list[tuple[datetime, datetime, str, bool]],
+    rebuilt_after: int,
 ) -> None:
     network, group = fixture_accounts[0], secrets.token_hex(6)
     services = network.server.services
     network.send("ad_groups", A1 | {"ad_group_id": group})
     sent: list[Row] = []
+    rolled_up = (compacted, fresh, buffered, None)[rebuilt_after]
     for part in (compacted, fresh, buffered):
         new = [stored(row, group) for row in part]
         if new:
@@ -119,6 +124,8 @@ def test_the_answer_is_a_plain_count(
             services.warehouse.flush()
         if part is compacted:
             Compactor(services.lake.table(AD_EVENTS), InProcess()).run(EAGER)
+        if part is rolled_up:
+            rebuilder_of(services).rebuild(services.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
     for start, end, increment, by_country in asked:
         query = f"start_time={quote(start.isoformat())}&end_time={quote(end.isoformat())}&time_increment={increment}"
         found = network.insights(f"{query}&breakdowns={'country_code' if by_country else ''}", group)
