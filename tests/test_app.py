@@ -103,6 +103,9 @@ def test_and_its_405(client, method, path, whose):
     answer = client.http.request(method, path)
     assert answer.status_code == 405, answer.text
     assert owner(answer) == whose
+    allowed = answer.headers["allow"].split(", ")
+    assert allowed != [""]
+    assert method not in allowed
 
 
 def test_and_its_413(client):

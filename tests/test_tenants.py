@@ -23,8 +23,8 @@ PLAY = {"player_id": 7001, "media_id": 8001, "played_at": "2026-10-01T08:00:00"}
 VERSION = "2026-10-01T00:00:00Z"
 PASSWORD = "correct horse"
 
-#: What each route gives is, with its methods, one of: "open" (no account's data), "native" or "fouryousee" (the key's
-#: account), "session" (the logged-in user's), "link" (its own permission). OPTIONS answers alone are the framework's.
+#: What each route gives is, with its methods, one of: "open" (no account's data), "native", "fouryousee" or "tapjoy" (the
+#: key's account), "session" (the logged-in user's), "link" (its own permission). OPTIONS answers alone are the framework's.
 ROUTES = {
     ("GET", "/healthz"): "open",
     ("GET", "/readyz"): "open",
@@ -44,6 +44,8 @@ ROUTES = {
     ("GET", "/v1/medias"): "fouryousee",
     ("GET", "/v1/medias/{item}"): "fouryousee",
     ("GET", "/v1/users"): "fouryousee",
+    ("POST", "/v1/oauth2/token"): "tapjoy",
+    ("GET", "/v1/ad_groups/{ad_group_id}/insights"): "tapjoy",
     ("GET", "/admin/reports_api.php"): "session",
     ("POST", "/json/1.3/{name}"): "open",
     ("GET", "/{slug}/{name}"): "link",
@@ -72,6 +74,9 @@ class Tenant:
         self.native = Native(server, self.mark)
         self.account = self.native.account
         self.token = services.keys.create(self.account, "fouryousee").credentials["secret_token"]
+        reporting = services.keys.create(self.account, "tapjoy").credentials["reporting_api_key"]
+        services.keys.issue_token(services.keys.authenticate("tapjoy", reporting), "access", f"{self.mark} tapjoy")
+        self.tapjoy = {"Authorization": f"Bearer {self.mark} tapjoy"}
         self.user = services.users.create(
             self.account, username=self.mark, name=self.mark, email=f"{self.mark}@x.org", password=PASSWORD
         )
@@ -92,6 +97,7 @@ class Tenant:
             "playlogs": [PLAY | {"id": self.mark}],
             "players": [{"player_id": 7001, "name": self.mark, "last_update_time_utc": VERSION}],
             "medias": [{"media_id": 8001, "name": self.mark, "last_update_time_utc": VERSION}],
+            "ad_groups": [{"ad_group_id": self.mark, "name": self.mark, "platform": "iOS"}],
         }
         for stream, each in rows.items():
             assert self.native.send(stream, each).json()["rejected"] == 0
@@ -120,6 +126,7 @@ class Tenant:
             entries,
             keys,
             self.server.services.sessions.get(self.session) is not None,
+            get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
         ]
 
 
@@ -156,6 +163,7 @@ def test_the_first_account_sees_its_own(first):
     assert str(first.report["id"]) in state[0]
     assert state[5] == [1, 1, 1]
     assert len(state[6]) == 1
+    assert json.loads(state[-1])["data"][first.mark]["metadata"]["name"] == first.mark
     assert httpx.get(first.report["url"]).status_code == 200
     for path in (f"/v1/reports/{first.report['id']}", "/v1/players/7001", "/v1/medias/8001"):
         assert first.http.get(path).status_code == 200
@@ -165,8 +173,9 @@ def attempts(method, path, first):
     """Requests on a route that aim at the first account's things: (path, more)."""
     report = str(first.report["id"])
     items = {"/v1/reports/{item}": [report], "/v1/players/{item}": ["7001"], "/v1/medias/{item}": ["8001"]}
+    items["/v1/ad_groups/{ad_group_id}/insights"] = [first.mark, first.mark.upper()]
     if path in items:
-        return [(path.replace("{item}", item), {}) for item in items[path]]
+        return [(re.sub(r"\{\w+\}", item, path), {}) for item in items[path]]
     if path == "/{slug}/{name}":
         name = first.report["url"].split("/")[-1].partition("?")[0]
         return [(f"/{first.account.slug}/{name}", {}), (f"/{first.account.slug}/{name}?playlogs-reports=", {})]
@@ -198,6 +207,8 @@ def attempts(method, path, first):
 def test_another_account_gets_nothing_and_changes_nothing(first, other, method, path):
     before = first.state()
     for target, more in attempts(method, path, first):
+        if ROUTES[method, path] == "tapjoy":
+            more |= {"headers": other.tapjoy}
         answer = other.http.request(method, target, **more)
         asked_for = target + json.dumps(more)
         leaked = [word for word in (first.mark, first.token, first.native.token) if word in answer.text]
@@ -208,6 +219,8 @@ def test_another_account_gets_nothing_and_changes_nothing(first, other, method, 
             assert "filter" not in more["json"] or answer.json()["rows"] == [{"count": 0}]
         if "{item}" in path or ROUTES[method, path] == "link":
             assert answer.status_code == (403 if "reports" in path else 404)
+        if "ad_groups" in path:
+            assert (answer.status_code, answer.json()) == (403, {"error": "Unauthorized"})
     assert first.state() == before
 
 
@@ -252,3 +265,14 @@ def test_an_application_belongs_to_one_account(first, other):
         answer = other.native.send(stream, [row]).json()
         assert answer["accepted"] == 0
         assert first.mark not in json.dumps(answer)
+
+
+def test_an_ad_group_belongs_to_one_account_in_any_case(first, other):
+    """Rows about another's are kept with the account that sent them, and never show."""
+    before = first.state()
+    for group in (first.mark, first.mark.upper()):
+        declared = other.native.send("ad_groups", [{"ad_group_id": group, "name": "mine", "platform": "iOS"}]).json()
+        assert (declared["accepted"], declared["errors"][0]["error"]) == (0, "belongs to another account")
+        event = {"ad_group_id": group, "time": "2026-11-02T09:00:00Z", "kind": "paid_click"}
+        assert other.native.send("ad_events", [event]).json()["accepted"] == 1
+    assert first.state() == before

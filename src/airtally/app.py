@@ -141,8 +141,16 @@ def _site(services: Services, lifespan: Any) -> Litestar:
 
 
 def _failed(request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
+<<<<<<< HEAD
     _, responder = _owner(request.scope["path"])  # the URL would have the client's Host in it
     return responder(failure, request)
+=======
+    _, responder = _owner(request.url.path)
+    answer = responder(failure, request)
+    if isinstance(failure, MethodNotAllowed):
+        answer.set_header("Allow", failure.allow)
+    return answer
+>>>>>>> tapjoy
 
 
 def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
@@ -150,7 +158,7 @@ def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     if isinstance(error, NotFoundException):
         failure: Failure = NotFound("Resource not found.")
     elif isinstance(error, MethodNotAllowedException):
-        failure = MethodNotAllowed(f"Method {request.method} is not allowed here")
+        failure = MethodNotAllowed(f"Method {request.method} is not allowed here", allow=_allowed(error))
     elif error.status_code == 413:
         failure = TooLarge("The body is too large")
     elif error.status_code < 500:
@@ -158,6 +166,10 @@ def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     else:
         return _broke(request, error)
     return _failed(request, failure)
+
+
+def _allowed(error: HTTPException) -> str:
+    return (error.headers or {}).get("allow", "")
 
 
 def _broke(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -34,11 +34,18 @@ class Admission:
         if days is not None:
             checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
         if stream.owned is not None and checked.rows.num_rows:
+<<<<<<< HEAD
             checked = self._check_owner(stream.owned, account, checked)
         return self._declaring.check(stream, account, checked) if declare else checked
+=======
+            checked = self._check_owner(stream, stream.owned, account, checked)
+        return checked
+>>>>>>> tapjoy
 
-    def _check_owner(self, owned: Owned, account: Account, checked: Checked) -> Checked:
+    def _check_owner(self, stream: Stream, owned: Owned, account: Account, checked: Checked) -> Checked:
         column = checked.rows.column(owned.column)
+        if stream.by_name[owned.column].fold_case:
+            column = pc.utf8_lower(column)
         foreign = self._foreign(owned, account, pc.unique(column.drop_null()).to_pylist())
         if not foreign:
             return checked

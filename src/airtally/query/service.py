@@ -16,6 +16,7 @@ from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
 from airtally.query.lookup import Row, last_by
 from airtally.query.question import Question
+from airtally.query.records import KnownRecords, RecordsCache
 from airtally.query.render import render
 from airtally.query.rolled import Rolled, render_rolled, rolled
 from airtally.rollups.rollups import Rollups
@@ -52,6 +53,7 @@ class Queries:
     ) -> None:
         self._engine, self._source, self._rollups = engine, source, rollups
         self._clock = clock or SystemClock()
+        self._known = RecordsCache()
 
     @property
     def engine(self) -> Engine:
@@ -105,12 +107,26 @@ class Queries:
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 
+<<<<<<< HEAD
     def last_by(self, stream: Stream, account: str, name: str, value: str) -> list[Row]:
         """The last version of each record with that value in a text column of its key, deleted ones too.
 
         Rows by column, in no order. Raises LimitExceeded.
         """
         return self._on_snapshot(lambda view: last_by(view, name, value, self._engine.query), stream, account)
+=======
+    def known(self, stream: Stream, account: str) -> KnownRecords:
+        """All records of a changelog as they are now; computed again only where a row of it has come in.
+
+        For changelogs of some thousand records an account. Raises LimitExceeded.
+        """
+        wanted = Records(stream, account)
+
+        def ask(snapshot: Snapshot) -> KnownRecords:
+            return self._known.get(snapshot, lambda pinned: self._engine.query(render_records(wanted, pinned)))
+
+        return self._on_snapshot(ask, stream, account)
+>>>>>>> tapjoy
 
     def versions(self, wanted: Versions) -> pa.Table:
         """Rows (`stream.row_schema`) in no order. Raises LimitExceeded."""
