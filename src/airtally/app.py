@@ -141,16 +141,11 @@ def _site(services: Services, lifespan: Any) -> Litestar:
 
 
 def _failed(request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
-<<<<<<< HEAD
     _, responder = _owner(request.scope["path"])  # the URL would have the client's Host in it
-    return responder(failure, request)
-=======
-    _, responder = _owner(request.url.path)
     answer = responder(failure, request)
     if isinstance(failure, MethodNotAllowed):
         answer.set_header("Allow", failure.allow)
     return answer
->>>>>>> tapjoy
 
 
 def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

@@ -34,13 +34,8 @@ class Admission:
         if days is not None:
             checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
         if stream.owned is not None and checked.rows.num_rows:
-<<<<<<< HEAD
-            checked = self._check_owner(stream.owned, account, checked)
-        return self._declaring.check(stream, account, checked) if declare else checked
-=======
             checked = self._check_owner(stream, stream.owned, account, checked)
-        return checked
->>>>>>> tapjoy
+        return self._declaring.check(stream, account, checked) if declare else checked
 
     def _check_owner(self, stream: Stream, owned: Owned, account: Account, checked: Checked) -> Checked:
         column = checked.rows.column(owned.column)

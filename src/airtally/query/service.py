@@ -107,14 +107,13 @@ class Queries:
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 
-<<<<<<< HEAD
     def last_by(self, stream: Stream, account: str, name: str, value: str) -> list[Row]:
         """The last version of each record with that value in a text column of its key, deleted ones too.
 
         Rows by column, in no order. Raises LimitExceeded.
         """
         return self._on_snapshot(lambda view: last_by(view, name, value, self._engine.query), stream, account)
-=======
+
     def known(self, stream: Stream, account: str) -> KnownRecords:
         """All records of a changelog as they are now; computed again only where a row of it has come in.
 
@@ -126,7 +125,6 @@ class Queries:
             return self._known.get(snapshot, lambda pinned: self._engine.query(render_records(wanted, pinned)))
 
         return self._on_snapshot(ask, stream, account)
->>>>>>> tapjoy
 
     def versions(self, wanted: Versions) -> pa.Table:
         """Rows (`stream.row_schema`) in no order. Raises LimitExceeded."""
