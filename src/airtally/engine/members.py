@@ -53,9 +53,7 @@ def _spark_text(json: exp.Expr, name: exp.Expr) -> exp.Expr:
 
 
 def _spark_texts(json: exp.Expr, name: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(
-        this="FROM_JSON", expressions=[_spark_text(json, name), exp.Literal.string("array<string>")]
-    )
+    return exp.Anonymous(this="FROM_JSON", expressions=[_spark_text(json, name), exp.Literal.string("array<string>")])
 
 
 _FORMS: dict[str, dict[str, Callable[[exp.Expr, exp.Expr], exp.Expr]]] = {
