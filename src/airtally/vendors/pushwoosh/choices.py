@@ -20,7 +20,6 @@ class Choices:
     invalid: str = "Invalid {}"
     not_an_object: str = "{} must be an object"
     event_exists: str = "Event already exists"
-    event_not_found: str = "Event not found"
     tag_exists: str = "Tag already exists"
     device_not_found: str = "Device not found"
     #: postEvent: the code of an in-app message to show; there are none.
