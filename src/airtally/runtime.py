@@ -18,6 +18,7 @@ from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
+from airtally.devices import Devices
 from airtally.engine import check_engine, open_engine
 from airtally.engine.deferred import Deferred
 from airtally.engine.heavy import HeavyPool
@@ -26,6 +27,7 @@ from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
+from airtally.ingest.edits import Edits
 from airtally.ingest.files import FileIngest
 from airtally.ingest.loading import Loading
 from airtally.ingest.nodes import Nodes
@@ -74,9 +76,10 @@ class Background(Protocol):
 
 @dataclass(frozen=True)
 class Intake:
-    """The ways in for rows. `batches` and `claims` are None in a process that owns no buffer."""
+    """The ways in for rows. `batches`, `edits` and `claims` are None in a process that owns no buffer."""
 
     batches: Ingest | None
+    edits: Edits | None
     claims: Claims | None
     files: FileIngest
     quarantine: Quarantine
@@ -107,6 +110,7 @@ class Services:
     heavy: HeavyPool
     queries: Queries
     intake: Intake
+    devices: Devices | None
     nodes: Nodes
     files: FileStore
     reports: Reports
@@ -199,6 +203,8 @@ class _Parts:
         engine, heavy = self._engines()
         queries = Queries(engine, warehouse, clock)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
+        declared = Declared(store, clock)
+        intake = self._intake(store, owners, declared, queries, warehouse, buffer)
         links = ReportLinks(settings.public_url, LinkSigner(secrets.subkey("links")))
         return Services(
             settings=settings,
@@ -211,7 +217,7 @@ class _Parts:
             users=users,
             sessions=Sessions(store, secrets, users, clock),
             owners=owners,
-            declared=Declared(store, clock),
+            declared=declared,
             limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
             jobs=jobs,
             lake=lake,
@@ -220,7 +226,8 @@ class _Parts:
             engine=engine,
             heavy=heavy,
             queries=queries,
-            intake=self._intake(store, owners, queries, warehouse, buffer),
+            intake=intake,
+            devices=None if intake.edits is None else Devices(intake.edits, queries, declared),
             nodes=Nodes(store, clock, buffer, warehouse.flush),
             files=FileStore.open(settings.files_url, self._faults),
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
@@ -251,15 +258,21 @@ class _Parts:
         self._closing.callback(heavy.close)
         return engine, heavy
 
-    def _intake(
-        self, store: MetadataStore, owners: Owners, queries: Queries, warehouse: Warehouse, buffer: Buffer | None
+    def _intake(  # noqa: PLR0917 (the parts that rows pass)
+        self,
+        store: MetadataStore,
+        owners: Owners,
+        declared: Declared,
+        queries: Queries,
+        warehouse: Warehouse,
+        buffer: Buffer | None,
     ) -> Intake:
         settings, clock = self._settings, self._clock
         quarantine = Quarantine(store, clock)
         versions = Versions(lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)))
-        admission = Admission(owners, settings, clock)
+        admission = Admission(owners, declared, settings, clock)
         loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
-        claims = batches = None
+        claims = batches = edits = None
         if buffer is not None:
             claims = Claims(store, buffer, clock)
             batches = Ingest(
@@ -271,8 +284,10 @@ class _Parts:
                 settings=settings,
                 clock=clock,
             )
+            edits = Edits(buffer=buffer, versions=versions, last_of=queries.last_by, clock=clock)
         return Intake(
             batches=batches,
+            edits=edits,
             claims=claims,
             files=FileIngest(admission=admission, loading=loading, warehouse=warehouse, clock=clock),
             quarantine=quarantine,

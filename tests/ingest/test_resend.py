@@ -83,7 +83,9 @@ def test_after_the_cause_is_mended_rows_are_taken_once(opened: Callable[..., Ser
     old = read_rows(
         PLAYLOGS, lines({"media_id": 1}, {"media_id": 2, "played_at": "2001-01-01T00:00:00"}), "application/x-ndjson"
     )
-    refused = Admission(strict.owners, strict.settings, strict.clock).check(PLAYLOGS, account, old).errors
+    refused = (
+        Admission(strict.owners, strict.declared, strict.settings, strict.clock).check(PLAYLOGS, account, old).errors
+    )
     assert [error.error for error in refused] == ["older than retention"] * 2
     strict.intake.quarantine.keep(account, "playlogs", refused, source="http")
     entry = strict.intake.quarantine.entries(account)[0].id

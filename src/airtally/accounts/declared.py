@@ -92,6 +92,10 @@ class Declared:
         key = (application, name)
         return self._known_events(account, {key: dict.fromkeys(attributes)}).get(key)
 
+    def events(self, account: Account, keys: Collection[EventKey]) -> dict[EventKey, EventType]:
+        """Those of the events that are declared."""
+        return self._known_events(account, dict.fromkeys(keys, ()))
+
     def tag(self, account: Account, name: str) -> Tag | None:
         return self.tags(account, [name]).get(name)
 

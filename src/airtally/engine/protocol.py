@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, TypeAlias
@@ -74,12 +74,14 @@ Relation: TypeAlias = Rows | pa.Table
 class Statement:
     """A question as an engine gets it: a tree over the names of `relations`, with named placeholders.
 
-    Names of relations and parameters that begin with `_` are the engines' own.
+    Names of relations and parameters that begin with `_` are the engines' own. Statements with equal keys have
+    equal trees; without a key nothing is remembered of one.
     """
 
     tree: exp.Query
     relations: Mapping[str, Relation]
     parameters: Mapping[str, Value] = field(default_factory=dict)
+    key: Hashable | None = None
 
 
 class Engine(Protocol):

@@ -1,4 +1,6 @@
-"""What only the server can tell is wrong with a row: it is too old, or about another account's application."""
+"""What only the server can tell is wrong with a row: it is too old, about another account's application, or its values
+are not of the types that were declared.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.declared import Declared
 from airtally.accounts.owners import Owners
 from airtally.ingest.checked import Checked
+from airtally.ingest.declaring import Declaring
 from airtally.ingest.validate import too_old
 from airtally.kit.clock import Clock
 from airtally.kit.time import DAY_US
@@ -18,18 +22,20 @@ from airtally.streams.declaration import Owned, Stream
 class Admission:
     """Streams that declare ids claim them for the account; rows of the others are checked against the claims."""
 
-    def __init__(self, owners: Owners, settings: Settings, clock: Clock) -> None:
+    def __init__(self, owners: Owners, declared: Declared, settings: Settings, clock: Clock) -> None:
         self._owners = owners
+        self._declaring = Declaring(declared)
         self._settings = settings
         self._clock = clock
 
-    def check(self, stream: Stream, account: Account, checked: Checked) -> Checked:
+    def check(self, stream: Stream, account: Account, checked: Checked, *, declare: bool = True) -> Checked:
+        """`declare`: what the rows name and nobody declared yet is declared; else it must have been."""
         days = self._settings.retention(stream.name)
         if days is not None:
             checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
         if stream.owned is not None and checked.rows.num_rows:
             checked = self._check_owner(stream.owned, account, checked)
-        return checked
+        return self._declaring.check(stream, account, checked) if declare else checked
 
     def _check_owner(self, owned: Owned, account: Account, checked: Checked) -> Checked:
         column = checked.rows.column(owned.column)

@@ -14,6 +14,7 @@ from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
 from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
+from airtally.query.lookup import Row, last_by
 from airtally.query.question import Question
 from airtally.query.render import render
 from airtally.streams.declaration import Stream
@@ -85,6 +86,13 @@ class Queries:
             return Page(table, total, snapshot.data_through_us, self._clock.now_us())
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
+
+    def last_by(self, stream: Stream, account: str, name: str, value: str) -> list[Row]:
+        """The last version of each record with that value in a text column of its key, deleted ones too.
+
+        Rows by column, in no order. Raises LimitExceeded.
+        """
+        return self._on_snapshot(lambda view: last_by(view, name, value, self._engine.query), stream, account)
 
     def versions(self, wanted: Versions) -> pa.Table:
         """Rows (`stream.row_schema`) in no order. Raises LimitExceeded."""

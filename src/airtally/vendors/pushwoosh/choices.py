@@ -10,6 +10,20 @@ class Choices:
     """Each is a reading of silence; docs/vendors/pushwoosh.md says why."""
 
     body_bytes: int = 1 << 20
+    #: createEvent and addTag. The vendor says the first, third and fourth; names are at most 256 bytes besides.
+    event_name_characters: int = 32
+    tag_name_characters: int = 256
+    attribute_name_characters: int = 64
+    description_characters: int = 64
+    name_bytes: int = 256
+    required: str = "{} is required"
+    invalid: str = "Invalid {}"
+    not_an_object: str = "{} must be an object"
+    event_exists: str = "Event already exists"
+    tag_exists: str = "Tag already exists"
+    device_not_found: str = "Device not found"
+    #: postEvent: the code of an in-app message to show; there are none.
+    in_app_code: str = ""
     cors_methods: str = "GET, POST, PUT, OPTIONS"
     cors_headers: str = "Origin, X-Requested-With, Content-Type, Accept, Authorization"
     cors_max_age_seconds: int = 600
