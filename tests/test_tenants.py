@@ -48,6 +48,8 @@ ROUTES = {
     ("GET", "/v1/ad_groups/{ad_group_id}/insights"): "tapjoy",
     ("GET", "/admin/reports_api.php"): "session",
     ("POST", "/json/1.3/{name}"): "open",
+    ("GET", "/files/tags/{name}"): "link",
+    ("HEAD", "/files/tags/{name}"): "link",
     ("GET", "/{slug}/{name}"): "link",
     ("HEAD", "/{slug}/{name}"): "link",
 }

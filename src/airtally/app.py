@@ -25,6 +25,7 @@ from airtally.kit.faults import Faults
 from airtally.reports import downloads
 from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
+from airtally.statistics import downloads as statistics_downloads
 from airtally.vendors.fouryousee import errors as fouryousee_errors
 from airtally.vendors.fouryousee import serve as fouryousee
 from airtally.vendors.pushwoosh import errors as pushwoosh_errors
@@ -131,6 +132,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
             *scaleengine.routes(services),
             *pushwoosh.routes(services),
             *downloads.routes(services),
+            *statistics_downloads.routes(services),
         ],
         exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _broke},
         lifespan=[lifespan],

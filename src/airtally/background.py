@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from airtally.engine.child import HeavyOptions
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
@@ -14,6 +16,7 @@ from airtally.reports.deliveries import DeliveryLoop
 from airtally.reports.render import Renderer
 from airtally.rollups.rebuild import Rebuilder
 from airtally.runtime import Background, Role, Services
+from airtally.statistics.worker import StatisticsWorker
 
 NODE_SECONDS = 2.0
 
@@ -26,6 +29,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
     if Role.JOBS in role:
         found += _lake_work(services)
         found += _report_work(services)
+        found.append(_statistics_work(services))
     return tuple(found)
 
 
@@ -103,3 +107,23 @@ def _report_work(services: Services) -> list[Background]:
     reports.on_created.append(builder.wake)
     reports.on_notice.append(sender.wake)
     return [builder, sender]
+
+
+def _statistics_work(services: Services) -> Background:
+    """Other machines' rows are waited for; this one's are read from its buffer where the engine can."""
+
+    def await_data(moment: int, stop: threading.Event) -> None:
+        if not (services.engine.capabilities.buffered_rows and services.nodes.alone()):
+            services.nodes.await_through(moment, stop=stop)
+
+    worker = StatisticsWorker(
+        services.statistics,
+        services.jobs,
+        services.queries,
+        services.files,
+        services.clock,
+        await_data=await_data,
+        faults=services.faults,
+    )
+    services.statistics.on_asked.append(worker.wake)
+    return worker

@@ -50,6 +50,7 @@ from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
 from airtally.settings import Settings
+from airtally.statistics.service import Statistics
 
 _log = structlog.get_logger()
 
@@ -116,6 +117,7 @@ class Services:
     files: FileStore
     reports: Reports
     deliveries: Deliveries
+    statistics: Statistics
     closing: ExitStack
     background: tuple[Background, ...] = ()
 
@@ -234,6 +236,7 @@ class _Parts:
             files=FileStore.open(settings.files_url, self._faults),
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
             deliveries=deliveries,
+            statistics=Statistics(store, clock, jobs),
             closing=self._closing,
         )
 

@@ -79,10 +79,15 @@ class Binder:
 
     def of_parts(self) -> Binder:
         """For conditions on a rollup's parts in the same statement: keys matched without case are in small letters."""
-        twin = Binder(self._stream)
-        twin.parameters, twin.relations = self.parameters, self.relations
+        twin = self.over(self._stream)
         twin._in_small_letters = True
         return twin
+
+    def over(self, stream: Stream) -> Binder:
+        """For another stream's part of the same statement."""
+        other = Binder(stream)
+        other.parameters, other.relations = self.parameters, self.relations
+        return other
 
     def statement(self, tree: exp.Query) -> Statement:
         return Statement(tree, self.relations, self.parameters)
@@ -133,9 +138,9 @@ class Binder:
         text = member_text(column(member.column), self.value(member.name))
         if member.type is Type.INT64:
             whole = exp.StrPosition(this=text.copy(), substr=exp.Literal.string(".")).eq(0)
-            return exp.Case().when(whole, _try_cast(text, "bigint"))
+            return exp.Case().when(whole, try_cast(text, "bigint"))
         if member.type is Type.DECIMAL:
-            exact, rounded = _try_cast(text, _MEMBER_DECIMAL), _try_cast(_try_cast(text, "double"), _MEMBER_DECIMAL)
+            exact, rounded = try_cast(text, _MEMBER_DECIMAL), try_cast(try_cast(text, "double"), _MEMBER_DECIMAL)
             return exp.func("coalesce", exact, rounded)
         return text
 
@@ -152,8 +157,8 @@ class Binder:
                 return self._one_of(name, (value,))
             case OneOf(name, values):
                 return self._one_of(name, values)
-            case Between(name, at_least, below):
-                return self._between(name, at_least, below)
+            case Between():
+                return self._between(condition)
             case Contains(name, text, fold_case):
                 return self._contains(name, text, fold_case=fold_case)
             case Like(name, pattern):
@@ -184,12 +189,14 @@ class Binder:
         listed = pa.table({"value": _listed(name, kind, values)})
         return self.column(name).isin(query=exp.select(column("value")).from_(self.relation(listed)))
 
-    def _between(self, name: Subject, at_least: Comparable | None, below: Comparable | None) -> exp.Expr:
-        sides: list[exp.Expr] = []
-        if at_least is not None:
-            sides.append(self._stored(name) >= self.compared(name, at_least))
-        if below is not None:
-            sides.append(self._stored(name) < self.compared(name, below))
+    def _between(self, between: Between) -> exp.Expr:
+        name, sides = between.column, list[exp.Expr]()
+        if between.at_least is not None:
+            sides.append(self._stored(name) >= self.compared(name, between.at_least))
+        if between.below is not None:
+            sides.append(self._stored(name) < self.compared(name, between.below))
+        if between.at_most is not None:
+            sides.append(self._stored(name) <= self.compared(name, between.at_most))
         return exp.and_(exp.true(), *sides)
 
     def _holds(self, member: Member, texts: tuple[str, ...], *, exactly: bool) -> exp.Expr:
@@ -225,7 +232,7 @@ class Binder:
             raise ValueError(f"column {name} of stream {self._stream.name} holds no text")
 
 
-def _try_cast(value: exp.Expr, kind: str) -> exp.Expr:
+def try_cast(value: exp.Expr, kind: str) -> exp.Expr:
     return exp.TryCast(this=value.copy(), to=exp.DataType.build(kind), safe=True)
 
 

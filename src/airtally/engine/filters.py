@@ -48,11 +48,12 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """`at_least` included, `below` not; None leaves that side open."""
+    """`at_least` and `at_most` included, `below` not; None leaves that side open."""
 
     column: Subject
     at_least: Comparable | None = None
     below: Comparable | None = None
+    at_most: Comparable | None = None
 
 
 @dataclass(frozen=True, slots=True)

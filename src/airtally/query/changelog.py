@@ -73,7 +73,7 @@ def render_records(wanted: Records, snapshot: Snapshot) -> Statement:
     """The columns of a row (`stream.row_schema`)."""
     binder = Binder(wanted.stream)
     ordered = (exp.Ordered(this=column(by.column), desc=by.descending, nulls_first=False) for by in wanted.ordered)
-    tree = _current(binder, wanted, snapshot, [column(name) for name in wanted.stream.row_schema.names])
+    tree = current_records(binder, wanted, snapshot, [column(name) for name in wanted.stream.row_schema.names])
     tree = tree.order_by(*ordered)
     if wanted.limit is not None:
         tree = tree.limit(int(wanted.limit)).offset(int(wanted.offset))
@@ -84,7 +84,7 @@ def render_total(wanted: Records, snapshot: Snapshot) -> Statement:
     """How many records there are on all pages, as `total`."""
     binder = Binder(wanted.stream)
     total = exp.cast(exp.Count(this=exp.Literal.number(1)), "bigint").as_("total", quoted=True)
-    return binder.statement(_current(binder, wanted, snapshot, [total]))
+    return binder.statement(current_records(binder, wanted, snapshot, [total]))
 
 
 def render_versions(wanted: Versions, snapshot: Snapshot) -> Statement:
@@ -105,7 +105,8 @@ def render_versions(wanted: Versions, snapshot: Snapshot) -> Statement:
     return binder.statement(tree.where(column("_rank").eq(1)).where(binder.condition(wanted.where)))
 
 
-def _current(binder: Binder, wanted: Records, snapshot: Snapshot, columns: Sequence[exp.Expr]) -> exp.Select:
+def current_records(binder: Binder, wanted: Records, snapshot: Snapshot, columns: Sequence[exp.Expr]) -> exp.Select:
+    """`columns` of the wanted records, in no order and not cut to a page."""
     stream = wanted.stream
     names = (*stream.row_schema.names, *RECEIVED_ORDER)
     stored = exp.select(*map(column, names)).from_(binder.relation(Rows.all_of(snapshot), "rows"))

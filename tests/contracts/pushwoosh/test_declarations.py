@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -119,3 +120,22 @@ def test_a_call_upgrades_what_rows_declared(app: App) -> None:
     app.done("setTags", hwid="d", tags={"Level": 4})
     assert app.tags("d") == {"Level": 4}
     assert app.fault("addTag", auth=app.token, tag={"name": "Level", "type": 1}) == "Tag already exists"
+
+
+def test_rows_that_do_not_fit_are_refused_and_kept_aside(app: App) -> None:
+    def event(**attributes: Any) -> dict[str, Any]:
+        return {"application": app.code, "event": "Buy", "time": "2026-03-10T00:00:00Z", "attributes": attributes}
+
+    answer = app.native.send("app_events", [event(items=1), event(items="x"), event(items=2)]).json()
+    error = {"line": 2, "field": "attributes.items", "error": "expected integer, got string"}
+    assert answer == {"accepted": 2, "rejected": 1, "errors": [error]}
+    (entry,) = app.server.services.intake.quarantine.entries(app.account)
+    (row,) = app.server.services.intake.quarantine.rows(app.account, entry.id)
+    assert (row.field, json.loads(row.received)["attributes"]) == ("attributes.items", {"items": "x"})
+    app.done("postEvent", event="Buy", hwid="d", attributes={"items": 3})
+    assert [each["attributes"]["items"] for each in app.events()] == [1, 2, 3]
+
+    tag = {"application": app.code, "hwid": "d", "tag": "Level"}
+    answer = app.native.send("device_tags", [tag | {"value": 1}, tag | {"value": ["x"]}]).json()
+    assert answer["errors"] == [{"line": 2, "field": "value", "error": "expected integer, got array"}]
+    assert app.tags("d") == {"Level": 1}

@@ -71,6 +71,18 @@ def test_a_full_disk_keeps_nothing_of_a_call(faulty: tuple[App, FullDisk]) -> No
     assert [len(rows) for rows in stored(app)] == [1, 1, 1]
 
 
+def test_rows_that_could_not_be_kept_may_leave_a_declaration(faulty: tuple[App, FullDisk]) -> None:
+    """The other order could leave an acknowledged row without one."""
+    app, faults = faulty
+    row = {"application": app.code, "event": "Late", "time": "2026-03-10T00:00:00Z"}
+    faults.full = True
+    assert app.native.send("app_events", [row]).status_code == 507
+    faults.full = False
+    assert app.events() == []
+    assert app.server.services.declared.event(app.account, app.code, "Late") is not None
+    assert app.native.send("app_events", [row]).json()["accepted"] == 1
+
+
 def test_a_full_buffer_keeps_nothing_of_a_call(start_server: Callable[..., LiveServer]) -> None:
     app = App(start_server(buffer_max=4000))
     app.declare_event("Open")
