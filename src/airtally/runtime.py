@@ -17,6 +17,8 @@ from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
+from airtally.datasets.catalogue import Catalogue
+from airtally.datasets.register import Register
 from airtally.engine import check_engine, open_engine
 from airtally.engine.deferred import Deferred
 from airtally.engine.heavy import HeavyPool
@@ -107,6 +109,8 @@ class Services:
     nodes: Nodes
     files: FileStore
     reports: Reports
+    catalogue: Catalogue
+    register: Register
     deliveries: Deliveries
     closing: ExitStack
     background: tuple[Background, ...] = ()
@@ -219,6 +223,8 @@ class _Parts:
             nodes=Nodes(store, clock, buffer, warehouse.flush),
             files=FileStore.open(settings.files_url, self._faults),
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
+            catalogue=Catalogue(store),
+            register=Register(store, clock, settings.slate_file_format),
             deliveries=deliveries,
             closing=self._closing,
         )
