@@ -26,6 +26,7 @@ from airtally.engine.protocol import Engine
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer
+from airtally.ingest.businesses import Businesses
 from airtally.ingest.claims import Claims
 from airtally.ingest.files import FileIngest
 from airtally.ingest.loading import Loading
@@ -257,7 +258,7 @@ class _Parts:
         settings, clock = self._settings, self._clock
         quarantine = Quarantine(store, clock)
         versions = Versions(lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)))
-        admission = Admission(owners, settings, clock)
+        admission = Admission(owners, Businesses(store), settings, clock)
         loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
         claims = batches = None
         if buffer is not None:
