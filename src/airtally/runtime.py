@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from airtally.accounts.accounts import Accounts
+from airtally.accounts.grants import Grants
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
 from airtally.accounts.owners import Owners
@@ -18,6 +19,8 @@ from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
 from airtally.datasets.catalogue import Catalogue
+from airtally.datasets.files import DatasetFiles
+from airtally.datasets.links import FileLinks
 from airtally.datasets.register import Register
 from airtally.engine import check_engine, open_engine
 from airtally.engine.deferred import Deferred
@@ -95,6 +98,7 @@ class Services:
     secrets: Secrets
     accounts: Accounts
     keys: Keys
+    grants: Grants
     users: Users
     sessions: Sessions
     owners: Owners
@@ -112,6 +116,7 @@ class Services:
     reports: Reports
     catalogue: Catalogue
     register: Register
+    dataset_files: DatasetFiles
     deliveries: Deliveries
     closing: ExitStack
     background: tuple[Background, ...] = ()
@@ -200,6 +205,9 @@ class _Parts:
         engine, heavy = self._engines()
         queries = Queries(engine, warehouse, clock)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
+        dataset_links = FileLinks(
+            settings.public_url, LinkSigner(secrets.subkey("dataset links")), round(settings.slate_link_seconds)
+        )
         links = ReportLinks(settings.public_url, LinkSigner(secrets.subkey("links")))
         return Services(
             settings=settings,
@@ -209,6 +217,7 @@ class _Parts:
             secrets=secrets,
             accounts=Accounts(store, clock),
             keys=keys,
+            grants=Grants(store, secrets, clock, keys),
             users=users,
             sessions=Sessions(store, secrets, users, clock),
             owners=owners,
@@ -226,6 +235,7 @@ class _Parts:
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
             catalogue=Catalogue(store),
             register=Register(store, clock, settings.slate_file_format),
+            dataset_files=DatasetFiles(store, clock, dataset_links),
             deliveries=deliveries,
             closing=self._closing,
         )
