@@ -45,6 +45,7 @@ ROUTES = {
     ("GET", "/v1/medias/{item}"): "fouryousee",
     ("GET", "/v1/users"): "fouryousee",
     ("GET", "/admin/reports_api.php"): "session",
+    ("POST", "/json/1.3/{name}"): "open",
     ("GET", "/{slug}/{name}"): "link",
     ("HEAD", "/{slug}/{name}"): "link",
 }

@@ -71,7 +71,7 @@ def _report_work(services: Services) -> list[Background]:
         Renderer(services.warehouse, services.engine, services.heavy, heavy),
         services.files,
         services.clock,
-        options=BuildOptions(settings.home / "staging", settings.report_file_days),
+        options=BuildOptions(staging=settings.home / "staging", file_days=settings.report_file_days),
         await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
         faults=services.faults,
     )

@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from airtally.accounts.accounts import Accounts
+from airtally.accounts.declared import Declared
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
 from airtally.accounts.owners import Owners
@@ -97,6 +98,7 @@ class Services:
     users: Users
     sessions: Sessions
     owners: Owners
+    declared: Declared
     limiter: RateLimiter
     jobs: Jobs
     lake: Lake
@@ -211,6 +213,7 @@ class _Parts:
             users=users,
             sessions=Sessions(store, secrets, users, clock),
             owners=owners,
+            declared=Declared(store, clock),
             limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
             jobs=jobs,
             lake=lake,

@@ -144,6 +144,11 @@ class Jobs:
         """To be tried again at `run_at`. Raises LeaseLost."""
         self._change(connection, job, state="ready", run_at=run_at, error=error, **_NO_LEASE)
 
+    def put_off(self, job: Job, seconds: float, error: str) -> None:
+        """The same in a transaction of its own, `seconds` from now."""
+        with self._store.begin() as connection:
+            self.retry(connection, job, self._clock.now_us() + round(seconds * SECOND_US), error)
+
     def release(self, job: Job) -> None:
         """Hand a job back that this process will not end, such as when it stops. A lost lease is no error."""
         with self._store.begin() as connection:
