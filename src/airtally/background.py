@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
 from airtally.ingest.flush import Flusher, FlushPolicy
@@ -24,6 +25,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
     if Role.JOBS in role:
         found += _lake_work(services)
         found += _report_work(services)
+        found += _dataset_work(services)
     return tuple(found)
 
 
@@ -79,3 +81,15 @@ def _report_work(services: Services) -> list[Background]:
     reports.on_created.append(builder.wake)
     reports.on_notice.append(sender.wake)
     return [builder, sender]
+
+
+def _dataset_work(services: Services) -> list[Background]:
+    return [
+        PublicationWorker(
+            services.publisher,
+            services.jobs,
+            services.clock,
+            PublicationOptions(),
+            await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
+        )
+    ]

@@ -19,7 +19,11 @@ from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
 from airtally.datasets.catalogue import Catalogue
+from airtally.datasets.ledger import Ledger
+from airtally.datasets.publish import Publisher
 from airtally.datasets.register import Register
+from airtally.datasets.render import HeavyOptions, Renderer
+from airtally.datasets.work import OnDemand
 from airtally.engine import check_engine, open_engine
 from airtally.engine.deferred import Deferred
 from airtally.engine.heavy import HeavyPool
@@ -43,6 +47,7 @@ from airtally.lake import Lake
 from airtally.metadata.jobs import Jobs
 from airtally.metadata.owner import owner_name
 from airtally.metadata.store import MetadataStore
+from airtally.metadata.worker import WorkerOptions
 from airtally.query import changelog
 from airtally.query.service import Queries
 from airtally.reports.outbox import Deliveries
@@ -113,9 +118,20 @@ class Services:
     reports: Reports
     catalogue: Catalogue
     register: Register
+    publisher: Publisher
     deliveries: Deliveries
     closing: ExitStack
     background: tuple[Background, ...] = ()
+
+    def on_demand(self) -> OnDemand:
+        """Publication of datasets now."""
+        return OnDemand(
+            self.publisher,
+            self.jobs,
+            self.clock,
+            WorkerOptions(),
+            await_data=lambda moment, stop: self.nodes.await_through(moment, stop=stop),
+        )
 
     def start(self, background: Sequence[Background] = ()) -> None:
         """`background` is stopped by `close`, the last to start first."""
@@ -200,6 +216,7 @@ class _Parts:
         lake, buffer, warehouse = self._storage()
         engine, heavy = self._engines()
         queries = Queries(engine, warehouse, clock)
+        files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
         links = ReportLinks(settings.public_url, LinkSigner(secrets.subkey("links")))
         return Services(
@@ -224,12 +241,24 @@ class _Parts:
             queries=queries,
             intake=self._intake(store, owners, queries, warehouse, buffer),
             nodes=Nodes(store, clock, buffer, warehouse.flush),
-            files=FileStore.open(settings.files_url, self._faults),
+            files=files,
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
             catalogue=Catalogue(store),
             register=Register(store, clock, settings.slate_file_format),
+            publisher=self._publisher(
+                Ledger(store, clock, jobs, settings.dataset_interval), warehouse, engine, heavy, files
+            ),
             deliveries=deliveries,
             closing=self._closing,
+        )
+
+    def _publisher(
+        self, ledger: Ledger, warehouse: Warehouse, engine: Engine, heavy: HeavyPool, files: FileStore
+    ) -> Publisher:
+        settings = self._settings
+        renderer = Renderer(engine, heavy, HeavyOptions(settings.engine_memory, settings.home / "tmp"))
+        return Publisher(
+            ledger, warehouse, renderer, files, self._clock, staging=settings.home / "staging", faults=self._faults
         )
 
     def _storage(self) -> tuple[Lake, Buffer | None, Warehouse]:
