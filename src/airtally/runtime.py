@@ -12,6 +12,7 @@ import structlog
 
 from airtally.accounts.accounts import Accounts
 from airtally.accounts.declared import Declared
+from airtally.accounts.grants import Grants
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
 from airtally.accounts.owners import Owners
@@ -19,7 +20,9 @@ from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
 from airtally.datasets.catalogue import Catalogue
+from airtally.datasets.files import DatasetFiles
 from airtally.datasets.ledger import Ledger
+from airtally.datasets.links import FileLinks
 from airtally.datasets.publish import Publisher
 from airtally.datasets.register import Register
 from airtally.datasets.render import HeavyOptions, Renderer
@@ -31,6 +34,7 @@ from airtally.engine.protocol import Engine
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer
+from airtally.ingest.businesses import Businesses
 from airtally.ingest.claims import Claims
 from airtally.ingest.files import FileIngest
 from airtally.ingest.loading import Loading
@@ -100,6 +104,7 @@ class Services:
     secrets: Secrets
     accounts: Accounts
     keys: Keys
+    grants: Grants
     users: Users
     sessions: Sessions
     owners: Owners
@@ -119,6 +124,7 @@ class Services:
     catalogue: Catalogue
     register: Register
     publisher: Publisher
+    dataset_files: DatasetFiles
     deliveries: Deliveries
     closing: ExitStack
     background: tuple[Background, ...] = ()
@@ -218,6 +224,9 @@ class _Parts:
         queries = Queries(engine, warehouse, clock)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
+        dataset_links = FileLinks(
+            settings.public_url, LinkSigner(secrets.subkey("dataset links")), round(settings.slate_link_seconds)
+        )
         links = ReportLinks(settings.public_url, LinkSigner(secrets.subkey("links")))
         return Services(
             settings=settings,
@@ -227,6 +236,7 @@ class _Parts:
             secrets=secrets,
             accounts=Accounts(store, clock),
             keys=keys,
+            grants=Grants(store, secrets, clock, keys),
             users=users,
             sessions=Sessions(store, secrets, users, clock),
             owners=owners,
@@ -248,6 +258,7 @@ class _Parts:
             publisher=self._publisher(
                 Ledger(store, clock, jobs, settings.dataset_interval), warehouse, engine, heavy, files
             ),
+            dataset_files=DatasetFiles(store, clock, dataset_links),
             deliveries=deliveries,
             closing=self._closing,
         )
@@ -289,7 +300,7 @@ class _Parts:
         settings, clock = self._settings, self._clock
         quarantine = Quarantine(store, clock)
         versions = Versions(lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)))
-        admission = Admission(owners, settings, clock)
+        admission = Admission(owners, Businesses(store), settings, clock)
         loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
         claims = batches = None
         if buffer is not None:

@@ -15,6 +15,7 @@ from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import datasets, slate_accounts, slate_businesses, slate_groups
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Listed(Generic[T]):
 
     items: list[T]
     total: int
+
+    def map(self, change: Callable[[T], U]) -> Listed[U]:
+        """The same part, each item changed."""
+        return Listed([change(each) for each in self.items], self.total)
 
 
 @dataclass(frozen=True, slots=True)

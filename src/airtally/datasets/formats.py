@@ -21,13 +21,6 @@ from airtally.streams.declaration import Type
 FILE_BYTES = 48_000_000
 MOST_UNPACKED = 20
 
-MEDIA_TYPES = {
-    "csv": "text/csv",
-    "csv.gz": "application/gzip",
-    "zip": "application/zip",
-    "parquet": "application/vnd.apache.parquet",
-}
-
 
 class PartFile(ABC):
     """One file under way; `finish` makes it whole, the end of the block closes it."""
