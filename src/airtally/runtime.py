@@ -37,6 +37,7 @@ from airtally.ingest.buffer import Buffer
 from airtally.ingest.businesses import Businesses
 from airtally.ingest.claims import Claims
 from airtally.ingest.files import FileIngest
+from airtally.ingest.known import KnownKeys
 from airtally.ingest.loading import Loading
 from airtally.ingest.nodes import Nodes
 from airtally.ingest.quarantine import Quarantine
@@ -299,7 +300,10 @@ class _Parts:
     ) -> Intake:
         settings, clock = self._settings, self._clock
         quarantine = Quarantine(store, clock)
-        versions = Versions(lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)))
+        versions = Versions(
+            lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)),
+            KnownKeys(queries.engine, warehouse).may_be_known,
+        )
         admission = Admission(owners, Businesses(store), settings, clock)
         loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
         claims = batches = None
