@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airtally.datasets.lateness import LateNotices
 from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
@@ -84,12 +85,12 @@ def _report_work(services: Services) -> list[Background]:
 
 
 def _dataset_work(services: Services) -> list[Background]:
-    return [
-        PublicationWorker(
-            services.publisher,
-            services.jobs,
-            services.clock,
-            PublicationOptions(),
-            await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
-        )
-    ]
+    worker = PublicationWorker(
+        services.publisher,
+        services.jobs,
+        services.clock,
+        PublicationOptions(),
+        await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
+    )
+    notices = LateNotices(services.publisher.ledger, services.notices, services.clock)
+    return [worker, Loop("publication-notices", notices.step, 10.0)]

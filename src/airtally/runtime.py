@@ -15,12 +15,14 @@ from airtally.accounts.declared import Declared
 from airtally.accounts.grants import Grants
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
+from airtally.accounts.notices import Notices
 from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
 from airtally.datasets.catalogue import Catalogue
 from airtally.datasets.files import DatasetFiles
+from airtally.datasets.lateness import LATE_US, described
 from airtally.datasets.ledger import Ledger
 from airtally.datasets.links import FileLinks
 from airtally.datasets.publish import Publisher
@@ -47,6 +49,7 @@ from airtally.ingest.versions import Versions
 from airtally.ingest.warehouse import Warehouse
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
 from airtally.lake import Lake
 from airtally.metadata.jobs import Jobs
@@ -58,7 +61,7 @@ from airtally.query.service import Queries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
-from airtally.settings import Settings
+from airtally.settings import SettingError, Settings
 
 _log = structlog.get_logger()
 
@@ -125,6 +128,7 @@ class Services:
     catalogue: Catalogue
     register: Register
     publisher: Publisher
+    notices: Notices
     dataset_files: DatasetFiles
     deliveries: Deliveries
     closing: ExitStack
@@ -172,6 +176,11 @@ class Services:
             "background": self._stopped(),
         }
 
+    def remarks(self) -> list[str]:
+        """What an operator should know, though this process does its work."""
+        ledger, now = self.publisher.ledger, self.clock.now_us()
+        return [f"publication is late: {described(each)}" for each in ledger.late(now - LATE_US)]
+
     def _reads_metadata(self) -> None:
         with self.store.read() as connection:
             connection.exec_driver_sql("SELECT 1")
@@ -179,6 +188,13 @@ class Services:
     def _stopped(self) -> str | None:
         stopped = [each.name for each in self.background if not each.alive]
         return f"stopped: {', '.join(stopped)}" if stopped else None
+
+
+def _mailer(url: str) -> Mailer | None:
+    try:
+        return Mailer(url) if url else None
+    except ValueError as error:
+        raise SettingError(f"AIRTALLY_SMTP_URL cannot be used: expected {error}") from None
 
 
 def _problem(check: Callable[[], None]) -> str | None:
@@ -256,6 +272,7 @@ class _Parts:
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
             catalogue=Catalogue(store),
             register=Register(store, clock, settings.slate_file_format),
+            notices=Notices(users, _mailer(settings.smtp_url)),
             publisher=self._publisher(
                 Ledger(store, clock, jobs, settings.dataset_interval), warehouse, engine, heavy, files
             ),

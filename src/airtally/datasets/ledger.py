@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, or_, select, update
 
 from airtally.accounts.accounts import Account
 from airtally.datasets.entries import Dataset
@@ -41,15 +41,15 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetFile:
-    """A published file as it was stored."""
+class Late:
+    """The turn `due_at` of a dataset is not published."""
 
-    id: str
-    name: str
-    rows: int
-    bytes: int
-    sha256: str
-    published_at: int
+    subject: Subject
+    due_at: int
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        return self.subject.dataset.row_id, self.due_at
 
 
 _SUBJECTS = (
@@ -166,6 +166,23 @@ class Ledger:
                 )
                 if connection.execute(mine.values(stamp=new)).rowcount and new is not None:
                     _restamp(connection, dataset, stamp, new)
+
+    def late(self, before_us: int) -> list[Late]:
+        """Datasets with an unpublished turn before a moment."""
+        turns = select(publications.c.dataset_id, publications.c.turn_at)
+        with self._store.read() as connection:
+            rows = connection.execute(turns.where(publications.c.turn_at <= before_us - self.interval_us)).all()
+        due = {row.dataset_id: row.turn_at + self.interval_us for row in rows}
+        found = self.subjects() if due else []
+        return [Late(each, due[each.dataset.row_id]) for each in found if each.dataset.row_id in due]
+
+    def notice(self, late: Late) -> bool:
+        """Note that a turn's lateness is told; False where it was before."""
+        dataset_id, due_at = late.turn
+        untold = or_(publications.c.noticed_at.is_(None), publications.c.noticed_at < due_at)
+        mine = update(publications).where(publications.c.dataset_id == dataset_id, untold)
+        with self._store.begin() as connection:
+            return bool(connection.execute(mine.values(noticed_at=self._clock.now_us())).rowcount)
 
     def known(self, dataset: Dataset) -> set[str]:
         """Ids of the files that are not deleted."""

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import structlog
 
-from airtally.datasets.ledger import DatasetFile, Ledger, Published, Subject
+from airtally.datasets.files import DatasetFile
+from airtally.datasets.ledger import Ledger, Published, Subject
 from airtally.datasets.render import Made, Rendered, Renderer
 from airtally.datasets.stamps import Named, named, turn_of
 from airtally.datasets.stored import folder_of, stored_name
@@ -141,7 +142,7 @@ def _stamped(now: Published, stamp: int | None) -> Published:
 
 
 def _file(name: Named, made: Made, stamp: int) -> DatasetFile:
-    return DatasetFile(name.id, name.name, made.rows, made.bytes, made.sha256, stamp)
+    return DatasetFile(name.id, name.name, made.rows, made.bytes, made.sha256, made.date_begin, made.date_end, stamp)
 
 
 def _count(done: Publication) -> None:
