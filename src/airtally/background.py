@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from airtally.datasets.lateness import LateNotices
+from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.engine.child import HeavyOptions
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
@@ -29,6 +31,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
     if Role.JOBS in role:
         found += _lake_work(services)
         found += _report_work(services)
+        found += _dataset_work(services)
         found.append(_statistics_work(services))
     return tuple(found)
 
@@ -127,3 +130,15 @@ def _statistics_work(services: Services) -> Background:
     )
     services.statistics.on_asked.append(worker.wake)
     return worker
+
+
+def _dataset_work(services: Services) -> list[Background]:
+    worker = PublicationWorker(
+        services.publisher,
+        services.jobs,
+        services.clock,
+        PublicationOptions(),
+        await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
+    )
+    notices = LateNotices(services.publisher.ledger, services.notices, services.clock)
+    return [worker, Loop("publication-notices", notices.step, 10.0)]

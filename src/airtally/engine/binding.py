@@ -71,21 +71,21 @@ def micros(name: str) -> exp.Expr:
 class Binder:
     """Collects the parameters and relations of one statement while its tree is built."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, *, in_small_letters: bool = False) -> None:
         self._stream = stream
-        self._in_small_letters = False
+        self._in_small_letters = in_small_letters
         self.parameters: dict[str, Value] = {}
         self.relations: dict[str, Relation] = {}
 
     def of_parts(self) -> Binder:
         """For conditions on a rollup's parts in the same statement: keys matched without case are in small letters."""
-        twin = self.over(self._stream)
-        twin._in_small_letters = True
-        return twin
+        return self._sharing(Binder(self._stream, in_small_letters=True))
 
     def over(self, stream: Stream) -> Binder:
         """For another stream's part of the same statement."""
-        other = Binder(stream)
+        return self._sharing(Binder(stream))
+
+    def _sharing(self, other: Binder) -> Binder:
         other.parameters, other.relations = self.parameters, self.relations
         return other
 
