@@ -35,9 +35,8 @@ class Choices:
     )
     #: Minutes are shown as long as the stream `viewer_samples` keeps its rows, by default 15 days.
     hour_days: int = 45
-    #: Of one request; more are an invalid value. A pattern costs a look at every row.
+    #: Of one request; more are an invalid value. Each costs a look at every row.
     most_patterns: int = 200
-    most_stars: int = 8
     found: str = "Found viewers"
     nobody: str = "No viewers found"
     unknown_command: str = "Unrecognized API Command"

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from airtally.kit.time import SECOND_US, from_datetime
+from airtally.streams.declaration import LONG_TEXT_BYTES
 from airtally.vendors.scaleengine.choices import CHOICES
 from airtally.vendors.scaleengine.errors import invalid, missing
 
@@ -100,12 +101,12 @@ def _apps(found: list[Any]) -> Apps:
 
 
 def _urls(found: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Exact names, and patterns with runs of `*` made one."""
-    pieces = _distinct([piece for each in found for piece in each.split("|") if piece])
-    patterns = _distinct([re.sub(r"\*+", "*", piece) for piece in pieces if "*" in piece])
-    if len(patterns) > CHOICES.most_patterns or any(each.count("*") > CHOICES.most_stars for each in patterns):
+    """Exact names, and patterns with runs of `*` made one; what is longer than any name is as good as a name."""
+    pieces = _distinct([re.sub(r"\*+", "*", piece) for each in found for piece in each.split("|") if piece])
+    patterns = tuple(piece for piece in pieces if "*" in piece and len(piece) <= 2 * LONG_TEXT_BYTES)
+    if len(patterns) > CHOICES.most_patterns:
         raise invalid("url")
-    return tuple(piece for piece in pieces if "*" not in piece), patterns
+    return tuple(set(pieces).difference(patterns)), patterns
 
 
 def _distinct(texts: list[str]) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from airtally.query.question import BUCKET
 COUNTS = ("viewer_count_avg", "viewer_count_min", "viewer_count_max", "viewer_count_sum")
 _SLICE = 1 << 16
 
+Written = bytes | memoryview
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -62,36 +64,42 @@ def found(call: Call, message: str, table: pa.Table) -> Body:
 
 
 def _body(call: Call, members: dict[str, Any]) -> Body:
-    """Values that are bytes are written already. The time is taken last."""
+    """A value that is a list of bytes is written already. The time is taken last."""
     members["handle_time"] = call.handle_time
-    if not call.serialized:
-        pairs = (_json(name) + b":" + _written(value, _json) for name, value in members.items())
-        return Body(b"{" + b",".join(pairs) + b"}", "application/json; charset=utf-8")
-    entries = (phpserialize.dumps(name) + _written(value, phpserialize.dumps) for name, value in members.items())
-    return Body(b"a:%d:{%b}" % (len(members), b"".join(entries)), "text/plain; charset=utf-8")
+    form = _PHP if call.serialized else _JSON
+    parts: list[Written] = [form.opening % len(members) if form.numbered else form.opening]
+    for name, value in members.items():
+        parts += [form.write(name), form.colon]
+        parts += value if value and isinstance(value, list) else [form.write(value)]
+        parts.append(form.comma)
+    return Body(b"".join([*_closed(parts, form), form.closing]), form.media_type)
 
 
-def _json(value: Any) -> bytes:
-    return msgspec.json.encode(value)
-
-
-def _written(value: Any, write: Callable[[Any], bytes]) -> bytes:
-    return value if isinstance(value, bytes) else write(value)
+def _closed(parts: list[Written], form: _Format) -> list[Written]:
+    """Without the comma after the last."""
+    parts[-1] = parts[-1][: len(parts[-1]) - len(form.comma)]
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """The text before a row's first count, before each other, and after the last; `list_of` closes the list."""
+    """How values are written; `start`, `between` and `end`: the text before a row's first count, the others, its end."""
 
+    media_type: str
+    write: Callable[[Any], bytes]
+    opening: bytes
+    closing: bytes
+    colon: bytes
+    comma: bytes
+    row_list: tuple[bytes, bytes]
     start: Callable[[str, str], str]
     between: Sequence[str]
     end: Callable[[str], str]
-    list_of: Callable[[int, bytes], bytes]
     numbered: bool = False
 
 
 def _json_text(text: str) -> str:
-    return _json(text).decode()
+    return msgspec.json.encode(text).decode()
 
 
 def _php_text(text: str) -> str:
@@ -100,30 +108,42 @@ def _php_text(text: str) -> str:
 
 
 _JSON = _Format(
+    media_type="application/json; charset=utf-8",
+    write=msgspec.json.encode,
+    opening=b"{",
+    closing=b"}",
+    colon=b":",
+    comma=b",",
+    row_list=(b"[", b"]"),
     start=lambda app, url: f'{{"app":{_json_text(app)},"video_url":{_json_text(url)},"{COUNTS[0]}":',
     between=[f',"{name}":' for name in COUNTS[1:]],
     end=lambda moment: f',"time":"{moment}"}},',
-    list_of=lambda _, rows: b"[" + rows[:-1] + b"]",
 )
 _PHP = _Format(
-    start=lambda app, url: "".join(
-        ("a:7:{", *map(_php_text, ("app", app, "video_url", url, COUNTS[0])), "i:"),
-    ),
+    media_type="text/plain; charset=utf-8",
+    write=phpserialize.dumps,
+    opening=b"a:%d:{",
+    closing=b"}",
+    colon=b"",
+    comma=b"",
+    row_list=(b"a:%d:{", b"}"),
+    start=lambda app, url: "".join(("a:7:{", *map(_php_text, ("app", app, "video_url", url, COUNTS[0])), "i:")),
     between=[f";{_php_text(name)}i:" for name in COUNTS[1:]],
     end=lambda moment: f";{_php_text('time')}{_php_text(moment)}}}",
-    list_of=lambda count, rows: b"a:%d:{%b}" % (count, rows),
     numbered=True,
 )
 
 
-def _rows(table: pa.Table, form: _Format) -> bytes:
+def _rows(table: pa.Table, form: _Format) -> list[Written]:
     """In order of time, app and stream, texts by their bytes."""
+    opening, closing = form.row_list
     ordered = table.sort_by([(BUCKET, "ascending"), ("app", "ascending"), ("video_url", "ascending")])
-    parts = [_slice(ordered.slice(start, _SLICE), start, form) for start in range(0, ordered.num_rows, _SLICE)]
-    return form.list_of(ordered.num_rows, b"".join(parts))
+    parts: list[Written] = [opening % table.num_rows if form.numbered else opening]
+    parts += [_slice(ordered.slice(start, _SLICE), start, form) for start in range(0, ordered.num_rows, _SLICE)]
+    return [*_closed(parts, form), closing]
 
 
-def _slice(table: pa.Table, start: int, form: _Format) -> bytes:
+def _slice(table: pa.Table, start: int, form: _Format) -> memoryview:
     counts = [_average(table), *(table[name].combine_chunks() for name in ("min", "max", "sum"))]
     first, *others = (pc.cast(each, pa.string()) for each in counts)
     columns = [_starts(table, form), first]
@@ -162,7 +182,7 @@ def _ends(table: pa.Table, form: _Format) -> pa.Array:
     return pa.array(texts, pa.string()).take(buckets.indices)
 
 
-def _joined(texts: pa.Array) -> bytes:
+def _joined(texts: pa.Array) -> memoryview:
     """The texts one after the other, which is how Arrow holds them."""
     offsets = memoryview(texts.buffers()[1]).cast("i")
-    return bytes(memoryview(texts.buffers()[2])[offsets[texts.offset] : offsets[texts.offset + len(texts)]])
+    return memoryview(texts.buffers()[2])[offsets[texts.offset] : offsets[texts.offset + len(texts)]]
