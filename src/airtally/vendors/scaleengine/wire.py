@@ -120,7 +120,7 @@ _JSON = _Format(
     end=lambda moment: f',"time":"{moment}"}},',
 )
 _PHP = _Format(
-    media_type="text/plain; charset=utf-8",
+    media_type="text/plain",  # the framework adds the charset
     write=phpserialize.dumps,
     opening=b"a:%d:{",
     closing=b"}",
