@@ -75,6 +75,7 @@ class Airtally:
         if "//" in scope["path"]:
             scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}  # clients that join a base and a path
         started, seen = time.perf_counter(), _Seen(send)
+        scope.setdefault("state", {})["started"] = started
         try:
             if is_ingest(scope["path"]):
                 await self._ingest(scope, receive, seen)

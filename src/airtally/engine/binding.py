@@ -223,6 +223,8 @@ class Binder:
         self._check_text(name)
         if "*" not in pattern:
             return self.column(name).eq(self.compared(name, pattern))
+        if _is_costly(pattern):
+            return exp.RegexpLike(this=self.column(name), expression=self.value(_regex(self._text(name, pattern))))
         escaped = re.sub(r"([%_!])", r"!\1", self._text(name, pattern)).replace("*", "%")
         like = exp.Like(this=self.column(name), expression=self.value(escaped))
         return exp.Escape(this=like, expression=exp.Literal.string("!"))
@@ -234,6 +236,16 @@ class Binder:
 
 def try_cast(value: exp.Expr, kind: str) -> exp.Expr:
     return exp.TryCast(this=value.copy(), to=exp.DataType.build(kind), safe=True)
+
+
+def _is_costly(pattern: str) -> bool:
+    """DuckDB's LIKE tries every place for every star but the last: with three it may not end, nor be interrupted."""
+    inner = pattern.removesuffix("*")
+    return inner.count("*") > 1
+
+
+def _regex(pattern: str) -> str:
+    return r"(?s)\A" + ".*".join(map(re.escape, re.split(r"\*+", pattern))) + r"\z"
 
 
 def _whole(name: Subject, value: Comparable) -> int:
