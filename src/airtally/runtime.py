@@ -247,7 +247,7 @@ class _Parts:
         lake, buffer, warehouse = self._storage()
         engine, heavy = self._engines()
         rollups = Rollups(lake, warehouse, store)
-        queries = Queries(engine, warehouse, clock, rollups)
+        queries = Queries(engine, warehouse, clock, rollups, answer_cache=settings.answer_cache)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
         declared = Declared(store, clock)
         intake = self._intake(store, owners, declared, queries, warehouse, buffer)

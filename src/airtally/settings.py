@@ -193,6 +193,9 @@ class Settings:
     body_max: int = _setting("AIRTALLY_BODY_MAX", 64 << 20, "bytes of one batch as sent", parse_size)
     unpacked_max: int = _setting("AIRTALLY_UNPACKED_MAX", 512 << 20, "bytes of one batch unpacked", parse_size)
     engine_memory: int = _setting("AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory of one DuckDB instance", parse_size)
+    answer_cache: int = _setting(
+        "AIRTALLY_ANSWER_CACHE", 64 << 20, "memory for answers that no new row has changed; 0 keeps none", parse_size
+    )
     query_seconds: float = _setting("AIRTALLY_QUERY_SECONDS", 30.0, "time limit of one question", parse_duration)
 
     @classmethod

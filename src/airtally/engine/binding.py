@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
@@ -63,6 +63,11 @@ def type_of(stream: Stream, name: Subject) -> Type:
     raise ValueError(f"stream {stream.name} has no column {name}")
 
 
+def as_type(value: exp.Expr, kind: exp.DType) -> exp.Cast:
+    """A cast without a parser's work, for what is built at each question."""
+    return exp.Cast(this=value, to=exp.DataType(this=kind))
+
+
 def micros(name: str) -> exp.Expr:
     """A stored time as microseconds since epoch."""
     return exp.UnixMicros(this=column(name))
@@ -89,8 +94,8 @@ class Binder:
         other.parameters, other.relations = self.parameters, self.relations
         return other
 
-    def statement(self, tree: exp.Query) -> Statement:
-        return Statement(tree, self.relations, self.parameters)
+    def statement(self, tree: exp.Query, key: Hashable | None = None) -> Statement:
+        return Statement(tree, self.relations, self.parameters, key)
 
     def value(self, value: Value) -> exp.Expr:
         name = f"p{len(self.parameters)}"
@@ -108,7 +113,7 @@ class Binder:
             text = to_datetime(at_us).isoformat(" ", "microseconds")
         except OverflowError:
             raise ValueError(f"there is no time {at_us} microseconds from 1970") from None
-        return exp.cast(self.value(text), "timestamptz")
+        return as_type(self.value(text), exp.DType.TIMESTAMPTZ)
 
     def column(self, name: Subject) -> exp.Expr:
         """A column as it is compared and grouped by: a key that is matched without case in small letters."""

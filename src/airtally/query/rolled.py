@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
 
-from airtally.engine.binding import Binder
+from airtally.engine.binding import Binder, as_type
 from airtally.engine.dedupe import days_of, events
-from airtally.engine.filters import EVERYTHING, Equals, columns_of
+from airtally.engine.filters import EVERYTHING, Equals, columns_of, shape_of
 from airtally.engine.protocol import Capabilities, Files, Statement
 from airtally.engine.scope import column
 from airtally.lake.snapshot import DataFile
@@ -52,20 +52,70 @@ def rolled(question: Question) -> Rolled | None:
 
 
 def render_rolled(asked: Rolled, cover: Cover, capabilities: Capabilities) -> Statement:
-    """Groups come in no order."""
-    question = asked.question
-    binder = Binder(question.stream)
+    """Groups come in no order.
+
+    Where no rows are needed the tree is put together once for all questions of its shape: that would take
+    longer than its answer.
+    """
+    question, binder = asked.question, Binder(asked.question.stream)
+    bucket, of_bucket = _bucket(binder, question)
     branches = [_parts(binder, asked, cover.bases, cover.hidden), _parts(binder, asked, cover.days, ())]
-    branches.append(_rows(binder, asked, cover, capabilities))
-    found = [branch for branch in branches if branch is not None] or [_nothing(binder, asked)]
-    source = found[0] if len(found) == 1 else exp.union(*found, distinct=False)
-    groups = _groups(question)
-    figures = zip(question.metrics, asked.measures, strict=True)
-    tree = exp.select(*groups, *(_figure(metric, measure) for metric, measure in figures))
-    tree = tree.from_(source.subquery("figures"))
-    if groups:
-        tree = tree.group_by(*(group.this.copy() for group in groups))
-    return binder.statement(tree)
+    shape = None
+    if not cover.has_rows:
+        sizes = tuple(-1 if branch is None else len(branch.conditions) for branch in branches)
+        groups = question.metrics, question.dimensions, of_bucket
+        shape = ("rolled", asked.rollup.name, *groups, shape_of(question.where), sizes)
+    tree = None if shape is None else _trees.get(shape)
+    if tree is None:
+        sources = [branch.select(asked) for branch in branches if branch is not None]
+        if cover.has_rows:
+            sources.append(_rows(binder, asked, cover, capabilities))
+        tree = _summed(asked, sources or [_nothing(binder, asked)], bucket)
+        if shape is not None and len(_trees) < _MAX_TREES and sources:
+            _trees[shape] = tree
+    return binder.statement(tree, key=shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Rows of parts that meet the conditions."""
+
+    relation: exp.Table
+    conditions: list[exp.Expr]
+
+    def select(self, asked: Rolled) -> exp.Select:
+        return exp.select(*figures_of_parts(asked.rollup)).from_(self.relation).where(*self.conditions)
+
+
+_MAX_TREES = 1000
+_trees: dict[Hashable, exp.Select] = {}
+
+
+def _summed(asked: Rolled, sources: list[exp.Select], bucket: exp.Expr | None) -> exp.Select:
+    question = asked.question
+    groups = [exp.alias_(column(each.column), each.label, quoted=True) for each in question.dimensions]
+    keys = [column(each.column) for each in question.dimensions]
+    if bucket is not None:
+        groups.insert(0, exp.alias_(bucket, BUCKET, quoted=True))
+        keys.append(column(BUCKET))
+    figures = [_figure(*pair) for pair in zip(question.metrics, asked.measures, strict=True)]
+    source = sources[0] if len(sources) == 1 else exp.union(*sources, distinct=False)
+    tree = exp.select(*groups, *figures).from_(source.subquery("figures"))
+    return tree.group_by(*keys) if keys else tree
+
+
+def _bucket(binder: Binder, question: Question) -> tuple[exp.Expr | None, Hashable]:
+    """The start of a row's bucket, and what its expression depends on but for bound values."""
+    if question.bucket is Bucket.NONE:
+        return None, None
+    found = runs_of(question)
+    if len(found) > 1:
+        return bucket_of(column("time"), found), tuple(found)
+    start, length = (
+        as_type(binder.value(each), exp.DType.BIGINT) for each in (found[0].start_us, found[0].length_us)
+    )
+    whole = exp.IntDiv(this=exp.paren(exp.Sub(this=column("time"), expression=start)), expression=length)
+    return exp.Add(this=start.copy(), expression=exp.Mul(this=exp.paren(whole), expression=length.copy())), "one run"
 
 
 def _measure(rollup: Rollup, metric: Metric) -> Measure | None:
@@ -84,19 +134,16 @@ def _aligned(question: Question, rollup: Rollup) -> bool:
     return not any(edge % rollup.grain_us for edge in edges)
 
 
-def _parts(binder: Binder, asked: Rolled, files: tuple[DataFile, ...], hidden: Sequence[Interval]) -> exp.Select | None:
+def _parts(binder: Binder, asked: Rolled, files: tuple[DataFile, ...], hidden: Sequence[Interval]) -> _Parts | None:
     if not files:
         return None
     relation = binder.relation(Files(files, part_schema(asked.rollup)), "parts")
-    hiding = (exp.not_(_within(binder, "time", each)) for each in hidden)
     where = binder.of_parts().condition(asked.question.where)
-    select = exp.select(*figures_of_parts(asked.rollup)).from_(relation)
-    return select.where(where, _within(binder, "time", asked.interval), *hiding)
+    hiding = [exp.not_(_within(binder, "time", each)) for each in hidden]
+    return _Parts(relation, [where, _within(binder, "time", asked.interval), *hiding])
 
 
-def _rows(binder: Binder, asked: Rolled, cover: Cover, capabilities: Capabilities) -> exp.Select | None:
-    if not cover.has_rows:
-        return None
+def _rows(binder: Binder, asked: Rolled, cover: Cover, capabilities: Capabilities) -> exp.Select:
     question, stream = asked.question, asked.question.stream
     days = days_of(stream, question.start_us, question.end_us)
     source = events(binder, cover.rows, _columns(asked), capabilities, days=days)
@@ -127,13 +174,6 @@ def _columns(asked: Rolled) -> tuple[str, ...]:
         names += [measure.column] if measure.column else []
         names += [measure.only[0]] if measure.only else []
     return tuple(dict.fromkeys(names))
-
-
-def _groups(question: Question) -> list[exp.Expr]:
-    groups = [exp.alias_(column(each.column), each.label, quoted=True) for each in question.dimensions]
-    if question.bucket is not Bucket.NONE:
-        groups.insert(0, exp.alias_(bucket_of(column("time"), runs_of(question)), BUCKET, quoted=True))
-    return groups
 
 
 def _figure(metric: Metric, measure: Measure) -> exp.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from airtally.engine.filters import EVERYTHING, Filter
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
 from airtally.lake.snapshot import Snapshot, SnapshotSource
+from airtally.query.answers import AnswerCache, Written, key_of
 from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
 from airtally.query.lookup import Row, last_by
 from airtally.query.question import Question
@@ -49,8 +50,15 @@ class Queries:
     """The online way to the rows; every call takes the account with its question. Calls block: use a thread."""
 
     def __init__(
-        self, engine: Engine, source: SnapshotSource, clock: Clock | None = None, rollups: Rollups | None = None
+        self,
+        engine: Engine,
+        source: SnapshotSource,
+        clock: Clock | None = None,
+        rollups: Rollups | None = None,
+        *,
+        answer_cache: int = 0,
     ) -> None:
+        self._written = AnswerCache(answer_cache)
         self._engine, self._source, self._rollups = engine, source, rollups
         self._clock = clock or SystemClock()
         self._known = RecordsCache()
@@ -66,6 +74,18 @@ class Queries:
             return self._from_rows(question) if asked is None else self._from_rollup(asked)
         except FilesMissing:  # once more on a new view
             return self._from_rows(question) if asked is None else self._from_rollup(asked)
+
+    def written(self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]) -> Written:
+        """An answer as `write` puts it, from memory where no row of the stream has come in since.
+
+        `form` names the way of writing with all that it depends on but the table. Raises LimitExceeded.
+        """
+        if not self._written.enabled:
+            answer = self.answer(question)
+            return Written(b"".join(write(answer.table)), answer.data_through_us, answer.generated_at_us)
+        view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+        body = self._written.get(key_of(question, form), view, lambda: write(self.answer(question).table))
+        return Written(body, view.data_through_us, self._clock.now_us())
 
     def _from_rows(self, question: Question) -> Answer:
         snapshot = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)

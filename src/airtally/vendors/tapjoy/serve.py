@@ -9,7 +9,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, SkipValidation
 
 from airtally.kit.quality import quality_headers
-from airtally.query.service import Answer
+from airtally.query.answers import Written
 from airtally.runtime import Services
 from airtally.vendors.tapjoy import caller, figures, wire
 from airtally.vendors.tapjoy.errors import JSON
@@ -45,23 +45,21 @@ def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]
     now_us = services.clock.now_us()
     asked = read_params(request.scope["query_string"], now_us).until(now_us)
     link = None if group.secondary_id is None else wire.link_to(services.settings.public_url, group.secondary_id)
-    answer = _answer(services, account.slug, ad_group_id, asked)
-    pieces = insights(figures.NOTHING if answer is None else answer.table, asked)
-    body = wire.insights_body(ad_group_id, group.row, link, pieces)
-    return Response(body, headers=_quality(answer, now_us), media_type=JSON)
-
-
-def _answer(services: Services, account: str, ad_group_id: str, asked: Asked) -> Answer | None:
-    """None where no bucket has begun yet."""
-    return services.queries.answer(figures.question(account, ad_group_id, asked)) if asked.stamps else None
-
-
-def _quality(answer: Answer | None, now_us: int) -> dict[str, str]:
-    return quality_headers(
-        data_through_us=None if answer is None else answer.data_through_us,
-        generated_at_us=now_us if answer is None else answer.generated_at_us,
-        timezone="UTC",
+    found = _insights(services, account.slug, ad_group_id.lower(), asked)
+    quality = quality_headers(
+        data_through_us=found.data_through_us, generated_at_us=found.generated_at_us, timezone="UTC"
     )
+    body = wire.insights_body(ad_group_id, group.row, link, found.body)
+    return Response(body, headers=quality, media_type=JSON)
+
+
+def _insights(services: Services, account: str, ad_group_id: str, asked: Asked) -> Written:
+    """Of no rows at all where no bucket has begun yet."""
+    if not asked.stamps:
+        now_us = services.clock.now_us()
+        return Written(b"".join(insights(figures.NOTHING, asked)), now_us, now_us)
+    question = figures.question(account, ad_group_id, asked)
+    return services.queries.written(question, ("tapjoy", asked), lambda table: insights(table, asked))
 
 
 def _note_account(request: AnyRequest, account: str) -> None:
