@@ -111,9 +111,7 @@ def _bucket(binder: Binder, question: Question) -> tuple[exp.Expr | None, Hashab
     found = runs_of(question)
     if len(found) > 1:
         return bucket_of(column("time"), found), tuple(found)
-    start, length = (
-        as_type(binder.value(each), exp.DType.BIGINT) for each in (found[0].start_us, found[0].length_us)
-    )
+    start, length = (as_type(binder.value(each), exp.DType.BIGINT) for each in (found[0].start_us, found[0].length_us))
     whole = exp.IntDiv(this=exp.paren(exp.Sub(this=column("time"), expression=start)), expression=length)
     return exp.Add(this=start.copy(), expression=exp.Mul(this=exp.paren(whole), expression=length.copy())), "one run"
 
