@@ -144,5 +144,5 @@ def _csv(binder: Binder, text: exp.Expr) -> exp.Expr:
 
 
 def _line(binder: Binder, *fields: exp.Expr) -> exp.Expr:
-    parts = [part for field in fields for part in (field, binder.value(";"))]
-    return exp.func("concat", *parts[:-1], binder.value("\n"))
+    parts = [part for field in fields[:-1] for part in (field, exp.Literal.string(";"))]
+    return exp.func("concat", *parts, fields[-1], binder.value("\n"))

@@ -19,7 +19,7 @@ from airtally.statistics.service import storage_name
 from airtally.statistics.tags import WrittenFile
 
 PATH = "/files/tags"
-MEDIA_TYPE = "text/csv; charset=utf-8"
+MEDIA_TYPE = "text/csv"  # the framework adds the charset to any text
 _NAME = re.compile(r"[0-9a-f]{32}\.csv")
 
 
