@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-_GROUPS = ("fixtures.postgres", "fixtures.accounts", "fixtures.sail", "fixtures.server")
+_GROUPS = ("fixtures.postgres", "fixtures.accounts", "fixtures.sail", "fixtures.server", "fixtures.datasets")
 
 pytest_plugins = [name for name in _GROUPS if find_spec(name)]
 
