@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +43,11 @@ def test_a_file_has_what_came_since_the_last(desk: Desk) -> None:
     desk.events("c")
     assert desk.publish() == ["data987-20261102T160000Z-000"]
     first, second = desk.files()
-    assert (first.rows, first.published_at, first.name) == (2, NOON_US, "subscription_event_log_20261102T120000Z_000.csv")
+    assert (first.rows, first.published_at, first.name) == (
+        2,
+        NOON_US,
+        "subscription_event_log_20261102T120000Z_000.csv",
+    )
     assert (first.report_date_begin, first.report_date_end) == ("2026-11-02", "2026-11-02")
     assert len(desk.content(first)) == first.bytes
     assert second.rows == 1
@@ -160,7 +165,7 @@ def test_a_turn_comes_round_again(desk: Desk) -> None:
     assert desk.published() == [f"e{hour:02}" for hour in range(0, 22, 2)]  # the last one waits for noon
     stamps = [file.published_at for file in desk.files()]
     assert len(stamps) == 6
-    assert {(after - before) // 1_000_000 for before, after in zip(stamps, stamps[1:], strict=False)} == {4 * HOUR}
+    assert {(after - before) // 1_000_000 for before, after in itertools.pairwise(stamps)} == {4 * HOUR}
 
 
 def test_a_shorter_interval_counts_at_once(desk: Desk) -> None:
@@ -279,4 +284,6 @@ def test_versions_deletions_and_restores(desk: Desk) -> None:
         ("two", "2026-11-02 12:59:59.000", "1"),
     ]
     assert {row["create_time_utc"] for row in versions} == {"2026-11-02 10:00:00.000"}
-    assert {name: row["offer_id"] for name, row in current(desk.rows(), "subscription_event_id").items()} == {"b": "again"}
+    assert {name: row["offer_id"] for name, row in current(desk.rows(), "subscription_event_id").items()} == {
+        "b": "again"
+    }
