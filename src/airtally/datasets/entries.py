@@ -11,7 +11,7 @@ from airtally.kit.errors import BadRequest
 
 #: The dataset kinds that every business has, with the stream each publishes.
 STREAMS: Mapping[str, str] = {"subscription": "subscriptions", "playback": "playback", "catalog": "catalog"}
-_NAMES = {stream: kind.capitalize() for kind, stream in STREAMS.items()}
+KINDS: Mapping[str, str] = {stream: kind for kind, stream in STREAMS.items()}
 
 _ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,128}")
 _TERRITORY = re.compile(r"[A-Za-z0-9-]{1,16}")
@@ -57,7 +57,7 @@ class Dataset:
     @property
     def name(self) -> str:
         """Subscription, Playback or Catalog."""
-        return _NAMES[self.stream]
+        return KINDS[self.stream].capitalize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +90,8 @@ def check_id(text: str, what: str) -> None:
     """Raises BadRequest."""
     if not _ID.fullmatch(text):
         raise BadRequest(f"The {what} {text[:64]!r} cannot be used: expected 1 to 128 of letters, digits, . _ and -")
+
+
+def storable(text: str) -> str:
+    """What to look an id up by: nobody has one with NUL in it, and PostgreSQL cannot be asked for it."""
+    return "" if "\0" in text else text

@@ -25,8 +25,9 @@ from airtally.metadata.worker import AwaitData, Worker, WorkerOptions
 
 _log = structlog.get_logger()
 
-#: How long published files live (contract, section 6); the rows of a changelog stay.
-FILE_DAYS = 730
+#: How long published files are kept; the rows of a changelog stay. A day longer than listings show them (contract,
+#: section 6), so that pages and links given out before lead to them for all of their time.
+FILE_DAYS = 731
 #: Waits after a failure grow with the time since the turn, between these.
 _SHORTEST, _LONGEST = 2.0, 120.0
 #: How long a publication on demand waits for one that is under way.
