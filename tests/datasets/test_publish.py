@@ -243,7 +243,7 @@ def test_who_lost_the_job_publishes_nothing(desk: Desk) -> None:
 def test_files_live_two_years(desk: Desk) -> None:
     desk.events("a")
     desk.publish()
-    desk.clock.advance(731 * 24 * HOUR)
+    desk.clock.advance(732 * 24 * HOUR)
     desk.events("b")
     desk.publish()
     worker = desk.worker()
