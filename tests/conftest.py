@@ -6,8 +6,14 @@ import sys
 from importlib.util import find_spec
 
 _GROUPS = (
-    *("fixtures.postgres", "fixtures.accounts", "fixtures.sail", "fixtures.server"),
-    *("fixtures.rollups", "fixtures.push_devices"),
+    "fixtures.postgres",
+    "fixtures.accounts",
+    "fixtures.sail",
+    "fixtures.server",
+    "fixtures.datasets",
+    "fixtures.smtp",
+    "fixtures.rollups",
+    "fixtures.push_devices",
 )
 
 pytest_plugins = [name for name in _GROUPS if find_spec(name)]
