@@ -27,10 +27,11 @@ from airtally.datasets.ledger import Ledger
 from airtally.datasets.links import FileLinks
 from airtally.datasets.publish import Publisher
 from airtally.datasets.register import Register
-from airtally.datasets.render import HeavyOptions, Renderer
+from airtally.datasets.render import Renderer
 from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine import check_engine, open_engine
+from airtally.engine.child import HeavyOptions
 from airtally.engine.deferred import Deferred
 from airtally.engine.heavy import HeavyPool
 from airtally.engine.protocol import Engine

@@ -16,7 +16,8 @@ import pytest
 
 from airtally.datasets.layout import LAYOUTS
 from airtally.datasets.publish import Publisher
-from airtally.datasets.render import HeavyOptions, Renderer
+from airtally.datasets.render import Renderer
+from airtally.engine.child import HeavyOptions
 from airtally.engine.heavy import InProcess
 from airtally.kit.clock import MovableClock
 from airtally.streams import PLAYBACK
