@@ -148,7 +148,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
 def _failed(request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
     _, responder = _owner(request.scope["path"])  # the URL would have the client's Host in it
     answer = responder(failure, request)
-    if isinstance(failure, MethodNotAllowed):
+    if isinstance(failure, MethodNotAllowed) and "Allow" not in answer.headers:
         answer.set_header("Allow", failure.allow)
     return answer
 

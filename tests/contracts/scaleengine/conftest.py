@@ -8,8 +8,11 @@ from datetime import datetime
 import httpx
 import pytest
 
+from airtally.background import maintenance_of, rebuilder_of
 from airtally.kit.clock import MovableClock
+from airtally.rollups.rebuild import EAGER
 from airtally.settings import Settings
+from airtally.streams import VIEWER_SAMPLES
 from fixtures.native import Native
 from fixtures.server import LiveServer
 from fixtures.viewers import (
@@ -45,6 +48,15 @@ SAMPLES = (
 )
 
 
+def expired(server: LiveServer) -> None:
+    """Rollups made, and the rows older than they are kept gone: what is shown of them is what was made of them."""
+    rebuilder = rebuilder_of(server.services)
+    table = server.services.lake.table(VIEWER_SAMPLES)
+    for rollup in VIEWER_SAMPLES.rollups:
+        rebuilder.rebuild(table, rollup, EAGER)
+    maintenance_of(server.services, rebuilder).expire(table)
+
+
 def fill(server: LiveServer, clock: MovableClock) -> None:
     """Both accounts with their keys, apps and samples; the clock ends at 2026-11-22 09:30:00 UTC."""
     acme, rival = Native(server, "acme"), Native(server, "rival")
@@ -55,10 +67,13 @@ def fill(server: LiveServer, clock: MovableClock) -> None:
         clock.advance(datetime.fromisoformat(f"{moment}:00+00:00").timestamp() - clock.now_us() / 1_000_000)
         accepted(acme, "viewer_samples", rows)
         server.services.warehouse.flush()
+        expired(server)
     accepted(acme, "viewer_apps", [{"app": "acme-vod", "app_id": 76}, {"app": "acme-origin", "app_id": 77}])
     accepted(rival, "viewer_apps", [{"app": "other-origin", "app_id": 90}])
     accepted(rival, "viewer_samples", sample("other-origin", "theirs", "2026-11-22T09:00", e1=1))
     assert clock.now_us() == NOW_US
+    days = {file.data.day for file in server.services.lake.table(VIEWER_SAMPLES).view().files}
+    assert not days & {"2026-09-22", "2026-11-02"}
     acme.http.close()
     rival.http.close()
 
@@ -72,9 +87,6 @@ def clock() -> MovableClock:
 def server(tmp_path_factory: pytest.TempPathFactory, clock: MovableClock) -> Iterator[LiveServer]:
     settings = Settings(home=tmp_path_factory.mktemp("scaleengine") / "home", rate_limits=False)
     server = LiveServer(settings, clock).start()
-    for each in server.services.background:
-        if each.name == "maintenance":
-            each.stop()  # rows of this fixture are older than they are kept
     fill(server, clock)
     yield server
     server.stop()

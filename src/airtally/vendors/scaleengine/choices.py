@@ -33,8 +33,6 @@ class Choices:
             4: Graph(30 * DAY_US, Bucket.DAY),
         }
     )
-    #: Minutes are shown as long as the stream `viewer_samples` keeps its rows, by default 15 days.
-    hour_days: int = 45
     #: Of one request; more are an invalid value. Each costs a look at every row.
     most_patterns: int = 200
     found: str = "Found viewers"

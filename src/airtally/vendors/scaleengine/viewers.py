@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 from airtally.accounts.accounts import Account
 from airtally.engine.filters import AllOf, AnyOf, Filter, Like, OneOf
 from airtally.kit.quality import quality_headers
+from airtally.kit.time import DAY_US
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.runtime import Services
 from airtally.streams import VIEWER_APPS, VIEWER_SAMPLES
 from airtally.vendors.scaleengine.fields import Apps, Asked
-from airtally.vendors.scaleengine.windows import window_of
+from airtally.vendors.scaleengine.windows import Kept, window_of
 
 #: Figures of this form, over any servers, are kept ready by the minute, hour and day.
 METRICS = (
@@ -40,8 +41,9 @@ class Viewers:
 def viewers(services: Services, account: Account, asked: Asked) -> Viewers:
     """Blocks. Raises LimitExceeded."""
     now_us = services.clock.now_us()
-    minute_days = services.settings.retention(VIEWER_SAMPLES.name)
-    window = window_of(asked.graph, asked.start_us, now_us=now_us, minute_days=minute_days)
+    settings = services.settings
+    kept = Kept(settings.rollup_retention("viewer_samples_minute"), settings.rollup_retention("viewer_samples_hour"))
+    window = window_of(asked.graph, asked.start_us, now_us=now_us, kept=kept)
     names = () if window.empty else _app_names(services, account, asked.apps)
     if not names:
         return Viewers(None, quality_headers(data_through_us=None, generated_at_us=now_us, timezone="UTC"))
@@ -86,10 +88,15 @@ def _app_names(services: Services, account: Account, apps: Apps) -> tuple[str, .
 
 
 def _exists(services: Services, account: Account, name: str, declared: bool) -> bool:  # noqa: FBT001
-    """Samples make an app too."""
+    """Samples make an app too, those whose rows have left as well."""
     if declared:
         return True
     question = Question(
-        VIEWER_SAMPLES, account.slug, (Metric("samples"),), where=OneOf("app", (name,)), as_received=True
+        VIEWER_SAMPLES,
+        account.slug,
+        (Metric("samples"),),
+        where=OneOf("app", (name,)),
+        start_us=0,
+        end_us=(services.clock.now_us() // DAY_US + 2) * DAY_US,
     )
     return bool(services.queries.answer(question).table["samples"][0].as_py())

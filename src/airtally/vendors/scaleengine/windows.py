@@ -28,21 +28,30 @@ class Window:
         return self.start_us >= self.end_us or self.end_us <= 0
 
 
-def window_of(graph: int, start_us: int | None, *, now_us: int, minute_days: int | None) -> Window:
-    """`start_us`: None shows the last buckets up to the running one. `minute_days`: None keeps minutes for ever."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many days back minutes and hours are kept; None: for ever."""
+
+    minute_days: int | None
+    hour_days: int | None
+
+    def finest(self, age_us: int) -> Bucket:
+        """The finest detail there is of a moment so long ago."""
+        for bucket, days in ((Bucket.MINUTE, self.minute_days), (Bucket.HOUR, self.hour_days)):
+            if days is None or age_us <= days * DAY_US:
+                return bucket
+        return Bucket.DAY
+
+
+def window_of(graph: int, start_us: int | None, *, now_us: int, kept: Kept) -> Window:
+    """`start_us`: None shows the last buckets up to the running one."""
     length_us, bucket = CHOICES.graphs[graph].length_us, CHOICES.graphs[graph].bucket
     if start_us is None:
         start_us = _floor(now_us, bucket) - length_us + _LENGTH_US[bucket]
-    bucket = max(bucket, _kept(now_us - start_us, minute_days), key=_LENGTH_US.__getitem__)
+    bucket = max(bucket, kept.finest(now_us - start_us), key=_LENGTH_US.__getitem__)
     first_us = _ceiling(start_us, bucket) if bucket is Bucket.MINUTE else _floor(start_us, bucket)
     running_us = _floor(now_us, bucket)
     return Window(first_us, min(_ceiling(start_us + length_us, bucket), running_us + _LENGTH_US[bucket]), bucket)
-
-
-def _kept(age_us: int, minute_days: int | None) -> Bucket:
-    if minute_days is None or age_us <= minute_days * DAY_US:
-        return Bucket.MINUTE
-    return Bucket.HOUR if age_us <= CHOICES.hour_days * DAY_US else Bucket.DAY
 
 
 def _floor(at_us: int, bucket: Bucket) -> int:
