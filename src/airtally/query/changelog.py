@@ -105,12 +105,28 @@ def render_versions(wanted: Versions, snapshot: Snapshot) -> Statement:
     return binder.statement(tree.where(column("_rank").eq(1)).where(binder.condition(wanted.where)))
 
 
-def current_records(binder: Binder, wanted: Records, snapshot: Snapshot, columns: Sequence[exp.Expr]) -> exp.Select:
-    """`columns` of the wanted records, in no order and not cut to a page."""
+def current_records(
+    binder: Binder, wanted: Records, snapshot: Snapshot, columns: Sequence[exp.Expr], *, once: Filter = EVERYTHING
+) -> exp.Select:
+    """`columns` of the wanted records, in no order and not cut to a page.
+
+    `once` is met by some version of each of them: where few keys have one, only these are ranked.
+    """
     stream = wanted.stream
     names = (*stream.row_schema.names, *RECEIVED_ORDER)
-    stored = exp.select(*map(column, names)).from_(binder.relation(Rows.all_of(snapshot), "rows"))
-    stored = stored.where(binder.condition(_of_keys(stream, wanted.where)))
+
+    def rows() -> exp.Select:
+        relation = binder.relation(Rows.all_of(snapshot), "rows")
+        return exp.select(*map(column, names)).from_(relation).where(binder.condition(_of_keys(stream, wanted.where)))
+
+    stored = rows()
+    if once != EVERYTHING:
+        same = (
+            exp.NullSafeEQ(this=_folded(stream, name, "stored"), expression=_folded(stream, name, "once"))
+            for name in stream.key
+        )
+        met = rows().where(binder.condition(once)).subquery("once")
+        stored = exp.select("stored.*").from_(stored.subquery("stored")).join(met, on=exp.and_(*same), join_type="semi")
     partition = [_folded(stream, name) for name in stream.key]
     tree = exp.select(*columns).from_(_ranked(stored, partition, (VERSION_TIME, *RECEIVED_ORDER)))
     tree = tree.where(column("_rank").eq(1)).where(binder.condition(wanted.where))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally.engine.binding import Binder, try_cast
-from airtally.engine.filters import AllOf, Equals, Filter, IsNull, Not, OneOf
+from airtally.engine.filters import EVERYTHING, AllOf, Equals, Filter, IsNull, Not, OneOf
 from airtally.engine.members import member_text, member_texts
 from airtally.engine.protocol import Statement
 from airtally.engine.scope import column
@@ -20,6 +20,7 @@ from airtally.query.service import Queries
 from airtally.streams import DEVICE_TAGS, DEVICES
 
 _DECIMAL = "decimal(18,2)"
+DELETED = Equals("is_deleted", 1)
 _QUOTED = (";", '"', "\r", "\n")
 
 
@@ -76,8 +77,8 @@ def render_holders(wanted: Holders, tags: Snapshot, devices: Snapshot) -> Statem
 def _specific(binder: Binder, wanted: Holders, tags: Snapshot, devices: Snapshot) -> exp.Select:
     """A tag without a device's own record counts; that of a deleted device does not."""
     held = _held(binder, wanted, tags, OneOf("application", wanted.applications))
-    deleted = AllOf((Equals("is_deleted", 1), OneOf("application", wanted.applications)))
-    gone = _devices(binder, Records(DEVICES, wanted.account, deleted, deleted=True), devices)
+    deleted = AllOf((DELETED, OneOf("application", wanted.applications)))
+    gone = _devices(binder, Records(DEVICES, wanted.account, deleted, deleted=True), devices, once=DELETED)
     same = exp.and_(*(column(name, "held").eq(column(name, "gone")) for name in ("application", "hwid")))
     return (
         _placed(binder, wanted)
@@ -106,8 +107,9 @@ def _held(binder: Binder, wanted: Holders, tags: Snapshot, where: Filter) -> exp
     return current_records(binder, Records(DEVICE_TAGS, wanted.account, condition), tags, [*map(column, names)])
 
 
-def _devices(binder: Binder, wanted: Records, devices: Snapshot) -> exp.Select:
-    return current_records(binder.over(DEVICES), wanted, devices, [column("application"), column("hwid")])
+def _devices(binder: Binder, wanted: Records, devices: Snapshot, once: Filter = EVERYTHING) -> exp.Select:
+    columns = [column("application"), column("hwid")]
+    return current_records(binder.over(DEVICES), wanted, devices, columns, once=once)
 
 
 def _placed(binder: Binder, wanted: Holders) -> exp.Select:
