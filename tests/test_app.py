@@ -123,7 +123,7 @@ def test_and_its_500_which_tells_nothing(client, server, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("the secret of the house")
 
-    monkeypatch.setattr(server.services.queries, "_on_snapshot", broken)
+    monkeypatch.setattr(server.services.queries, "snapshot", broken)
     monkeypatch.setattr(server.services.intake.batches, "begin", broken)
     monkeypatch.setattr(server.services.intake.batches, "unpacked", broken)
     calls = [
