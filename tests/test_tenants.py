@@ -12,19 +12,21 @@ import secrets
 import httpx
 import pytest
 
+from airtally.datasets.entries import NewBusiness
 from airtally.kit.clock import MovableClock
 from airtally.settings import Settings
 from fixtures.accounts import NOW_US
 from fixtures.native import Native
 from fixtures.server import LiveServer
 from fixtures.signage import Site
+from fixtures.slate import published
 
 PLAY = {"player_id": 7001, "media_id": 8001, "played_at": "2026-10-01T08:00:00"}
 VERSION = "2026-10-01T00:00:00Z"
 PASSWORD = "correct horse"
 
-#: What each route gives is, with its methods, one of: "open" (no account's data), "native" or "fouryousee" (the key's
-#: account), "session" (the logged-in user's), "link" (its own permission). OPTIONS answers alone are the framework's.
+#: What each route gives is, with its methods, one of: "open" (no account's data), "native", "fouryousee" or "slate"
+#: (the key's account), "session" (the logged-in user's), "link" (its own permission). OPTIONS answers alone are the framework's.
 ROUTES = {
     ("GET", "/healthz"): "open",
     ("GET", "/readyz"): "open",
@@ -44,6 +46,18 @@ ROUTES = {
     ("GET", "/v1/medias"): "fouryousee",
     ("GET", "/v1/medias/{item}"): "fouryousee",
     ("GET", "/v1/users"): "fouryousee",
+    ("POST", "/api/v1/slate/accounts"): "native",
+    ("POST", "/api/v1/slate/groups"): "native",
+    ("POST", "/api/v1/slate/businesses"): "native",
+    ("POST", "/api/v1/slate/codes"): "native",
+    ("POST", "/auth/o2/token"): "slate",
+    ("GET", "/apis/v2/accounts"): "slate",
+    ("GET", "/apis/v2/accounts/{slate_account}"): "slate",
+    ("GET", "/apis/v2/accounts/{slate_account}/{group}"): "slate",
+    ("GET", "/apis/v2/accounts/{slate_account}/{group}/{business}/datasets"): "slate",
+    ("GET", "/apis/v2/accounts/{slate_account}/{group}/{business}/datasets/{dataset}"): "slate",
+    ("GET", "/files/{file_id}"): "link",
+    ("HEAD", "/files/{file_id}"): "link",
     ("GET", "/admin/reports_api.php"): "session",
     ("GET", "/{slug}/{name}"): "link",
     ("HEAD", "/{slug}/{name}"): "link",
@@ -71,6 +85,8 @@ class Tenant:
         self.native = Native(server, self.mark)
         self.account = self.native.account
         self.token = services.keys.create(self.account, "fouryousee").credentials["secret_token"]
+        self.slate = services.keys.create(self.account, "slate").credentials
+        self.slate_headers = {"Authorization": f"Bearer {self.slate['access_token']}"}
         self.user = services.users.create(
             self.account, username=self.mark, name=self.mark, email=f"{self.mark}@x.org", password=PASSWORD
         )
@@ -95,6 +111,7 @@ class Tenant:
         for stream, each in rows.items():
             assert self.native.send(stream, each).json()["rejected"] == 0
         self.native.send("playlogs", json.dumps({"player_id": self.mark}).encode(), **{"Idempotency-Key": self.mark})
+        self.fill_slate()
         made = self.http.post(
             "/v1/reports", json={"type": "detailed", "filter": {"startDate": "2026-10-01", "endDate": "2026-10-01"}}
         )
@@ -102,6 +119,13 @@ class Tenant:
         site.http = self.http
         self.report = site.ended(made.json()["id"])
         return self
+
+    def fill_slate(self):
+        register = self.server.services.register
+        register.create_account(self.account, self.mark, self.mark)
+        new = NewBusiness(self.mark, self.mark, self.mark, slate_account=self.mark, datasets={"catalog": self.mark})
+        *_, catalog = register.create_business(self.account, new)[1]
+        self.file_id = published(self.server, self.account.slug, catalog, "2026-11-01T00:00:00Z")
 
     def state(self):
         """All that is kept of the account, to be compared with later."""
@@ -119,6 +143,18 @@ class Tenant:
             entries,
             keys,
             self.server.services.sessions.get(self.session) is not None,
+            [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
+        ]
+
+    def slate_paths(self):
+        """Of the catalogue's listings, from the top down."""
+        mark = self.mark
+        return [
+            "",
+            f"/{mark}",
+            f"/{mark}/{mark}",
+            f"/{mark}/{mark}/{mark}/datasets",
+            f"/{mark}/{mark}/{mark}/datasets/{mark}",
         ]
 
 
@@ -155,6 +191,8 @@ def test_the_first_account_sees_its_own(first):
     assert str(first.report["id"]) in state[0]
     assert state[5] == [1, 1, 1]
     assert len(state[6]) == 1
+    assert all(first.mark in text for text in state[-1])
+    assert httpx.get(json.loads(state[-1][-1])["data"][0]["downloadUrl"]).status_code == 200
     assert httpx.get(first.report["url"]).status_code == 200
     for path in (f"/v1/reports/{first.report['id']}", "/v1/players/7001", "/v1/medias/8001"):
         assert first.http.get(path).status_code == 200
@@ -164,8 +202,9 @@ def attempts(method, path, first):
     """Requests on a route that aim at the first account's things: (path, more)."""
     report = str(first.report["id"])
     items = {"/v1/reports/{item}": [report], "/v1/players/{item}": ["7001"], "/v1/medias/{item}": ["8001"]}
-    if path in items:
-        return [(path.replace("{item}", item), {}) for item in items[path]]
+    of_slate = slate_attempts(path, first)
+    if path in items or of_slate:
+        return of_slate or [(path.replace("{item}", item), {}) for item in items[path]]
     if path == "/{slug}/{name}":
         name = first.report["url"].split("/")[-1].partition("?")[0]
         return [(f"/{first.account.slug}/{name}", {}), (f"/{first.account.slug}/{name}?playlogs-reports=", {})]
@@ -193,10 +232,37 @@ def attempts(method, path, first):
     return [(path + query, form) for query in queries]
 
 
+def slate_attempts(path, first):
+    """None for other paths."""
+    if path == "/files/{file_id}":
+        forged = "X-Amz-Date=20261102T091500Z&X-Amz-Expires=3600&X-Amz-Signature=" + "0" * 40
+        return [(f"/files/{first.file_id}", {}), (f"/files/{first.file_id}?{forged}", {})]
+    if path.startswith("/apis/v2/"):
+        return [(re.sub(r"\{\w+\}", first.mark, path), {})]
+    if path == "/auth/o2/token":
+        form = {name: first.slate[name] for name in ("client_id", "refresh_token")} | {"grant_type": "refresh_token"}
+        return [(path, {"data": form | {"client_secret": "guessed"}})]
+    if path.startswith("/api/v1/slate/"):
+        below = {"id": "of-another", "name": "Other", "slate_account": first.mark}
+        return [(path, {"json": each}) for each in slate_bodies(path, below, first)]
+    return None
+
+
+def slate_bodies(path, below, first):
+    """What another account may send to get at the first one's catalogue and clients."""
+    if path.endswith("accounts"):
+        return [{"name": "Other"}]
+    if path.endswith("codes"):
+        return [{"client_id": first.slate["client_id"], "redirect_uri": "https://a/"}]
+    return [below | ({"group": first.mark} if path.endswith("businesses") else {})]
+
+
 @pytest.mark.parametrize(("method", "path"), sorted(ROUTES), ids=[f"{m} {p}" for m, p in sorted(ROUTES)])
 def test_another_account_gets_nothing_and_changes_nothing(first, other, method, path):
     before = first.state()
     for target, more in attempts(method, path, first):
+        if ROUTES[method, path] == "slate":
+            more |= {"headers": other.slate_headers}
         answer = other.http.request(method, target, **more)
         asked_for = target + json.dumps(more)
         leaked = [word for word in (first.mark, first.token, first.native.token) if word in answer.text]
@@ -206,7 +272,9 @@ def test_another_account_gets_nothing_and_changes_nothing(first, other, method, 
         if path == "/api/v1/query" and answer.status_code == 200:
             assert "filter" not in more["json"] or answer.json()["rows"] == [{"count": 0}]
         if "{item}" in path or ROUTES[method, path] == "link":
-            assert answer.status_code == (403 if "reports" in path else 404)
+            assert answer.status_code == (403 if "reports" in path or "files" in path else 404)
+        if path.startswith(("/apis/v2/accounts/", "/api/v1/slate/")) and not path.endswith("/slate/accounts"):
+            assert answer.status_code == 404
     assert first.state() == before
 
 
@@ -226,7 +294,8 @@ def test_nobody_gets_anything(first, server, method, path):
                     assert answer.status_code in {302, 303}
                     assert answer.headers["location"].startswith("/login")
                 else:
-                    assert answer.status_code == (404 if ROUTES[method, path] == "link" else 401), answer.text
+                    refused = (403 if "files" in path else 404) if ROUTES[method, path] == "link" else 401
+                    assert answer.status_code == refused, answer.text
                 assert first.mark not in answer.text or first.mark in target
     gone.close()
 

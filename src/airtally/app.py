@@ -14,6 +14,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
 from airtally.api import operations, query
+from airtally.api import slate as slate_register
 from airtally.api.ingest import IngestHandler, Receive, Scope, Send, is_ingest
 from airtally.api.problems import respond as respond_problem
 from airtally.background import background_of
@@ -124,6 +125,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
         route_handlers=[
             *operations.routes(services),
             *query.routes(services),
+            *slate_register.routes(services),
             *login.routes(services),
             *fouryousee.routes(services),
             *slate.routes(services),

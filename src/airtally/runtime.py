@@ -11,18 +11,25 @@ from typing import Protocol
 import structlog
 
 from airtally.accounts.accounts import Accounts
+from airtally.accounts.grants import Grants
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
 from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
+from airtally.datasets.catalogue import Catalogue
+from airtally.datasets.files import DatasetFiles
+from airtally.datasets.links import FileLinks
+from airtally.datasets.register import Register
 from airtally.engine import check_engine, open_engine
 from airtally.engine.deferred import Deferred
 from airtally.engine.heavy import HeavyPool
 from airtally.engine.protocol import Engine
+from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer
+from airtally.ingest.businesses import Businesses
 from airtally.ingest.claims import Claims
 from airtally.ingest.files import FileIngest
 from airtally.ingest.loading import Loading
@@ -41,7 +48,6 @@ from airtally.metadata.owner import owner_name
 from airtally.metadata.store import MetadataStore
 from airtally.query import changelog
 from airtally.query.service import Queries
-from airtally.reports.files import FileStore
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
@@ -92,6 +98,7 @@ class Services:
     secrets: Secrets
     accounts: Accounts
     keys: Keys
+    grants: Grants
     users: Users
     sessions: Sessions
     owners: Owners
@@ -107,6 +114,9 @@ class Services:
     nodes: Nodes
     files: FileStore
     reports: Reports
+    catalogue: Catalogue
+    register: Register
+    dataset_files: DatasetFiles
     deliveries: Deliveries
     closing: ExitStack
     background: tuple[Background, ...] = ()
@@ -195,6 +205,9 @@ class _Parts:
         engine, heavy = self._engines()
         queries = Queries(engine, warehouse, clock)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
+        dataset_links = FileLinks(
+            settings.public_url, LinkSigner(secrets.subkey("dataset links")), round(settings.slate_link_seconds)
+        )
         links = ReportLinks(settings.public_url, LinkSigner(secrets.subkey("links")))
         return Services(
             settings=settings,
@@ -204,6 +217,7 @@ class _Parts:
             secrets=secrets,
             accounts=Accounts(store, clock),
             keys=keys,
+            grants=Grants(store, secrets, clock, keys),
             users=users,
             sessions=Sessions(store, secrets, users, clock),
             owners=owners,
@@ -219,6 +233,9 @@ class _Parts:
             nodes=Nodes(store, clock, buffer, warehouse.flush),
             files=FileStore.open(settings.files_url, self._faults),
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
+            catalogue=Catalogue(store),
+            register=Register(store, clock, settings.slate_file_format),
+            dataset_files=DatasetFiles(store, clock, dataset_links),
             deliveries=deliveries,
             closing=self._closing,
         )
@@ -251,7 +268,7 @@ class _Parts:
         settings, clock = self._settings, self._clock
         quarantine = Quarantine(store, clock)
         versions = Versions(lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)))
-        admission = Admission(owners, settings, clock)
+        admission = Admission(owners, Businesses(store), settings, clock)
         loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
         claims = batches = None
         if buffer is not None:

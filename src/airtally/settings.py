@@ -74,6 +74,13 @@ def _interval(text: str) -> float:
     return seconds
 
 
+def _link_life(text: str) -> float:
+    seconds = parse_duration(text)
+    if not 3600 <= seconds <= 604_800:
+        raise ValueError("a duration from 1h to 7d")
+    return seconds
+
+
 def _networks(text: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
@@ -136,6 +143,9 @@ class Settings:
         "csv",
         "of datasets made from now on: `csv`, `csv.gz`, `zip` or `parquet`; fixed for each at its creation",
         _one_of(*DATASET_FORMATS),
+    )
+    slate_link_seconds: float = _setting(
+        "AIRTALLY_SLATE_LINK_SECONDS", 3600.0, "life of a link to a dataset file, an hour or more", _link_life
     )
     scaleengine_window: float = _setting(
         "AIRTALLY_SCALEENGINE_WINDOW", 300.0, "how far a request's timestamp may be off", parse_duration

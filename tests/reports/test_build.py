@@ -229,8 +229,8 @@ class Trouble(Faults):
     ("point", "error"),
     [
         ("report.build", Unavailable("The metadata store does not answer")),
-        ("report.write", OSError(errno.ENOSPC, "No space left on device")),
-        ("report.write", StorageFull("no room")),
+        ("files.write", OSError(errno.ENOSPC, "No space left on device")),
+        ("files.write", StorageFull("no room")),
     ],
 )
 def test_trouble_that_passes_is_waited_out(

@@ -16,13 +16,13 @@ from airtally.cli.common import Json, command, settings_from_environment
 from airtally.cli.output import print_listing
 from airtally.engine import open_engine
 from airtally.engine.protocol import Statement
+from airtally.files.store import FileStore
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Failure
 from airtally.lake import Lake
 from airtally.lake.status import MANY_LOG_FILES
 from airtally.metadata.jobs import Jobs
 from airtally.metadata.store import MetadataStore
-from airtally.reports.files import FileStore
 from airtally.settings import Settings
 
 _LOW_DISK = 2 << 30

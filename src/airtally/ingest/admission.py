@@ -1,4 +1,6 @@
-"""What only the server can tell is wrong with a row: it is too old, or about another account's application."""
+"""What only the server can tell is wrong with a row: it is too old, about another account's application, or about a
+business that the account does not have.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.owners import Owners
+from airtally.ingest.businesses import Businesses
 from airtally.ingest.checked import Checked
 from airtally.ingest.validate import too_old
 from airtally.kit.clock import Clock
@@ -18,8 +21,9 @@ from airtally.streams.declaration import Owned, Stream
 class Admission:
     """Streams that declare ids claim them for the account; rows of the others are checked against the claims."""
 
-    def __init__(self, owners: Owners, settings: Settings, clock: Clock) -> None:
+    def __init__(self, owners: Owners, businesses: Businesses, settings: Settings, clock: Clock) -> None:
         self._owners = owners
+        self._businesses = businesses
         self._settings = settings
         self._clock = clock
 
@@ -29,18 +33,29 @@ class Admission:
             checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
         if stream.owned is not None and checked.rows.num_rows:
             checked = self._check_owner(stream.owned, account, checked)
+        if stream.business is not None and checked.rows.num_rows:
+            checked = self._check_business(stream.business, account, checked)
         return checked
 
     def _check_owner(self, owned: Owned, account: Account, checked: Checked) -> Checked:
         column = checked.rows.column(owned.column)
         foreign = self._foreign(owned, account, pc.unique(column.drop_null()).to_pylist())
-        if not foreign:
-            return checked
-        wrong = pc.is_in(column, value_set=pa.array(sorted(foreign), column.type))
-        return checked.without(wrong, owned.column, "belongs to another account")
+        return _refused(checked, owned.column, foreign, "belongs to another account")
+
+    def _check_business(self, column: str, account: Account, checked: Checked) -> Checked:
+        unknown = self._businesses.unknown(account, pc.unique(checked.rows.column(column)).to_pylist())
+        return _refused(checked, column, unknown, "there is no such business")
 
     def _foreign(self, owned: Owned, account: Account, ids: list[str]) -> set[str]:
         if owned.declares:
             return self._owners.claim_all(owned.kind, ids, account.id)
         known = self._owners.owners_of(owned.kind, ids)
         return {each for each, owner in known.items() if owner != account.id}
+
+
+def _refused(checked: Checked, name: str, values: set[str], error: str) -> Checked:
+    """The rows with one of these values in the column refused."""
+    if not values:
+        return checked
+    column = checked.rows.column(name)
+    return checked.without(pc.is_in(column, value_set=pa.array(sorted(values), column.type)), name, error)

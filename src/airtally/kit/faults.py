@@ -7,8 +7,8 @@ class Faults:
     """Passed to `create_app(faults=…)`; tests override `reach`. Nothing of it is reachable from outside.
 
     `reach` is called from worker threads and may raise (a failing disk, a forced error) or block (a job
-    held back). Points: `buffer.write`, `lake.flush`, `lake.compact`, `report.build`, `report.write`,
-    `files.read`, `metadata.write`.
+    held back). Points: `buffer.write`, `lake.flush`, `lake.compact`, `report.build`,
+    `files.write`, `files.read`, `metadata.read`, `metadata.write`.
     """
 
     def reach(self, point: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from airtally.accounts.accounts import Account
+from airtally.files.store import FileStore
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure, StorageFull, Unavailable
@@ -18,7 +19,6 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.loops import Loop
 from airtally.kit.time import DAY_US, SECOND_US
 from airtally.metadata.jobs import LEASE_SECONDS, Job, Jobs, LeaseLost
-from airtally.reports.files import FileStore
 from airtally.reports.lease import KeptLease
 from airtally.reports.parts import Assembly, Part, Parts, left_over
 from airtally.reports.render import Renderer

@@ -14,9 +14,9 @@ from typing import IO
 
 import msgspec
 
+from airtally.files.store import CHUNK_BYTES, storage_failures
 from airtally.kit.errors import NotFound
 from airtally.reports import gzip
-from airtally.reports.files import CHUNK_BYTES, storage_failures
 from airtally.reports.gzip import Packed
 
 

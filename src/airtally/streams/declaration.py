@@ -135,7 +135,8 @@ class Stream:
 
     `identity` names the columns that make two event rows the same event (together with the account and
     the UTC day); rows with a null among them are never the same. `key` is a changelog's key. `entity`
-    is what rows are sorted by inside an account. `retention_days` None keeps rows for ever.
+    is what rows are sorted by inside an account. `retention_days` None keeps rows for ever. `business` names
+    the column whose value must be a business of the account.
     """
 
     name: str
@@ -149,12 +150,13 @@ class Stream:
     partition: Partition = Partition.EVENT_DAY
     retention_days: int | None = None
     owned: Owned | None = None
+    business: str | None = None
     rollups: tuple[Any, ...] = field(default=())
 
     def __post_init__(self) -> None:
         names = {column.name for column in self.columns}
-        owned = (self.owned.column,) if self.owned else ()
-        for used in (self.time, *self.identity, *self.key, *self.entity, *owned):
+        referring = ((self.owned.column,) if self.owned else ()) + ((self.business,) if self.business else ())
+        for used in (self.time, *self.identity, *self.key, *self.entity, *referring):
             if used not in names:
                 raise ValueError(f"stream {self.name} has no column {used}")
 

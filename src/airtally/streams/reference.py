@@ -96,6 +96,8 @@ def _facts(stream: Stream) -> Iterator[str]:
     yield f"- Partitions: {partition}; sorted by account, {', '.join(stream.sort_columns[1:-3])}"
     if stream.owned is not None:
         yield f"- `{stream.owned.column}` belongs to one account of the host; rows with another account's are refused"
+    if stream.business is not None:
+        yield f"- `{stream.business}` is a business of the account (`airtally slate business create`); others are refused"
     yield ""
 
 

@@ -142,7 +142,7 @@ class Full(Faults):
 
 
 def test_a_report_waits_for_room_on_the_disk(own_site: Callable[..., Site], clock: MovableClock) -> None:
-    disk = Full("report.write")
+    disk = Full("files.write")
     site = own_site(faults=disk)
     site.send("playlogs", P1)
     disk.full = True

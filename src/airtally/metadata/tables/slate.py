@@ -56,7 +56,7 @@ dataset_files = numbered(
     "dataset_files",
     Column("id", Id, primary_key=True),
     Column("dataset_id", ForeignKey("datasets.id"), nullable=False),
-    Column("file_id", Text, nullable=False, unique=True),
+    Column("file_id", Text, nullable=False, index=True),  # accounts may have datasets of the same id
     Column("name", Text, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
@@ -65,6 +65,7 @@ dataset_files = numbered(
     Column("report_date_end", Text, nullable=False),
     Column("published_at", BigInteger, nullable=False),  # a whole second: what listings filter on
     Column("deleted_at", BigInteger),
+    UniqueConstraint("dataset_id", "file_id"),
     Index(None, "dataset_id", "published_at"),
 )
 

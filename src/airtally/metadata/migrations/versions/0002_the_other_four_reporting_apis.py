@@ -200,12 +200,13 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_dataset_files_dataset_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset_files")),
-        sa.UniqueConstraint("file_id", name=op.f("uq_dataset_files_file_id")),
+        sa.UniqueConstraint("dataset_id", "file_id", name=op.f("uq_dataset_files_dataset_id_file_id")),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("dataset_files", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_dataset_files_dataset_id_published_at"), ["dataset_id", "published_at"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_dataset_files_file_id"), ["file_id"], unique=False)
 
     # ### end Alembic commands ###

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from airtally.files.store import FileStore
 from airtally.kit.errors import NotFound, StorageFull, Unavailable
 from airtally.kit.faults import Faults
-from airtally.reports.files import FileStore
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -50,7 +50,7 @@ class FullDisk(Faults):
         self.writes = 0
 
     def reach(self, point: str) -> None:
-        if point == "report.write":
+        if point == "files.write":
             self.writes += 1
             if self.writes == 3:
                 raise OSError(errno.ENOSPC, "No space left on device")

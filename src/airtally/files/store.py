@@ -69,11 +69,11 @@ class FileStore:
 
     def _faulty(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
-            self._faults.reach("report.write")
+            self._faults.reach("files.write")
             yield chunk
 
     def _sync(self, name: str) -> None:
-        """A report that is called done survives a power loss: obstore leaves the last bytes to the system."""
+        """A file that is called done survives a power loss: obstore leaves the last bytes to the system."""
         if not isinstance(self._store, LocalStore) or self._store.prefix is None:
             return
         file = Path(self._store.prefix) / name
