@@ -59,6 +59,7 @@ ROUTES = {
     ("GET", "/files/{file_id}"): "link",
     ("HEAD", "/files/{file_id}"): "link",
     ("GET", "/admin/reports_api.php"): "session",
+    ("POST", "/json/1.3/{name}"): "open",
     ("GET", "/{slug}/{name}"): "link",
     ("HEAD", "/{slug}/{name}"): "link",
 }

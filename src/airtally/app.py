@@ -143,7 +143,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
 
 
 def _failed(request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
-    _, responder = _owner(request.url.path)
+    _, responder = _owner(request.scope["path"])  # the URL would have the client's Host in it
     return responder(failure, request)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from airtally.datasets.lateness import LateNotices
+from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
 from airtally.ingest.flush import Flusher, FlushPolicy
@@ -24,6 +26,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
     if Role.JOBS in role:
         found += _lake_work(services)
         found += _report_work(services)
+        found += _dataset_work(services)
     return tuple(found)
 
 
@@ -71,7 +74,7 @@ def _report_work(services: Services) -> list[Background]:
         Renderer(services.warehouse, services.engine, services.heavy, heavy),
         services.files,
         services.clock,
-        options=BuildOptions(settings.home / "staging", settings.report_file_days),
+        options=BuildOptions(staging=settings.home / "staging", file_days=settings.report_file_days),
         await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
         faults=services.faults,
     )
@@ -79,3 +82,15 @@ def _report_work(services: Services) -> list[Background]:
     reports.on_created.append(builder.wake)
     reports.on_notice.append(sender.wake)
     return [builder, sender]
+
+
+def _dataset_work(services: Services) -> list[Background]:
+    worker = PublicationWorker(
+        services.publisher,
+        services.jobs,
+        services.clock,
+        PublicationOptions(),
+        await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
+    )
+    notices = LateNotices(services.publisher.ledger, services.notices, services.clock)
+    return [worker, Loop("publication-notices", notices.step, 10.0)]

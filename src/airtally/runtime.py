@@ -11,17 +11,24 @@ from typing import Protocol
 import structlog
 
 from airtally.accounts.accounts import Accounts
+from airtally.accounts.declared import Declared
 from airtally.accounts.grants import Grants
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
+from airtally.accounts.notices import Notices
 from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
 from airtally.datasets.catalogue import Catalogue
 from airtally.datasets.files import DatasetFiles
+from airtally.datasets.lateness import LATE_US, described
+from airtally.datasets.ledger import Ledger
 from airtally.datasets.links import FileLinks
+from airtally.datasets.publish import Publisher
 from airtally.datasets.register import Register
+from airtally.datasets.render import HeavyOptions, Renderer
+from airtally.datasets.work import OnDemand
 from airtally.engine import check_engine, open_engine
 from airtally.engine.deferred import Deferred
 from airtally.engine.heavy import HeavyPool
@@ -32,6 +39,7 @@ from airtally.ingest.buffer import Buffer
 from airtally.ingest.businesses import Businesses
 from airtally.ingest.claims import Claims
 from airtally.ingest.files import FileIngest
+from airtally.ingest.known import KnownKeys
 from airtally.ingest.loading import Loading
 from airtally.ingest.nodes import Nodes
 from airtally.ingest.quarantine import Quarantine
@@ -41,17 +49,19 @@ from airtally.ingest.versions import Versions
 from airtally.ingest.warehouse import Warehouse
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
 from airtally.lake import Lake
 from airtally.metadata.jobs import Jobs
 from airtally.metadata.owner import owner_name
 from airtally.metadata.store import MetadataStore
+from airtally.metadata.worker import WorkerOptions
 from airtally.query import changelog
 from airtally.query.service import Queries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
-from airtally.settings import Settings
+from airtally.settings import SettingError, Settings
 
 _log = structlog.get_logger()
 
@@ -102,6 +112,7 @@ class Services:
     users: Users
     sessions: Sessions
     owners: Owners
+    declared: Declared
     limiter: RateLimiter
     jobs: Jobs
     lake: Lake
@@ -116,10 +127,22 @@ class Services:
     reports: Reports
     catalogue: Catalogue
     register: Register
+    publisher: Publisher
+    notices: Notices
     dataset_files: DatasetFiles
     deliveries: Deliveries
     closing: ExitStack
     background: tuple[Background, ...] = ()
+
+    def on_demand(self) -> OnDemand:
+        """Publication of datasets now."""
+        return OnDemand(
+            self.publisher,
+            self.jobs,
+            self.clock,
+            WorkerOptions(),
+            await_data=lambda moment, stop: self.nodes.await_through(moment, stop=stop),
+        )
 
     def start(self, background: Sequence[Background] = ()) -> None:
         """`background` is stopped by `close`, the last to start first."""
@@ -153,6 +176,11 @@ class Services:
             "background": self._stopped(),
         }
 
+    def remarks(self) -> list[str]:
+        """What an operator should know, though this process does its work."""
+        ledger, now = self.publisher.ledger, self.clock.now_us()
+        return [f"publication is late: {described(each)}" for each in ledger.late(now - LATE_US)]
+
     def _reads_metadata(self) -> None:
         with self.store.read() as connection:
             connection.exec_driver_sql("SELECT 1")
@@ -160,6 +188,13 @@ class Services:
     def _stopped(self) -> str | None:
         stopped = [each.name for each in self.background if not each.alive]
         return f"stopped: {', '.join(stopped)}" if stopped else None
+
+
+def _mailer(url: str) -> Mailer | None:
+    try:
+        return Mailer(url) if url else None
+    except ValueError as error:
+        raise SettingError(f"AIRTALLY_SMTP_URL cannot be used: expected {error}") from None
 
 
 def _problem(check: Callable[[], None]) -> str | None:
@@ -204,6 +239,7 @@ class _Parts:
         lake, buffer, warehouse = self._storage()
         engine, heavy = self._engines()
         queries = Queries(engine, warehouse, clock)
+        files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
         dataset_links = FileLinks(
             settings.public_url, LinkSigner(secrets.subkey("dataset links")), round(settings.slate_link_seconds)
@@ -221,6 +257,7 @@ class _Parts:
             users=users,
             sessions=Sessions(store, secrets, users, clock),
             owners=owners,
+            declared=Declared(store, clock),
             limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
             jobs=jobs,
             lake=lake,
@@ -231,13 +268,26 @@ class _Parts:
             queries=queries,
             intake=self._intake(store, owners, queries, warehouse, buffer),
             nodes=Nodes(store, clock, buffer, warehouse.flush),
-            files=FileStore.open(settings.files_url, self._faults),
+            files=files,
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
             catalogue=Catalogue(store),
             register=Register(store, clock, settings.slate_file_format),
+            notices=Notices(users, _mailer(settings.smtp_url)),
+            publisher=self._publisher(
+                Ledger(store, clock, jobs, settings.dataset_interval), warehouse, engine, heavy, files
+            ),
             dataset_files=DatasetFiles(store, clock, dataset_links),
             deliveries=deliveries,
             closing=self._closing,
+        )
+
+    def _publisher(
+        self, ledger: Ledger, warehouse: Warehouse, engine: Engine, heavy: HeavyPool, files: FileStore
+    ) -> Publisher:
+        settings = self._settings
+        renderer = Renderer(engine, heavy, HeavyOptions(settings.engine_memory, settings.home / "tmp"))
+        return Publisher(
+            ledger, warehouse, renderer, files, self._clock, staging=settings.home / "staging", faults=self._faults
         )
 
     def _storage(self) -> tuple[Lake, Buffer | None, Warehouse]:
@@ -267,7 +317,10 @@ class _Parts:
     ) -> Intake:
         settings, clock = self._settings, self._clock
         quarantine = Quarantine(store, clock)
-        versions = Versions(lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)))
+        versions = Versions(
+            lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)),
+            KnownKeys(queries.engine, warehouse).may_be_known,
+        )
         admission = Admission(owners, Businesses(store), settings, clock)
         loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
         claims = batches = None

@@ -23,6 +23,7 @@ for command, target, summary in (
     ("ingest", "airtally.cli.ingest:ingest", "Rows from files."),
     ("quarantine", "airtally.cli.quarantine:app", "Rows that were refused."),
     ("delivery", "airtally.cli.delivery:app", "Webhook deliveries."),
+    ("dataset", "airtally.cli.dataset:app", "Dataset files of changelogs."),
     ("lake", "airtally.cli.lake:app", "The tables: status, compact, expire."),
     ("doctor", "airtally.cli.doctor:doctor", "Checks the set-up and says what to mend."),
 ):

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from airtally.accounts.accounts import Account
 from airtally.datasets.catalogue import Listed, Slice
 from airtally.datasets.entries import Dataset
 from airtally.datasets.links import FileLinks, Link
@@ -66,14 +65,12 @@ class DatasetFiles:
             total = connection.execute(select(func.count()).select_from(dataset_files).where(*where)).scalar_one()
             return Listed([DatasetFile(*row) for row in connection.execute(query)], total)
 
-    def data_through(self, account: Account, dataset: Dataset) -> int | None:
+    def data_through(self, dataset: Dataset) -> int | None:
         """All rows received by then are in files that can be listed. None while a turn's files become so."""
         coming = select(dataset_files.c.id).where(
             dataset_files.c.dataset_id == dataset.row_id, dataset_files.c.published_at > self._clock.now_us()
         )
-        turn = select(publications.c.turn_at).where(
-            publications.c.account_id == account.id, publications.c.stream == dataset.stream, ~coming.exists()
-        )
+        turn = select(publications.c.turn_at).where(publications.c.dataset_id == dataset.row_id, ~coming.exists())
         with self._store.read() as connection:
             return connection.execute(turn).scalar_one_or_none()
 
@@ -101,5 +98,5 @@ class DatasetFiles:
 
 
 def _served(file: DatasetFile, dataset_row_id: int, file_format: str, slug: str) -> tuple[DatasetFile, ServedFile]:
-    stored = stored_name(slug, dataset_row_id, file.name)
+    stored = stored_name(slug, dataset_row_id, file.id)
     return file, ServedFile(stored, file.name, file.bytes, file.sha256, MEDIA_TYPES[file_format])

@@ -26,9 +26,16 @@ LIMITER_FAILURES = Counter("airtally_limiter_failures_total", "Calls let through
 LAST_USE_FAILURES = Counter("airtally_last_use_failures_total", "Uses of a key that could not be noted.")
 LOGINS_REFUSED = Counter("airtally_logins_refused_total", "Log-ins refused.", ["reason"])
 
-REPORTS = Counter("airtally_reports_total", "Reports that ended.", ["status"])
-REPORT_TRIES = Counter("airtally_report_tries_failed_total", "Builds of a report put off by trouble.", ["reason"])
+JOBS = Counter("airtally_jobs_ended_total", "Jobs that ended, done or failed.", ["kind", "state"])
+JOB_TRIES = Counter("airtally_job_tries_failed_total", "Tries at a job put off by trouble.", ["kind", "reason"])
 DELIVERIES = Counter("airtally_deliveries_total", "Webhook tries by what came of them.", ["state"])
+
+PUBLICATIONS = Counter("airtally_publications_total", "Turns of a dataset that were published.", ["stream"])
+PUBLICATION_FAILURES = Counter("airtally_publication_failures_total", "Tries at a publication that failed.")
+PUBLICATIONS_LATE = Counter("airtally_publications_late_total", "Turns not published an hour after.", ["stream"])
+DATASET_FILES = Counter("airtally_dataset_files_total", "Dataset files published.", ["stream"])
+DATASET_ROWS = Counter("airtally_dataset_rows_total", "Rows in published dataset files.", ["stream"])
+MAILS = Counter("airtally_mails_total", "E-mails by what came of them.", ["state"])
 
 BUFFER_BYTES = Gauge("airtally_buffer_live_bytes", "Bytes of acknowledged rows that wait for the lake.")
 BUFFER_FAILURES = Counter("airtally_buffer_failures_total", "Group commits that failed; nothing was kept.", ["reason"])

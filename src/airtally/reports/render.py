@@ -14,12 +14,12 @@ from pathlib import Path
 from airtally.accounts.accounts import Account
 from airtally.engine.heavy import Runner
 from airtally.engine.protocol import Engine
+from airtally.files.gzip import Packed, pack
 from airtally.files.store import storage_failures
 from airtally.kit.time import DAY_US
 from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.query.lines import Extract, lines_of_day, of_day
 from airtally.reports.detailed import plays_of
-from airtally.reports.gzip import Packed, pack
 from airtally.reports.parts import Part, sync
 from airtally.reports.report import Report
 

@@ -14,7 +14,6 @@ from airtally.accounts.owners import Owners
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden, NotFound
 from airtally.kit.paging import Page, SortKey
-from airtally.kit.time import SECOND_US
 from airtally.metadata.jobs import Job, Jobs
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import accounts, reports
@@ -157,11 +156,6 @@ class Reports:
         gone = update(reports).where(reports.c.id == report.id).values(file_deleted_at=self._clock.now_us())
         with self._store.begin() as connection:
             connection.execute(gone)
-
-    def put_off(self, job: Job, seconds: float, why: str) -> None:
-        """To be tried again. Raises LeaseLost."""
-        with self._store.begin() as connection:
-            self._jobs.retry(connection, job, self._clock.now_us() + round(seconds * SECOND_US), why)
 
     def succeed(self, account: Account, report: Report, job: Job, file: ReportFile) -> None:
         """The file is there: report, job and first delivery in one transaction. Raises LeaseLost."""

@@ -139,8 +139,7 @@ def test_a_file_that_was_lost(partner: Partner, url: str) -> None:
     from airtally.datasets.stored import stored_name
 
     of = next(each for each in partner.datasets if each.id == "data987")
-    name = "subscription_event_log_20261122T080000Z_000.csv"
-    partner.server.services.files.delete(stored_name(partner.slug, of.row_id, name))
+    partner.server.services.files.delete(stored_name(partner.slug, of.row_id, "data987-20261122T080000Z-000"))
     assert refusal(httpx.get(url)) == NO_KEY
 
 

@@ -194,14 +194,7 @@ def test_followers_of_files(own_partner: Callable[..., Partner], mode: str) -> N
 
 
 def test_how_good_a_listing_is(files: Partner) -> None:
-    from sqlalchemy import insert
-
-    from airtally.metadata.tables import publications
-
-    assert "airtally-data-through" not in files.get(D).headers
-    turn = {"account_id": files.account.id, "stream": "subscriptions", "turn_at": 1_795_334_400_000_000}
-    with files.server.services.store.begin() as connection:
-        connection.execute(insert(publications).values(turn | {"marks": "{}", "covered": "[]", "updated_at": 1}))
+    files.server.services.publisher.ledger.enrol()
     headers = files.get(D).headers
     assert headers["airtally-data-through"] == "2026-11-22T08:00:00.000000Z"
     assert headers["airtally-generated-at"] == "2026-11-22T10:00:00.000000Z"

@@ -69,16 +69,16 @@ dataset_files = numbered(
     Index(None, "dataset_id", "published_at"),
 )
 
-#: How far an account's rows of a dataset stream have been published: the last turn's view of the lake.
+#: How far a dataset's rows have been published.
 publications = Table(
     "publications",
     metadata,
-    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
-    Column("stream", Text, primary_key=True),
+    Column("dataset_id", ForeignKey("datasets.id"), primary_key=True),
     Column("turn_at", BigInteger, nullable=False),  # the turn that was published last
     Column("marks", Text, nullable=False),  # JSON: the last published sequence of each machine
     Column("covered", Text, nullable=False),  # JSON: names of the lake files whose rows are all published
-    Column("noticed_at", BigInteger),  # when the account was told that a turn is late
+    Column("stamp", BigInteger),  # of files whose commit nobody has seen to end before it
+    Column("noticed_at", BigInteger),  # when the account was last told that a turn is late
     Column("updated_at", BigInteger, nullable=False),
 )
 

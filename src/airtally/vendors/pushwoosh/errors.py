@@ -1,15 +1,82 @@
-"""Every error of the paths of the Pushwoosh JSON API 1.3 at `/json/1.3/`, in its body: `{"status_code", "status_message", "response"}`."""
+"""Every error of the paths of the Pushwoosh JSON API 1.3, in its envelope.
+
+Pushwoosh contract, section 2.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import msgspec
 from litestar import Request, Response
 
 from airtally.kit.errors import Failure
+from airtally.vendors.pushwoosh.choices import CHOICES
+
+MEDIA_TYPE = "application/json; charset=utf-8"
 
 
-def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:  # noqa: ARG001 (one signature for all owners)
-    body = {"status_code": failure.status, "status_message": failure.message, "response": None}
-    return Response(msgspec.json.encode(body), status_code=failure.status, media_type="application/json; charset=utf-8")
+class Fault(Failure):
+    """A fault of the request's own: HTTP 200, so that clients that read nothing else see the message."""
+
+    status = 200
+    status_code: ClassVar[int] = 210
+
+
+class Restricted(Fault):
+    """The account has the application; the token may not use it."""
+
+    status_code = 403
+
+    def __init__(self) -> None:
+        super().__init__(CHOICES.token_restricted)
+
+
+class StillProcessing(Fault):
+    """Not yet: whoever runs the method may try again for a while."""
+
+    status_code = 420
+
+    def __init__(self) -> None:
+        super().__init__(CHOICES.still_processing)
+
+
+class Failed(Fault):
+    """What was asked for could not be done; the call itself was well."""
+
+    status_code = 500
+
+
+def envelope(status_code: int, message: str, response: object = None) -> bytes:
+    return msgspec.json.encode({"status_code": status_code, "status_message": message, "response": response})
+
+
+def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The whole answer, for the application's error handlers too (unknown path, wrong verb, a bug)."""
+    status, status_code, message = _meaning(failure)
+    return Response(
+        envelope(status_code, message),
+        status_code=status,
+        headers=cors(request.headers),
+        media_type=MEDIA_TYPE,
+    )
+
+
+def cors(headers: Mapping[str, str]) -> dict[str, str]:
+    """Browsers call from pages of any host, with credentials: these want their own origin named."""
+    origin = headers.get("origin")
+    if origin is None:
+        return {"Access-Control-Allow-Origin": "*"}
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true", "Vary": "Origin"}
+
+
+def _meaning(failure: Failure) -> tuple[int, int, str]:
+    """HTTP status, status_code and message."""
+    if isinstance(failure, Fault):
+        return failure.status, failure.status_code, failure.message
+    if failure.status in {400, 405, 413}:
+        return failure.status, 400, CHOICES.malformed
+    if failure.status == 404:
+        return 404, 404, CHOICES.method_not_found
+    return 500, 500, CHOICES.internal

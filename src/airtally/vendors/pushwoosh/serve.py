@@ -2,11 +2,81 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import anyio
+import anyio.to_thread
+from litestar import Request, Response, Router, post, route
+from litestar.config.compression import CompressionConfig
+from litestar.di import NamedDependency, Provide
+from litestar.enums import HttpMethod
+from litestar.middleware import DefineMiddleware
+from litestar.middleware.compression import CompressionMiddleware
+from litestar.params import FromPath, RawBody, SkipValidation
+
+from airtally.kit.errors import NotFound
 from airtally.runtime import Services
+from airtally.vendors.pushwoosh.call import Call, Reply, parameters_of
+from airtally.vendors.pushwoosh.choices import CHOICES
+from airtally.vendors.pushwoosh.errors import MEDIA_TYPE, StillProcessing, cors, envelope
+from airtally.vendors.pushwoosh.methods import METHODS
+
+AnyRequest = Request[Any, Any, Any]
+Here = NamedDependency[SkipValidation[Services]]
+
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": CHOICES.cors_methods,
+    "Access-Control-Allow-Headers": CHOICES.cors_headers,
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Max-Age": str(CHOICES.cors_max_age_seconds),
+}
+#: Waits between looks for a result; the last is used again and again.
+_LOOKS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.25)
+_GZIP = CompressionConfig(backend="gzip", minimum_size=CHOICES.gzip_from_bytes, gzip_compress_level=1)
 
 
-def routes(services: Services) -> list[Any]:  # noqa: ARG001 (to come)
+def routes(services: Services) -> list[Any]:
     """The handlers, for the application to mount."""
-    return []
+    return [
+        Router(
+            "/json/1.3",
+            route_handlers=[preflight, call_method],
+            dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
+            middleware=[DefineMiddleware(CompressionMiddleware, config=_GZIP)],
+        )
+    ]
+
+
+@route("/{name:str}", http_method=HttpMethod.OPTIONS, status_code=204, sync_to_thread=False)
+def preflight(request: AnyRequest) -> Response[None]:
+    """Browsers ask before they send JSON."""
+    return Response(None, headers=cors(request.headers) | _PREFLIGHT)
+
+
+@post("/{name:str}", status_code=200, request_max_body_size=CHOICES.body_bytes)
+async def call_method(request: AnyRequest, services: Here, name: FromPath[str], body: RawBody) -> Response[bytes]:
+    """The body first, then the method: what a stranger sees of an unknown method is no more than that."""
+    state = request.scope.setdefault("state", {})
+    call = Call(services, parameters_of(body), request.headers, state)
+    reply = await _reply(name, call)
+    return Response(
+        envelope(200, "OK", reply.response), headers=cors(request.headers) | dict(reply.headers), media_type=MEDIA_TYPE
+    )
+
+
+async def _reply(name: str, call: Call) -> Reply:
+    """Raises Fault. What is still under way is looked for again, with no thread held meanwhile."""
+    method = METHODS.get(name)
+    if method is None:
+        raise NotFound(CHOICES.method_not_found)
+    deadline, looks = time.monotonic() + CHOICES.wait_seconds, iter(_LOOKS)
+    wait = 0.0
+    while True:
+        try:
+            return await anyio.to_thread.run_sync(method, call)
+        except StillProcessing:
+            wait = next(looks, wait)
+            if time.monotonic() + wait > deadline:
+                raise
+        await anyio.sleep(wait)

@@ -74,7 +74,7 @@ def list_datasets(request: AnyRequest, services: Here, account: Caller) -> Respo
 def list_files(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
     page, asked = _page(request, services), window(request.query_params, services.clock.now_us())
     dataset, files = services.catalogue.dataset(account, **request.path_params), services.dataset_files
-    through = files.data_through(account, dataset)
+    through = files.data_through(dataset)
     found = files.page(dataset, asked.start_us, asked.end_us, page.part)
     items = found.map(lambda each: wire.file(each, files.link(dataset, each)))
     return _answer(request, services, page, items, filters=asked.filters(), data_through_us=through)

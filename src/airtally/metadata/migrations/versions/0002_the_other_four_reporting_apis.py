@@ -55,18 +55,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
-        "publications",
-        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("turn_at", sa.BigInteger(), nullable=False),
-        sa.Column("marks", sa.Text(), nullable=False),
-        sa.Column("covered", sa.Text(), nullable=False),
-        sa.Column("noticed_at", sa.BigInteger(), nullable=True),
-        sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_publications_account_id")),
-        sa.PrimaryKeyConstraint("account_id", "stream", name=op.f("pk_publications")),
-    )
-    op.create_table(
         "slate_accounts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -184,6 +172,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "dataset_id", name=op.f("uq_datasets_account_id_dataset_id")),
         sa.UniqueConstraint("slate_business_id", "stream", name=op.f("uq_datasets_slate_business_id_stream")),
         sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "publications",
+        sa.Column("dataset_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("turn_at", sa.BigInteger(), nullable=False),
+        sa.Column("marks", sa.Text(), nullable=False),
+        sa.Column("covered", sa.Text(), nullable=False),
+        sa.Column("stamp", sa.BigInteger(), nullable=True),
+        sa.Column("noticed_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_publications_dataset_id")),
+        sa.PrimaryKeyConstraint("dataset_id", name=op.f("pk_publications")),
     )
     op.create_table(
         "dataset_files",
