@@ -73,6 +73,11 @@ class Viewers:
         """The day on which the second server is down."""
         return self.first_day + timedelta(days=self.days * 3 // 4)
 
+    @property
+    def rows(self) -> int:
+        """About as many as there will be, if the last day is whole."""
+        return self.days * _HOURS * 60 * self.videos * len(self.servers)
+
     def app_rows(self, made_us: int) -> list[dict[str, Any]]:
         """Rows of the stream `viewer_apps`: the second application had a wrong number at first."""
         (live, live_id), (files, files_id) = self.apps
