@@ -16,9 +16,9 @@ from benchmarks.sources import app_events, app_events_at
 DAYS = 30
 _EVENTS = ("CartOpen", "Purchase", "ScreenOpen")
 _BY_HAND = """
-    SELECT epoch(time)::BIGINT // 3600 * 3600 AS at, sum(count)::BIGINT AS count
+    SELECT epoch_us(time) // 3600000000 * 3600 AS at, sum(count)::BIGINT AS count
     FROM {rows} WHERE application = $application AND event = $event AND time >= $start AND time < $end
-        AND attributes->>'$.source' = 'push'
+        AND (attributes->>'$.source') = 'push'
     GROUP BY ALL
 """
 

@@ -20,7 +20,7 @@ METRICS = ("paid_clicks", "global_renders", "global_conversions", "installs_spen
 
 #: What one writes who knows the table. Compacted files hold no repeats, so none are looked for.
 BY_HAND = """
-    SELECT country, epoch(time)::BIGINT // 3600 * 3600 AS at,
+    SELECT country, epoch_us(time) // 3600000000 * 3600 AS at,
         coalesce(sum(count) FILTER (kind = 'paid_click'), 0)::BIGINT AS paid_clicks,
         coalesce(sum(count) FILTER (kind = 'global_render'), 0)::BIGINT AS global_renders,
         coalesce(sum(count) FILTER (kind = 'global_conversion'), 0)::BIGINT AS global_conversions,
