@@ -75,6 +75,18 @@ def test_too_many_days_become_the_base(home):
     assert counted(home) == 22
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_large_month_is_made_in_groups_of_days(home, monkeypatch, kept):
+    monkeypatch.setattr(build, "_ROWS_AT_ONCE", 3)
+    if not kept:
+        home.rebuilder().forget(QUARTERS)
+    home.send(AD_EVENTS, home.acme, [click(day) for day in range(2, 20)])
+    home.flush()
+    home.rebuild(AD_EVENTS)
+    assert month(home).days == {}
+    assert counted(home) == 38
+
+
 def test_a_quiet_month_becomes_one_base(home, clock):
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
