@@ -142,8 +142,21 @@ def test_parts_of_about_one_size(tmp_path: Path, file_format: str) -> None:
 
 
 def _small_files(desk: Desk) -> None:
-    """Files that end as soon as they have something, made by the child's own engine."""
+    """Files that end as soon as they have something."""
     services = desk.services
     publisher: Publisher = services.publisher
     options = HeavyOptions(256 << 20, desk.home / "tmp")
     publisher._renderer = Renderer(services.engine, InProcess(), options, file_bytes=1000)
+
+
+def test_large_windows_are_rendered_in_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airtally.datasets import render
+
+    monkeypatch.setattr(render, "SMALL_ROWS", 1)
+    with ExitStack() as closing:
+        desk = desk_with(tmp_path, closing, "csv.gz")
+        desk.send(ODD, PLAIN)
+        desk.publish()
+        assert desk.services.heavy._child is not None
+        [file] = desk.files()
+        assert len(rows_of(text_of(desk.content(file), "csv.gz"))) == file.rows == 2

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from airtally.engine.heavy import InProcess
+from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull, Unavailable
 from airtally.kit.faults import Faults
 from airtally.lake.compaction import EAGER, Compactor
@@ -112,10 +114,6 @@ def _business(business: str, ids: dict[str, str]) -> Any:
 
 @pytest.mark.parametrize("point", ["dataset.publish", "files.write", "dataset.commit", "dataset.settle"])
 def test_cut_off_anywhere(tmp_path, point: str) -> None:
-    from contextlib import ExitStack
-
-    from airtally.kit.clock import MovableClock
-
     faults = Failing(point)
     with ExitStack() as closing:
         desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing, faults)
@@ -131,10 +129,6 @@ def test_cut_off_anywhere(tmp_path, point: str) -> None:
 
 
 def test_a_full_disk_puts_a_turn_off(tmp_path) -> None:
-    from contextlib import ExitStack
-
-    from airtally.kit.clock import MovableClock
-
     with ExitStack() as closing:
         desk = Desk(tmp_path / "home", MovableClock(NOON_US), closing, Failing("files.write", error=_full))
         desk.services.publisher.ledger.enrol()
@@ -183,10 +177,6 @@ def test_a_shorter_interval_counts_at_once(desk: Desk) -> None:
 
 def test_a_late_commit_is_stamped_anew(tmp_path) -> None:
     """The stamp is later than the commit: a window that was read before it does not grow."""
-    from contextlib import ExitStack
-
-    from airtally.kit.clock import MovableClock
-
     clock = MovableClock(BEFORE_NOON_US)
 
     class Slow(Faults):
@@ -287,3 +277,18 @@ def test_versions_deletions_and_restores(desk: Desk) -> None:
     assert {name: row["offer_id"] for name, row in current(desk.rows(), "subscription_event_id").items()} == {
         "b": "again"
     }
+
+
+def test_on_postgresql(tmp_path, empty_postgres_url: str) -> None:
+    with ExitStack() as closing:
+        desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing, database=empty_postgres_url)
+        desk.events("a")
+        desk.publish()
+        desk.events("b")
+        worker = desk.worker()
+        worker.care()
+        desk.clock.advance(4 * HOUR)
+        while worker.step() is not None:
+            pass
+        assert desk.published() == ["a", "b"]
+        assert desk.services.publisher.ledger.late(desk.clock.now_us()) == []

@@ -78,3 +78,22 @@ def test_other_trouble_is_unavailable(tmp_path: Path) -> None:
 def test_names_do_not_leave_the_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"\.\."):
         FileStore.open(str(tmp_path / "files")).write(name, [b"x"])
+
+
+def test_a_finished_file_is_taken_in(files: FileStore, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    made.write_bytes(b"content")
+    files.take("datasets/acme/7/one", made)
+    assert b"".join(files.read("datasets/acme/7/one")) == b"content"
+    assert not made.exists()
+    files.write("datasets/acme/77/other", [b"x"])
+    assert files.names("datasets/acme/7") == ["datasets/acme/7/one"]
+    assert files.names("datasets/none") == []
+
+
+def test_taking_in_does_not_leave_the_folder(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    made.write_bytes(b"content")
+    with pytest.raises(ValueError, match="out of the store"):
+        FileStore.open(str(tmp_path / "files")).take("../outside", made)
+    assert made.exists()

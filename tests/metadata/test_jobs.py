@@ -185,3 +185,26 @@ def test_looking_for_work_is_a_look_into_the_index(sqlite_url: str, clock: Movab
     assert "SCAN jobs" not in text
     assert "TEMP B-TREE" not in text
     store.close()
+
+
+def test_one_job_is_taken_by_name_unless_another_has_it(jobs: Jobs, others: Jobs, clock: MovableClock) -> None:
+    add(jobs, "1", run_at=clock.now_us() + 3600 * SECOND_US)
+    assert jobs.take("report", "2") is None
+    job = jobs.take("report", "1", 60)
+    assert job is not None
+    assert others.take("report", "1") is None
+    clock.advance(60)
+    taken_over = others.take("report", "1")
+    assert taken_over is not None
+    with pytest.raises(LeaseLost):
+        finish(jobs, job)
+
+
+def test_a_job_that_comes_back(jobs: Jobs, clock: MovableClock) -> None:
+    add(jobs, "1")
+    job = claimed(jobs)
+    with jobs._store.begin() as connection:
+        jobs.again(connection, job, clock.now_us() + 10 * SECOND_US)
+    assert jobs.claim(["report"]) is None
+    clock.advance(10)
+    assert claimed(jobs).attempts == 2

@@ -87,14 +87,16 @@ def render_marks(wanted: Window) -> Statement:
 
 
 def _rows(binder: Binder, wanted: Window, columns: list[exp.Expr]) -> exp.Select:
+    """Built in place: a copy of all columns at each step would take longer than a small window's rows."""
     stored = exp.alias_(binder.relation(Rows.all_of(wanted.snapshot), "rows"), "stored", table=True)
-    tree = exp.select(*columns).from_(stored).where(column(BUSINESS).eq(binder.value(wanted.business)))
+    tree = exp.Select(expressions=columns).from_(stored, copy=False)
+    tree = tree.where(column(BUSINESS).eq(binder.value(wanted.business)), copy=False)
     if not wanted.marks:
         return tree
     marks = {"published": pa.array(wanted.marks, pa.string()), "through": pa.array(wanted.marks.values(), pa.int64())}
     listed = exp.alias_(binder.relation(pa.table(marks), "marks"), "marks", table=True)
-    tree = tree.join(listed, on=column("machine").eq(column("published")), join_type="left")
-    return tree.where(exp.or_(column("through").is_(exp.null()), column("sequence") > column("through")))
+    tree = tree.join(listed, on=column("machine").eq(column("published")), join_type="left", copy=False)
+    return tree.where(exp.or_(column("through").is_(exp.null()), column("sequence") > column("through")), copy=False)
 
 
 def _moment(layout: Layout) -> exp.Expr:

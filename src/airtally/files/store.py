@@ -90,6 +90,8 @@ class FileStore:
         if not isinstance(self._store, LocalStore) or self._store.prefix is None:
             return False
         target = Path(self._store.prefix) / name
+        if ".." in target.parts:
+            raise ValueError(f"{name} leads out of the store")
         with storage_failures(name):
             self._faults.reach("files.write")
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -143,8 +143,9 @@ class Jobs:
         self._change(connection, job, state="ready", run_at=run_at, error=error, **_NO_LEASE)
 
     def again(self, connection: Connection, job: Job, run_at: int) -> None:
-        """Done for this time, and due anew at `run_at`: the end of a job that comes back. Raises LeaseLost."""
-        self._change(connection, job, state="ready", run_at=run_at, error=None, **_NO_LEASE)
+        """Done for this time, and as if made anew, due at `run_at`: the end of a job that comes back. Raises LeaseLost."""
+        made = self._clock.now_us()
+        self._change(connection, job, state="ready", run_at=run_at, created_at=made, error=None, **_NO_LEASE)
 
     def put_off(self, job: Job, seconds: float, error: str) -> None:
         """The same in a transaction of its own, `seconds` from now."""

@@ -141,13 +141,24 @@ def test_row_36_a_download(published: Partner) -> None:
         assert re.fullmatch(r"subscription_event_log_20261122T0[048]0000Z_000\.csv", item["name"])
 
 
-def downloaded(partner: Partner, stream: str) -> list[dict[str, str]]:
-    path = f"{BUSINESS}/datasets/{DATASETS[stream]}?startDateTime=2023-01-01&limit=50"
-    return [row for item in partner.pages(path) for row in rows_of(httpx.get(item["downloadUrl"]).content)]
+@pytest.fixture(scope="module")
+def downloads(published: Partner, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All files of all datasets, fetched once, by following `next` and without a token."""
+    folder = tmp_path_factory.mktemp("downloads")
+    with httpx.Client(timeout=30) as http:
+        for dataset in DATASETS.values():
+            for item in published.pages(f"{BUSINESS}/datasets/{dataset}?startDateTime=2023-01-01&limit=50"):
+                (folder / item["name"]).write_bytes(http.get(item["downloadUrl"]).content)
+    return folder
 
 
-def test_row_38_a_replay_is_the_generators_state(published: Partner, history: History) -> None:
-    replayed = current(downloaded(published, "subscriptions"), "subscription_event_id")
+def rows_in(folder: Path, stream: str) -> list[dict[str, str]]:
+    paths = sorted(folder.glob(f"{LAYOUTS[stream].table}_*.csv"))
+    return [row for path in paths for row in rows_of(path.read_bytes())]
+
+
+def test_row_38_a_replay_is_the_generators_state(downloads: Path, history: History) -> None:
+    replayed = current(rows_in(downloads, "subscriptions"), "subscription_event_id")
     expected = {key: row for key, row in history.live["subscriptions"].items() if not key.startswith("sub-000")}
     replayed = {key: row for key, row in replayed.items() if not key.startswith("sub-000")}  # in the file that is gone
     assert set(replayed) == set(expected)
@@ -157,9 +168,9 @@ def test_row_38_a_replay_is_the_generators_state(published: Partner, history: Hi
 
 
 @pytest.mark.parametrize("stream", list(KEYS))
-def test_a_replay_is_the_lakes_current_table(published: Partner, stream: str) -> None:
+def test_a_replay_is_the_lakes_current_table(published: Partner, downloads: Path, stream: str) -> None:
     """Every column of every record, as the files write it."""
-    replayed = current(downloaded(published, stream), KEYS[stream])
+    replayed = current(rows_in(downloads, stream), KEYS[stream])
     services = published.server.services
     table = services.queries.current(STREAMS[stream], published.slug).table
     records = {row[KEYS[stream]]: row for row in table.to_pylist()}
@@ -202,19 +213,16 @@ limit 10;
 
 
 @pytest.fixture(scope="module")
-def warehouse(published: Partner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+def warehouse(downloads: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The replayed tables in DuckDB, loaded from the downloaded files as they are."""
-    folder: Path = tmp_path_factory.mktemp("downloads")
     with duckdb.connect() as database:
-        for stream, layout in ((stream, LAYOUTS[stream]) for stream in KEYS):
-            path = f"{BUSINESS}/datasets/{DATASETS[stream]}?startDateTime=2023-01-01&limit=1000"
-            for item in published.pages(path):
-                (folder / item["name"]).write_bytes(httpx.get(item["downloadUrl"]).content)
+        for stream, key in KEYS.items():
+            table = LAYOUTS[stream].table
             database.execute(
-                f"CREATE TABLE {layout.table} AS SELECT * FROM read_csv('{folder}/{layout.table}_*.csv')"
-                f" QUALIFY row_number() OVER (PARTITION BY {KEYS[stream]} ORDER BY last_update_time_utc DESC) = 1"
+                f"CREATE TABLE {table} AS SELECT * FROM read_csv('{downloads}/{table}_*.csv')"
+                f" QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY last_update_time_utc DESC) = 1"
             )
-            database.execute(f"DELETE FROM {layout.table} WHERE is_deleted = 1")
+            database.execute(f"DELETE FROM {table} WHERE is_deleted = 1")
         yield database
 
 
