@@ -26,6 +26,7 @@ from airtally.kit.faults import Faults
 from airtally.reports import downloads
 from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
+from airtally.statistics import downloads as statistics_downloads
 from airtally.vendors.fouryousee import errors as fouryousee_errors
 from airtally.vendors.fouryousee import serve as fouryousee
 from airtally.vendors.pushwoosh import errors as pushwoosh_errors
@@ -74,6 +75,7 @@ class Airtally:
         if "//" in scope["path"]:
             scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}  # clients that join a base and a path
         started, seen = time.perf_counter(), _Seen(send)
+        scope.setdefault("state", {})["started"] = started
         try:
             if is_ingest(scope["path"]):
                 await self._ingest(scope, receive, seen)
@@ -133,6 +135,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
             *scaleengine.routes(services),
             *pushwoosh.routes(services),
             *downloads.routes(services),
+            *statistics_downloads.routes(services),
         ],
         exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _broke},
         lifespan=[lifespan],
@@ -144,7 +147,10 @@ def _site(services: Services, lifespan: Any) -> Litestar:
 
 def _failed(request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
     _, responder = _owner(request.scope["path"])  # the URL would have the client's Host in it
-    return responder(failure, request)
+    answer = responder(failure, request)
+    if isinstance(failure, MethodNotAllowed) and "Allow" not in answer.headers:
+        answer.set_header("Allow", failure.allow)
+    return answer
 
 
 def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
@@ -152,7 +158,7 @@ def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     if isinstance(error, NotFoundException):
         failure: Failure = NotFound("Resource not found.")
     elif isinstance(error, MethodNotAllowedException):
-        failure = MethodNotAllowed(f"Method {request.method} is not allowed here")
+        failure = MethodNotAllowed(f"Method {request.method} is not allowed here", allow=_allowed(error))
     elif error.status_code == 413:
         failure = TooLarge("The body is too large")
     elif error.status_code < 500:
@@ -160,6 +166,10 @@ def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     else:
         return _broke(request, error)
     return _failed(request, failure)
+
+
+def _allowed(error: HTTPException) -> str:
+    return (error.headers or {}).get("allow", "")
 
 
 def _broke(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 from airtally.datasets.lateness import LateNotices
 from airtally.datasets.work import PublicationOptions, PublicationWorker
+from airtally.engine.child import HeavyOptions
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
 from airtally.ingest.flush import Flusher, FlushPolicy
@@ -12,8 +15,10 @@ from airtally.kit.outgoing import Outgoing
 from airtally.lake.maintenance import Maintenance
 from airtally.reports.build import BuildOptions, ReportBuilder
 from airtally.reports.deliveries import DeliveryLoop
-from airtally.reports.render import HeavyOptions, Renderer
+from airtally.reports.render import Renderer
+from airtally.rollups.rebuild import Rebuilder
 from airtally.runtime import Background, Role, Services
+from airtally.statistics.worker import StatisticsWorker
 
 NODE_SECONDS = 2.0
 
@@ -27,6 +32,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += _lake_work(services)
         found += _report_work(services)
         found += _dataset_work(services)
+        found.append(_statistics_work(services))
     return tuple(found)
 
 
@@ -50,28 +56,50 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
     ]
 
 
-def _lake_work(services: Services) -> list[Background]:
+def rebuilder_of(services: Services) -> Rebuilder:
+    """What keeps the rollups current."""
     settings = services.settings
-    maintenance = Maintenance(
+    return Rebuilder(
+        services.rollups,
+        services.heavy,
+        _heavy_options(services),
+        retention=lambda rollup: settings.rollup_retention(rollup.name),
+        oldest_job_us=services.jobs.oldest_running,
+    )
+
+
+def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
+    """What keeps the lake's tables small and quick."""
+    settings = services.settings
+    return Maintenance(
         services.lake,
         services.heavy,
         retention=lambda stream: settings.retention(stream.name),
         oldest_job_us=services.jobs.oldest_running,
         scratch=settings.home / "tmp",
         memory=settings.engine_memory,
+        derived=rebuilder,
     )
-    return [Loop("maintenance", maintenance.step, 10.0)]
+
+
+def _lake_work(services: Services) -> list[Background]:
+    rebuilder = rebuilder_of(services)
+    maintenance = maintenance_of(services, rebuilder)
+    return [Loop("maintenance", maintenance.step, 10.0), Loop("rollups", rebuilder.step, 5.0)]
+
+
+def _heavy_options(services: Services) -> HeavyOptions:
+    return HeavyOptions(services.settings.engine_memory, services.settings.home / "tmp")
 
 
 def _report_work(services: Services) -> list[Background]:
     settings, reports = services.settings, services.reports
     services.jobs.release_gone()
     services.deliveries.release_gone()
-    heavy = HeavyOptions(settings.engine_memory, settings.home / "tmp")
     builder = ReportBuilder(
         reports,
         services.jobs,
-        Renderer(services.warehouse, services.engine, services.heavy, heavy),
+        Renderer(services.warehouse, services.engine, services.heavy, _heavy_options(services)),
         services.files,
         services.clock,
         options=BuildOptions(staging=settings.home / "staging", file_days=settings.report_file_days),
@@ -82,6 +110,26 @@ def _report_work(services: Services) -> list[Background]:
     reports.on_created.append(builder.wake)
     reports.on_notice.append(sender.wake)
     return [builder, sender]
+
+
+def _statistics_work(services: Services) -> Background:
+    """Other machines' rows are waited for; this one's are read from its buffer where the engine can."""
+
+    def await_data(moment: int, stop: threading.Event) -> None:
+        if not (services.engine.capabilities.buffered_rows and services.nodes.alone()):
+            services.nodes.await_through(moment, stop=stop)
+
+    worker = StatisticsWorker(
+        services.statistics,
+        services.jobs,
+        services.queries,
+        services.files,
+        services.clock,
+        await_data=await_data,
+        faults=services.faults,
+    )
+    services.statistics.on_asked.append(worker.wake)
+    return worker
 
 
 def _dataset_work(services: Services) -> list[Background]:

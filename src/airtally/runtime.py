@@ -27,9 +27,11 @@ from airtally.datasets.ledger import Ledger
 from airtally.datasets.links import FileLinks
 from airtally.datasets.publish import Publisher
 from airtally.datasets.register import Register
-from airtally.datasets.render import HeavyOptions, Renderer
+from airtally.datasets.render import Renderer
 from airtally.datasets.work import OnDemand
+from airtally.devices import Devices
 from airtally.engine import check_engine, open_engine
+from airtally.engine.child import HeavyOptions
 from airtally.engine.deferred import Deferred
 from airtally.engine.heavy import HeavyPool
 from airtally.engine.protocol import Engine
@@ -38,6 +40,7 @@ from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.businesses import Businesses
 from airtally.ingest.claims import Claims
+from airtally.ingest.edits import Edits
 from airtally.ingest.files import FileIngest
 from airtally.ingest.known import KnownKeys
 from airtally.ingest.loading import Loading
@@ -61,7 +64,9 @@ from airtally.query.service import Queries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
+from airtally.rollups.rollups import Rollups
 from airtally.settings import SettingError, Settings
+from airtally.statistics.service import Statistics
 
 _log = structlog.get_logger()
 
@@ -88,9 +93,10 @@ class Background(Protocol):
 
 @dataclass(frozen=True)
 class Intake:
-    """The ways in for rows. `batches` and `claims` are None in a process that owns no buffer."""
+    """The ways in for rows. `batches`, `edits` and `claims` are None in a process that owns no buffer."""
 
     batches: Ingest | None
+    edits: Edits | None
     claims: Claims | None
     files: FileIngest
     quarantine: Quarantine
@@ -118,10 +124,12 @@ class Services:
     lake: Lake
     buffer: Buffer | None
     warehouse: Warehouse
+    rollups: Rollups
     engine: Engine
     heavy: HeavyPool
     queries: Queries
     intake: Intake
+    devices: Devices | None
     nodes: Nodes
     files: FileStore
     reports: Reports
@@ -131,6 +139,7 @@ class Services:
     notices: Notices
     dataset_files: DatasetFiles
     deliveries: Deliveries
+    statistics: Statistics
     closing: ExitStack
     background: tuple[Background, ...] = ()
 
@@ -238,9 +247,12 @@ class _Parts:
         self._closing.callback(jobs.release_all)
         lake, buffer, warehouse = self._storage()
         engine, heavy = self._engines()
-        queries = Queries(engine, warehouse, clock)
-        files = FileStore.open(settings.files_url, self._faults)
+        rollups = Rollups(lake, warehouse, store)
+        queries = Queries(engine, warehouse, clock, rollups, answer_cache=settings.answer_cache)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
+        declared = Declared(store, clock)
+        intake = self._intake(store, owners, declared, queries, warehouse, buffer)
+        files = FileStore.open(settings.files_url, self._faults)
         dataset_links = FileLinks(
             settings.public_url, LinkSigner(secrets.subkey("dataset links")), round(settings.slate_link_seconds)
         )
@@ -257,16 +269,18 @@ class _Parts:
             users=users,
             sessions=Sessions(store, secrets, users, clock),
             owners=owners,
-            declared=Declared(store, clock),
+            declared=declared,
             limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
             jobs=jobs,
             lake=lake,
             buffer=buffer,
             warehouse=warehouse,
+            rollups=rollups,
             engine=engine,
             heavy=heavy,
             queries=queries,
-            intake=self._intake(store, owners, queries, warehouse, buffer),
+            intake=intake,
+            devices=None if intake.edits is None else Devices(intake.edits, queries, declared),
             nodes=Nodes(store, clock, buffer, warehouse.flush),
             files=files,
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
@@ -278,6 +292,7 @@ class _Parts:
             ),
             dataset_files=DatasetFiles(store, clock, dataset_links),
             deliveries=deliveries,
+            statistics=Statistics(store, clock, jobs),
             closing=self._closing,
         )
 
@@ -312,8 +327,14 @@ class _Parts:
         self._closing.callback(heavy.close)
         return engine, heavy
 
-    def _intake(
-        self, store: MetadataStore, owners: Owners, queries: Queries, warehouse: Warehouse, buffer: Buffer | None
+    def _intake(  # noqa: PLR0917 (the parts that rows pass)
+        self,
+        store: MetadataStore,
+        owners: Owners,
+        declared: Declared,
+        queries: Queries,
+        warehouse: Warehouse,
+        buffer: Buffer | None,
     ) -> Intake:
         settings, clock = self._settings, self._clock
         quarantine = Quarantine(store, clock)
@@ -321,9 +342,9 @@ class _Parts:
             lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)),
             KnownKeys(queries.engine, warehouse).may_be_known,
         )
-        admission = Admission(owners, Businesses(store), settings, clock)
+        admission = Admission(owners, Businesses(store), declared, settings, clock)
         loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
-        claims = batches = None
+        claims = batches = edits = None
         if buffer is not None:
             claims = Claims(store, buffer, clock)
             batches = Ingest(
@@ -335,8 +356,10 @@ class _Parts:
                 settings=settings,
                 clock=clock,
             )
+            edits = Edits(buffer=buffer, versions=versions, last_of=queries.last_by, clock=clock)
         return Intake(
             batches=batches,
+            edits=edits,
             claims=claims,
             files=FileIngest(admission=admission, loading=loading, warehouse=warehouse, clock=clock),
             quarantine=quarantine,

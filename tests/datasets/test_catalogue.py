@@ -91,7 +91,7 @@ def test_parts_of_a_listing(register: Register, catalogue: Catalogue, account: A
         {"slate_account": "1"},
         {"slate_account": "123456", "group": "1"},
         {"slate_account": "1", "group": "7890"},
-        {"slate_account": "123456", "group": "7890", "business": "a\0bc123x"},
+        {"slate_account": "123456", "group": "7890", "business": "a\0bc123"},
     ],
 )
 def test_a_path_that_leads_nowhere(

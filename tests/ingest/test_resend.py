@@ -85,7 +85,7 @@ def test_after_the_cause_is_mended_rows_are_taken_once(opened: Callable[..., Ser
         PLAYLOGS, lines({"media_id": 1}, {"media_id": 2, "played_at": "2001-01-01T00:00:00"}), "application/x-ndjson"
     )
     refused = (
-        Admission(strict.owners, Businesses(strict.store), strict.settings, strict.clock)
+        Admission(strict.owners, Businesses(strict.store), strict.declared, strict.settings, strict.clock)
         .check(PLAYLOGS, account, old)
         .errors
     )

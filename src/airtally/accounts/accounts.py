@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, select
 
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
+from airtally.kit.memory import Memory
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import accounts
 
@@ -25,6 +26,8 @@ RESERVED_SLUGS = frozenset(
 )
 _SLUG = re.compile(r"[a-z0-9-]{2,32}(-[A-F0-9]{6})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_REMEMBERED = 1000
+_REMEMBERED_SECONDS = 1.0
 _COLUMNS = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
 
 
@@ -49,6 +52,7 @@ class Accounts:
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._by_id: Memory[int, Account] = Memory(_REMEMBERED, _REMEMBERED_SECONDS)
 
     def create(self, name: str, slug: str | None = None, *, timezone: str = "UTC", currency: str = "USD") -> Account:
         """Without a slug, one is made of the name. Raises BadRequest or Conflict."""
@@ -77,10 +81,14 @@ class Accounts:
         return found[0]
 
     def by_id(self, account_id: int) -> Account:
-        """Raises NotFound."""
+        """As it was within the last second. Raises NotFound."""
+        account = self._by_id.get(account_id)
+        if account is not None:
+            return account
         found = self._where(accounts.c.id == account_id)
         if not found:
             raise NotFound(f"There is no account {account_id}")
+        self._by_id.put_read({account_id: found[0]}, self._by_id.generation)
         return found[0]
 
     def all(self) -> list[Account]:

@@ -6,17 +6,24 @@ from collections.abc import Collection, Iterator
 
 from sqlalchemy import Connection, select
 
+from airtally.kit.memory import Memory
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import owners
 
 _CHUNK = 500
+_REMEMBERED = 10_000
+_REMEMBERED_SECONDS = 600.0
 
 
 class Owners:
-    """Ids are compared as they are given; whoever matches without case folds them first."""
+    """Ids are compared as they are given; whoever matches without case folds them first.
+
+    An owner stays the owner, so those that were read are remembered; what is nobody's is asked for each time.
+    """
 
     def __init__(self, store: MetadataStore) -> None:
         self._store = store
+        self._owners: Memory[tuple[str, str], int] = Memory(_REMEMBERED, _REMEMBERED_SECONDS)
 
     def owner_of(self, kind: str, external_id: str) -> int | None:
         """The owning account's id."""
@@ -24,8 +31,14 @@ class Owners:
 
     def owners_of(self, kind: str, external_ids: Collection[str]) -> dict[str, int]:
         """The owning accounts' ids by external id; unowned ones are absent."""
-        with self._store.read() as connection:
-            return _known(connection, kind, [each for each in external_ids if _keepable(each)])
+        known = {each: owner for each in external_ids if (owner := self._owners.get((kind, each))) is not None}
+        missing = [each for each in external_ids if each not in known and _keepable(each)]
+        if missing:
+            with self._store.read() as connection:
+                read = _known(connection, kind, missing)
+            self._owners.put_read({(kind, each): owner for each, owner in read.items()}, self._owners.generation)
+            known |= read
+        return known
 
     def ids_of(self, kind: str, account_id: int) -> list[str]:
         """What an account owns of a kind, in order of text."""

@@ -24,7 +24,7 @@ for command, target, summary in (
     ("quarantine", "airtally.cli.quarantine:app", "Rows that were refused."),
     ("delivery", "airtally.cli.delivery:app", "Webhook deliveries."),
     ("dataset", "airtally.cli.dataset:app", "Dataset files of changelogs."),
-    ("lake", "airtally.cli.lake:app", "The tables: status, compact, expire."),
+    ("lake", "airtally.cli.lake:app", "The tables: status, compact, expire, rollups."),
     ("doctor", "airtally.cli.doctor:doctor", "Checks the set-up and says what to mend."),
 ):
     app.command(target, name=command, help=summary)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from airtally.cli.common import AccountSlug, Json, command
 from airtally.cli.output import moment, print_listing
@@ -16,16 +16,17 @@ from airtally.kit.time import SECOND_US
 
 app = App(name="dataset", help="Dataset files of changelogs.")
 
+DatasetId = Annotated[str | None, Parameter(name="--dataset", help="One dataset's id; all of the account without.")]
 _COLUMNS = ("dataset", "stream", "business", "name", "rows", "bytes", "published_at")
 
 
 @app.command
 @command
-def publish(*, account: AccountSlug, as_json: Json = False) -> None:
+def publish(*, account: AccountSlug, dataset: DatasetId = None, as_json: Json = False) -> None:
     """Publish what is due now, not at the next turn; prints the new files once listings have them."""
     logs.configure("warning")
     with opened_services() as services:
-        done = services.on_demand().run(services.accounts.by_slug(account))
+        done = services.on_demand().run(services.accounts.by_slug(account), dataset)
         stamps = [file.published_at for each in done for file in each.files]
         wait = max(stamps, default=0) - services.clock.now_us()
     time.sleep(max(0, wait) / SECOND_US)

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Select, func, select
 
 from airtally.accounts.accounts import Account
-from airtally.datasets.entries import Business, Dataset, Group, SlateAccount
+from airtally.datasets.entries import Business, Dataset, Group, SlateAccount, storable
 from airtally.kit.errors import NotFound
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import datasets, slate_accounts, slate_businesses, slate_groups
@@ -141,7 +141,7 @@ class Catalogue:
 
 
 def _below(level: _Level[T], account: Account, path: Mapping[str, str]) -> Select[Any]:
-    given = [_PATH[name].id == value.replace("\0", "") for name, value in path.items()]
+    given = [_PATH[name].id == storable(value) for name, value in path.items()]
     return level.query.where(slate_accounts.c.account_id == account.id, *given)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from airtally.datasets.catalogue import Listed, Slice
-from airtally.datasets.entries import Dataset
+from airtally.datasets.entries import Dataset, storable
 from airtally.datasets.links import FileLinks, Link
 from airtally.datasets.stored import stored_name
 from airtally.files.serve import ServedFile
@@ -85,7 +85,7 @@ class DatasetFiles:
         found = select(*_FILE, dataset_files.c.deleted_at, datasets.c.id, datasets.c.format, accounts.c.slug)
         found = found.select_from(dataset_files.join(datasets).join(accounts))
         with self._store.read() as connection:
-            rows = connection.execute(found.where(dataset_files.c.file_id == file_id.replace("\0", ""))).all()
+            rows = connection.execute(found.where(dataset_files.c.file_id == storable(file_id))).all()
         if not rows:
             raise NotFound("The specified key does not exist.")
         now = self._clock.now_us()

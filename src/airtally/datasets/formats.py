@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from airtally.datasets.layout import Layout
 from airtally.files.gzip import HEADER, LAST_BLOCK, Packed, Packer, trailer
-from airtally.query.lines import text_bytes
+from airtally.query.lines import bytes_of
 from airtally.streams.declaration import Type
 
 #: A file is ended once it is so long: clients give a download 30 seconds.
@@ -60,7 +60,7 @@ class Csv(PartFile):
         self._file.write(header_row(layout))
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self._file.write(text_bytes(batch.column(0)))
+        self._file.write(bytes_of(batch.column(0)))
 
     def finish(self) -> None:
         """Nothing follows the last line."""
@@ -88,7 +88,7 @@ class _Packed(PartFile):
     def after(self, packed: Packed) -> bytes: ...
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self._packer.write(text_bytes(batch.column(0)))
+        self._packer.write(bytes_of(batch.column(0)))
 
     def finish(self) -> None:
         self._file.write(self.after(self._packer.finish()))

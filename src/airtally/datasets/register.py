@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Table, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from airtally.accounts.accounts import Account, check_name
-from airtally.datasets.entries import STREAMS, Business, Dataset, Group, NewBusiness, SlateAccount, check_id
+from airtally.datasets.entries import STREAMS, Business, Dataset, Group, NewBusiness, SlateAccount, check_id, storable
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 from airtally.metadata.store import MetadataStore
@@ -70,7 +70,7 @@ class Register:
         query = select(slate_accounts.c.id, slate_accounts.c.slate_id, slate_accounts.c.name)
         query = query.where(slate_accounts.c.account_id == account.id)
         if slate_id is not None:
-            query = query.where(slate_accounts.c.slate_id == slate_id.replace("\0", ""))
+            query = query.where(slate_accounts.c.slate_id == storable(slate_id))
         found = connection.execute(query).all()
         if len(found) == 1:
             return SlateAccount(*found[0])

@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 
 from airtally.datasets.formats import FILE_BYTES, FORMATS
 from airtally.datasets.window import MOMENT, Window, render_lines, render_marks, render_rows
+from airtally.engine.child import HeavyOptions, engine_in_child
 from airtally.engine.heavy import Runner
 from airtally.engine.protocol import Engine, Statement
 from airtally.files.store import storage_failures
@@ -22,8 +22,6 @@ from airtally.kit.time import utc_day
 
 #: Fewer rows are read in the server's own process: starting a child would take longer.
 SMALL_ROWS = 200_000
-#: Of the child's engine; the answer streams, so that more would not be quicker.
-MOST_MEMORY = 256 << 20
 #: Rows that a file grows by before its size is looked at.
 _STEP_ROWS = 20_000
 
@@ -50,14 +48,6 @@ class Rendered:
     @property
     def rows(self) -> int:
         return sum(file.rows for file in self.files)
-
-
-@dataclass(frozen=True, slots=True)
-class HeavyOptions:
-    """For the engine of the child process."""
-
-    memory: int
-    temp_folder: Path
 
 
 class Renderer:
@@ -89,16 +79,7 @@ def render_window(engine: Engine, window: Window, file_format: str, folder: Path
 
 
 def _in_child(options: HeavyOptions, window: Window, file_format: str, folder: Path, file_bytes: int) -> Rendered:
-    return render_window(_engine(options), window, file_format, folder, file_bytes)
-
-
-@lru_cache(maxsize=1)
-def _engine(options: HeavyOptions) -> Engine:
-    """The child's own. One thread: the other core packs what this one renders."""
-    from airtally.engine.duckdb import DuckDB  # noqa: PLC0415 (only the child loads it)
-
-    memory = min(options.memory, MOST_MEMORY)
-    return DuckDB(memory=memory, seconds=None, temp_folder=options.temp_folder, threads=1)
+    return render_window(engine_in_child(options), window, file_format, folder, file_bytes)
 
 
 class _Files:

@@ -16,7 +16,7 @@ from airtally.datasets.publish import Publication, Publisher
 from airtally.datasets.stamps import turn_of
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
-from airtally.kit.errors import Unavailable
+from airtally.kit.errors import NotFound, Unavailable
 from airtally.kit.loops import Loop
 from airtally.kit.time import DAY_US, SECOND_US
 from airtally.metadata.jobs import Job, Jobs
@@ -25,8 +25,9 @@ from airtally.metadata.worker import AwaitData, Worker, WorkerOptions
 
 _log = structlog.get_logger()
 
-#: How long published files live (contract, section 6); the rows of a changelog stay.
-FILE_DAYS = 730
+#: How long published files are kept; the rows of a changelog stay. A day longer than listings show them (contract,
+#: section 6), so that pages and links given out before lead to them for all of their time.
+FILE_DAYS = 731
 #: Waits after a failure grow with the time since the turn, between these.
 _SHORTEST, _LONGEST = 2.0, 120.0
 #: How long a publication on demand waits for one that is under way.
@@ -93,11 +94,16 @@ class OnDemand:
         self._options = options
         self._await_data = await_data
 
-    def run(self, account: Account) -> list[Publication]:
-        """Every row acknowledged before the call is in. Raises Unavailable where rows or a job cannot be had."""
+    def run(self, account: Account, dataset: str | None = None) -> list[Publication]:
+        """All of an account's datasets, or the one of that id: every row acknowledged before the call is in.
+
+        Raises NotFound, and Unavailable where rows or a job cannot be had.
+        """
         ledger: Ledger = self._publisher.ledger
         ledger.enrol()
-        subjects = ledger.subjects(account)
+        subjects = [each for each in ledger.subjects(account) if dataset in {None, each.dataset.id}]
+        if dataset is not None and not subjects:
+            raise NotFound(f"There is no dataset {dataset[:128]!r}", hint="`airtally slate business list` shows them")
         if subjects:
             self._await_data(self._clock.now_us(), threading.Event())
         return [self._one(subject) for subject in subjects]

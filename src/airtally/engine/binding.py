@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
@@ -19,11 +19,15 @@ from airtally.engine.filters import (
     Contains,
     Equals,
     Filter,
+    Holds,
     IsNull,
     Like,
+    Member,
     Not,
     OneOf,
+    Subject,
 )
+from airtally.engine.members import member_text, member_texts
 from airtally.engine.protocol import Relation, Statement, Value
 from airtally.engine.scope import column
 from airtally.kit.time import to_datetime
@@ -39,18 +43,29 @@ _SERVER_COLUMNS = {
     SEQUENCE.name: Type.INT64,
 }
 _INT64_MAX = (1 << 63) - 1
-#: Digits before the point that a decimal column has, and those after it that a value may be written with.
-_DECIMAL_DIGITS, _DECIMAL_PLACES = 12, 40
+#: Digits before the point that a decimal column has and a member read as one, and those after it that a value may
+#: be written with.
+_DECIMAL_DIGITS, _MEMBER_DIGITS, _DECIMAL_PLACES = 12, 16, 40
+_MEMBER_DECIMAL = "decimal(18,2)"
 _TIMES = (Type.TIME, Type.LOCAL_TIME)
 
 
-def type_of(stream: Stream, name: str) -> Type:
-    """Raises ValueError for a column that the stream does not have."""
+def type_of(stream: Stream, name: Subject) -> Type:
+    """Raises ValueError for a column that the stream does not have, and for a member of one that has none."""
+    if isinstance(name, Member):
+        if type_of(stream, name.column) is not Type.JSON:
+            raise ValueError(f"column {name.column} of stream {stream.name} has no members")
+        return name.type
     if name in stream.by_name:
         return stream.by_name[name].type
     if name in _SERVER_COLUMNS:
         return _SERVER_COLUMNS[name]
     raise ValueError(f"stream {stream.name} has no column {name}")
+
+
+def as_type(value: exp.Expr, kind: exp.DType) -> exp.Cast:
+    """A cast without a parser's work, for what is built at each question."""
+    return exp.Cast(this=value, to=exp.DataType(this=kind))
 
 
 def micros(name: str) -> exp.Expr:
@@ -61,13 +76,26 @@ def micros(name: str) -> exp.Expr:
 class Binder:
     """Collects the parameters and relations of one statement while its tree is built."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, *, in_small_letters: bool = False) -> None:
         self._stream = stream
+        self._in_small_letters = in_small_letters
         self.parameters: dict[str, Value] = {}
         self.relations: dict[str, Relation] = {}
 
-    def statement(self, tree: exp.Query) -> Statement:
-        return Statement(tree, self.relations, self.parameters)
+    def of_parts(self) -> Binder:
+        """For conditions on a rollup's parts in the same statement: keys matched without case are in small letters."""
+        return self._sharing(Binder(self._stream, in_small_letters=True))
+
+    def over(self, stream: Stream) -> Binder:
+        """For another stream's part of the same statement."""
+        return self._sharing(Binder(stream))
+
+    def _sharing(self, other: Binder) -> Binder:
+        other.parameters, other.relations = self.parameters, self.relations
+        return other
+
+    def statement(self, tree: exp.Query, key: Hashable | None = None) -> Statement:
+        return Statement(tree, self.relations, self.parameters, key)
 
     def value(self, value: Value) -> exp.Expr:
         name = f"p{len(self.parameters)}"
@@ -85,47 +113,65 @@ class Binder:
             text = to_datetime(at_us).isoformat(" ", "microseconds")
         except OverflowError:
             raise ValueError(f"there is no time {at_us} microseconds from 1970") from None
-        return exp.cast(self.value(text), "timestamptz")
+        return as_type(self.value(text), exp.DType.TIMESTAMPTZ)
 
-    def column(self, name: str) -> exp.Expr:
+    def column(self, name: Subject) -> exp.Expr:
         """A column as it is compared and grouped by: a key that is matched without case in small letters."""
-        type_of(self._stream, name)
-        return exp.Lower(this=column(name)) if self._folds(name) else column(name)
+        stored = self._stored(name)
+        return exp.Lower(this=stored) if self._folds(name) and not self._in_small_letters else stored
 
-    def _folds(self, name: str) -> bool:
-        return name in self._stream.by_name and self._stream.by_name[name].fold_case
-
-    def compared(self, name: str, value: Comparable) -> exp.Expr:
+    def compared(self, name: Subject, value: Comparable) -> exp.Expr:
         """A value as the column of that name is compared with. Raises ValueError where that makes no sense."""
         kind = type_of(self._stream, name)
         if kind in _TIMES:
             return self.time(_whole(name, value))
         if kind is Type.DECIMAL:
-            return exp.cast(self.value(_decimal(name, value)), "decimal(18,6)")
+            decimal = _MEMBER_DECIMAL if isinstance(name, Member) else "decimal(18,6)"
+            return exp.cast(self.value(_decimal(name, value)), decimal)
         if kind is Type.DOUBLE:
             return self.value(float(value))
         if kind is Type.INT64:
             return exp.cast(self.value(max(-_INT64_MAX, min(_whole(name, value), _INT64_MAX))), "bigint")
         return self.value(self._text(name, value))
 
-    def _text(self, name: str, value: Comparable) -> str:
+    def _stored(self, name: Subject) -> exp.Expr:
+        type_of(self._stream, name)
+        return self._member(name) if isinstance(name, Member) else column(name)
+
+    def _member(self, member: Member) -> exp.Expr:
+        """A fraction is no whole number; a decimal with an exponent is no decimal to every engine."""
+        text = member_text(column(member.column), self.value(member.name))
+        if member.type is Type.INT64:
+            whole = exp.StrPosition(this=text.copy(), substr=exp.Literal.string(".")).eq(0)
+            return exp.Case().when(whole, try_cast(text, "bigint"))
+        if member.type is Type.DECIMAL:
+            exact, rounded = try_cast(text, _MEMBER_DECIMAL), try_cast(try_cast(text, "double"), _MEMBER_DECIMAL)
+            return exp.func("coalesce", exact, rounded)
+        return text
+
+    def _folds(self, name: Subject) -> bool:
+        return name in self._stream.by_name and self._stream.by_name[name].fold_case
+
+    def _text(self, name: Subject, value: Comparable) -> str:
         return _text(value).lower() if self._folds(name) else _text(value)
 
-    def condition(self, condition: Filter) -> exp.Expr:  # noqa: PLR0911 (one for each kind of filter)
+    def condition(self, condition: Filter) -> exp.Expr:  # noqa: C901, PLR0911 (one for each kind of filter)
         """Raises ValueError for a column that the stream does not have, or a value that does not suit it."""
         match condition:
             case Equals(name, value):
                 return self._one_of(name, (value,))
             case OneOf(name, values):
                 return self._one_of(name, values)
-            case Between(name, at_least, below):
-                return self._between(name, at_least, below)
+            case Between():
+                return self._between(condition)
             case Contains(name, text, fold_case):
                 return self._contains(name, text, fold_case=fold_case)
             case Like(name, pattern):
                 return self._like(name, pattern)
             case IsNull(name):
                 return self.column(name).is_(exp.null())
+            case Holds(member, texts, exactly):
+                return self._holds(member, texts, exactly=exactly)
             case Not(part):
                 return exp.not_(self.condition(part))
             case AllOf(parts):
@@ -133,7 +179,7 @@ class Binder:
             case AnyOf(parts):
                 return exp.or_(exp.false(), *(self.condition(part) for part in parts))
 
-    def _one_of(self, name: str, values: tuple[Comparable, ...]) -> exp.Expr:
+    def _one_of(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
         kind = type_of(self._stream, name)
         if kind is Type.INT64:
             values = tuple(value for value in values if abs(_whole(name, value)) <= _INT64_MAX)
@@ -148,13 +194,27 @@ class Binder:
         listed = pa.table({"value": _listed(name, kind, values)})
         return self.column(name).isin(query=exp.select(column("value")).from_(self.relation(listed)))
 
-    def _between(self, name: str, at_least: Comparable | None, below: Comparable | None) -> exp.Expr:
-        sides: list[exp.Expr] = []
-        if at_least is not None:
-            sides.append(column(name) >= self.compared(name, at_least))
-        if below is not None:
-            sides.append(column(name) < self.compared(name, below))
+    def _between(self, between: Between) -> exp.Expr:
+        name, sides = between.column, list[exp.Expr]()
+        if between.at_least is not None:
+            sides.append(self._stored(name) >= self.compared(name, between.at_least))
+        if between.below is not None:
+            sides.append(self._stored(name) < self.compared(name, between.below))
+        if between.at_most is not None:
+            sides.append(self._stored(name) <= self.compared(name, between.at_most))
         return exp.and_(exp.true(), *sides)
+
+    def _holds(self, member: Member, texts: tuple[str, ...], *, exactly: bool) -> exp.Expr:
+        """By the sizes of sets, so that every engine counts alike."""
+        type_of(self._stream, member)
+        listed = member_texts(column(member.column), self.value(member.name))
+        wanted = sorted(set(map(_text, texts)))
+        shared = exp.ArrayIntersect(expressions=[listed, exp.Array(expressions=[self.value(text) for text in wanted])])
+        if not exactly:
+            return exp.ArraySize(this=shared) > 0
+        size = exp.Literal.number(len(wanted))
+        distinct = exp.ArraySize(this=exp.ArrayDistinct(this=listed.copy()))
+        return exp.and_(exp.ArraySize(this=shared).eq(size), distinct.eq(size.copy()))
 
     def _contains(self, name: str, text: str, *, fold_case: bool) -> exp.Expr:
         self._check_text(name)
@@ -168,6 +228,8 @@ class Binder:
         self._check_text(name)
         if "*" not in pattern:
             return self.column(name).eq(self.compared(name, pattern))
+        if _is_costly(pattern):
+            return exp.RegexpLike(this=self.column(name), expression=self.value(_regex(self._text(name, pattern))))
         escaped = re.sub(r"([%_!])", r"!\1", self._text(name, pattern)).replace("*", "%")
         like = exp.Like(this=self.column(name), expression=self.value(escaped))
         return exp.Escape(this=like, expression=exp.Literal.string("!"))
@@ -177,13 +239,27 @@ class Binder:
             raise ValueError(f"column {name} of stream {self._stream.name} holds no text")
 
 
-def _whole(name: str, value: Comparable) -> int:
+def try_cast(value: exp.Expr, kind: str) -> exp.Expr:
+    return exp.TryCast(this=value.copy(), to=exp.DataType.build(kind), safe=True)
+
+
+def _is_costly(pattern: str) -> bool:
+    """DuckDB's LIKE tries every place for every star but the last: with three it may not end, nor be interrupted."""
+    inner = pattern.removesuffix("*")
+    return inner.count("*") > 1
+
+
+def _regex(pattern: str) -> str:
+    return r"(?s)\A" + ".*".join(map(re.escape, re.split(r"\*+", pattern))) + r"\z"
+
+
+def _whole(name: Subject, value: Comparable) -> int:
     if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
         raise ValueError(f"column {name} holds whole numbers, not {value!r}")
     return int(value)
 
 
-def _decimal(name: str, value: Comparable) -> str:
+def _decimal(name: Subject, value: Comparable) -> str:
     """Raises ValueError too for what no stored number can be: its digits would be written out."""
     try:
         number = Decimal(str(value))
@@ -191,8 +267,9 @@ def _decimal(name: str, value: Comparable) -> str:
         raise ValueError(f"column {name} holds decimal numbers, not {value!r}") from None
     exponent = number.as_tuple().exponent
     endless = not isinstance(exponent, int) or exponent < -_DECIMAL_PLACES
-    if endless or number.adjusted() >= _DECIMAL_DIGITS:
-        raise ValueError(f"column {name} holds numbers of at most {_DECIMAL_DIGITS} digits, not {value!r}")
+    digits = _MEMBER_DIGITS if isinstance(name, Member) else _DECIMAL_DIGITS
+    if endless or number.adjusted() >= digits:
+        raise ValueError(f"column {name} holds numbers of at most {digits} digits, not {value!r}")
     return format(number, "f")
 
 
@@ -203,7 +280,7 @@ def _text(value: Comparable) -> str:
     return text
 
 
-def _listed(name: str, kind: Type, values: tuple[Comparable, ...]) -> pa.Array:
+def _listed(name: Subject, kind: Type, values: tuple[Comparable, ...]) -> pa.Array:
     convert: dict[Type, Callable[[Comparable], Any]] = {
         Type.INT64: partial(_whole, name),
         Type.DOUBLE: float,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from sqlglot import exp
 
 from airtally.engine.bucket import dataset, on_bucket
 from airtally.engine.limits import TimeLimit
-from airtally.engine.protocol import Capabilities, FilesMissing, Relation, Rows, Statement
-from airtally.engine.scope import of_account, placed
+from airtally.engine.protocol import Capabilities, Files, FilesMissing, Relation, Rows, Statement
+from airtally.engine.scope import column, of_account, written
 from airtally.engine.scratch import Scratch
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 
@@ -23,6 +23,10 @@ CAPABILITIES = Capabilities(
     name="duckdb", dialect="duckdb", file_lists=True, buffered_rows=True, keeps_order=True, time_type=True
 )
 STREAM_ROWS = 100_000
+_MAX_TEXTS = 1000
+
+#: What a relation is read from: "files" (read by DuckDB itself) or "table" (registered), in order.
+_Parts = tuple[str, ...]
 
 #: What DuckDB, the system and S3 say of a file that is not there.
 _GONE = ("No files found", "No such file", "Path does not exist", "NoSuchKey", "NO_SUCH_KEY", "HTTP status 404")
@@ -36,6 +40,7 @@ class DuckDB:
 
     def __init__(self, *, memory: int, seconds: float | None, temp_folder: Path, threads: int | None = None) -> None:
         self._memory, self._seconds = memory, seconds
+        self._texts = Texts()
         self._scratch = Scratch(temp_folder, "duckdb")
         self._instance = duckdb.connect(":memory:", config=_config(memory, self._scratch.folder, threads))
         self._instance.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -61,7 +66,9 @@ class DuckDB:
     def _executed(self, statement: Statement) -> Iterator[Any]:
         with closing(self._instance.cursor()) as cursor, TimeLimit(self._seconds, cursor.interrupt) as limit:
             try:
-                yield cursor.execute(*_prepared(cursor, statement))
+                parameters: dict[str, Any] = dict(statement.parameters)
+                parts = {name: _bound(cursor, name, each, parameters) for name, each in statement.relations.items()}
+                yield cursor.execute(self._texts.of(statement, parts), parameters)
             except (duckdb.Error, pa.ArrowException, OSError) as error:
                 failure = self._failure(error, limit)
                 if failure is None:
@@ -97,30 +104,58 @@ def _config(memory: int, temp_folder: Path, threads: int | None) -> dict[str, st
     return config if threads is None else config | {"threads": str(threads)}
 
 
-def _prepared(cursor: Any, statement: Statement) -> tuple[str, dict[str, Any]]:
-    parameters: dict[str, Any] = dict(statement.parameters)
-    sources = {name: _source(cursor, name, relation, parameters) for name, relation in statement.relations.items()}
-    return placed(statement.tree, sources).sql("duckdb"), parameters
+class Texts:
+    """The texts of statements that are asked again and again: writing a tree out costs more than running it."""
+
+    def __init__(self) -> None:
+        self._texts: dict[Hashable, str] = {}
+
+    def of(self, statement: Statement, parts: Mapping[str, _Parts]) -> str:
+        shape = (statement.key, tuple(parts.items()))
+        text = self._texts.get(shape) if statement.key is not None else None
+        if text is None:
+            sources = {name: _source(name, statement.relations[name], parts[name]) for name in parts}
+            text = written(statement.tree, sources, "duckdb")
+            if statement.key is not None and len(self._texts) < _MAX_TEXTS:
+                self._texts[shape] = text
+        return text
 
 
-def _source(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any]) -> exp.Query:
+def _bound(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any]) -> _Parts:
+    """Make a relation's parts known to the cursor."""
+    if isinstance(relation, Files):
+        return (_bound_files(cursor, name, relation, parameters),)
     if not isinstance(relation, Rows):
         cursor.register(f"_{name}", relation)
+        return ("table",)
+    parts = []
+    if relation.files:
+        parts.append(_bound_files(cursor, name, relation, parameters))
+    for table in _not_empty(relation):
+        cursor.register(f"_{name}_{len(parts)}", table)
+        parts.append("table")
+    parameters[f"_{name}_account"] = relation.snapshot.account
+    return tuple(parts)
+
+
+def _source(name: str, relation: Relation, parts: _Parts) -> exp.Query:
+    """The query over the parts that `_bound` made known."""
+    if isinstance(relation, pa.Table):
         return exp.select("*").from_(exp.to_table(f"_{name}"))
-    parts: list[exp.Expr] = []
-    if on_bucket(relation.files):
-        cursor.register(f"_{name}_files", dataset(relation.files, relation.schema))
-        parts.append(exp.to_table(f"_{name}_files"))
-    elif relation.files:
-        parameters[f"_{name}_files"] = [_literal_path(file.path) for file in relation.files]
-        parts.append(exp.func("read_parquet", exp.Placeholder(this=f"_{name}_files")))
-    for number, table in enumerate(_not_empty(relation)):
-        cursor.register(f"_{name}_{number}", table)
-        parts.append(exp.to_table(f"_{name}_{number}"))
-    account = f"_{name}_account"
-    parameters[account] = relation.snapshot.account
-    selects: list[exp.Query] = [of_account(part, relation, account) for part in parts]
+    files = exp.func("read_parquet", exp.Placeholder(this=f"_{name}_files"))
+    sources = [files if part == "files" else exp.to_table(f"_{name}_{n}") for n, part in enumerate(parts)]
+    if isinstance(relation, Files):
+        return exp.select(*map(column, relation.schema.names)).from_(sources[0])
+    selects: list[exp.Query] = [of_account(each, relation, f"_{name}_account") for each in sources]
     return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
+
+
+def _bound_files(cursor: Any, name: str, relation: Rows | Files, parameters: dict[str, Any]) -> str:
+    if on_bucket(relation.files):
+        cursor.register(f"_{name}_0", dataset(relation.files, relation.schema))
+        return "table"
+    parameters[f"_{name}_files"] = [_literal_path(file.path) for file in relation.files]
+    return "files"
 
 
 def _not_empty(rows: Rows) -> list[pa.Table]:

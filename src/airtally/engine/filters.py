@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+
+from airtally.streams.declaration import Type
 
 Comparable = int | float | str | Decimal
 """What a column is compared with; times are microseconds since epoch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Equals:
+class Member:
+    """A member of the objects in a JSON column, read as text, whole number or decimal of two places.
+
+    What is absent, or cannot be read so, is null.
+    """
+
     column: str
+    name: str
+    type: Type = Type.TEXT
+
+    def __post_init__(self) -> None:
+        if self.type not in {Type.TEXT, Type.INT64, Type.DECIMAL}:
+            raise ValueError(f"a member is not read as {self.type}")
+
+
+Subject = str | Member
+"""What a condition is about: a column by its name, or a member of a JSON column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    column: Subject
     value: Comparable
 
 
@@ -20,17 +42,18 @@ class Equals:
 class OneOf:
     """No values: no row meets it."""
 
-    column: str
+    column: Subject
     values: tuple[Comparable, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """`at_least` included, `below` not; None leaves that side open."""
+    """`at_least` and `at_most` included, `below` not; None leaves that side open."""
 
-    column: str
+    column: Subject
     at_least: Comparable | None = None
     below: Comparable | None = None
+    at_most: Comparable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +75,16 @@ class Like:
 
 @dataclass(frozen=True, slots=True)
 class IsNull:
-    column: str
+    column: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """A member that is a list of texts with at least one of `values`; with `exactly`, with these and no other."""
+
+    column: Member
+    values: tuple[str, ...]
+    exactly: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +102,7 @@ class Not:
     filter: Filter
 
 
-Filter = Equals | OneOf | Between | Contains | Like | IsNull | AllOf | AnyOf | Not
+Filter = Equals | OneOf | Between | Contains | Like | IsNull | Holds | AllOf | AnyOf | Not
 
 EVERYTHING = AllOf(())
 
@@ -83,4 +115,21 @@ def columns_of(condition: Filter) -> Iterator[str]:
     elif isinstance(condition, Not):
         yield from columns_of(condition.filter)
     else:
-        yield condition.column
+        yield condition.column.column if isinstance(condition.column, Member) else condition.column
+
+
+def shape_of(condition: Filter) -> Hashable:
+    """Filters of one shape differ in their values alone."""
+    match condition:
+        case AllOf(parts) | AnyOf(parts):
+            return type(condition), tuple(map(shape_of, parts))
+        case Not(part):
+            return Not, shape_of(part)
+        case Equals(column, _):
+            return Equals, column
+        case OneOf(column, values):
+            return OneOf, column, len(values)
+        case Like(column, pattern):
+            return Like, column, pattern.count("*"), pattern.endswith("*")
+        case _:
+            return condition

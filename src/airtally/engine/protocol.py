@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol, TypeAlias
@@ -67,19 +67,29 @@ class Rows:
         return not self.files and not any(table.num_rows for table in self.buffered)
 
 
-Relation: TypeAlias = Rows | pa.Table
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Parquet files of one account's own as a relation, for an engine with `file_lists`."""
+
+    files: tuple[DataFile, ...]
+    schema: pa.Schema
+
+
+Relation: TypeAlias = Rows | Files | pa.Table
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
     """A question as an engine gets it: a tree over the names of `relations`, with named placeholders.
 
-    Names of relations and parameters that begin with `_` are the engines' own.
+    Names of relations and parameters that begin with `_` are the engines' own. Statements with equal keys have
+    equal trees; without a key nothing is remembered of one.
     """
 
     tree: exp.Query
     relations: Mapping[str, Relation]
     parameters: Mapping[str, Value] = field(default_factory=dict)
+    key: Hashable | None = None
 
 
 class Engine(Protocol):

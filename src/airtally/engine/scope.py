@@ -1,4 +1,4 @@
-"""Puts an engine's own sources in the place of a statement's relation names."""
+"""Writes a statement's tree out, an engine's own sources in the place of relation names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
+from airtally.engine.members import in_dialect
 from airtally.engine.protocol import Rows
 
 
@@ -14,17 +15,15 @@ def column(name: str, table: str | None = None) -> exp.Column:
     return exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(table, quoted=True) if table else None)
 
 
-def placed(tree: exp.Query, sources: Mapping[str, exp.Query]) -> exp.Query:
-    """The tree with each relation replaced by the query it stands for."""
+def written(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> str:
+    """The text of a tree in which each relation stands for a query of the engine's own."""
 
     def place(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table) and node.name in sources:
             return sources[node.name].copy().subquery(node.alias_or_name)
-        return node
+        return in_dialect(node, dialect)
 
-    result = tree.transform(place)
-    assert isinstance(result, exp.Query)  # noqa: S101 (a table is never the root)
-    return result
+    return tree.transform(place).sql(dialect)
 
 
 def of_account(source: exp.Expr, rows: Rows, parameter: str) -> exp.Select:

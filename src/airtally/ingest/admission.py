@@ -1,5 +1,5 @@
-"""What only the server can tell is wrong with a row: it is too old, about another account's application, or about a
-business that the account does not have.
+"""What only the server can tell is wrong with a row: it is too old, about another account's application or about a
+business that the account does not have, or its values are not of the types that were declared.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.declared import Declared
 from airtally.accounts.owners import Owners
 from airtally.ingest.businesses import Businesses
 from airtally.ingest.checked import Checked
+from airtally.ingest.declaring import Declaring
 from airtally.ingest.validate import too_old
 from airtally.kit.clock import Clock
 from airtally.kit.time import DAY_US
@@ -21,24 +23,30 @@ from airtally.streams.declaration import Owned, Stream
 class Admission:
     """Streams that declare ids claim them for the account; rows of the others are checked against the claims."""
 
-    def __init__(self, owners: Owners, businesses: Businesses, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, owners: Owners, businesses: Businesses, declared: Declared, settings: Settings, clock: Clock
+    ) -> None:
         self._owners = owners
         self._businesses = businesses
+        self._declaring = Declaring(declared)
         self._settings = settings
         self._clock = clock
 
-    def check(self, stream: Stream, account: Account, checked: Checked) -> Checked:
+    def check(self, stream: Stream, account: Account, checked: Checked, *, declare: bool = True) -> Checked:
+        """`declare`: what the rows name and nobody declared yet is declared; else it must have been."""
         days = self._settings.retention(stream.name)
         if days is not None:
             checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
         if stream.owned is not None and checked.rows.num_rows:
-            checked = self._check_owner(stream.owned, account, checked)
+            checked = self._check_owner(stream, stream.owned, account, checked)
         if stream.business is not None and checked.rows.num_rows:
             checked = self._check_business(stream.business, account, checked)
-        return checked
+        return self._declaring.check(stream, account, checked) if declare else checked
 
-    def _check_owner(self, owned: Owned, account: Account, checked: Checked) -> Checked:
+    def _check_owner(self, stream: Stream, owned: Owned, account: Account, checked: Checked) -> Checked:
         column = checked.rows.column(owned.column)
+        if stream.by_name[owned.column].fold_case:
+            column = pc.utf8_lower(column)
         foreign = self._foreign(owned, account, pc.unique(column.drop_null()).to_pylist())
         return _refused(checked, owned.column, foreign, "belongs to another account")
 

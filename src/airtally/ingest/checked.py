@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -63,13 +64,19 @@ class Checked:
     def without(self, wrong: pa.Array | pa.ChunkedArray, name: str | None, error: str) -> Checked:
         """The same with the rows marked true in `wrong` (as long as `rows`) refused for one reason."""
         refused = pc.indices_nonzero(pc.fill_null(wrong, False)).to_pylist()
-        if not refused:
+        return self.without_rows(dict.fromkeys(refused, (name, error)))
+
+    def without_rows(self, wrong: Mapping[int, tuple[str | None, str]]) -> Checked:
+        """The same with some rows, by their number in `rows`, refused each for its field and reason."""
+        if not wrong:
             return self
-        errors = [*self.errors, *(self.error(row, name, error) for row in refused)]
+        refused = sorted(wrong)
+        errors = [*self.errors, *(self.error(row, *wrong[row]) for row in refused)]
         errors.sort(key=lambda found: found.line)
         gone = sorted([*self.gone, *self._positions(refused)])
-        rows = self.rows.filter(pc.invert(pc.fill_null(wrong, False)))
-        return Checked(rows, errors, self.source, gone)
+        keep = np.ones(self.rows.num_rows, dtype=bool)
+        keep[refused] = False
+        return Checked(self.rows.filter(pa.array(keep)), errors, self.source, gone)
 
     def _positions(self, rows: Iterable[int]) -> list[int]:
         before = [position - count for count, position in enumerate(self.gone)]

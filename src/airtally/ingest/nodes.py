@@ -116,6 +116,14 @@ class Nodes:
         with self._store.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["buffer_id"], set_=changed))
 
+    def alone(self) -> bool:
+        """Whether no other process is heard of whose rows this one could miss."""
+        others = select(nodes.c.buffer_id).where(
+            nodes.c.seen_at >= self._clock.now_us() - LIVE_US, nodes.c.buffer_id != (self._buffer_id or "")
+        )
+        with self._store.read() as connection:
+            return connection.execute(others.limit(1)).first() is None
+
     def live(self) -> int:
         """How many nodes are heard of."""
         query = select(func.count()).select_from(nodes).where(nodes.c.seen_at >= self._clock.now_us() - LIVE_US)

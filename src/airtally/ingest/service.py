@@ -14,6 +14,7 @@ from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer, Receipt
 from airtally.ingest.claims import Claim, Claims
 from airtally.ingest.decode import Checked, Limits, RowError, read_rows, unpack
+from airtally.ingest.made import Made, made_rows, require_all
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.versions import Versions
 from airtally.kit import metrics
@@ -131,6 +132,18 @@ class Ingest:
                 committed.result()  # the next batch of this changelog must see these versions
         committed.add_done_callback(lambda done: _count(stream, checked.rows.num_rows, done))
         return Accepted(answer, committed, claim)
+
+    def put(self, stream: Stream, account: Account, rows: Sequence[Made]) -> None:
+        """Rows that the program makes: all on disk when this returns, or nothing.
+
+        What they name must be declared already. Raises Misfit for a row that the stream does not take,
+        TooManyRequests, StorageFull or Unavailable.
+        """
+        self._buffer.check_room(0)
+        made = self._admission.check(stream, account, made_rows(stream, rows), declare=False)
+        on_disk = self.commit(Batch(stream, account, b"", "", source="program"), require_all(made)).on_disk
+        if on_disk is not None:
+            on_disk.result()
 
     def complete(self, accepted: Accepted) -> bytes:
         """Store the answer of a claim whose rows are on disk."""

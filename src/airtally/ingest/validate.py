@@ -30,19 +30,31 @@ class Findings:
 
 
 def check(
-    stream: Stream, wire: Mapping[str, pa.Array], count: int, source: Source | None = None, *, start: int = 0
+    stream: Stream,
+    wire: Mapping[str, pa.Array],
+    count: int,
+    source: Source | None = None,
+    *,
+    start: int = 0,
+    canonical: bool = False,
 ) -> Checked:
     """Convert and check `count` rows.
 
     `wire` holds the columns that were sent, of any Arrow type; JSON columns as JSON text (string or
-    binary) or nested values. Row 0 has the position `start` in `source`.
+    binary) or nested values; with `canonical` they are what is to be stored. Row 0 has the position `start`
+    in `source`.
     """
     source = source or NoSource()
     findings = Findings()
     for name in wire:
         if name not in stream.by_name:
             findings.mark(pa.repeat(True, count), shortened(name), "unknown field")
-    arrays = {column.name: _checked(column, wire, count, findings) for column in stream.columns}
+    arrays = {
+        column.name: wire[column.name]
+        if canonical and column.type is Type.JSON
+        else _checked(column, wire, count, findings)
+        for column in stream.columns
+    }
     _require(stream, arrays, findings)
     rows = pa.Table.from_arrays(list(arrays.values()), schema=stream.row_schema)
     if not findings.first:

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
+from airtally.ingest.turns import Turns
 from airtally.kit.time import to_datetime
 from airtally.streams.declaration import Kind, Stream
 
@@ -39,7 +40,7 @@ MayBeKnown = Callable[[Stream, str, pa.Table], npt.NDArray[np.bool_] | None]
 MANY_ROWS = 2_000
 
 MILLISECOND = timedelta(milliseconds=1)
-_TIME, _CREATED, _DELETED = "last_update_time_utc", "create_time_utc", "is_deleted"
+TIME, CREATED, _DELETED = "last_update_time_utc", "create_time_utc", "is_deleted"
 
 
 @dataclass
@@ -50,9 +51,9 @@ class History:
     first_created: datetime | None = None
 
     def add(self, row: Row) -> None:
-        if not self.by_time or row[_TIME] < min(self.by_time):
-            self.first_created = row[_CREATED]
-        self.by_time[row[_TIME]] = row
+        if not self.by_time or row[TIME] < min(self.by_time):
+            self.first_created = row[CREATED]
+        self.by_time[row[TIME]] = row
 
     @property
     def last(self) -> Row | None:
@@ -60,7 +61,7 @@ class History:
 
 
 class Versions:
-    """Resolves batches of changelog rows; one batch of a stream at a time, until it is in the buffer.
+    """Resolves batches of changelog rows; one batch of an account's stream at a time, until it is in the buffer.
 
     Keys without versions that come once, which are most of a large load, are resolved all at once; with the
     others this asks for their versions and goes row by row. `known` tells them apart.
@@ -70,15 +71,21 @@ class Versions:
         self._versions_of = versions_of
         self._many_rows = many_rows
         self._known = known
-        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._lock = threading.Lock()
+        self._turns: dict[tuple[str, str], Turns] = defaultdict(Turns)
+
+    def turns(self, stream: Stream, account: Account) -> Turns:
+        """Whoever adds versions of a stream takes one."""
+        with self._lock:
+            return self._turns[stream.name, account.slug]
 
     @contextmanager
     def resolved(self, stream: Stream, account: Account, rows: pa.Table, now_us: int) -> Any:
-        """The rows to append; the stream stays locked until they are appended (leave the context after)."""
+        """The rows to append; others wait until they are appended (leave the context after)."""
         if stream.kind is not Kind.CHANGELOG or rows.num_rows == 0:
             yield rows
             return
-        with self._locks[stream.name]:
+        with self.turns(stream, account).of_batch():
             yield self._resolve(stream, account.slug, rows, to_datetime(now_us // 1000 * 1000))
 
     def _resolve(self, stream: Stream, account: str, rows: pa.Table, arrived: datetime) -> pa.Table:
@@ -108,8 +115,8 @@ class Versions:
 def _first_versions(stream: Stream, rows: pa.Table, arrived: datetime) -> pa.Table:
     """What `_new_versions` makes of rows whose keys have no version and differ."""
     rows = rows.select(stream.row_schema.names).cast(stream.row_schema)
-    times = pc.fill_null(rows.column(_TIME), pa.scalar(arrived, rows.schema.field(_TIME).type))
-    for name, column in ((_TIME, times), (_CREATED, pc.coalesce(rows.column(_CREATED), times))):
+    times = pc.fill_null(rows.column(TIME), pa.scalar(arrived, rows.schema.field(TIME).type))
+    for name, column in ((TIME, times), (CREATED, pc.coalesce(rows.column(CREATED), times))):
         rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
     return rows
 
@@ -120,11 +127,11 @@ def _new_versions(
     for place, row in enumerate(rows):
         history = histories[_key(stream, row)]
         version = _completed(stream, row, history, arrived)
-        equal = history.by_time.get(version[_TIME])
+        equal = history.by_time.get(version[TIME])
         if equal is not None:
             if equal == version:
                 continue
-            version[_TIME] = max(history.by_time) + MILLISECOND
+            version[TIME] = max(history.by_time) + MILLISECOND
         history.add(version)
         yield place, version
 
@@ -133,15 +140,15 @@ def _completed(stream: Stream, row: Row, history: History, arrived: datetime) ->
     version = dict(row)
     last = history.last
     if version[_DELETED] and last is not None and _bare(stream, row):
-        version = last | {name: row[name] for name in (*stream.key, _TIME, _CREATED, _DELETED)}
-    version[_TIME] = version[_TIME] or arrived
-    version[_CREATED] = version[_CREATED] or history.first_created or version[_TIME]
+        version = last | {name: row[name] for name in (*stream.key, TIME, CREATED, _DELETED)}
+    version[TIME] = version[TIME] or arrived
+    version[CREATED] = version[CREATED] or history.first_created or version[TIME]
     return version
 
 
 def _bare(stream: Stream, row: Row) -> bool:
     """Whether a row carries its key alone (columns with a default count as absent at their default)."""
-    own = (c for c in stream.columns if c.name not in {*stream.key, _TIME, _CREATED, _DELETED})
+    own = (c for c in stream.columns if c.name not in {*stream.key, TIME, CREATED, _DELETED})
     return all(row[column.name] is None or row[column.name] == column.default for column in own)
 
 

@@ -45,3 +45,9 @@ LAKE_CONFLICTS = Counter("airtally_lake_conflicts_total", "Commits given up for 
 COMPACTED_ROWS = Counter("airtally_compacted_rows_total", "Rows written by compaction.", ["stream"])
 REPEATS_REMOVED = Counter("airtally_repeats_removed_total", "Repeats of events removed by compaction.", ["stream"])
 ROWS_EXPIRED = Counter("airtally_rows_expired_total", "Rows that left by their retention.", ["stream"])
+
+ROLLUP_PARTS = Counter("airtally_rollup_parts_total", "Parts of rollups made.", ["rollup"])
+ROLLUP_FAILURES = Counter("airtally_rollup_failures_total", "Care of a rollup that ended in an error.", ["rollup"])
+
+ANSWER_CACHE_HITS = Counter("airtally_answer_cache_hits_total", "Answers given from memory.")
+ANSWER_CACHE_MISSES = Counter("airtally_answer_cache_misses_total", "Answers that had to be computed.")

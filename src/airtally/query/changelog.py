@@ -73,7 +73,7 @@ def render_records(wanted: Records, snapshot: Snapshot) -> Statement:
     """The columns of a row (`stream.row_schema`)."""
     binder = Binder(wanted.stream)
     ordered = (exp.Ordered(this=column(by.column), desc=by.descending, nulls_first=False) for by in wanted.ordered)
-    tree = _current(binder, wanted, snapshot, [column(name) for name in wanted.stream.row_schema.names])
+    tree = current_records(binder, wanted, snapshot, [column(name) for name in wanted.stream.row_schema.names])
     tree = tree.order_by(*ordered)
     if wanted.limit is not None:
         tree = tree.limit(int(wanted.limit)).offset(int(wanted.offset))
@@ -84,7 +84,7 @@ def render_total(wanted: Records, snapshot: Snapshot) -> Statement:
     """How many records there are on all pages, as `total`."""
     binder = Binder(wanted.stream)
     total = exp.cast(exp.Count(this=exp.Literal.number(1)), "bigint").as_("total", quoted=True)
-    return binder.statement(_current(binder, wanted, snapshot, [total]))
+    return binder.statement(current_records(binder, wanted, snapshot, [total]))
 
 
 def render_versions(wanted: Versions, snapshot: Snapshot) -> Statement:
@@ -105,11 +105,28 @@ def render_versions(wanted: Versions, snapshot: Snapshot) -> Statement:
     return binder.statement(tree.where(column("_rank").eq(1)).where(binder.condition(wanted.where)))
 
 
-def _current(binder: Binder, wanted: Records, snapshot: Snapshot, columns: Sequence[exp.Expr]) -> exp.Select:
+def current_records(
+    binder: Binder, wanted: Records, snapshot: Snapshot, columns: Sequence[exp.Expr], *, once: Filter = EVERYTHING
+) -> exp.Select:
+    """`columns` of the wanted records, in no order and not cut to a page.
+
+    `once` is met by some version of each of them: where few keys have one, only these are ranked.
+    """
     stream = wanted.stream
     names = (*stream.row_schema.names, *RECEIVED_ORDER)
-    stored = exp.select(*map(column, names)).from_(binder.relation(Rows.all_of(snapshot), "rows"))
-    stored = stored.where(binder.condition(_of_keys(stream, wanted.where)))
+
+    def rows() -> exp.Select:
+        relation = binder.relation(Rows.all_of(snapshot), "rows")
+        return exp.select(*map(column, names)).from_(relation).where(binder.condition(_of_keys(stream, wanted.where)))
+
+    stored = rows()
+    if once != EVERYTHING:
+        same = (
+            exp.NullSafeEQ(this=_folded(stream, name, "stored"), expression=_folded(stream, name, "once"))
+            for name in stream.key
+        )
+        met = rows().where(binder.condition(once)).subquery("once")
+        stored = exp.select("stored.*").from_(stored.subquery("stored")).join(met, on=exp.and_(*same), join_type="semi")
     partition = [_folded(stream, name) for name in stream.key]
     tree = exp.select(*columns).from_(_ranked(stored, partition, (VERSION_TIME, *RECEIVED_ORDER)))
     tree = tree.where(column("_rank").eq(1)).where(binder.condition(wanted.where))

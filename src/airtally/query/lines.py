@@ -103,7 +103,7 @@ def lines_of_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date
     statement = render_lines(extract.on(day), view, engine.capabilities)
     for batch in engine.stream(statement):
         if batch.num_rows:
-            yield Lines(text_bytes(batch.column(0)), batch.num_rows)
+            yield Lines(bytes_of(batch.column(0)), batch.num_rows)
 
 
 def of_day(snapshot: Snapshot, day: date) -> Snapshot:
@@ -158,7 +158,7 @@ def _second(stream: Stream) -> exp.Expr:
     return exp.IntDiv(this=micros(stream.time), expression=exp.Literal.number(SECOND_US))
 
 
-def text_bytes(texts: pa.Array) -> memoryview:
+def bytes_of(texts: pa.Array) -> memoryview:
     """The texts' bytes one after the other, without a copy where the engine laid them out so."""
     if not pa.types.is_string(texts.type):
         texts = texts.cast(pa.string())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
+
+from airtally.streams.rollup import Rollup
 
 DEFAULT_TEXT_BYTES = 256  # ids and names
 LONG_TEXT_BYTES = 2048  # addresses, paths, titles, values
@@ -135,8 +137,8 @@ class Stream:
 
     `identity` names the columns that make two event rows the same event (together with the account and
     the UTC day); rows with a null among them are never the same. `key` is a changelog's key. `entity`
-    is what rows are sorted by inside an account. `retention_days` None keeps rows for ever. `business` names
-    the column whose value must be a business of the account.
+    is what rows are sorted by inside an account. `retention_days` None keeps rows for ever. `rollups` are
+    made of it, the coarsest first. `business` names the column whose value must be a business of the account.
     """
 
     name: str
@@ -151,12 +153,13 @@ class Stream:
     retention_days: int | None = None
     owned: Owned | None = None
     business: str | None = None
-    rollups: tuple[Any, ...] = field(default=())
+    rollups: tuple[Rollup, ...] = ()
 
     def __post_init__(self) -> None:
         names = {column.name for column in self.columns}
         referring = ((self.owned.column,) if self.owned else ()) + ((self.business,) if self.business else ())
-        for used in (self.time, *self.identity, *self.key, *self.entity, *referring):
+        dimensions = {name for rollup in self.rollups for name in rollup.dimensions}
+        for used in (self.time, *self.identity, *self.key, *self.entity, *referring, *dimensions):
             if used not in names:
                 raise ValueError(f"stream {self.name} has no column {used}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import NoReturn
@@ -14,7 +14,7 @@ import pyarrow as pa
 import structlog
 
 from airtally.ingest.buffer import batches, store
-from airtally.ingest.buffer.batches import Stamp
+from airtally.ingest.buffer.batches import Part, Stamp
 from airtally.ingest.buffer.store import BufferStore
 from airtally.ingest.buffer.tail import Chunk, Tail, TailPart
 from airtally.ingest.buffer.writer import Pending, Receipt, Writer
@@ -113,6 +113,31 @@ class Buffer:
             whole = batches.with_account(rows, account)
             parts = batches.parts_of(stream, whole, frozenset((account,)), self._clock.now_us())
             size = sum(part.content.size for part in parts)
+        return self._put(stream, account, rows, parts, claim, size)
+
+    def append_together(self, account: str, tables: Sequence[tuple[Stream, pa.Table]]) -> Future[Receipt]:
+        """Rows of several streams: all on disk, or nothing. Raises as `append` does."""
+        if len(tables) == 1:
+            return self.append(tables[0][0], account, tables[0][1])
+        parts = [
+            part
+            for stream, rows in tables
+            for part in batches.parts_of(
+                stream, batches.with_account(rows, account), frozenset((account,)), self._clock.now_us()
+            )
+        ]
+        stream, rows = tables[0]
+        return self._put(stream, account, rows, parts, None, sum(part.content.size for part in parts))
+
+    def _put(  # noqa: PLR0917 (the fields of what waits)
+        self,
+        stream: Stream,
+        account: str,
+        rows: pa.Table,
+        parts: list[Part] | None,
+        claim: tuple[str, bytes] | None,
+        size: int,
+    ) -> Future[Receipt]:
         self._take_room(size)
         done: Future[Receipt] = Future()
         done.set_running_or_notify_cancel()  # whoever waits may go away; the rows are written all the same

@@ -5,6 +5,115 @@ Pushwoosh contract, section 8.
 
 from __future__ import annotations
 
-from airtally.vendors.pushwoosh.call import Method
+from airtally.devices import Skipped
+from airtally.ingest.made import Misfit
+from airtally.vendors.pushwoosh.call import Call, Method, Reply
+from airtally.vendors.pushwoosh.choices import CHOICES
+from airtally.vendors.pushwoosh.declarations import add_tag, create_event
+from airtally.vendors.pushwoosh.device_call import (
+    device_caller,
+    devices_of,
+    hwid,
+    hwids,
+    optional_integer,
+    optional_object,
+    optional_text,
+)
+from airtally.vendors.pushwoosh.errors import Fault
+from airtally.vendors.pushwoosh.events import post_event
 
-WRITE_METHODS: dict[str, Method] = {}
+
+def register_device(call: Call) -> Reply:
+    """Fields that are absent stay as they were."""
+    account, application = device_caller(call)
+    device = hwid(call)
+    fields = {
+        "device_type": optional_integer(call, "device_type"),
+        "push_token": optional_text(call, "push_token"),
+        "language": optional_text(call, "language"),
+        "timezone_seconds": optional_integer(call, "timezone"),
+        "user_id": optional_text(call, "userId"),
+        "email": optional_text(call, "email"),
+    }
+    if fields["device_type"] is None:
+        raise Fault(CHOICES.required.format("device_type"))
+    given = {name: value for name, value in fields.items() if value is not None}
+    devices_of(call).register(account, application, device, given, optional_object(call, "tags"))
+    return Reply()
+
+
+def unregister_device(call: Call) -> Reply:
+    account, application = device_caller(call)
+    devices_of(call).unregister(account, application, hwid(call))
+    return Reply()
+
+
+def delete_device(call: Call) -> Reply:
+    account, application = device_caller(call)
+    devices_of(call).delete(account, application, hwid(call))
+    return Reply()
+
+
+def set_tags(call: Call) -> Reply:
+    """By `userId` alone: on every device of the user in the application."""
+    account, application = device_caller(call)
+    found = hwids(call, account, application)
+    if not isinstance(call.parameters.get("tags"), dict | list):
+        raise Fault(CHOICES.not_an_object.format("tags"))
+    tags = optional_object(call, "tags")
+    if not found:
+        raise Fault(CHOICES.device_not_found)
+    skipped: list[Skipped] = []
+    for each in found:
+        user = optional_text(call, "userId")
+        skipped = devices_of(call).set_tags(account, application, each, tags, user_id=user)
+    if not skipped:
+        return Reply()
+    return Reply({"skipped": [{"tag": each.tag, "reason": each.reason} for each in skipped]})
+
+
+def get_tags(call: Call) -> Reply:
+    """By `userId` alone: of all devices of the user; where they differ, of the last by its hwid."""
+    account, application = device_caller(call)
+    found: dict[str, object] = {}
+    for each in hwids(call, account, application):
+        found |= devices_of(call).tags(account, application, each)
+    return Reply({"result": found})
+
+
+def taken(call: Call) -> Reply:
+    """Calls that enter no statistics."""
+    device_caller(call)
+    hwid(call)
+    return Reply()
+
+
+def _guarded(method: Method) -> Method:
+    """What the streams refuse (too long, U+0000, older than is kept) is the caller's fault."""
+
+    def guarded(call: Call) -> Reply:
+        try:
+            return method(call)
+        except Misfit as misfit:
+            raise Fault(CHOICES.invalid.format(_WIRE_NAMES.get(misfit.field or "", misfit.field))) from None
+
+    return guarded
+
+
+_WIRE_NAMES = {"time": "timestamp", "user_id": "userId", "timezone_seconds": "timezone"}
+
+WRITE_METHODS: dict[str, Method] = {
+    name: _guarded(method)
+    for name, method in {
+        "createEvent": create_event,
+        "postEvent": post_event,
+        "addTag": add_tag,
+        "setTags": set_tags,
+        "getTags": get_tags,
+        "registerDevice": register_device,
+        "unregisterDevice": unregister_device,
+        "deleteDevice": delete_device,
+        "applicationOpen": taken,
+        "pushStat": taken,
+    }.items()
+}

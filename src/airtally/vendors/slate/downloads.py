@@ -24,8 +24,10 @@ def routes(services: Services) -> list[Any]:
     @route("/files/{file_id:str}", http_method=METHODS, sync_to_thread=True, exception_handlers={Failure: failed})
     def download(request: Request[Any, Any, Any], file_id: FromPath[str]) -> Response[Any]:
         file, served = services.dataset_files.by_link(file_id, request.query_params)
-        made = quality_headers(data_through_us=None, generated_at_us=file.published_at, timezone="UTC")
-        return send(request, services.files, served, made | {"Airtally-Rows": str(file.rows)})
+        headers = quality_headers(data_through_us=None, generated_at_us=file.published_at, timezone="UTC")
+        headers |= {"Airtally-Rows": str(file.rows)}
+        headers |= {"Content-Type": served.media_type}  # the framework would add a charset to a text
+        return send(request, services.files, served, headers)
 
     return [download]
 

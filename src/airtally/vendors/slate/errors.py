@@ -28,7 +28,7 @@ CODES = {
     500: "InternalServerErrorException",
     503: "ServiceUnavailableException",
 }
-_OAUTH = {400: "invalid_request", 404: "invalid_request", 405: "invalid_request", 503: "temporarily_unavailable"}
+_OAUTH = {500: "server_error", 503: "temporarily_unavailable"}
 
 
 class Refused(Failure):
@@ -59,7 +59,7 @@ def _oauth(failure: Failure) -> Response[bytes]:
     elif status == 413:
         status, error, message = 400, "invalid_request", CHOICES.malformed
     else:
-        error, message = _OAUTH.get(status, "server_error"), failure.message
+        error, message = _OAUTH.get(status, "invalid_request"), failure.message
     return _answer({"error": error, "error_description": message}, status, failure, allow="POST")
 
 

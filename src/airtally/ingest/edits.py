@@ -1,0 +1,77 @@
+"""Single records of changelogs changed by the program: read, changed and written in one turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from airtally.accounts.accounts import Account
+from airtally.ingest.buffer import Buffer
+from airtally.ingest.made import Made, made_rows, require_all
+from airtally.ingest.versions import CREATED, MILLISECOND, TIME, Versions
+from airtally.kit import metrics
+from airtally.kit.clock import Clock
+from airtally.kit.time import to_datetime
+from airtally.streams.declaration import Stream
+
+Row = dict[str, Any]
+
+#: Of a stream and an account's slug: the last version of each record that has a value in a column of its key, deleted
+#: ones too.
+LastOf = Callable[[Stream, str, str, str], list[Row]]
+
+#: From the last versions that were looked at, by the stream's name, to the new ones, likewise. JSON is text in the
+#: former and plain values in the latter.
+Change = Callable[[Mapping[str, list[Row]]], Mapping[str, Sequence[Made]]]
+
+
+class Edits:
+    """Thread-safe. Of two changes under one key in this process, the second sees the first."""
+
+    def __init__(self, *, buffer: Buffer, versions: Versions, last_of: LastOf, clock: Clock) -> None:
+        self._buffer = buffer
+        self._versions = versions
+        self._last_of = last_of
+        self._clock = clock
+
+    def run(self, account: Account, streams: Sequence[Stream], of: tuple[str, str], change: Change) -> None:
+        """Read the records that have a value in a column (`of`), and append what `change` makes of them.
+
+        All is on disk, or nothing. A new version comes after the last one of its record, whatever the clock says;
+        one that changes nothing is left out. Raises Misfit, TooManyRequests, StorageFull or Unavailable.
+        """
+        self._buffer.check_room(0)
+        with ExitStack() as turns:
+            for stream in sorted(streams, key=lambda each: each.name):
+                turns.enter_context(self._versions.turns(stream, account).of_key(of[1]))
+            last = {stream.name: self._last_of(stream, account.slug, *of) for stream in streams}
+            wanted = change(last)
+            now = to_datetime(self._clock.now_us() // 1000 * 1000)
+            new = [(each, _versions(each, last[each.name], wanted.get(each.name, ()), now)) for each in streams]
+            new = [(stream, rows) for stream, rows in new if rows.num_rows]
+            if new:
+                self._buffer.append_together(account.slug, new).result()
+        for stream, rows in new:
+            metrics.ROWS_ACCEPTED.labels(stream.name).inc(rows.num_rows)
+
+
+def _versions(stream: Stream, last: Iterable[Row], wanted: Sequence[Made], now: datetime) -> pa.Table:
+    if not wanted:
+        return stream.row_schema.empty_table()
+    known = {_key(stream, row): row for row in last}
+    new = []
+    for row in require_all(made_rows(stream, wanted)).rows.to_pylist():
+        before = known.get(_key(stream, row))
+        if before is None:
+            new.append(row | {TIME: now, CREATED: now})
+        elif row | {TIME: before[TIME], CREATED: before[CREATED]} != before:
+            new.append(row | {TIME: max(now, before[TIME] + MILLISECOND), CREATED: before[CREATED]})
+    return pa.Table.from_pylist(new, schema=stream.row_schema)
+
+
+def _key(stream: Stream, row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in stream.key)

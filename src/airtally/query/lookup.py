@@ -1,0 +1,60 @@
+"""A few records of a changelog by one column of its key, for calls that each concern one thing.
+
+What is buffered is looked through in memory; the lake is asked with one statement whose text never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from airtally.engine.dedupe import RECEIVED_ORDER
+from airtally.engine.protocol import Rows, Statement
+from airtally.engine.scope import column
+from airtally.lake.snapshot import Snapshot
+from airtally.query.changelog import VERSION_TIME
+from airtally.streams.declaration import ACCOUNT, Stream
+
+Row = dict[str, Any]
+
+_trees: dict[tuple[str, str], exp.Select] = {}
+
+
+def last_by(snapshot: Snapshot, name: str, value: str, query: Callable[[Statement], pa.Table]) -> list[Row]:
+    """The last version of each record whose column `name` has the value, deleted ones too, in no order."""
+    stream = snapshot.stream
+    names = [*stream.row_schema.names, *RECEIVED_ORDER]
+    found = [_of_account(table, snapshot.account, name, value).select(names) for table in snapshot.buffered]
+    if snapshot.clean or snapshot.fresh:
+        found.append(query(_statement(snapshot, name, value)))
+    rows = [row for table in found if table.num_rows for row in table.to_pylist()]
+    return list(_last(stream, rows))
+
+
+def _of_account(rows: pa.Table, account: str, name: str, value: str) -> pa.Table:
+    rows = rows.filter(pc.equal(rows.column(name), value))
+    return rows.filter(pc.equal(rows.column(ACCOUNT.name), account))
+
+
+def _statement(snapshot: Snapshot, name: str, value: str) -> Statement:
+    stream, key = snapshot.stream, (snapshot.stream.name, name)
+    if key not in _trees:
+        selected = (column(each) for each in (*stream.row_schema.names, *RECEIVED_ORDER))
+        tree = exp.select(*selected).from_(exp.to_table("rows"))
+        _trees[key] = tree.where(column(name).eq(exp.Placeholder(this="value")))
+    rows = Rows(snapshot, snapshot.clean + snapshot.fresh, ())
+    return Statement(_trees[key], {"rows": rows}, {"value": value}, key=("last_by", *key))
+
+
+def _last(stream: Stream, rows: Iterable[Row]) -> Iterable[Row]:
+    newest: dict[tuple[Any, ...], tuple[tuple[Any, ...], Row]] = {}
+    for row in rows:
+        key = tuple(row[name] for name in stream.key)
+        order = (row[VERSION_TIME], *(row.pop(name) for name in RECEIVED_ORDER))
+        if key not in newest or newest[key][0] < order:
+            newest[key] = (order, row)
+    return (row for _, row in newest.values())

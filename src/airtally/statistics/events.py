@@ -1,0 +1,88 @@
+"""How often an event was triggered, hour by hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.declared import ValueType
+from airtally.engine.filters import AllOf, AnyOf, Between, Equals, Filter, Holds, IsNull, Member, Not, OneOf
+from airtally.kit.time import SECOND_US, to_datetime
+from airtally.query.buckets import Bucket
+from airtally.query.question import BUCKET, Function, Metric, Question
+from airtally.query.service import Queries
+from airtally.statistics.asked import Condition, EventStatistics, Operator
+from airtally.streams import APP_EVENTS
+from airtally.streams.declaration import Type
+
+HOUR_US = 3600 * SECOND_US
+
+_READ_AS = {ValueType.INTEGER: Type.INT64, ValueType.PRICE: Type.DECIMAL}
+
+
+def count_events(queries: Queries, account: Account, asked: EventStatistics) -> tuple[bytes, int]:
+    """Rows of `date` and `count` as JSON, one for each hour, and through when they are complete.
+
+    Pushwoosh contract, section 7.
+    """
+    answer = queries.answer(question(account, asked))
+    starts, counts = answer.table[BUCKET].to_pylist(), answer.table["count"].to_pylist()
+    return msgspec.json.encode(list(_rows(asked, dict(zip(starts, counts, strict=True))))), answer.data_through_us
+
+
+def question(account: Account, asked: EventStatistics) -> Question:
+    named = (Equals("application", asked.application), Equals("event", asked.event))
+    return Question(
+        stream=APP_EVENTS,
+        account=account.slug,
+        metrics=(Metric("count", Function.SUM, "count"),),
+        where=AllOf((*named, *map(condition_of, asked.conditions))),
+        start_us=asked.start_us,
+        end_us=asked.end_us,
+        bucket=Bucket.HOUR,
+    )
+
+
+def condition_of(condition: Condition) -> Filter:
+    """A condition on an attribute as one on the stored rows.
+
+    Pushwoosh contract, section 6.
+    """
+    member = Member("attributes", condition.name, _READ_AS.get(condition.type, Type.TEXT))
+    absent = IsNull(Member("attributes", condition.name))  # what does not fit its type is there all the same
+    match condition.operator:
+        case Operator.NOTSET:
+            return absent
+        case Operator.ANY:
+            return Not(absent)
+        case Operator.NOTEQ | Operator.NOTIN:
+            return AllOf((Not(absent), Not(_equal(member, condition))))
+        case Operator.EQ | Operator.IN:
+            return _equal(member, condition)
+        case _:
+            return _compared(member, condition)
+
+
+def _compared(member: Member, condition: Condition) -> Filter:
+    first, last = condition.values[0], condition.values[-1]
+    return Between(
+        member,
+        at_least=None if condition.operator is Operator.LTE else first.first,
+        at_most=None if condition.operator is Operator.GTE else last.last,
+    )
+
+
+def _equal(member: Member, condition: Condition) -> Filter:
+    if condition.type is ValueType.LIST:
+        texts = tuple(value.first for value in condition.values)
+        return Holds(member, texts, exactly=condition.operator is Operator.EQ)
+    moments = tuple(value.first for value in condition.values if value.first == value.last)
+    spans = (value for value in condition.values if value.first != value.last)
+    return AnyOf((OneOf(member, moments), *(Between(member, span.first, at_most=span.last) for span in spans)))
+
+
+def _rows(asked: EventStatistics, counts: dict[int, int]) -> Iterator[dict[str, str | int]]:
+    for start_us in range(asked.start_us, asked.end_us, HOUR_US):
+        yield {"date": to_datetime(start_us).isoformat(" ", "minutes")[:16], "count": counts.get(start_us, 0)}

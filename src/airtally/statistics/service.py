@@ -1,0 +1,142 @@
+"""Statistics of an account: asked for, found, ended, forgotten."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, insert, select, update
+
+from airtally.accounts.accounts import Account
+from airtally.kit.clock import Clock
+from airtally.kit.time import DAY_US
+from airtally.metadata.jobs import Job, Jobs
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import accounts, statistics
+from airtally.statistics.asked import Asked, TagStatistics, asked_of, kept
+
+#: Kind of the jobs that compute statistics; the subject is the request's id.
+JOB_KIND = "statistics"
+#: Results and their files are kept so long after they are there.
+KEPT_US = DAY_US
+
+_ACCOUNT = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
+_OWN = (
+    *(statistics.c.request_id, statistics.c.parameters, statistics.c.status, statistics.c.result),
+    *(statistics.c.file_name, statistics.c.data_through, statistics.c.expires_at),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """`status` is waiting, ready or failed. `result` is JSON: of a file (`file_name`), its size, hash and lines."""
+
+    request_id: str
+    asked: Asked
+    status: str
+    result: bytes | None
+    file_name: str | None
+    data_through: int | None
+    expires_at: int | None
+
+    @property
+    def ended_at(self) -> int:
+        """Microseconds UTC; of what has ended."""
+        return (self.expires_at or 0) - KEPT_US
+
+
+class Statistics:
+    """Thread-safe. Whoever computes is woken through `on_asked`."""
+
+    def __init__(self, store: MetadataStore, clock: Clock, jobs: Jobs) -> None:
+        self._store = store
+        self._clock = clock
+        self._jobs = jobs
+        self.on_asked: list[Callable[[], None]] = []
+
+    def ask(self, account: Account, asked: Asked) -> str:
+        """The id under which the result will be; it and its job are kept together or not at all."""
+        request_id = f"DC1_{secrets.token_hex(16)}"
+        values = {
+            "request_id": request_id,
+            "account_id": account.id,
+            "method": asked.__struct_config__.tag,
+            "parameters": kept(asked),
+            "status": "waiting",
+            "file_name": f"{secrets.token_hex(16)}.csv" if isinstance(asked, TagStatistics) else None,
+            "created_at": self._clock.now_us(),
+        }
+        with self._store.begin() as connection:
+            connection.execute(insert(statistics).values(values))
+            self._jobs.add(connection, JOB_KIND, request_id, account.id)
+        for listener in self.on_asked:
+            listener()
+        return request_id
+
+    def find(self, account: Account, request_id: str) -> Statistic | None:
+        """None too for another account's and for what is no longer kept."""
+        own = statistics.c.account_id == account.id
+        return self._one(select(*_OWN).where(own, statistics.c.request_id == request_id))
+
+    def by_file(self, file_name: str) -> Statistic | None:
+        """The ready statistic behind a file; the name is the permission."""
+        ready = statistics.c.status == "ready"
+        return self._one(select(*_OWN).where(ready, statistics.c.file_name == file_name))
+
+    def of_job(self, job: Job) -> tuple[Account, Statistic]:
+        """What a job is to compute, for workers."""
+        query = select(*_ACCOUNT, *_OWN).join(statistics, statistics.c.account_id == accounts.c.id)
+        with self._store.read() as connection:
+            row = connection.execute(query.where(statistics.c.request_id == job.subject)).one()
+        return Account(*row[: len(_ACCOUNT)]), _statistic(row[len(_ACCOUNT) :])
+
+    def succeed(self, job: Job, result: bytes, data_through: int) -> None:
+        """The result, and the file if there is one, is there. Raises LeaseLost."""
+        with self._store.begin() as connection:
+            self._jobs.finish(connection, job)
+            self._end(connection, job, status="ready", result=result, data_through=data_through)
+
+    def fail(self, job: Job, reason: str) -> None:
+        """Raises LeaseLost."""
+        with self._store.begin() as connection:
+            self._jobs.fail(connection, job, reason)
+            self._end(connection, job, status="failed")
+
+    def expired(self, limit: int = 100) -> list[Statistic]:
+        """Of every account, what is no longer kept."""
+        over = statistics.c.expires_at <= self._clock.now_us()
+        with self._store.read() as connection:
+            return [_statistic(row) for row in connection.execute(select(*_OWN).where(over).limit(limit))]
+
+    def forget(self, gone: list[Statistic]) -> None:
+        """Remove them, when their files are no longer there."""
+        with self._store.begin() as connection:
+            for each in gone:
+                self._jobs.forget(connection, JOB_KIND, each.request_id)
+            ids = [each.request_id for each in gone]
+            connection.execute(delete(statistics).where(statistics.c.request_id.in_(ids)))
+
+    def _end(self, connection: Connection, job: Job, **values: Any) -> None:
+        expires_at = self._clock.now_us() + KEPT_US
+        ended = update(statistics).where(statistics.c.request_id == job.subject)
+        connection.execute(ended.values(expires_at=expires_at, **values))
+
+    def _one(self, query: Select[Any]) -> Statistic | None:
+        with self._store.read() as connection:
+            row = connection.execute(query).one_or_none()
+        found = None if row is None else _statistic(row)
+        if found is None or (found.expires_at is not None and found.expires_at <= self._clock.now_us()):
+            return None
+        return found
+
+
+def _statistic(row: Any) -> Statistic:
+    request_id, parameters, *rest = row
+    return Statistic(request_id, asked_of(parameters), *rest)
+
+
+def storage_name(file_name: str) -> str:
+    """Where the file store keeps a statistic's file."""
+    return f"statistics/{file_name}"

@@ -1,0 +1,65 @@
+"""How many devices hold each value of a tag, as a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import msgspec
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.declared import ValueType
+from airtally.files.store import FileStore
+from airtally.query.holders import Holders, holder_lines
+from airtally.query.lines import Lines
+from airtally.query.service import Queries
+from airtally.statistics.asked import TagStatistics
+
+
+class WrittenFile(msgspec.Struct, frozen=True):
+    """What was written under a statistic's file name."""
+
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def count_tags(
+    queries: Queries, account: Account, asked: TagStatistics, files: FileStore, name: str
+) -> tuple[bytes, int]:
+    """Writes the file; a `WrittenFile` as JSON, and through when its figures are complete.
+
+    Pushwoosh contract, section 9.
+    """
+    wanted = Holders(
+        account=account.slug,
+        tag=asked.tag,
+        applications=asked.applications,
+        shared=asked.shared,
+        listed=asked.type is ValueType.LIST,
+        decimal=asked.type is ValueType.PRICE,
+    )
+    lines, data_through = holder_lines(queries, wanted)
+    noted = _Noted(lines)
+    files.write(name, noted)
+    return msgspec.json.encode(noted.written), data_through
+
+
+class _Noted:
+    """Passes lines on and notes what they come to."""
+
+    def __init__(self, lines: Iterator[Lines]) -> None:
+        self._lines = lines
+        self._rows = self._bytes = 0
+        self._sha256 = hashlib.sha256()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for some in self._lines:
+            self._rows += some.rows
+            self._bytes += len(some.data)
+            self._sha256.update(some.data)
+            yield bytes(some.data)
+
+    @property
+    def written(self) -> WrittenFile:
+        return WrittenFile(self._rows, self._bytes, self._sha256.hexdigest())
