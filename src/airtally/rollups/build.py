@@ -120,17 +120,17 @@ def _merged(engine: Engine, job: PartsJob, made: Iterable[Path]) -> Iterator[pa.
     rollup = ROLLUPS[job.rollup]
     binder = Binder(job.rows.stream)
     files = tuple(DataFile(str(path), 0, 0, None, ids_all_null=True) for path in made)
-    hidden = exp.or_(exp.false(), *(binder.condition(_within("time", [day])) for day in _not_in_base(job)))
-    branches = [_all_of(binder, rollup, job.kept).where(exp.not_(hidden))] if job.kept else []
+    branches = [_all_of(binder, rollup, job.kept).where(exp.not_(_hidden(binder, job)))] if job.kept else []
     branches += [_all_of(binder, rollup, each) for each in (job.kept_days, files) if each]
     source = branches[0] if len(branches) == 1 else exp.union(*branches, distinct=False)
     tree = exp.select("*").from_(source.subquery("parts")).order_by(*map(column, _order(rollup)))
     yield from engine.stream(Statement(tree, binder.relations, binder.parameters))
 
 
-def _not_in_base(job: PartsJob) -> Iterator[str]:
-    yield from job.days
-    yield from (file.day for file in job.kept_days if file.day is not None)
+def _hidden(binder: Binder, job: PartsJob) -> exp.Condition:
+    """What of the old base is not current any more. Binds values, so only a statement that uses it may ask."""
+    days = (*job.days, *(file.day for file in job.kept_days if file.day is not None))
+    return exp.or_(exp.false(), *(binder.condition(_within("time", [day])) for day in days))
 
 
 def _all_of(binder: Binder, rollup: Rollup, files: tuple[DataFile, ...]) -> exp.Select:
