@@ -90,3 +90,12 @@ def test_a_rate_is_kept(echo: Echo, tmp_path: Path) -> None:
 def test_seconds_end_a_run(echo: Echo, tmp_path: Path) -> None:
     load = run(spec_of([b"x"] * 1000, echo.port, tmp_path, rate=20.0, seconds=0.3), tmp_path)
     assert 0 < load.requests < 20
+
+
+def test_whole_requests_are_sent_as_they_are(echo: Echo, tmp_path: Path) -> None:
+    requests = [b"POST /any HTTP/1.1\r\nContent-Length: 2\r\n\r\n%02d" % number for number in range(12)]
+    spec = spec_of(requests, echo.port, tmp_path)
+    spec.path, spec.headers = "", {}
+    load = run(spec, tmp_path)
+    assert sorted(echo.bodies) == [b"%02d" % number for number in range(12)]
+    assert load.statuses == {"200": 12}

@@ -57,6 +57,16 @@ def test_a_month_is_one_file_an_account(home):
     assert home.rebuild(AD_EVENTS) == 0
 
 
+def test_a_first_month_of_more_rows_than_are_taken_at_once_is_one_file(warehoused, monkeypatch):
+    monkeypatch.setattr(build, "_ROWS_AT_ONCE", 6)
+    home = warehoused()
+    home.send(AD_EVENTS, home.account("acme"), [click(day) for day in range(20)])
+    home.flush()
+    assert home.rebuild(AD_EVENTS) == 1
+    assert len(list(month(home).files)) == 1
+    assert counted(home) == 20
+
+
 def test_a_changed_day_gets_a_file_of_its_own(home):
     home.send(AD_EVENTS, home.acme, [click(4), click(5)])
     home.flush()
