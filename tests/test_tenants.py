@@ -45,7 +45,7 @@ ROUTES = {
     ("GET", "/v1/medias/{item}"): "fouryousee",
     ("GET", "/v1/users"): "fouryousee",
     ("GET", "/admin/reports_api.php"): "session",
-    ("POST", "/json/1.3/{name}"): "open",
+    ("POST", "/json/1.3/{name}"): "open",  # who calls stands in the body: `test_statistics_are_an_accounts_own`
     ("GET", "/files/tags/{name}"): "link",
     ("HEAD", "/files/tags/{name}"): "link",
     ("GET", "/{slug}/{name}"): "link",
@@ -254,3 +254,28 @@ def test_an_application_belongs_to_one_account(first, other):
         answer = other.native.send(stream, [row]).json()
         assert answer["accepted"] == 0
         assert first.mark not in json.dumps(answer)
+
+
+def test_statistics_are_an_accounts_own(first, other):
+    """By another account's token its ids, applications, events and tags are as unknown as any."""
+    day = {"date_from": "2026-10-01", "date_to": "2026-10-01"}
+    event = {"application": "STATS", "event": first.mark}
+    first.native.send("applications", [{"application": "STATS"}])
+    first.native.send("app_events", [event | {"time": VERSION}])
+    first.native.send("device_tags", [{"hwid": first.mark, "tag": first.mark, "value": first.mark}])
+    services = first.server.services
+    tokens = [services.keys.create(each.account, "pushwoosh").credentials["auth"] for each in (first, other)]
+
+    def call(number, method, **request):
+        body = {"request": {"auth": tokens[number]} | request}
+        answer = httpx.post(f"{first.server.url}/json/1.3/{method}", json=body).json()
+        return answer["status_message"], answer["response"]
+
+    asked = [call(0, "getEventStatistics", **event | day), call(0, "getTagStats", tag=first.mark)]
+    assert [message for message, _ in asked] == ["OK", "OK"]
+    for _, response in asked:
+        assert call(0, "getResults", **response)[0] == "OK"
+        assert call(1, "getResults", **response) == ("Request not found", None)
+    assert call(1, "getEventStatistics", **event | day) == ("Application not found", None)
+    assert call(1, "getTagStats", tag=first.mark) == ("Tag not found", None)
+    assert call(1, "createEvent", application="STATS", name="Mine") == ("Application not found", None)
