@@ -23,12 +23,14 @@ demo: setup  ## sample data, then the server with its address, accounts and keys
 
 test: setup-test  ## the whole suite, then what depends on the machine's zone again in two others
 	scripts/postgres
+	scripts/interpreters
 	TZ=UTC $(PYTEST) -m "not slow"
 	TZ=America/Sao_Paulo $(PYTEST) -m "not slow" $(ZONED)
 	TZ=Asia/Kathmandu $(PYTEST) -m "not slow" $(ZONED)
 
 test-slow: setup-test  ## the long proofs
 	scripts/postgres
+	scripts/interpreters
 	$(BIN)/python -m pytest -m slow
 
 bench: setup-test  ## figures and ratios; writes docs/benchmarks.md; NAMES="…" picks some

@@ -24,7 +24,10 @@ _ACCEPTED = re.compile(rb'"accepted": *(\d+)')
 
 @dataclass
 class Spec:
-    """What to send: the bodies (offset and length in one file) one after the other, `rate` a second if above 0."""
+    """What to send: the bodies (offset and length in one file) one after the other, `rate` a second if above 0.
+
+    Without a `path` they are whole requests, heads included.
+    """
 
     port: int
     path: str
@@ -141,7 +144,7 @@ class Client:
             connection = idle.pop()
             offset, length = self._spec.index[self._next]
             self._next += 1
-            head = f"{self._head}Content-Length: {length}\r\n\r\n".encode()
+            head = f"{self._head}Content-Length: {length}\r\n\r\n".encode() if self._spec.path else b""
             connection.start(head, self._bodies[offset : offset + length])
             if not connection.send():
                 both = selectors.EVENT_READ | selectors.EVENT_WRITE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -102,6 +103,13 @@ class Place:
     @property
     def data(self) -> Path:
         return self.work / "data"
+
+    @property
+    def kept(self) -> Path:
+        """Where homes too large to make for each run stay between runs."""
+        if self.small:
+            return self.work / "kept"
+        return Path(os.environ.get("AIRTALLY_BENCHMARK_DATA") or ROOT / "benchmark-data").absolute()
 
     def home(self, name: str, **settings: str) -> Home:
         """A fresh home with an account and its keys."""

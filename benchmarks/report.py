@@ -17,6 +17,13 @@ _ORDER = (
     "single_rows",
     "visible",
     "report_file",
+    "tapjoy_insights",
+    "tapjoy_growth",
+    "tapjoy_mixed",
+    "viewer_log",
+    "event_statistics",
+    "rollup_rebuild",
+    "publication",
     "idle",
 )
 _HEAD = """# Benchmarks
@@ -79,8 +86,10 @@ def _how() -> str:
 ## How to run them
 
 `make bench` runs all, `make bench NAMES="idle single_rows"` some; `python -m benchmarks.run --small` takes seconds
-and keeps nothing. Rows come from the demo's generator (`airtally.demo`), so a run can be repeated elsewhere. dlt is
-installed into an environment of its own, `.venv-bench`.
+and keeps nothing. Rows come from the demo's generators (`airtally.demo`), so a run can be repeated elsewhere. Homes
+at scale (100 million ad events, 50 million app events, ten million subscription rows) are made at their first use and
+kept for a week in the folder that `AIRTALLY_BENCHMARK_DATA` names, else in `./benchmark-data`: about 10 GB. `--scale
+0.1` makes them ten times smaller. dlt is installed into an environment of its own, `.venv-bench`.
 """
 
 

@@ -8,13 +8,18 @@ import traceback
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.event_statistics import event_statistics
 from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
 from benchmarks.ingest_http import large_batches, small_batches
+from benchmarks.publication import publication
 from benchmarks.report_file import report_file
+from benchmarks.rollup_rebuild import rollup_rebuild
 from benchmarks.server import ROOT
 from benchmarks.single_rows import single_rows
+from benchmarks.tapjoy import tapjoy_growth, tapjoy_insights, tapjoy_mixed
+from benchmarks.viewer_log import viewer_log
 from benchmarks.visible import visible
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -24,6 +29,13 @@ BENCHMARKS: dict[str, Benchmark] = {
     "single_rows": single_rows,
     "visible": visible,
     "report_file": report_file,
+    "tapjoy_insights": tapjoy_insights,
+    "tapjoy_growth": tapjoy_growth,
+    "tapjoy_mixed": tapjoy_mixed,
+    "viewer_log": viewer_log,
+    "event_statistics": event_statistics,
+    "rollup_rebuild": rollup_rebuild,
+    "publication": publication,
     "idle": idle,
 }
 

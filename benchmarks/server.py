@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -41,8 +42,13 @@ class Home:
     secret_token: str = ""
 
     @classmethod
+    def at(cls, folder: Path, **settings: str) -> Home:
+        """A home that is there already; its keys are for the caller to know."""
+        return cls(folder, {f"AIRTALLY_{name.upper()}": value for name, value in settings.items()})
+
+    @classmethod
     def make(cls, folder: Path, **settings: str) -> Home:
-        home = cls(folder, {f"AIRTALLY_{name.upper()}": value for name, value in settings.items()})
+        home = cls.at(folder, **settings)
         home.run("account", "create", "--name", "Acme", "--slug", SLUG, "--timezone", "America/Sao_Paulo")
         key = ("key", "create", "--account", SLUG, "--json", "--for")
         home.token = json.loads(home.run(*key, "native", "--scope", "write", "--scope", "read"))["token"]
@@ -60,6 +66,41 @@ class Home:
         if done.returncode:
             raise RuntimeError(f"airtally {' '.join(arguments)}: {done.stderr or done.stdout}")
         return done.stdout
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same command under way."""
+        return subprocess.Popen([AIRTALLY, *arguments], env=self.environment, stdout=subprocess.PIPE, text=True)
+
+    def timed(self, *arguments: str) -> float:
+        """Seconds that a command of the program takes, its start included."""
+        begun = time.perf_counter()
+        self.run(*arguments)
+        return time.perf_counter() - begun
+
+    def key(self, kind: str, *flags: str) -> dict[str, Any]:
+        """A new key of the account, as `key create` prints it."""
+        made: dict[str, Any] = json.loads(self.run("key", "create", "--account", SLUG, "--json", "--for", kind, *flags))
+        return made
+
+    def with_settings(self, **settings: str) -> Home:
+        """The same home, run with these environment variables too."""
+        return replace(self, settings=self.settings | settings)
+
+    def copied(self, folder: Path) -> Home:
+        """The home once more in another folder, so that what is done to one does not change the other.
+
+        Parquet files are never rewritten, so both share them.
+        """
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.folder, folder, copy_function=_linked)
+        return Home(folder, dict(self.settings), self.token, self.secret_token)
+
+
+def _linked(source: str, target: str) -> None:
+    if source.endswith(".parquet"):
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 class Server:
@@ -123,12 +164,23 @@ class Server:
             raise RuntimeError("the load client failed")
         return Load(**json.loads(out))
 
+    def ask(self, requests: Bodies, *, connections: int, seconds: float) -> Load:
+        """Send whole requests, one after the other, for so long."""
+        whole = Spec(self.port, "", {}, str(requests.file), requests.index, connections, seconds=seconds)
+        out, _ = (started := self._start_client(whole)).communicate()
+        if started.returncode:
+            raise RuntimeError("the load client failed")
+        return Load(**json.loads(out))
+
     def start_load(self, bodies: Bodies, *, connections: int, **spec: float) -> subprocess.Popen[bytes]:
         headers = {"Authorization": f"Bearer {self.home.token}", "Content-Type": "application/x-ndjson"}
         if bodies.gzipped:
             headers["Content-Encoding"] = "gzip"
         path = "/api/v1/streams/playlogs/events"
         whole = Spec(self.port, path, headers, str(bodies.file), bodies.index, connections, **spec)  # type: ignore[arg-type]
+        return self._start_client(whole)
+
+    def _start_client(self, whole: Spec) -> subprocess.Popen[bytes]:
         file = self.home.folder.with_suffix(".spec.json")
         file.write_text(json.dumps(asdict(whole)), encoding="utf-8")
         command = [sys.executable, "-m", "benchmarks.client", str(file)]
@@ -158,13 +210,18 @@ class Caller:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Status and JSON answer; `body` is sent as JSON, bytes as NDJSON."""
+    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+        """Status and JSON answer; `body` is sent as JSON, bytes as NDJSON. With `headers` it is bytes, sent as they are."""
+        if headers is not None:
+            return self._answer(method, path, body, headers)
         kind = "application/x-ndjson" if isinstance(body, bytes) else "application/json"
         headers = {"Authorization": f"Bearer {self._server.home.token}", "Content-Type": kind}
         if path.startswith("/v1/"):
             headers["Secret-Token"] = self._server.home.secret_token
         sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        return self._answer(method, path, sent, headers)
+
+    def _answer(self, method: str, path: str, sent: bytes | None, headers: dict[str, str]) -> tuple[int, Any]:
         self._connection.request(method, path, sent, headers)
         answer = self._connection.getresponse()
         text = answer.read()

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 
-_GROUPS = ("fixtures.postgres", "fixtures.accounts", "fixtures.sail", "fixtures.server", "fixtures.push_devices")
+_GROUPS = (
+    "fixtures.postgres",
+    "fixtures.accounts",
+    "fixtures.sail",
+    "fixtures.server",
+    "fixtures.datasets",
+    "fixtures.smtp",
+    "fixtures.rollups",
+    "fixtures.push_devices",
+)
 
 pytest_plugins = [name for name in _GROUPS if find_spec(name)]
 

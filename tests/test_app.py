@@ -103,6 +103,9 @@ def test_and_its_405(client, method, path, whose):
     answer = client.http.request(method, path)
     assert answer.status_code == 405, answer.text
     assert owner(answer) == whose
+    allowed = answer.headers["allow"].split(", ")
+    assert allowed != [""]
+    assert method not in allowed
 
 
 def test_and_its_413(client):
@@ -120,7 +123,7 @@ def test_and_its_500_which_tells_nothing(client, server, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("the secret of the house")
 
-    monkeypatch.setattr(server.services.queries, "_on_snapshot", broken)
+    monkeypatch.setattr(server.services.queries, "snapshot", broken)
     monkeypatch.setattr(server.services.intake.batches, "begin", broken)
     monkeypatch.setattr(server.services.intake.batches, "unpacked", broken)
     calls = [

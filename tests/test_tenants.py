@@ -12,19 +12,23 @@ import secrets
 import httpx
 import pytest
 
+from airtally.datasets.entries import NewBusiness
 from airtally.kit.clock import MovableClock
 from airtally.settings import Settings
 from fixtures.accounts import NOW_US
 from fixtures.native import Native
 from fixtures.server import LiveServer
 from fixtures.signage import Site
+from fixtures.slate import published
+from fixtures.viewers import request, sample, signed
 
 PLAY = {"player_id": 7001, "media_id": 8001, "played_at": "2026-10-01T08:00:00"}
 VERSION = "2026-10-01T00:00:00Z"
 PASSWORD = "correct horse"
 
-#: What each route gives is, with its methods, one of: "open" (no account's data), "native" or "fouryousee" (the key's
-#: account), "session" (the logged-in user's), "link" (its own permission). OPTIONS answers alone are the framework's.
+#: What each route gives is, with its methods, one of: "open" (no account's data), "native", "fouryousee", "tapjoy" or
+#: "slate" (the key's account), "signed" (the account of the key in the body), "session" (the logged-in user's), "link"
+#: (its own permission). OPTIONS answers alone are the framework's.
 ROUTES = {
     ("GET", "/healthz"): "open",
     ("GET", "/readyz"): "open",
@@ -44,6 +48,22 @@ ROUTES = {
     ("GET", "/v1/medias"): "fouryousee",
     ("GET", "/v1/medias/{item}"): "fouryousee",
     ("GET", "/v1/users"): "fouryousee",
+    ("POST", "/v1/oauth2/token"): "tapjoy",
+    ("GET", "/v1/ad_groups/{ad_group_id}/insights"): "tapjoy",
+    ("POST", "/api/v1/slate/accounts"): "native",
+    ("POST", "/api/v1/slate/groups"): "native",
+    ("POST", "/api/v1/slate/businesses"): "native",
+    ("POST", "/api/v1/slate/codes"): "native",
+    ("POST", "/auth/o2/token"): "slate",
+    ("GET", "/apis/v2/accounts"): "slate",
+    ("GET", "/apis/v2/accounts/{slate_account}"): "slate",
+    ("GET", "/apis/v2/accounts/{slate_account}/{group}"): "slate",
+    ("GET", "/apis/v2/accounts/{slate_account}/{group}/{business}/datasets"): "slate",
+    ("GET", "/apis/v2/accounts/{slate_account}/{group}/{business}/datasets/{dataset}"): "slate",
+    ("GET", "/files/{file_id}"): "link",
+    ("HEAD", "/files/{file_id}"): "link",
+    ("POST", "/stable"): "signed",
+    ("POST", "/dev"): "signed",
     ("GET", "/admin/reports_api.php"): "session",
     ("POST", "/json/1.3/{name}"): "open",  # who calls stands in the body: `test_statistics_are_an_accounts_own`
     ("GET", "/files/tags/{name}"): "link",
@@ -74,6 +94,12 @@ class Tenant:
         self.native = Native(server, self.mark)
         self.account = self.native.account
         self.token = services.keys.create(self.account, "fouryousee").credentials["secret_token"]
+        reporting = services.keys.create(self.account, "tapjoy").credentials["reporting_api_key"]
+        services.keys.issue_token(services.keys.authenticate("tapjoy", reporting), "access", f"{self.mark} tapjoy")
+        self.tapjoy = {"Authorization": f"Bearer {self.mark} tapjoy"}
+        self.slate = services.keys.create(self.account, "slate").credentials
+        self.slate_headers = {"Authorization": f"Bearer {self.slate['access_token']}"}
+        self.signing = services.keys.create(self.account, "scaleengine").credentials
         self.user = services.users.create(
             self.account, username=self.mark, name=self.mark, email=f"{self.mark}@x.org", password=PASSWORD
         )
@@ -94,10 +120,14 @@ class Tenant:
             "playlogs": [PLAY | {"id": self.mark}],
             "players": [{"player_id": 7001, "name": self.mark, "last_update_time_utc": VERSION}],
             "medias": [{"media_id": 8001, "name": self.mark, "last_update_time_utc": VERSION}],
+            "ad_groups": [{"ad_group_id": self.mark, "name": self.mark, "platform": "iOS"}],
+            "viewer_apps": [{"app": self.mark, "app_id": 9001}],
+            "viewer_samples": sample(self.mark, self.mark, "2026-11-02T09:00", e1=1),
         }
         for stream, each in rows.items():
             assert self.native.send(stream, each).json()["rejected"] == 0
         self.native.send("playlogs", json.dumps({"player_id": self.mark}).encode(), **{"Idempotency-Key": self.mark})
+        self.fill_slate()
         made = self.http.post(
             "/v1/reports", json={"type": "detailed", "filter": {"startDate": "2026-10-01", "endDate": "2026-10-01"}}
         )
@@ -105,6 +135,13 @@ class Tenant:
         site.http = self.http
         self.report = site.ended(made.json()["id"])
         return self
+
+    def fill_slate(self):
+        register = self.server.services.register
+        register.create_account(self.account, self.mark, self.mark)
+        new = NewBusiness(self.mark, self.mark, self.mark, slate_account=self.mark, datasets={"catalog": self.mark})
+        *_, catalog = register.create_business(self.account, new)[1]
+        self.file_id = published(self.server, self.account.slug, catalog, "2026-11-01T00:00:00Z")
 
     def state(self):
         """All that is kept of the account, to be compared with later."""
@@ -122,6 +159,19 @@ class Tenant:
             entries,
             keys,
             self.server.services.sessions.get(self.session) is not None,
+            get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
+            [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
+        ]
+
+    def slate_paths(self):
+        """Of the catalogue's listings, from the top down."""
+        mark = self.mark
+        return [
+            "",
+            f"/{mark}",
+            f"/{mark}/{mark}",
+            f"/{mark}/{mark}/{mark}/datasets",
+            f"/{mark}/{mark}/{mark}/datasets/{mark}",
         ]
 
 
@@ -157,18 +207,25 @@ def test_the_first_account_sees_its_own(first):
     assert all(first.mark in text for text in state[1:4])
     assert str(first.report["id"]) in state[0]
     assert state[5] == [1, 1, 1]
+    own = signed_attempts(first, first)
+    assert all(first.mark in first.http.post("/stable/", data={"json": text}).text for text in own)
     assert len(state[6]) == 1
+    assert json.loads(state[-2])["data"][first.mark]["metadata"]["name"] == first.mark
+    assert all(first.mark in text for text in state[-1])
+    assert httpx.get(json.loads(state[-1][-1])["data"][0]["downloadUrl"]).status_code == 200
     assert httpx.get(first.report["url"]).status_code == 200
     for path in (f"/v1/reports/{first.report['id']}", "/v1/players/7001", "/v1/medias/8001"):
         assert first.http.get(path).status_code == 200
 
 
-def attempts(method, path, first):
+def attempts(method, path, first, caller):  # noqa: PLR0911 (one for each kind of route)
     """Requests on a route that aim at the first account's things: (path, more)."""
     report = str(first.report["id"])
     items = {"/v1/reports/{item}": [report], "/v1/players/{item}": ["7001"], "/v1/medias/{item}": ["8001"]}
-    if path in items:
-        return [(path.replace("{item}", item), {}) for item in items[path]]
+    items["/v1/ad_groups/{ad_group_id}/insights"] = [first.mark, first.mark.upper()]
+    of_slate = slate_attempts(path, first)
+    if path in items or of_slate:
+        return of_slate or [(re.sub(r"\{\w+\}", item, path), {}) for item in items[path]]
     if path == "/{slug}/{name}":
         name = first.report["url"].split("/")[-1].partition("?")[0]
         return [(f"/{first.account.slug}/{name}", {}), (f"/{first.account.slug}/{name}?playlogs-reports=", {})]
@@ -181,6 +238,8 @@ def attempts(method, path, first):
         asked += [{"stream": "playlogs", "filter": {"account": first.account.slug}}]
         asked += [{"stream": "playlogs", "dimensions": ["account", "id"]}]
         return [(path, {"json": each}) for each in asked]
+    if ROUTES[method, path] == "signed":
+        return [(path, {"data": {"json": text}}) for text in signed_attempts(first, caller)]
     if path.endswith("/events"):
         body = [PLAY | {"id": "of another account"}]
         return [
@@ -196,10 +255,47 @@ def attempts(method, path, first):
     return [(path + query, form) for query in queries]
 
 
+def slate_attempts(path, first):
+    """None for other paths."""
+    if path == "/files/{file_id}":
+        forged = "X-Amz-Date=20261102T091500Z&X-Amz-Expires=3600&X-Amz-Signature=" + "0" * 40
+        return [(f"/files/{first.file_id}", {}), (f"/files/{first.file_id}?{forged}", {})]
+    if path.startswith("/apis/v2/"):
+        return [(re.sub(r"\{\w+\}", first.mark, path), {})]
+    if path == "/auth/o2/token":
+        form = {name: first.slate[name] for name in ("client_id", "refresh_token")} | {"grant_type": "refresh_token"}
+        return [(path, {"data": form | {"client_secret": "guessed"}})]
+    if path.startswith("/api/v1/slate/"):
+        below = {"id": "of-another", "name": "Other", "slate_account": first.mark}
+        return [(path, {"json": each}) for each in slate_bodies(path, below, first)]
+    return None
+
+
+def slate_bodies(path, below, first):
+    """What another account may send to get at the first one's catalogue and clients."""
+    if path.endswith("accounts"):
+        return [{"name": "Other"}]
+    if path.endswith("codes"):
+        return [{"client_id": first.slate["client_id"], "redirect_uri": "https://a/"}]
+    return [below | ({"group": first.mark} if path.endswith("businesses") else {})]
+
+
+def signed_attempts(first, caller):
+    """With the caller's key, and with the first account's key under the caller's secret."""
+    for key, cdn in ((caller, caller), (caller, first), (first, first)):
+        for app in (first.mark, 9001, [first.mark, 9001]):
+            who = {"api_key": key.signing["api_key"], "cdn": cdn.signing["cdn"], "timestamp": NOW_US // 1_000_000}
+            yield signed(request(**who, app=app, graph=2), secret=caller.signing["secret_key"]).decode()
+
+
 @pytest.mark.parametrize(("method", "path"), sorted(ROUTES), ids=[f"{m} {p}" for m, p in sorted(ROUTES)])
 def test_another_account_gets_nothing_and_changes_nothing(first, other, method, path):
     before = first.state()
-    for target, more in attempts(method, path, first):
+    for target, more in attempts(method, path, first, other):
+        if ROUTES[method, path] == "tapjoy":
+            more |= {"headers": other.tapjoy}
+        if ROUTES[method, path] == "slate":
+            more |= {"headers": other.slate_headers}
         answer = other.http.request(method, target, **more)
         asked_for = target + json.dumps(more)
         leaked = [word for word in (first.mark, first.token, first.native.token) if word in answer.text]
@@ -209,7 +305,11 @@ def test_another_account_gets_nothing_and_changes_nothing(first, other, method, 
         if path == "/api/v1/query" and answer.status_code == 200:
             assert "filter" not in more["json"] or answer.json()["rows"] == [{"count": 0}]
         if "{item}" in path or ROUTES[method, path] == "link":
-            assert answer.status_code == (403 if "reports" in path else 404)
+            assert answer.status_code == (403 if "reports" in path or path == "/files/{file_id}" else 404)
+        if "ad_groups" in path:
+            assert (answer.status_code, answer.json()) == (403, {"error": "Unauthorized"})
+        if path.startswith(("/apis/v2/accounts/", "/api/v1/slate/")) and not path.endswith("/slate/accounts"):
+            assert answer.status_code == 404
     assert first.state() == before
 
 
@@ -223,13 +323,16 @@ def test_nobody_gets_anything(first, server, method, path):
     swapped = {"Secret-Token": first.native.token, "Authorization": f"Bearer {first.token}"}
     with httpx.Client(base_url=server.url, timeout=20) as nobody:
         for caller, headers in ((nobody, {}), (nobody, swapped), (gone.http, {})):
-            for target, more in attempts(method, path, first):
+            for target, more in attempts(method, path, first, gone):
                 answer = caller.request(method, target, **more | {"headers": headers | more.get("headers", {})})
                 if ROUTES[method, path] == "session":
                     assert answer.status_code in {302, 303}
                     assert answer.headers["location"].startswith("/login")
+                elif ROUTES[method, path] == "signed":
+                    assert answer.json()["code"] in {"0001", "0003"}, answer.text
                 else:
-                    assert answer.status_code == (404 if ROUTES[method, path] == "link" else 401), answer.text
+                    refused = (403 if path == "/files/{file_id}" else 404) if ROUTES[method, path] == "link" else 401
+                    assert answer.status_code == refused, answer.text
                 assert first.mark not in answer.text or first.mark in target
     gone.close()
 
@@ -279,3 +382,14 @@ def test_statistics_are_an_accounts_own(first, other):
     assert call(1, "getEventStatistics", **event | day) == ("Application not found", None)
     assert call(1, "getTagStats", tag=first.mark) == ("Tag not found", None)
     assert call(1, "createEvent", application="STATS", name="Mine") == ("Application not found", None)
+
+
+def test_an_ad_group_belongs_to_one_account_in_any_case(first, other):
+    """Rows about another's are kept with the account that sent them, and never show."""
+    before = first.state()
+    for group in (first.mark, first.mark.upper()):
+        declared = other.native.send("ad_groups", [{"ad_group_id": group, "name": "mine", "platform": "iOS"}]).json()
+        assert (declared["accepted"], declared["errors"][0]["error"]) == (0, "belongs to another account")
+        event = {"ad_group_id": group, "time": "2026-11-02T09:00:00Z", "kind": "paid_click"}
+        assert other.native.send("ad_events", [event]).json()["accepted"] == 1
+    assert first.state() == before

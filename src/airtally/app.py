@@ -14,6 +14,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
 from airtally.api import operations, query
+from airtally.api import slate as slate_register
 from airtally.api.ingest import IngestHandler, Receive, Scope, Send, is_ingest
 from airtally.api.problems import respond as respond_problem
 from airtally.background import background_of
@@ -74,6 +75,7 @@ class Airtally:
         if "//" in scope["path"]:
             scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}  # clients that join a base and a path
         started, seen = time.perf_counter(), _Seen(send)
+        scope.setdefault("state", {})["started"] = started
         try:
             if is_ingest(scope["path"]):
                 await self._ingest(scope, receive, seen)
@@ -125,6 +127,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
         route_handlers=[
             *operations.routes(services),
             *query.routes(services),
+            *slate_register.routes(services),
             *login.routes(services),
             *fouryousee.routes(services),
             *slate.routes(services),
@@ -144,7 +147,10 @@ def _site(services: Services, lifespan: Any) -> Litestar:
 
 def _failed(request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
     _, responder = _owner(request.scope["path"])  # the URL would have the client's Host in it
-    return responder(failure, request)
+    answer = responder(failure, request)
+    if isinstance(failure, MethodNotAllowed) and "Allow" not in answer.headers:
+        answer.set_header("Allow", failure.allow)
+    return answer
 
 
 def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
@@ -152,7 +158,7 @@ def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     if isinstance(error, NotFoundException):
         failure: Failure = NotFound("Resource not found.")
     elif isinstance(error, MethodNotAllowedException):
-        failure = MethodNotAllowed(f"Method {request.method} is not allowed here")
+        failure = MethodNotAllowed(f"Method {request.method} is not allowed here", allow=_allowed(error))
     elif error.status_code == 413:
         failure = TooLarge("The body is too large")
     elif error.status_code < 500:
@@ -160,6 +166,10 @@ def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     else:
         return _broke(request, error)
     return _failed(request, failure)
+
+
+def _allowed(error: HTTPException) -> str:
+    return (error.headers or {}).get("allow", "")
 
 
 def _broke(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

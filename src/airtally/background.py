@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 
+from airtally.datasets.lateness import LateNotices
+from airtally.datasets.work import PublicationOptions, PublicationWorker
+from airtally.engine.child import HeavyOptions
 from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
 from airtally.ingest.flush import Flusher, FlushPolicy
@@ -12,7 +15,8 @@ from airtally.kit.outgoing import Outgoing
 from airtally.lake.maintenance import Maintenance
 from airtally.reports.build import BuildOptions, ReportBuilder
 from airtally.reports.deliveries import DeliveryLoop
-from airtally.reports.render import HeavyOptions, Renderer
+from airtally.reports.render import Renderer
+from airtally.rollups.rebuild import Rebuilder
 from airtally.runtime import Background, Role, Services
 from airtally.statistics.worker import StatisticsWorker
 
@@ -27,6 +31,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
     if Role.JOBS in role:
         found += _lake_work(services)
         found += _report_work(services)
+        found += _dataset_work(services)
         found.append(_statistics_work(services))
     return tuple(found)
 
@@ -51,28 +56,50 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
     ]
 
 
-def _lake_work(services: Services) -> list[Background]:
+def rebuilder_of(services: Services) -> Rebuilder:
+    """What keeps the rollups current."""
     settings = services.settings
-    maintenance = Maintenance(
+    return Rebuilder(
+        services.rollups,
+        services.heavy,
+        _heavy_options(services),
+        retention=lambda rollup: settings.rollup_retention(rollup.name),
+        oldest_job_us=services.jobs.oldest_running,
+    )
+
+
+def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
+    """What keeps the lake's tables small and quick."""
+    settings = services.settings
+    return Maintenance(
         services.lake,
         services.heavy,
         retention=lambda stream: settings.retention(stream.name),
         oldest_job_us=services.jobs.oldest_running,
         scratch=settings.home / "tmp",
         memory=settings.engine_memory,
+        derived=rebuilder,
     )
-    return [Loop("maintenance", maintenance.step, 10.0)]
+
+
+def _lake_work(services: Services) -> list[Background]:
+    rebuilder = rebuilder_of(services)
+    maintenance = maintenance_of(services, rebuilder)
+    return [Loop("maintenance", maintenance.step, 10.0), Loop("rollups", rebuilder.step, 5.0)]
+
+
+def _heavy_options(services: Services) -> HeavyOptions:
+    return HeavyOptions(services.settings.engine_memory, services.settings.home / "tmp")
 
 
 def _report_work(services: Services) -> list[Background]:
     settings, reports = services.settings, services.reports
     services.jobs.release_gone()
     services.deliveries.release_gone()
-    heavy = HeavyOptions(settings.engine_memory, settings.home / "tmp")
     builder = ReportBuilder(
         reports,
         services.jobs,
-        Renderer(services.warehouse, services.engine, services.heavy, heavy),
+        Renderer(services.warehouse, services.engine, services.heavy, _heavy_options(services)),
         services.files,
         services.clock,
         options=BuildOptions(staging=settings.home / "staging", file_days=settings.report_file_days),
@@ -103,3 +130,15 @@ def _statistics_work(services: Services) -> Background:
     )
     services.statistics.on_asked.append(worker.wake)
     return worker
+
+
+def _dataset_work(services: Services) -> list[Background]:
+    worker = PublicationWorker(
+        services.publisher,
+        services.jobs,
+        services.clock,
+        PublicationOptions(),
+        await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
+    )
+    notices = LateNotices(services.publisher.ledger, services.notices, services.clock)
+    return [worker, Loop("publication-notices", notices.step, 10.0)]

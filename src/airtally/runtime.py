@@ -12,23 +12,37 @@ import structlog
 
 from airtally.accounts.accounts import Accounts
 from airtally.accounts.declared import Declared
+from airtally.accounts.grants import Grants
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
+from airtally.accounts.notices import Notices
 from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
+from airtally.datasets.catalogue import Catalogue
+from airtally.datasets.files import DatasetFiles
+from airtally.datasets.lateness import LATE_US, described
+from airtally.datasets.ledger import Ledger
+from airtally.datasets.links import FileLinks
+from airtally.datasets.publish import Publisher
+from airtally.datasets.register import Register
+from airtally.datasets.render import Renderer
+from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine import check_engine, open_engine
+from airtally.engine.child import HeavyOptions
 from airtally.engine.deferred import Deferred
 from airtally.engine.heavy import HeavyPool
 from airtally.engine.protocol import Engine
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer
+from airtally.ingest.businesses import Businesses
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits
 from airtally.ingest.files import FileIngest
+from airtally.ingest.known import KnownKeys
 from airtally.ingest.loading import Loading
 from airtally.ingest.nodes import Nodes
 from airtally.ingest.quarantine import Quarantine
@@ -38,17 +52,20 @@ from airtally.ingest.versions import Versions
 from airtally.ingest.warehouse import Warehouse
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
 from airtally.lake import Lake
 from airtally.metadata.jobs import Jobs
 from airtally.metadata.owner import owner_name
 from airtally.metadata.store import MetadataStore
+from airtally.metadata.worker import WorkerOptions
 from airtally.query import changelog
 from airtally.query.service import Queries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
-from airtally.settings import Settings
+from airtally.rollups.rollups import Rollups
+from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 
 _log = structlog.get_logger()
@@ -97,6 +114,7 @@ class Services:
     secrets: Secrets
     accounts: Accounts
     keys: Keys
+    grants: Grants
     users: Users
     sessions: Sessions
     owners: Owners
@@ -106,6 +124,7 @@ class Services:
     lake: Lake
     buffer: Buffer | None
     warehouse: Warehouse
+    rollups: Rollups
     engine: Engine
     heavy: HeavyPool
     queries: Queries
@@ -114,10 +133,25 @@ class Services:
     nodes: Nodes
     files: FileStore
     reports: Reports
+    catalogue: Catalogue
+    register: Register
+    publisher: Publisher
+    notices: Notices
+    dataset_files: DatasetFiles
     deliveries: Deliveries
     statistics: Statistics
     closing: ExitStack
     background: tuple[Background, ...] = ()
+
+    def on_demand(self) -> OnDemand:
+        """Publication of datasets now."""
+        return OnDemand(
+            self.publisher,
+            self.jobs,
+            self.clock,
+            WorkerOptions(),
+            await_data=lambda moment, stop: self.nodes.await_through(moment, stop=stop),
+        )
 
     def start(self, background: Sequence[Background] = ()) -> None:
         """`background` is stopped by `close`, the last to start first."""
@@ -151,6 +185,11 @@ class Services:
             "background": self._stopped(),
         }
 
+    def remarks(self) -> list[str]:
+        """What an operator should know, though this process does its work."""
+        ledger, now = self.publisher.ledger, self.clock.now_us()
+        return [f"publication is late: {described(each)}" for each in ledger.late(now - LATE_US)]
+
     def _reads_metadata(self) -> None:
         with self.store.read() as connection:
             connection.exec_driver_sql("SELECT 1")
@@ -158,6 +197,13 @@ class Services:
     def _stopped(self) -> str | None:
         stopped = [each.name for each in self.background if not each.alive]
         return f"stopped: {', '.join(stopped)}" if stopped else None
+
+
+def _mailer(url: str) -> Mailer | None:
+    try:
+        return Mailer(url) if url else None
+    except ValueError as error:
+        raise SettingError(f"AIRTALLY_SMTP_URL cannot be used: expected {error}") from None
 
 
 def _problem(check: Callable[[], None]) -> str | None:
@@ -201,10 +247,15 @@ class _Parts:
         self._closing.callback(jobs.release_all)
         lake, buffer, warehouse = self._storage()
         engine, heavy = self._engines()
-        queries = Queries(engine, warehouse, clock)
+        rollups = Rollups(lake, warehouse, store)
+        queries = Queries(engine, warehouse, clock, rollups, answer_cache=settings.answer_cache)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
         declared = Declared(store, clock)
         intake = self._intake(store, owners, declared, queries, warehouse, buffer)
+        files = FileStore.open(settings.files_url, self._faults)
+        dataset_links = FileLinks(
+            settings.public_url, LinkSigner(secrets.subkey("dataset links")), round(settings.slate_link_seconds)
+        )
         links = ReportLinks(settings.public_url, LinkSigner(secrets.subkey("links")))
         return Services(
             settings=settings,
@@ -214,6 +265,7 @@ class _Parts:
             secrets=secrets,
             accounts=Accounts(store, clock),
             keys=keys,
+            grants=Grants(store, secrets, clock, keys),
             users=users,
             sessions=Sessions(store, secrets, users, clock),
             owners=owners,
@@ -223,17 +275,34 @@ class _Parts:
             lake=lake,
             buffer=buffer,
             warehouse=warehouse,
+            rollups=rollups,
             engine=engine,
             heavy=heavy,
             queries=queries,
             intake=intake,
             devices=None if intake.edits is None else Devices(intake.edits, queries, declared),
             nodes=Nodes(store, clock, buffer, warehouse.flush),
-            files=FileStore.open(settings.files_url, self._faults),
+            files=files,
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
+            catalogue=Catalogue(store),
+            register=Register(store, clock, settings.slate_file_format),
+            notices=Notices(users, _mailer(settings.smtp_url)),
+            publisher=self._publisher(
+                Ledger(store, clock, jobs, settings.dataset_interval), warehouse, engine, heavy, files
+            ),
+            dataset_files=DatasetFiles(store, clock, dataset_links),
             deliveries=deliveries,
             statistics=Statistics(store, clock, jobs),
             closing=self._closing,
+        )
+
+    def _publisher(
+        self, ledger: Ledger, warehouse: Warehouse, engine: Engine, heavy: HeavyPool, files: FileStore
+    ) -> Publisher:
+        settings = self._settings
+        renderer = Renderer(engine, heavy, HeavyOptions(settings.engine_memory, settings.home / "tmp"))
+        return Publisher(
+            ledger, warehouse, renderer, files, self._clock, staging=settings.home / "staging", faults=self._faults
         )
 
     def _storage(self) -> tuple[Lake, Buffer | None, Warehouse]:
@@ -269,8 +338,11 @@ class _Parts:
     ) -> Intake:
         settings, clock = self._settings, self._clock
         quarantine = Quarantine(store, clock)
-        versions = Versions(lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)))
-        admission = Admission(owners, declared, settings, clock)
+        versions = Versions(
+            lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)),
+            KnownKeys(queries.engine, warehouse).may_be_known,
+        )
+        admission = Admission(owners, Businesses(store), declared, settings, clock)
         loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
         claims = batches = edits = None
         if buffer is not None:

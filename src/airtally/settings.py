@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
-from airtally.streams import STREAMS
+from airtally.streams import ROLLUPS, STREAMS
 
 Network = IPv4Network | IPv6Network
 
@@ -71,6 +71,13 @@ def _interval(text: str) -> float:
     seconds = parse_duration(text)
     if not 1 <= seconds <= 86_400 or 86_400 % seconds:
         raise ValueError("a duration of which a day is a multiple, such as 15m, 4h or 24h")
+    return seconds
+
+
+def _link_life(text: str) -> float:
+    seconds = parse_duration(text)
+    if not 3600 <= seconds <= 604_800:
+        raise ValueError("a duration from 1h to 7d")
     return seconds
 
 
@@ -137,6 +144,9 @@ class Settings:
         "of datasets made from now on: `csv`, `csv.gz`, `zip` or `parquet`; fixed for each at its creation",
         _one_of(*DATASET_FORMATS),
     )
+    slate_link_seconds: float = _setting(
+        "AIRTALLY_SLATE_LINK_SECONDS", 3600.0, "life of a link to a dataset file, an hour or more", _link_life
+    )
     scaleengine_window: float = _setting(
         "AIRTALLY_SCALEENGINE_WINDOW", 300.0, "how far a request's timestamp may be off", parse_duration
     )
@@ -166,7 +176,7 @@ class Settings:
     retain_days: dict[str, int | None] = _setting(
         "AIRTALLY_RETAIN_<STREAM>",
         {},
-        "days that a stream's rows are kept, or `forever`; defaults in the streams' reference",
+        "days that the rows of a stream or the parts of a rollup are kept, or `forever`; defaults in the streams' reference",
     )
     buffer_max: int = _setting(
         "AIRTALLY_BUFFER_MAX", 1 << 30, "live bytes in the buffer above which writers get 429", parse_size
@@ -183,6 +193,9 @@ class Settings:
     body_max: int = _setting("AIRTALLY_BODY_MAX", 64 << 20, "bytes of one batch as sent", parse_size)
     unpacked_max: int = _setting("AIRTALLY_UNPACKED_MAX", 512 << 20, "bytes of one batch unpacked", parse_size)
     engine_memory: int = _setting("AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory of one DuckDB instance", parse_size)
+    answer_cache: int = _setting(
+        "AIRTALLY_ANSWER_CACHE", 64 << 20, "memory for answers that no new row has changed; 0 keeps none", parse_size
+    )
     query_seconds: float = _setting("AIRTALLY_QUERY_SECONDS", 30.0, "time limit of one question", parse_duration)
 
     @classmethod
@@ -217,6 +230,10 @@ class Settings:
         """Days that rows of a stream are kept; None: for ever."""
         return self.retain_days.get(stream, STREAMS[stream].retention_days)
 
+    def rollup_retention(self, rollup: str) -> int | None:
+        """Days that a rollup's parts are kept; None: for ever."""
+        return self.retain_days.get(rollup, ROLLUPS[rollup].retention_days)
+
 
 def _parsed(env: str, text: str, parse: Any) -> Any:
     try:
@@ -230,7 +247,7 @@ def _retention(environ: Mapping[str, str]) -> dict[str, int | None]:
     for env, text in environ.items():
         if env.startswith("AIRTALLY_RETAIN_") and text:
             stream = env.removeprefix("AIRTALLY_RETAIN_").lower()
-            if stream not in STREAMS:
-                raise SettingError(f"{env}: there is no stream {stream!r}")
+            if stream not in STREAMS and stream not in ROLLUPS:
+                raise SettingError(f"{env}: there is no stream or rollup {stream!r}")
             found[stream] = None if text == "forever" else _parsed(env, text, _days)
     return found

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import io
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
-from unittest.mock import patch
 
 import pytest
 
-from airtally import cli
 from airtally.accounts.kinds import KINDS
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.users import Users
@@ -22,27 +18,6 @@ from airtally.metadata.store import MetadataStore
 from fixtures.postgres import on_sqlite
 
 Run = Callable[..., Any]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database_url: str, tmp_path: Path) -> Run:
-    """`run("account list")` gives what the command prints as JSON; a failing one gives its line."""
-    monkeypatch.setenv("AIRTALLY_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("AIRTALLY_DATABASE", database_url)
-
-    def call(line: str, *more: str, stdin: str = "", as_json: bool = True) -> Any:
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        monkeypatch.setattr(sys, "argv", ["airtally", *line.split(), *more, *(["--json"] if as_json else [])])
-        try:
-            with patch.dict(os.environ):
-                cli.main()
-        except SystemExit as end:
-            if end.code not in {None, 0}:
-                return capsys.readouterr().err.strip()
-        out = capsys.readouterr().out
-        return json.loads(out) if as_json else out
-
-    return call
 
 
 @pytest.fixture

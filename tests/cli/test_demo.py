@@ -27,8 +27,15 @@ class Running:
     words: str
     process: subprocess.Popen[bytes]
 
-    def commands(self) -> list[str]:
-        return re.findall(r"^  (curl .*)$", self.words, re.MULTILINE)
+    def command(self, says: str) -> str:
+        """The printed command under the words that begin so."""
+        found = re.search(rf"^{re.escape(says)}.*\n\n  (.+)$", self.words, re.MULTILINE)
+        assert found, self.words
+        return found[1]
+
+    def told(self, name: str) -> list[str]:
+        """What the words say after a name, for each account."""
+        return re.findall(rf"^  {name} +(\S+)", self.words, re.MULTILINE)
 
 
 @contextmanager
@@ -64,28 +71,87 @@ def shell(command: str) -> bytes:
     return subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("printed") / "demo"
+
+
+@pytest.fixture(scope="module")
+def first(home: Path) -> Iterator[Running]:
+    with running(home, home.with_suffix(".first.log")) as started:
+        yield started
+
+
+def until(command: str) -> bytes:
+    """What a command prints once it prints something."""
+    for _ in range(100):
+        if found := shell(f"{{ {command} ; }} 2>/dev/null || true"):
+            return found
+        time.sleep(0.2)
+    raise AssertionError(command)
+
+
 @needs_curl
-def test_the_printed_commands_work_and_a_second_start_goes_on(tmp_path: Path) -> None:
+def test_fouryousee_s_report_is_asked_for_and_fetched(first: Running) -> None:
+    assert json.loads(shell(first.command("4YouSee: ask")))["status"] == "waiting"
+    rows = [json.loads(line) for line in until(first.command("4YouSee: fetch")).splitlines()]
+    assert len(rows) == 10
+    assert {row["account"] for row in rows} == {"acme-1A2B3C"}
+
+
+@needs_curl
+def test_tapjoy_s_token_opens_the_insights_of_yesterday(first: Running) -> None:
+    [(_, answer)] = json.loads(shell(first.command("Tapjoy:")))["data"].items()
+    assert answer["metadata"]["name"] == "Harbour Tycoon - launch"
+    assert answer["rel"]["link"].endswith("/insights")
+    of_us = answer["insights"]["US"]
+    assert of_us["global_renders"][0][1] > 0 >= of_us["installs_spend"][0][1]
+
+
+@needs_curl
+def test_scaleengine_takes_the_signature_made_by_openssl(first: Running) -> None:
+    answer = json.loads(shell(first.command("ScaleEngine:")))
+    assert answer["message"] == "Found viewers"
+    assert {row["app"] for row in answer["data"]} == {"acme-live"}
+    assert max(row["viewer_count_sum"] for row in answer["data"]) > 0
+
+
+@needs_curl
+def test_slate_lists_its_accounts_and_a_file_that_can_be_fetched(first: Running) -> None:
+    accounts = json.loads(shell(first.command("Slate: the accounts")))
+    assert [account["name"] for account in accounts["data"]] == ["Acme Out of Home"]
+    header, *lines = shell(first.command("Slate: the first file")).decode().splitlines()
+    assert header.startswith("subscription_event_id,subscription_event_type,")
+    assert len(lines) == 2
+
+
+@needs_curl
+def test_pushwoosh_counts_events_by_the_hour(first: Running) -> None:
+    answer = json.loads(shell(first.command("Pushwoosh:")))
+    assert (answer["status_code"], len(answer["response"])) == (200, 24)
+    assert sum(hour["count"] for hour in answer["response"]) > 0
+
+
+@needs_curl
+def test_a_play_of_one_s_own_is_taken(first: Running) -> None:
+    assert json.loads(shell(first.command("Send a play"))) == {"accepted": 1, "rejected": 0, "errors": []}
+
+
+@needs_curl
+def test_a_second_start_goes_on_with_the_same_home(tmp_path: Path) -> None:
     home = tmp_path / "demo"
     with running(home, tmp_path / "first.log") as first:
-        ask, fetch, send = first.commands()
-        assert json.loads(shell(ask))["status"] == "waiting"
-        for _ in range(100):
-            if lines := shell(fetch + " 2>/dev/null || true"):
-                break
-            time.sleep(0.2)
-        rows = [json.loads(line) for line in lines.splitlines()]
-        assert len(rows) == 10
-        assert {row["account"] for row in rows} == {"acme-1A2B3C"}
-        assert json.loads(shell(send)) == {"accepted": 1, "rejected": 0, "errors": []}
+        assert json.loads(shell(first.command("4YouSee: ask")))["id"]
     with running(home, tmp_path / "second.log") as second:
-        token = re.findall(r"4YouSee token  (\w{32})", second.words)
-        assert re.findall(r"4YouSee token  (\w{32})", first.words) == token
+        for name in ("4YouSee token", "Tapjoy key", "Pushwoosh auth", "native key"):
+            assert second.told(name) == first.told(name)
+            assert len(set(second.told(name))) == 2
         address = re.search(r"http://127.0.0.1:\d+", second.words)
         assert address
-        reports = json.loads(shell(f"curl -s -H 'Secret-Token: {token[0]}' {address[0]}/v1/reports"))
-        others = json.loads(shell(f"curl -s -H 'Secret-Token: {token[1]}' {address[0]}/v1/reports"))
-        assert (reports["total"], others["total"]) == (1, 0)
+        asked = [
+            f"curl -s -H 'Secret-Token: {token}' {address[0]}/v1/reports" for token in second.told("4YouSee token")
+        ]
+        assert [json.loads(shell(each))["total"] for each in asked] == [1, 0]
 
 
 def test_a_home_in_use_is_refused_in_one_line(tmp_path: Path) -> None:

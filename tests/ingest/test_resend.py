@@ -13,6 +13,7 @@ import pytest
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
+from airtally.ingest.businesses import Businesses
 from airtally.ingest.decode import read_rows
 from airtally.ingest.quarantine import RejectedRow
 from airtally.ingest.resend import Resent
@@ -84,7 +85,9 @@ def test_after_the_cause_is_mended_rows_are_taken_once(opened: Callable[..., Ser
         PLAYLOGS, lines({"media_id": 1}, {"media_id": 2, "played_at": "2001-01-01T00:00:00"}), "application/x-ndjson"
     )
     refused = (
-        Admission(strict.owners, strict.declared, strict.settings, strict.clock).check(PLAYLOGS, account, old).errors
+        Admission(strict.owners, Businesses(strict.store), strict.declared, strict.settings, strict.clock)
+        .check(PLAYLOGS, account, old)
+        .errors
     )
     assert [error.error for error in refused] == ["older than retention"] * 2
     strict.intake.quarantine.keep(account, "playlogs", refused, source="http")

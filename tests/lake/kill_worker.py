@@ -81,7 +81,7 @@ def main() -> None:
     compactor = Compactor(lake.table(PLAYLOGS), InProcess())
     threading.Thread(target=_repeat, args=(lambda: compactor.run(POLICY, at_most=1), 0.05), daemon=True).start()
     threading.Thread(
-        target=_repeat, args=(lambda: maintenance.clean_log(lake.table(PLAYLOGS)), 0.5), daemon=True
+        target=_repeat, args=(lambda: maintenance.upkeep.clean_log(lake.table(PLAYLOGS)), 0.5), daemon=True
     ).start()
     print("ready", flush=True)  # noqa: T201
     while threading.active_count() >= THREADS:

@@ -13,9 +13,9 @@ from deltalake import DeltaTable
 from airtally.engine.heavy import InProcess
 from airtally.kit.time import DAY_US
 from airtally.lake.compaction import EAGER, CompactionPolicy, Compactor, plan
+from airtally.lake.delta import Conflicted
 from airtally.lake.maintenance import Maintenance
 from airtally.lake.rewrite import Rewrite, RowsDiffer, rewrite
-from airtally.lake.table import Conflicted
 from airtally.streams.playlogs import PLAYLOGS
 from fixtures.storage import NOON_US, Storage, playlogs, stored_rows
 
@@ -171,8 +171,8 @@ def test_vacuum_leaves_a_day_and_what_jobs_still_read(storage: Storage) -> None:
     storage.clock._now_us = real_us
     add_flushed(storage, (3, None, 0))
     job = Maintenance(storage.lake, InProcess(), retention=lambda _: None, oldest_job_us=lambda: real_us - 3 * DAY_US)
-    assert job.vacuum(storage.table) == 0
-    assert care(storage).vacuum(storage.table) == len(old) == 2
+    assert job.upkeep.vacuum(storage.table) == 0
+    assert care(storage).upkeep.vacuum(storage.table) == len(old) == 2
     assert storage.medias() == [1, 2, 3]
 
 
@@ -184,7 +184,7 @@ def test_the_log_stays_short_and_old_views_recover(storage: Storage) -> None:
         add_flushed(storage, (n, None, 0))
     log = storage.home / "lake" / "playlogs" / "_delta_log"
     subprocess.run(["touch", "-d", "3 hours ago", *log.glob("*.json")], check=True)
-    care(storage).clean_log(storage.table)
+    care(storage).upkeep.clean_log(storage.table)
     assert len(list(log.glob("*.json"))) <= 2
     assert reader.medias() == storage.medias() == [0, 1, 2, 3, 4]
     storage.add((5, None, 0))

@@ -96,16 +96,19 @@ def test_a_full_disk_has_its_failure_and_leaves_the_store_whole(sqlite_url: str)
     store.close()
 
 
-def test_faults_reach_writes_only(sqlite_url: str) -> None:
+@pytest.mark.parametrize("failing", ["metadata.write", "metadata.read"])
+def test_faults_reach_writes_and_reads(sqlite_url: str, failing: str) -> None:
     class Failing(Faults):
         def reach(self, point: str) -> None:
-            assert point == "metadata.write"
-            raise StorageFull("no room")
+            if point == failing:
+                raise StorageFull("no room")
 
     store = MetadataStore.open(sqlite_url, faults=Failing())
-    assert keys(store) == []
+    ways = {"metadata.write": lambda: put(store, "a"), "metadata.read": lambda: keys(store)}
     with pytest.raises(StorageFull):
-        put(store, "a")
+        ways.pop(failing)()
+    [works] = ways.values()
+    works()
     store.close()
 
 

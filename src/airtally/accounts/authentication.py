@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Connection, Select, insert, select
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.last_use import LastUse
@@ -69,18 +69,29 @@ class Authentication:
 
     def issue_token(self, principal: Principal, use: str, text: str, *, lifetime_us: int | None = ACCESS_US) -> None:
         """Make `text` a token of the principal's key; tokens over their time are dropped on the way."""
-        now = self._clock.now_us()
         with self._store.begin() as connection:
-            connection.execute(tokens.delete().where(tokens.c.expires_at <= now))
-            connection.execute(
-                insert(tokens).values(
-                    token_hash=self._token_hash(principal.kind, use, text),
-                    key_id=principal.key_id,
-                    use=use,
-                    created_at=now,
-                    expires_at=None if lifetime_us is None else now + lifetime_us,
-                )
-            )
+            self.issue_within(connection, principal, use, text, lifetime_us=lifetime_us)
+
+    def issue_within(
+        self,
+        connection: Connection,
+        principal: Principal,
+        use: str,
+        text: str,
+        *,
+        lifetime_us: int | None = ACCESS_US,
+    ) -> None:
+        """The same inside the caller's transaction."""
+        now = self._clock.now_us()
+        connection.execute(tokens.delete().where(tokens.c.expires_at <= now))
+        values = {
+            "token_hash": self._token_hash(principal.kind, use, text),
+            "key_id": principal.key_id,
+            "use": use,
+            "created_at": now,
+            "expires_at": None if lifetime_us is None else now + lifetime_us,
+        }
+        connection.execute(insert(tokens).values(values))
 
     def secret(self, principal: Principal) -> str:
         """The secret that must be read back, for checking signatures. Raises NotFound if the kind has none."""

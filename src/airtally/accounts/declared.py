@@ -2,74 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, and_, select, tuple_, update
+from sqlalchemy import Connection, and_, update
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.declarations import (
+    EventKey,
+    EventType,
+    MetTag,
+    Tag,
+    ValueType,
+    chunks,
+    read_events,
+    read_tags,
+)
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict
 from airtally.kit.memory import Memory
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import event_attributes, event_types, tags
 
+__all__ = ["Declared", "EventKey", "EventType", "MetTag", "Tag", "ValueType"]
+
 #: A change to what is remembered here, made in another process, is seen after at most so long.
 TTL_SECONDS = 1.0
 _REMEMBERED = 10_000
-_CHUNK = 200
-
-
-class ValueType(IntEnum):
-    """Types of attributes and tags, by their numbers on Pushwoosh's wire."""
-
-    INTEGER = 1
-    STRING = 2
-    LIST = 3
-    DATE = 4
-    BOOLEAN = 5
-    PRICE = 6
-    VERSION = 7
-
-
-@dataclass(frozen=True, slots=True)
-class EventType:
-    """`met`: only rows have named it so far, no call declared it."""
-
-    id: int
-    application: str
-    name: str
-    description: str | None
-    track_revenue: bool
-    met: bool
-    attributes: Mapping[str, ValueType]
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag that is not `application_specific` has one value for a device in all applications."""
-
-    id: int
-    name: str
-    type: ValueType
-    application_specific: bool
-    user_specific: bool
-    met: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MetTag:
-    """What the first row with a tag says of it."""
-
-    type: ValueType
-    application_specific: bool
-
-
-#: An event by application and name.
-EventKey = tuple[str, str]
 _NONE: Mapping[str, ValueType] = MappingProxyType({})
 
 
@@ -105,15 +65,10 @@ class Declared:
         if missing := [name for name in names if name not in known]:
             generation = self._tags.generation
             with self._store.read() as connection:
-                read = _read_tags(connection, account, missing)
+                read = read_tags(connection, account, missing)
             self._tags.put_read({(account.id, name): tag for name, tag in read.items()}, generation)
             known |= read
         return known
-
-    def all_tags(self, account: Account) -> list[Tag]:
-        """By name."""
-        with self._store.read() as connection:
-            return list(_read_tags(connection, account, None).values())
 
     def create_event(
         self,
@@ -136,7 +91,7 @@ class Declared:
             if event_id is None:
                 raise Conflict(f"There is an event {name!r} already")
             self._set_attributes(connection, event_id, attributes)
-            event = _read_events(connection, account, [(application, name)])[application, name]
+            event = read_events(connection, account, [(application, name)])[application, name]
         self._events.put_written({(account.id, (application, name)): event})
         return event
 
@@ -160,7 +115,7 @@ class Declared:
             own = {"account_id": account.id, "name": name}
             if self._declare(connection, tags, own, values, {"application_specific": False}) is None:
                 raise Conflict(f"There is a tag {name!r} already")
-            tag = _read_tags(connection, account, [name])[name]
+            tag = read_tags(connection, account, [name])[name]
         self._tags.put_written({(account.id, name): tag})
         return tag
 
@@ -174,9 +129,9 @@ class Declared:
             return known
         with self._store.begin() as connection:
             self._add_events(connection, account, [key for key in new if key not in known])
-            ids = {key: event.id for key, event in _read_events(connection, account, new).items()}
+            ids = {key: event.id for key, event in read_events(connection, account, new).items()}
             self._add_attributes(connection, {ids[key]: met[key] for key in new})
-            read = _read_events(connection, account, new)
+            read = read_events(connection, account, new)
         self._events.put_written({(account.id, key): event for key, event in read.items()})
         return known | read
 
@@ -193,7 +148,7 @@ class Declared:
         ]
         with self._store.begin() as connection:
             self._insert_new(connection, tags, rows)
-            read = _read_tags(connection, account, new)
+            read = read_tags(connection, account, new)
         self._tags.put_written({(account.id, name): tag for name, tag in read.items()})
         return known | read
 
@@ -203,7 +158,7 @@ class Declared:
         if missing := [key for key in wanted if not _covers(known.get(key), wanted[key])]:
             generation = self._events.generation
             with self._store.read() as connection:
-                read = _read_events(connection, account, missing)
+                read = read_events(connection, account, missing)
             self._events.put_read({(account.id, key): event for key, event in read.items()}, generation)
             known |= read
         return known
@@ -239,7 +194,7 @@ class Declared:
         insert = insert.on_conflict_do_update(
             index_elements=["event_type_id", "name"], set_={"type": insert.excluded.type}
         )
-        for part in _chunks(_attribute_rows({event_id: wanted})):
+        for part in chunks(_attribute_rows({event_id: wanted})):
             connection.execute(insert, part)
 
     def _add_attributes(self, connection: Connection, wanted: Mapping[int, Mapping[str, ValueType]]) -> None:
@@ -247,7 +202,7 @@ class Declared:
 
     def _insert_new(self, connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
         """Rows come in one order in every process, so that none waits for each other."""
-        for part in _chunks(rows):
+        for part in chunks(rows):
             connection.execute(self._store.upserts.insert(table).values(part).on_conflict_do_nothing())
 
 
@@ -261,38 +216,3 @@ def _attribute_rows(wanted: Mapping[int, Mapping[str, ValueType]]) -> list[dict[
         for event_id, attributes in sorted(wanted.items())
         for name in sorted(attributes)
     ]
-
-
-def _read_events(connection: Connection, account: Account, keys: list[EventKey]) -> dict[EventKey, EventType]:
-    e, a = event_types.c, event_attributes.c
-    found: dict[EventKey, EventType] = {}
-    attributes: dict[int, dict[str, ValueType]] = {}
-    for part in _chunks([key for key in keys if "\0" not in "".join(key)]):
-        query = select(e.id, e.application, e.name, e.description, e.track_revenue, e.met)
-        query = query.where(e.account_id == account.id, tuple_(e.application, e.name).in_(part))
-        for row in connection.execute(query):
-            own = attributes.setdefault(row.id, {})
-            found[row.application, row.name] = EventType(*row, MappingProxyType(own))
-    for ids in _chunks(list(attributes)):
-        own_attributes = select(a.event_type_id, a.name, a.type).where(a.event_type_id.in_(ids))
-        for event_id, name, number in connection.execute(own_attributes):
-            attributes[event_id][name] = ValueType(number)
-    return found
-
-
-def _read_tags(connection: Connection, account: Account, names: list[str] | None) -> dict[str, Tag]:
-    """All tags where no names are given."""
-    t = tags.c
-    query = select(t.id, t.name, t.type, t.application_specific, t.user_specific, t.met)
-    query = query.where(t.account_id == account.id).order_by(t.name)
-    parts = (
-        [query]
-        if names is None
-        else [query.where(t.name.in_(part)) for part in _chunks([name for name in names if "\0" not in name])]
-    )
-    rows = [row for part in parts for row in connection.execute(part)]
-    return {row.name: Tag(row.id, row.name, ValueType(row.type), *row[3:]) for row in rows}
-
-
-def _chunks(items: list[Any]) -> Iterable[list[Any]]:
-    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))

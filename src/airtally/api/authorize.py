@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from airtally.accounts.keys import Keys
 from airtally.accounts.principal import Principal
+from airtally.kit import bearer
 from airtally.kit.errors import Forbidden, Unauthorized
 
 
 def bearer_token(header: str) -> str:
     """The token of an `Authorization` header. Raises Unauthorized."""
-    scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = bearer.bearer_token(header)
+    if token is None:
         raise Unauthorized("Authorization: Bearer <native key> is missing")
-    return token.strip()
+    return token
 
 
 def allowed(principal: Principal | None, scope: str) -> Principal:

@@ -59,7 +59,7 @@ class IngestHandler:
 
     async def _accept(self, stream: str, scope: Scope, receive: Receive) -> bytes:
         if scope["method"] != "POST":
-            raise MethodNotAllowed("Rows are sent by POST")
+            raise MethodNotAllowed("Rows are sent by POST", allow="POST")
         headers = dict(scope["headers"])
         account = await self._account(headers)
         scope.setdefault("state", {})["account"] = account.slug

@@ -20,7 +20,11 @@ def routes(services: Services) -> list[Any]:
         checks = services.checks()
         ready = all(problem is None for problem in checks.values())
         shown = {name: problem or "ok" for name, problem in checks.items()}
-        return Response({"ready": ready, "checks": shown}, status_code=200 if ready else 503)
+        remarks = services.remarks() if checks["metadata"] is None else []
+        return Response(
+            {"ready": ready, "checks": shown} | ({"remarks": remarks} if remarks else {}),
+            status_code=200 if ready else 503,
+        )
 
     @get("/metrics", sync_to_thread=True)
     def metrics() -> Response[bytes]:

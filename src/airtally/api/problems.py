@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 
-from airtally.kit.errors import Failure
+from airtally.kit.errors import Failure, MethodNotAllowed
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -33,6 +33,8 @@ def headers(failure: Failure) -> dict[str, str]:
         extra["Retry-After"] = str(failure.retry_after)
     if failure.status == 401:
         extra["WWW-Authenticate"] = "Bearer"
+    if isinstance(failure, MethodNotAllowed):
+        extra["Allow"] = failure.allow
     return extra
 
 

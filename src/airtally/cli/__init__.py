@@ -19,10 +19,12 @@ for command, target, summary in (
     ("account", "airtally.cli.account:app", "Accounts."),
     ("user", "airtally.cli.user:app", "People who may open an account's pages."),
     ("key", "airtally.cli.key:app", "Keys of every API."),
+    ("slate", "airtally.cli.slate:app", "What a Slate partner sees: accounts, groups, businesses, codes."),
     ("ingest", "airtally.cli.ingest:ingest", "Rows from files."),
     ("quarantine", "airtally.cli.quarantine:app", "Rows that were refused."),
     ("delivery", "airtally.cli.delivery:app", "Webhook deliveries."),
-    ("lake", "airtally.cli.lake:app", "The tables: status, compact, expire."),
+    ("dataset", "airtally.cli.dataset:app", "Dataset files of changelogs."),
+    ("lake", "airtally.cli.lake:app", "The tables: status, compact, expire, rollups."),
     ("doctor", "airtally.cli.doctor:doctor", "Checks the set-up and says what to mend."),
 ):
     app.command(target, name=command, help=summary)

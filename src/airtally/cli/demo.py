@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import Progress
 
-from airtally.accounts.accounts import Account
 from airtally.cli.common import command
 from airtally.cli.serve import serve
-from airtally.demo.home import Demo, Tenant, fill, open_home
+from airtally.demo.calls import calls
+from airtally.demo.home import MARKER, Demo, Tenant, fill, open_home
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
-from airtally.runtime import Role, open_services
+from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
 
 DEFAULT_HOME = "airtally-demo"
-_REPORT_DAYS = 7
 
 
 @command
@@ -38,57 +36,50 @@ def demo(
     os.environ.setdefault("AIRTALLY_HOME", DEFAULT_HOME)
     settings = Settings.from_env()
     made = open_home(settings.home, SystemClock().now_us(), rows, days)
-    accounts = _fill(made, settings)
     address = settings.public_url or f"http://{host}:{port}"
-    Console(soft_wrap=True, highlight=False, markup=False).print(welcome(made, accounts, address, settings.home))
+    words = _filled(made, settings, address)
+    Console(soft_wrap=True, highlight=False, markup=False).print(words)
     if serve_after:
         serve(host=host, port=port, log_level=log_level)
 
 
-def _fill(made: Demo, settings: Settings) -> dict[str, Account]:
+def _filled(made: Demo, settings: Settings, address: str) -> str:
+    """Fill the home, then say what is in it."""
     services = open_services(settings, role=Role.NONE)
     try:
         with Progress(transient=True) as bar:
             tasks = {tenant.slug: bar.add_task(f"Loading {tenant.slug}", total=None) for tenant in made.tenants}
             fill(made, services, settings.home, lambda slug, at, of: bar.update(tasks[slug], completed=at, total=of))
-        return {tenant.slug: services.accounts.by_slug(tenant.slug) for tenant in made.tenants}
+        return welcome(made, services, address)
     finally:
         services.close()
 
 
-def welcome(made: Demo, accounts: dict[str, Account], address: str, home: Path) -> str:
+def welcome(made: Demo, services: Services, address: str) -> str:
     """The address, who is there, and what to try."""
+    home = services.settings.home
     parts = [f"\nAirtally at {address}, its home in {home}\n"]
-    parts += [_tenant(made, tenant, accounts[tenant.slug], address) for tenant in made.tenants]
-    parts.append(_try(made, accounts[made.tenants[0].slug], address))
+    parts += [_tenant(made, tenant, services, address) for tenant in made.tenants]
+    parts.append(f"All keys, those of Slate too, are in {home / MARKER}. Try, in another terminal:\n")
+    parts += [f"{call.says}\n\n  {call.command}\n" for call in calls(made, made.tenants[0], services, address)]
+    parts.append("Stop with Ctrl-C; the next start goes on with the same data.\n")
     return "\n".join(parts)
 
 
-def _tenant(made: Demo, tenant: Tenant, account: Account, address: str) -> str:
-    playlogs = made.playlogs(tenant, account)
-    first = playlogs.end_day.fromordinal(playlogs.end_day.toordinal() - made.days + 1)
+def _tenant(made: Demo, tenant: Tenant, services: Services, address: str) -> str:
+    measured = made.world(tenant, services.accounts.by_slug(tenant.slug))
+    access, cdn = tenant.access, tenant.access.keys["scaleengine"]
+    network = measured.playlogs.network
     return (
-        f"{tenant.slug}  ({tenant.name}, {tenant.timezone}): {tenant.rows:,} playlogs "
-        f"of {len(playlogs.network.players)} players, {first} to {playlogs.end_day}\n"
-        f"  4YouSee token  {tenant.secret_token}\n"
-        f"  native key     {tenant.native_token}\n"
-        f"  pages          {address}/admin/reports_api.php  user {tenant.username}, password {tenant.password}\n"
-    )
-
-
-def _try(made: Demo, account: Account, address: str) -> str:
-    tenant = made.tenants[0]
-    first, last = made.last_full_days(tenant, account, _REPORT_DAYS)
-    token = f"-H 'Secret-Token: {tenant.secret_token}'"
-    latest = f"curl -s {token} '{address}/v1/reports?sort=-id&limit=1'"
-    link = "import json,sys; print(json.load(sys.stdin)['results'][0]['url'])"
-    play = f'{{"player_id":2,"media_id":51,"played_at":"{last}T23:59:59"}}'
-    return (
-        "Try, in another terminal: ask for a report of a week, fetch it, send a play of your own\n\n"
-        f"""  curl -s {token} {address}/v1/reports -d '{{"filter":{{"startDate":"{first}","endDate":"{last}"}}}}'\n\n"""
-        f"""  curl -s "$({latest} | python3 -c "{link}")" | gunzip | head\n\n"""
-        f"  curl -s -H 'Authorization: Bearer {tenant.native_token}' -H 'Content-Type: application/x-ndjson' "
-        f"{address}/api/v1/streams/playlogs/events -d '{play}'\n\n"
-        f"Players, medias and users: {address}/v1/players, /v1/medias, /v1/users with the same token. "
-        "Stop with Ctrl-C; the next start goes on with the same data.\n"
+        f"{tenant.slug}  ({tenant.name}, {tenant.timezone}), {made.days} days until {measured.playlogs.end_day}:\n"
+        f"  {tenant.rows:,} playlogs of {len(network.players)} players, {measured.ads.rows:,} ad events of "
+        f"{measured.ads.groups} ad groups,\n  {measured.viewers.videos} videos on {len(measured.viewers.servers)} servers, "
+        f"{measured.app_events.rows:,} events of {len(measured.applications.codes)} apps, "
+        f"{len(measured.channels)} streaming channel{'s' if len(measured.channels) > 1 else ''}\n"
+        f"  4YouSee token  {access.shown('fouryousee', 'secret_token')}\n"
+        f"  Tapjoy key     {access.shown('tapjoy', 'reporting_api_key')}\n"
+        f"  ScaleEngine    CDN {cdn['cdn']}, key {cdn['api_key']}, secret {cdn['secret_key']}\n"
+        f"  Pushwoosh auth {access.shown('pushwoosh', 'auth')}\n"
+        f"  native key     {access.shown('native', 'token')}\n"
+        f"  pages          {address}/admin/reports_api.php  user {access.username}, password {access.password}\n"
     )

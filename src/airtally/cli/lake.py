@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from airtally.background import maintenance_of, rebuilder_of
 from airtally.cli.common import Json, command, settings_from_environment
 from airtally.cli.output import print_listing
-from airtally.engine.heavy import HeavyPool
+from airtally.cli.services import opened_services
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import NotFound
@@ -19,9 +20,12 @@ from airtally.lake import Lake, LakeTable
 from airtally.lake.compaction import EAGER
 from airtally.lake.maintenance import Maintenance
 from airtally.lake.status import status_of
+from airtally.rollups.rebuild import EAGER as NOW
+from airtally.rollups.rebuild import Rebuilder
+from airtally.runtime import Services
 from airtally.streams import STREAMS
 
-app = App(name="lake", help="The tables: status, compact, expire.")
+app = App(name="lake", help="The tables: status, compact, expire, rollups.")
 
 StreamName = Annotated[str | None, Parameter(name="--stream", help="One stream; all without.")]
 _COLUMNS = ("stream", "version", "rows", "size", "files", "fresh_files", "days", "log_files", "warnings")
@@ -31,8 +35,8 @@ _COLUMNS = ("stream", "version", "rows", "size", "files", "fresh_files", "days",
 @command
 def status(*, stream: StreamName = None, as_json: Json = False) -> None:
     """Show each stream's table: rows, files, log, and what is out of order."""
-    with _opened() as (lake, _):
-        found = [status_of(table) for table in _tables(lake, stream)]
+    lake = Lake(settings_from_environment().lake_url, clock=SystemClock())
+    found = [status_of(table) for table in _tables(lake, stream)]
     print_listing([dataclasses.asdict(each) for each in found if each is not None], _COLUMNS, as_json=as_json)
 
 
@@ -40,43 +44,52 @@ def status(*, stream: StreamName = None, as_json: Json = False) -> None:
 @command
 def compact(*, stream: StreamName = None, as_json: Json = False) -> None:
     """Rewrite every day into sorted files without repeats, whether or not it is due."""
-    _each(stream, "days_rewritten", lambda care, table: care.compact(table, EAGER), as_json=as_json)
+    with _care() as (services, _, care):
+        tables = _tables(services.lake, stream)
+        done = [{"stream": table.name, "days_rewritten": care.compact(table, EAGER)} for table in tables]
+    print_listing(done, ("stream", "days_rewritten"), as_json=as_json)
 
 
 @app.command
 @command
 def expire(*, stream: StreamName = None, as_json: Json = False) -> None:
-    """Remove the days that are older than their stream's retention."""
-    _each(stream, "rows_removed", lambda care, table: care.expire(table), as_json=as_json)
+    """Remove the days that are older than their stream's retention, where their rollups are current."""
+    with _care() as (services, _, care):
+        tables = _tables(services.lake, stream)
+        done = [{"stream": table.name, "rows_removed": care.expire(table)} for table in tables]
+    print_listing(done, ("stream", "rows_removed"), as_json=as_json)
 
 
-def _each(stream: str | None, what: str, work: Callable[[Maintenance, LakeTable], int], *, as_json: bool) -> None:
-    with _opened() as (lake, care):
-        done = [{"stream": table.stream.name, what: work(care, table)} for table in _tables(lake, stream)]
-    print_listing(done, ("stream", what), as_json=as_json)
+@app.command
+@command
+def rollups(
+    *,
+    stream: StreamName = None,
+    rebuild: Annotated[
+        bool, Parameter(help="Drop the parts first, but for those whose rows are gone.", negative=())
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make all parts of rollups that are not current, whether or not they are due."""
+    done = []
+    with _care() as (services, rebuilder, _):
+        for table in _tables(services.lake, stream):
+            for rollup in table.stream.rollups:
+                if rebuild:
+                    rebuilder.forget(rollup)
+                done.append({"rollup": rollup.name, "months_made": rebuilder.rebuild(table, rollup, NOW)})
+    print_listing(done, ("rollup", "months_made"), as_json=as_json)
 
 
 @contextmanager
-def _opened() -> Iterator[tuple[Lake, Maintenance]]:
+def _care() -> Iterator[tuple[Services, Rebuilder, Maintenance]]:
     logs.configure("warning")
-    settings = settings_from_environment()
-    lake, heavy = Lake(settings.lake_url, clock=SystemClock()), HeavyPool()
-    try:
-        yield (
-            lake,
-            Maintenance(
-                lake,
-                heavy,
-                retention=lambda stream: settings.retention(stream.name),
-                scratch=settings.home / "tmp",
-                memory=settings.engine_memory,
-            ),
-        )
-    finally:
-        heavy.close()
+    with opened_services() as services:
+        rebuilder = rebuilder_of(services)
+        yield services, rebuilder, maintenance_of(services, rebuilder)
 
 
 def _tables(lake: Lake, stream: str | None) -> list[LakeTable]:
     if stream is not None and stream not in STREAMS:
         raise NotFound(f"There is no stream {stream!r}", hint="The streams are: " + ", ".join(STREAMS))
-    return [table for table in lake.existing() if stream in {None, table.stream.name}]
+    return [table for table in lake.existing() if stream in {None, table.name}]

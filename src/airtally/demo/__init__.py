@@ -1,1 +1,1 @@
-"""A believable signage network, made from a seed: for the demo and as the benchmarks' source."""
+"""Believable networks, channels, advertisers and apps, made from a seed: for the demo and as the benchmarks' source."""

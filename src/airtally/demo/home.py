@@ -1,8 +1,7 @@
-"""The demo's home: two accounts in different zones, their keys and users, and their made-up networks."""
+"""The demo's home: two accounts in different zones, their keys and users, and all that they measured."""
 
 from __future__ import annotations
 
-import secrets as random
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -10,9 +9,8 @@ from pathlib import Path
 import msgspec
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.keys import KeyOptions
-from airtally.demo.playlogs import Playlogs
-from airtally.demo.venues import BRAZIL, NEPAL, Place
+from airtally.demo.keys import Access, give_access, make_businesses
+from airtally.demo.world import World, world
 from airtally.kit.errors import Failure, NotFound
 from airtally.kit.time import to_datetime
 from airtally.runtime import Services
@@ -20,7 +18,7 @@ from airtally.streams import STREAMS
 
 MARKER = "demo.json"
 
-#: Called with what is being loaded, the playlogs done and all of them.
+#: Called with what is being loaded, about how many rows are done and all of them.
 Progress = Callable[[str, int, int], None]
 
 
@@ -31,7 +29,7 @@ class NotADemo(Failure):
 
 
 class Tenant(msgspec.Struct):
-    """One account of the demo. The demo keeps the secrets it shows; a real home keeps only their hashes."""
+    """One account of the demo. `filled` names the files that are loaded."""
 
     slug: str
     name: str
@@ -40,11 +38,8 @@ class Tenant(msgspec.Struct):
     seed: int
     rows: int
     players: int | None = None
-    username: str = ""
-    password: str = ""
-    native_token: str = ""
-    secret_token: str = ""
-    loaded: bool = False
+    access: Access = msgspec.field(default_factory=Access)
+    filled: list[str] = []
 
 
 class Demo(msgspec.Struct):
@@ -66,23 +61,16 @@ class Demo(msgspec.Struct):
             ],
         )
 
-    def playlogs(self, tenant: Tenant, account: Account) -> Playlogs:
-        """The tenant's network up to the moment the demo was made, on its own wall clock."""
+    def world(self, tenant: Tenant, account: Account) -> World:
+        """What the tenant measured up to the moment the demo was made."""
         now = to_datetime(self.made_at).astimezone(account.zone).replace(tzinfo=None)
-        place: Place = {"brazil": BRAZIL, "nepal": NEPAL}[tenant.place]
-        return Playlogs(
-            seed=tenant.seed,
-            days=self.days,
-            end_day=now.date(),
-            players=tenant.players,
-            rows=tenant.rows,
-            now=now,
-            place=place,
+        return world(
+            tenant.place, tenant.seed, self.made_at, now, days=self.days, rows=tenant.rows, players=tenant.players
         )
 
     def last_full_days(self, tenant: Tenant, account: Account, days: int) -> tuple[date, date]:
         """First and last of the last whole days that the tenant's playlogs cover."""
-        last = self.playlogs(tenant, account).end_day - timedelta(days=1)
+        last = self.world(tenant, account).playlogs.end_day - timedelta(days=1)
         return last - timedelta(days=days - 1), last
 
     def save(self, home: Path) -> None:
@@ -108,15 +96,16 @@ def open_home(home: Path, now_us: int, rows: int, days: int) -> Demo:
 
 
 def fill(demo: Demo, services: Services, home: Path, progress: Progress) -> None:
-    """Accounts, keys, users and rows, as far as they are not there yet. A second call does nothing."""
+    """Accounts, keys, users, rows and dataset files, as far as they are not there yet. A second call does nothing."""
     for tenant in demo.tenants:
         account = _account(tenant, services)
-        _give_keys(tenant, account, services)
+        measured = demo.world(tenant, account)
+        give_access(tenant.access, account, services)
+        make_businesses(measured.setting.businesses, account, services)
         demo.save(home)
-        if not tenant.loaded:
-            _load(demo, tenant, account, services, folder=home / "demo-files", progress=progress)
-            tenant.loaded = True
-            demo.save(home)
+        if _load(tenant, account, measured, services, folder=home / "demo-files", progress=progress):
+            services.on_demand().run(account)
+        demo.save(home)
 
 
 def _account(tenant: Tenant, services: Services) -> Account:
@@ -126,43 +115,27 @@ def _account(tenant: Tenant, services: Services) -> Account:
         return services.accounts.create(tenant.name, tenant.slug, timezone=tenant.timezone)
 
 
-def _give_keys(tenant: Tenant, account: Account, services: Services) -> None:
-    if not tenant.native_token:
-        made = services.keys.create(account, "native", KeyOptions(scopes=frozenset({"read", "write"})))
-        tenant.native_token = str(made.credentials["token"])
-    if not tenant.secret_token:
-        tenant.secret_token = str(services.keys.create(account, "fouryousee").credentials["secret_token"])
-    if not tenant.username:
-        tenant.username, tenant.password = tenant.slug.split("-")[0], random.token_urlsafe(9)
-        services.users.create(
-            account,
-            username=tenant.username,
-            name=f"{tenant.name} demo user",
-            email=f"{tenant.username}@example.com",
-            password=tenant.password,
-        )
-
-
 def _load(
-    demo: Demo, tenant: Tenant, account: Account, services: Services, *, folder: Path, progress: Progress
-) -> None:
-    """Through the way every file takes, so that what is loaded already is not loaded again."""
-    playlogs = demo.playlogs(tenant, account)
-    network = playlogs.network
+    tenant: Tenant, account: Account, measured: World, services: Services, *, folder: Path, progress: Progress
+) -> bool:
+    """Through the way every file takes, so that what is loaded already is not loaded again. False: nothing was left."""
+    feeds = {f"{number:02}-{feed.stream}": feed for number, feed in enumerate(measured.feeds())}
+    left = {name: feed for name, feed in feeds.items() if name not in tenant.filled}
+    total = sum(feed.rows for feed in left.values())
+    before = 0
     folder.mkdir(exist_ok=True)
-    rows = {"players": network.player_rows(demo.made_at), "medias": network.media_rows()}
-    for stream, found in rows.items():
-        path = folder / f"{tenant.slug}-{stream}.ndjson"
-        path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in found))
-        services.intake.files.load(STREAMS[stream], account, path)
-    path = folder / f"{tenant.slug}-playlogs.ndjson"
-    progress(tenant.slug, 0, playlogs.total)
-    playlogs.write(path)
-    services.intake.files.load(
-        STREAMS["playlogs"],
-        account,
-        path,
-        progress=lambda result: progress(tenant.slug, result.accepted, playlogs.total),
-    )
-    for file in folder.glob(f"{tenant.slug}-*.ndjson"):
-        file.unlink()
+    for name, feed in left.items():
+        path = folder / f"{tenant.slug}-{name}{feed.ending}"
+        progress(tenant.slug, before, total)
+        feed.write(path)
+        services.intake.files.load(
+            STREAMS[feed.stream],
+            account,
+            path,
+            progress=lambda result, done=before: progress(tenant.slug, done + result.accepted, total),  # type: ignore[misc]
+        )
+        path.unlink()
+        before += feed.rows
+        tenant.filled.append(name)
+    progress(tenant.slug, total, total)
+    return bool(left)

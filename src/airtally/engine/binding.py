@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
@@ -63,6 +63,11 @@ def type_of(stream: Stream, name: Subject) -> Type:
     raise ValueError(f"stream {stream.name} has no column {name}")
 
 
+def as_type(value: exp.Expr, kind: exp.DType) -> exp.Cast:
+    """A cast without a parser's work, for what is built at each question."""
+    return exp.Cast(this=value, to=exp.DataType(this=kind))
+
+
 def micros(name: str) -> exp.Expr:
     """A stored time as microseconds since epoch."""
     return exp.UnixMicros(this=column(name))
@@ -71,19 +76,26 @@ def micros(name: str) -> exp.Expr:
 class Binder:
     """Collects the parameters and relations of one statement while its tree is built."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, *, in_small_letters: bool = False) -> None:
         self._stream = stream
+        self._in_small_letters = in_small_letters
         self.parameters: dict[str, Value] = {}
         self.relations: dict[str, Relation] = {}
 
+    def of_parts(self) -> Binder:
+        """For conditions on a rollup's parts in the same statement: keys matched without case are in small letters."""
+        return self._sharing(Binder(self._stream, in_small_letters=True))
+
     def over(self, stream: Stream) -> Binder:
         """For another stream's part of the same statement."""
-        other = Binder(stream)
+        return self._sharing(Binder(stream))
+
+    def _sharing(self, other: Binder) -> Binder:
         other.parameters, other.relations = self.parameters, self.relations
         return other
 
-    def statement(self, tree: exp.Query) -> Statement:
-        return Statement(tree, self.relations, self.parameters)
+    def statement(self, tree: exp.Query, key: Hashable | None = None) -> Statement:
+        return Statement(tree, self.relations, self.parameters, key)
 
     def value(self, value: Value) -> exp.Expr:
         name = f"p{len(self.parameters)}"
@@ -101,12 +113,12 @@ class Binder:
             text = to_datetime(at_us).isoformat(" ", "microseconds")
         except OverflowError:
             raise ValueError(f"there is no time {at_us} microseconds from 1970") from None
-        return exp.cast(self.value(text), "timestamptz")
+        return as_type(self.value(text), exp.DType.TIMESTAMPTZ)
 
     def column(self, name: Subject) -> exp.Expr:
         """A column as it is compared and grouped by: a key that is matched without case in small letters."""
         stored = self._stored(name)
-        return exp.Lower(this=stored) if self._folds(name) else stored
+        return exp.Lower(this=stored) if self._folds(name) and not self._in_small_letters else stored
 
     def compared(self, name: Subject, value: Comparable) -> exp.Expr:
         """A value as the column of that name is compared with. Raises ValueError where that makes no sense."""
@@ -143,7 +155,7 @@ class Binder:
     def _text(self, name: Subject, value: Comparable) -> str:
         return _text(value).lower() if self._folds(name) else _text(value)
 
-    def condition(self, condition: Filter) -> exp.Expr:  # noqa: C901, PLR0911 (one for each kind)
+    def condition(self, condition: Filter) -> exp.Expr:  # noqa: C901, PLR0911 (one for each kind of filter)
         """Raises ValueError for a column that the stream does not have, or a value that does not suit it."""
         match condition:
             case Equals(name, value):
@@ -216,6 +228,8 @@ class Binder:
         self._check_text(name)
         if "*" not in pattern:
             return self.column(name).eq(self.compared(name, pattern))
+        if _is_costly(pattern):
+            return exp.RegexpLike(this=self.column(name), expression=self.value(_regex(self._text(name, pattern))))
         escaped = re.sub(r"([%_!])", r"!\1", self._text(name, pattern)).replace("*", "%")
         like = exp.Like(this=self.column(name), expression=self.value(escaped))
         return exp.Escape(this=like, expression=exp.Literal.string("!"))
@@ -227,6 +241,16 @@ class Binder:
 
 def try_cast(value: exp.Expr, kind: str) -> exp.Expr:
     return exp.TryCast(this=value.copy(), to=exp.DataType.build(kind), safe=True)
+
+
+def _is_costly(pattern: str) -> bool:
+    """DuckDB's LIKE tries every place for every star but the last: with three it may not end, nor be interrupted."""
+    inner = pattern.removesuffix("*")
+    return inner.count("*") > 1
+
+
+def _regex(pattern: str) -> str:
+    return r"(?s)\A" + ".*".join(map(re.escape, re.split(r"\*+", pattern))) + r"\z"
 
 
 def _whole(name: Subject, value: Comparable) -> int:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow import fs
 
 from airtally.lake.snapshot import DataFile
+from airtally.streams.declaration import ACCOUNT
 
 
 def on_bucket(files: Sequence[DataFile]) -> bool:
@@ -43,3 +45,10 @@ def _s3_options(environ: Mapping[str, str]) -> dict[str, str]:
     if endpoint:
         options |= {"scheme": urlsplit(endpoint).scheme, "endpoint_override": urlsplit(endpoint).netloc}
     return options
+
+
+def accounts_in(file: DataFile) -> list[str]:
+    """The accounts that a file of the lake, wherever it lies, has rows of."""
+    schema = pa.schema([ACCOUNT])
+    found = dataset([file], schema) if on_bucket([file]) else ds.dataset(file.path, schema)
+    return sorted(pc.unique(found.to_table().column(ACCOUNT.name)).to_pylist())

@@ -14,8 +14,8 @@ from sqlglot import exp
 
 from airtally.engine.bucket import dataset, on_bucket
 from airtally.engine.limits import TimeLimit
-from airtally.engine.protocol import Capabilities, FilesMissing, Relation, Rows, Statement
-from airtally.engine.scope import of_account, written
+from airtally.engine.protocol import Capabilities, Files, FilesMissing, Relation, Rows, Statement
+from airtally.engine.scope import column, of_account, written
 from airtally.engine.scratch import Scratch
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 
@@ -123,16 +123,14 @@ class Texts:
 
 def _bound(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any]) -> _Parts:
     """Make a relation's parts known to the cursor."""
+    if isinstance(relation, Files):
+        return (_bound_files(cursor, name, relation, parameters),)
     if not isinstance(relation, Rows):
         cursor.register(f"_{name}", relation)
         return ("table",)
     parts = []
-    if on_bucket(relation.files):
-        cursor.register(f"_{name}_0", dataset(relation.files, relation.schema))
-        parts.append("table")
-    elif relation.files:
-        parameters[f"_{name}_files"] = [_literal_path(file.path) for file in relation.files]
-        parts.append("files")
+    if relation.files:
+        parts.append(_bound_files(cursor, name, relation, parameters))
     for table in _not_empty(relation):
         cursor.register(f"_{name}_{len(parts)}", table)
         parts.append("table")
@@ -142,14 +140,22 @@ def _bound(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any
 
 def _source(name: str, relation: Relation, parts: _Parts) -> exp.Query:
     """The query over the parts that `_bound` made known."""
-    if not isinstance(relation, Rows):
+    if isinstance(relation, pa.Table):
         return exp.select("*").from_(exp.to_table(f"_{name}"))
-    selects: list[exp.Query] = []
-    for number, part in enumerate(parts):
-        files = exp.func("read_parquet", exp.Placeholder(this=f"_{name}_files"))
-        source = files if part == "files" else exp.to_table(f"_{name}_{number}")
-        selects.append(of_account(source, relation, f"_{name}_account"))
+    files = exp.func("read_parquet", exp.Placeholder(this=f"_{name}_files"))
+    sources = [files if part == "files" else exp.to_table(f"_{name}_{n}") for n, part in enumerate(parts)]
+    if isinstance(relation, Files):
+        return exp.select(*map(column, relation.schema.names)).from_(sources[0])
+    selects: list[exp.Query] = [of_account(each, relation, f"_{name}_account") for each in sources]
     return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
+
+
+def _bound_files(cursor: Any, name: str, relation: Rows | Files, parameters: dict[str, Any]) -> str:
+    if on_bucket(relation.files):
+        cursor.register(f"_{name}_0", dataset(relation.files, relation.schema))
+        return "table"
+    parameters[f"_{name}_files"] = [_literal_path(file.path) for file in relation.files]
+    return "files"
 
 
 def _not_empty(rows: Rows) -> list[pa.Table]:

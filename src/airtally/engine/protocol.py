@@ -67,7 +67,15 @@ class Rows:
         return not self.files and not any(table.num_rows for table in self.buffered)
 
 
-Relation: TypeAlias = Rows | pa.Table
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Parquet files of one account's own as a relation, for an engine with `file_lists`."""
+
+    files: tuple[DataFile, ...]
+    schema: pa.Schema
+
+
+Relation: TypeAlias = Rows | Files | pa.Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally.engine.limits import TimeLimit, finished_in
-from airtally.engine.protocol import Capabilities, FilesMissing, Relation, Rows, Statement
+from airtally.engine.protocol import Capabilities, Files, FilesMissing, Relation, Rows, Statement
 from airtally.engine.scope import column, of_account, written
 from airtally.kit.errors import Failure, LimitExceeded, Unavailable
 from airtally.streams.declaration import DAY
@@ -158,6 +158,8 @@ def _source(view: str, relation: Relation, account: str, parameters: dict[str, A
 
 
 def _table(session: Any, relation: Relation) -> Any:
+    if isinstance(relation, Files):
+        raise TypeError("this engine reads whole tables, not lists of files")
     if not isinstance(relation, Rows):
         return session.createDataFrame(relation if relation.num_rows else [], from_arrow_schema(relation.schema))
     snapshot = relation.snapshot

@@ -36,7 +36,7 @@ class ServedFile:
 def send(
     request: Request[Any, Any, Any], files: FileStore, file: ServedFile, headers: Mapping[str, str] | None = None
 ) -> Response[Any]:
-    """Whole or in one range; `headers` are added. Reads the store, so not for the event loop.
+    """Whole or in one range; `headers` are added and count before those made here. Reads the store, so not for the event loop.
 
     Raises NotFound where the store has no such file, Unavailable where it does not answer.
     """

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import obstore
@@ -41,6 +42,18 @@ class FileStore:
             obstore.put(self._store, name, self._faulty(chunks), chunk_size=4 * CHUNK_BYTES, max_concurrency=4)
             self._sync(name)
 
+    def take(self, name: str, path: Path) -> None:
+        """Move a finished file in that lies on local disk and was synced; as `write`."""
+        if not self._moved(name, path):
+            with path.open("rb") as file:
+                self.write(name, iter(partial(file.read, CHUNK_BYTES), b""))
+            path.unlink()
+
+    def names(self, folder: str) -> list[str]:
+        """All files below a folder, by their whole names."""
+        with storage_failures(folder):
+            return [str(each["path"]) for some in obstore.list(self._store, folder) for each in some]
+
     def size(self, name: str) -> int:
         """Bytes of a file; raises NotFound."""
         with storage_failures(name):
@@ -71,6 +84,23 @@ class FileStore:
         for chunk in chunks:
             self._faults.reach("files.write")
             yield chunk
+
+    def _moved(self, name: str, path: Path) -> bool:
+        """False where the store is no folder on the same disk."""
+        if not isinstance(self._store, LocalStore) or self._store.prefix is None:
+            return False
+        target = Path(self._store.prefix) / name
+        with storage_failures(name):
+            self._faults.reach("files.write")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.replace(target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                return False
+            self._sync(name)
+        return True
 
     def _sync(self, name: str) -> None:
         """A file that is called done survives a power loss: obstore leaves the last bytes to the system."""

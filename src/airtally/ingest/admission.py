@@ -1,5 +1,5 @@
-"""What only the server can tell is wrong with a row: it is too old, about another account's application, or its values
-are not of the types that were declared.
+"""What only the server can tell is wrong with a row: it is too old, about another account's application or about a
+business that the account does not have, or its values are not of the types that were declared.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import Declared
 from airtally.accounts.owners import Owners
+from airtally.ingest.businesses import Businesses
 from airtally.ingest.checked import Checked
 from airtally.ingest.declaring import Declaring
 from airtally.ingest.validate import too_old
@@ -22,8 +23,11 @@ from airtally.streams.declaration import Owned, Stream
 class Admission:
     """Streams that declare ids claim them for the account; rows of the others are checked against the claims."""
 
-    def __init__(self, owners: Owners, declared: Declared, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, owners: Owners, businesses: Businesses, declared: Declared, settings: Settings, clock: Clock
+    ) -> None:
         self._owners = owners
+        self._businesses = businesses
         self._declaring = Declaring(declared)
         self._settings = settings
         self._clock = clock
@@ -34,19 +38,32 @@ class Admission:
         if days is not None:
             checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
         if stream.owned is not None and checked.rows.num_rows:
-            checked = self._check_owner(stream.owned, account, checked)
+            checked = self._check_owner(stream, stream.owned, account, checked)
+        if stream.business is not None and checked.rows.num_rows:
+            checked = self._check_business(stream.business, account, checked)
         return self._declaring.check(stream, account, checked) if declare else checked
 
-    def _check_owner(self, owned: Owned, account: Account, checked: Checked) -> Checked:
+    def _check_owner(self, stream: Stream, owned: Owned, account: Account, checked: Checked) -> Checked:
         column = checked.rows.column(owned.column)
+        if stream.by_name[owned.column].fold_case:
+            column = pc.utf8_lower(column)
         foreign = self._foreign(owned, account, pc.unique(column.drop_null()).to_pylist())
-        if not foreign:
-            return checked
-        wrong = pc.is_in(column, value_set=pa.array(sorted(foreign), column.type))
-        return checked.without(wrong, owned.column, "belongs to another account")
+        return _refused(checked, owned.column, column, foreign, "belongs to another account")
+
+    def _check_business(self, column: str, account: Account, checked: Checked) -> Checked:
+        values = checked.rows.column(column)
+        unknown = self._businesses.unknown(account, pc.unique(values).to_pylist())
+        return _refused(checked, column, values, unknown, "there is no such business")
 
     def _foreign(self, owned: Owned, account: Account, ids: list[str]) -> set[str]:
         if owned.declares:
             return self._owners.claim_all(owned.kind, ids, account.id)
         known = self._owners.owners_of(owned.kind, ids)
         return {each for each, owner in known.items() if owner != account.id}
+
+
+def _refused(checked: Checked, name: str, column: pa.ChunkedArray, values: set[str], error: str) -> Checked:
+    """The rows with one of the values refused; `column` holds those of `name` as they are compared."""
+    if not values:
+        return checked
+    return checked.without(pc.is_in(column, value_set=pa.array(sorted(values), column.type)), name, error)

@@ -7,17 +7,16 @@ as its version, so a run that was stopped goes on where the lake says the last o
 from __future__ import annotations
 
 import hashlib
-import queue
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
-from airtally.ingest.decode import Checked, read_file
+from airtally.ingest.decode import read_file
 from airtally.ingest.loading import Load, Loading
 from airtally.ingest.warehouse import Warehouse
+from airtally.kit.ahead import read_ahead
 from airtally.kit.clock import Clock
 from airtally.streams.declaration import Stream
 
@@ -63,7 +62,7 @@ class FileIngest:
             identity += f":{self._clock.now_us()}"
         start = self._warehouse.committed(stream, identity) or 0
         result = FileResult(path, position=start, resumed_at=start, size=_known_size(path))
-        for checked, position in _read_ahead(read_file(stream, path, start=start)):
+        for checked, position in read_ahead(read_file(stream, path, start=start)):
             allowed = self._admission.check(stream, account, checked)
             self._loading.append(Load(stream, account, identity, position, path.name), allowed)
             result.accepted += allowed.rows.num_rows
@@ -85,38 +84,3 @@ def file_identity(path: Path, account: Account) -> str:
         while block := file.read(_READ):
             digest.update(block)
     return f"file:{account.slug}:{digest.hexdigest()}"
-
-
-def _read_ahead(chunks: Iterator[tuple[Checked, int]]) -> Iterator[tuple[Checked, int]]:
-    """Decode the next chunk while the last one is written."""
-    ready: queue.Queue[tuple[Checked, int] | BaseException | None] = queue.Queue(maxsize=1)
-    stopped = threading.Event()
-
-    def put(item: tuple[Checked, int] | BaseException | None) -> None:
-        while not stopped.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return
-
-    def read() -> None:
-        try:
-            for chunk in chunks:
-                put(chunk)
-                if stopped.is_set():
-                    return
-        except BaseException as error:  # noqa: BLE001 (raised again on the other thread)
-            put(error)
-        put(None)
-
-    thread = threading.Thread(target=read, name="airtally-read-ahead", daemon=True)
-    thread.start()
-    try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()

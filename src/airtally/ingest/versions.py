@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.turns import Turns
@@ -28,6 +31,13 @@ Row = dict[str, Any]
 
 #: All stored versions of the given keys (`stream.row_schema`), in any order.
 VersionsOf = Callable[[Stream, str, pa.Table], pa.Table]
+
+Places = npt.NDArray[np.int64]
+#: See `KnownKeys.may_be_known`.
+MayBeKnown = Callable[[Stream, str, pa.Table], npt.NDArray[np.bool_] | None]
+
+#: Fewer rows are resolved one by one: asking about their keys first would take longer.
+MANY_ROWS = 2_000
 
 MILLISECOND = timedelta(milliseconds=1)
 TIME, CREATED, _DELETED = "last_update_time_utc", "create_time_utc", "is_deleted"
@@ -51,10 +61,16 @@ class History:
 
 
 class Versions:
-    """Resolves batches of changelog rows; one batch of an account's stream at a time, until it is in the buffer."""
+    """Resolves batches of changelog rows; one batch of an account's stream at a time, until it is in the buffer.
 
-    def __init__(self, versions_of: VersionsOf) -> None:
+    Keys without versions that come once, which are most of a large load, are resolved all at once; with the
+    others this asks for their versions and goes row by row. `known` tells them apart.
+    """
+
+    def __init__(self, versions_of: VersionsOf, known: MayBeKnown | None = None, *, many_rows: int = MANY_ROWS) -> None:
         self._versions_of = versions_of
+        self._many_rows = many_rows
+        self._known = known
         self._lock = threading.Lock()
         self._turns: dict[tuple[str, str], Turns] = defaultdict(Turns)
 
@@ -70,22 +86,45 @@ class Versions:
             yield rows
             return
         with self.turns(stream, account).of_batch():
-            yield self._resolve(stream, account.slug, rows, now_us)
+            yield self._resolve(stream, account.slug, rows, to_datetime(now_us // 1000 * 1000))
 
-    def _resolve(self, stream: Stream, account: str, rows: pa.Table, now_us: int) -> pa.Table:
+    def _resolve(self, stream: Stream, account: str, rows: pa.Table, arrived: datetime) -> pa.Table:
+        known = None
+        if self._known is not None and rows.num_rows >= self._many_rows:
+            known = self._known(stream, account, rows)
+        if known is None:
+            return self._one_by_one(stream, account, rows, arrived)[0]
+        if not known.any():
+            return _first_versions(stream, rows, arrived)
+        first = _first_versions(stream, rows.filter(pa.array(~known)), arrived)
+        later, kept = self._one_by_one(stream, account, rows.filter(pa.array(known)), arrived)
+        places = np.concatenate([np.flatnonzero(~known), np.flatnonzero(known)[kept]])
+        return pa.concat_tables([first, later]).take(np.argsort(places))
+
+    def _one_by_one(self, stream: Stream, account: str, rows: pa.Table, arrived: datetime) -> tuple[pa.Table, Places]:
+        """The new versions, and which rows they are of."""
         keys = rows.select(list(stream.key)).group_by(list(stream.key)).aggregate([])
         histories: dict[Key, History] = defaultdict(History)
         for row in self._versions_of(stream, account, keys).to_pylist():
             histories[_key(stream, row)].add(row)
-        arrived = to_datetime(now_us // 1000 * 1000)
         new = list(_new_versions(stream, rows.to_pylist(), histories, arrived))
-        return pa.Table.from_pylist(new, schema=stream.row_schema)
+        table = pa.Table.from_pylist([row for _, row in new], schema=stream.row_schema)
+        return table, np.array([place for place, _ in new], dtype=np.int64)
+
+
+def _first_versions(stream: Stream, rows: pa.Table, arrived: datetime) -> pa.Table:
+    """What `_new_versions` makes of rows whose keys have no version and differ."""
+    rows = rows.select(stream.row_schema.names).cast(stream.row_schema)
+    times = pc.fill_null(rows.column(TIME), pa.scalar(arrived, rows.schema.field(TIME).type))
+    for name, column in ((TIME, times), (CREATED, pc.coalesce(rows.column(CREATED), times))):
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
+    return rows
 
 
 def _new_versions(
     stream: Stream, rows: Iterable[Row], histories: dict[Key, History], arrived: datetime
-) -> Iterable[Row]:
-    for row in rows:
+) -> Iterable[tuple[int, Row]]:
+    for place, row in enumerate(rows):
         history = histories[_key(stream, row)]
         version = _completed(stream, row, history, arrived)
         equal = history.by_time.get(version[TIME])
@@ -94,7 +133,7 @@ def _new_versions(
                 continue
             version[TIME] = max(history.by_time) + MILLISECOND
         history.add(version)
-        yield version
+        yield place, version
 
 
 def _completed(stream: Stream, row: Row, history: History, arrived: datetime) -> Row:

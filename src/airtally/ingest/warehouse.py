@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +20,8 @@ from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import StorageFull
 from airtally.lake import Lake, LakeTable, LakeView
+from airtally.lake.delta import Conflicted
 from airtally.lake.snapshot import Snapshot
-from airtally.lake.table import Conflicted
 from airtally.streams.declaration import MAX_BATCH_ROWS, Stream
 
 #: One flush commits at most so many rows, so that its memory is bounded.
@@ -65,7 +65,8 @@ class Warehouse:
             return self._flushed(stream, account, start_us, end_us)
         through, tails, view = self._at_one_moment(stream)
         chunks = [rows for part in tails for rows in self._unflushed(stream, part, view, account)]
-        return _snapshot(stream, account, self.lake.table(stream), view, start_us, end_us, chunks, through)
+        mark = _mark(view, tails)
+        return _snapshot(stream, account, self.lake.table(stream), view, start_us, end_us, chunks, through, mark)
 
     def flush(self, stream: Stream | None = None, *, force: bool = True, due: Due | None = None) -> int:
         """Move buffered rows into the lake; returns how many. Without `force` only what `due` says."""
@@ -110,7 +111,8 @@ class Warehouse:
         self.flush(stream)
         table = self.lake.table(stream)
         table.open()  # an engine that reads Delta itself needs a table to be there
-        return _snapshot(stream, account, table, table.view(), start_us, end_us, [], through)
+        view = table.view()
+        return _snapshot(stream, account, table, view, start_us, end_us, [], through, _mark(view, []))
 
     def _at_one_moment(self, stream: Stream) -> tuple[int, list[TailPart], LakeView | None]:
         """The moment, then the buffers, then the lake: this order is what loses no acknowledged row.
@@ -184,6 +186,14 @@ class Warehouse:
         raise TableNotFoundError(table.url)
 
 
+def _mark(view: LakeView | None, tails: list[TailPart]) -> Hashable:
+    """What tells one state of a stream from another: a lane's rows only ever grow at their end."""
+    lasts = ((part.app_id, part.chunks[-1].last) for part in tails)
+    if view is None:
+        return -1, frozenset(lasts)
+    return view.version, frozenset((app_id, last) for app_id, last in lasts if last > view.committed(app_id))
+
+
 def _as_failure(error: Exception) -> Exception:
     if not is_full(error):
         return error
@@ -228,6 +238,7 @@ def _snapshot(  # noqa: PLR0917 (the fields of a snapshot)
     end_us: int | None,
     buffered: list[pa.Table],
     through_us: int,
+    mark: Hashable,
 ) -> Snapshot:
     files = [] if view is None else view.prune(account, start_us, end_us)
     return Snapshot(
@@ -239,4 +250,5 @@ def _snapshot(  # noqa: PLR0917 (the fields of a snapshot)
         fresh=tuple(file.data for file in files if not file.clean),
         buffered=tuple(buffered),
         data_through_us=through_us,
+        mark=mark,
     )

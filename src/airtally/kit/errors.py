@@ -46,8 +46,14 @@ class NotFound(Failure):
 
 
 class MethodNotAllowed(Failure):
+    """`allow` is the value of the header `Allow`, which every owner of a path sends with it."""
+
     status = 405
     code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allow: str = "") -> None:
+        super().__init__(message)
+        self.allow = allow
 
 
 class Conflict(Failure):

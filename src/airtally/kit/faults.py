@@ -8,7 +8,8 @@ class Faults:
 
     `reach` is called from worker threads and may raise (a failing disk, a forced error) or block (a job
     held back). Points: `buffer.write`, `lake.flush`, `lake.compact`, `report.build`,
-    `statistics.run`, `files.write`, `files.read`, `metadata.write`.
+    `statistics.run`, `files.write`, `files.read`, `metadata.read`, `metadata.write`, `dataset.publish`,
+    `dataset.commit`, `dataset.settle`.
     """
 
     def reach(self, point: str) -> None:

@@ -30,6 +30,13 @@ JOBS = Counter("airtally_jobs_ended_total", "Jobs that ended, done or failed.", 
 JOB_TRIES = Counter("airtally_job_tries_failed_total", "Tries at a job put off by trouble.", ["kind", "reason"])
 DELIVERIES = Counter("airtally_deliveries_total", "Webhook tries by what came of them.", ["state"])
 
+PUBLICATIONS = Counter("airtally_publications_total", "Turns of a dataset that were published.", ["stream"])
+PUBLICATION_FAILURES = Counter("airtally_publication_failures_total", "Tries at a publication that failed.")
+PUBLICATIONS_LATE = Counter("airtally_publications_late_total", "Turns not published an hour after.", ["stream"])
+DATASET_FILES = Counter("airtally_dataset_files_total", "Dataset files published.", ["stream"])
+DATASET_ROWS = Counter("airtally_dataset_rows_total", "Rows in published dataset files.", ["stream"])
+MAILS = Counter("airtally_mails_total", "E-mails by what came of them.", ["state"])
+
 BUFFER_BYTES = Gauge("airtally_buffer_live_bytes", "Bytes of acknowledged rows that wait for the lake.")
 BUFFER_FAILURES = Counter("airtally_buffer_failures_total", "Group commits that failed; nothing was kept.", ["reason"])
 ROWS_FLUSHED = Counter("airtally_rows_flushed_total", "Rows moved from the buffer into the lake.", ["stream"])
@@ -38,3 +45,9 @@ LAKE_CONFLICTS = Counter("airtally_lake_conflicts_total", "Commits given up for 
 COMPACTED_ROWS = Counter("airtally_compacted_rows_total", "Rows written by compaction.", ["stream"])
 REPEATS_REMOVED = Counter("airtally_repeats_removed_total", "Repeats of events removed by compaction.", ["stream"])
 ROWS_EXPIRED = Counter("airtally_rows_expired_total", "Rows that left by their retention.", ["stream"])
+
+ROLLUP_PARTS = Counter("airtally_rollup_parts_total", "Parts of rollups made.", ["rollup"])
+ROLLUP_FAILURES = Counter("airtally_rollup_failures_total", "Care of a rollup that ended in an error.", ["rollup"])
+
+ANSWER_CACHE_HITS = Counter("airtally_answer_cache_hits_total", "Answers given from memory.")
+ANSWER_CACHE_MISSES = Counter("airtally_answer_cache_misses_total", "Answers that had to be computed.")

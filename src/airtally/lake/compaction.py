@@ -12,9 +12,10 @@ import structlog
 
 from airtally.kit import metrics
 from airtally.kit.time import utc_day
+from airtally.lake.delta import Conflicted
 from airtally.lake.parts import added, removed
 from airtally.lake.rewrite import Rewrite, Rewritten, rewrite, touched
-from airtally.lake.table import REWRITE, Conflicted, LakeTable
+from airtally.lake.table import LakeTable
 from airtally.lake.view import LakeView, LiveFile
 from airtally.streams.declaration import Partition
 
@@ -151,7 +152,7 @@ class Compactor:
         actions: list[Any] = [added(each, now_ms, data_change=False) for each in result.written if each.rows]
         actions += [removed(file, now_ms, data_change=False) for file in (*chosen.fresh, *chosen.clean)]
         try:
-            self._table.commit(handle, actions, REWRITE, max(view.committed(REWRITE), 0) + 1)
+            self._table.replace(handle, view, actions)
         except Conflicted:
             for each in result.written:
                 self._table.place.delete(each.name)

@@ -29,16 +29,16 @@ class Lake:
     ) -> None:
         self.url = url.rstrip("/")
         self.clock = clock
-        self._options = dict(storage_options or {})
-        self._faults = faults
+        self.options = dict(storage_options or {})
+        self.faults = faults
         self._lock = threading.Lock()
         self._tables: dict[str, LakeTable] = {}
 
     def table(self, stream: Stream) -> LakeTable:
         with self._lock:
             if stream.name not in self._tables:
-                place = open_place(f"{self.url}/{stream.name}", self._options)
-                self._tables[stream.name] = LakeTable(stream, place, clock=self.clock, faults=self._faults)
+                place = open_place(f"{self.url}/{stream.name}", self.options)
+                self._tables[stream.name] = LakeTable(stream, place, clock=self.clock, faults=self.faults)
             return self._tables[stream.name]
 
     def existing(self) -> list[LakeTable]:

@@ -2,57 +2,59 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Protocol
 
 import structlog
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
 
 from airtally.kit import metrics
-from airtally.kit.time import DAY_US, SECOND_US, utc_day
+from airtally.kit.time import utc_day
 from airtally.lake.compaction import CompactionPolicy, Compactor, Runner
+from airtally.lake.delta import Conflicted
 from airtally.lake.lake import Lake
 from airtally.lake.parts import removed
-from airtally.lake.table import REWRITE, Conflicted, LakeTable
+from airtally.lake.table import LakeTable
+from airtally.lake.upkeep import HOUR_US, Upkeep
 from airtally.lake.view import LakeView, LiveFile
 from airtally.streams.declaration import Partition, Stream
 
-VACUUM_HOURS = 24
-_HOUR_US = 3600 * SECOND_US
 _STEP_SECONDS = 10.0
 _DAYS_A_STEP = 4
 _TRIES = 5
+#: Rows of a stream with rollups stay a day over their limit: what was acknowledged just before it is counted by then.
+_GRACE = timedelta(days=1)
 
 _log = structlog.get_logger()
 
 
-#: Rare work is first done so long after a start, that a server restarted every day does it too.
-_FIRST_US = 600 * SECOND_US
+class Derived(Protocol):
+    """What is made of a table's rows, and must have seen them before they or their commits go."""
+
+    def read_log(self, table: LakeTable) -> None:
+        """Called before the commits so far may be cleaned up."""
+        ...
+
+    def finish(self, table: LakeTable, view: LakeView, before: date) -> bool:
+        """Whether all is made of the rows of the days before; then nothing of those days is made anew."""
+        ...
 
 
-@dataclass(slots=True)
-class _Due:
-    """When each kind of work was last done to a table."""
+class NothingDerived:
+    """Of a lake's tables alone."""
 
-    cleaned_version: int = 0
-    at: dict[str, int] = field(default_factory=dict)
+    def read_log(self, table: LakeTable) -> None:
+        """Nobody reads it."""
 
-    def __call__(self, work: str, now_us: int, every_us: int) -> bool:
-        if now_us - self.at.setdefault(work, now_us - max(0, every_us - _FIRST_US)) < every_us:
-            return False
-        self.at[work] = now_us
+    def finish(self, table: LakeTable, view: LakeView, before: date) -> bool:  # noqa: ARG002 (part of the protocol)
         return True
 
 
 class Maintenance:
     """The step of a background loop; any number of processes may run it at once.
 
-    `retention` gives the days a stream's rows are kept, None for ever. `oldest_job_us` tells when the
-    longest-running job began, so that vacuum leaves it its files.
+    `retention` gives the days a stream's rows are kept, None for ever.
     """
 
     def __init__(
@@ -65,15 +67,16 @@ class Maintenance:
         policy: CompactionPolicy | None = None,
         scratch: Path | None = None,
         memory: int = 512 << 20,
+        derived: Derived | None = None,
     ) -> None:
         self._lake = lake
         self._runner = runner
         self._retention = retention
-        self._oldest_job_us = oldest_job_us
         self._policy = policy or CompactionPolicy()
         self._scratch = scratch
         self._memory = memory
-        self._due: dict[str, _Due] = {}
+        self._derived = derived or NothingDerived()
+        self.upkeep = Upkeep(lake.clock, oldest_job_us)
 
     def step(self) -> float:
         """A bounded amount of each table's due work; returns the seconds to wait."""
@@ -82,7 +85,7 @@ class Maintenance:
             try:
                 busy |= self._care_for(table)
             except Exception as error:  # noqa: BLE001 (one table's trouble is not another's)
-                _log.exception("care of a table failed", stream=table.stream.name)
+                _log.exception("care of a table failed", stream=table.name)
                 failed = failed or error
         if failed is not None:
             raise failed
@@ -94,72 +97,52 @@ class Maintenance:
         return Compactor(table, self._runner, memory=self._memory, scratch=scratch).run(policy, at_most=at_most)
 
     def expire(self, table: LakeTable) -> int:
-        """Remove the days that are older than the stream's retention; returns how many rows."""
+        """Remove the days that are older than the stream's retention; returns how many rows.
+
+        None before all rollups made of them are current.
+        """
         for _ in range(_TRIES):
-            view = table.view()
-            gone = [] if view is None else self._expired(view)
-            if view is None or not gone:
+            view, before = table.view(), self._kept_from(table.stream)
+            gone = [] if view is None or before is None else _before(view, before)
+            if view is None or before is None or not gone or not self._derived.finish(table, view, before):
                 return 0
             try:
                 _remove(table, view, gone)
             except Conflicted:
                 continue
             rows = sum(file.data.rows for file in gone)
-            metrics.ROWS_EXPIRED.labels(table.stream.name).inc(rows)
-            _log.info("expired", stream=table.stream.name, files=len(gone), rows=rows)
+            metrics.ROWS_EXPIRED.labels(table.name).inc(rows)
+            _log.info("expired", stream=table.name, files=len(gone), rows=rows)
             return rows
         return 0
 
-    def vacuum(self, table: LakeTable, *, full: bool = False) -> int:
-        """Delete files that no version of the last 24 hours, nor any running job, needs; returns how many."""
-        hours = VACUUM_HOURS
-        began = self._oldest_job_us()
-        if began is not None:
-            hours = max(hours, math.ceil((self._lake.clock.now_us() - began) / _HOUR_US) + 1)
-        deleted = table.open().vacuum(retention_hours=hours, dry_run=False, full=full)
-        return len(deleted)
-
-    def clean_log(self, table: LakeTable) -> None:
-        """A checkpoint of the newest version, durable before older commits (of an hour ago) are deleted."""
-        due = self._due.setdefault(table.stream.name, _Due())
-        handle = table.open()
-        if handle.version() == due.cleaned_version:
-            return
-        try:
-            handle.create_checkpoint()
-            table.place.sync_log(handle.version())
-            handle.cleanup_metadata()
-        except DeltaError as error:
-            if "Invalid table version" not in str(error):
-                raise
-            return  # another process has cleaned further than this handle's version
-        due.cleaned_version = handle.version()
-
     def _care_for(self, table: LakeTable) -> bool:
         """True where there is more to compact."""
-        due = self._due.setdefault(table.stream.name, _Due())
+        due = self.upkeep.due(table)
         now = self._lake.clock.now_us()
-        if "expire" not in due.at or due("expire", now, _HOUR_US):
+        if "expire" not in due.at or due("expire", now, HOUR_US):
             due.at["expire"] = now
             self.expire(table)
-        if due("log", now, _HOUR_US // 6):
-            self.clean_log(table)
-        full = due("full vacuum", now, 7 * DAY_US)
-        if full or due("vacuum", now, DAY_US // 4):
-            self.vacuum(table, full=full)
+        self._derived.read_log(table)
+        self.upkeep.care_for(table)
         # last: a day that cannot be compacted must not keep the log from being cleaned
         return self.compact(table, self._policy, at_most=_DAYS_A_STEP) == _DAYS_A_STEP
 
-    def _expired(self, view: LakeView) -> list[LiveFile]:
-        days = self._retention(view.stream)
-        if days is None or view.stream.partition is Partition.NONE:
-            return []
-        first = (utc_day(self._lake.clock.now_us()) - timedelta(days=days)).isoformat()
-        return [file for file in view.files if file.data.day is not None and file.data.day < first]
+    def _kept_from(self, stream: Stream) -> date | None:
+        """The first day whose rows stay."""
+        days = self._retention(stream)
+        if days is None or stream.partition is Partition.NONE:
+            return None
+        first = utc_day(self._lake.clock.now_us()) - timedelta(days=days)
+        return first - _GRACE if stream.rollups else first
+
+
+def _before(view: LakeView, day: date) -> list[LiveFile]:
+    first = day.isoformat()
+    return [file for file in view.files if file.data.day is not None and file.data.day < first]
 
 
 def _remove(table: LakeTable, view: LakeView, files: list[LiveFile]) -> None:
-    handle: DeltaTable = table.open_version(view.version)
     now_ms = table.clock.now_us() // 1000
     actions = [removed(file, now_ms, data_change=True) for file in files]
-    table.commit(handle, actions, REWRITE, max(view.committed(REWRITE), 0) + 1)
+    table.replace(table.open_version(view.version), view, actions)

@@ -48,6 +48,10 @@ class Place(Protocol):
 
     def log_files(self) -> int: ...
 
+    def commit(self, version: int) -> bytes | None:
+        """The log's entry of a version; None where it was cleaned up."""
+        ...
+
 
 class LocalPlace:
     """A folder."""
@@ -98,6 +102,12 @@ class LocalPlace:
 
     def log_files(self) -> int:
         return sum(1 for _ in Path(self._log).iterdir())
+
+    def commit(self, version: int) -> bytes | None:
+        try:
+            return Path(f"{self._log}/{version:020d}.json").read_bytes()
+        except FileNotFoundError:
+            return None
 
 
 class BucketPlace:
@@ -155,6 +165,14 @@ class BucketPlace:
         import obstore  # noqa: PLC0415
 
         return sum(len(page) for page in obstore.list(self._store, prefix=LOG))
+
+    def commit(self, version: int) -> bytes | None:
+        import obstore  # noqa: PLC0415
+
+        try:
+            return bytes(obstore.get(self._store, f"{LOG}/{version:020d}.json").bytes())
+        except FileNotFoundError:
+            return None
 
 
 def open_place(url: str, options: Mapping[str, str], scratch: Path | None = None) -> Place:

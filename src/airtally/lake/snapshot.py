@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,7 +29,8 @@ class Snapshot:
 
     `clean` files hold no repeat of an event among them (compaction removed them); `fresh` files and
     `buffered` may. `table_url` with `version` names the same lake rows for an engine that reads Delta
-    itself; `buffered` is None or empty where the rows were flushed first.
+    itself; `buffered` is None or empty where the rows were flushed first. Snapshots of one stream and
+    account, with the same bounds, that have equal `mark`s hold the same rows; None says nothing.
     """
 
     stream: Stream
@@ -39,6 +41,7 @@ class Snapshot:
     fresh: tuple[DataFile, ...]
     buffered: tuple[pa.Table, ...] = field(default=())
     data_through_us: int = 0
+    mark: Hashable | None = None
 
 
 class SnapshotSource(Protocol):

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict, Failure
@@ -86,18 +87,15 @@ class Jobs:
         with self._store.read() as connection:
             if connection.execute(select(_next(kinds, now))).scalar_one() is None:
                 return None
-        taken = (
-            update(jobs)
-            .where(jobs.c.id == _next(kinds, now, lock=True))
-            .values(
-                state="running",
-                lease_owner=self.owner,
-                lease_until=now + round(lease_seconds * SECOND_US),
-                attempts=jobs.c.attempts + 1,
-                updated_at=now,
-            )
-            .returning(*jobs.c)
-        )
+        taken = _taken(self.owner, now, lease_seconds).where(jobs.c.id == _next(kinds, now, lock=True))
+        with self._store.begin() as connection:
+            return _job(connection.execute(taken).one_or_none())
+
+    def take(self, kind: str, subject: str, lease_seconds: float = LEASE_SECONDS) -> Job | None:
+        """One job, due or not; None while another worker has it, or where there is none."""
+        now = self._clock.now_us()
+        free = or_(jobs.c.state != "running", jobs.c.lease_until <= now)
+        taken = _taken(self.owner, now, lease_seconds).where(jobs.c.kind == kind, jobs.c.subject == subject, free)
         with self._store.begin() as connection:
             return _job(connection.execute(taken).one_or_none())
 
@@ -143,6 +141,10 @@ class Jobs:
     def retry(self, connection: Connection, job: Job, run_at: int, error: str) -> None:
         """To be tried again at `run_at`. Raises LeaseLost."""
         self._change(connection, job, state="ready", run_at=run_at, error=error, **_NO_LEASE)
+
+    def again(self, connection: Connection, job: Job, run_at: int) -> None:
+        """Done for this time, and due anew at `run_at`: the end of a job that comes back. Raises LeaseLost."""
+        self._change(connection, job, state="ready", run_at=run_at, error=None, **_NO_LEASE)
 
     def put_off(self, job: Job, seconds: float, error: str) -> None:
         """The same in a transaction of its own, `seconds` from now."""
@@ -198,6 +200,17 @@ class Jobs:
 
 
 _NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+
+
+def _taken(owner: str, now: int, lease_seconds: float) -> ReturningUpdate[Any]:
+    values = {
+        "state": "running",
+        "lease_owner": owner,
+        "lease_until": now + round(lease_seconds * SECOND_US),
+        "attempts": jobs.c.attempts + 1,
+        "updated_at": now,
+    }
+    return update(jobs).values(values).returning(*jobs.c)
 
 
 def _next(kinds: Collection[str], now: int, *, lock: bool = False) -> ColumnElement[int]:

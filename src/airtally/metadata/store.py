@@ -95,6 +95,7 @@ class MetadataStore:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One transaction that sees a single state and cannot write; it never waits for a writer."""
+        self._faults.reach("metadata.read")
         with _failures(), self._readers.begin() as connection:
             yield connection
 

@@ -60,6 +60,7 @@ class Worker(ABC):
     kinds: ClassVar[tuple[str, ...]]
     thing: ClassVar[str] = "job"
     doing: ClassVar[str] = "This job"
+    most_attempts: ClassVar[int] = MOST_ATTEMPTS
 
     def __init__(self, jobs: Jobs, clock: Clock, options: WorkerOptions) -> None:
         self._jobs = jobs
@@ -141,8 +142,8 @@ class Worker(ABC):
             _log.info("job done", **_named(job))
 
     def _work(self, job: Job) -> None:
-        if job.attempts > MOST_ATTEMPTS:
-            raise GivenUp(f"{self.doing} was begun {MOST_ATTEMPTS} times and never ended")
+        if job.attempts > self.most_attempts:
+            raise GivenUp(f"{self.doing} was begun {self.most_attempts} times and never ended")
         lease_seconds, every_seconds = self._options.lease_seconds, self._options.renew_seconds
         with KeptLease(self._jobs, job, lease_seconds=lease_seconds, every_seconds=every_seconds) as lease:
             self.work(job, lease)

@@ -17,7 +17,7 @@ from airtally.engine.protocol import Rows, Statement
 from airtally.engine.scope import column
 from airtally.lake.snapshot import Snapshot
 from airtally.query.changelog import VERSION_TIME
-from airtally.streams.declaration import Stream
+from airtally.streams.declaration import ACCOUNT, Stream
 
 Row = dict[str, Any]
 
@@ -28,11 +28,16 @@ def last_by(snapshot: Snapshot, name: str, value: str, query: Callable[[Statemen
     """The last version of each record whose column `name` has the value, deleted ones too, in no order."""
     stream = snapshot.stream
     names = [*stream.row_schema.names, *RECEIVED_ORDER]
-    found = [table.filter(pc.equal(table.column(name), value)).select(names) for table in snapshot.buffered]
+    found = [_of_account(table, snapshot.account, name, value).select(names) for table in snapshot.buffered]
     if snapshot.clean or snapshot.fresh:
         found.append(query(_statement(snapshot, name, value)))
     rows = [row for table in found if table.num_rows for row in table.to_pylist()]
     return list(_last(stream, rows))
+
+
+def _of_account(rows: pa.Table, account: str, name: str, value: str) -> pa.Table:
+    rows = rows.filter(pc.equal(rows.column(name), value))
+    return rows.filter(pc.equal(rows.column(ACCOUNT.name), account))
 
 
 def _statement(snapshot: Snapshot, name: str, value: str) -> Statement:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from airtally.engine.binding import Binder, type_of
 from airtally.engine.filters import EVERYTHING, Filter, columns_of
 from airtally.query.buckets import Bucket, Buckets
 from airtally.streams.declaration import Stream, Type
+from airtally.streams.rollup import Function
+
+__all__ = ["BUCKET", "UTC", "Dimension", "Function", "Metric", "Question"]
 
 UTC = ZoneInfo("UTC")
 
 #: The column of an answer that holds the start of each bucket.
 BUCKET = "bucket"
-
-
-class Function(StrEnum):
-    COUNT = "count"
-    SUM = "sum"
-    MIN = "min"
-    MAX = "max"
-    DISTINCT = "distinct"
 
 
 _NUMBERS = frozenset({Type.INT64, Type.DOUBLE, Type.DECIMAL})

@@ -8,15 +8,14 @@ from airtally.engine.binding import Binder, micros, type_of
 from airtally.engine.dedupe import days_of, events
 from airtally.engine.filters import EVERYTHING, Between
 from airtally.engine.protocol import Capabilities, Statement
-from airtally.engine.scope import column
 from airtally.kit.errors import LimitExceeded
 from airtally.lake.snapshot import Snapshot
 from airtally.query.buckets import Bucket, Run, at_least, bucket_of, runs
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
+from airtally.rollups.figures import measured
 from airtally.streams.declaration import Stream, Type
 
 MAX_BUCKETS = 100_000
-MICROS = 1_000_000
 
 
 def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -> Statement:
@@ -44,11 +43,12 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
 def _groups(binder: Binder, question: Question) -> list[exp.Expr]:
     groups = [_group(binder, question.stream, dimension) for dimension in question.dimensions]
     if question.bucket is not Bucket.NONE:
-        groups.insert(0, exp.alias_(bucket_of(micros(question.stream.time), _runs(question)), BUCKET, quoted=True))
+        groups.insert(0, exp.alias_(bucket_of(micros(question.stream.time), runs_of(question)), BUCKET, quoted=True))
     return groups
 
 
-def _runs(question: Question) -> list[Run]:
+def runs_of(question: Question) -> list[Run]:
+    """The buckets of a question that has some. Raises LimitExceeded for more than `MAX_BUCKETS`."""
     assert question.start_us is not None  # noqa: S101 (the question sees to it)
     assert question.end_us is not None  # noqa: S101
     if at_least(question.bucket, question.start_us, question.end_us) > MAX_BUCKETS:
@@ -84,15 +84,7 @@ def _metric(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:
 
 
 def _counted(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:
-    if metric.column is None:
-        return exp.Literal.number(1)
-    kind = type_of(stream, metric.column)
-    if kind in {Type.TIME, Type.LOCAL_TIME}:
-        return micros(metric.column)
-    if kind is Type.DECIMAL:
-        wide = exp.cast(column(metric.column), "decimal(28,6)")  # the product of the narrow one overflows
-        return exp.cast(exp.Mul(this=wide, expression=exp.Literal.number(MICROS)), "bigint")
-    return binder.column(metric.column)
+    return exp.Literal.number(1) if metric.column is None else measured(binder, stream, metric.column)
 
 
 def _too_many_buckets() -> LimitExceeded:

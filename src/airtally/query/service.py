@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,10 +13,14 @@ from airtally.engine.filters import EVERYTHING, Filter
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
 from airtally.lake.snapshot import Snapshot, SnapshotSource
+from airtally.query.answers import AnswerCache, Written, key_of
 from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
 from airtally.query.lookup import Row, last_by
 from airtally.query.question import Question
+from airtally.query.records import KnownRecords, RecordsCache
 from airtally.query.render import render
+from airtally.query.rolled import Rolled, render_rolled, rolled
+from airtally.rollups.rollups import Rollups
 from airtally.streams.declaration import Stream
 
 T = TypeVar("T")
@@ -45,9 +49,19 @@ class Page:
 class Queries:
     """The online way to the rows; every call takes the account with its question. Calls block: use a thread."""
 
-    def __init__(self, engine: Engine, source: SnapshotSource, clock: Clock | None = None) -> None:
-        self._engine, self._source = engine, source
+    def __init__(
+        self,
+        engine: Engine,
+        source: SnapshotSource,
+        clock: Clock | None = None,
+        rollups: Rollups | None = None,
+        *,
+        answer_cache: int = 0,
+    ) -> None:
+        self._written = AnswerCache(answer_cache)
+        self._engine, self._source, self._rollups = engine, source, rollups
         self._clock = clock or SystemClock()
+        self._known = RecordsCache()
 
     @property
     def engine(self) -> Engine:
@@ -55,12 +69,38 @@ class Queries:
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded."""
+        asked = rolled(question) if self._rollups is not None and self._engine.capabilities.file_lists else None
+        try:
+            return self._from_rows(question) if asked is None else self._from_rollup(asked)
+        except FilesMissing:  # once more on a new view
+            return self._from_rows(question) if asked is None else self._from_rollup(asked)
 
-        def ask(snapshot: Snapshot) -> Answer:
-            table = self._engine.query(render(question, snapshot, self._engine.capabilities))
-            return Answer(table, snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))
+    def written(self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]) -> Written:
+        """An answer as `write` puts it, from memory where no row of the stream has come in since.
 
-        return self._on_snapshot(ask, question.stream, question.account, question.start_us, question.end_us)
+        `form` names the way of writing with all that it depends on but the table. Raises LimitExceeded.
+        """
+        if not self._written.enabled:
+            answer = self.answer(question)
+            return Written(b"".join(write(answer.table)), answer.data_through_us, answer.generated_at_us)
+        view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+        body = self._written.get(key_of(question, form), view, lambda: write(self.answer(question).table))
+        return Written(body, view.data_through_us, self._clock.now_us())
+
+    def _from_rows(self, question: Question) -> Answer:
+        snapshot = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+        table = self._engine.query(render(question, snapshot, self._engine.capabilities))
+        return self._answer(question, table, snapshot)
+
+    def _from_rollup(self, asked: Rolled) -> Answer:
+        assert self._rollups is not None  # noqa: S101 (asked for only then)
+        question = asked.question
+        cover = self._rollups.cover(asked.rollup, question.stream, question.account, asked.interval)
+        table = self._engine.query(render_rolled(asked, cover, self._engine.capabilities))
+        return self._answer(question, table, cover.rows)
+
+    def _answer(self, question: Question, table: pa.Table, snapshot: Snapshot) -> Answer:
+        return Answer(table, snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))
 
     def current(
         self,
@@ -94,6 +134,18 @@ class Queries:
         """
         return self._on_snapshot(lambda view: last_by(view, name, value, self._engine.query), stream, account)
 
+    def known(self, stream: Stream, account: str) -> KnownRecords:
+        """All records of a changelog as they are now; computed again only where a row of it has come in.
+
+        For changelogs of some thousand records an account. Raises LimitExceeded.
+        """
+        wanted = Records(stream, account)
+
+        def ask(snapshot: Snapshot) -> KnownRecords:
+            return self._known.get(snapshot, lambda pinned: self._engine.query(render_records(wanted, pinned)))
+
+        return self._on_snapshot(ask, stream, account)
+
     def versions(self, wanted: Versions) -> pa.Table:
         """Rows (`stream.row_schema`) in no order. Raises LimitExceeded."""
 
@@ -120,16 +172,9 @@ class Queries:
         flushed = flushed or not self._engine.capabilities.buffered_rows
         return self._source.snapshot(stream, account, start_us=start_us, end_us=end_us, flushed=flushed)
 
-    def _on_snapshot(
-        self,
-        ask: Callable[[Snapshot], T],
-        stream: Stream,
-        account: str,
-        start_us: int | None = None,
-        end_us: int | None = None,
-    ) -> T:
+    def _on_snapshot(self, ask: Callable[[Snapshot], T], stream: Stream, account: str) -> T:
         """Once more on a new view where a file was vacuumed under the first."""
         try:
-            return ask(self.snapshot(stream, account, start_us=start_us, end_us=end_us))
+            return ask(self.snapshot(stream, account))
         except FilesMissing:
-            return ask(self.snapshot(stream, account, start_us=start_us, end_us=end_us))
+            return ask(self.snapshot(stream, account))

@@ -14,10 +14,10 @@ from typing import IO
 
 import msgspec
 
+from airtally.files import gzip
+from airtally.files.gzip import Packed
 from airtally.files.store import CHUNK_BYTES, storage_failures
 from airtally.kit.errors import NotFound
-from airtally.reports import gzip
-from airtally.reports.gzip import Packed
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -8,26 +8,24 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
 
 from airtally.accounts.accounts import Account
+from airtally.engine.child import HeavyOptions, engine_in_child
 from airtally.engine.heavy import Runner
 from airtally.engine.protocol import Engine
+from airtally.files.gzip import Packed, pack
 from airtally.files.store import storage_failures
 from airtally.kit.time import DAY_US
 from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.query.lines import Extract, lines_of_day, of_day
 from airtally.reports.detailed import plays_of
-from airtally.reports.gzip import Packed, pack
 from airtally.reports.parts import Part, sync
 from airtally.reports.report import Report
 
 #: A report of fewer rows is read in the server's own process: starting a child would take longer.
 SMALL_ROWS = 200_000
 
-#: A day of 10 million rows is sorted within 730 MB of the process with this, and hardly slower than with more.
-MOST_MEMORY = 320 << 20
 #: Rows of the days that one call renders in the child.
 GROUP_ROWS = 1_200_000
 
@@ -53,14 +51,6 @@ class Plan:
     @property
     def rows(self) -> int:
         return sum(day.rows for day in self.days)
-
-
-@dataclass(frozen=True, slots=True)
-class HeavyOptions:
-    """For the engine of the child process: `memory` in bytes, no time limit."""
-
-    memory: int
-    temp_folder: Path
 
 
 class Renderer:
@@ -135,22 +125,13 @@ def _render_in_child(
     options: HeavyOptions, extract: Extract, snapshots: Sequence[Snapshot], wanted: Sequence[tuple[date, Path]]
 ) -> list[tuple[int, Packed]]:
     """As many days at once as there are cores, each on one: cheaper than many cores on one day."""
-    engine = _engine(options)
+    engine = engine_in_child(options)
     with ThreadPoolExecutor(min(_CORES, len(wanted))) as pool:
         made = [
             pool.submit(render_day, engine, extract, snapshot, day, path)
             for snapshot, (day, path) in zip(snapshots, wanted, strict=True)
         ]
         return [each.result() for each in made]
-
-
-@lru_cache(maxsize=1)
-def _engine(options: HeavyOptions) -> Engine:
-    """The child's own, kept from day to day."""
-    from airtally.engine.duckdb import DuckDB  # noqa: PLC0415 (only the child loads it)
-
-    memory = min(options.memory, MOST_MEMORY)
-    return DuckDB(memory=memory, seconds=None, temp_folder=options.temp_folder, threads=1)
 
 
 def _days(extract: Extract, snapshot: Snapshot) -> Iterator[Day]:

@@ -12,6 +12,7 @@ from airtally.streams.medias import MEDIAS
 from airtally.streams.playback import PLAYBACK
 from airtally.streams.players import PLAYERS
 from airtally.streams.playlogs import PLAYLOGS
+from airtally.streams.rollup import Rollup
 from airtally.streams.subscriptions import SUBSCRIPTIONS
 from airtally.streams.viewer_apps import VIEWER_APPS
 from airtally.streams.viewer_samples import VIEWER_SAMPLES
@@ -36,6 +37,9 @@ STREAMS: dict[str, Stream] = {
     )
 }
 
+#: All rollups of all streams by name, which is none of a stream's.
+ROLLUPS: dict[str, Rollup] = {rollup.name: rollup for stream in STREAMS.values() for rollup in stream.rollups}
+
 __all__ = [
     "AD_EVENTS",
     "AD_GROUPS",
@@ -48,6 +52,7 @@ __all__ = [
     "PLAYBACK",
     "PLAYERS",
     "PLAYLOGS",
+    "ROLLUPS",
     "STREAMS",
     "SUBSCRIPTIONS",
     "VIEWER_APPS",

@@ -3,6 +3,21 @@
 from __future__ import annotations
 
 from airtally.streams.declaration import Column, Kind, Stream, Type
+from airtally.streams.rollup import QUARTER_US, Function, Measure, Rollup
+
+_QUARTERS = Rollup(
+    "ad_events_quarter",
+    QUARTER_US,
+    ("ad_group_id", "country"),
+    (
+        Measure("paid_clicks", Function.SUM, "count", ("kind", "paid_click")),
+        Measure("global_renders", Function.SUM, "count", ("kind", "global_render")),
+        Measure("global_conversions", Function.SUM, "count", ("kind", "global_conversion")),
+        Measure("spend", Function.SUM, "spend"),
+        Measure("events"),
+    ),
+    retention_days=731,
+)
 
 AD_EVENTS = Stream(
     name="ad_events",
@@ -12,6 +27,7 @@ AD_EVENTS = Stream(
     identity=("id",),
     entity=("ad_group_id",),
     retention_days=731,
+    rollups=(_QUARTERS,),
     columns=(
         Column("ad_group_id", Type.TEXT, "The group, matched without regard to case.", required=True, fold_case=True),
         Column("time", Type.TIME, "When it happened.", required=True),

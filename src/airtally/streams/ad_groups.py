@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from airtally.streams.declaration import VERSION_COLUMNS, Column, Kind, Partition, Stream, Type
+from airtally.streams.declaration import VERSION_COLUMNS, Column, Kind, Owned, Partition, Stream, Type
 
 AD_GROUPS = Stream(
     name="ad_groups",
     kind=Kind.CHANGELOG,
-    doc="What is advertised. A group exists once declared and not deleted.",
+    doc="What is advertised. A group exists once declared and not deleted, and belongs to the account that declared it first.",
     time="last_update_time_utc",
     key=("ad_group_id",),
     entity=("ad_group_id",),
     partition=Partition.NONE,
+    owned=Owned("ad_group", "ad_group_id", declares=True),
     columns=(
         Column("ad_group_id", Type.TEXT, "The group, matched without regard to case.", required=True, fold_case=True),
         Column("name", Type.TEXT, "What people call it.", required=True),

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from airtally.streams.declaration import LONG_TEXT_BYTES, Column, Kind, Owned, Stream, Type
+from airtally.streams.rollup import QUARTER_US, Function, Measure, Rollup
+
+_QUARTERS = Rollup(
+    "app_events_quarter",
+    QUARTER_US,
+    ("application", "event"),
+    (Measure("triggers", Function.SUM, "count"), Measure("events")),
+)
 
 APP_EVENTS = Stream(
     name="app_events",
@@ -12,6 +20,7 @@ APP_EVENTS = Stream(
     identity=("id",),
     entity=("application", "event"),
     owned=Owned("application", "application"),
+    rollups=(_QUARTERS,),
     columns=(
         Column("application", Type.TEXT, "The application's code.", required=True),
         Column("event", Type.TEXT, "Name of the event.", required=True),

@@ -12,6 +12,7 @@ CATALOG = Stream(
     key=("business_id", "id"),
     entity=("business_id", "id"),
     partition=Partition.ARRIVAL_DAY,
+    business="business_id",
     columns=(
         Column("business_id", Type.TEXT, "The channel or studio it belongs to; it must exist.", required=True),
         Column("id", Type.TEXT, "Unique id of the title.", required=True),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
+
+from airtally.streams.rollup import Rollup
 
 DEFAULT_TEXT_BYTES = 256  # ids and names
 LONG_TEXT_BYTES = 2048  # addresses, paths, titles, values
@@ -135,7 +137,8 @@ class Stream:
 
     `identity` names the columns that make two event rows the same event (together with the account and
     the UTC day); rows with a null among them are never the same. `key` is a changelog's key. `entity`
-    is what rows are sorted by inside an account. `retention_days` None keeps rows for ever.
+    is what rows are sorted by inside an account. `retention_days` None keeps rows for ever. `rollups` are
+    made of it, the coarsest first. `business` names the column whose value must be a business of the account.
     """
 
     name: str
@@ -149,12 +152,14 @@ class Stream:
     partition: Partition = Partition.EVENT_DAY
     retention_days: int | None = None
     owned: Owned | None = None
-    rollups: tuple[Any, ...] = field(default=())
+    business: str | None = None
+    rollups: tuple[Rollup, ...] = ()
 
     def __post_init__(self) -> None:
         names = {column.name for column in self.columns}
-        owned = (self.owned.column,) if self.owned else ()
-        for used in (self.time, *self.identity, *self.key, *self.entity, *owned):
+        referring = ((self.owned.column,) if self.owned else ()) + ((self.business,) if self.business else ())
+        dimensions = {name for rollup in self.rollups for name in rollup.dimensions}
+        for used in (self.time, *self.identity, *self.key, *self.entity, *referring, *dimensions):
             if used not in names:
                 raise ValueError(f"stream {self.name} has no column {used}")
 

@@ -12,6 +12,7 @@ PLAYBACK = Stream(
     key=("business_id", "session_id"),
     entity=("business_id", "session_id"),
     partition=Partition.ARRIVAL_DAY,
+    business="business_id",
     columns=(
         Column("business_id", Type.TEXT, "The channel or studio it belongs to; it must exist.", required=True),
         Column("session_id", Type.TEXT, "Unique id of the session.", required=True),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airtally.streams import STREAMS
 from airtally.streams.declaration import DEFAULT_TEXT_BYTES, Column, Kind, Partition, Stream, Type
+from airtally.streams.rollup import MINUTE_US
 
 _INTRODUCTION = """\
 # Streams
@@ -62,13 +63,36 @@ def _overview() -> Iterator[str]:
     yield "| stream | kind | rows are kept | setting |"
     yield "|---|---|---|---|"
     for stream in STREAMS.values():
-        setting = f"`AIRTALLY_RETAIN_{stream.name.upper()}`"
-        yield f"| [`{stream.name}`](#{stream.name}) | {stream.kind} | {_kept(stream)} | {setting} |"
+        kept = _kept(stream.retention_days)
+        yield f"| [`{stream.name}`](#{stream.name}) | {stream.kind} | {kept} | {_setting(stream.name)} |"
     yield "\nThe setting takes a number of days, or `forever`. A row that is older when it arrives is refused.\n"
+    yield from _rollups()
 
 
-def _kept(stream: Stream) -> str:
-    return "for ever" if stream.retention_days is None else f"{stream.retention_days} days"
+def _rollups() -> Iterator[str]:
+    yield "Rollups are made of the rows, so that questions are quick and figures outlive rows that leave:\n"
+    yield "| rollup | of | grain | dimensions | measures | parts are kept | setting |"
+    yield "|---|---|---|---|---|---|---|"
+    for stream in STREAMS.values():
+        for rollup in stream.rollups:
+            minutes = rollup.grain_us // MINUTE_US
+            measures = _names(tuple(measure.name for measure in rollup.measures))
+            yield (
+                f"| `{rollup.name}` | `{stream.name}` | {minutes} min | {_names(rollup.dimensions)} | {measures} "
+                f"| {_kept(rollup.retention_days)} | {_setting(rollup.name)} |"
+            )
+    yield (
+        "\nRows leave by whole UTC days, a day after their limit and only once the rollups made of them are current; "
+        "from then on the parts of that day are final.\n"
+    )
+
+
+def _setting(name: str) -> str:
+    return f"`AIRTALLY_RETAIN_{name.upper()}`"
+
+
+def _kept(days: int | None) -> str:
+    return "for ever" if days is None else f"{days} days"
 
 
 def _stream(stream: Stream) -> Iterator[str]:
@@ -96,6 +120,8 @@ def _facts(stream: Stream) -> Iterator[str]:
     yield f"- Partitions: {partition}; sorted by account, {', '.join(stream.sort_columns[1:-3])}"
     if stream.owned is not None:
         yield f"- `{stream.owned.column}` belongs to one account of the host; rows with another account's are refused"
+    if stream.business is not None:
+        yield f"- `{stream.business}` is a business of the account (`airtally slate business create`); others are refused"
     yield ""
 
 

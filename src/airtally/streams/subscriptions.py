@@ -12,6 +12,7 @@ SUBSCRIPTIONS = Stream(
     key=("business_id", "subscription_event_id"),
     entity=("business_id", "subscription_event_id"),
     partition=Partition.ARRIVAL_DAY,
+    business="business_id",
     columns=(
         Column("business_id", Type.TEXT, "The channel or studio it belongs to; it must exist.", required=True),
         Column("subscription_event_id", Type.TEXT, "Unique id of the subscription event.", required=True),

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from airtally.streams.declaration import LONG_TEXT_BYTES, Column, Kind, Stream, Type
+from airtally.streams.rollup import DAY_US, HOUR_US, MINUTE_US, Function, Measure, Rollup
+
+_DIMENSIONS = ("app", "video_url", "server")
+_MEASURES = (
+    Measure("samples"),
+    Measure("viewers_sum", Function.SUM, "viewers"),
+    Measure("viewers_min", Function.MIN, "viewers"),
+    Measure("viewers_max", Function.MAX, "viewers"),
+)
 
 VIEWER_SAMPLES = Stream(
     name="viewer_samples",
@@ -12,6 +21,11 @@ VIEWER_SAMPLES = Stream(
     identity=("app", "video_url", "server", "time"),
     entity=("app", "video_url"),
     retention_days=15,
+    rollups=(
+        Rollup("viewer_samples_day", DAY_US, _DIMENSIONS, _MEASURES),
+        Rollup("viewer_samples_hour", HOUR_US, _DIMENSIONS, _MEASURES, retention_days=45),
+        Rollup("viewer_samples_minute", MINUTE_US, _DIMENSIONS, _MEASURES, retention_days=15),
+    ),
     columns=(
         Column("app", Type.TEXT, "The application; one that was not declared exists by its name.", required=True),
         Column("video_url", Type.TEXT, "Stream name or file path.", required=True, max_bytes=LONG_TEXT_BYTES),

@@ -161,6 +161,18 @@ def test_a_shared_tag_shows_wherever_the_device_is_registered(app: App) -> None:
     assert app.tags("d") == {}
 
 
+def test_values_are_printed_as_statistics_print_them(app: App) -> None:
+    app.declare_tag("At", DATE)
+    app.declare_tag("Paid", DECIMAL)
+    app.declare_tag("Vip", BOOLEAN)
+    app.done("setTags", hwid="d1", tags={"At": 1773101100, "Paid": "12.345", "Vip": 1})
+    app.done("setTags", hwid="d2", tags={"At": "2026-03-10T00:05:59", "Paid": 12.35, "Vip": "TRUE"})
+    app.done("setTags", hwid="d3", tags={"Paid": 3, "Vip": False})
+    assert app.csv("At") == f"{app.code};2026-03-10 00:05;2\n"
+    assert app.csv("Paid") == f"{app.code};12.35;2\n{app.code};3.00;1\n"
+    assert app.csv("Vip") == f"{app.code};true;2\n{app.code};false;1\n"
+
+
 def test_a_user_stands_for_all_devices_in_the_application(app: App) -> None:
     app.declare_tag("T", STRING)
     assert app.fault("setTags", userId="u", tags={"T": "x"}) == "Device not found"

@@ -32,6 +32,8 @@ def test_row_33_post_event_as_plain_clients_send_it(shop: App) -> None:
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
     stored = {"event": "CartOpen", "time": 1773101100, "hwid": "dev-1", "user_id": None, "count": 1}
     assert shop.events() == [stored | {"attributes": {"source": "push", "items": 1}}]
+    pushed = [{"name": "source", "operator": "EQ", "values": ["push"]}]
+    assert shop.hours("CartOpen", "2026-03-10", attributes=pushed) == {"2026-03-10 00:00": 1}
 
 
 def test_row_34_post_event_that_counts_nothing(shop: App) -> None:
@@ -46,6 +48,8 @@ def test_row_35_the_timestamp_alone_says_when(shop: App) -> None:
     for moment in (1773100800, 1773100799):
         shop.done("postEvent", event="CartOpen", hwid="d", timestampUTC=moment, timestampCurrent=7)
     assert [row["time"] for row in shop.events()] == [1773100799, 1773100800]
+    assert shop.hours("CartOpen", "2026-03-10") == {"2026-03-10 00:00": 1}
+    assert shop.hours("CartOpen", "2026-03-09") == {"2026-03-09 23:00": 1}
 
 
 def test_row_36_tags_of_a_device_nobody_knew(app: App) -> None:
@@ -62,7 +66,9 @@ def test_row_37_a_deleted_device_and_its_tags_are_gone(app: App) -> None:
     app.declare_tag("Topics", 3)
     for hwid, topics in (("d1", ["sport", "news"]), ("d2", ["sport"]), ("d4", ['a;b "c"'])):
         assert app.done("setTags", hwid=hwid, tags={"Topics": topics}) is None
+    assert app.csv("Topics") == f'{app.code};sport;2\n{app.code};"a;b ""c""";1\n{app.code};news;1\n'
     assert app.done("deleteDevice", hwid="d2") is None
+    assert app.csv("Topics") == f'{app.code};"a;b ""c""";1\n{app.code};news;1\n{app.code};sport;1\n'
     assert app.tags("d2") == {}
     device = app.device("d2")
     assert device is not None

@@ -56,7 +56,7 @@ dataset_files = numbered(
     "dataset_files",
     Column("id", Id, primary_key=True),
     Column("dataset_id", ForeignKey("datasets.id"), nullable=False),
-    Column("file_id", Text, nullable=False, unique=True),
+    Column("file_id", Text, nullable=False, index=True),  # accounts may have datasets of the same id
     Column("name", Text, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("bytes", BigInteger, nullable=False),
@@ -65,19 +65,20 @@ dataset_files = numbered(
     Column("report_date_end", Text, nullable=False),
     Column("published_at", BigInteger, nullable=False),  # a whole second: what listings filter on
     Column("deleted_at", BigInteger),
+    UniqueConstraint("dataset_id", "file_id"),
     Index(None, "dataset_id", "published_at"),
 )
 
-#: How far an account's rows of a dataset stream have been published: the last turn's view of the lake.
+#: How far a dataset's rows have been published.
 publications = Table(
     "publications",
     metadata,
-    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
-    Column("stream", Text, primary_key=True),
+    Column("dataset_id", ForeignKey("datasets.id"), primary_key=True),
     Column("turn_at", BigInteger, nullable=False),  # the turn that was published last
     Column("marks", Text, nullable=False),  # JSON: the last published sequence of each machine
     Column("covered", Text, nullable=False),  # JSON: names of the lake files whose rows are all published
-    Column("noticed_at", BigInteger),  # when the account was told that a turn is late
+    Column("stamp", BigInteger),  # of files whose commit nobody has seen to end before it
+    Column("noticed_at", BigInteger),  # when the account was last told that a turn is late
     Column("updated_at", BigInteger, nullable=False),
 )
 

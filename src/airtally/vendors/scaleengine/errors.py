@@ -1,15 +1,60 @@
-"""Every error of the paths of the ScaleEngine API at `/stable/` and `/dev/`, in its body: `{"message", "status", "code"}`."""
+"""Every error of the paths of the ScaleEngine API: `{"message", "status", "code", "handle_time"}`.
+
+ScaleEngine contract, sections 1 and 7: whatever the API itself answers has HTTP status 200.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from litestar import Request, Response
 
-from airtally.kit.errors import Failure
+from airtally.kit.errors import Failure, MethodNotAllowed, NotFound, TooLarge
+from airtally.vendors.scaleengine import wire
+from airtally.vendors.scaleengine.choices import CHOICES
+
+PATHS = ("/stable", "/dev")
+UNEXPECTED = "0004"
 
 
-def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:  # noqa: ARG001 (one signature for all owners)
-    body = {"message": failure.message, "status": "failure", "code": "0004"}
-    return Response(msgspec.json.encode(body), status_code=200, media_type="application/json; charset=utf-8")
+class Refused(Failure):
+    """A request that the API answers with one of its own codes."""
+
+    status = 200
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.api_code = code
+
+
+def unreadable() -> Refused:
+    return Refused("0001", CHOICES.not_authorized)
+
+
+def bad_timestamp() -> Refused:
+    return Refused("0002", CHOICES.bad_timestamp)
+
+
+def bad_signature() -> Refused:
+    return Refused("0003", CHOICES.bad_signature)
+
+
+def missing(names: list[str]) -> Refused:
+    return Refused("0006", CHOICES.missing.format(", ".join(names)))
+
+
+def invalid(name: str) -> Refused:
+    return Refused("0006", CHOICES.invalid.format(name))
+
+
+def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:
+    """In the form that was asked for. What is no call of the API (404, 405, 413) says so in its status."""
+    path = request.scope["path"].rstrip("/")
+    if isinstance(failure, MethodNotAllowed) and path not in PATHS:
+        failure = NotFound("Resource not found.")
+    known = isinstance(failure, Refused | NotFound | MethodNotAllowed | TooLarge)
+    code = failure.api_code if isinstance(failure, Refused) else UNEXPECTED
+    body = wire.failed(wire.call_of(request), code, failure.message if known else CHOICES.unexpected)
+    headers = {"Allow": "POST"} if isinstance(failure, MethodNotAllowed) else {}
+    status = failure.status if known else 200
+    return Response(body.content, status_code=status, headers=headers, media_type=body.media_type)

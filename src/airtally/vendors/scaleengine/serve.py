@@ -4,9 +4,67 @@ from __future__ import annotations
 
 from typing import Any
 
+from litestar import Request, Response, Router, post, route
+from litestar.di import NamedDependency, Provide
+from litestar.enums import HttpMethod
+from litestar.params import RawBody, SkipValidation
+
+from airtally.accounts.replays import Replays
+from airtally.kit.errors import MethodNotAllowed
 from airtally.runtime import Services
+from airtally.vendors.scaleengine import wire
+from airtally.vendors.scaleengine.caller import authenticated, read_members
+from airtally.vendors.scaleengine.choices import CHOICES
+from airtally.vendors.scaleengine.errors import PATHS, Refused
+from airtally.vendors.scaleengine.fields import read_fields
+from airtally.vendors.scaleengine.form import read_form
+from airtally.vendors.scaleengine.viewers import viewers
+
+AnyRequest = Request[Any, Any, Any]
 
 
-def routes(services: Services) -> list[Any]:  # noqa: ARG001 (to come)
+class Api:
+    """One URL serves every command; a command's name is inside the signed text."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._replays = Replays(services.store, services.clock)
+
+    def answer(self, request: AnyRequest, body: bytes) -> Response[bytes]:
+        """Raises Refused, or what `errors.respond` makes 0004 of. Blocks."""
+        state = request.scope.setdefault("state", {})
+        posted = read_form(request.headers.get("content-type", ""), body)
+        state["serialized"] = posted.serialized
+        members = read_members(posted.text)
+        principal = authenticated(self._services, self._replays, posted.text or b"", members)
+        state["account"] = principal.account.slug
+        if members.get("command") != CHOICES.command:
+            raise Refused("0000", CHOICES.unknown_command)
+        if CHOICES.command in principal.details.get("denied", ()):
+            raise Refused("0005", CHOICES.denied)
+        found = viewers(self._services, principal.account, read_fields(members))
+        call = wire.call_of(request)
+        if found.table is None or found.table.num_rows == 0:
+            status = "success" if self._services.settings.scaleengine_empty_is_success else "failure"
+            reply = wire.nobody(call, CHOICES.nobody, status)
+        else:
+            reply = wire.found(call, CHOICES.found, found.table)
+        return Response(reply.content, headers=found.headers, media_type=reply.media_type)
+
+
+def routes(services: Services) -> list[Any]:
     """The handlers, for the application to mount."""
-    return []
+    api = Api(services)
+    here = {"api": Provide(lambda: api, sync_to_thread=False)}
+    handlers = [options, call]  # in this order: a route of other methods alone is given an OPTIONS of the framework's
+    return [Router(path, route_handlers=handlers, dependencies=here) for path in PATHS]
+
+
+@post(status_code=200, sync_to_thread=True, request_max_body_size=CHOICES.body_bytes)
+def call(request: AnyRequest, api: NamedDependency[SkipValidation[Api]], body: RawBody) -> Response[bytes]:
+    return api.answer(request, body)
+
+
+@route("/", http_method=HttpMethod.OPTIONS, sync_to_thread=False)
+def options() -> None:
+    raise MethodNotAllowed("Method OPTIONS is not allowed here")

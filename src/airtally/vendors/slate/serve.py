@@ -2,11 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+from litestar import Response, Router, get, route
+from litestar.di import Provide
+from litestar.enums import HttpMethod
+
+from airtally.datasets.catalogue import Listed
+from airtally.kit.errors import MethodNotAllowed
+from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
+from airtally.vendors.slate import downloads, oauth, paging, wire
+from airtally.vendors.slate.caller import AnyRequest, Caller, Here, admitted
+from airtally.vendors.slate.errors import JSON
+from airtally.vendors.slate.window import window
+
+_ACCOUNTS = "/accounts"
+_GROUPS = "/accounts/{slate_account:str}"
+_BUSINESSES = "/accounts/{slate_account:str}/{group:str}"
+_DATASETS = "/accounts/{slate_account:str}/{group:str}/{business:str}/datasets"
+_FILES = "/accounts/{slate_account:str}/{group:str}/{business:str}/datasets/{dataset:str}"
 
 
-def routes(services: Services) -> list[Any]:  # noqa: ARG001 (to come)
+def routes(services: Services) -> list[Any]:
     """The handlers, for the application to mount."""
-    return []
+    api = Router(
+        "/apis/v2",
+        route_handlers=[
+            options,  # first: a route of other methods alone is given an OPTIONS of the framework's
+            *(list_accounts, list_groups, list_businesses, list_datasets, list_files),
+        ],
+        dependencies={
+            "services": Provide(lambda: services, sync_to_thread=False),
+            "account": Provide(admitted, sync_to_thread=True),
+        },
+    )
+    return [api, *oauth.routes(services), *downloads.routes(services)]
+
+
+@get(_ACCOUNTS, sync_to_thread=True)
+def list_accounts(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+    page = _page(request, services)
+    found = services.catalogue.accounts(account, page.part)
+    return _answer(request, services, page, found.map(wire.named))
+
+
+@get(_GROUPS, sync_to_thread=True)
+def list_groups(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+    page = _page(request, services)
+    found = services.catalogue.groups(account, page.part, **request.path_params)
+    return _answer(request, services, page, found.map(wire.named))
+
+
+@get(_BUSINESSES, sync_to_thread=True)
+def list_businesses(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+    page = _page(request, services)
+    found = services.catalogue.businesses(account, page.part, **request.path_params)
+    return _answer(request, services, page, found.map(wire.business))
+
+
+@get(_DATASETS, sync_to_thread=True)
+def list_datasets(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+    page = _page(request, services)
+    found = services.catalogue.datasets(account, page.part, **request.path_params)
+    return _answer(request, services, page, found.map(wire.named))
+
+
+@get(_FILES, sync_to_thread=True)
+def list_files(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+    page, asked = _page(request, services), window(request.query_params, services.clock.now_us())
+    dataset, files = services.catalogue.dataset(account, **request.path_params), services.dataset_files
+    through = files.data_through(dataset)
+    found = files.page(dataset, asked.start_us, asked.end_us, page.part)
+    items = found.map(lambda each: wire.file(each, files.link(dataset, each)))
+    return _answer(request, services, page, items, filters=asked.filters(), data_through_us=through)
+
+
+@route([_ACCOUNTS, _GROUPS, _BUSINESSES, _DATASETS, _FILES], http_method=HttpMethod.OPTIONS, sync_to_thread=False)
+def options() -> Response[None]:
+    raise MethodNotAllowed("Method OPTIONS is not allowed here")
+
+
+def _page(request: AnyRequest, services: Services) -> paging.Asked:
+    return paging.asked(request.query_params, services.settings.slate_offset_mode)
+
+
+def _answer(
+    request: AnyRequest,
+    services: Services,
+    page: paging.Asked,
+    found: Listed[wire.Item],
+    *,
+    filters: Mapping[str, str] | None = None,
+    data_through_us: int | None = None,
+) -> Response[bytes]:
+    following = paging.next_url(services.settings.public_url, request.scope["path"], filters or {}, page, found.total)
+    body = {"total": found.total, "next": following, "data": found.items}
+    headers = quality_headers(data_through_us=data_through_us, generated_at_us=services.clock.now_us(), timezone="UTC")
+    return Response(msgspec.json.encode(body), headers=headers, media_type=JSON)

@@ -1,4 +1,7 @@
-"""Every error of the paths of the Tapjoy insights API at `/v1/oauth2/` and `/v1/ad_groups`, in its body: `{"error"}`."""
+"""Every error of the paths that Tapjoy owns, in its body: `errors`, an array, with 422, else `error`, a text.
+
+Tapjoy contract, section 8.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,44 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 
-from airtally.kit.errors import Failure
+from airtally.kit.errors import Failure, Unprocessable
+from airtally.vendors.tapjoy.choices import CHOICES
+
+JSON = "application/json; charset=utf-8"
+TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105 (a path)
+
+_TEXTS = {
+    401: CHOICES.unauthorized,
+    403: CHOICES.foreign,
+    404: CHOICES.not_found,
+    405: CHOICES.wrong_method,
+    500: CHOICES.internal,
+}
 
 
-def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:  # noqa: ARG001 (one signature for all owners)
-    body = {"error": failure.message}
-    return Response(msgspec.json.encode(body), status_code=failure.status, media_type="application/json; charset=utf-8")
+class InvalidParameters(Unprocessable):
+    """Insights parameters with one or more problems; each is a text of its own in the answer."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:
+    """The whole answer, for the application's error handlers too (unknown route, wrong method, a bug)."""
+    if isinstance(failure, InvalidParameters):
+        return _answer(422, {"errors": failure.problems})
+    status = _status(failure)
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Basic" if request.scope["path"].rstrip("/") == TOKEN_PATH else "Bearer"
+    return _answer(status, {"error": _TEXTS.get(status, failure.message)}, headers)
+
+
+def _status(failure: Failure) -> int:
+    """What a parameter cannot mend (a full buffer or disk, a limit of the server) is a failure of the server."""
+    return 500 if failure.status in {422, 429} or failure.status > 500 else failure.status
+
+
+def _answer(status: int, body: object, headers: dict[str, str] | None = None) -> Response[bytes]:
+    return Response(msgspec.json.encode(body), status_code=status, headers=headers, media_type=JSON)

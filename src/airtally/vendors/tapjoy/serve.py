@@ -4,9 +4,64 @@ from __future__ import annotations
 
 from typing import Any
 
+from litestar import Request, Response, Router, get, post
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, SkipValidation
+
+from airtally.kit.quality import quality_headers
+from airtally.query.answers import Written
 from airtally.runtime import Services
+from airtally.vendors.tapjoy import caller, figures, wire
+from airtally.vendors.tapjoy.errors import JSON
+from airtally.vendors.tapjoy.groups import find_group
+from airtally.vendors.tapjoy.params import Asked, read_params
+from airtally.vendors.tapjoy.series import insights
+
+AnyRequest = Request[Any, Any, Any]
+Here = NamedDependency[SkipValidation[Services]]
 
 
-def routes(services: Services) -> list[Any]:  # noqa: ARG001 (to come)
+def routes(services: Services) -> list[Any]:
     """The handlers, for the application to mount."""
-    return []
+    here = Provide(lambda: services, sync_to_thread=False)
+    return [Router("/v1", route_handlers=[issue_token, get_insights], dependencies={"services": here})]
+
+
+@post("/oauth2/token", status_code=200, sync_to_thread=True)
+def issue_token(request: AnyRequest, services: Here) -> Response[bytes]:
+    """Query string, body and every other header are ignored, and the body is not waited for."""
+    principal = caller.key_holder(services.keys, request.headers.get("authorization"))
+    _note_account(request, principal.account.slug)
+    token = caller.issue_token(services.keys, principal)
+    return Response(wire.token_body(token), headers={"Cache-Control": "no-store"}, media_type=JSON)
+
+
+@get("/ad_groups/{ad_group_id:str}/insights", sync_to_thread=True)
+def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]) -> Response[bytes]:
+    """The token is looked at first, then the group, then the parameters."""
+    account = caller.token_holder(services.keys, request.headers.get("authorization")).account
+    _note_account(request, account.slug)
+    group = find_group(services, account, ad_group_id)
+    now_us = services.clock.now_us()
+    asked = read_params(request.scope["query_string"], now_us).until(now_us)
+    link = None if group.secondary_id is None else wire.link_to(services.settings.public_url, group.secondary_id)
+    found = _insights(services, account.slug, ad_group_id.lower(), asked)
+    quality = quality_headers(
+        data_through_us=found.data_through_us, generated_at_us=found.generated_at_us, timezone="UTC"
+    )
+    body = wire.insights_body(ad_group_id, group.row, link, found.body)
+    return Response(body, headers=quality, media_type=JSON)
+
+
+def _insights(services: Services, account: str, ad_group_id: str, asked: Asked) -> Written:
+    """Of no rows at all where no bucket has begun yet."""
+    if not asked.stamps:
+        now_us = services.clock.now_us()
+        return Written(b"".join(insights(figures.NOTHING, asked)), now_us, now_us)
+    question = figures.question(account, ad_group_id, asked)
+    return services.queries.written(question, ("tapjoy", asked), lambda table: insights(table, asked))
+
+
+def _note_account(request: AnyRequest, account: str) -> None:
+    """For the log line of the request."""
+    request.scope.setdefault("state", {})["account"] = account

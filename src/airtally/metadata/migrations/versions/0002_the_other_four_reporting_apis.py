@@ -55,18 +55,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
-        "publications",
-        sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("stream", sa.Text(), nullable=False),
-        sa.Column("turn_at", sa.BigInteger(), nullable=False),
-        sa.Column("marks", sa.Text(), nullable=False),
-        sa.Column("covered", sa.Text(), nullable=False),
-        sa.Column("noticed_at", sa.BigInteger(), nullable=True),
-        sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name=op.f("fk_publications_account_id")),
-        sa.PrimaryKeyConstraint("account_id", "stream", name=op.f("pk_publications")),
-    )
-    op.create_table(
         "slate_accounts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("account_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -186,6 +174,18 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "publications",
+        sa.Column("dataset_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("turn_at", sa.BigInteger(), nullable=False),
+        sa.Column("marks", sa.Text(), nullable=False),
+        sa.Column("covered", sa.Text(), nullable=False),
+        sa.Column("stamp", sa.BigInteger(), nullable=True),
+        sa.Column("noticed_at", sa.BigInteger(), nullable=True),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_publications_dataset_id")),
+        sa.PrimaryKeyConstraint("dataset_id", name=op.f("pk_publications")),
+    )
+    op.create_table(
         "dataset_files",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("dataset_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -200,12 +200,13 @@ def upgrade() -> None:
         sa.Column("deleted_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["dataset_id"], ["datasets.id"], name=op.f("fk_dataset_files_dataset_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dataset_files")),
-        sa.UniqueConstraint("file_id", name=op.f("uq_dataset_files_file_id")),
+        sa.UniqueConstraint("dataset_id", "file_id", name=op.f("uq_dataset_files_dataset_id_file_id")),
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("dataset_files", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_dataset_files_dataset_id_published_at"), ["dataset_id", "published_at"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_dataset_files_file_id"), ["file_id"], unique=False)
 
     # ### end Alembic commands ###

@@ -13,7 +13,8 @@ from isal import isal_zlib
 LEVEL = 1
 
 HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-_LAST_BLOCK = b"\x03\x00"
+#: Ends a deflate stream after its last part.
+LAST_BLOCK = b"\x03\x00"
 
 
 class Sink(Protocol):
@@ -29,17 +30,32 @@ class Packed:
     packed_bytes: int
 
 
+class Packer:
+    """Deflate blocks that end on a byte and refer to nothing before them."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._deflate = isal_zlib.compressobj(LEVEL, wbits=-15)
+        self._crc32 = 0
+        self.plain = self.packed = 0
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        self._crc32 = isal_zlib.crc32(chunk, self._crc32)
+        self.plain += len(chunk)
+        self.packed += _write(self._sink, self._deflate.compress(chunk))
+
+    def finish(self) -> Packed:
+        if self.plain:
+            self.packed += _write(self._sink, self._deflate.flush(isal_zlib.Z_FULL_FLUSH))
+        return Packed(self._crc32, self.plain, self.packed)
+
+
 def pack(chunks: Iterable[bytes | memoryview], sink: Sink) -> Packed:
-    """Write the chunks as deflate blocks that end on a byte and refer to nothing before them."""
-    deflate = isal_zlib.compressobj(LEVEL, wbits=-15)
-    crc32 = plain = packed = 0
+    """All the chunks as one part."""
+    packer = Packer(sink)
     for chunk in chunks:
-        crc32 = isal_zlib.crc32(chunk, crc32)
-        plain += len(chunk)
-        packed += _write(sink, deflate.compress(chunk))
-    if plain:
-        packed += _write(sink, deflate.flush(isal_zlib.Z_FULL_FLUSH))
-    return Packed(crc32, plain, packed)
+        packer.write(chunk)
+    return packer.finish()
 
 
 def trailer(parts: Sequence[Packed]) -> bytes:
@@ -48,7 +64,7 @@ def trailer(parts: Sequence[Packed]) -> bytes:
     for part in parts:
         crc32 = isal_zlib.crc32_combine(crc32, part.crc32, part.plain_bytes)
         plain += part.plain_bytes
-    return _LAST_BLOCK + struct.pack("<II", crc32, plain & 0xFFFFFFFF)
+    return LAST_BLOCK + struct.pack("<II", crc32, plain & 0xFFFFFFFF)
 
 
 def _write(sink: Sink, data: bytes) -> int:

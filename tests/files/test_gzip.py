@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airtally.reports.gzip import HEADER, Packed, pack, trailer
+from airtally.files.gzip import HEADER, Packed, pack, trailer
 
 
 def member(parts: list[list[bytes]]) -> bytes:

@@ -1,0 +1,121 @@
+"""What a Slate client may trade for tokens: a one-time authorization code, and a refresh token."""
+
+from __future__ import annotations
+
+import re
+import secrets as random
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, update
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.authentication import ACCESS_US, Authentication
+from airtally.accounts.kinds import access_token, refresh_token
+from airtally.accounts.principal import Principal
+from airtally.accounts.secrets import Secrets
+from airtally.kit.clock import Clock
+from airtally.kit.errors import BadRequest, NotFound
+from airtally.kit.time import DAY_US, SECOND_US
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import slate_codes
+
+KIND = "slate"
+CODE_US = 300 * SECOND_US
+_KEPT_US = DAY_US
+_REDIRECT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]{1,2000}")
+
+
+class GrantRefused(BadRequest):
+    """`parameter` is the field of the request that is to blame."""
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(f"The request has an invalid grant parameter : {parameter}")
+        self.parameter = parameter
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """`expires_at` in microseconds UTC."""
+
+    code: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    access_token: str
+    refresh_token: str
+    lifetime_us: int = ACCESS_US
+
+
+class Grants:
+    """Thread-safe; every call is a transaction. A principal is a client whose secret was checked."""
+
+    def __init__(self, store: MetadataStore, secrets: Secrets, clock: Clock, keys: Authentication) -> None:
+        self._store = store
+        self._secrets = secrets
+        self._clock = clock
+        self._keys = keys
+
+    def create_code(self, account: Account, client_id: str, redirect_uri: str) -> Code:
+        """Good for one trade within five minutes. Raises BadRequest, or NotFound for no client of the account."""
+        if not _REDIRECT.fullmatch(redirect_uri):
+            raise BadRequest("The redirect URI cannot be used: expected an absolute URL")
+        client = self._keys.authenticate(KIND, client_id)
+        if client is None or client.account.id != account.id:
+            raise NotFound(
+                f"There is no client {client_id[:128]!r}", hint="`airtally key create --for slate` makes one"
+            )
+        now = self._clock.now_us()
+        made = Code("AN" + random.token_urlsafe(24), now + CODE_US)
+        values = {
+            "code_hash": self._hash(made.code),
+            "key_id": client.key_id,
+            "redirect_uri": redirect_uri,
+            "expires_at": made.expires_at,
+        }
+        with self._store.begin() as connection:
+            connection.execute(slate_codes.delete().where(slate_codes.c.expires_at < now - _KEPT_US))
+            connection.execute(insert(slate_codes).values(values))
+        return made
+
+    def trade(self, client: Principal, code: str, redirect_uri: str) -> Tokens:
+        """The code is spent if and only if there are tokens for it. Raises GrantRefused."""
+        tokens = Tokens(access_token(), refresh_token())
+        with self._store.begin() as connection:
+            self._spend(connection, client, code, redirect_uri)
+            self._keys.issue_within(connection, client, "access", tokens.access_token)
+            self._keys.issue_within(connection, client, "refresh", tokens.refresh_token, lifetime_us=None)
+        return tokens
+
+    def renew(self, client: Principal, refresh: str) -> Tokens:
+        """A new access token beside the earlier ones; the refresh token stays. Raises GrantRefused."""
+        holder = self._keys.authenticate_token(KIND, "refresh", refresh)
+        if holder is None or holder.key_id != client.key_id:
+            raise GrantRefused("refresh_token")
+        tokens = Tokens(access_token(), refresh)
+        self._keys.issue_token(client, "access", tokens.access_token)
+        return tokens
+
+    def _spend(self, connection: Connection, client: Principal, code: str, redirect_uri: str) -> None:
+        """A wrong redirect URI does not spend it: the client may mend its mistake."""
+        now = self._clock.now_us()
+        spent = (
+            update(slate_codes)
+            .where(
+                slate_codes.c.code_hash == self._hash(code),
+                slate_codes.c.key_id == client.key_id,
+                slate_codes.c.expires_at > now,
+                slate_codes.c.used_at.is_(None),
+            )
+            .values(used_at=now)
+            .returning(slate_codes.c.redirect_uri)
+        )
+        meant = connection.execute(spent).scalar_one_or_none()
+        if meant is None:
+            raise GrantRefused("code")
+        if meant != redirect_uri:
+            raise GrantRefused("redirect_uri")  # rolls the spending back
+
+    def _hash(self, code: str) -> str:
+        return self._secrets.hashed(f"{KIND}/code", code)

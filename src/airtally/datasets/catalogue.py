@@ -1,0 +1,150 @@
+"""Slate accounts, groups, businesses and datasets of an account: listed and found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from airtally.accounts.accounts import Account
+from airtally.datasets.entries import Business, Dataset, Group, SlateAccount, storable
+from airtally.kit.errors import NotFound
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import datasets, slate_accounts, slate_businesses, slate_groups
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of a listing. Without a limit: all."""
+
+    offset: int = 0
+    limit: int | None = None
+
+
+ALL = Slice()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """A part of a listing, and how many there are in all of it."""
+
+    items: list[T]
+    total: int
+
+    def map(self, change: Callable[[T], U]) -> Listed[U]:
+        """The same part, each item changed."""
+        return Listed([change(each) for each in self.items], self.total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Level(Generic[T]):
+    """One storey of the catalogue: its rows with those above them, its id among them, and what a row is made into."""
+
+    query: Select[Any]
+    id: ColumnElement[str]
+    entry: Callable[..., T]
+    what: str
+
+
+_BELOW_ACCOUNTS = slate_accounts.join(slate_groups, slate_groups.c.slate_account_id == slate_accounts.c.id)
+_BELOW_GROUPS = _BELOW_ACCOUNTS.join(slate_businesses, slate_businesses.c.slate_group_id == slate_groups.c.id)
+_BELOW_BUSINESSES = _BELOW_GROUPS.join(datasets, datasets.c.slate_business_id == slate_businesses.c.id)
+
+_ACCOUNTS = _Level(
+    select(slate_accounts.c.id, slate_accounts.c.slate_id, slate_accounts.c.name),
+    slate_accounts.c.slate_id,
+    SlateAccount,
+    "account",
+)
+_GROUPS = _Level(
+    select(slate_groups.c.id, slate_groups.c.group_id, slate_groups.c.name, slate_accounts.c.slate_id).select_from(
+        _BELOW_ACCOUNTS
+    ),
+    slate_groups.c.group_id,
+    Group,
+    "group",
+)
+_BUSINESSES = _Level(
+    select(
+        *(slate_businesses.c.id, slate_businesses.c.business_id, slate_businesses.c.name),
+        *(slate_businesses.c.territory, slate_groups.c.group_id, slate_accounts.c.slate_id),
+    ).select_from(_BELOW_GROUPS),
+    slate_businesses.c.business_id,
+    Business,
+    "business",
+)
+_DATASETS = _Level(
+    select(
+        *(datasets.c.id, datasets.c.dataset_id, datasets.c.stream, datasets.c.format, slate_businesses.c.business_id)
+    ).select_from(_BELOW_BUSINESSES),
+    datasets.c.dataset_id,
+    Dataset,
+    "dataset",
+)
+
+#: The ids of a path, from the top down, by the name callers give them.
+_PATH: Mapping[str, _Level[Any]] = {
+    "slate_account": _ACCOUNTS,
+    "group": _GROUPS,
+    "business": _BUSINESSES,
+    "dataset": _DATASETS,
+}
+
+
+class Catalogue:
+    """Thread-safe. Every read is of one account; listings are ordered by id.
+
+    `path` is a beginning of `slate_account=…, group=…, business=…, dataset=…`. What is listed below it must
+    lie below all of it; each listing raises NotFound where the path itself leads to nothing.
+    """
+
+    def __init__(self, store: MetadataStore) -> None:
+        self._store = store
+
+    def accounts(self, account: Account, part: Slice = ALL) -> Listed[SlateAccount]:
+        return self._listed(account, _ACCOUNTS, {}, part)
+
+    def groups(self, account: Account, part: Slice = ALL, **path: str) -> Listed[Group]:
+        return self._listed(account, _GROUPS, path, part)
+
+    def businesses(self, account: Account, part: Slice = ALL, **path: str) -> Listed[Business]:
+        return self._listed(account, _BUSINESSES, path, part)
+
+    def datasets(self, account: Account, part: Slice = ALL, **path: str) -> Listed[Dataset]:
+        return self._listed(account, _DATASETS, path, part)
+
+    def dataset(self, account: Account, **path: str) -> Dataset:
+        """Raises NotFound."""
+        with self._store.read() as connection:
+            row = connection.execute(_below(_DATASETS, account, path)).one_or_none()
+        if row is None:
+            raise _missing(path)
+        return Dataset(*row)
+
+    def _listed(self, account: Account, level: _Level[T], path: Mapping[str, str], part: Slice) -> Listed[T]:
+        query = _below(level, account, path)
+        with self._store.read() as connection:
+            total = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+            if total == 0 and path:
+                above = _below(_PATH[list(path)[-1]], account, path)
+                if connection.execute(above).first() is None:
+                    raise _missing(path)
+            rows = connection.execute(
+                query.order_by(level.id, slate_accounts.c.slate_id).limit(part.limit).offset(part.offset)
+            )
+            return Listed([level.entry(*row) for row in rows], total)
+
+
+def _below(level: _Level[T], account: Account, path: Mapping[str, str]) -> Select[Any]:
+    given = [_PATH[name].id == storable(value) for name, value in path.items()]
+    return level.query.where(slate_accounts.c.account_id == account.id, *given)
+
+
+def _missing(path: Mapping[str, str]) -> NotFound:
+    *_, (name, value) = path.items()
+    return NotFound(f"There is no {_PATH[name].what} {value[:128]!r} here")

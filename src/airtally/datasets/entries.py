@@ -1,0 +1,97 @@
+"""What the catalogue holds. `row_id` is the number in the metadata store, `id` what stands in paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from airtally.accounts.accounts import check_name
+from airtally.kit.errors import BadRequest
+
+#: The dataset kinds that every business has, with the stream each publishes.
+STREAMS: Mapping[str, str] = {"subscription": "subscriptions", "playback": "playback", "catalog": "catalog"}
+KINDS: Mapping[str, str] = {stream: kind for kind, stream in STREAMS.items()}
+
+_ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,128}")
+_TERRITORY = re.compile(r"[A-Za-z0-9-]{1,16}")
+
+
+@dataclass(frozen=True, slots=True)
+class SlateAccount:
+    row_id: int
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    row_id: int
+    id: str
+    name: str
+    slate_account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """`id` is the `business_id` of rows, unique in the Airtally account."""
+
+    row_id: int
+    id: str
+    name: str
+    territory: str | None
+    group: str
+    slate_account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One stream of one business as files of one `format`."""
+
+    row_id: int
+    id: str
+    stream: str
+    format: str
+    business: str
+
+    @property
+    def name(self) -> str:
+        """Subscription, Playback or Catalog."""
+        return KINDS[self.stream].capitalize()
+
+
+@dataclass(frozen=True, slots=True)
+class NewBusiness:
+    """What is to be made. `datasets`: ids by kind, made up for the kinds left out. Raises BadRequest."""
+
+    group: str
+    id: str
+    name: str
+    territory: str | None = None
+    slate_account: str | None = None
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    format: str | None = None
+
+    def __post_init__(self) -> None:
+        check_id(self.group, "group id")
+        check_id(self.id, "business id")
+        check_name(self.name)
+        if self.territory is not None and not _TERRITORY.fullmatch(self.territory):
+            raise BadRequest(f"The territory {self.territory[:64]!r} cannot be used: expected a code such as US")
+        for kind, dataset_id in self.datasets.items():
+            if kind not in STREAMS:
+                raise BadRequest(f"There is no dataset {kind[:64]!r}: expected one of {', '.join(STREAMS)}")
+            check_id(dataset_id, "dataset id")
+        if len(set(self.datasets.values())) < len(self.datasets):
+            raise BadRequest("Two datasets cannot have the same id")
+
+
+def check_id(text: str, what: str) -> None:
+    """Raises BadRequest."""
+    if not _ID.fullmatch(text):
+        raise BadRequest(f"The {what} {text[:64]!r} cannot be used: expected 1 to 128 of letters, digits, . _ and -")
+
+
+def storable(text: str) -> str:
+    """What to look an id up by: nobody has one with NUL in it, and PostgreSQL cannot be asked for it."""
+    return "" if "\0" in text else text

@@ -1,0 +1,59 @@
+"""Links to dataset files that are their own permission, for a time: signed, with their end inside.
+
+Slate contract, section 4.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+from airtally.kit.signing import LinkSigner
+from airtally.kit.time import SECOND_US, from_datetime, to_datetime
+
+_DATE, _EXPIRES, _SIGNATURE = "X-Amz-Date", "X-Amz-Expires", "X-Amz-Signature"
+_BASIC = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """`expires_at` in microseconds UTC, a whole second."""
+
+    url: str
+    expires_at: int
+
+
+class FileLinks:
+    """`seconds` is how long a link lives at least."""
+
+    def __init__(self, public_url: str, signer: LinkSigner, seconds: int) -> None:
+        self._public_url = public_url.rstrip("/")
+        self._signer = signer
+        self._seconds = seconds
+
+    def link(self, dataset_row_id: int, file_id: str, now_us: int) -> Link:
+        begin = now_us // SECOND_US * SECOND_US
+        date = to_datetime(begin).strftime(_BASIC)
+        signature = self._signer.sign(_signed(dataset_row_id, file_id, date, str(self._seconds)))
+        path = f"/files/{quote(file_id, safe='')}"
+        query = f"{_DATE}={date}&{_EXPIRES}={self._seconds}&{_SIGNATURE}={signature}"
+        return Link(f"{self._public_url}{path}?{query}", begin + self._seconds * SECOND_US)
+
+    def is_valid(self, dataset_row_id: int, file_id: str, query: Mapping[str, str], now_us: int) -> bool:
+        """Whether the query is one of ours for this file, and not yet over."""
+        date, expires = query.get(_DATE, ""), query.get(_EXPIRES, "")
+        signed = _signed(dataset_row_id, file_id, date, expires)
+        return self._signer.is_signed(signed, query.get(_SIGNATURE, "")) and now_us // SECOND_US <= _end(date, expires)
+
+
+def _signed(dataset_row_id: int, file_id: str, date: str, expires: str) -> str:
+    """Datasets of two accounts may have files of the same id: the link is for one of them."""
+    return f"/files/{file_id}?dataset={dataset_row_id}&{_DATE}={date}&{_EXPIRES}={expires}"
+
+
+def _end(date: str, expires: str) -> int:
+    """Of a query that we signed; in seconds since 1970."""
+    begin = datetime.strptime(date, _BASIC).replace(tzinfo=UTC)
+    return from_datetime(begin + timedelta(seconds=int(expires))) // SECOND_US

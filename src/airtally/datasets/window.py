@@ -1,0 +1,135 @@
+"""Which rows a publication brings: those of a business with a higher sequence than any published before.
+
+Rows of one machine enter the lake in the order of their sequence, so the last published sequence of each
+machine says exactly what was published, whatever files the rows lie in since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+from sqlglot import exp
+
+from airtally.datasets.layout import BUSINESS, LAYOUTS, Layout
+from airtally.engine.binding import Binder, micros
+from airtally.engine.protocol import Rows, Statement
+from airtally.engine.scope import column
+from airtally.lake.snapshot import DataFile, Snapshot
+from airtally.query.changelog import VERSION_TIME
+from airtally.streams.declaration import Type
+
+#: Columns of the answers beside the ones of a file.
+LINE, MOMENT = "line", "_moment"
+_SPECIAL = ('"', ",", "\n", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """`snapshot` has only files that may hold something new; `marks` the last published sequences by machine."""
+
+    snapshot: Snapshot
+    business: str
+    marks: Mapping[str, int]
+
+    @property
+    def layout(self) -> Layout:
+        return LAYOUTS[self.snapshot.stream.name]
+
+    @property
+    def files(self) -> tuple[DataFile, ...]:
+        return self.snapshot.clean + self.snapshot.fresh
+
+    @property
+    def rows(self) -> int:
+        """At most so many."""
+        return sum(file.rows for file in self.files)
+
+
+def window(snapshot: Snapshot, business: str, marks: Mapping[str, int], covered: frozenset[str]) -> Window:
+    """`covered` names files whose rows of the business are all published."""
+
+    def new(files: tuple[DataFile, ...]) -> tuple[DataFile, ...]:
+        return tuple(file for file in files if name_of(file) not in covered)
+
+    return Window(replace(snapshot, clean=new(snapshot.clean), fresh=new(snapshot.fresh)), business, marks)
+
+
+def name_of(file: DataFile) -> str:
+    """A lake file's own name; it holds a UUID."""
+    return PurePosixPath(file.path).name
+
+
+def render_lines(wanted: Window) -> Statement:
+    """Each row as a line of CSV, and its moment in microseconds for the report dates."""
+    binder = Binder(wanted.snapshot.stream)
+    cells: list[exp.Expr] = []
+    for each in wanted.layout.columns:
+        cells += [exp.Literal.string(","), _cell(each.name, each.type)]
+    line = exp.Anonymous(this="CONCAT", expressions=[*cells[1:], _char("\n")])
+    return binder.statement(_rows(binder, wanted, [line.as_(LINE, quoted=True), _moment(wanted.layout)]))
+
+
+def render_rows(wanted: Window) -> Statement:
+    """The columns of a file, and the moment of each row."""
+    binder = Binder(wanted.snapshot.stream)
+    names = [column(each.name) for each in wanted.layout.columns]
+    return binder.statement(_rows(binder, wanted, [*names, _moment(wanted.layout)]))
+
+
+def render_marks(wanted: Window) -> Statement:
+    """The highest sequence of each machine, as `machine` and `through`."""
+    binder = Binder(wanted.snapshot.stream)
+    through = exp.Max(this=column("sequence")).as_("through", quoted=True)
+    return binder.statement(_rows(binder, wanted, [column("machine"), through]).group_by(column("machine")))
+
+
+def _rows(binder: Binder, wanted: Window, columns: list[exp.Expr]) -> exp.Select:
+    stored = exp.alias_(binder.relation(Rows.all_of(wanted.snapshot), "rows"), "stored", table=True)
+    tree = exp.select(*columns).from_(stored).where(column(BUSINESS).eq(binder.value(wanted.business)))
+    if not wanted.marks:
+        return tree
+    marks = {"published": pa.array(wanted.marks, pa.string()), "through": pa.array(wanted.marks.values(), pa.int64())}
+    listed = exp.alias_(binder.relation(pa.table(marks), "marks"), "marks", table=True)
+    tree = tree.join(listed, on=column("machine").eq(column("published")), join_type="left")
+    return tree.where(exp.or_(column("through").is_(exp.null()), column("sequence") > column("through")))
+
+
+def _moment(layout: Layout) -> exp.Expr:
+    """A row without the time is put on the day of its version."""
+    moment = micros(layout.time)
+    if layout.time != VERSION_TIME:
+        moment = exp.Coalesce(this=moment, expressions=[micros(VERSION_TIME)])
+    return moment.as_(MOMENT, quoted=True)
+
+
+def _cell(name: str, kind: Type) -> exp.Expr:
+    """A null gives nothing: CONCAT leaves it out."""
+    if kind is Type.TIME:
+        return _time(name)
+    return _text(name) if kind is Type.TEXT else exp.cast(column(name), "text")
+
+
+def _text(name: str) -> exp.Expr:
+    """Quoted where RFC 4180 wants it, and where it is empty, which is not null."""
+    value, quote = column(name), exp.Literal.string('"')
+    special = [exp.Anonymous(this="CONTAINS", expressions=[value.copy(), _char(each)]) for each in _SPECIAL]
+    doubled = exp.func("replace", value.copy(), quote.copy(), exp.Literal.string('""'))
+    quoted = exp.Anonymous(this="CONCAT", expressions=[quote.copy(), doubled, quote.copy()])
+    case = exp.Case().when(exp.or_(*special), quoted)
+    return case.when(value.copy().eq(exp.Literal.string("")), exp.Literal.string('""')).else_(value)
+
+
+def _time(name: str) -> exp.Expr:
+    """`YYYY-MM-DD HH:MM:SS.mmm`: a microsecond more makes the engine write six places, of which three are kept."""
+    thousand = exp.Literal.number(1000)
+    over = exp.Paren(this=exp.Mod(this=micros(name), expression=thousand))
+    floored = exp.Paren(this=exp.Mod(this=exp.Paren(this=over + thousand.copy()), expression=thousand.copy()))
+    moment = exp.Anonymous(this="MAKE_TIMESTAMP", expressions=[micros(name) - floored + exp.Literal.number(1)])
+    return exp.Left(this=exp.cast(moment, "text"), expression=exp.Literal.number(23))
+
+
+def _char(character: str) -> exp.Expr:
+    return exp.Chr(expressions=[exp.Literal.number(ord(character))])

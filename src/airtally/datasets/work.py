@@ -1,0 +1,131 @@
+"""Turns are kept: each dataset's job comes due on the UTC clock and is tried until it is done."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import ClassVar
+
+import structlog
+
+from airtally.accounts.accounts import Account
+from airtally.datasets.ledger import JOB_KIND, Ledger, Subject
+from airtally.datasets.publish import Publication, Publisher
+from airtally.datasets.stamps import turn_of
+from airtally.kit import metrics
+from airtally.kit.clock import Clock
+from airtally.kit.errors import NotFound, Unavailable
+from airtally.kit.loops import Loop
+from airtally.kit.time import DAY_US, SECOND_US
+from airtally.metadata.jobs import Job, Jobs
+from airtally.metadata.lease import KeptLease
+from airtally.metadata.worker import AwaitData, Worker, WorkerOptions
+
+_log = structlog.get_logger()
+
+#: How long published files are kept; the rows of a changelog stay. A day longer than listings show them (contract,
+#: section 6), so that pages and links given out before lead to them for all of their time.
+FILE_DAYS = 731
+#: Waits after a failure grow with the time since the turn, between these.
+_SHORTEST, _LONGEST = 2.0, 120.0
+#: How long a publication on demand waits for one that is under way.
+_PATIENCE_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationOptions(WorkerOptions):
+    care_seconds: float = 2.0
+    expire_seconds: float = 600.0
+
+
+class PublicationWorker(Worker):
+    """Publishes what is due; keeps the jobs and stamps in order; deletes files whose life is over."""
+
+    name: ClassVar[str] = "publications"
+    kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
+    most_attempts: ClassVar[int] = sys.maxsize  # a dataset's job never ends
+
+    def __init__(
+        self, publisher: Publisher, jobs: Jobs, clock: Clock, options: PublicationOptions, *, await_data: AwaitData
+    ) -> None:
+        super().__init__(jobs, clock, options)
+        self._publisher = publisher
+        self._ledger = publisher.ledger
+        self._await_data = await_data
+        self._loops.append(Loop("publication-care", self.care, options.care_seconds))
+        self._loops.append(Loop("publication-files", self.expire_files, options.expire_seconds))
+
+    def work(self, job: Job, lease: KeptLease) -> None:
+        self._await_data(turn_of(self._clock.now_us(), self._ledger.interval_us), self._stopping)
+        self._publisher.publish(self._ledger.of_job(job), job, lambda: self.check(lease))
+
+    def give_up(self, job: Job, reason: str) -> None:
+        raise NotImplementedError  # rows that wait are published one day
+
+    def _trouble(self, job: Job, error: Exception) -> None:
+        """Whatever it is, the turn is tried again; that it is late is told elsewhere."""
+        since = max(0, self._clock.now_us() - job.run_at) / SECOND_US
+        wait = min(max(since / 4, _SHORTEST), _LONGEST)
+        metrics.PUBLICATION_FAILURES.inc()
+        _log.error("publication failed", dataset=job.subject, seconds=wait, exc_info=error)
+        self._jobs.put_off(job, wait, self._reason(error))
+
+    def care(self) -> None:
+        self._ledger.enrol()
+        for subject in self._ledger.unsettled():
+            self._ledger.settle(subject.dataset)
+
+    def expire_files(self) -> float | None:
+        self._publisher.tidy()
+        return 0.0 if self._publisher.expire(self._clock.now_us() - FILE_DAYS * DAY_US) else None
+
+
+class OnDemand:
+    """Publishes an account's datasets now, in any process."""
+
+    def __init__(
+        self, publisher: Publisher, jobs: Jobs, clock: Clock, options: WorkerOptions, *, await_data: AwaitData
+    ) -> None:
+        self._publisher = publisher
+        self._jobs = jobs
+        self._clock = clock
+        self._options = options
+        self._await_data = await_data
+
+    def run(self, account: Account, dataset: str | None = None) -> list[Publication]:
+        """All of an account's datasets, or the one of that id: every row acknowledged before the call is in.
+
+        Raises NotFound, and Unavailable where rows or a job cannot be had.
+        """
+        ledger: Ledger = self._publisher.ledger
+        ledger.enrol()
+        subjects = [each for each in ledger.subjects(account) if dataset in {None, each.dataset.id}]
+        if dataset is not None and not subjects:
+            raise NotFound(f"There is no dataset {dataset[:128]!r}", hint="`airtally slate business list` shows them")
+        if subjects:
+            self._await_data(self._clock.now_us(), threading.Event())
+        return [self._one(subject) for subject in subjects]
+
+    def _one(self, subject: Subject) -> Publication:
+        job = self._taken(subject)
+        options = self._options
+        try:
+            with KeptLease(
+                self._jobs, job, lease_seconds=options.lease_seconds, every_seconds=options.renew_seconds
+            ) as lease:
+                return self._publisher.publish(subject, job, lease.check)
+        except BaseException:
+            self._jobs.release(job)
+            raise
+
+    def _taken(self, subject: Subject) -> Job:
+        """A publication that is under way is waited for; what came since is published after it."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < until:
+            job = self._jobs.take(JOB_KIND, str(subject.dataset.row_id), self._options.lease_seconds)
+            if job is not None:
+                return job
+            time.sleep(0.1)
+        raise Unavailable(f"Another publication of dataset {subject.dataset.id} does not end")

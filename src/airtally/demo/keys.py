@@ -1,0 +1,68 @@
+"""What an account of the demo needs before its rows: keys of all kinds, a user, and its Slate catalogue."""
+
+from __future__ import annotations
+
+import secrets as random
+
+import msgspec
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.keys import KeyOptions
+from airtally.accounts.kinds import Credentials
+from airtally.datasets.entries import KINDS, NewBusiness
+from airtally.demo.channels import Business
+from airtally.runtime import Services
+
+GROUP = "channels"
+
+_OPTIONS = {
+    "native": KeyOptions(scopes=frozenset({"read", "write"})),
+    "fouryousee": KeyOptions(),
+    "slate": KeyOptions(static=True),
+    "tapjoy": KeyOptions(),
+    "scaleengine": KeyOptions(),
+    "pushwoosh": KeyOptions(),
+}
+
+
+class Access(msgspec.Struct):
+    """Who may ask, as it is presented. The demo keeps these secrets to show them; a real home keeps hashes."""
+
+    username: str = ""
+    password: str = ""
+    keys: dict[str, Credentials] = {}
+
+    def shown(self, kind: str, field: str) -> str:
+        return str(self.keys[kind][field])
+
+
+def give_access(access: Access, account: Account, services: Services) -> None:
+    """Make what is not there yet."""
+    for kind, options in _OPTIONS.items():
+        if kind not in access.keys:
+            access.keys[kind] = services.keys.create(account, kind, options).credentials
+    if not access.username:
+        access.username, access.password = account.slug.split("-")[0], random.token_urlsafe(9)
+        services.users.create(
+            account,
+            username=access.username,
+            name=f"{account.name} demo user",
+            email=f"{access.username}@example.com",
+            password=access.password,
+        )
+
+
+def make_businesses(businesses: tuple[Business, ...], account: Account, services: Services) -> None:
+    """The channels that rows of the dataset streams name, as far as they are not there yet."""
+    if not services.catalogue.groups(account).items:
+        services.register.create_group(account, GROUP, "Channels")
+    known = {each.id for each in services.catalogue.businesses(account).items}
+    for business in businesses:
+        if business.id not in known:
+            ids = {kind: dataset_id(business, stream) for stream, kind in KINDS.items()}
+            new = NewBusiness(GROUP, business.id, business.name, business.territory, datasets=ids)
+            services.register.create_business(account, new)
+
+
+def dataset_id(business: Business, stream: str) -> str:
+    return f"{business.id}-{stream}"

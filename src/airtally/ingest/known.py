@@ -1,0 +1,121 @@
+"""Which keys of a changelog may have versions already, told without reading the versions.
+
+Kept in memory as 64-bit hashes, by stream and account; each look reads only the files that came since the last
+one. A hash that is not there is a key without versions; one that is may be another key's.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from sqlglot import exp
+
+from airtally.engine.binding import Binder
+from airtally.engine.protocol import Engine, Relation, Rows
+from airtally.engine.scope import column
+from airtally.lake.snapshot import DataFile, Snapshot, SnapshotSource
+from airtally.streams.declaration import Stream
+
+Hashes = npt.NDArray[np.uint64]
+Mask = npt.NDArray[np.bool_]
+
+#: Of one process; each is at most 8 bytes a key.
+_INDEXES = 3
+_MOST_KEYS = 100_000_000
+
+
+@dataclass
+class _Index:
+    """Sorted runs, joined so that there are only a few."""
+
+    files: set[str] = field(default_factory=set)
+    runs: list[Hashes] = field(default_factory=list)
+
+    @property
+    def keys(self) -> int:
+        return sum(map(len, self.runs))
+
+    def add(self, hashes: Hashes) -> None:
+        run = np.unique(hashes)
+        while self.runs and len(self.runs[-1]) <= 2 * len(run):
+            run = np.unique(np.concatenate([self.runs.pop(), run]))
+        self.runs.append(run)
+
+    def holds(self, hashes: Hashes) -> Mask:
+        found = np.zeros(len(hashes), dtype=bool)
+        for run in self.runs:
+            found |= _among(run, hashes)
+        return found
+
+
+class KnownKeys:
+    """To be called by one thread at a time for each stream."""
+
+    def __init__(self, engine: Engine, source: SnapshotSource) -> None:
+        self._engine = engine
+        self._source = source
+        self._indexes: OrderedDict[tuple[str, str], _Index] = OrderedDict()
+
+    def may_be_known(self, stream: Stream, account: str, rows: pa.Table) -> Mask | None:
+        """For each row, whether its key may have versions or comes twice; None where that cannot be told cheaply.
+
+        Versions that other processes keep meanwhile are in, as far as a question sees them.
+        """
+        if not self._engine.capabilities.file_lists or any(stream.column(name).fold_case for name in stream.key):
+            return None
+        snapshot = self._source.snapshot(stream, account)
+        index = self._index(stream, account)
+        files = snapshot.clean + snapshot.fresh
+        index.files.intersection_update(file.path for file in files)
+        new = [file for file in files if file.path not in index.files]
+        if index.keys + sum(file.rows for file in new) > _MOST_KEYS:
+            self._indexes.pop((stream.name, account), None)
+            return None
+        self._read(snapshot, new, index)
+        hashes = self._hashes(stream, rows.select(list(stream.key)))
+        known = index.holds(hashes) | _repeated(hashes)
+        buffered = [table for table in snapshot.buffered if table.num_rows]
+        if buffered:
+            known |= _among(np.sort(self._hashes(stream, Rows(snapshot, (), tuple(buffered)))), hashes)
+        return known
+
+    def _read(self, snapshot: Snapshot, files: list[DataFile], index: _Index) -> None:
+        if files:
+            index.add(self._hashes(snapshot.stream, Rows(snapshot, tuple(files), ())))
+            index.files.update(file.path for file in files)
+
+    def _index(self, stream: Stream, account: str) -> _Index:
+        index = self._indexes.setdefault((stream.name, account), _Index())
+        self._indexes.move_to_end((stream.name, account))
+        while len(self._indexes) > _INDEXES:
+            self._indexes.popitem(last=False)
+        return index
+
+    def _hashes(self, stream: Stream, relation: Relation) -> Hashes:
+        """In the order of the rows of a table."""
+        binder = Binder(stream)
+        hashed = exp.Anonymous(this="HASH", expressions=[column(name) for name in stream.key])
+        tree = exp.select(hashed.as_("hash", quoted=True)).from_(binder.relation(relation, "keys"))
+        hashes: Hashes = self._engine.query(binder.statement(tree)).column(0).to_numpy()
+        return hashes
+
+
+def _among(run: Hashes, hashes: Hashes) -> Mask:
+    """Whether each is in a sorted run."""
+    if not len(run):
+        return np.zeros(len(hashes), dtype=bool)
+    order = np.argsort(hashes)
+    places = np.minimum(np.searchsorted(run, hashes[order]), len(run) - 1)
+    found = np.empty(len(hashes), dtype=bool)
+    found[order] = run[places] == hashes[order]
+    return found
+
+
+def _repeated(hashes: Hashes) -> Mask:
+    _, inverse, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    repeated: Mask = counts[inverse] > 1
+    return repeated

@@ -1,0 +1,65 @@
+"""E-mail through one server, given as a URL."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from airtally.kit import metrics
+from airtally.kit.errors import Unavailable
+
+SECONDS = 15.0
+
+
+class Mailer:
+    """`url`: `smtp://[user:password@]host[:port]`, with STARTTLS where the server offers it, or `smtps://…`.
+
+    Mail comes from the user if it is an address, otherwise from `airtally@` this machine's name. Raises
+    ValueError for another URL.
+    """
+
+    def __init__(self, url: str, *, seconds: float = SECONDS) -> None:
+        self._url: SplitResult = urlsplit(url)
+        self._seconds = seconds
+        if self._url.scheme not in {"smtp", "smtps"} or not self._url.hostname:
+            raise ValueError("smtp://[user:password@]host[:port] or smtps://…")
+        self._port = self._url.port or (465 if self._url.scheme == "smtps" else 25)
+        user = unquote(self._url.username or "")
+        self._sender = user if "@" in user else f"airtally@{socket.getfqdn()}"
+
+    def send(self, to: str, subject: str, text: str) -> None:
+        """One message to one address. Raises Unavailable where the server does not take it."""
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = self._sender, to, subject
+        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=self._sender.rpartition("@")[2])
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text)
+        try:
+            with self._connected() as server:
+                server.send_message(message)
+        except (OSError, smtplib.SMTPException) as error:
+            metrics.MAILS.labels("failed").inc()
+            raise Unavailable(f"The mail server {self._url.hostname} did not take a message ({error})") from error
+        metrics.MAILS.labels("sent").inc()
+
+    @contextmanager
+    def _connected(self) -> Iterator[smtplib.SMTP]:
+        host, context = str(self._url.hostname), ssl.create_default_context()
+        if self._url.scheme == "smtps":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(host, self._port, timeout=self._seconds, context=context)
+        else:
+            server = smtplib.SMTP(host, self._port, timeout=self._seconds)
+        with server:
+            server.ehlo()
+            if self._url.scheme == "smtp" and server.has_extn("starttls"):
+                server.starttls(context=context)
+                server.ehlo()
+            if self._url.username:
+                server.login(unquote(self._url.username), unquote(self._url.password or ""))
+            yield server

@@ -1,0 +1,87 @@
+"""The records of small changelogs, kept in memory as long as nothing of them has changed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from airtally.lake.snapshot import Snapshot
+from airtally.streams.declaration import Stream
+
+#: Records kept in all; the least recently asked go first, those of the last asked account stay.
+MAX_RECORDS = 200_000
+
+Row = dict[str, Any]
+
+
+class KnownRecords(Mapping[Any, Row]):
+    """Records as they are now, by key: a tuple where the key has several columns.
+
+    Texts that are matched without case are found in any case. `table` (`stream.row_schema`) is in order of the key.
+    """
+
+    def __init__(self, stream: Stream, table: pa.Table) -> None:
+        self.table = table
+        self._folds = tuple(stream.by_name[name].fold_case for name in stream.key)
+        columns = [table.column(name).to_pylist() for name in stream.key]
+        self._places = {self._folded(key): place for place, key in enumerate(zip(*columns, strict=True))}
+
+    def __getitem__(self, key: Any) -> Row:
+        place = self._places[self._folded(key if isinstance(key, tuple) else (key,))]
+        row: Row = self.table.slice(place, 1).to_pylist()[0]
+        return row
+
+    def __iter__(self) -> Iterator[Any]:
+        return (key if len(key) > 1 else key[0] for key in self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def _folded(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
+        pairs = zip(key, self._folds, strict=True)
+        return tuple(part.lower() if folds and isinstance(part, str) else part for part, folds in pairs)
+
+
+class RecordsCache:
+    """Thread-safe. What is given is never older than the snapshot it is asked with."""
+
+    def __init__(self, max_records: int = MAX_RECORDS) -> None:
+        self._max_records = max_records
+        self._kept: OrderedDict[tuple[str, str], tuple[Hashable, KnownRecords]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._loading: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+
+    def get(self, snapshot: Snapshot, load: Callable[[Snapshot], pa.Table]) -> KnownRecords:
+        """`load` gives the records of the snapshot; of several callers at once, one loads."""
+        place = (snapshot.stream.name, snapshot.account)
+        found = self._find(place, snapshot.mark)
+        if found is not None:
+            return found
+        with self._lock:
+            loading = self._loading[place]
+        with loading:
+            found = self._find(place, snapshot.mark)
+            if found is None:
+                found = KnownRecords(snapshot.stream, load(snapshot))
+                self._keep(place, snapshot.mark, found)
+            return found
+
+    def _find(self, place: tuple[str, str], mark: Hashable | None) -> KnownRecords | None:
+        with self._lock:
+            kept = self._kept.get(place)
+            if kept is None or mark is None or kept[0] != mark:
+                return None
+            self._kept.move_to_end(place)
+            return kept[1]
+
+    def _keep(self, place: tuple[str, str], mark: Hashable | None, records: KnownRecords) -> None:
+        with self._lock:
+            self._kept[place] = (mark, records)
+            self._kept.move_to_end(place)
+            while len(self._kept) > 1 and sum(len(each) for _, each in self._kept.values()) > self._max_records:
+                gone, _ = self._kept.popitem(last=False)
+                self._loading.pop(gone, None)

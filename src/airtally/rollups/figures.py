@@ -1,0 +1,58 @@
+"""A rollup's measures as expressions: of one row, and of several figures together."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from airtally.engine.binding import Binder, micros, type_of
+from airtally.engine.filters import Equals
+from airtally.engine.scope import column
+from airtally.streams.declaration import Stream, Type
+from airtally.streams.rollup import Function, Measure, Rollup
+
+MICROS = 1_000_000
+
+
+def figures_of_rows(binder: Binder, stream: Stream, rollup: Rollup) -> list[exp.Expr]:
+    """The dimensions, `time` (start of the interval in microseconds) and measures of each single event."""
+    dimensions = [binder.column(name).as_(name, quoted=True) for name in rollup.dimensions]
+    measures = [_of_row(binder, stream, each).as_(each.name, quoted=True) for each in rollup.measures]
+    return [*dimensions, _interval(stream, rollup).as_("time", quoted=True), *measures]
+
+
+def figures_of_parts(rollup: Rollup) -> list[exp.Expr]:
+    """The same columns of a part's rows."""
+    measures = (column(each.name) for each in rollup.measures)
+    return [*map(column, rollup.dimensions), micros("time").as_("time", quoted=True), *measures]
+
+
+def combined(measure: Measure) -> exp.Expr:
+    """Figures of a measure as one, as bigint; null where there are none."""
+    over = {Function.MIN: exp.Min, Function.MAX: exp.Max}.get(measure.function, exp.Sum)
+    return exp.cast(over(this=column(measure.name)), "bigint")
+
+
+def measured(binder: Binder, stream: Stream, name: str) -> exp.Expr:
+    """A column's value as it is summed and compared: times in microseconds, money in micros."""
+    kind = type_of(stream, name)
+    if kind in {Type.TIME, Type.LOCAL_TIME}:
+        return micros(name)
+    if kind is Type.DECIMAL:
+        wide = exp.cast(column(name), "decimal(28,6)")  # the product of the narrow one overflows
+        return exp.cast(exp.Mul(this=wide, expression=exp.Literal.number(MICROS)), "bigint")
+    return binder.column(name)
+
+
+def _of_row(binder: Binder, stream: Stream, measure: Measure) -> exp.Expr:
+    value = exp.Literal.number(1) if measure.column is None else measured(binder, stream, measure.column)
+    if measure.only is not None:
+        value = exp.Case().when(binder.condition(Equals(*measure.only)), value)
+    if measure.function in {Function.COUNT, Function.SUM}:
+        value = exp.func("coalesce", value, exp.Literal.number(0))
+    return exp.cast(value, "bigint")
+
+
+def _interval(stream: Stream, rollup: Rollup) -> exp.Expr:
+    grain = exp.Literal.number(rollup.grain_us)
+    whole = exp.IntDiv(this=micros(stream.time), expression=grain)
+    return exp.Mul(this=exp.paren(whole), expression=grain.copy())

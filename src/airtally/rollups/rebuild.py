@@ -1,0 +1,309 @@
+"""Keeps parts current: finds the stale ones, has them made, and puts them in the place of the old in one commit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+from deltalake.transaction import AddAction, RemoveAction
+
+from airtally.engine.child import HeavyOptions
+from airtally.engine.heavy import Runner
+from airtally.kit import metrics
+from airtally.kit.time import SECOND_US, day_start_us, utc_day
+from airtally.lake import LakeTable, LakeView
+from airtally.lake.delta import Conflicted
+from airtally.lake.snapshot import Snapshot
+from airtally.lake.upkeep import Upkeep
+from airtally.rollups.build import Built, PartsJob, build_in_child
+from airtally.rollups.rollups import Rollups
+from airtally.rollups.table import FINAL, NO_PARTS, MonthParts, PartFile, RollupTable, RollupView
+from airtally.streams.rollup import Rollup
+
+_STEP_SECONDS = 5.0
+_TRIES = 5
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildPolicy:
+    """A part is made once its day has been quiet, or stale for long. More than `overlays` days of a month, and
+    those of a month that has been quiet, become one base.
+    """
+
+    overlays: int = 8
+    quiet_seconds: float = 60.0
+    longest_seconds: float = 600.0
+    merge_seconds: float = 3600.0
+    units_a_step: int = 4
+
+
+#: Everything at once: `airtally lake rollups`.
+EAGER = RebuildPolicy(quiet_seconds=0.0, longest_seconds=0.0, merge_seconds=0.0, units_a_step=1 << 30)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An account's days of a month to be made; with `merge` into one base."""
+
+    account: str
+    month: str
+    days: tuple[str, ...]
+    merge: bool
+
+
+class Rebuilder:
+    """The step of a background loop; any number of processes may run it at once: one wins, the others plan anew.
+
+    `retention` gives the days that a rollup's parts are kept, None for ever.
+    """
+
+    def __init__(
+        self,
+        rollups: Rollups,
+        runner: Runner,
+        options: HeavyOptions,
+        *,
+        retention: Callable[[Rollup], int | None],
+        policy: RebuildPolicy | None = None,
+        oldest_job_us: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._rollups = rollups
+        self._runner = runner
+        self._options = options
+        self._retention = retention
+        self._policy = policy or RebuildPolicy()
+        self._clock = rollups.lake.clock
+        self._upkeep = Upkeep(self._clock, oldest_job_us)
+        self._seen: dict[tuple[str, str, str], _Seen] = {}
+        self._first_look: dict[str, int] = {}
+
+    def step(self) -> float:
+        """A bounded number of parts; returns the seconds to wait."""
+        busy, failed = False, None
+        for table in self._tables():
+            for rollup in table.stream.rollups:
+                try:
+                    busy |= self.care_for(table, rollup) >= self._policy.units_a_step
+                except Exception as error:  # noqa: BLE001 (one rollup's trouble is not another's)
+                    metrics.ROLLUP_FAILURES.labels(rollup.name).inc()
+                    _log.exception("care of a rollup failed", rollup=rollup.name)
+                    failed = failed or error
+        if failed is not None:
+            raise failed
+        return 0.0 if busy else _STEP_SECONDS
+
+    def care_for(self, table: LakeTable, rollup: Rollup) -> int:
+        """Make what is due, drop what is too old; returns how many months were changed."""
+        done = self.rebuild(table, rollup)
+        parts = self._rollups.table(rollup)
+        if parts.exists():
+            self.expire(rollup)
+            self._upkeep.care_for(parts)
+        return done
+
+    def rebuild(self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy | None = None) -> int:
+        """Returns how many months were changed."""
+        policy, done, lost = policy or self._policy, 0, 0
+        while done < policy.units_a_step and lost < _TRIES:
+            view = table.view()
+            if view is None:
+                break
+            self._first_look.setdefault(rollup.name, view.version)
+            self._rollups.changes(table).keep(view)
+            unit = next(self._plan(table, view, rollup, policy), None)
+            if unit is None:
+                break
+            try:
+                self._make(table, rollup, unit)
+            except Conflicted:
+                lost += 1
+                continue
+            done += 1
+        return done
+
+    def forget(self, rollup: Rollup) -> None:
+        """Drop all parts that can be made anew from rows."""
+        table = self._rollups.table(rollup)
+        view = table.view()
+        if view is not None:
+            files = [f for months in view.accounts.values() for m in months.values() for f in m.files]
+            self._replace(table, view, [file for file in files if _last_day(file) >= view.final_before], [])
+
+    def expire(self, rollup: Rollup) -> int:
+        """Drop the files whose last day is older than the rollup's retention; returns how many."""
+        days, table = self._retention(rollup), self._rollups.table(rollup)
+        view = table.view()
+        if days is None or view is None:
+            return 0
+        first = (utc_day(self._clock.now_us()) - timedelta(days=days + 1)).isoformat()
+        months = (month for account in view.accounts.values() for month in account.values())
+        gone = [file for month in months for file in month.files if _last_day(file) < first]
+        if gone:
+            self._replace(table, view, gone, [])
+            _log.info("rollup parts expired", rollup=rollup.name, files=len(gone))
+        return len(gone)
+
+    def read_log(self, table: LakeTable) -> None:
+        """See `lake.maintenance.Derived`."""
+        view = table.view() if table.stream.rollups else None
+        if view is not None:
+            self._rollups.changes(table).keep(view)
+
+    def finish(self, table: LakeTable, view: LakeView, before: date) -> bool:
+        """See `lake.maintenance.Derived`. Each rollup notes the day, so that all processes know it is final."""
+        day = before.isoformat()
+        if not all(self._rollups.is_current(rollup, table, view, day) for rollup in table.stream.rollups):
+            return False
+        return all(self._finish(self._rollups.table(rollup), before) for rollup in table.stream.rollups)
+
+    def _finish(self, parts: RollupTable, before: date) -> bool:
+        """False where a month was being made meanwhile: of rows that must not leave before it is done."""
+        parts.open()
+        view = parts.view()
+        assert view is not None  # noqa: S101 (opening makes it)
+        if view.committed(FINAL) >= before.toordinal():
+            return True
+        try:
+            self._replace(parts, view, [], [], **{FINAL: before.toordinal()})
+        except Conflicted:
+            return False
+        return True
+
+    def _tables(self) -> Iterator[LakeTable]:
+        return (table for table in self._rollups.lake.existing() if table.stream.rollups)
+
+    def _plan(self, table: LakeTable, view: LakeView, rollup: Rollup, policy: RebuildPolicy) -> Iterator[Unit]:
+        parts = self._rollups.table(rollup).view()
+        for account, changed in self._rollups.changes(table).all(view).items():
+            months: dict[str, list[str]] = defaultdict(list)
+            for day in self._rollups.stale_days(account, parts, changed):
+                months[day[:7]].append(day)
+            for month, days in sorted(months.items()):
+                due = [day for day in days if self._is_due(rollup, account, day, changed[day], policy)]
+                if due:
+                    yield _unit(account, month, sorted(due), _parts_of(parts, account, month), policy)
+            for month, found in ({} if parts is None else parts.months(account)).items():
+                if month not in months and self._may_merge(found, policy):
+                    yield Unit(account, month, (), merge=True)
+
+    def _is_due(self, rollup: Rollup, account: str, day: str, version: int, policy: RebuildPolicy) -> bool:
+        """A change from before the first look, as after a start, counts as long ago."""
+        now, key = self._clock.now_us(), (rollup.name, account, day)
+        seen = self._seen.get(key)
+        if seen is None or seen.version != version:
+            at = 0 if version <= self._first_look[rollup.name] else now
+            seen = self._seen[key] = _Seen(version, at, at if seen is None else seen.since)
+        quiet = now - seen.at >= policy.quiet_seconds * SECOND_US
+        return quiet or now - seen.since >= policy.longest_seconds * SECOND_US
+
+    def _may_merge(self, month: MonthParts, policy: RebuildPolicy) -> bool:
+        if not month.days:
+            return False
+        newest = max(file.modified_at_ms for file in month.days.values()) * 1000
+        return self._clock.now_us() - newest >= policy.merge_seconds * SECOND_US
+
+    def _make(self, table: LakeTable, rollup: Rollup, unit: Unit) -> None:
+        """The parts are looked at before the rows: a month changed meanwhile makes the commit fail."""
+        parts_table = self._rollups.table(rollup)
+        parts_table.open()
+        parts, view = parts_table.view(), table.view()
+        assert parts is not None  # noqa: S101 (opening makes it)
+        assert view is not None  # noqa: S101 (planned from one)
+        unit = self._as_of(view, table, parts, unit)
+        month = _parts_of(parts, unit.account, unit.month)
+        job = _job(parts_table, rollup, _rows(table, view, unit), unit, month)
+        built = self._runner.run(build_in_child, self._options, job)
+        gone = list(month.files) if unit.merge else [month.days[day] for day in unit.days if day in month.days]
+        try:
+            added = [_added(each, job, self._clock.now_us() // 1000) for each in built]
+            self._replace(parts_table, parts, gone, added, source=view.version)
+        except Conflicted:
+            for each in built:
+                parts_table.place.delete(each.name)
+            raise
+        for day in unit.days:
+            self._seen.pop((rollup.name, unit.account, day), None)
+        metrics.ROLLUP_PARTS.labels(rollup.name).inc(len(unit.days))
+        _log.info("rollup parts made", rollup=rollup.name, account=unit.account, month=unit.month, days=len(unit.days))
+
+    def _as_of(self, view: LakeView, table: LakeTable, parts: RollupView, unit: Unit) -> Unit:
+        """A base says of all its days that they are of one version: every stale one is made with it."""
+        if not unit.merge:
+            return unit
+        changed = self._rollups.changes(table).of(unit.account, view)
+        stale = self._rollups.stale_days(unit.account, parts, changed)
+        return replace(unit, days=tuple(sorted({*unit.days, *(day for day in stale if day[:7] == unit.month)})))
+
+    def _replace(
+        self, table: RollupTable, view: RollupView, gone: list[PartFile], added: list[AddAction], **more: int
+    ) -> None:
+        now_ms = self._clock.now_us() // 1000
+        actions: list[Any] = [*added, *(_removed(file, now_ms) for file in gone)]
+        table.replace(table.open_version(view.version), view, actions, **more)
+
+
+def _rows(table: LakeTable, view: LakeView, unit: Unit) -> Snapshot:
+    """What lies in the lake, without what is buffered: a part is of a version."""
+    first = day_start_us(date.fromisoformat(f"{unit.month}-01"))
+    files = view.prune(unit.account, first, first + 32 * 86_400 * SECOND_US) if unit.days else []
+    files = [file for file in files if file.data.day in unit.days]
+    clean = tuple(file.data for file in files if file.clean)
+    fresh = tuple(file.data for file in files if not file.clean)
+    return Snapshot(table.stream, unit.account, table.url, view.version, clean, fresh)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The change of a day that was seen last, when, and since when the day has been stale."""
+
+    version: int
+    at: int
+    since: int
+
+
+def _unit(account: str, month: str, days: list[str], parts: MonthParts, policy: RebuildPolicy) -> Unit:
+    overlays = set(parts.days) | set(days)
+    return Unit(account, month, tuple(days), merge=parts.base is None or len(overlays) > policy.overlays)
+
+
+def _parts_of(parts: RollupView | None, account: str, month: str) -> MonthParts:
+    return NO_PARTS if parts is None else parts.months(account).get(month, NO_PARTS)
+
+
+def _job(table: RollupTable, rollup: Rollup, rows: Snapshot, unit: Unit, month: MonthParts) -> PartsJob:
+    kept = [file for day, file in month.days.items() if day not in unit.days] if unit.merge else []
+    base = [month.base.data] if unit.merge and month.base is not None and month.base.data.rows else []
+    return PartsJob(
+        rollup=rollup.name,
+        table_url=table.url,
+        storage_options=table.place.options,
+        rows=rows,
+        month=unit.month,
+        days=unit.days,
+        merge=unit.merge,
+        kept=tuple(base),
+        kept_days=tuple(file.data for file in kept),
+    )
+
+
+def _added(built: Built, job: PartsJob, now_ms: int) -> AddAction:
+    values = {"account": job.rows.account, "month": job.month, "day": built.day, "source": str(job.rows.version)}
+    stats = msgspec.json.encode({"numRecords": built.rows}).decode()
+    return AddAction(built.name, built.size, values, now_ms, data_change=True, stats=stats)
+
+
+def _removed(file: PartFile, now_ms: int) -> RemoveAction:
+    return RemoveAction(
+        file.name, data_change=True, deletion_timestamp=now_ms, size=file.data.size, partition_values=file.partition
+    )
+
+
+def _last_day(file: PartFile) -> str:
+    return file.day or f"{file.month}-31"

@@ -1,0 +1,61 @@
+"""What a rollup declaration is made of: figures of a stream's events, by dimensions and by a grain of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SECOND_US = 1_000_000
+
+
+class Function(StrEnum):
+    """How rows become a figure."""
+
+    COUNT = "count"
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+    DISTINCT = "distinct"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure of each group. `only` counts just the rows whose column has that value.
+
+    Kept as int64 (money in micros), so that figures of groups add up: counts and sums by their sum, a
+    minimum by the least. A distinct count does not, and cannot be a measure.
+    """
+
+    name: str
+    function: Function = Function.COUNT
+    column: str | None = None
+    only: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.function is Function.DISTINCT:
+            raise ValueError(f"measure {self.name}: distinct counts do not add up")
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    """Measures by text columns of the stream and by UTC intervals of `grain_us`, which divides a day.
+
+    `name` is unique among streams and rollups. `retention_days` None keeps parts for ever.
+    """
+
+    name: str
+    grain_us: int
+    dimensions: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    retention_days: int | None = None
+
+    def __post_init__(self) -> None:
+        if 86_400 * SECOND_US % self.grain_us:
+            raise ValueError(f"rollup {self.name}: its grain does not divide a day")
+
+
+MINUTE_US = 60 * SECOND_US
+#: Finest offset of a time zone in use.
+QUARTER_US = 15 * MINUTE_US
+HOUR_US = 60 * MINUTE_US
+DAY_US = 24 * HOUR_US

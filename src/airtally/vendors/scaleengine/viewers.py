@@ -1,0 +1,102 @@
+"""Counts of viewers by app, stream and bucket of time: one question to the samples.
+
+ScaleEngine contract, sections 3 to 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airtally.accounts.accounts import Account
+from airtally.engine.filters import AllOf, AnyOf, Filter, Like, OneOf
+from airtally.kit.quality import quality_headers
+from airtally.kit.time import DAY_US
+from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.runtime import Services
+from airtally.streams import VIEWER_APPS, VIEWER_SAMPLES
+from airtally.vendors.scaleengine.fields import Apps, Asked
+from airtally.vendors.scaleengine.windows import Kept, window_of
+
+#: Figures of this form, over any servers, are kept ready by the minute, hour and day.
+METRICS = (
+    Metric("samples"),
+    Metric("sum", Function.SUM, "viewers"),
+    Metric("min", Function.MIN, "viewers"),
+    Metric("max", Function.MAX, "viewers"),
+)
+DIMENSIONS = (Dimension("app"), Dimension("video_url"))
+
+
+@dataclass(frozen=True, slots=True)
+class Viewers:
+    """`table`: a row for each app, stream and bucket with a sample, in no order; None where none can be."""
+
+    table: pa.Table | None
+    headers: dict[str, str]
+
+
+def viewers(services: Services, account: Account, asked: Asked) -> Viewers:
+    """Blocks. Raises LimitExceeded."""
+    now_us = services.clock.now_us()
+    settings = services.settings
+    kept = Kept(settings.rollup_retention("viewer_samples_minute"), settings.rollup_retention("viewer_samples_hour"))
+    window = window_of(asked.graph, asked.start_us, now_us=now_us, kept=kept)
+    names = () if window.empty else _app_names(services, account, asked.apps)
+    if not names:
+        return Viewers(None, quality_headers(data_through_us=None, generated_at_us=now_us, timezone="UTC"))
+    question = Question(
+        stream=VIEWER_SAMPLES,
+        account=account.slug,
+        metrics=METRICS,
+        dimensions=DIMENSIONS,
+        where=_condition(names, asked),
+        start_us=window.start_us,
+        end_us=window.end_us,
+        bucket=window.bucket,
+    )
+    answer = services.queries.answer(question)
+    return Viewers(
+        answer.table,
+        quality_headers(
+            data_through_us=answer.data_through_us, generated_at_us=answer.generated_at_us, timezone=answer.timezone
+        ),
+    )
+
+
+def _condition(apps: tuple[str, ...], asked: Asked) -> Filter:
+    parts: list[Filter] = [OneOf("app", apps)]
+    if asked.exact or asked.patterns:
+        exact = (OneOf("video_url", asked.exact),) if asked.exact else ()
+        parts.append(AnyOf((*exact, *(Like("video_url", pattern) for pattern in asked.patterns))))
+    if asked.servers:
+        parts.append(OneOf("server", asked.servers))
+    return AllOf(tuple(parts))
+
+
+def _app_names(services: Services, account: Account, apps: Apps) -> tuple[str, ...]:
+    """A name stands for itself, declared or not; digits for the app of that name, else for that of the number."""
+    names = set(apps.names | apps.digits)
+    if apps.ids or apps.digits:
+        known = services.queries.known(VIEWER_APPS, account.slug)
+        numbers = apps.ids | {int(text) for text in apps.digits if not _exists(services, account, text, text in known)}
+        ids = pa.array([each for each in numbers if 0 <= each < 1 << 63], pa.int64())
+        names.update(known.table.filter(pc.is_in(known.table["app_id"], value_set=ids))["app"].to_pylist())
+    return tuple(sorted(names))
+
+
+def _exists(services: Services, account: Account, name: str, declared: bool) -> bool:  # noqa: FBT001
+    """Samples make an app too, those whose rows have left as well."""
+    if declared:
+        return True
+    question = Question(
+        VIEWER_SAMPLES,
+        account.slug,
+        (Metric("samples"),),
+        where=OneOf("app", (name,)),
+        start_us=0,
+        end_us=(services.clock.now_us() // DAY_US + 2) * DAY_US,
+    )
+    return bool(services.queries.answer(question).table["samples"][0].as_py())

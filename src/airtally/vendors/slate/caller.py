@@ -1,0 +1,32 @@
+"""Who calls: the account behind the access token.
+
+Slate contract, section 2.4.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
+
+from airtally.accounts.accounts import Account
+from airtally.kit.bearer import bearer_token
+from airtally.kit.errors import Unauthorized
+from airtally.runtime import Services
+from airtally.vendors.slate.choices import CHOICES
+
+AnyRequest = Request[Any, Any, Any]
+Here = NamedDependency[SkipValidation[Services]]
+Caller = NamedDependency[SkipValidation[Account]]
+
+
+def admitted(request: AnyRequest, services: Here) -> Account:
+    """Raises Unauthorized; reads the store."""
+    token = bearer_token(request.headers.get("authorization", ""))
+    principal = services.keys.authenticate_token("slate", "access", token) if token else None
+    if principal is None:
+        raise Unauthorized(CHOICES.unauthorized)
+    request.scope.setdefault("state", {})["account"] = principal.account.slug
+    return principal.account

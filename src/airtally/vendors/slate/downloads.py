@@ -1,0 +1,44 @@
+"""`GET /files/{file_id}?…`: a dataset file, for whoever has its link. Errors are the file store's XML.
+
+Slate contract, section 4.6.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.sax.saxutils import escape
+
+from litestar import Request, Response, route
+from litestar.params import FromPath
+
+from airtally.files.serve import METHODS, send
+from airtally.kit.errors import Failure
+from airtally.kit.quality import quality_headers
+from airtally.runtime import Services
+
+_CODES = {403: "AccessDenied", 404: "NoSuchKey", 503: "ServiceUnavailable"}
+_XML = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{}</Code><Message>{}</Message></Error>'
+
+
+def routes(services: Services) -> list[Any]:
+    @route("/files/{file_id:str}", http_method=METHODS, sync_to_thread=True, exception_handlers={Failure: failed})
+    def download(request: Request[Any, Any, Any], file_id: FromPath[str]) -> Response[Any]:
+        file, served = services.dataset_files.by_link(file_id, request.query_params)
+        headers = quality_headers(data_through_us=None, generated_at_us=file.published_at, timezone="UTC")
+        headers |= {"Airtally-Rows": str(file.rows)}
+        headers |= {"Content-Type": served.media_type}  # the framework would add a charset to a text
+        return send(request, services.files, served, headers)
+
+    return [download]
+
+
+def failed(_: Request[Any, Any, Any], failure: Failure) -> Response[bytes]:
+    status = 503 if failure.status == 507 else failure.status
+    body = _XML.format(_CODES.get(status, "InternalError"), escape(_message(failure)))
+    headers = {} if failure.retry_after is None else {"Retry-After": str(failure.retry_after)}
+    return Response(body.encode(), status_code=status, headers=headers, media_type="application/xml")
+
+
+def _message(failure: Failure) -> str:
+    """What the store's files are called inside is nobody's business."""
+    return "The specified key does not exist." if failure.status == 404 else failure.message

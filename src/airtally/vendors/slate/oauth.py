@@ -1,0 +1,100 @@
+"""`POST /auth/o2/token`: tokens for an authorization code or a refresh token.
+
+Slate contract, section 2.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request, Response, post
+from litestar.params import RawBody
+
+from airtally.accounts.grants import KIND, GrantRefused, Tokens
+from airtally.accounts.principal import Principal
+from airtally.kit.time import SECOND_US
+from airtally.runtime import Services
+from airtally.vendors.slate.choices import CHOICES
+from airtally.vendors.slate.errors import JSON, TOKEN_PATH, Refused
+
+_FORM = "application/x-www-form-urlencoded"
+#: What each grant must carry, in the order in which it is missed.
+_FIELDS = {
+    "authorization_code": ("code", "client_id", "client_secret", "redirect_uri"),
+    "refresh_token": ("refresh_token", "client_id", "client_secret"),
+}
+
+
+def routes(services: Services) -> list[Any]:
+    @post(TOKEN_PATH, status_code=200, sync_to_thread=True, request_max_body_size=CHOICES.form_bytes)
+    def token(request: Request[Any, Any, Any], body: RawBody) -> Response[bytes]:
+        form = read_form(request.headers.get("content-type", _FORM), body)
+        check(form)
+        client = _client(services, form)
+        request.scope.setdefault("state", {})["account"] = client.account.slug
+        return _answer(_granted(services, client, form))
+
+    return [token]
+
+
+def read_form(media_type: str, body: bytes) -> dict[str, str]:
+    """Of a field that stands twice the last counts. Raises Refused."""
+    if media_type.partition(";")[0].strip().lower() != _FORM:
+        raise Refused("invalid_request", CHOICES.malformed)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii").strip() or "grant_type=",
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=CHOICES.form_fields,
+        )
+    except ValueError:
+        raise Refused("invalid_request", CHOICES.malformed) from None
+    return dict(pairs)
+
+
+def check(form: dict[str, str]) -> None:
+    """Whether everything is there that the grant needs; more is ignored. Raises Refused."""
+    grant = form.get("grant_type") or _missed("grant_type")
+    if grant not in _FIELDS:
+        raise Refused("unsupported_grant_type", CHOICES.unsupported_grant)
+    for name in _FIELDS[grant]:
+        if not form.get(name):
+            _missed(name)
+
+
+def _missed(name: str) -> str:
+    raise Refused("invalid_request", CHOICES.missing + name)
+
+
+def _client(services: Services, form: dict[str, str]) -> Principal:
+    client = services.keys.authenticate(KIND, form["client_id"])
+    if client is None or not services.keys.secret_matches(client, form["client_secret"]):
+        raise Refused("invalid_client", CHOICES.invalid_client)
+    return client
+
+
+def _granted(services: Services, client: Principal, form: dict[str, str]) -> Tokens:
+    try:
+        if form["grant_type"] == "refresh_token":
+            return services.grants.renew(client, form["refresh_token"])
+        return services.grants.trade(client, form["code"], form["redirect_uri"])
+    except GrantRefused as refused:
+        message = CHOICES.invalid_grant + refused.parameter
+        if refused.parameter == "refresh_token":
+            message = CHOICES.revoked + CHOICES.revoked_more
+        raise Refused("invalid_grant", message) from None
+
+
+def _answer(tokens: Tokens) -> Response[bytes]:
+    body = {
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+        "token_type": "bearer",
+        "expires_in": tokens.lifetime_us // SECOND_US,
+    }
+    headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+    return Response(msgspec.json.encode(body), headers=headers, media_type=JSON)

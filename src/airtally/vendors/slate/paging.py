@@ -1,0 +1,60 @@
+"""Pages of listings: which one is asked for, and the address of the one after it.
+
+Slate contract, section 3.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from airtally.datasets.catalogue import Slice
+from airtally.kit.errors import BadRequest
+from airtally.vendors.slate.choices import CHOICES
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`offset` counts pages, or with `by_item` the items before the page."""
+
+    offset: int
+    limit: int
+    by_item: bool
+
+    @property
+    def part(self) -> Slice:
+        return Slice(self.offset if self.by_item else self.offset * self.limit, self.limit)
+
+    def next_offset(self, total: int) -> int | None:
+        """None on the last page and past it."""
+        following = self.offset + (self.limit if self.by_item else 1)
+        before = following if self.by_item else following * self.limit
+        return following if before < total else None
+
+
+def asked(query: Mapping[str, str], mode: str) -> Asked:
+    """`mode`: page or item. Raises BadRequest."""
+    limit = _number(query, "limit", CHOICES.default_limit, least=1, most=CHOICES.largest_limit)
+    offset = _number(query, "offset", 0, least=0, most=CHOICES.largest_offset)
+    return Asked(offset, limit, mode == "item")
+
+
+def next_url(base: str, path: str, filters: Mapping[str, str], page: Asked, total: int) -> str | None:
+    """Absolute, on the same path: the filters, then `offset`, then `limit`."""
+    following = page.next_offset(total)
+    if following is None:
+        return None
+    pairs = {**filters, "offset": str(following), "limit": str(page.limit)}
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs.items())
+    return f"{base.rstrip('/')}{quote(path.rstrip('/'))}?{query}"
+
+
+def _number(query: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,4000}", text) or int(text) < least:
+        raise BadRequest(f"{name} must be a whole number, {least} or more")
+    return min(int(text), most)

@@ -1,0 +1,41 @@
+"""Which files are asked for: the bounds of their publication time.
+
+Slate contract, section 4.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from airtally.kit.time import DAY_US, SECOND_US
+from airtally.vendors.slate.choices import CHOICES
+from airtally.vendors.slate.dates import moment, query_text
+
+_START, _END = "startDateTime", "endDateTime"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Both bounds are included; microseconds UTC, whole seconds."""
+
+    start_us: int
+    end_us: int
+
+    def filters(self) -> dict[str, str]:
+        """As the next page's address carries them, so that every page is of one closed set."""
+        return {_START: query_text(self.start_us), _END: query_text(self.end_us)}
+
+
+def window(query: Mapping[str, str], now_us: int) -> Window:
+    """Never later than now, never earlier than what is kept. Raises BadRequest.
+
+    A start that was the limit when the first page was read still counts while the others are.
+    """
+    now = now_us // SECOND_US * SECOND_US
+    oldest = now - CHOICES.retention_days * DAY_US
+    start = moment(_START, query[_START]) if _START in query else oldest
+    end = moment(_END, query[_END]) if _END in query else now
+    if start < oldest - CHOICES.retention_grace_seconds * SECOND_US:
+        start = oldest
+    return Window(min(start, now + SECOND_US), max(min(end, now), 0))

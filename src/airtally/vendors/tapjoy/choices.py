@@ -1,0 +1,32 @@
+"""What this server chose where nothing documents the vendor's behaviour. One place to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """Each is a reading of silence; docs/vendors/tapjoy.md says why. Lengths and offsets in seconds."""
+
+    default_preset: str = "today"
+    default_increment: str = "daily"
+    increments: Mapping[str, int] = field(default_factory=lambda: {"hourly": HOUR_S, "daily": DAY_S})
+    breakdowns: tuple[str, ...] = ("country_code",)
+    years_back: int = 2
+    least_offset: int = -12 * HOUR_S
+    largest_offset: int = 14 * HOUR_S
+    token_bytes: int = 64  # 88 characters of Base64
+    expires_in: int = 3600
+    unauthorized: str = "Unauthorized"
+    foreign: str = "Unauthorized"
+    not_found: str = "Not found"
+    wrong_method: str = "Method not allowed"
+    internal: str = "Internal server error"
+
+
+CHOICES = Choices()

@@ -1,0 +1,96 @@
+"""What an insights request asks for, read from its query string. All that is wrong is told at once.
+
+Tapjoy contract, sections 4 and 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from airtally.kit.time import SECOND_US
+from airtally.vendors.tapjoy.choices import CHOICES
+from airtally.vendors.tapjoy.errors import InvalidParameters
+from airtally.vendors.tapjoy.times import Moment, earliest, parse_time, presets
+
+_ARRAY = "breakdowns[]"  # as some HTTP libraries write a list
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Buckets of `step` seconds from `start`; the last is cut short at `end`."""
+
+    start: int
+    end: int
+    step: int
+    by_country: bool
+
+    def until(self, now_us: int) -> Asked:
+        """Without the buckets that start after now. Where none is left, `end` is `start`."""
+        begun = max(0, (now_us // SECOND_US - self.start) // self.step + 1)
+        return Asked(self.start, min(self.end, self.start + begun * self.step), self.step, self.by_country)
+
+    @property
+    def stamps(self) -> range:
+        return range(self.start, self.end, self.step)
+
+
+def read_params(query: bytes, now_us: int) -> Asked:
+    """Raises InvalidParameters."""
+    pairs = [(name, value) for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
+    last = {name: value for name, value in dict(pairs).items() if value}
+    breakdowns = [value for name, value in pairs if name in {"breakdowns", _ARRAY} and value]
+    problems: list[str] = []
+    start, end = _range(last, now_us, problems)
+    step = _increment(last, problems)
+    by_country = _by_country(breakdowns, problems)
+    if problems:
+        raise InvalidParameters(problems)
+    return Asked(start, end, step, by_country)
+
+
+def _range(params: dict[str, str], now_us: int, problems: list[str]) -> tuple[int, int]:
+    known, preset = presets(now_us), params.get("time_preset")
+    given = [name for name in ("start_time", "end_time") if name in params]
+    if preset is not None and preset not in known:
+        problems.append(f"time_preset must be one of {', '.join(known)}")
+    if preset is not None and given:
+        problems.append(f"time_preset cannot be combined with {' and '.join(given)}")
+    if len(given) == 1:
+        missing = "end_time" if given == ["start_time"] else "start_time"
+        problems.append(f"{given[0]} needs {missing}")
+    moments = {name: _moment(name, params[name], problems) for name in given}
+    start, end = moments.get("start_time"), moments.get("end_time")
+    if start is not None and start.at < earliest(now_us):
+        problems.append(f"start_time is more than {CHOICES.years_back} years ago")
+    if start is not None and end is not None and end.at <= start.at:
+        problems.append("end_time must be after start_time")
+    if start is not None and end is not None:
+        return start.at, end.at
+    return known.get(preset or CHOICES.default_preset, (0, 0))
+
+
+def _moment(name: str, text: str, problems: list[str]) -> Moment | None:
+    try:
+        moment = parse_time(text)
+    except ValueError:
+        problems.append(f"{name} must be an ISO 8601 date-time such as 2026-11-20T00:00:00-04:00")
+        return None
+    if not moment.whole:
+        problems.append(f"{name} must be on a whole hour, in its own offset and in UTC")
+    return moment
+
+
+def _increment(params: dict[str, str], problems: list[str]) -> int:
+    increment = params.get("time_increment", CHOICES.default_increment)
+    if increment not in CHOICES.increments:
+        problems.append(f"time_increment must be one of {', '.join(CHOICES.increments)}")
+    return CHOICES.increments.get(increment, 0)
+
+
+def _by_country(values: list[str], problems: list[str]) -> bool:
+    if len(values) > 1 or any("," in value for value in values):
+        problems.append("breakdowns takes one breakdown per request")
+    elif values and values[0] not in CHOICES.breakdowns:
+        problems.append(f"breakdowns must be one of {', '.join(CHOICES.breakdowns)}")
+    return bool(values)

@@ -1,0 +1,90 @@
+"""Whatever the order of rows, flushes, compactions, adoptions, restarts and publications: each version once."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airtally.engine.heavy import InProcess
+from airtally.kit.clock import MovableClock
+from airtally.lake.compaction import EAGER, Compactor
+from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk
+
+#: What may happen next, at one of two processes on one home; `file` is a load that bypasses the buffers.
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["send", "send", "file", "flush", "compact", "publish", "publish", "kill", "hour", "day"]),
+        st.integers(0, 1),
+    ),
+    min_size=4,
+    max_size=18,
+)
+
+
+class World:
+    """Two processes; one that was killed is another when it is next asked to do something."""
+
+    def __init__(self, home: Path, closing: ExitStack) -> None:
+        self.clock = MovableClock(BEFORE_NOON_US)
+        self.home = home
+        self.closing = closing
+        self.desks = [Desk(home, self.clock, closing)]
+        self.desks.append(self.desks[0].again())
+        self.sent: list[str] = []
+
+    def do(self, what: str, which: int) -> None:
+        desk = self.desks[which]
+        match what:
+            case "send":
+                desk.events(*self._names(3))
+            case "file":
+                self._load(desk)
+            case "flush":
+                desk.services.warehouse.flush()
+            case "compact":
+                for table in desk.services.lake.existing():
+                    Compactor(table, InProcess()).run(EAGER)
+            case "publish":
+                self.clock.advance(1)  # later than every row
+                desk.publish()
+            case "kill":
+                desk.abandon()
+                self.clock.advance(31)  # from then on nobody waits for its rows
+                self.desks[which] = desk.again()
+            case "hour" | "day":
+                self.clock.advance(HOUR if what == "hour" else 24 * HOUR)
+                time.sleep(0.1)  # both say that they live, as they do all the time
+
+    def _names(self, count: int) -> list[str]:
+        names = [f"e{len(self.sent) + number:03}" for number in range(count)]
+        self.sent += names
+        return names
+
+    def _load(self, desk: Desk) -> None:
+        path = self.home.parent / f"rows-{len(self.sent)}.csv"
+        path.write_text("business_id,subscription_event_id\n" + "".join(f"abc123,{n}\n" for n in self._names(2)))
+        from airtally.streams import SUBSCRIPTIONS
+
+        desk.services.intake.files.load(SUBSCRIPTIONS, desk.account, path)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@given(steps=STEPS)
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+def test_each_version_is_in_one_file(steps: list[tuple[str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as closing:
+        world = World(Path(folder) / "home", closing)
+        for what, which in steps:
+            world.do(what, which)
+        last = world.desks[0].again()
+        last.services.buffer.adopt_orphans()
+        world.clock.advance(1)
+        last.publish()
+        assert last.published() == world.sent
+        assert len(last.services.files.names("datasets")) == len(last.files())

@@ -1,0 +1,102 @@
+"""Published files on both metadata stores: which are listed, and where their links lead."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from sqlalchemy import insert, update
+
+from airtally.accounts.accounts import Account
+from airtally.datasets.catalogue import ALL, Slice
+from airtally.datasets.entries import Dataset, NewBusiness
+from airtally.datasets.files import DatasetFile, DatasetFiles
+from airtally.datasets.links import FileLinks
+from airtally.datasets.register import Register
+from airtally.kit.clock import MovableClock
+from airtally.kit.errors import Forbidden, NotFound
+from airtally.kit.signing import LinkSigner
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import dataset_files
+from fixtures.accounts import NOW_US
+
+SECOND = 1_000_000
+
+
+@pytest.fixture
+def files(metadata: MetadataStore, clock: MovableClock) -> DatasetFiles:
+    return DatasetFiles(metadata, clock, FileLinks("https://h", LinkSigner(b"a key for the links of tests"), 3600))
+
+
+def dataset_of(metadata: MetadataStore, clock: MovableClock, account: Account) -> Dataset:
+    new = NewBusiness("g", "b", "B", datasets={"catalog": "d"}, format="zip")
+    _, made = Register(metadata, clock, "csv").create_business(account, new)
+    return next(each for each in made if each.id == "d")
+
+
+@pytest.fixture
+def dataset(metadata: MetadataStore, clock: MovableClock, account: Account) -> Dataset:
+    return dataset_of(metadata, clock, account)
+
+
+def add(metadata: MetadataStore, dataset: Dataset, file_id: str, seconds: int = 0) -> None:
+    values = {"dataset_id": dataset.row_id, "file_id": file_id, "name": f"{file_id}.zip", "rows": 1, "bytes": 2}
+    values |= {"sha256": "0" * 64, "report_date_begin": "2026-11-01", "report_date_end": "2026-11-02"}
+    with metadata.begin() as connection:
+        connection.execute(insert(dataset_files).values(values | {"published_at": NOW_US + seconds * SECOND}))
+
+
+def listed(files: DatasetFiles, dataset: Dataset, part: Slice = ALL, begin: int = -100, end: int = 100) -> list[str]:
+    return [each.id for each in files.page(dataset, NOW_US + begin * SECOND, NOW_US + end * SECOND, part).items]
+
+
+def query_of(files: DatasetFiles, dataset: Dataset, file: DatasetFile) -> dict[str, Any]:
+    return dict(parse_qsl(urlsplit(files.link(dataset, file).url).query))
+
+
+def test_the_order_and_the_bounds(
+    metadata: MetadataStore, clock: MovableClock, files: DatasetFiles, dataset: Dataset
+) -> None:
+    for file_id, seconds in (("c", -3), ("b", -1), ("a", -1), ("coming", 1), ("old", -101)):
+        add(metadata, dataset, file_id, seconds)
+    assert listed(files, dataset) == ["c", "a", "b"]
+    assert listed(files, dataset, Slice(1, 1)) == ["a"]
+    assert listed(files, dataset, begin=-1, end=-1) == ["a", "b"]
+    assert listed(files, dataset, begin=0, end=-1) == []
+    clock.advance(1)
+    assert listed(files, dataset)[-1] == "coming"
+
+
+def test_a_link_leads_to_its_accounts_file(
+    metadata: MetadataStore,
+    clock: MovableClock,
+    files: DatasetFiles,
+    dataset: Dataset,
+    account: Account,
+    other_account: Account,
+) -> None:
+    other = dataset_of(metadata, clock, other_account)
+    for each, owner in ((dataset, account), (other, other_account)):
+        add(metadata, each, "same")
+        [file] = files.page(each, NOW_US, NOW_US, ALL).items
+        found, served = files.by_link("same", query_of(files, each, file))
+        assert found == file
+        assert served.stored == f"datasets/{owner.slug}/{each.row_id}/same"
+        assert (served.name, served.size, served.media_type) == ("same.zip", 2, "application/zip")
+
+
+def test_links_that_lead_nowhere(metadata: MetadataStore, files: DatasetFiles, dataset: Dataset) -> None:
+    add(metadata, dataset, "a")
+    [file] = files.page(dataset, NOW_US, NOW_US, ALL).items
+    query = query_of(files, dataset, file)
+    with pytest.raises(Forbidden):
+        files.by_link("a", {})
+    for name in ("b", "", "a\0"):
+        with pytest.raises(NotFound):
+            files.by_link(name, query)
+    with metadata.begin() as connection:
+        connection.execute(update(dataset_files).values(deleted_at=NOW_US))
+    assert listed(files, dataset) == []
+    with pytest.raises(NotFound):
+        files.by_link("a", query)

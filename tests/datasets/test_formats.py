@@ -1,0 +1,149 @@
+"""The four formats, with everything that a value may hold."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zipfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from airtally.datasets.layout import LAYOUTS
+from airtally.datasets.publish import Publisher
+from airtally.datasets.render import Renderer
+from airtally.engine.child import HeavyOptions
+from airtally.engine.heavy import InProcess
+from airtally.kit.clock import MovableClock
+from airtally.streams import PLAYBACK
+from fixtures.datasets import BEFORE_NOON_US, Desk, rows_of
+
+ODD = {
+    "subscription_event_id": 'a,"b"\nc',
+    "subscription_event_time_utc": "2026-10-31T23:59:59.999999Z",
+    "offer_id": "",
+    "offer_name": "two\r\nlines",
+    "channel_label": "ação ☂",
+    "offer_payment_amount": " 9.99 ",
+    "is_promo": 1,
+    "create_time_utc": "2026-10-01T00:00:00.0019Z",
+    "last_update_time_utc": "2026-11-01T00:00:00Z",
+}
+PLAIN = {"subscription_event_id": "plain", "last_update_time_utc": "2026-11-02T01:02:03.004Z"}
+
+
+def desk_with(folder: Path, closing: ExitStack, file_format: str) -> Desk:
+    return Desk(folder / "home", MovableClock(BEFORE_NOON_US), closing, slate_file_format=file_format)
+
+
+def text_of(content: bytes, file_format: str) -> bytes:
+    if file_format == "csv.gz":
+        return gzip.decompress(content)
+    if file_format == "zip":
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            assert packed.testzip() is None
+            assert packed.namelist() == ["subscription_event_log.csv"]
+            return packed.read("subscription_event_log.csv")
+    return content
+
+
+@pytest.mark.parametrize("file_format", ["csv", "csv.gz", "zip"])
+def test_texts(tmp_path: Path, file_format: str) -> None:
+    with ExitStack() as closing:
+        desk = desk_with(tmp_path, closing, file_format)
+        desk.send(ODD, PLAIN)
+        desk.publish()
+        [file] = desk.files()
+        text = text_of(desk.content(file), file_format)
+    assert file.name == f"subscription_event_log_20261102T120000Z_000.{file_format}"
+    assert (file.rows, file.report_date_begin, file.report_date_end) == (2, "2026-10-31", "2026-11-02")
+    header, *lines = text.decode().split("\n")
+    assert header == ",".join(column.name for column in LAYOUTS["subscriptions"].columns)
+    assert lines[-1] == ""
+    assert "plain,,,,,,,,,,,,,,0,2026-11-02 01:02:03.004,2026-11-02 01:02:03.004,0" in lines
+    odd = next(row for row in rows_of(text) if row["subscription_event_id"] != "plain")
+    assert odd == {
+        **dict.fromkeys(odd, ""),
+        "subscription_event_id": 'a,"b"\nc',
+        "subscription_event_time_utc": "2026-10-31 23:59:59.999",
+        "offer_name": "two\r\nlines",
+        "channel_label": "ação ☂",
+        "offer_payment_amount": " 9.99 ",
+        "is_promo": "1",
+        "create_time_utc": "2026-10-01 00:00:00.001",
+        "last_update_time_utc": "2026-11-01 00:00:00.000",
+        "is_deleted": "0",
+    }
+    assert ',"",' in text.decode(), "an empty text is no null"
+
+
+def test_parquet(tmp_path: Path) -> None:
+    with ExitStack() as closing:
+        desk = desk_with(tmp_path, closing, "parquet")
+        desk.send(ODD, PLAIN)
+        desk.publish()
+        [file] = desk.files()
+        table = pq.read_table(io.BytesIO(desk.content(file)))
+    assert table.schema.names == [column.name for column in LAYOUTS["subscriptions"].columns]
+    kinds = {field.name: field.type for field in table.schema}
+    assert kinds["create_time_utc"] == pa.timestamp("ms", "UTC")
+    assert kinds["is_promo"] == pa.int64()
+    assert kinds["offer_id"] == pa.string()
+    odd = next(row for row in table.to_pylist() if row["subscription_event_id"] != "plain")
+    assert (odd["offer_id"], odd["cid"], odd["is_promo"]) == ("", None, 1)
+    assert odd["last_update_time_utc"].isoformat() == "2026-11-01T00:00:00+00:00"
+
+
+def test_doubles_and_whole_numbers(tmp_path: Path) -> None:
+    with ExitStack() as closing:
+        desk = desk_with(tmp_path, closing, "csv")
+        desk.send(
+            {
+                "session_id": "s",
+                "position_start": 0.5,
+                "position_end": 1e15,
+                "seconds_viewed": 12345678901,
+                "geo_dma": "007",
+                "last_update_time_utc": "2026-11-01T00:00:00Z",
+            },
+            stream="playback",
+        )
+        desk.publish("data986")
+        [row] = desk.rows("data986")
+    assert list(row) == [column.name for column in LAYOUTS[PLAYBACK.name].columns]
+    assert (row["position_start"], float(row["position_end"]), row["seconds_viewed"]) == ("0.5", 1e15, "12345678901")
+    assert (row["geo_dma"], row["cid"]) == ("007", "")
+
+
+@pytest.mark.parametrize("file_format", ["csv", "csv.gz", "zip", "parquet"])
+def test_parts_of_about_one_size(tmp_path: Path, file_format: str) -> None:
+    with ExitStack() as closing:
+        desk = desk_with(tmp_path, closing, file_format)
+        _small_files(desk)
+        desk.send(*({"subscription_event_id": f"e{number:05}", "cid": f"{number:064x}"} for number in range(50_000)))
+        desk.publish()
+        files = desk.files()
+        assert [file.file_id for file in files] == [f"data987-20261102T120000Z-{part:03}" for part in range(3)]
+        assert [file.rows for file in files] == [20_000, 20_000, 10_000]
+        ids: list[Any] = []
+        for file in files:
+            content = desk.content(file)
+            if file_format == "parquet":
+                ids += pq.read_table(io.BytesIO(content))["subscription_event_id"].to_pylist()
+            else:
+                text = text_of(content, file_format).decode()
+                ids += [row[0] for row in list(csv.reader(io.StringIO(text)))[1:]]
+    assert sorted(ids) == [f"e{number:05}" for number in range(50_000)]
+
+
+def _small_files(desk: Desk) -> None:
+    """Files that end as soon as they have something, made by the child's own engine."""
+    services = desk.services
+    publisher: Publisher = services.publisher
+    options = HeavyOptions(256 << 20, desk.home / "tmp")
+    publisher._renderer = Renderer(services.engine, InProcess(), options, file_bytes=1000)

@@ -1,0 +1,133 @@
+"""A publication that is held back is told of once, to the account's people, by every way there is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client import REGISTRY
+
+from airtally.datasets.lateness import LateNotices
+from airtally.kit.clock import MovableClock
+from airtally.kit.faults import Faults
+from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk
+from fixtures.server import LiveServer
+from fixtures.smtp import Mailbox
+
+
+@pytest.fixture
+def office(tmp_path: Path, smtp_url: str) -> Iterator[Desk]:
+    """With two users, and a turn at noon that nobody keeps."""
+    with ExitStack() as closing:
+        desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing, smtp_url=smtp_url)
+        for name in ("ana", "bo"):
+            desk.services.users.create(
+                desk.account, username=name, name=name, email=f"{name}@example.com", password="long enough"
+            )
+        rival = desk.services.accounts.create("Rival")
+        desk.services.users.create(rival, username="eve", name="Eve", email="eve@example.com", password="long enough")
+        desk.services.publisher.ledger.enrol()
+        yield desk
+
+
+def notices(desk: Desk, grace: float = 0.0) -> LateNotices:
+    services = desk.services
+    return LateNotices(services.publisher.ledger, services.notices, desk.clock, grace_seconds=grace)
+
+
+def late_metric() -> float:
+    return REGISTRY.get_sample_value("airtally_publications_late_total", {"stream": "subscriptions"}) or 0.0
+
+
+def test_one_message_to_each_of_the_accounts_people(office: Desk, mailbox: Mailbox) -> None:
+    step, counted = notices(office).step, late_metric()
+    office.clock.advance(3600)
+    step()
+    assert mailbox.messages == []
+    assert office.services.remarks() == []
+    office.clock.advance(1)
+    step()
+    assert sorted(message["To"] for message in mailbox.messages) == ["ana@example.com", "bo@example.com"]
+    text = mailbox.messages[0].get_content()
+    assert mailbox.messages[0]["Subject"] == "Dataset files of Acme are late"
+    assert "Subscription (data987) of business abc123: due 2026-11-02 12:00 UTC" in text
+    assert "Playback (data986)" in text
+    assert late_metric() == counted + 1
+    assert len(office.services.remarks()) == 3
+    step()
+    notices(office.again()).step()
+    assert len(mailbox.messages) == 2, "once, whichever process looks"
+
+
+def test_the_next_turn_is_told_of_again(office: Desk, mailbox: Mailbox) -> None:
+    step = notices(office).step
+    office.clock.advance(HOUR + 1)
+    step()
+    office.publish(None)
+    step()
+    assert office.services.remarks() == []
+    office.clock.advance(4 * HOUR)
+    step()
+    assert len(mailbox.messages) == 4
+
+
+def test_what_is_made_good_at_once_is_not_told(office: Desk, mailbox: Mailbox) -> None:
+    looking = notices(office, grace=0.3)
+    office.clock.advance(30 * HOUR)
+    looking.step()
+    office.publish(None)
+    looking.step()
+    assert mailbox.messages == []
+
+
+def test_a_mail_server_that_is_away_is_tried_again(office: Desk, mailbox: Mailbox) -> None:
+    step = notices(office).step
+    office.clock.advance(HOUR + 1)
+    mailbox.away = True
+    step()
+    mailbox.away = False
+    step()
+    step()
+    assert len(mailbox.messages) == 2
+
+
+def test_without_a_mail_server_the_log_and_readyz_say_it(tmp_path: Path) -> None:
+    with ExitStack() as closing:
+        desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing)
+        desk.services.publisher.ledger.enrol()
+        desk.clock.advance(2 * HOUR)
+        counted = late_metric()
+        notices(desk).step()
+        assert late_metric() == counted + 1
+
+
+def test_a_job_held_back_shows_in_readyz(start_server: Callable[..., LiveServer], tmp_path: Path) -> None:
+    """The server stays ready: it does its work, and says what is late."""
+    held = threading.Event()
+
+    class Held(Faults):
+        def reach(self, point: str) -> None:
+            if point == "dataset.publish":
+                held.wait(20)
+
+    clock = MovableClock(BEFORE_NOON_US)
+    server = start_server(clock=clock, faults=Held())
+    desk_account = server.services.accounts.create("Acme")
+    from airtally.datasets.entries import NewBusiness
+
+    server.services.register.create_business(
+        desk_account, NewBusiness("7890", "abc123", "Max", datasets={"subscription": "data987"})
+    )
+    server.services.publisher.ledger.enrol()
+    clock.advance(HOUR + 2)
+    try:
+        answer = httpx.get(f"{server.url}/readyz")
+        assert answer.status_code == 200
+        assert answer.json()["ready"] is True
+        assert any("Subscription (data987)" in remark for remark in answer.json()["remarks"])
+    finally:
+        held.set()

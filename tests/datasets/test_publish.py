@@ -1,0 +1,289 @@
+"""Each version in exactly one file, whatever happens between rows, lake, files and books."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airtally.engine.heavy import InProcess
+from airtally.kit.errors import StorageFull, Unavailable
+from airtally.kit.faults import Faults
+from airtally.lake.compaction import EAGER, Compactor
+from airtally.metadata.jobs import LeaseLost
+from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk, current
+
+NOON_US = BEFORE_NOON_US + 1_000_000
+
+
+class Failing(Faults):
+    """Fails once at each of the given points."""
+
+    def __init__(self, *points: str, error: Callable[[], Exception] = lambda: Unavailable("cut off")) -> None:
+        self.left, self.error = list(points), error
+
+    def reach(self, point: str) -> None:
+        if point in self.left:
+            self.left.remove(point)
+            raise self.error()
+
+
+def compact(desk: Desk) -> int:
+    [table] = [each for each in desk.services.lake.existing() if each.stream.name == "subscriptions"]
+    return Compactor(table, InProcess()).run(EAGER)
+
+
+def test_a_file_has_what_came_since_the_last(desk: Desk) -> None:
+    desk.events("a", "b")
+    assert desk.publish() == ["data987-20261102T120000Z-000"]
+    desk.clock.advance(4 * HOUR)
+    desk.events("c")
+    assert desk.publish() == ["data987-20261102T160000Z-000"]
+    first, second = desk.files()
+    assert (first.rows, first.published_at, first.name) == (
+        2,
+        NOON_US,
+        "subscription_event_log_20261102T120000Z_000.csv",
+    )
+    assert (first.report_date_begin, first.report_date_end) == ("2026-11-02", "2026-11-02")
+    assert len(desk.content(first)) == first.bytes
+    assert second.rows == 1
+    assert desk.published() == ["a", "b", "c"]
+
+
+def test_nothing_new_is_no_file(desk: Desk) -> None:
+    assert desk.publish(None) == []
+    desk.events("a")
+    assert len(desk.publish(None)) == 1
+    assert desk.publish(None) == []
+    assert compact(desk) == 0 or desk.publish(None) == []
+
+
+def test_compaction_brings_nothing_again(desk: Desk) -> None:
+    for name in "abc":
+        desk.events(name)
+        desk.publish()
+        desk.services.warehouse.flush()
+    desk.events("d")
+    desk.services.warehouse.flush()
+    assert compact(desk) == 1
+    desk.events("e")
+    desk.publish()
+    assert desk.published() == ["a", "b", "c", "d", "e"]
+    compact(desk)
+    assert desk.publish() == []
+
+
+def test_rows_of_an_adopted_buffer_come_late_and_once(desk: Desk) -> None:
+    later = desk.again()
+    desk.events("early")
+    desk.abandon()
+    desk.clock.advance(4 * HOUR)
+    later.events("x")
+    later.publish()
+    assert later.published() == ["x"]
+    later.services.buffer.adopt_orphans()
+    later.publish()
+    assert later.published() == ["early", "x"]
+
+
+def test_a_business_has_its_own(desk: Desk) -> None:
+    desk.business("other", {"subscription": "data1"})
+    rival = desk.services.accounts.create("Rival")
+    desk.services.register.create_business(rival, _business("abc123", {"subscription": "data987"}))
+    desk.events("mine")
+    desk.send({"business_id": "other", "subscription_event_id": "theirs"})
+    desk.send({"subscription_event_id": "rivals"}, account=rival)
+    desk.publish(None)
+    assert desk.published() == ["mine"]
+    assert [row["subscription_event_id"] for row in desk.rows("data1")] == ["theirs"]
+    [done] = [each for each in desk.services.on_demand().run(rival) if each.files]
+    assert done.files[0].rows == 1
+
+
+def _business(business: str, ids: dict[str, str]) -> Any:
+    from airtally.datasets.entries import NewBusiness
+
+    return NewBusiness("7890", business, business, datasets=ids)
+
+
+@pytest.mark.parametrize("point", ["dataset.publish", "files.write", "dataset.commit", "dataset.settle"])
+def test_cut_off_anywhere(tmp_path, point: str) -> None:
+    from contextlib import ExitStack
+
+    from airtally.kit.clock import MovableClock
+
+    faults = Failing(point)
+    with ExitStack() as closing:
+        desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing, faults)
+        desk.events("a", "b")
+        with pytest.raises(Unavailable):
+            desk.publish()
+        desk.clock.advance(HOUR)
+        desk.events("c")
+        desk.publish()
+        assert desk.published() == ["a", "b", "c"]
+        stored = desk.services.files.names("datasets")
+        assert len(stored) == len(desk.files()), "an object that no file names is left"
+
+
+def test_a_full_disk_puts_a_turn_off(tmp_path) -> None:
+    from contextlib import ExitStack
+
+    from airtally.kit.clock import MovableClock
+
+    with ExitStack() as closing:
+        desk = Desk(tmp_path / "home", MovableClock(NOON_US), closing, Failing("files.write", error=_full))
+        desk.services.publisher.ledger.enrol()
+        desk.events("a")
+        desk.clock.advance(4 * HOUR)
+        worker = desk.worker()
+        while worker.step() is not None:
+            pass
+        assert desk.files() == []
+        desk.clock.advance(60)
+        while worker.step() is not None:
+            pass
+        assert desk.published() == ["a"]
+
+
+def _full() -> Exception:
+    return StorageFull("no room")
+
+
+def test_a_turn_comes_round_again(desk: Desk) -> None:
+    worker = desk.worker()
+    worker.care()
+    for hour in range(0, 24, 2):
+        desk.events(f"e{hour:02}")
+        desk.clock.advance(2 * HOUR)
+        while worker.step() is not None:
+            pass
+    assert desk.published() == [f"e{hour:02}" for hour in range(0, 22, 2)]  # the last one waits for noon
+    stamps = [file.published_at for file in desk.files()]
+    assert len(stamps) == 6
+    assert {(after - before) // 1_000_000 for before, after in itertools.pairwise(stamps)} == {4 * HOUR}
+
+
+def test_a_shorter_interval_counts_at_once(desk: Desk) -> None:
+    desk.services.publisher.ledger.enrol()
+    desk.services.close()
+    quick = Desk(desk.home, desk.clock, desk._closing, dataset_interval=900.0)
+    worker = quick.worker()
+    worker.care()
+    quick.events("a")
+    quick.clock.advance(900)
+    while worker.step() is not None:
+        pass
+    assert quick.published() == ["a"]
+
+
+def test_a_late_commit_is_stamped_anew(tmp_path) -> None:
+    """The stamp is later than the commit: a window that was read before it does not grow."""
+    from contextlib import ExitStack
+
+    from airtally.kit.clock import MovableClock
+
+    clock = MovableClock(BEFORE_NOON_US)
+
+    class Slow(Faults):
+        def reach(self, point: str) -> None:
+            if point == "dataset.commit":
+                clock.advance(3)
+
+    with ExitStack() as closing:
+        desk = Desk(tmp_path / "home", clock, closing, Slow())
+        desk.events("a")
+        desk.publish()
+        [file] = desk.files()
+        assert file.published_at == BEFORE_NOON_US + 4_000_000
+        assert file.name == "subscription_event_log_20261102T120003Z_000.csv"
+        assert desk.published() == ["a"]
+
+
+def test_stamps_rise_though_the_clock_stands(desk: Desk) -> None:
+    for name in "abc":
+        desk.events(name)
+        desk.publish()
+    stamps = [file.published_at for file in desk.files()]
+    assert stamps == [NOON_US, NOON_US + 1_000_000, NOON_US + 2_000_000]
+
+
+def test_two_publish_at_once(desk: Desk) -> None:
+    """One waits for the other's job; each row is in one file."""
+    other = desk.again()
+    desk.events(*(f"a{number}" for number in range(50)))
+    threads = [threading.Thread(target=each.publish) for each in (desk, other, desk, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(desk.published()) == 50
+
+
+def test_who_lost_the_job_publishes_nothing(desk: Desk) -> None:
+    ledger = desk.services.publisher.ledger
+    ledger.enrol()
+    desk.events("a")
+    [subject] = [each for each in ledger.subjects() if each.dataset.id == "data987"]
+    job = desk.services.jobs.take("publication", str(subject.dataset.row_id))
+    assert job is not None
+    desk.services.jobs.release(job)
+    with pytest.raises(LeaseLost):
+        desk.services.publisher.publish(subject, job, lambda: None)
+    assert desk.files() == []
+    desk.publish()
+    assert desk.published() == ["a"]
+    assert len(desk.services.files.names("datasets")) == 1
+
+
+def test_files_live_two_years(desk: Desk) -> None:
+    desk.events("a")
+    desk.publish()
+    desk.clock.advance(732 * 24 * HOUR)
+    desk.events("b")
+    desk.publish()
+    worker = desk.worker()
+    assert worker.expire_files() == 0.0
+    assert worker.expire_files() is None
+    old, new = desk.files()
+    assert old.deleted_at is not None
+    assert new.deleted_at is None
+    assert len(desk.services.files.names("datasets")) == 1
+    desk.events("c")
+    desk.publish()
+    assert desk.services.queries.current(_stream(), "acme").total == 3  # the rows stay
+
+
+def _stream() -> Any:
+    from airtally.streams import SUBSCRIPTIONS
+
+    return SUBSCRIPTIONS
+
+
+def test_versions_deletions_and_restores(desk: Desk) -> None:
+    at = "2026-11-02T10:00:00Z"
+    row = {"subscription_event_id": "a", "offer_id": "one", "last_update_time_utc": at}
+    desk.send(row, row, {"subscription_event_id": "b", "offer_id": "b"})
+    desk.publish()
+    desk.send(row, row | {"offer_id": "two"})  # a retry, and another content of the same time
+    desk.publish()
+    desk.clock.advance(HOUR)
+    desk.send({"subscription_event_id": "a", "is_deleted": 1}, {"subscription_event_id": "b", "is_deleted": 1})
+    desk.publish()
+    desk.clock.advance(HOUR)
+    desk.send({"subscription_event_id": "b", "offer_id": "again"})
+    desk.publish()
+    versions = [row for row in desk.rows() if row["subscription_event_id"] == "a"]
+    assert [(row["offer_id"], row["last_update_time_utc"], row["is_deleted"]) for row in versions] == [
+        ("one", "2026-11-02 10:00:00.000", "0"),
+        ("two", "2026-11-02 10:00:00.001", "0"),
+        ("two", "2026-11-02 12:59:59.000", "1"),
+    ]
+    assert {row["create_time_utc"] for row in versions} == {"2026-11-02 10:00:00.000"}
+    assert {name: row["offer_id"] for name, row in current(desk.rows(), "subscription_event_id").items()} == {
+        "b": "again"
+    }

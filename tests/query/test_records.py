@@ -1,0 +1,156 @@
+"""Records kept in memory: the same as asked anew, whenever a row came in and wherever it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from airtally.engine.heavy import InProcess
+from airtally.engine.protocol import Engine, Statement
+from airtally.ingest.buffer import Buffer
+from airtally.ingest.warehouse import Warehouse
+from airtally.kit.clock import MovableClock
+from airtally.kit.time import to_datetime
+from airtally.lake import Lake
+from airtally.lake.compaction import EAGER, Compactor
+from airtally.query.changelog import Records
+from airtally.query.records import KnownRecords, RecordsCache
+from airtally.query.service import Queries
+from airtally.streams import AD_GROUPS, DEVICE_TAGS
+from fixtures.storage import NOON_US
+
+
+class Counted:
+    """A real engine that counts what it is asked."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.asked = 0
+
+    def query(self, statement: Statement) -> pa.Table:
+        self.asked += 1
+        return self._engine.query(statement)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+
+class Groups:
+    """Ad groups on their way from the buffer into the lake, and two processes that ask."""
+
+    def __init__(self, home: Path, engine: Engine, opened: ExitStack) -> None:
+        self.clock = MovableClock(NOON_US)
+        self.buffer = Buffer.open(home / "buffer", clock=self.clock)
+        opened.callback(self.buffer.close)
+        self.lake = Lake(str(home / "lake"), clock=self.clock)
+        self.warehouse = Warehouse(self.lake, self.buffer, clock=self.clock)
+        reader = Warehouse(Lake(str(home / "lake"), clock=self.clock), None, clock=self.clock, buffers=home / "buffer")
+        opened.callback(reader.close)
+        opened.callback(self.warehouse.close)
+        self.engine = Counted(engine)
+        self.here = Queries(self.engine, self.warehouse, self.clock)
+        self.there = Queries(engine, reader, self.clock)
+        self._version = 0
+
+    def put(self, name: str, group: str = "A1", account: str = "acme", **more: Any) -> None:
+        self._version += 1
+        at = to_datetime(NOON_US + 1000 * self._version)
+        row = {"ad_group_id": group, "name": name, "platform": "iOS", "is_deleted": 0, **more}
+        row |= {"create_time_utc": at, "last_update_time_utc": at}
+        self.buffer.append(AD_GROUPS, account, pa.Table.from_pylist([row], AD_GROUPS.row_schema)).result(10)
+
+    def compact(self) -> None:
+        Compactor(self.lake.table(AD_GROUPS), InProcess()).run(EAGER)
+
+    def names(self, account: str = "acme") -> dict[str, str]:
+        """Asked of both processes, and compared with the records as they are computed."""
+        expected = self.here.records(Records(AD_GROUPS, account)).table
+        for queries in (self.here, self.there):
+            assert queries.known(AD_GROUPS, account).table == expected
+        known = self.here.known(AD_GROUPS, account)
+        return {key: known[key]["name"] for key in known}
+
+
+@pytest.fixture
+def groups(tmp_path: Path, duckdb_engine: Engine) -> Iterator[Groups]:
+    with ExitStack() as opened:
+        yield Groups(tmp_path, duckdb_engine, opened)
+
+
+def test_each_acknowledged_row_is_seen_at_once(groups: Groups) -> None:
+    assert groups.names() == {}
+    groups.put("first")
+    assert groups.names() == {"a1": "first"}
+    groups.put("second")
+    assert groups.names() == {"a1": "second"}
+    groups.warehouse.flush()
+    assert groups.names() == {"a1": "second"}
+    groups.put("third", "a1")
+    groups.put("other", "B1")
+    assert groups.names() == {"a1": "third", "b1": "other"}
+    groups.warehouse.flush()
+    groups.compact()
+    assert groups.names() == {"a1": "third", "b1": "other"}
+    groups.put("third", is_deleted=1)
+    assert groups.names() == {"b1": "other"}
+
+
+def test_nothing_is_computed_while_nothing_changes(groups: Groups) -> None:
+    groups.put("first")
+    groups.warehouse.flush()
+    groups.put("second")
+    known = groups.here.known(AD_GROUPS, "acme")
+    for _ in range(3):
+        assert groups.here.known(AD_GROUPS, "acme") is known
+    assert groups.engine.asked == 1
+
+
+def test_an_account_sees_its_own(groups: Groups) -> None:
+    groups.put("ours")
+    groups.put("theirs", account="rival")
+    assert groups.names() == {"a1": "ours"}
+    assert groups.names("rival") == {"a1": "theirs"}
+
+
+def test_of_many_at_once_one_computes(groups: Groups) -> None:
+    groups.put("first")
+    with ThreadPoolExecutor(16) as threads:
+        found = list(threads.map(lambda _: groups.here.known(AD_GROUPS, "acme"), range(64)))
+    assert len({id(each) for each in found}) == 1
+    assert groups.engine.asked == 1
+
+
+def test_the_least_recently_asked_goes_first(groups: Groups) -> None:
+    for account in ("one", "two", "three"):
+        groups.put("g", account=account)
+    cache = RecordsCache(max_records=2)
+    loads = []
+
+    def ask(account: str) -> KnownRecords:
+        def load(snapshot: Any) -> pa.Table:
+            loads.append(account)
+            return groups.here.records(Records(AD_GROUPS, snapshot.account)).table
+
+        return cache.get(groups.warehouse.snapshot(AD_GROUPS, account), load)
+
+    for account in ("one", "two", "one", "three", "one", "two"):
+        assert len(ask(account)) == 1
+    assert loads == ["one", "two", "three", "two"]
+
+
+def test_keys_of_several_columns_and_of_any_case() -> None:
+    tags = pa.Table.from_pylist(
+        [{"application": None, "hwid": "h", "tag": "Age", "value": "7"}], DEVICE_TAGS.row_schema
+    )
+    known = KnownRecords(DEVICE_TAGS, tags)
+    assert known[None, "h", "Age"]["value"] == "7"
+    assert (None, "h", "age") not in known
+    group = pa.Table.from_pylist([{"ad_group_id": "Ab", "name": "n", "platform": "iOS"}], AD_GROUPS.row_schema)
+    assert KnownRecords(AD_GROUPS, group)["aB"]["ad_group_id"] == "Ab"
+    assert KnownRecords(AD_GROUPS, group).get("b") is None

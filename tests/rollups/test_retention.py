@@ -1,0 +1,140 @@
+"""Rows leave once the rollups made of them are current; from then on a day's parts are final."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from airtally.kit.time import DAY_US, SECOND_US, day_start_us
+from airtally.query.buckets import Bucket
+from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.rollups.rebuild import EAGER
+from airtally.streams import VIEWER_SAMPLES
+from fixtures.accounts import NOW_US
+
+OLD = day_start_us(date(2026, 10, 20))  # 13 days before the clock's start
+MINUTE = VIEWER_SAMPLES.rollups[2]
+
+
+def sample(at: int, viewers: int, server: str = "s") -> dict[str, object]:
+    return {"app": "a", "video_url": "v", "server": server, "time": at, "viewers": viewers}
+
+
+def by(bucket: Bucket, start: int = OLD, days: int = 1) -> Question:
+    metrics = Metric("samples"), Metric("sum", Function.SUM, "viewers"), Metric("max", Function.MAX, "viewers")
+    return Question(
+        VIEWER_SAMPLES,
+        "acme",
+        metrics,
+        (Dimension("app"),),
+        start_us=start,
+        end_us=start + days * DAY_US,
+        bucket=bucket,
+    )
+
+
+@pytest.fixture
+def home(warehoused, clock):
+    home = warehoused()
+    home.acme = home.account("acme")
+    home.send(VIEWER_SAMPLES, home.acme, [sample(OLD + 60 * SECOND_US, 3), sample(OLD + 7200 * SECOND_US, 5)])
+    home.flush()
+    return home
+
+
+def expire(home) -> int:
+    return home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES))
+
+
+def raw_days(home) -> set[str | None]:
+    return {file.data.day for file in home.services.lake.table(VIEWER_SAMPLES).view().files}
+
+
+def test_rows_stay_until_their_rollups_are_current(home, clock):
+    clock.advance(5 * 86_400)
+    assert expire(home) == 0
+    home.rebuild(VIEWER_SAMPLES)
+    assert expire(home) == 2
+    assert raw_days(home) == set()
+
+
+def test_rows_stay_a_day_over_their_limit(home, clock):
+    home.rebuild(VIEWER_SAMPLES)
+    for days, gone in ((2, 0), (1, 0), (1, 2)):  # the clock stands on 2 November; the limit of 15 days is on the 4th
+        clock.advance(days * 86_400)
+        assert expire(home) == gone
+
+
+def test_figures_outlive_the_rows(home, clock):
+    before = home.ask(by(Bucket.HOUR)), home.ask(by(Bucket.DAY))
+    home.rebuild(VIEWER_SAMPLES)
+    clock.advance(5 * 86_400)
+    expire(home)
+    home.restart()
+    assert (home.ask(by(Bucket.HOUR)), home.ask(by(Bucket.DAY))) == before
+    assert home.ask(by(Bucket.DAY))[0]["sum"] == 8
+    assert home.ask_rows(by(Bucket.DAY)) == []
+
+
+def test_a_row_acknowledged_at_the_limit_counts(home, clock):
+    """It waits in the buffer while its day passes the limit."""
+    home.rebuild(VIEWER_SAMPLES)
+    clock.advance(2 * 86_400 - 36_000)
+    late = OLD + 23 * 3600 * SECOND_US
+    home.send(VIEWER_SAMPLES, home.acme, [sample(late, 11)])
+    clock.advance(86_400)
+    assert expire(home) == 0
+    home.flush()
+    home.rebuild(VIEWER_SAMPLES)
+    clock.advance(2 * 86_400)
+    expire(home)
+    assert raw_days(home) == set()
+    assert home.ask(by(Bucket.DAY))[0]["max"] == 11
+
+
+def test_what_comes_to_a_final_day_changes_nothing(home, clock):
+    """The rows of a buffer that was found days later."""
+    home.send(VIEWER_SAMPLES, home.acme, [sample(OLD + 60 * SECOND_US, 99)])
+    clock.advance(5 * 86_400)
+    home.rebuild(VIEWER_SAMPLES)
+    expire(home)
+    before = home.ask(by(Bucket.DAY))
+    assert before[0]["sum"] == 8
+    home.flush()
+    assert home.ask(by(Bucket.DAY)) == before
+    assert home.rebuild(VIEWER_SAMPLES, EAGER) == 0
+    assert home.ask(by(Bucket.DAY)) == before
+    assert expire(home) == 1
+
+
+def test_parts_leave_by_their_own_limit(home, clock):
+    home.rebuild(VIEWER_SAMPLES)
+    clock.advance(60 * 86_400)
+    expire(home)
+    rebuilder = home.rebuilder()
+    gone = {rollup.name: rebuilder.expire(rollup) for rollup in VIEWER_SAMPLES.rollups}
+    assert gone == {"viewer_samples_day": 0, "viewer_samples_hour": 1, "viewer_samples_minute": 1}
+    assert home.ask(by(Bucket.HOUR)) == []
+    assert home.ask(by(Bucket.DAY))[0]["samples"] == 2
+
+
+def test_a_month_made_while_its_rows_were_to_leave_is_not_made_of_none(home, clock):
+    """The rebuild looked at the parts before the day became final: its commit is refused."""
+    clock.advance(5 * 86_400)
+    home.rebuild(VIEWER_SAMPLES)
+    rebuilder, table = home.rebuilder(), home.services.lake.table(VIEWER_SAMPLES)
+    parts = home.services.rollups.table(MINUTE)
+    stale_view = parts.view()
+    expire(home)
+    from airtally.lake.delta import Conflicted
+
+    with pytest.raises(Conflicted):
+        rebuilder._replace(parts, stale_view, list(stale_view.months("acme")["2026-10"].files), [])
+    assert rebuilder.rebuild(table, MINUTE, EAGER) == 0
+    assert home.ask(by(Bucket.MINUTE))[0]["samples"] == 1
+
+
+def test_rows_older_than_the_limit_are_refused(home):
+    with pytest.raises(AssertionError, match="older than retention"):
+        home.send(VIEWER_SAMPLES, home.acme, [sample(NOW_US - 16 * DAY_US, 1)])
