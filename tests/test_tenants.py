@@ -65,7 +65,7 @@ ROUTES = {
     ("POST", "/stable"): "signed",
     ("POST", "/dev"): "signed",
     ("GET", "/admin/reports_api.php"): "session",
-    ("POST", "/json/1.3/{name}"): "open",
+    ("POST", "/json/1.3/{name}"): "open",  # who calls stands in the body: `test_statistics_are_an_accounts_own`
     ("GET", "/files/tags/{name}"): "link",
     ("HEAD", "/files/tags/{name}"): "link",
     ("GET", "/{slug}/{name}"): "link",
@@ -305,10 +305,9 @@ def test_another_account_gets_nothing_and_changes_nothing(first, other, method, 
         if path == "/api/v1/query" and answer.status_code == 200:
             assert "filter" not in more["json"] or answer.json()["rows"] == [{"count": 0}]
         if "{item}" in path or ROUTES[method, path] == "link":
-            assert answer.status_code == (403 if "reports" in path else 404)
+            assert answer.status_code == (403 if "reports" in path or path == "/files/{file_id}" else 404)
         if "ad_groups" in path:
             assert (answer.status_code, answer.json()) == (403, {"error": "Unauthorized"})
-            assert answer.status_code == (403 if "reports" in path or "files" in path else 404)
         if path.startswith(("/apis/v2/accounts/", "/api/v1/slate/")) and not path.endswith("/slate/accounts"):
             assert answer.status_code == 404
     assert first.state() == before
@@ -332,7 +331,7 @@ def test_nobody_gets_anything(first, server, method, path):
                 elif ROUTES[method, path] == "signed":
                     assert answer.json()["code"] in {"0001", "0003"}, answer.text
                 else:
-                    refused = (403 if "files" in path else 404) if ROUTES[method, path] == "link" else 401
+                    refused = (403 if path == "/files/{file_id}" else 404) if ROUTES[method, path] == "link" else 401
                     assert answer.status_code == refused, answer.text
                 assert first.mark not in answer.text or first.mark in target
     gone.close()
@@ -358,6 +357,31 @@ def test_an_application_belongs_to_one_account(first, other):
         answer = other.native.send(stream, [row]).json()
         assert answer["accepted"] == 0
         assert first.mark not in json.dumps(answer)
+
+
+def test_statistics_are_an_accounts_own(first, other):
+    """By another account's token its ids, applications, events and tags are as unknown as any."""
+    day = {"date_from": "2026-10-01", "date_to": "2026-10-01"}
+    event = {"application": "STATS", "event": first.mark}
+    first.native.send("applications", [{"application": "STATS"}])
+    first.native.send("app_events", [event | {"time": VERSION}])
+    first.native.send("device_tags", [{"hwid": first.mark, "tag": first.mark, "value": first.mark}])
+    services = first.server.services
+    tokens = [services.keys.create(each.account, "pushwoosh").credentials["auth"] for each in (first, other)]
+
+    def call(number, method, **request):
+        body = {"request": {"auth": tokens[number]} | request}
+        answer = httpx.post(f"{first.server.url}/json/1.3/{method}", json=body).json()
+        return answer["status_message"], answer["response"]
+
+    asked = [call(0, "getEventStatistics", **event | day), call(0, "getTagStats", tag=first.mark)]
+    assert [message for message, _ in asked] == ["OK", "OK"]
+    for _, response in asked:
+        assert call(0, "getResults", **response)[0] == "OK"
+        assert call(1, "getResults", **response) == ("Request not found", None)
+    assert call(1, "getEventStatistics", **event | day) == ("Application not found", None)
+    assert call(1, "getTagStats", tag=first.mark) == ("Tag not found", None)
+    assert call(1, "createEvent", application="STATS", name="Mine") == ("Application not found", None)
 
 
 def test_an_ad_group_belongs_to_one_account_in_any_case(first, other):

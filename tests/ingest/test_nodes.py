@@ -139,3 +139,16 @@ def test_a_flush_that_fails_is_told_and_nothing_is_claimed(node, metadata, clock
             here.nodes.await_through(clock.now_us())
         with pytest.raises(ZeroDivisionError):
             there.nodes.step()
+
+
+def test_whether_there_are_others(metadata, node, clock):
+    here = node()
+    without_rows = Nodes(metadata, clock, None, lambda: 0)
+    assert (here.nodes.alone(), without_rows.alone()) == (True, False)
+    there = node()
+    assert not here.nodes.alone()
+    there.nodes.leave()
+    assert here.nodes.alone()
+    node()
+    clock.advance(LIVE_US / 1_000_000 + 1)
+    assert here.nodes.alone()

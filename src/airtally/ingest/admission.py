@@ -48,11 +48,12 @@ class Admission:
         if stream.by_name[owned.column].fold_case:
             column = pc.utf8_lower(column)
         foreign = self._foreign(owned, account, pc.unique(column.drop_null()).to_pylist())
-        return _refused(checked, owned.column, foreign, "belongs to another account")
+        return _refused(checked, owned.column, column, foreign, "belongs to another account")
 
     def _check_business(self, column: str, account: Account, checked: Checked) -> Checked:
-        unknown = self._businesses.unknown(account, pc.unique(checked.rows.column(column)).to_pylist())
-        return _refused(checked, column, unknown, "there is no such business")
+        values = checked.rows.column(column)
+        unknown = self._businesses.unknown(account, pc.unique(values).to_pylist())
+        return _refused(checked, column, values, unknown, "there is no such business")
 
     def _foreign(self, owned: Owned, account: Account, ids: list[str]) -> set[str]:
         if owned.declares:
@@ -61,9 +62,8 @@ class Admission:
         return {each for each, owner in known.items() if owner != account.id}
 
 
-def _refused(checked: Checked, name: str, values: set[str], error: str) -> Checked:
-    """The rows with one of these values in the column refused."""
+def _refused(checked: Checked, name: str, column: pa.ChunkedArray, values: set[str], error: str) -> Checked:
+    """The rows with one of the values refused; `column` holds those of `name` as they are compared."""
     if not values:
         return checked
-    column = checked.rows.column(name)
     return checked.without(pc.is_in(column, value_set=pa.array(sorted(values), column.type)), name, error)

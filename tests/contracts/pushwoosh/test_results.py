@@ -13,7 +13,7 @@ from airtally.accounts.keys import KeyOptions
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull
 from airtally.kit.faults import Faults
-from fixtures.push import DAY, E1, E2, Push, fault
+from fixtures.push import DAY, E1, E2, Push, fault, where
 from fixtures.signage import until
 
 PROCESSING = fault("Request is still being processed", 420)
@@ -199,3 +199,13 @@ def test_no_room_for_the_request_itself(hooked: Push, hooks: Hooks) -> None:
     hooks.raised.clear()
     assert (answer.status_code, answer.json()) == (500, fault("Internal error", 500))
     assert hooked.server.services.jobs.counts() == counts
+
+
+def test_an_engine_that_reads_the_lake_alone(own_push: Callable[..., Push], sail_url: str) -> None:
+    """What was acknowledged is flushed before it is counted."""
+    push = own_push(engine=sail_url)
+    push.declare()
+    push.events(E1, E2)
+    push.tags("Topics", d1=["sport", "news"])
+    assert push.counts(where("source", "EQ", "mail")) == {"2026-03-10 00:00": 1}
+    assert push.csv(applications=[push.x]) == f"{push.x};news;1\n{push.x};sport;1\n"
