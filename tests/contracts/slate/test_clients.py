@@ -19,8 +19,7 @@ from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Unavailable
 from airtally.kit.faults import Faults
 from fixtures.slate import ACCOUNTS, Partner, published
-
-PROGRAM = Path(__file__).parent / "programs" / "orchestration.py"
+from fixtures.slate_script import script
 
 
 class Away(Faults):
@@ -33,13 +32,7 @@ class Away(Faults):
 
 def run(partner: Partner, folder: Path, token: str | None = None) -> str:
     """The program's output, with nothing but host and token replaced."""
-    text = PROGRAM.read_text(encoding="utf-8")
-    for old, new in (
-        ("https://videocentral.amazon.com", partner.server.url),
-        ("Atza|auth_token", token or partner.credentials["access_token"]),
-    ):
-        assert text.count(old) == 1
-        text = text.replace(old, new)
+    text = script(partner.server.url, token or partner.credentials["access_token"])
     ended = subprocess.run([sys.executable, "-"], input=text, cwd=folder, capture_output=True, text=True, check=True)
     assert ended.stderr == ""
     return ended.stdout
