@@ -40,6 +40,9 @@ from airtally.vendors.tapjoy import serve as tapjoy
 
 _log = structlog.get_logger("airtally.requests")
 
+#: Below it the name of a file is its permission.
+TAG_FILES = "/files/tags/"
+
 Responder = Callable[[Failure, Request[Any, Any, Any]], Response[Any]]
 
 #: Who owns a path also owns its error bodies; the first match counts.
@@ -184,6 +187,11 @@ def _owner(path: str) -> tuple[str, Responder]:
     return "site", respond_problem
 
 
+def _shown(path: str) -> str:
+    """For the log."""
+    return f"{TAG_FILES}…" if path.startswith(TAG_FILES) else path[:256]
+
+
 def _record(scope: Scope, seen: _Seen, seconds: float) -> None:
     path: str = scope["path"]
     area = "ingest" if is_ingest(path) else _owner(path)[0]
@@ -192,7 +200,7 @@ def _record(scope: Scope, seen: _Seen, seconds: float) -> None:
     _log.info(
         "request",
         method=scope["method"],
-        path=path[:256],
+        path=_shown(path),
         status=seen.status,
         bytes=seen.size,
         ms=round(seconds * 1000, 2),

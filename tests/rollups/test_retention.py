@@ -121,8 +121,8 @@ def test_parts_leave_by_their_own_limit(home, clock):
 
 def test_a_month_made_while_its_rows_were_to_leave_is_not_made_of_none(home, clock):
     """The rebuild looked at the parts before the day became final: its commit is refused."""
-    clock.advance(5 * 86_400)
     home.rebuild(VIEWER_SAMPLES)
+    clock.advance(5 * 86_400)
     rebuilder, table = home.rebuilder(), home.services.lake.table(VIEWER_SAMPLES)
     parts = home.services.rollups.table(MINUTE)
     stale_view = parts.view()
@@ -138,3 +138,19 @@ def test_a_month_made_while_its_rows_were_to_leave_is_not_made_of_none(home, clo
 def test_rows_older_than_the_limit_are_refused(home):
     with pytest.raises(AssertionError, match="older than retention"):
         home.send(VIEWER_SAMPLES, home.acme, [sample(NOW_US - 16 * DAY_US, 1)])
+
+
+def test_rows_that_outlive_their_parts_answer_for_themselves(warehoused, clock):
+    """And are let go in their time, though nothing is made of them any more."""
+    home = warehoused(retain_days={"viewer_samples": 30, "viewer_samples_minute": 5})
+    acme = home.account("acme")
+    home.send(VIEWER_SAMPLES, acme, [sample(OLD + 60 * SECOND_US, 3)])
+    home.flush()
+    home.rebuild(VIEWER_SAMPLES)
+    assert home.services.rollups.table(MINUTE).view() is None
+    assert home.rebuild(VIEWER_SAMPLES) == 0
+    assert home.ask(by(Bucket.MINUTE))[0]["sum"] == 3
+    clock.advance(25 * 86_400)
+    assert expire(home) == 1
+    assert home.ask(by(Bucket.MINUTE)) == []
+    assert home.ask(by(Bucket.HOUR))[0]["sum"] == 3

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from airtally.datasets.catalogue import Listed, Slice
 from airtally.datasets.entries import Dataset, storable
@@ -58,6 +59,7 @@ class DatasetFiles:
             dataset_files.c.dataset_id == dataset.row_id,
             dataset_files.c.published_at.between(start_us, min(end_us, self._clock.now_us())),
             dataset_files.c.deleted_at.is_(None),
+            ~_unsettled(dataset, dataset_files.c.published_at).exists(),
         )
         order = (dataset_files.c.published_at, dataset_files.c.file_id)
         query = select(*_FILE).where(*where).order_by(*order).limit(part.limit).offset(part.offset)
@@ -70,7 +72,8 @@ class DatasetFiles:
         coming = select(dataset_files.c.id).where(
             dataset_files.c.dataset_id == dataset.row_id, dataset_files.c.published_at > self._clock.now_us()
         )
-        turn = select(publications.c.turn_at).where(publications.c.dataset_id == dataset.row_id, ~coming.exists())
+        settled = publications.c.stamp.is_(None), ~coming.exists()
+        turn = select(publications.c.turn_at).where(publications.c.dataset_id == dataset.row_id, *settled)
         with self._store.read() as connection:
             return connection.execute(turn).scalar_one_or_none()
 
@@ -95,6 +98,12 @@ class DatasetFiles:
                     raise NotFound("The specified key does not exist.")
                 return _served(DatasetFile(*columns), row_id, file_format, slug)
         raise Forbidden("Request has expired")
+
+
+def _unsettled(dataset: Dataset, stamp: ColumnElement[int]) -> Select[Any]:
+    """Files that may still be stamped anew: a window read now would have them twice."""
+    mine = publications.c.dataset_id == dataset.row_id, publications.c.stamp == stamp
+    return select(publications.c.dataset_id).where(*mine)
 
 
 def _served(file: DatasetFile, dataset_row_id: int, file_format: str, slug: str) -> tuple[DatasetFile, ServedFile]:

@@ -15,6 +15,9 @@ from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import SECOND_US, to_datetime
 
+#: Notices that wait for the mail server; more than so many are dropped.
+_MOST_UNSENT = 1000
+
 _log = structlog.get_logger()
 
 LATE_US = 3600 * SECOND_US
@@ -61,8 +64,7 @@ class LateNotices:
         for message in self._unsent.copy():
             left = self._notices.tell(message.to, message.subject, message.text)
             self._unsent.remove(message)
-            if left:
-                _log.warning("a notice could not be sent; it is tried again", addresses=len(left))
+            if left and len(self._unsent) < _MOST_UNSENT:
                 self._unsent.append(_Message(left, message.subject, message.text))
 
 

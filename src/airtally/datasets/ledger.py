@@ -145,7 +145,7 @@ class Ledger:
                 "updated_at": at,
             }
             connection.execute(update(publications).where(publications.c.dataset_id == dataset.row_id).values(**state))
-            self._jobs.again(connection, job, turn_of(at, self.interval_us) + self.interval_us)
+            self._jobs.again(connection, job, now.turn_at + self.interval_us)
 
     def unsettled(self) -> list[Subject]:
         """Datasets whose last files nobody has seen to be committed before their stamp."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from airtally.accounts.accounts import Account
-from airtally.demo.keys import Access, give_access, make_businesses
+from airtally.demo.keys import Access, give_access, make_businesses, name_user
 from airtally.demo.world import World, world
 from airtally.kit.errors import Failure, NotFound
 from airtally.kit.time import to_datetime
@@ -100,6 +100,8 @@ def fill(demo: Demo, services: Services, home: Path, progress: Progress) -> None
     for tenant in demo.tenants:
         account = _account(tenant, services)
         measured = demo.world(tenant, account)
+        name_user(tenant.access, account)
+        demo.save(home)
         give_access(tenant.access, account, services)
         make_businesses(measured.setting.businesses, account, services)
         demo.save(home)

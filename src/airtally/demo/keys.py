@@ -36,13 +36,18 @@ class Access(msgspec.Struct):
         return str(self.keys[kind][field])
 
 
+def name_user(access: Access, account: Account) -> None:
+    """To be saved before the user is made: a password is told but once."""
+    if not access.username:
+        access.username, access.password = account.slug.split("-")[0], random.token_urlsafe(9)
+
+
 def give_access(access: Access, account: Account, services: Services) -> None:
     """Make what is not there yet."""
     for kind, options in _OPTIONS.items():
         if kind not in access.keys:
             access.keys[kind] = services.keys.create(account, kind, options).credentials
-    if not access.username:
-        access.username, access.password = account.slug.split("-")[0], random.token_urlsafe(9)
+    if access.username not in {user.username for user in services.users.all(account)}:
         services.users.create(
             account,
             username=access.username,

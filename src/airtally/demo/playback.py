@@ -14,10 +14,9 @@ from airtally.demo.chance import Clock, Flags, Floats, Ints, Weighted, draws, fa
 from airtally.demo.channels import Catalog, Title
 from airtally.demo.subscriptions import MONTH_US, RENEWAL, Events, Subscriptions
 from airtally.demo.tables import joined, moments, picked, same, some, table
-from airtally.kit.time import DAY_US
+from airtally.kit.time import DAY_US, HOUR_US
 from airtally.streams.playback import PLAYBACK
 
-_HOUR_US = 3_600_000_000
 _CHUNK = 200_000
 _KINDS = 4_099
 _LIVE_MINUTES = 180
@@ -94,11 +93,11 @@ class Playback:
         chance = draws("playback", self.subscriptions.seed, self.subscriptions.business.id, first)
         sessions = self._sessions(chance, first, count)
         size = len(sessions.start)
-        wait = np.where(chance.random(size) < _LATE, 12 * _HOUR_US, _HOUR_US // 12)
+        wait = np.where(chance.random(size) < _LATE, 12 * HOUR_US, HOUR_US // 12)
         created = sessions.start + sessions.seconds * 1_000_000 + (chance.random(size) * wait).astype(np.int64)
         luck = chance.random(size)
         again = np.flatnonzero(luck < _CORRECTED + _DELETED)
-        later = created[again] + chance.integers(_HOUR_US, 48 * _HOUR_US, len(again))
+        later = created[again] + chance.integers(HOUR_US, 48 * HOUR_US, len(again))
         place, updated = np.concatenate([np.arange(size), again]), np.concatenate([created, later])
         order = np.argsort(updated, kind="stable")
         order = order[updated[order] < self.subscriptions.end_us]

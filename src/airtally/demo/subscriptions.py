@@ -13,14 +13,13 @@ import pyarrow as pa
 from airtally.demo.chance import Flags, Ints, Weighted, draws
 from airtally.demo.channels import Business
 from airtally.demo.tables import joined, moments, picked, same, some, table, uuids
-from airtally.kit.time import DAY_US, day_start_us
+from airtally.kit.time import DAY_US, HOUR_US, day_start_us
 from airtally.streams.subscriptions import SUBSCRIPTIONS
 
 START, RENEWAL, CANCEL, OFF, ON = range(5)
 TYPES = ("Start", "Renewal", "Cancel", "AutoRenewOff", "AutoRenewOn")
 MONTH_US = 30 * DAY_US
 _CHUNK = 200_000
-_HOUR_US = 3_600_000_000
 
 _LEAVES = 0.16  # of those who have to renew
 _WAVERS = 0.06  # switch renewal off and on again in a month
@@ -103,10 +102,10 @@ class Subscriptions:
         size = len(events.at)
         # What playback refers to is there before it.
         late = (chance.random(size) < _LATE) & (events.kind > RENEWAL)
-        wait = np.where(late, 12 * _HOUR_US, 60_000_000)
+        wait = np.where(late, 12 * HOUR_US, 60_000_000)
         created = events.at + (chance.random(size) * wait).astype(np.int64)
         again = np.flatnonzero(chance.random(size) < _CORRECTED)
-        later = created[again] + chance.integers(_HOUR_US, 72 * _HOUR_US, len(again))
+        later = created[again] + chance.integers(HOUR_US, 72 * HOUR_US, len(again))
         place, updated = np.concatenate([np.arange(size), again]), np.concatenate([created, later])
         order = np.argsort(updated, kind="stable")
         order = order[updated[order] < self.end_us]
@@ -155,11 +154,11 @@ def _lives(chance: np.random.Generator, started: Ints, end_us: int) -> tuple[Int
     renewing = np.repeat(who, renewals)
     month = np.arange(len(renewing)) - np.repeat(np.cumsum(renewals) - renewals, renewals) + 1
     ends = started + stays * MONTH_US
-    switched_off = ends - chance.integers(_HOUR_US, 6 * DAY_US, len(who))
+    switched_off = ends - chance.integers(HOUR_US, 6 * DAY_US, len(who))
     leaving = who[ends < end_us]
     wavering = who[chance.random(len(who)) < _WAVERS]
     off = started[wavering] + chance.integers(5 * DAY_US, 15 * DAY_US, len(wavering))
-    on = off + chance.integers(_HOUR_US, 2 * DAY_US, len(wavering))
+    on = off + chance.integers(HOUR_US, 2 * DAY_US, len(wavering))
     parts = (
         (who, START, started),
         (renewing, RENEWAL, started[renewing] + month * MONTH_US),

@@ -1,9 +1,14 @@
-"""`Authorization: Bearer TOKEN`, as every API that takes one reads it."""
+"""The header `Authorization`, as every API reads it."""
 
 from __future__ import annotations
 
 
+def credential(header: str | None, scheme: str) -> str | None:
+    """What follows the scheme (small letters; any case in the header), literally; None for nothing or another scheme."""
+    name, _, rest = (header or "").strip().partition(" ")
+    return rest.strip() or None if name.lower() == scheme else None
+
+
 def bearer_token(header: str) -> str | None:
-    """The token; None for an absent header, another scheme (whatever its case) and an empty token."""
-    scheme, _, token = header.strip().partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    """The token of `Bearer TOKEN`."""
+    return credential(header, "bearer")

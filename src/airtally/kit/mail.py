@@ -12,9 +12,16 @@ from email.utils import formatdate, make_msgid
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from airtally.kit import metrics
-from airtally.kit.errors import Unavailable
+from airtally.kit.errors import Failure, Unavailable
 
 SECONDS = 15.0
+
+
+class MailRefused(Failure):
+    """The server will not take this message, however often it is asked."""
+
+    status = 502
+    code = "mail_refused"
 
 
 class Mailer:
@@ -34,7 +41,7 @@ class Mailer:
         self._sender = user if "@" in user else f"airtally@{socket.getfqdn()}"
 
     def send(self, to: str, subject: str, text: str) -> None:
-        """One message to one address. Raises Unavailable where the server does not take it."""
+        """One message to one address. Raises MailRefused, or Unavailable where the server may take it later."""
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, to, subject
         message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=self._sender.rpartition("@")[2])
@@ -45,7 +52,8 @@ class Mailer:
                 server.send_message(message)
         except (OSError, smtplib.SMTPException) as error:
             metrics.MAILS.labels("failed").inc()
-            raise Unavailable(f"The mail server {self._url.hostname} did not take a message ({error})") from error
+            failure = MailRefused if _is_final(error) else Unavailable
+            raise failure(f"The mail server {self._url.hostname} did not take a message ({error})") from error
         metrics.MAILS.labels("sent").inc()
 
     @contextmanager
@@ -61,5 +69,18 @@ class Mailer:
                 server.starttls(context=context)
                 server.ehlo()
             if self._url.username:
+                self._check_secret(server)
                 server.login(unquote(self._url.username), unquote(self._url.password or ""))
             yield server
+
+    def _check_secret(self, server: smtplib.SMTP) -> None:
+        """A password goes over TLS, or not beyond this machine."""
+        local = self._url.hostname == "localhost" or str(self._url.hostname).startswith("127.")
+        if not isinstance(server.sock, ssl.SSLSocket) and not local:
+            raise smtplib.SMTPNotSupportedError("no TLS to send the password over; use smtps://")
+
+
+def _is_final(error: Exception) -> bool:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return all(code >= 500 for code, _ in error.recipients.values())
+    return isinstance(error, smtplib.SMTPSenderRefused | smtplib.SMTPDataError) and error.smtp_code >= 500

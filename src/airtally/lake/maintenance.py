@@ -10,13 +10,13 @@ from typing import Protocol
 import structlog
 
 from airtally.kit import metrics
-from airtally.kit.time import utc_day
+from airtally.kit.time import HOUR_US, utc_day
 from airtally.lake.compaction import CompactionPolicy, Compactor, Runner
 from airtally.lake.delta import Conflicted
 from airtally.lake.lake import Lake
 from airtally.lake.parts import removed
 from airtally.lake.table import LakeTable
-from airtally.lake.upkeep import HOUR_US, Upkeep
+from airtally.lake.upkeep import Upkeep
 from airtally.lake.view import LakeView, LiveFile
 from airtally.streams.declaration import Partition, Stream
 

@@ -10,11 +10,10 @@ from typing import Any
 from deltalake.exceptions import DeltaError
 
 from airtally.kit.clock import Clock
-from airtally.kit.time import DAY_US, SECOND_US
+from airtally.kit.time import DAY_US, HOUR_US, SECOND_US
 from airtally.lake.delta import DeltaFiles
 
 VACUUM_HOURS = 24
-HOUR_US = 3600 * SECOND_US
 
 #: Rare work is first done so long after a start, that a server restarted every day does it too.
 _FIRST_US = 600 * SECOND_US

@@ -138,11 +138,10 @@ class Rebuilder:
 
     def expire(self, rollup: Rollup) -> int:
         """Drop the files whose last day is older than the rollup's retention; returns how many."""
-        days, table = self._retention(rollup), self._rollups.table(rollup)
+        first, table = self._kept_from(rollup), self._rollups.table(rollup)
         view = table.view()
-        if days is None or view is None:
+        if view is None:
             return 0
-        first = (utc_day(self._clock.now_us()) - timedelta(days=days + 1)).isoformat()
         months = (month for account in view.accounts.values() for month in account.values())
         gone = [file for month in months for file in month.files if _last_day(file) < first]
         if gone:
@@ -159,8 +158,9 @@ class Rebuilder:
     def finish(self, table: LakeTable, view: LakeView, before: date) -> bool:
         """See `lake.maintenance.Derived`. Each rollup notes the day, so that all processes know it is final."""
         day = before.isoformat()
-        if not all(self._rollups.is_current(rollup, table, view, day) for rollup in table.stream.rollups):
-            return False
+        for rollup in table.stream.rollups:
+            if not self._rollups.is_current(rollup, table, view, (self._kept_from(rollup), day)):
+                return False
         return all(self._finish(self._rollups.table(rollup), before) for rollup in table.stream.rollups)
 
     def _finish(self, parts: RollupTable, before: date) -> bool:
@@ -176,15 +176,21 @@ class Rebuilder:
             return False
         return True
 
+    def _kept_from(self, rollup: Rollup) -> str:
+        """The first day (ISO) whose part is kept, and so is worth to be made."""
+        days = self._retention(rollup)
+        return "" if days is None else (utc_day(self._clock.now_us()) - timedelta(days=days + 1)).isoformat()
+
     def _tables(self) -> Iterator[LakeTable]:
         return (table for table in self._rollups.lake.existing() if table.stream.rollups)
 
     def _plan(self, table: LakeTable, view: LakeView, rollup: Rollup, policy: RebuildPolicy) -> Iterator[Unit]:
-        parts = self._rollups.table(rollup).view()
+        parts, first = self._rollups.table(rollup).view(), self._kept_from(rollup)
         for account, changed in self._rollups.changes(table).all(view).items():
             months: dict[str, list[str]] = defaultdict(list)
             for day in self._rollups.stale_days(account, parts, changed):
-                months[day[:7]].append(day)
+                if day >= first:
+                    months[day[:7]].append(day)
             for month, days in sorted(months.items()):
                 due = [day for day in days if self._is_due(rollup, account, day, changed[day], policy)]
                 if due:
@@ -216,7 +222,7 @@ class Rebuilder:
         parts, view = parts_table.view(), table.view()
         assert parts is not None  # noqa: S101 (opening makes it)
         assert view is not None  # noqa: S101 (planned from one)
-        unit = self._as_of(view, table, parts, unit)
+        unit = self._as_of(view, table, rollup, parts, unit)
         month = _parts_of(parts, unit.account, unit.month)
         job = _job(parts_table, rollup, _rows(table, view, unit), unit, month)
         built = self._runner.run(build_in_child, self._options, job)
@@ -233,12 +239,14 @@ class Rebuilder:
         metrics.ROLLUP_PARTS.labels(rollup.name).inc(len(unit.days))
         _log.info("rollup parts made", rollup=rollup.name, account=unit.account, month=unit.month, days=len(unit.days))
 
-    def _as_of(self, view: LakeView, table: LakeTable, parts: RollupView, unit: Unit) -> Unit:
+    def _as_of(self, view: LakeView, table: LakeTable, rollup: Rollup, parts: RollupView, unit: Unit) -> Unit:
         """A base says of all its days that they are of one version: every stale one is made with it."""
         if not unit.merge:
             return unit
         changed = self._rollups.changes(table).of(unit.account, view)
-        stale = self._rollups.stale_days(unit.account, parts, changed)
+        stale = [
+            day for day in self._rollups.stale_days(unit.account, parts, changed) if day >= self._kept_from(rollup)
+        ]
         return replace(unit, days=tuple(sorted({*unit.days, *(day for day in stale if day[:7] == unit.month)})))
 
     def _replace(

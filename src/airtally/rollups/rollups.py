@@ -118,11 +118,11 @@ class Rollups:
         final_before = "" if parts is None else parts.final_before
         return stale | {day for day in _buffered_days(rows) if day >= final_before}
 
-    def is_current(self, rollup: Rollup, table: LakeTable, view: LakeView, before: str) -> bool:
-        """Whether no part of the days before needs to be made."""
-        parts = self.table(rollup).view()
-        changed = self.changes(table).all(view)
-        return not any(day < before for account in changed for day in self.stale_days(account, parts, changed[account]))
+    def is_current(self, rollup: Rollup, table: LakeTable, view: LakeView, days: tuple[str, str]) -> bool:
+        """Whether no part needs to be made of the days from the first up to, but without, the second."""
+        parts, changed = self.table(rollup).view(), self.changes(table).all(view)
+        stale = (day for account in changed for day in self.stale_days(account, parts, changed[account]))
+        return not any(days[0] <= day < days[1] for day in stale)
 
 
 def _days_around(interval: Interval) -> tuple[date, date]:

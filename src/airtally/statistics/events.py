@@ -9,15 +9,13 @@ import msgspec
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import ValueType
 from airtally.engine.filters import AllOf, AnyOf, Between, Equals, Filter, Holds, IsNull, Member, Not, OneOf
-from airtally.kit.time import SECOND_US, to_datetime
+from airtally.kit.time import HOUR_US, to_datetime
 from airtally.query.buckets import Bucket
 from airtally.query.question import BUCKET, Function, Metric, Question
 from airtally.query.service import Queries
 from airtally.statistics.asked import Condition, EventStatistics, Operator
 from airtally.streams import APP_EVENTS
 from airtally.streams.declaration import Type
-
-HOUR_US = 3600 * SECOND_US
 
 _READ_AS = {ValueType.INTEGER: Type.INT64, ValueType.PRICE: Type.DECIMAL}
 

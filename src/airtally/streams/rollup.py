@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-SECOND_US = 1_000_000
+from airtally.kit.time import DAY_US, HOUR_US, MINUTE_US
+
+__all__ = ["DAY_US", "HOUR_US", "MINUTE_US", "QUARTER_US", "Function", "Measure", "Rollup"]
+
+#: Finest offset of a time zone in use.
+QUARTER_US = 15 * MINUTE_US
 
 
 class Function(StrEnum):
@@ -50,12 +55,5 @@ class Rollup:
     retention_days: int | None = None
 
     def __post_init__(self) -> None:
-        if 86_400 * SECOND_US % self.grain_us:
+        if DAY_US % self.grain_us:
             raise ValueError(f"rollup {self.name}: its grain does not divide a day")
-
-
-MINUTE_US = 60 * SECOND_US
-#: Finest offset of a time zone in use.
-QUARTER_US = 15 * MINUTE_US
-HOUR_US = 60 * MINUTE_US
-DAY_US = 24 * HOUR_US

@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from airtally.kit.time import SECOND_US, from_datetime
+from airtally.kit.time import HOUR_US, from_datetime
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import Fault
 
-HOUR_US = 3600 * SECOND_US
 _LAST_YEAR = 9998  # so that the end of a period is a time, too
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?))?")
 

@@ -63,13 +63,13 @@ def set_tags(call: Call) -> Reply:
     tags = optional_object(call, "tags")
     if not found:
         raise Fault(CHOICES.device_not_found)
-    skipped: list[Skipped] = []
+    skipped: dict[str, Skipped] = {}
     for each in found:
         user = optional_text(call, "userId")
-        skipped = devices_of(call).set_tags(account, application, each, tags, user_id=user)
+        skipped |= {one.tag: one for one in devices_of(call).set_tags(account, application, each, tags, user_id=user)}
     if not skipped:
         return Reply()
-    return Reply({"skipped": [{"tag": each.tag, "reason": each.reason} for each in skipped]})
+    return Reply({"skipped": [{"tag": each.tag, "reason": each.reason} for each in skipped.values()]})
 
 
 def get_tags(call: Call) -> Reply:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from airtally.kit.time import DAY_US, SECOND_US
+from airtally.kit.time import DAY_US, HOUR_US
 from airtally.query.buckets import Bucket
-
-HOUR_US = 3600 * SECOND_US
 
 
 @dataclass(frozen=True, slots=True)

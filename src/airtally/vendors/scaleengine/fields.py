@@ -121,7 +121,7 @@ def _graph(value: object) -> int:
 
 
 def _start(value: object) -> int | None:
-    if value is None or value == "":
+    if _is_empty(value):
         return None
     seconds = whole_number(value)
     if seconds is not None and 0 <= seconds < _YEAR_10000:

@@ -18,7 +18,7 @@ from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.runtime import Services
 from airtally.streams import VIEWER_APPS, VIEWER_SAMPLES
 from airtally.vendors.scaleengine.fields import Apps, Asked
-from airtally.vendors.scaleengine.windows import Kept, window_of
+from airtally.vendors.scaleengine.windows import Kept, longest, window_of
 
 #: Figures of this form, over any servers, are kept ready by the minute, hour and day.
 METRICS = (
@@ -42,7 +42,8 @@ def viewers(services: Services, account: Account, asked: Asked) -> Viewers:
     """Blocks. Raises LimitExceeded."""
     now_us = services.clock.now_us()
     settings = services.settings
-    kept = Kept(settings.rollup_retention("viewer_samples_minute"), settings.rollup_retention("viewer_samples_hour"))
+    minutes = settings.rollup_retention("viewer_samples_minute"), settings.retention(VIEWER_SAMPLES.name)
+    kept = Kept(longest(minutes), settings.rollup_retention("viewer_samples_hour"))
     window = window_of(asked.graph, asked.start_us, now_us=now_us, kept=kept)
     names = () if window.empty else _app_names(services, account, asked.apps)
     if not names:

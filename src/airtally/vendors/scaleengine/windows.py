@@ -5,11 +5,12 @@ ScaleEngine contract, section 4. All is cut on UTC.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from airtally.kit.time import DAY_US, SECOND_US
+from airtally.kit.time import DAY_US, HOUR_US, SECOND_US
 from airtally.query.buckets import Bucket
-from airtally.vendors.scaleengine.choices import CHOICES, HOUR_US
+from airtally.vendors.scaleengine.choices import CHOICES
 
 _LENGTH_US = {Bucket.MINUTE: 60 * SECOND_US, Bucket.HOUR: HOUR_US, Bucket.DAY: DAY_US}
 
@@ -41,6 +42,12 @@ class Kept:
             if days is None or age_us <= days * DAY_US:
                 return bucket
         return Bucket.DAY
+
+
+def longest(days: Iterable[int | None]) -> int | None:
+    """Of several times of keeping; None: for ever."""
+    found = list(days)
+    return None if None in found else max(each for each in found if each is not None)
 
 
 def window_of(graph: int, start_us: int | None, *, now_us: int, kept: Kept) -> Window:

@@ -11,18 +11,13 @@ import re
 import secrets
 
 from airtally.accounts.keys import Keys, Principal
+from airtally.kit.bearer import bearer_token, credential
 from airtally.kit.errors import Unauthorized
 from airtally.vendors.tapjoy.choices import CHOICES
 
 KIND = "tapjoy"
 _ACCESS = "access"
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
-
-
-def credential(header: str | None, scheme: str) -> str | None:
-    """What follows the scheme, literally; None where there is nothing, or another scheme."""
-    name, _, rest = (header or "").strip().partition(" ")
-    return rest.strip() or None if name.lower() == scheme else None
 
 
 def key_holder(keys: Keys, header: str | None) -> Principal:
@@ -37,7 +32,7 @@ def key_holder(keys: Keys, header: str | None) -> Principal:
 
 def token_holder(keys: Keys, header: str | None) -> Principal:
     """Raises Unauthorized."""
-    token = credential(header, "bearer")
+    token = bearer_token(header or "")
     principal = keys.authenticate_token(KIND, _ACCESS, token) if token else None
     if principal is None:
         raise Unauthorized(CHOICES.unauthorized)

@@ -25,6 +25,8 @@ class Choices:
     unauthorized: str = "Unauthorized"
     foreign: str = "Unauthorized"
     not_found: str = "Not found"
+    #: By country more buckets than these are sent as they are written, and not kept.
+    streamed_buckets: int = 2_300
     wrong_method: str = "Method not allowed"
     internal: str = "Internal server error"
 

@@ -22,7 +22,7 @@ from airtally.vendors.tapjoy.params import Asked
 
 Numbers = npt.NDArray[np.int64]
 
-#: So many pairs of a metric are written at once, which bounds the memory of an answer.
+#: So many pairs of a metric are written at once.
 BLOCK_PAIRS = 1 << 17
 
 _MICROS_OF_CENT = 10_000
@@ -65,13 +65,14 @@ def _countries(answer: pa.Table) -> tuple[list[str], Numbers]:
 def _groups(answer: pa.Table, asked: Asked, groups: int, of_group: Numbers) -> Iterator[bytes]:
     """The four series of each group, without the braces around them."""
     count = len(asked.stamps)
-    bucket = (_numbers(answer, BUCKET) // SECOND_US - asked.start) // asked.step
-    figures = {name: _dense(of_group * count + bucket, _numbers(answer, name), groups * count) for name in COUNTS}
-    figures[SPEND] = _dense(of_group * count + bucket, cents(-_numbers(answer, SPEND)), groups * count)
+    places = of_group * count + (_numbers(answer, BUCKET) // SECOND_US - asked.start) // asked.step
+    values = {name: _numbers(answer, name) for name in COUNTS} | {SPEND: cents(-_numbers(answer, SPEND))}
     block = max(1, BLOCK_PAIRS // max(1, count))
     for first in range(0, groups, block):
         size = min(block, groups - first)
-        part = {name: each[first * count : (first + size) * count] for name, each in figures.items()}
+        held = np.flatnonzero((of_group >= first) & (of_group < first + size))
+        within = places[held] - first * count
+        part = {name: _dense(within, each[held], size * count) for name, each in values.items()}
         yield from _block(part, asked.stamps, size)
 
 

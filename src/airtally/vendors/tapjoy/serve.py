@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, SkipValidation
+from litestar.response import Stream
 
 from airtally.kit.quality import quality_headers
-from airtally.query.answers import Written
 from airtally.runtime import Services
 from airtally.vendors.tapjoy import caller, figures, wire
+from airtally.vendors.tapjoy.choices import CHOICES
 from airtally.vendors.tapjoy.errors import JSON
 from airtally.vendors.tapjoy.groups import find_group
 from airtally.vendors.tapjoy.params import Asked, read_params
@@ -37,7 +39,7 @@ def issue_token(request: AnyRequest, services: Here) -> Response[bytes]:
 
 
 @get("/ad_groups/{ad_group_id:str}/insights", sync_to_thread=True)
-def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]) -> Response[bytes]:
+def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]) -> Response[Any]:
     """The token is looked at first, then the group, then the parameters."""
     account = caller.token_holder(services.keys, request.headers.get("authorization")).account
     _note_account(request, account.slug)
@@ -45,21 +47,30 @@ def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]
     now_us = services.clock.now_us()
     asked = read_params(request.scope["query_string"], now_us).until(now_us)
     link = None if group.secondary_id is None else wire.link_to(services.settings.public_url, group.secondary_id)
-    found = _insights(services, account.slug, ad_group_id.lower(), asked)
-    quality = quality_headers(
-        data_through_us=found.data_through_us, generated_at_us=found.generated_at_us, timezone="UTC"
-    )
-    body = wire.insights_body(ad_group_id, group.row, link, found.body)
-    return Response(body, headers=quality, media_type=JSON)
+    pieces, quality = _insights(services, account.slug, ad_group_id.lower(), asked)
+    body = wire.insights_body(ad_group_id, group.row, link, pieces)
+    if asked.by_country and len(asked.stamps) > CHOICES.streamed_buckets:
+        return Stream(body, headers=quality, media_type=JSON)  # years of hours by country are not held in memory
+    return Response(b"".join(body), headers=quality, media_type=JSON)
 
 
-def _insights(services: Services, account: str, ad_group_id: str, asked: Asked) -> Written:
-    """Of no rows at all where no bucket has begun yet."""
+def _insights(
+    services: Services, account: str, ad_group_id: str, asked: Asked
+) -> tuple[Iterable[bytes], dict[str, str]]:
+    """The pieces, and how good they are. Of no rows at all where no bucket has begun yet."""
     if not asked.stamps:
         now_us = services.clock.now_us()
-        return Written(b"".join(insights(figures.NOTHING, asked)), now_us, now_us)
+        return insights(figures.NOTHING, asked), _quality(now_us, now_us)
     question = figures.question(account, ad_group_id, asked)
-    return services.queries.written(question, ("tapjoy", asked), lambda table: insights(table, asked))
+    if asked.by_country and len(asked.stamps) > CHOICES.streamed_buckets:
+        answer = services.queries.answer(question)
+        return insights(answer.table, asked), _quality(answer.data_through_us, answer.generated_at_us)
+    found = services.queries.written(question, ("tapjoy", asked), lambda table: insights(table, asked))
+    return (found.body,), _quality(found.data_through_us, found.generated_at_us)
+
+
+def _quality(data_through_us: int, generated_at_us: int) -> dict[str, str]:
+    return quality_headers(data_through_us=data_through_us, generated_at_us=generated_at_us, timezone="UTC")
 
 
 def _note_account(request: AnyRequest, account: str) -> None:

@@ -5,7 +5,7 @@ Tapjoy contract, sections 2 and 7.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -20,14 +20,18 @@ def token_body(token: str) -> bytes:
     )
 
 
-def insights_body(asked_id: str, group: Mapping[str, Any], link: str | None, insights: bytes) -> bytes:
+def insights_body(
+    asked_id: str, group: Mapping[str, Any], link: str | None, insights: Iterable[bytes]
+) -> Iterator[bytes]:
     """`asked_id` as the client sent it; `link` leads to the secondary offer's insights, if there is one."""
     about: dict[str, Any] = {"metadata": {"name": group["name"], "platform": group["platform"]}}
     if link is not None:
         about["metadata"]["secondary_offer_id"] = group["secondary_offer_id"]
         about["rel"] = {"link": link}
     opening = b'{"data":{%b:{"insights":' % msgspec.json.encode(asked_id)
-    return b"".join((opening, insights, b",", msgspec.json.encode(about)[1:-1], b"}}}"))
+    yield opening
+    yield from insights
+    yield b",%b}}}" % msgspec.json.encode(about)[1:-1]
 
 
 def link_to(public_url: str, ad_group_id: str) -> str:
