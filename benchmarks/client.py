@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_PIECE = 1 << 20
+_BEGINNING = 4096
 _ACCEPTED = re.compile(rb'"accepted": *(\d+)')
 
 
@@ -66,11 +68,13 @@ class Connection:
         self.started = 0.0
         self._out: list[memoryview] = []
         self._answer = bytearray()
+        self._whole: int | None = None
 
     def start(self, head: bytes, body: memoryview) -> None:
         self.busy, self.started = True, time.perf_counter()
         self._out = [memoryview(head), body]
         self._answer.clear()
+        self._whole = None
 
     def send(self) -> bool:
         """Whether all of the request is out."""
@@ -86,17 +90,19 @@ class Connection:
         return True
 
     def receive(self) -> bytes | None:
-        """The whole answer, or None while some of it is missing."""
-        piece = self.socket.recv(65_536)
+        """The answer's beginning once all of it is there, None while some is missing."""
+        piece = self.socket.recv(_PIECE)
         if not piece:
             raise ConnectionError(f"the server closed a connection after {bytes(self._answer)!r}")
         self._answer += piece
-        end = self._answer.find(b"\r\n\r\n")
-        length = _LENGTH.search(self._answer, 0, end + 2) if end >= 0 else None
-        if length is None or len(self._answer) < end + 4 + int(length[1]):
+        if self._whole is None:
+            end = self._answer.find(b"\r\n\r\n")
+            length = _LENGTH.search(self._answer, 0, end + 2) if end >= 0 else None
+            self._whole = None if length is None else end + 4 + int(length[1])
+        if self._whole is None or len(self._answer) < self._whole:
             return None
         self.busy = False
-        return bytes(self._answer)
+        return bytes(self._answer[:_BEGINNING])
 
 
 class Client:

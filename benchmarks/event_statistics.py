@@ -75,10 +75,10 @@ def _both(data: Kept, caller: Caller, raw: Raw, code: str, event: str) -> tuple[
 
 def _call(data: Kept, caller: Caller, method: str, wanted: dict[str, Any]) -> dict[str, Any]:
     body = json.dumps({"request": {"auth": data.keys["pushwoosh"]["auth"]} | wanted}).encode()
-    status, answer = caller.call("POST", f"/json/1.3/{method}", body, {"Content-Type": "application/json"})
-    if status != 200 or answer["status_code"] not in {200, 420}:
-        raise RuntimeError(f"{method} was answered {status}: {str(answer)[:500]}")
-    return dict(answer)
+    answer = caller.ask("POST", f"/json/1.3/{method}", {"Content-Type": "application/json"}, body)
+    if answer.status != 200 or answer.content["status_code"] not in {200, 420}:
+        raise RuntimeError(f"{method} was answered {answer.status}: {answer.text[:500]!r}")
+    return dict(answer.content)
 
 
 def _text(at: int) -> str:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from airtally.demo.ad_groups import ad_groups
 from benchmarks.kept import Kept
 from benchmarks.raw import ONCE, Raw, midnight
-from benchmarks.server import Caller
+from benchmarks.server import Answer, Caller
 
 DAYS = 30
 METRICS = ("paid_clicks", "global_renders", "global_conversions", "installs_spend")
@@ -65,10 +65,18 @@ def questions(kept: Kept, groups: int, count: int, back: int) -> list[Question]:
 def bearer(caller: Caller, kept: Kept) -> dict[str, str]:
     """Headers with a new access token."""
     key = kept.keys["tapjoy"]["reporting_api_key"]
-    status, answer = caller.call("POST", "/v1/oauth2/token", b"", {"Authorization": f"Basic {key}"})
-    if status != 200:
-        raise RuntimeError(f"the token was answered {status}: {answer}")
-    return {"Authorization": f"Bearer {answer['access_token']}"}
+    answer = caller.ask("POST", "/v1/oauth2/token", {"Authorization": f"Basic {key}"}, b"")
+    if answer.status != 200:
+        raise RuntimeError(f"the token was answered {answer.status}: {answer.text!r}")
+    return {"Authorization": f"Bearer {answer.content['access_token']}"}
+
+
+def asked(caller: Caller, question: Question, headers: dict[str, str]) -> Answer:
+    """Raises RuntimeError for anything but an answer."""
+    answer = caller.ask("GET", question.path, headers)
+    if answer.status != 200:
+        raise RuntimeError(f"{question} was answered {answer.status}: {answer.text[:500]!r}")
+    return answer
 
 
 def check(question: Question, answer: Any, found: pa.Table) -> None:

@@ -210,20 +210,34 @@ class Caller:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def call(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-        """Status and JSON answer; `body` is sent as JSON, bytes as NDJSON. With `headers` it is bytes, sent as they are."""
-        if headers is not None:
-            return self._answer(method, path, body, headers)
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and JSON answer; `body` is sent as JSON, bytes as NDJSON; keys as the path wants them."""
         kind = "application/x-ndjson" if isinstance(body, bytes) else "application/json"
         headers = {"Authorization": f"Bearer {self._server.home.token}", "Content-Type": kind}
         if path.startswith("/v1/"):
             headers["Secret-Token"] = self._server.home.secret_token
         sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        return self._answer(method, path, sent, headers)
+        answer = self.ask(method, path, headers, sent)
+        return answer.status, answer.content
 
-    def _answer(self, method: str, path: str, sent: bytes | None, headers: dict[str, str]) -> tuple[int, Any]:
-        self._connection.request(method, path, sent, headers)
+    def ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> Answer:
+        """Everything as it is given."""
+        begun = time.perf_counter()
+        self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()
         text = answer.read()
-        is_json = "json" in (answer.getheader("Content-Type") or "")
-        return answer.status, json.loads(text) if is_json and text else text
+        return Answer(answer.status, answer.getheader("Content-Type") or "", text, time.perf_counter() - begun)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`seconds` from the call to the last byte; reading what the bytes say is not in them."""
+
+    status: int
+    kind: str
+    text: bytes
+    seconds: float
+
+    @property
+    def content(self) -> Any:
+        return json.loads(self.text) if "json" in self.kind and self.text else self.text

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import re
-import time
 from datetime import timedelta
 
 from airtally.demo.ad_groups import ad_groups
 from airtally.demo.chance import falling
 from benchmarks.harness import Aim, Place, Result
-from benchmarks.insights import DAYS, Question, bearer, check, questions
+from benchmarks.insights import DAYS, Question, asked, bearer, check, questions
 from benchmarks.kept import Kept, kept
 from benchmarks.raw import Raw, midnight, percentile
 from benchmarks.server import Bodies, Caller, Home, Server
@@ -19,19 +18,20 @@ from benchmarks.sources import ads, groups_of
 CONNECTIONS = 32
 _CACHE = "AIRTALLY_ANSWER_CACHE"
 _CACHE_BYTES = str(256 << 20)
+_WARM_UP = 3
 _PRESETS = ("today", "yesterday", "last_week")
 
 
 def tapjoy_insights(place: Place) -> Result:
     data = kept(place, ads(place))
-    asked = _questions(place, data)
+    wanted = _questions(place, data)
     with Server(_uncached(data)) as server, Caller(server) as caller, Raw(data.home, "ad_events") as raw:
-        ours, theirs = _timed(asked, data, caller, raw)
+        ours, theirs = _timed(wanted, data, caller, raw)
     ratio = percentile(theirs, 0.5) / percentile(ours, 0.5)
     return Result(
         name="tapjoy_insights",
         title="Tapjoy insights: 30 days of one ad group hourly by country, over HTTP, one call at a time",
-        parameters={"rows": data.rows, "ad_groups": groups_of(place), "questions": len(asked)},
+        parameters={"rows": data.rows, "ad_groups": groups_of(place), "questions": len(wanted)},
         figures=_percentiles(ours) | data.loading,
         reference={f"DuckDB on the raw Parquet files, {what}": ms for what, ms in _percentiles(theirs).items()},
         ratio=ratio,
@@ -49,17 +49,17 @@ def tapjoy_insights(place: Place) -> Result:
 
 def tapjoy_growth(place: Place) -> Result:
     small, large = kept(place, ads(place, tenth=True)), kept(place, ads(place))
-    asked = _questions(place, large)
+    wanted = _questions(place, large)
     times = {}
     for data in (small, large):
-        own = [Question(each.ad_group, each.start + (data.end_day - large.end_day)) for each in asked]
+        own = [Question(each.ad_group, each.start + (data.end_day - large.end_day)) for each in wanted]
         with Server(_uncached(data)) as server, Caller(server) as caller, Raw(data.home, "ad_events") as raw:
             times[data.rows], _ = _timed(own, data, caller, raw)
     slower = percentile(times[large.rows], 0.5) / percentile(times[small.rows], 0.5)
     return Result(
         name="tapjoy_growth",
         title="Tapjoy insights: the same questions against ten times as many raw rows",
-        parameters={"rows": large.rows, "fewer_rows": small.rows, "questions": len(asked)},
+        parameters={"rows": large.rows, "fewer_rows": small.rows, "questions": len(wanted)},
         figures={f"of many rows, {what}": ms for what, ms in _percentiles(times[large.rows]).items()},
         reference={f"of a tenth of the rows, {what}": ms for what, ms in _percentiles(times[small.rows]).items()},
         ratio=slower,
@@ -113,23 +113,19 @@ def _questions(place: Place, data: Kept) -> list[Question]:
     return questions(data, groups_of(place), place.size(300, 12), place.size(335, 60))
 
 
-def _timed(asked: list[Question], data: Kept, caller: Caller, raw: Raw) -> tuple[list[float], list[float]]:
+def _timed(questions: list[Question], data: Kept, caller: Caller, raw: Raw) -> tuple[list[float], list[float]]:
     """Seconds of every question here, and of every tenth by hand, whose answer must be the same."""
     headers = bearer(caller, data)
     ours, theirs = [], []
-    for number, question in enumerate([*asked[:3], *asked]):  # the first ones warm up
-        begun = time.perf_counter()
-        status, answer = caller.call("GET", question.path, None, headers)
-        seconds = time.perf_counter() - begun
-        if status != 200:
-            raise RuntimeError(f"{question} was answered {status}: {answer}")
-        if number >= 3:
-            ours.append(seconds)
-        if number % 10 == 3 or number < 3:
+    for number, question in enumerate([*questions[:_WARM_UP], *questions], -_WARM_UP):
+        answer = asked(caller, question, headers)
+        by_hand = None
+        if number < 0 or number % 10 == 0:
             by_hand, found = question.by_hand(raw)
-            check(question, answer, found)
-            if number >= 3:
-                theirs.append(by_hand)
+            check(question, answer.content, found)
+        if number >= 0:
+            ours.append(answer.seconds)
+            theirs += [] if by_hand is None else [by_hand]
     return ours, theirs
 
 

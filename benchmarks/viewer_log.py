@@ -16,7 +16,7 @@ import pyarrow as pa
 from benchmarks.harness import Aim, Place, Result
 from benchmarks.kept import Kept, kept
 from benchmarks.raw import Raw, midnight, percentile
-from benchmarks.server import Caller, Server
+from benchmarks.server import Answer, Caller, Server
 from benchmarks.sources import viewers, viewers_at
 
 _BY_HAND = """
@@ -80,26 +80,24 @@ class _Asked:
 
     def both(self, apps: list[str], url: str | None) -> tuple[float, float]:
         """Seconds here and by hand. Raises RuntimeError where the answers differ."""
-        begun = time.perf_counter()
         answer = self._answer({"app": apps, "graph": 2, "starttime": f"{self._start:%Y-%m-%d %H:%M:%S}"}, url)
-        ours = time.perf_counter() - begun
         end = self._start.replace(hour=23, minute=59, second=59)
         parameters = {"apps": apps, "start": self._start, "end": end} | ({"url": url} if url else {})
         theirs, found = self._raw.ask(_ONE if url else _ALL, self._raw.files(self._start, end), parameters)
-        _check(answer["data"], found)
+        _check(answer.content["data"], found)
         self.rows = max(self.rows, found.num_rows)
-        return ours, theirs
+        return answer.seconds, theirs
 
-    def _answer(self, wanted: dict[str, Any], url: str | None) -> dict[str, Any]:
+    def _answer(self, wanted: dict[str, Any], url: str | None) -> Answer:
         request = {"command": "viewer.log", "cdn": self._key["cdn"], "api_key": self._key["api_key"]}
         request |= {"timestamp": int(time.time())} | wanted | ({"url": url} if url else {})
         signed = hmac.digest(str(self._key["secret_key"]).encode(), json.dumps(request).encode(), hashlib.sha256)
         body = urlencode({"json": json.dumps(request | {"signature": base64.b64encode(signed).decode()})}).encode()
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        status, answer = self._caller.call("POST", "/stable/", body, headers)
-        if status != 200 or answer["status"] != "success":
-            raise RuntimeError(f"{wanted} was answered {status}: {str(answer)[:500]}")
-        return dict(answer)
+        answer = self._caller.ask("POST", "/stable/", headers, body)
+        if answer.status != 200 or answer.content["status"] != "success":
+            raise RuntimeError(f"{wanted} was answered {answer.status}: {answer.text[:500]!r}")
+        return answer
 
 
 def _check(told: list[dict[str, Any]], found: pa.Table) -> None:
