@@ -25,6 +25,8 @@ Numbers = npt.NDArray[np.int64]
 #: So many pairs of a metric are written at once.
 BLOCK_PAIRS = 1 << 17
 
+#: With fewer than one of so many pairs other than zero the zeros are written as text.
+_SPARSE = 4
 _MICROS_OF_CENT = 10_000
 _CLOSING = "],"
 _SIGNS = pa.array(["", "-"])
@@ -68,12 +70,66 @@ def _groups(answer: pa.Table, asked: Asked, groups: int, of_group: Numbers) -> I
     places = of_group * count + (_numbers(answer, BUCKET) // SECOND_US - asked.start) // asked.step
     values = {name: _numbers(answer, name) for name in COUNTS} | {SPEND: cents(-_numbers(answer, SPEND))}
     block = max(1, BLOCK_PAIRS // max(1, count))
+    if len(places) * _SPARSE < groups * count:
+        yield from _sparse(places, values, asked.stamps, groups)
+        return
     for first in range(0, groups, block):
         size = min(block, groups - first)
         held = np.flatnonzero((of_group >= first) & (of_group < first + size))
         within = places[held] - first * count
         part = {name: _dense(within, each[held], size * count) for name, each in values.items()}
         yield from _block(part, asked.stamps, size)
+
+
+def _sparse(places: Numbers, values: Mapping[str, Numbers], stamps: range, groups: int) -> Iterator[bytes]:
+    """Where most pairs are zero, as those of hours by country are: they are copied as one text, with gaps."""
+    count, order = len(stamps), np.argsort(places)
+    edges = np.arange(groups + 1) * count
+    columns = {}
+    for name, each in values.items():
+        held = order[each[order] != 0]
+        bounds = np.searchsorted(places[held], edges).tolist()
+        columns[name] = (places[held] % count).tolist(), _texts(name, each[held]), bounds
+    zeros = _zeros(stamps.start, count, stamps.step)
+    for group in range(groups):
+        series = (
+            b'"%b":[%b]' % (name.encode(), zeros.patched(at[low:high], texts[low:high]))
+            for name, (at, texts, bounds) in columns.items()
+            for low, high in [bounds[group : group + 2]]
+        )
+        yield b",".join(series)
+
+
+def _texts(name: str, values: Numbers) -> list[str]:
+    if name != SPEND:
+        return list(map(str, values.tolist()))
+    joined: list[str] = pc.binary_join_element_wise(*_money(values), "").to_pylist()
+    return joined
+
+
+class _Zeros:
+    """A series of zeros, and where each pair begins in its text."""
+
+    def __init__(self, stamps: range) -> None:
+        pairs = [b"[%d,0]," % stamp for stamp in stamps]
+        self._openings = [pair[:-3] for pair in pairs]
+        self._text = memoryview(b"".join(pairs))
+        self._starts = np.concatenate([[0], np.cumsum([len(pair) for pair in pairs])]).tolist()
+
+    def patched(self, places: list[int], texts: list[str]) -> bytes:
+        """With other values at ascending places."""
+        pieces: list[bytes | memoryview] = []
+        at = 0
+        for place, text in zip(places, texts, strict=True):
+            pieces += (self._text[self._starts[at] : self._starts[place]], self._openings[place], text.encode(), b"],")
+            at = place + 1
+        pieces.append(self._text[self._starts[at] :])
+        return b"".join(pieces)[:-1]
+
+
+@lru_cache(maxsize=64)
+def _zeros(start: int, count: int, step: int) -> _Zeros:
+    return _Zeros(range(start, start + count * step, step))
 
 
 def _dense(places: Numbers, values: Numbers, length: int) -> Numbers:
