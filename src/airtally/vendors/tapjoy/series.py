@@ -28,7 +28,7 @@ BLOCK_PAIRS = 1 << 17
 #: With fewer than one of so many pairs other than zero the zeros are written as text.
 _SPARSE = 4
 _MICROS_OF_CENT = 10_000
-_CLOSING = "],"
+_CLOSING, _NOTHING_BETWEEN = pa.scalar("],"), pa.scalar("")  # texts would be looked at anew at each call
 _SIGNS = pa.array(["", "-"])
 #: `.5` for 50 cents, nothing for none.
 _FRACTIONS = pa.array([f".{cents:02}".rstrip("0").rstrip(".") for cents in range(100)])
@@ -103,7 +103,7 @@ def _sparse(places: Numbers, values: Mapping[str, Numbers], stamps: range, group
 def _texts(name: str, values: Numbers) -> list[str]:
     if name != SPEND:
         return list(map(str, values.tolist()))
-    joined: list[str] = pc.binary_join_element_wise(*_money(values), "").to_pylist()
+    joined: list[str] = pc.binary_join_element_wise(*_money(values), _NOTHING_BETWEEN).to_pylist()
     return joined
 
 
@@ -156,7 +156,7 @@ def _series(name: str, values: Numbers, openings: pa.Array, groups: int) -> list
     if not len(values):
         return [opening + b"]"] * groups
     parts = _money(values) if name == SPEND else (pc.cast(pa.array(values), pa.string()),)
-    pairs = pc.binary_join_element_wise(openings, *parts, _CLOSING, "")
+    pairs = pc.binary_join_element_wise(openings, *parts, _CLOSING, _NOTHING_BETWEEN)
     _, offsets, content = pairs.buffers()
     ends = np.frombuffer(offsets, np.int32)[:: len(values) // groups][: groups + 1].tolist()
     text = memoryview(content)
