@@ -79,6 +79,7 @@ def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
         scratch=settings.home / "tmp",
         memory=settings.engine_memory,
         derived=rebuilder,
+        settled=services.warehouse.settled,
     )
 
 

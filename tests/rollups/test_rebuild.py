@@ -239,3 +239,48 @@ def test_faults_are_not_hidden(warehoused):
     with pytest.raises(Exception, match=r"full|room"):
         home.flush()
     assert counted(home) == 1
+
+
+def test_what_cannot_be_made_does_not_hold_up_others(home, monkeypatch):
+    home.send(AD_EVENTS, home.acme, [click(4)])
+    home.send(AD_EVENTS, home.rival, [click(4)])
+    home.flush()
+    built = build.build
+
+    def broken(engine, job, scratch):
+        if job.rows.account == "acme":
+            raise OSError("a figure too large")
+        return built(engine, job, scratch)
+
+    monkeypatch.setattr(build, "build", broken)
+    with pytest.raises(OSError, match="too large"):
+        home.rebuild(AD_EVENTS)
+    parts, lake = home.services.rollups.table(QUARTERS).view(), home.services.lake.table(AD_EVENTS).view()
+    assert parts.months("rival")["2026-10"].source("2026-10-05") == lake.version
+    assert (counted(home), counted(home, "rival")) == (21, 2)
+
+
+def test_a_lake_put_back_to_an_earlier_state(home, tmp_path):
+    """The metadata store is newer than the lake, as after a restore in the wrong order."""
+    import shutil
+
+    saved = tmp_path / "saved"
+    home.close()
+    lake = home._settings.home / "lake"
+    shutil.copytree(lake, saved)
+    home.open()
+    for day in (4, 5, 6):
+        home.send(AD_EVENTS, home.acme, [click(day)])
+        home.flush()
+        home.rebuild(AD_EVENTS)
+    home.close()
+    shutil.rmtree(lake / "ad_events")
+    shutil.copytree(saved / "ad_events", lake / "ad_events")
+    home.open()
+    assert counted(home) == 20
+    home.send(AD_EVENTS, home.acme, [click(4)])
+    home.flush()
+    assert counted(home) == 21
+    home.rebuild(AD_EVENTS)
+    assert counted(home) == 21
+    assert home.rebuild(AD_EVENTS) == 0

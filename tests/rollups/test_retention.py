@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import pyarrow as pa
 import pytest
 
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
@@ -94,14 +95,17 @@ def test_a_row_acknowledged_at_the_limit_counts(home, clock):
 
 
 def test_what_comes_to_a_final_day_changes_nothing(home, clock):
-    """The rows of a buffer that was found days later."""
-    home.send(VIEWER_SAMPLES, home.acme, [sample(OLD + 60 * SECOND_US, 99)])
-    clock.advance(5 * 86_400)
+    """The rows of another machine's buffer that was found days later."""
     home.rebuild(VIEWER_SAMPLES)
+    clock.advance(5 * 86_400)
     expire(home)
     before = home.ask(by(Bucket.DAY))
     assert before[0]["sum"] == 8
-    home.flush()
+    rows = [sample(OLD + 60 * SECOND_US, 99)]
+    late = pa.Table.from_pylist(rows, pa.schema([field for field in VIEWER_SAMPLES.row_schema if field.name != "time"]))
+    times = pa.array([row["time"] for row in rows]).cast(pa.timestamp("us", "UTC"))
+    late = late.append_column("time", times).select(VIEWER_SAMPLES.row_schema.names)
+    assert home.services.warehouse.append_file_rows(VIEWER_SAMPLES, "acme", late, "found", 0)
     assert home.ask(by(Bucket.DAY)) == before
     assert home.rebuild(VIEWER_SAMPLES, EAGER) == 0
     assert home.ask(by(Bucket.DAY)) == before
@@ -154,3 +158,43 @@ def test_rows_that_outlive_their_parts_answer_for_themselves(warehoused, clock):
     assert expire(home) == 1
     assert home.ask(by(Bucket.MINUTE)) == []
     assert home.ask(by(Bucket.HOUR))[0]["sum"] == 3
+
+
+def test_making_all_anew_keeps_what_rows_have_left(home, clock):
+    late = OLD + 10 * DAY_US
+    home.send(VIEWER_SAMPLES, home.acme, [sample(late, 4)])
+    home.flush()
+    home.rebuild(VIEWER_SAMPLES)
+    clock.advance(5 * 86_400)
+    assert expire(home) == 2
+    before = home.ask(by(Bucket.DAY, days=12))
+    assert [each["sum"] for each in before] == [8, 4]
+    for rollup in VIEWER_SAMPLES.rollups:
+        home.rebuilder().forget(rollup)
+    home.rebuild(VIEWER_SAMPLES)
+    assert home.ask(by(Bucket.DAY, days=12)) == before
+
+
+def test_months_end_does_not_stop_the_leaving_of_rows(home, clock):
+    home.send(VIEWER_SAMPLES, home.acme, [sample(OLD + 12 * DAY_US, 4)])  # the first of November
+    home.flush()
+    home.rebuild(VIEWER_SAMPLES)
+    for _ in range(20):
+        clock.advance(86_400)
+        expire(home)
+        for rollup in VIEWER_SAMPLES.rollups:
+            home.rebuilder().expire(rollup)
+    assert raw_days(home) == set()
+    assert home.rebuild(VIEWER_SAMPLES) == 0
+    assert [each["sum"] for each in home.ask(by(Bucket.DAY, days=14))] == [8, 4]
+
+
+def test_rows_wait_for_a_buffer_that_holds_older_ones(home, clock):
+    """Of a process that was killed, and is found again days later."""
+    home.rebuild(VIEWER_SAMPLES)
+    home.send(VIEWER_SAMPLES, home.acme, [sample(OLD + 3 * 3600 * SECOND_US, 100)])
+    clock.advance(5 * 86_400)
+    assert expire(home) == 0  # what was buffered is flushed first, and its day is not current
+    home.rebuild(VIEWER_SAMPLES)
+    assert expire(home) == 3
+    assert home.ask(by(Bucket.DAY))[0]["sum"] == 108

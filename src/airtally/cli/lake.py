@@ -66,7 +66,7 @@ def rollups(
     *,
     stream: StreamName = None,
     rebuild: Annotated[
-        bool, Parameter(help="Drop the parts first, but for those whose rows are gone.", negative=())
+        bool, Parameter(help="Drop the parts first, but for months that rows have left.", negative=())
     ] = False,
     as_json: Json = False,
 ) -> None:

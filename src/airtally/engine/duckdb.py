@@ -128,7 +128,9 @@ class Texts:
         if text is None:
             sources = {name: _source(name, statement.relations[name], parts[name]) for name in parts}
             text = written(statement.tree, sources, "duckdb")
-            if statement.key is not None and len(self._texts) < _MAX_TEXTS:
+            if statement.key is not None:
+                if len(self._texts) >= _MAX_TEXTS:
+                    self._texts.clear()  # those that are asked again and again are soon back
                 self._texts[shape] = text
         return text
 

@@ -6,6 +6,7 @@ one. A hash that is not there is a key without versions; one that is may be anot
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from sqlglot import exp
 from airtally.engine.binding import Binder
 from airtally.engine.protocol import Engine, Relation, Rows
 from airtally.engine.scope import column
+from airtally.kit.errors import LimitExceeded
 from airtally.lake.snapshot import DataFile, Snapshot, SnapshotSource
 from airtally.streams.declaration import Stream
 
@@ -53,12 +55,13 @@ class _Index:
 
 
 class KnownKeys:
-    """To be called by one thread at a time for each stream."""
+    """To be called by one thread at a time for each stream of an account."""
 
     def __init__(self, engine: Engine, source: SnapshotSource) -> None:
         self._engine = engine
         self._source = source
         self._indexes: OrderedDict[tuple[str, str], _Index] = OrderedDict()
+        self._lock = threading.Lock()
 
     def may_be_known(self, stream: Stream, account: str, rows: pa.Table) -> Mask | None:
         """For each row, whether its key may have versions or comes twice; None where that cannot be told cheaply.
@@ -69,11 +72,19 @@ class KnownKeys:
             return None
         snapshot = self._source.snapshot(stream, account)
         index = self._index(stream, account)
+        try:
+            return self._may_be_known(snapshot, index, rows)
+        except LimitExceeded:  # more keys than the engine can look at: then the rows are taken one by one
+            return None
+
+    def _may_be_known(self, snapshot: Snapshot, index: _Index, rows: pa.Table) -> Mask | None:
+        stream, account = snapshot.stream, snapshot.account
         files = snapshot.clean + snapshot.fresh
         index.files.intersection_update(file.path for file in files)
         new = [file for file in files if file.path not in index.files]
         if index.keys + sum(file.rows for file in new) > _MOST_KEYS:
-            self._indexes.pop((stream.name, account), None)
+            with self._lock:
+                self._indexes.pop((stream.name, account), None)
             return None
         self._read(snapshot, new, index)
         hashes = self._hashes(stream, rows.select(list(stream.key)))
@@ -89,11 +100,12 @@ class KnownKeys:
             index.files.update(file.path for file in files)
 
     def _index(self, stream: Stream, account: str) -> _Index:
-        index = self._indexes.setdefault((stream.name, account), _Index())
-        self._indexes.move_to_end((stream.name, account))
-        while len(self._indexes) > _INDEXES:
-            self._indexes.popitem(last=False)
-        return index
+        with self._lock:
+            index = self._indexes.setdefault((stream.name, account), _Index())
+            self._indexes.move_to_end((stream.name, account))
+            while len(self._indexes) > _INDEXES:
+                self._indexes.popitem(last=False)
+            return index
 
     def _hashes(self, stream: Stream, relation: Relation) -> Hashes:
         """In the order of the rows of a table."""

@@ -7,9 +7,11 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import structlog
 from deltalake.exceptions import TableNotFoundError
 
@@ -22,7 +24,7 @@ from airtally.kit.errors import StorageFull
 from airtally.lake import Lake, LakeTable, LakeView
 from airtally.lake.delta import Conflicted
 from airtally.lake.snapshot import Snapshot
-from airtally.streams.declaration import MAX_BATCH_ROWS, Stream
+from airtally.streams.declaration import DAY, MAX_BATCH_ROWS, Stream
 
 #: One flush commits at most so many rows, so that its memory is bounded.
 _FLUSH_ROWS = 2_000_000
@@ -101,6 +103,17 @@ class Warehouse:
     def committed(self, stream: Stream, app_id: str) -> int | None:
         """The version of the last `append_file_rows` of an application."""
         return self.lake.table(stream).committed(app_id)
+
+    def settled(self, stream: Stream, before: date) -> bool:
+        """Whether no row of the days before waits in a buffer of this machine; this process's are flushed first."""
+        self.flush(stream)
+        view = self.lake.table(stream).view()
+        for part in self._tails(stream):
+            done = -1 if view is None else view.committed(part.app_id)
+            left = (chunk.above(done) for chunk in part.chunks if chunk.last > done)
+            if any(pc.min(rows.column(DAY.name)).as_py() < before for rows in left if rows.num_rows):
+                return False
+        return True
 
     def close(self) -> None:
         if self._peers is not None:

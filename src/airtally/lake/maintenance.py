@@ -54,7 +54,8 @@ class NothingDerived:
 class Maintenance:
     """The step of a background loop; any number of processes may run it at once.
 
-    `retention` gives the days a stream's rows are kept, None for ever.
+    `retention` gives the days a stream's rows are kept, None for ever. `settled` tells whether no row of the
+    days before is still on its way into the lake.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Maintenance:
         scratch: Path | None = None,
         memory: int = 512 << 20,
         derived: Derived | None = None,
+        settled: Callable[[Stream, date], bool] = lambda *_: True,
     ) -> None:
         self._lake = lake
         self._runner = runner
@@ -76,6 +78,7 @@ class Maintenance:
         self._scratch = scratch
         self._memory = memory
         self._derived = derived or NothingDerived()
+        self._settled = settled
         self.upkeep = Upkeep(lake.clock, oldest_job_us)
 
     def step(self) -> float:
@@ -101,11 +104,16 @@ class Maintenance:
 
         None before all rollups made of them are current.
         """
+        before = self._kept_from(table.stream)
         for _ in range(_TRIES):
-            view, before = table.view(), self._kept_from(table.stream)
+            view = table.view()
             gone = [] if view is None or before is None else _before(view, before)
-            if view is None or before is None or not gone or not self._derived.finish(table, view, before):
+            if before is None or not gone or not self._settled(table.stream, before):
                 return 0
+            view = table.view()
+            if view is None or not self._derived.finish(table, view, before):
+                return 0
+            gone = _before(view, before)
             try:
                 _remove(table, view, gone)
             except Conflicted:

@@ -71,7 +71,9 @@ def render_rolled(asked: Rolled, cover: Cover, capabilities: Capabilities) -> St
         if cover.has_rows:
             sources.append(_rows(binder, asked, cover, capabilities))
         tree = _summed(asked, sources or [_nothing(binder, asked)], bucket)
-        if shape is not None and len(_trees) < _MAX_TREES and sources:
+        if shape is not None and sources:
+            if len(_trees) >= _MAX_TREES:
+                _trees.clear()  # those that are asked again and again are soon back
             _trees[shape] = tree
     return binder.statement(tree, key=shape)
 

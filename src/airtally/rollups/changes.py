@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from airtally.engine.bucket import accounts_in
 from airtally.lake.table import CHANGED, LakeTable
@@ -50,11 +50,13 @@ class Changes:
 
     def read(self, view: LakeView) -> None:
         """The commits up to the view's version."""
-        if self._through is not None and self._through >= view.version:
+        if self._through == view.version:
             return
         with self._lock:
             if self._through is None:
                 self._load()
+            if (self._through or 0) > view.version and self._is_back(view):
+                self._start_over(view)
             if not self._tail(view):
                 self._load()  # the log was cleaned beyond our reading, but not beyond what was kept
                 if not self._tail(view):
@@ -72,6 +74,30 @@ class Changes:
             with self._store.begin() as connection:
                 self._write(connection, self._unkept, self._through)
             self._unkept, self._kept = {}, self._through
+
+    def forget(self, before: str) -> None:
+        """Drop what is known of the days before (ISO): nothing is made of them any more."""
+        old = rollup_changes.c.stream == self._table.name, rollup_changes.c.day < before
+        with self._lock:
+            with self._store.begin() as connection:
+                connection.execute(delete(rollup_changes).where(*old))
+            self._unkept = {key: version for key, version in self._unkept.items() if key[1] >= before}
+            for account, days in list(self._versions.items()):
+                self._versions[account] = {day: version for day, version in days.items() if day >= before}
+
+    def _is_back(self, view: LakeView) -> bool:
+        """Whether the lake itself, and not just this view of it, is older than what was read: it was restored."""
+        return (self._through or 0) > max(self._table.open().version(), view.version)
+
+    def _start_over(self, view: LakeView) -> None:
+        _log.warning("the lake is older than what was read of it: every day counts as changed", stream=self._table.name)
+        with self._store.begin() as connection:
+            for table in (rollup_changes, rollup_tails):
+                connection.execute(delete(table).where(table.c.stream == self._table.name))
+        self._versions.clear()
+        self._unkept.clear()
+        self._note(_everything(view))
+        self._through, self._kept = view.version, -1
 
     def _load(self) -> None:
         changed, tails = rollup_changes.c, rollup_tails.c

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -101,40 +101,50 @@ class Rebuilder:
 
     def care_for(self, table: LakeTable, rollup: Rollup) -> int:
         """Make what is due, drop what is too old; returns how many months were changed."""
-        done = self.rebuild(table, rollup)
-        parts = self._rollups.table(rollup)
-        if parts.exists():
-            self.expire(rollup)
-            self._upkeep.care_for(parts)
-        return done
+        try:
+            return self.rebuild(table, rollup)
+        finally:
+            parts = self._rollups.table(rollup)
+            if parts.exists():
+                self.expire(rollup)
+                self._upkeep.care_for(parts)
 
     def rebuild(self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy | None = None) -> int:
-        """Returns how many months were changed."""
-        policy, done, lost = policy or self._policy, 0, 0
-        while done < policy.units_a_step and lost < _TRIES:
-            view = table.view()
-            if view is None:
+        """Returns how many months were changed. What cannot be made keeps nothing else from it, and is raised last."""
+        policy, done, failed = policy or self._policy, 0, _Failed()
+        for _ in range(_TRIES):
+            before, lost = done, 0
+            for unit in self._planned(table, rollup, policy):
+                if unit in failed.units or done >= policy.units_a_step:
+                    continue
+                try:
+                    self._make(table, rollup, unit)
+                    done += 1
+                except Conflicted:
+                    lost += 1
+                except Exception as error:  # noqa: BLE001 (whatever it is, other accounts are not to wait for it)
+                    _log.exception("parts cannot be made", rollup=rollup.name, account=unit.account, month=unit.month)
+                    failed.add(unit, error)
+            if done >= policy.units_a_step or (done == before and not lost):
                 break
-            self._first_look.setdefault(rollup.name, view.version)
-            self._rollups.changes(table).keep(view)
-            unit = next(self._plan(table, view, rollup, policy), None)
-            if unit is None:
-                break
-            try:
-                self._make(table, rollup, unit)
-            except Conflicted:
-                lost += 1
-                continue
-            done += 1
+        failed.throw()
         return done
 
+    def _planned(self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy) -> list[Unit]:
+        view = table.view()
+        if view is None:
+            return []
+        self._first_look.setdefault(rollup.name, view.version)
+        self._rollups.changes(table).keep(view)
+        return list(self._plan(table, view, rollup, policy))
+
     def forget(self, rollup: Rollup) -> None:
-        """Drop all parts that can be made anew from rows."""
+        """Drop the parts of all months that no row has left."""
         table = self._rollups.table(rollup)
         view = table.view()
         if view is not None:
             files = [f for months in view.accounts.values() for m in months.values() for f in m.files]
-            self._replace(table, view, [file for file in files if _last_day(file) >= view.final_before], [])
+            self._replace(table, view, [file for file in files if f"{file.month}-01" >= view.final_before], [])
 
     def expire(self, rollup: Rollup) -> int:
         """Drop the files whose last day is older than the rollup's retention; returns how many."""
@@ -157,24 +167,28 @@ class Rebuilder:
 
     def finish(self, table: LakeTable, view: LakeView, before: date) -> bool:
         """See `lake.maintenance.Derived`. Each rollup notes the day, so that all processes know it is final."""
-        day = before.isoformat()
-        for rollup in table.stream.rollups:
-            if not self._rollups.is_current(rollup, table, view, (self._kept_from(rollup), day)):
+        seen = [(rollup, self._seen_parts(rollup)) for rollup in table.stream.rollups]
+        changes = self._rollups.changes(table)
+        changed = changes.all(view)
+        for rollup, parts in seen:
+            days = self._kept_from(rollup), before.isoformat()
+            if not self._rollups.is_current(parts, view, changed, days):
                 return False
-        return all(self._finish(self._rollups.table(rollup), before) for rollup in table.stream.rollups)
-
-    def _finish(self, parts: RollupTable, before: date) -> bool:
-        """False where a month was being made meanwhile: of rows that must not leave before it is done."""
-        parts.open()
-        view = parts.view()
-        assert view is not None  # noqa: S101 (opening makes it)
-        if view.committed(FINAL) >= before.toordinal():
-            return True
         try:
-            self._replace(parts, view, [], [], **{FINAL: before.toordinal()})
+            for rollup, parts in seen:
+                if parts.committed(FINAL) < before.toordinal():
+                    self._replace(self._rollups.table(rollup), parts, [], [], **{FINAL: before.toordinal()})
         except Conflicted:
-            return False
+            return False  # parts were changed meanwhile: those that were looked at are not those that would be final
+        changes.forget(before.isoformat())
         return True
+
+    def _seen_parts(self, rollup: Rollup) -> RollupView:
+        table = self._rollups.table(rollup)
+        table.open()
+        parts = table.view()
+        assert parts is not None  # noqa: S101 (opening makes it)
+        return parts
 
     def _kept_from(self, rollup: Rollup) -> str:
         """The first day (ISO) whose part is kept, and so is worth to be made."""
@@ -186,11 +200,13 @@ class Rebuilder:
 
     def _plan(self, table: LakeTable, view: LakeView, rollup: Rollup, policy: RebuildPolicy) -> Iterator[Unit]:
         parts, first = self._rollups.table(rollup).view(), self._kept_from(rollup)
+        stale = set()
         for account, changed in self._rollups.changes(table).all(view).items():
             months: dict[str, list[str]] = defaultdict(list)
-            for day in self._rollups.stale_days(account, parts, changed):
+            for day in self._rollups.stale_days(account, parts, changed, view.version):
                 if day >= first:
                     months[day[:7]].append(day)
+                    stale.add((rollup.name, account, day))
             for month, days in sorted(months.items()):
                 due = [day for day in days if self._is_due(rollup, account, day, changed[day], policy)]
                 if due:
@@ -198,6 +214,7 @@ class Rebuilder:
             for month, found in ({} if parts is None else parts.months(account)).items():
                 if month not in months and self._may_merge(found, policy):
                     yield Unit(account, month, (), merge=True)
+        self._seen = {key: seen for key, seen in self._seen.items() if key[0] != rollup.name or key in stale}
 
     def _is_due(self, rollup: Rollup, account: str, day: str, version: int, policy: RebuildPolicy) -> bool:
         """A change from before the first look, as after a start, counts as long ago."""
@@ -218,9 +235,7 @@ class Rebuilder:
     def _make(self, table: LakeTable, rollup: Rollup, unit: Unit) -> None:
         """The parts are looked at before the rows: a month changed meanwhile makes the commit fail."""
         parts_table = self._rollups.table(rollup)
-        parts_table.open()
-        parts, view = parts_table.view(), table.view()
-        assert parts is not None  # noqa: S101 (opening makes it)
+        parts, view = self._seen_parts(rollup), table.view()
         assert view is not None  # noqa: S101 (planned from one)
         unit = self._as_of(view, table, rollup, parts, unit)
         month = _parts_of(parts, unit.account, unit.month)
@@ -244,9 +259,8 @@ class Rebuilder:
         if not unit.merge:
             return unit
         changed = self._rollups.changes(table).of(unit.account, view)
-        stale = [
-            day for day in self._rollups.stale_days(unit.account, parts, changed) if day >= self._kept_from(rollup)
-        ]
+        days = self._rollups.stale_days(unit.account, parts, changed, view.version)
+        stale = (day for day in days if day >= self._kept_from(rollup))
         return replace(unit, days=tuple(sorted({*unit.days, *(day for day in stale if day[:7] == unit.month)})))
 
     def _replace(
@@ -265,6 +279,22 @@ def _rows(table: LakeTable, view: LakeView, unit: Unit) -> Snapshot:
     clean = tuple(file.data for file in files if file.clean)
     fresh = tuple(file.data for file in files if not file.clean)
     return Snapshot(table.stream, unit.account, table.url, view.version, clean, fresh)
+
+
+@dataclass(slots=True)
+class _Failed:
+    """What could not be made, and why the first of it could not."""
+
+    units: set[Unit] = field(default_factory=set)
+    error: Exception | None = None
+
+    def add(self, unit: Unit, error: Exception) -> None:
+        self.units.add(unit)
+        self.error = self.error or error
+
+    def throw(self) -> None:
+        if self.error is not None:
+            raise self.error
 
 
 @dataclass(slots=True)

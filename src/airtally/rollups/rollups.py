@@ -90,12 +90,17 @@ class Rollups:
                 break
         return self._cover(before, rows, start, end)
 
-    def stale_days(self, account: str, parts: RollupView | None, changed: Mapping[str, int]) -> Iterator[str]:
-        """The days whose part is older than their last change, and may be made anew."""
+    def stale_days(
+        self, account: str, parts: RollupView | None, changed: Mapping[str, int], lake_version: int
+    ) -> Iterator[str]:
+        """The days whose part is older than their last change, and may be made anew.
+
+        So is a part of a version that the lake has not: the lake was put back to an earlier state.
+        """
         months = {} if parts is None else parts.months(account)
         final_before = "" if parts is None else parts.final_before
         for day, version in changed.items():
-            if day >= final_before and months.get(day[:7], NO_PARTS).source(day) < version:
+            if day >= final_before and not version <= months.get(day[:7], NO_PARTS).source(day) <= lake_version:
                 yield day
 
     def _cover(self, parts: RollupView | None, rows: Snapshot, start: date, end: date) -> Cover:
@@ -113,15 +118,19 @@ class Rollups:
 
     def _stale(self, parts: RollupView | None, rows: Snapshot) -> set[str]:
         view = self.lake.table(rows.stream).view()
-        changed = {} if view is None else self.changes(self.lake.table(rows.stream)).of(rows.account, view)
-        stale = set(self.stale_days(rows.account, parts, changed))
+        stale: set[str] = set()
+        if view is not None:
+            changed = self.changes(self.lake.table(rows.stream)).of(rows.account, view)
+            stale.update(self.stale_days(rows.account, parts, changed, view.version))
         final_before = "" if parts is None else parts.final_before
         return stale | {day for day in _buffered_days(rows) if day >= final_before}
 
-    def is_current(self, rollup: Rollup, table: LakeTable, view: LakeView, days: tuple[str, str]) -> bool:
+    def is_current(
+        self, parts: RollupView, view: LakeView, changed: Mapping[str, Mapping[str, int]], days: tuple[str, str]
+    ) -> bool:
         """Whether no part needs to be made of the days from the first up to, but without, the second."""
-        parts, changed = self.table(rollup).view(), self.changes(table).all(view)
-        stale = (day for account in changed for day in self.stale_days(account, parts, changed[account]))
+        every = changed.items()
+        stale = (day for account, own in every for day in self.stale_days(account, parts, own, view.version))
         return not any(days[0] <= day < days[1] for day in stale)
 
 

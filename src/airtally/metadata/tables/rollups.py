@@ -6,13 +6,12 @@ from sqlalchemy import BigInteger, Column, Table, Text
 
 from airtally.metadata.tables.base import metadata
 
-#: How far a stream's log was read, and the day before which rows have left and rollups are final.
+#: How far a stream's log was read.
 rollup_tails = Table(
     "rollup_tails",
     metadata,
     Column("stream", Text, primary_key=True),
     Column("version", BigInteger, nullable=False),
-    Column("expired_through", Text),
 )
 
 #: The lake version that last added rows to an account's day.

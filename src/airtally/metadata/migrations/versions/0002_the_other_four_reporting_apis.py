@@ -34,7 +34,6 @@ def upgrade() -> None:
         "rollup_tails",
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("expired_through", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("stream", name=op.f("pk_rollup_tails")),
     )
     op.create_table(
