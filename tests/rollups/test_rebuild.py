@@ -7,6 +7,7 @@ from datetime import date
 
 import pytest
 
+from airtally.kit.errors import LimitExceeded
 from airtally.kit.faults import Faults
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.lake.delta import Conflicted
@@ -94,6 +95,23 @@ def test_a_large_month_is_made_in_groups_of_days(home, monkeypatch, kept):
     home.flush()
     home.rebuild(AD_EVENTS)
     assert month(home).days == {}
+    assert counted(home) == 38
+
+
+def test_days_that_do_not_fit_into_memory_together_are_made_by_halves(home, monkeypatch):
+    figures, asked = build._figures, []
+
+    def scarce(engine, job, days):
+        asked.append(len(days))
+        if len(days) > 2:
+            raise LimitExceeded("too much")
+        return figures(engine, job, days)
+
+    monkeypatch.setattr(build, "_figures", scarce)
+    home.send(AD_EVENTS, home.acme, [click(day) for day in range(2, 20)])
+    home.flush()
+    home.rebuild(AD_EVENTS)
+    assert max(asked) == 18
     assert counted(home) == 38
 
 

@@ -21,6 +21,7 @@ from airtally.engine.dedupe import events
 from airtally.engine.filters import Between
 from airtally.engine.protocol import Engine, Files, Statement
 from airtally.engine.scope import column
+from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, day_start_us
 from airtally.lake.place import Place, open_place
 from airtally.lake.snapshot import DataFile, Snapshot
@@ -32,7 +33,7 @@ from airtally.streams.rollup import Rollup
 #: Of 4 million rows in a month, groups of half this size, and of twice, are read more slowly.
 ROW_GROUP = 61_440
 #: Rows of so many days are made into figures at once.
-_ROWS_AT_ONCE = 2_000_000
+_ROWS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +74,28 @@ def build(engine: Engine, job: PartsJob, scratch: Path) -> list[Built]:
     place = open_place(job.table_url, job.storage_options)
     if not job.merge:
         return [_written(place, job, _figures(engine, job, [day]), day) for day in job.days]
-    groups = list(_groups(job))
-    if len(groups) <= 1 and not job.kept and not job.kept_days:
-        return [_written(place, job, _figures(engine, job, job.days), None)]
     scratch.mkdir(parents=True, exist_ok=True)
     made: list[Path] = []
     try:
-        for group in groups:
-            made.append(scratch / f"rollup-{uuid.uuid4()}.parquet")
-            _write(ROLLUPS[job.rollup], _figures(engine, job, group), made[-1])
+        for group in _groups(job):
+            _make_group(engine, job, group, scratch, made)
         return [_written(place, job, _merged(engine, job, made), None)]
     finally:
         for path in made:
             path.unlink(missing_ok=True)
+
+
+def _make_group(engine: Engine, job: PartsJob, days: list[str], scratch: Path, made: list[Path]) -> None:
+    """Days that need more memory together than there is are made by halves."""
+    made.append(scratch / f"rollup-{uuid.uuid4()}.parquet")
+    try:
+        _write(ROLLUPS[job.rollup], _figures(engine, job, days), made[-1])
+    except LimitExceeded:
+        if len(days) == 1:
+            raise
+        made.pop().unlink(missing_ok=True)
+        for half in (days[: len(days) // 2], days[len(days) // 2 :]):
+            _make_group(engine, job, half, scratch, made)
 
 
 def _groups(job: PartsJob) -> Iterator[list[str]]:
