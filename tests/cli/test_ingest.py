@@ -73,7 +73,7 @@ def test_a_mistake_is_one_clear_line(home, words, says):
 def test_a_run_that_was_stopped_goes_on(home, tmp_path, number):
     """Stopped somewhere in the middle: after the second run each row is there once."""
     path = tmp_path / "many.ndjson"
-    rows = 500_000
+    rows = 1_000_000
     block = b"".join(line(number) for number in range(1000))
     path.write_bytes(block * (rows // 1000) + line(1, ip="nowhere"))
     words = [PROGRAM, "--home", home, "ingest", "playlogs", path, "--account", "acme", "--json"]

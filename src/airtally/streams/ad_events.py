@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airtally.streams.declaration import Column, Kind, Stream, Type
-from airtally.streams.rollup import MOST, QUARTER_US, Function, Measure, Rollup
+from airtally.streams.rollup import QUARTER_US, Function, Measure, Rollup
 
 _QUARTERS = Rollup(
     "ad_events_quarter",
@@ -47,7 +47,7 @@ AD_EVENTS = Stream(
             pattern="[A-Z]{2}",
             pattern_says="2 capital letters",
         ),
-        Column("count", Type.INT64, "How many of it the row stands for.", default=1, minimum=0, maximum=MOST),
+        Column("count", Type.INT64, "How many of it the row stands for.", default=1, minimum=0),
         Column(
             "spend",
             Type.DECIMAL,

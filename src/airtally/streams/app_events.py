@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airtally.streams.declaration import LONG_TEXT_BYTES, Column, Kind, Owned, Stream, Type
-from airtally.streams.rollup import MOST, QUARTER_US, Function, Measure, Rollup
+from airtally.streams.rollup import QUARTER_US, Function, Measure, Rollup
 
 _QUARTERS = Rollup(
     "app_events_quarter",
@@ -28,7 +28,7 @@ APP_EVENTS = Stream(
         Column("id", Type.TEXT, "The same id on the same UTC day is the same event."),
         Column("hwid", Type.TEXT, "The device."),
         Column("user_id", Type.TEXT, "The user."),
-        Column("count", Type.INT64, "How many of it the row stands for.", default=1, minimum=0, maximum=MOST),
+        Column("count", Type.INT64, "How many of it the row stands for.", default=1, minimum=0),
         Column(
             "attributes",
             Type.JSON,

@@ -7,10 +7,7 @@ from enum import StrEnum
 
 from airtally.kit.time import DAY_US, HOUR_US, MINUTE_US
 
-__all__ = ["DAY_US", "HOUR_US", "MINUTE_US", "MOST", "QUARTER_US", "Function", "Measure", "Rollup"]
-
-#: What one row may count at most, so that sums of millions of them fit into 64 bits.
-MOST = 10**12
+__all__ = ["DAY_US", "HOUR_US", "MINUTE_US", "QUARTER_US", "Function", "Measure", "Rollup"]
 
 #: Finest offset of a time zone in use.
 QUARTER_US = 15 * MINUTE_US

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airtally.streams.declaration import LONG_TEXT_BYTES, Column, Kind, Stream, Type
-from airtally.streams.rollup import DAY_US, HOUR_US, MINUTE_US, MOST, Function, Measure, Rollup
+from airtally.streams.rollup import DAY_US, HOUR_US, MINUTE_US, Function, Measure, Rollup
 
 _DIMENSIONS = ("app", "video_url", "server")
 _MEASURES = (
@@ -31,6 +31,6 @@ VIEWER_SAMPLES = Stream(
         Column("video_url", Type.TEXT, "Stream name or file path.", required=True, max_bytes=LONG_TEXT_BYTES),
         Column("server", Type.TEXT, "The server that counted.", required=True),
         Column("time", Type.TIME, "The minute.", required=True, cut_to_minute=True),
-        Column("viewers", Type.INT64, "Viewers in that minute; 0 is a sample.", required=True, minimum=0, maximum=MOST),
+        Column("viewers", Type.INT64, "Viewers in that minute; 0 is a sample.", required=True, minimum=0),
     ),
 )
