@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Container, Hashable
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import pyarrow as pa
@@ -42,6 +42,12 @@ class Snapshot:
     buffered: tuple[pa.Table, ...] = field(default=())
     data_through_us: int = 0
     mark: Hashable | None = None
+
+    def of_days(self, days: Container[str | None]) -> Snapshot:
+        """With the files of some days (ISO) alone; what is buffered stays as it is."""
+        clean = tuple(file for file in self.clean if file.day in days)
+        fresh = tuple(file for file in self.fresh if file.day in days)
+        return replace(self, clean=clean, fresh=fresh)
 
 
 class SnapshotSource(Protocol):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def _figures(engine: Engine, job: PartsJob, days: Sequence[str]) -> Iterator[pa.
     """Each interval's figures, in the order of a part's columns."""
     rollup, stream = ROLLUPS[job.rollup], STREAMS[job.rows.stream.name]
     binder = Binder(stream)
-    chosen = _of_days(job.rows, days)
+    chosen = job.rows.of_days(days)
     measures = [measure.column for measure in rollup.measures] + [(m.only or (None,))[0] for m in rollup.measures]
     names = dict.fromkeys((stream.time, *rollup.dimensions, *(name for name in measures if name)))
     source = events(binder, chosen, list(names), engine.capabilities)
@@ -166,12 +166,6 @@ def _order(rollup: Rollup) -> tuple[str, ...]:
 def _within(time: str, days: Sequence[str]) -> Between:
     first, last = (day_start_us(date.fromisoformat(day)) for day in (min(days), max(days)))
     return Between(time, first, last + DAY_US)
-
-
-def _of_days(rows: Snapshot, days: Sequence[str]) -> Snapshot:
-    clean = tuple(file for file in rows.clean if file.day in days)
-    fresh = tuple(file for file in rows.fresh if file.day in days)
-    return replace(rows, clean=clean, fresh=fresh)
 
 
 def _written(place: Place, job: PartsJob, batches: Iterable[pa.RecordBatch], day: str | None) -> Built:

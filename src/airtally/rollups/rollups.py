@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from airtally.kit.time import DAY_US, day_start_us, utc_day
@@ -112,7 +112,7 @@ class Rollups:
             bases=tuple(month.base.data for month in months if month.base is not None and month.base.data.rows),
             hidden=tuple(_intervals(stale | days.keys())),
             days=tuple(file.data for day, file in days.items() if day not in stale and file.data.rows),
-            rows=_only(rows, stale),
+            rows=rows.of_days(stale),
             stale=tuple(_intervals(stale)),
         )
 
@@ -145,13 +145,6 @@ def _months(months: Mapping[str, MonthParts], first: str, last: str) -> Iterable
 
 def _buffered_days(rows: Snapshot) -> set[str]:
     return {day.isoformat() for table in rows.buffered for day in table[DAY.name].unique().to_pylist()}
-
-
-def _only(rows: Snapshot, days: set[str]) -> Snapshot:
-    """The files of some days; what is buffered lies in such days alone."""
-    clean = tuple(file for file in rows.clean if file.day in days)
-    fresh = tuple(file for file in rows.fresh if file.day in days)
-    return replace(rows, clean=clean, fresh=fresh)
 
 
 def _intervals(days: Iterable[str]) -> Iterator[Interval]:
