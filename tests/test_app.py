@@ -17,6 +17,7 @@ from airtally.metadata.jobs import Jobs
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import nodes
 from airtally.settings import Settings
+from fixtures.http import check_head
 from fixtures.native import Native
 from fixtures.server import LiveServer
 from fixtures.signage import until
@@ -106,6 +107,111 @@ def test_and_its_405(client, method, path, whose):
     allowed = answer.headers["allow"].split(", ")
     assert allowed != [""]
     assert method not in allowed
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/nope/at/all", "/admin/nope", "/v10/nope", "/acme/1-0123456789abc.gz", "/api"]
+)
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        (BROWSER, "text/html; charset=utf-8"),
+        ("text/html", "text/html; charset=utf-8"),
+        (None, NATIVE),
+        ("*/*", NATIVE),
+        ("application/json", NATIVE),
+        ("text/html;q=0.5, application/json", NATIVE),
+        ("text/html;q=0", NATIVE),
+    ],
+)
+def test_a_person_gets_a_page_and_a_program_json(client, path, accept, form):
+    client.http.headers.pop("accept", None)  # the library would say */*
+    answer = client.http.get(path, headers={} if accept is None else {"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, form)
+    assert answer.headers["vary"] == "Accept"
+    if form == NATIVE:
+        assert owner(answer) == NATIVE
+    else:
+        assert "<h1>Not Found</h1>" in answer.text
+        assert "default-src 'self'" in answer.headers["content-security-policy"]
+
+
+def test_a_page_of_other_failures(client):
+    refused = client.http.delete("/login", headers={"Accept": BROWSER})
+    assert (refused.status_code, "<h1>Method Not Allowed</h1>" in refused.text) == (405, True)
+    assert {"GET", "HEAD", "POST"} <= set(refused.headers["allow"].split(", "))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/nope",
+        "/v1/oauth2/nope",
+        "/v1/ad_groups/nope",
+        "/apis/v2/nope",
+        "/stable/nope",
+        "/json/1.3/a/b",
+        "/api/v1/nope",
+    ],
+)
+def test_vendors_and_the_native_api_answer_a_browser_as_any_program(client, path):
+    asked, by_browser = (client.http.get(path, headers={"Accept": accept}) for accept in ("*/*", BROWSER))
+    assert "html" not in by_browser.headers["content-type"]
+    assert by_browser.status_code == asked.status_code
+    drop = {"handle_time"}  # ScaleEngine's, another at each call
+    one, other = (answer.json() for answer in (asked, by_browser))
+    assert {name: one[name] for name in one.keys() - drop} == {name: other[name] for name in other.keys() - drop}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/login", "/assets/console.css"])
+def test_a_head_of_what_can_be_read(client, path):
+    check_head(client.http, path)
+
+
+def test_a_head_of_what_changes_at_each_look(client):
+    for path in ("/readyz", "/metrics"):
+        head = client.http.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert int(head.headers["content-length"]) > 0
+        assert head.headers["content-type"] == client.http.get(path).headers["content-type"]
+
+
+def test_a_head_of_pages_for_who_is_logged_in(client):
+    for path in ("/", "/admin/reports_api.php"):
+        head, get = client.http.head(path), client.http.get(path)
+        assert (head.status_code, head.headers["location"]) == (get.status_code, get.headers["location"])
+        assert head.is_redirect
+
+
+@pytest.mark.parametrize("accept", ["*/*", BROWSER])
+def test_a_head_of_what_is_not_there(client, accept):
+    check_head(client.http, "/nope", status=404, Accept=accept)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/v1/reports", "/v1/reports/1", "/v1/players", "/v1/ad_groups/x/insights", "/apis/v2/accounts", "/stable/"),
+        *("/dev/", "/json/1.3/getResults", "/api/v1/query", "/api/v1/streams/playlogs/events"),
+    ],
+)
+def test_no_head_where_a_contract_has_none(client, path):
+    head = client.http.head(path)
+    assert (head.status_code, head.content) == (405, b"")
+    if path.startswith("/json/"):
+        return  # the vendor sends no Allow
+    assert "HEAD" not in head.headers["allow"]
+
+
+def test_every_route_outside_the_apis_that_can_be_read_has_a_head(server):
+    apis = ("native", "tapjoy", "fouryousee", "slate", "scaleengine", "pushwoosh")
+    readable = {route.path: route.methods for route in server.app._site.routes if "GET" in route.methods}
+    outside = {path for path in readable if app._owner(path)[0] not in apis}
+    assert {"/healthz", "/readyz", "/metrics", "/", "/login", "/files/{file_id:str}"} <= outside
+    assert {path for path in {*outside, "/admin/reports_api.php"} if "HEAD" not in readable[path]} == set()
 
 
 def test_and_its_413(client):

@@ -18,6 +18,7 @@ from airtally.api import slate as slate_register
 from airtally.api.ingest import IngestHandler, Receive, Scope, Send, is_ingest
 from airtally.api.problems import respond as respond_problem
 from airtally.background import background_of
+from airtally.console import errors as console_errors
 from airtally.console import login
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
@@ -184,7 +185,7 @@ def _owner(path: str) -> tuple[str, Responder]:
     for prefix, area, responder in OWNERS:
         if path.startswith(prefix) or path == prefix.rstrip("/"):
             return area, responder
-    return "site", respond_problem
+    return "site", console_errors.respond
 
 
 def _shown(path: str) -> str:

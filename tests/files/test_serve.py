@@ -12,9 +12,10 @@ from litestar import Request, Response, route
 from litestar.params import FromPath
 from litestar.testing import TestClient, create_test_client
 
-from airtally.files.serve import METHODS, ServedFile, send
+from airtally.files.serve import ServedFile, send
 from airtally.files.store import FileStore
 from airtally.kit.errors import Failure
+from airtally.kit.http import METHODS
 
 BODY = bytes(range(256)) * 5000
 

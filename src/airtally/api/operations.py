@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import MediaType, Response, get
+from litestar import MediaType, Response, route
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from airtally.kit.http import METHODS
 from airtally.runtime import Services
 
 
 def routes(services: Services) -> list[Any]:
-    @get("/healthz", media_type=MediaType.TEXT, sync_to_thread=False)
+    @route("/healthz", http_method=METHODS, media_type=MediaType.TEXT, sync_to_thread=False)
     def healthz() -> str:
         return "ok"
 
-    @get("/readyz", sync_to_thread=True)
+    @route("/readyz", http_method=METHODS, sync_to_thread=True)
     def readyz() -> Response[dict[str, Any]]:
         checks = services.checks()
         ready = all(problem is None for problem in checks.values())
@@ -26,7 +27,7 @@ def routes(services: Services) -> list[Any]:
             status_code=200 if ready else 503,
         )
 
-    @get("/metrics", sync_to_thread=True)
+    @route("/metrics", http_method=METHODS, sync_to_thread=True)
     def metrics() -> Response[bytes]:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 

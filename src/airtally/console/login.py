@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 import structlog
-from litestar import Response, Router, get, post
+from litestar import Response, Router, post, route
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
@@ -29,6 +29,7 @@ from airtally.console.session import (
 )
 from airtally.kit import metrics
 from airtally.kit.errors import Failure
+from airtally.kit.http import METHODS
 
 _log = structlog.get_logger()
 
@@ -42,12 +43,12 @@ def routes(services: PageServices) -> list[Router]:
     """The handlers, for the application to mount."""
     login = Login(services)
 
-    @get("/", sync_to_thread=True)
+    @route("/", http_method=METHODS, sync_to_thread=True)
     def home(request: AnyRequest) -> Response[Any]:
         session = current_session(request, services)
         return to_login(request) if session is None else page("home.html", session=session)
 
-    @get("/login", sync_to_thread=True)
+    @route("/login", http_method=METHODS, sync_to_thread=True)
     def form(request: AnyRequest) -> Response[Any]:
         wanted = safe_path(request.query_params.get("next"))
         if current_session(request, services) is not None:
@@ -64,7 +65,7 @@ def routes(services: PageServices) -> list[Router]:
 
     style = asset("console.css")
 
-    @get("/assets/console.css", media_type="text/css", sync_to_thread=False, cache_control=None)
+    @route("/assets/console.css", http_method=METHODS, media_type="text/css", sync_to_thread=False, cache_control=None)
     def stylesheet() -> Response[bytes]:
         return Response(style, media_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=3600"})
 

@@ -13,8 +13,6 @@ from litestar.response import Stream
 
 from airtally.files.store import FileStore
 
-#: What a route that serves files answers to.
-METHODS = (HttpMethod.GET, HttpMethod.HEAD)
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 

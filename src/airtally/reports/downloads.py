@@ -12,8 +12,9 @@ from litestar import Request, Response, route
 from litestar.params import FromPath
 
 from airtally.accounts.accounts import Account
-from airtally.files.serve import METHODS, ServedFile, send
+from airtally.files.serve import ServedFile, send
 from airtally.kit.errors import NotFound
+from airtally.kit.http import METHODS
 from airtally.kit.quality import quality_headers
 from airtally.reports.report import SIGNATURE_NAME, Report, storage_name
 

@@ -12,8 +12,9 @@ import msgspec
 from litestar import Request, Response, route
 from litestar.params import FromPath
 
-from airtally.files.serve import METHODS, ServedFile, send
+from airtally.files.serve import ServedFile, send
 from airtally.kit.errors import NotFound
+from airtally.kit.http import METHODS
 from airtally.kit.quality import quality_headers
 from airtally.statistics.service import storage_name
 from airtally.statistics.tags import WrittenFile

@@ -10,6 +10,7 @@ import pytest
 
 from airtally.kit.clock import MovableClock
 from airtally.kit.faults import Faults
+from fixtures.http import check_head
 from fixtures.signage import DAY, P1, P2, P3, Site, shown, until
 
 
@@ -92,6 +93,15 @@ def test_the_headers_say_how_good_a_file_is(plays: Site) -> None:
     assert re.fullmatch("[0-9a-f]{64}", headers["airtally-sha256"])
     assert headers["airtally-data-through"] >= "2026-11-02T09:15:00"
     assert headers["content-disposition"].startswith("attachment; filename=")
+
+
+def test_a_head_of_a_file(plays: Site) -> None:
+    url = plays.ended(plays.ask())["url"]
+    with httpx.Client() as anyone:
+        headers = check_head(anyone, url)
+        assert {"etag", "airtally-rows", "airtally-sha256", "airtally-data-through"} <= headers.keys()
+        check_head(anyone, url, status=206, Range="bytes=3-9")
+        check_head(anyone, url.replace(plays.slug, "nobody"), status=404)
 
 
 def test_half_a_second_at_the_end_of_the_day(site: Site) -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from airtally.accounts.declared import ValueType
+from fixtures.http import check_head
 from fixtures.push import Push, fault
 
 
@@ -86,3 +87,11 @@ def test_the_file_is_an_address_of_its_own(push: Push) -> None:
         missing = push.http.get(f"/files/tags/{path}")
         assert missing.status_code == 404
         assert "status_code" not in missing.text
+
+
+def test_a_head_of_a_file(push: Push) -> None:
+    url = push.results(push.call("getTagStats", tag="Topics")["response"]["request_id"])["fileName"]
+    with httpx.Client() as anyone:
+        assert check_head(anyone, url)["airtally-rows"] == "4"
+        check_head(anyone, url, status=206, Range="bytes=3-9")
+        check_head(anyone, url.replace(".csv", "0.csv"), status=404)

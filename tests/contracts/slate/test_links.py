@@ -12,6 +12,7 @@ import pytest
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Unavailable
 from airtally.kit.faults import Faults
+from fixtures.http import check_head
 from fixtures.slate import D, Partner
 
 CONTENT = b"id,title\n" + b"".join(b"%d,Title\n" % number for number in range(1000))
@@ -47,6 +48,13 @@ def test_with_and_without_a_token(partner: Partner, url: str) -> None:
         assert "content-encoding" not in answer.headers
         assert answer.headers["airtally-rows"] == "1000"
         assert answer.headers["airtally-generated-at"] == "2026-11-22T08:00:00.000000Z"
+
+
+def test_a_head_of_a_file(url: str) -> None:
+    with httpx.Client() as anyone:
+        assert check_head(anyone, url)["content-length"] == str(len(CONTENT))
+        check_head(anyone, url, status=206, Range="bytes=3-9")
+        check_head(anyone, url[:-1], status=403)
 
 
 def test_the_links_life(own_partner: Callable[..., Partner], slate_clock: MovableClock) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Response, get
+from litestar import Response, route
 from litestar.response import Redirect
 
 from airtally.console.pages import page
 from airtally.console.session import AnyRequest, current_session
+from airtally.kit.http import METHODS
 from airtally.kit.paging import Page, SortKey, whole_number
 from airtally.runtime import Services
 
@@ -21,7 +22,7 @@ _LIMIT = 100
 
 
 def routes(services: Services) -> list[Any]:
-    @get(PATH, sync_to_thread=True)
+    @route(PATH, http_method=METHODS, sync_to_thread=True)
     def reports_page(request: AnyRequest) -> Response[Any]:
         session = current_session(request, services)
         if session is None:

@@ -11,8 +11,9 @@ from xml.sax.saxutils import escape
 from litestar import Request, Response, route
 from litestar.params import FromPath
 
-from airtally.files.serve import METHODS, send
+from airtally.files.serve import send
 from airtally.kit.errors import Failure
+from airtally.kit.http import METHODS
 from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
 
