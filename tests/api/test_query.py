@@ -168,6 +168,96 @@ def test_money_is_told_in_micros(client):
     ]
 
 
+#: Texts for a moment, as rows may carry it with an offset or without, and texts that no row may carry.
+ZONED = [
+    "2026-10-01T08:00:00Z",
+    "2026-10-01t08:00:00z",
+    "2026-10-01T08:00:00z",
+    "2026-10-01 08:00:00z",
+    "2026-10-01 08:00:00+00:00",
+    "2026-10-01T08:00:00-00:00",
+    "2026-10-01T10:00:00+02:00",
+    "2026-10-01T13:45:00+05:45",
+    "2026-09-30T20:30:00-11:30",
+    "2026-10-01T08:00:00.0Z",
+    "2026-10-01T08:00:00.000000999z",
+    "2026-10-01T08:00:00.000000000000000000Z",
+]
+LOCAL = ["2026-10-01T08:00:00", "2026-10-01t08:00:00", "2026-10-01 08:00:00", "2026-10-01T08:00:00.0000009"]
+NO_TIMES = [
+    "",
+    "2026-10-01",
+    "20261001T080000Z",
+    "2026-W40-4T08:00:00Z",
+    "2026-10-01T08Z",
+    "2026-10-01T08:00Z",
+    "2026-10-01T08:00:00,5Z",
+    "2026-10-01T08:00:00.Z",
+    "2026-10-01T08:00:00.0000000000000000000Z",
+    "2026-10-01T08:00:00+0200",
+    "2026-10-01T08:00:00+02",
+    "2026-10-01T08:00:00+24:00",
+    "2026-10-01T08:00:00+02:00:30",
+    "2026-10-01T24:00:00Z",
+    "2026-10-01T08:00:60Z",
+    "2026-02-29T08:00:00Z",
+    "2026-10-01_08:00:00Z",
+    " 2026-10-01T08:00:00Z",
+    "2026-10-01T08:00:00Z ",
+    "2026-10-01T08:00:00Z\n",
+    "\u0662026-10-01T08:00:00Z",
+    "2026-10-01T08:00:00\u2212 02:00",
+    "1790841600",
+]
+
+
+@pytest.mark.parametrize("text", [*ZONED, *LOCAL, *NO_TIMES])
+@pytest.mark.parametrize("stream", ["ad_events", "playlogs"])
+def test_a_question_takes_the_times_that_rows_take(client, stream, text):
+    """One parser serves both. Whatever it takes here is the same moment, at both ends and in a filter."""
+    local = stream == "playlogs"
+    name, row = (
+        ("played_at", {"player_id": 1, "media_id": 2})
+        if local
+        else ("time", {"ad_group_id": "g", "kind": "paid_click"})
+    )
+    taken = client.send(stream, [row | {name: text}]).json()["accepted"] == 1
+    assert taken is (text in ZONED or (local and text in LOCAL))
+    later = "2100-01-01T00:00:00Z"
+    asked = [
+        {"start": text, "end": later},
+        {"start": "1970-01-01T00:00:00Z", "end": text},
+        {"filter": {name: text}},
+        {"filter": {name: [text, later]}},
+    ]
+    answers = [client.ask(stream=stream, **each) for each in asked]
+    assert {answer.status_code for answer in answers} == {200 if taken else 400}
+    if taken:
+        assert [answer.json()["rows"][0]["count"] for answer in answers] == [1, 0, 1, 1]
+
+
+def test_a_filter_by_time_takes_what_answers_show(filled):
+    (row,) = figures(filled, stream="playlogs", dimensions=["played_at"], filter={"played_at": "2026-10-01 23:59:59.5"})
+    assert row == {"played_at": 1_790_899_199_500_000, "count": 1}
+    for listed in (
+        [row["played_at"]],
+        [row["played_at"], "2026-10-01T08:20:00"],
+        [row["played_at"] + at for at in range(100)],
+    ):
+        asked = {"filter": {"played_at": listed}, "dimensions": ["player_id"]}
+        assert {"player_id": 2, "count": 1} in figures(filled, stream="playlogs", **asked)
+    assert figures(filled, stream="playlogs", filter={"played_at": row["played_at"]}) == [{"count": 1}]
+
+
+def test_the_ends_of_all_time(client):
+    """[1970, 2101) is what a row may carry; the end of an interval is the moment after its last."""
+    assert client.send("ad_events", [ad("2100-12-31T23:59:59.999999z")]).json()["accepted"] == 1
+    whole = {"start": "1970-01-01t00:00:00z", "end": "2101-01-01t00:00:00z"}
+    assert figures(client, stream="ad_events", **whole) == [{"count": 1}]
+    for wrong in ("1968-12-31T23:59:59Z", "2102-01-01T00:00:00Z", "0000-01-01T00:00:00Z"):
+        assert client.ask(stream="ad_events", start=wrong).status_code == 400
+
+
 WRONG = {
     "nothing": {},
     "unknown key": {"stream": "playlogs", "surprise": 1},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,9 +12,11 @@ from litestar.params import RawBody
 
 from airtally.accounts.accounts import Account
 from airtally.api.authorize import authorize
+from airtally.engine.binding import type_of
 from airtally.engine.filters import AllOf, Equals, Filter, OneOf
+from airtally.ingest.times import EXPECTED, parse_time
 from airtally.kit.errors import BadRequest, LimitExceeded, NotFound
-from airtally.kit.time import from_datetime, to_datetime
+from airtally.kit.time import day_start_us, to_datetime
 from airtally.query.buckets import Bucket
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.service import Answer
@@ -23,10 +25,11 @@ from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream, Type
 
 MAX_ROWS = 100_000
-#: Rows lie in the years between; a zone may shift those at the ends.
-FIRST_YEAR, LAST_YEAR = 1969, 2101
+#: Rows lie in the years 1970 to 2100; a zone may shift those at the ends.
+FIRST_US, END_US = day_start_us(date(1969, 1, 1)), day_start_us(date(2102, 1, 1))
 
 Value = str | int | float
+_TIMES = (Type.TIME, Type.LOCAL_TIME)
 
 
 class AskedMetric(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,8 +39,9 @@ class AskedMetric(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
-    """`start` and `end` are RFC 3339 (wall clock without offset for a stream of local times); `end` is not included.
+    """`start` and `end` are times as a row of the stream may carry them (`ingest/times.py`); `end` is not included.
 
+    A filter on a column of times takes such texts too, or microseconds since 1970 as answers show them.
     `timezone` is the account's by default; buckets begin at its midnights.
     """
 
@@ -81,9 +85,9 @@ def _question(asked: Asked, account: Account) -> Question:
             account.slug,
             metrics=tuple(map(_metric, asked.metrics)),
             dimensions=tuple(map(Dimension, asked.dimensions)),
-            where=AllOf(tuple(_condition(name, value) for name, value in asked.filter.items())),
-            start_us=_moment(stream, asked.start),
-            end_us=_moment(stream, asked.end),
+            where=AllOf(tuple(_condition(stream, name, value) for name, value in asked.filter.items())),
+            start_us=_end(stream, asked.start),
+            end_us=_end(stream, asked.end),
             zone=ZoneInfo(asked.timezone or account.timezone),
             bucket=asked.bucket,
         )
@@ -97,19 +101,31 @@ def _metric(asked: AskedMetric | str) -> Metric:
     return Metric(asked.name or f"{asked.function}_{asked.column}".removesuffix("_None"), asked.function, asked.column)
 
 
-def _condition(name: str, value: Value | list[Value]) -> Filter:
+def _condition(stream: Stream, name: str, value: Value | list[Value]) -> Filter:
+    kind = type_of(stream, name)
+    if kind in _TIMES:
+        value = [_time(kind, each) for each in value] if isinstance(value, list) else _time(kind, value)
     return OneOf(name, tuple(value)) if isinstance(value, list) else Equals(name, value)
 
 
-def _moment(stream: Stream, text: str | None) -> int | None:
-    if text is None:
-        return None
-    moment = datetime.fromisoformat(text)
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-        raise ValueError(f"a time lies in the years {FIRST_YEAR} to {LAST_YEAR}, not {text}")
-    if stream.column(stream.time).type is Type.LOCAL_TIME:
-        moment = moment.replace(tzinfo=UTC)
-    return from_datetime(moment)
+def _end(stream: Stream, text: str | None) -> int | None:
+    """Of the interval that is asked for."""
+    return None if text is None else _moment(stream.column(stream.time).type, text)
+
+
+def _time(kind: Type, value: Value) -> Value:
+    return _moment(kind, value) if isinstance(value, str) else value
+
+
+def _moment(kind: Type, text: str) -> int:
+    """Read as a row's time is read when it comes in."""
+    local = kind is Type.LOCAL_TIME
+    at_us = parse_time(text, local=local)
+    if at_us is None:
+        raise ValueError(f"{EXPECTED[local]}, got {text[:64]!r}")
+    if not FIRST_US <= at_us < END_US:
+        raise ValueError(f"a time lies in the years 1969 to 2101, not {text}")
+    return at_us
 
 
 def _shown(answer: Answer) -> dict[str, Any]:

@@ -181,18 +181,26 @@ class Binder:
 
     def _one_of(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
         kind = type_of(self._stream, name)
-        if kind is Type.INT64:
+        if kind is Type.INT64 or (kind in _TIMES and len(values) > 1):
             values = tuple(value for value in values if abs(_whole(name, value)) <= _INT64_MAX)
         if not values:
             return exp.false()
         if len(values) == 1:
             return self.column(name).eq(self.compared(name, values[0]))
-        if len(values) <= LONG_LIST or kind in _TIMES:
+        if kind in _TIMES:  # as numbers: DuckDB cannot hand a list of zoned times on to an Arrow table
+            return self._micros_in(name, values)
+        if len(values) <= LONG_LIST:
             return self.column(name).isin(*(self.compared(name, value) for value in values))
         if self._folds(name):
             values = tuple(self._text(name, value) for value in values)
         listed = pa.table({"value": _listed(name, kind, values)})
         return self.column(name).isin(query=exp.select(column("value")).from_(self.relation(listed)))
+
+    def _micros_in(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
+        listed = pa.table({"value": pa.array([_whole(name, value) for value in values], pa.int64())})
+        return exp.UnixMicros(this=self._stored(name)).isin(
+            query=exp.select(column("value")).from_(self.relation(listed))
+        )
 
     def _between(self, between: Between) -> exp.Expr:
         name, sides = between.column, list[exp.Expr]()

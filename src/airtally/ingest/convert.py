@@ -123,7 +123,7 @@ def _times(column: Column, array: pa.Array) -> Converted:
     local = column.type is Type.LOCAL_TIME
     if _is_text(array.type):
         parsed = times.parse_times(array if kind.is_string(array.type) else pc.cast(array, pa.string()), local=local)
-        wrong = _lost(array, parsed, _TIME_SAYS[local])
+        wrong = _lost(array, parsed, times.EXPECTED[local])
     elif kind.is_timestamp(array.type):
         if not local and array.type.tz is None:
             return _all_wrong(array, times.UTC_US, "a time with offset", "one without")
@@ -134,12 +134,6 @@ def _times(column: Column, array: pa.Array) -> Converted:
     else:
         return _all_wrong(array, times.UTC_US, "time")
     return _dated(parsed, wrong)
-
-
-_TIME_SAYS = {
-    False: "expected a time with offset such as 2026-11-22T08:00:00Z",
-    True: "expected a time such as 2026-11-22T08:00:00",
-}
 
 
 def _cut_to_us(array: pa.Array) -> pa.Array:

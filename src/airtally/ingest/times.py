@@ -17,6 +17,12 @@ LATEST_US = (date(2101, 1, 1).toordinal() - date(1970, 1, 1).toordinal()) * 86_4
 #: Columns shorter than this are parsed one by one: compiling the expressions would cost more.
 FEW = 64
 
+#: What to say of a text that is no time, by whether times are local.
+EXPECTED = {
+    False: "expected a time with offset such as 2026-11-22T08:00:00Z",
+    True: "expected a time such as 2026-11-22T08:00:00",
+}
+
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = (
     r"(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
