@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airtally.kit.time import from_datetime, to_datetime
-from airtally.query.buckets import Bucket, boundaries, runs
+from airtally.kit.zones import spans
+from airtally.query.buckets import Bucket, Run, boundaries, runs
 
 HOUR = 3_600_000_000
 NEW_YORK = ZoneInfo("America/New_York")
@@ -118,3 +121,85 @@ def label(bucket: Bucket, at_us: int, zone: ZoneInfo) -> tuple[object, ...]:
             return (moment.date() - timedelta(days=moment.weekday()),)
         case _:
             return moment.year, moment.month
+
+
+DAYS = (Bucket.DAY, Bucket.WEEK, Bucket.MONTH)
+#: Clocks set back over midnight, days skipped and lived twice, offsets of seconds, midnights that are not.
+ODD = (
+    ("America/St_Johns", "2010-11-07 02:31"),
+    ("America/St_Johns", "2000-10-29 02:31"),
+    ("America/Scoresbysund", "2023-10-29 01:00"),
+    ("America/Santiago", "2024-04-07 03:00"),
+    ("America/Havana", "2024-11-03 05:00"),
+    ("Asia/Gaza", "2010-08-10 21:00"),
+    ("Australia/Lord_Howe", "2026-04-04 15:00"),
+    ("Pacific/Apia", "2011-12-30 10:00"),
+    ("Pacific/Kwajalein", "1993-08-21 12:00"),
+    ("Pacific/Kiritimati", "1994-12-31 10:00"),
+    ("Asia/Kathmandu", "1985-12-31 18:30"),
+    ("Africa/Casablanca", "2018-03-25 02:00"),
+    ("America/Sao_Paulo", "2018-11-04 03:00"),
+    ("Africa/Monrovia", "1972-01-07 00:44:30"),
+    ("Asia/Beirut", "2023-03-25 22:00"),
+)
+
+
+def start_of_bucket(moment: int, found: list[Run]) -> int:
+    """As `bucket_of` says it to the engine."""
+    run = next(run for run in found if run.start_us <= moment < run.end_us)
+    first = run.start_us if run.bucket_us is None else run.bucket_us
+    return first + (moment - run.start_us) // run.length_us * run.length_us
+
+
+@cache
+def changes(zone: str) -> list[int]:
+    found = spans(at("1970-01-01"), at("2038-01-01"), ZoneInfo(zone))
+    return [span.start_us for span in found]
+
+
+def check_days(bucket: Bucket, zone: ZoneInfo, start: int, end: int) -> None:
+    """Every instant is in the bucket of its local date, which begins at the first instant of its first date."""
+    found = runs(bucket, start, end, zone)
+    assert all(before.end_us == after.start_us for before, after in pairwise(found))
+    assert found[0].start_us <= start < found[0].end_us
+    assert found[-1].start_us < end <= found[-1].end_us
+    step = max(1, (end - start) // 199)
+    edges = [each + by for each in boundaries(bucket, start, end, zone) for by in (-1, 0)]
+    moments = [each for each in (*range(start, end, step), *edges, end - 1) if start <= each < end]
+    begins = {start_of_bucket(each, found): label(bucket, each, zone) for each in moments}
+    assert len(begins) == len({*begins.values()})
+    for moment in moments:
+        begin = start_of_bucket(moment, found)
+        assert label(bucket, begin, zone) == label(bucket, moment, zone) == begins[begin]
+        assert label(bucket, begin - 1, zone) != begins[begin]
+
+
+@pytest.mark.parametrize("bucket", DAYS)
+@pytest.mark.parametrize(("zone", "change"), ODD)
+def test_odd_changes_of_the_clock_put_every_instant_on_its_local_date(zone: str, change: str, bucket: Bucket) -> None:
+    middle = at(change)
+    assert middle in changes(zone)
+    for before, after in ((48, 48), (1, 1), (26, 3), (0, 30), (3, 0)):
+        check_days(bucket, ZoneInfo(zone), middle - before * HOUR, middle + after * HOUR + 1)
+
+
+@settings(deadline=None, max_examples=150)
+@given(zone=st.sampled_from(sorted(available_timezones())), data=st.data(), bucket=st.sampled_from(DAYS))
+def test_days_weeks_and_months_are_those_of_the_local_dates_in_every_zone(
+    zone: str, data: st.DataObject, bucket: Bucket
+) -> None:
+    middle = data.draw(st.sampled_from(changes(zone)))
+    start = middle + data.draw(st.integers(-80 * 3600, 8 * 3600)) * 1_000_000
+    end = start + data.draw(st.integers(1, 40 * 86_400)) * 1_000_000
+    check_days(bucket, ZoneInfo(zone), start, end)
+
+
+def test_an_evening_of_st_johns_that_is_lived_twice_is_one_day() -> None:
+    """At 00:01 on 7 November 2010 the clock was set back to 23:01 on the 6th."""
+    zone = ZoneInfo("America/St_Johns")
+    found = runs(Bucket.DAY, at("2010-11-06", zone), at("2010-11-08", zone), zone)
+    lived = [local(start_of_bucket(at("2010-11-07 02:31") + minute * 60_000_000, found), zone) for minute in range(59)]
+    assert lived == ["2010-11-06 00:00"] * 59
+    assert local(start_of_bucket(at("2010-11-07 02:30"), found), zone) == "2010-11-07 00:00"
+    assert local(start_of_bucket(at("2010-11-07 03:30"), found), zone) == "2010-11-07 00:00"
+    assert len({start_of_bucket(run.start_us, found) for run in found}) == 2

@@ -1,4 +1,8 @@
-"""Buckets of time in a zone, as instants: both ends of each are computed, none is the start plus 24 hours."""
+"""Buckets of time in a zone, as instants: both ends of each are computed, none is the start plus 24 hours.
+
+A day, week or month is all instants whose local date lies in it. Where the clock is set back over midnight, a day
+goes on after the next has begun: such a bucket has several runs.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
-from airtally.kit.time import DAY_US, SECOND_US, to_datetime, zone_midnight_us
+from airtally.kit.time import DAY_US, SECOND_US
+from airtally.kit.zones import local_days, spans
 
 
 class Bucket(StrEnum):
@@ -47,17 +52,21 @@ _LONGEST_US = _FIXED_US | {Bucket.DAY: 2 * DAY_US, Bucket.WEEK: 8 * DAY_US, Buck
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Buckets of one length, without gap: from `start_us` to `end_us`, the last may be cut short."""
+    """Buckets of one length, without gap: from `start_us` to `end_us`, the last may be cut short.
+
+    `bucket_us` is the start of the first one, where the run is not its beginning but a later piece of it.
+    """
 
     start_us: int
     end_us: int
     length_us: int
+    bucket_us: int | None = None
 
 
 def runs(bucket: Buckets, start_us: int, end_us: int, zone: ZoneInfo) -> list[Run]:
     """The fewest runs of buckets that hold [start_us, end_us); the first begins at or before `start_us`.
 
-    Where the clock is set back, an hour that is lived twice makes two buckets.
+    Where the clock is set back, an hour that is lived twice makes two buckets, a day that is lived again one.
     """
     if start_us >= end_us:
         return []
@@ -67,7 +76,7 @@ def runs(bucket: Buckets, start_us: int, end_us: int, zone: ZoneInfo) -> list[Ru
         return [Run(start_us, end_us, bucket.length_us)]
     if bucket in _FIXED_US:
         return list(_fixed_runs(_FIXED_US[bucket], start_us, end_us, zone))
-    return list(_joined(_midnights(bucket, start_us, end_us, zone)))
+    return list(_joined(_pieces(bucket, start_us, end_us, zone)))
 
 
 def at_least(bucket: Buckets, start_us: int, end_us: int) -> int:
@@ -79,7 +88,7 @@ def at_least(bucket: Buckets, start_us: int, end_us: int) -> int:
 
 
 def boundaries(bucket: Buckets, start_us: int, end_us: int, zone: ZoneInfo) -> list[int]:
-    """The start of each bucket, then the end of the last."""
+    """The start of each bucket or later piece of one, then the end of the last."""
     found = runs(bucket, start_us, end_us, zone)
     starts = [at for run in found for at in range(run.start_us, run.end_us, run.length_us)]
     return [*starts, found[-1].end_us] if found else []
@@ -100,9 +109,10 @@ def bucket_of(at_us: exp.Expr, found: list[Run]) -> exp.Expr:
 
 def _start_in(at_us: exp.Expr, run: Run) -> exp.Expr:
     start, length = exp.Literal.number(run.start_us), exp.Literal.number(run.length_us)
+    first = start if run.bucket_us is None else exp.Literal.number(run.bucket_us)
     past = exp.Sub(this=at_us.copy(), expression=start)
     whole = exp.IntDiv(this=exp.paren(past), expression=length)
-    return exp.Add(this=start.copy(), expression=exp.Mul(this=exp.paren(whole), expression=length.copy()))
+    return exp.Add(this=first.copy(), expression=exp.Mul(this=exp.paren(whole), expression=length.copy()))
 
 
 def _fixed_runs(length_us: int, start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[Run]:
@@ -126,52 +136,39 @@ def _cut(run: Run, start_us: int, end_us: int) -> Run:
 
 def _aligned_spans(length_us: int, start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[tuple[int, int, int]]:
     """(from, to, offset): a change of the clock by whole buckets begins no new span."""
-    (begin_us, offset_us), *changes = _offset_spans(start_us, end_us, zone)
-    for at_us, changed_us in changes:
-        if (changed_us - offset_us) % length_us:
-            yield begin_us, at_us, offset_us
-            begin_us, offset_us = at_us, changed_us
+    first, *changes = spans(start_us, end_us, zone)
+    begin_us, offset_us = first.start_us, first.offset_us
+    for span in changes:
+        if (span.offset_us - offset_us) % length_us:
+            yield begin_us, span.start_us, offset_us
+            begin_us, offset_us = span.start_us, span.offset_us
     yield begin_us, end_us, offset_us
 
 
-def _offset_spans(start_us: int, end_us: int, zone: ZoneInfo) -> list[tuple[int, int]]:
-    """(instant, offset from UTC that holds from it on); the first instant is `start_us`."""
-    spans = [(start_us, _offset_us(start_us, zone))]
-    at_us = start_us
-    while at_us < end_us:
-        next_us = min(at_us + DAY_US, end_us)
-        if _offset_us(next_us, zone) != spans[-1][1]:
-            spans.append(_change(at_us, next_us, zone))
-        at_us = next_us
-    return spans
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """[start_us, end_us) of the bucket that begins at `bucket_us`."""
+
+    start_us: int
+    end_us: int
+    bucket_us: int
 
 
-def _change(before_us: int, after_us: int, zone: ZoneInfo) -> tuple[int, int]:
-    """The first instant with the offset of `after_us`, to the second."""
-    old = _offset_us(before_us, zone)
-    while after_us - before_us > 1:
-        middle = (before_us + after_us) // 2
-        if _offset_us(middle, zone) == old:
-            before_us = middle
-        else:
-            after_us = middle
-    return after_us, _offset_us(after_us, zone)
+#: The clock of a zone that crossed the date line went back by less.
+_BACK_US = 2 * DAY_US
 
 
-def _offset_us(at_us: int, zone: ZoneInfo) -> int:
-    offset = to_datetime(at_us).astimezone(zone).utcoffset() or timedelta()
-    return offset // timedelta(microseconds=1)
-
-
-def _midnights(bucket: Bucket, start_us: int, end_us: int, zone: ZoneInfo) -> list[int]:
-    day = _first_day(bucket, to_datetime(start_us).astimezone(zone).date())
-    found = [zone_midnight_us(day, zone)]
-    while found[-1] < end_us:
-        day = _next_day(bucket, day)
-        at_us = zone_midnight_us(day, zone)
-        if at_us > found[-1]:  # a zone that crossed the date line has a day without length
-            found.append(at_us)
-    return found
+def _pieces(bucket: Bucket, start_us: int, end_us: int, zone: ZoneInfo) -> list[_Piece]:
+    """All that meet [start_us, end_us), in order and without gap."""
+    around_us = _LONGEST_US[bucket] + _BACK_US
+    pieces: list[_Piece] = []
+    begins: dict[date, int] = {}
+    for day, begin_us, until_us in local_days(start_us - around_us, end_us + around_us, zone):
+        first = _first_day(bucket, day)
+        begin = begins.setdefault(first, begin_us)
+        goes_on = bool(pieces) and pieces[-1].bucket_us == begin
+        pieces.append(_Piece(pieces.pop().start_us if goes_on else begin_us, until_us, begin))
+    return [piece for piece in pieces if piece.start_us < end_us and piece.end_us > start_us]
 
 
 def _first_day(bucket: Bucket, day: date) -> date:
@@ -180,15 +177,17 @@ def _first_day(bucket: Bucket, day: date) -> date:
     return day - timedelta(days=day.weekday()) if bucket is Bucket.WEEK else day
 
 
-def _next_day(bucket: Bucket, day: date) -> date:
-    if bucket is Bucket.MONTH:
-        return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return day + timedelta(days=7 if bucket is Bucket.WEEK else 1)
-
-
-def _joined(instants: list[int]) -> Iterator[Run]:
-    begin = instants[0]
-    for before, at, after in zip(instants, instants[1:], [*instants[2:], None], strict=False):
-        if after is None or after - at != at - before:
-            yield Run(begin, at, at - before)
-            begin = at
+def _joined(pieces: list[_Piece]) -> Iterator[Run]:
+    """Neighbouring buckets of one length, each in one piece, as one run."""
+    held: Run | None = None
+    for piece in pieces:
+        length_us = piece.end_us - piece.start_us
+        whole = piece.start_us == piece.bucket_us
+        if held is not None and whole and held.bucket_us is None and held.length_us == length_us:
+            held = Run(held.start_us, piece.end_us, length_us)
+            continue
+        if held is not None:
+            yield held
+        held = Run(piece.start_us, piece.end_us, length_us, None if whole else piece.bucket_us)
+    if held is not None:
+        yield held

@@ -111,7 +111,7 @@ def _bucket(binder: Binder, question: Question) -> tuple[exp.Expr | None, Hashab
     if question.bucket is Bucket.NONE:
         return None, None
     found = runs_of(question)
-    if len(found) > 1:
+    if len(found) > 1 or found[0].bucket_us is not None:
         return bucket_of(column("time"), found), tuple(found)
     start, length = (as_type(binder.value(each), exp.DType.BIGINT) for each in (found[0].start_us, found[0].length_us))
     whole = exp.IntDiv(this=exp.paren(exp.Sub(this=column("time"), expression=start)), expression=length)
