@@ -45,14 +45,27 @@ def test_files_of_several_kinds_once(home, tmp_path):
     packed.write_bytes(gzip.compress(line(3)))
     table.write_text("player_id,media_id,played_at\n4,4,2026-10-01T08:00:00\n")
     words = ("ingest", "playlogs", plain, packed, table, "--account", "acme", "--json")
-    first = run(home, *words)
+    first = run(home, *words, status=1)
     assert [(each["accepted"], each["rejected"]) for each in json.loads(first.stdout)] == [(2, 1), (1, 0), (1, 0)]
     assert "`airtally quarantine list`" in first.stderr
     again = run(home, *words)
     assert [(each["accepted"], each["rejected"]) for each in json.loads(again.stdout)] == [(0, 0)] * 3
     assert count(home) == 4
-    assert run(home, *words[:3], "--account", "acme", "--again").stdout == "", "what is for people goes to stderr"
+    assert run(home, *words[:3], "--account", "acme", "--again", status=1).stdout == "", (
+        "what is for people goes to stderr"
+    )
     assert count(home) == 6
+
+
+def test_an_open_quote_costs_one_row_and_is_told_by_the_status(home, tmp_path):
+    table = tmp_path / "plays.csv"
+    row = "1,2,2026-10-01T08:00:00\n"
+    table.write_text("player_id,media_id,played_at\n" + row * 9 + '"' + row + row * 990)
+    loaded = run(home, "ingest", "playlogs", table, "--account", "acme", "--json", status=1)
+    assert [(each["accepted"], each["rejected"]) for each in json.loads(loaded.stdout)] == [(999, 1)]
+    (entry,) = json.loads(run(home, "quarantine", "list", "--account", "acme", "--json").stdout)
+    assert entry["first_error"] == "line 11: row: not CSV: a quote is opened and not closed"
+    assert count(home) == 999
 
 
 @pytest.mark.parametrize(
@@ -85,7 +98,7 @@ def test_a_run_that_was_stopped_goes_on(home, tmp_path, number):
         time.sleep(0.002)
     os.kill(running.pid, number)
     assert running.wait(30) == (-number if number == signal.SIGKILL else 130)
-    (result,) = json.loads(run(home, *words[3:]).stdout)
+    (result,) = json.loads(run(home, *words[3:], status=1).stdout)
     assert result["position"] == path.stat().st_size
     assert count(home) == rows
     entries = json.loads(run(home, "quarantine", "list", "--account", "acme", "--json").stdout)

@@ -33,7 +33,10 @@ def ingest(
     again: Annotated[bool, Parameter(help="Load files that were loaded before once more, as new rows.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Load rows from files. A run that was stopped goes on where it ended when it is started again."""
+    """Load rows from files. A run that was stopped goes on where it ended when it is started again.
+
+    Ends with status 1 where rows were refused; the others are loaded.
+    """
     if stream not in STREAMS:
         raise NotFound(f"There is no stream {stream!r}", hint="The streams are: " + ", ".join(STREAMS))
     gc.set_threshold(*_RARE_COLLECTIONS)
@@ -44,6 +47,7 @@ def ingest(
         print_json([_json(result) for result in results])
     if any(result.rejected for result in results):
         print("airtally: some rows were rejected; `airtally quarantine list` shows them", file=sys.stderr)
+        raise SystemExit(1)
 
 
 def _load_all(

@@ -174,65 +174,7 @@ def test_lines_far_over_the_limit_do_not_fill_the_memory(tmp_path: Path) -> None
     assert chunks[-1][1] == path.stat().st_size
 
 
-def read_csv(path: Path, text: bytes) -> Checked:
-    path.write_bytes(text)
-    chunks = [checked for checked, _ in read_file(PLAYLOGS, path)]
-    rows = pa.concat_tables([checked.rows for checked in chunks])
-    return Checked(rows, [error for checked in chunks for error in checked.errors])
-
-
 HEADER = b"player_id,media_id,played_at,id\n"
-
-
-def test_csv_rows_that_are_wrong_are_named(tmp_path: Path) -> None:
-    good = b"1,2,2026-11-22 08:00:00,\n"
-    checked = read_csv(
-        tmp_path / "a.csv",
-        b"\xef\xbb\xbf" + HEADER + good + b"x,2,2026-11-22 08:00:00,a\r\n\r\n1,2\n" + good
-        + b'1,2,2026-11-22 08:00:00,"a\nb"\n' + b'1,2,2026-11-22 08:00:00,"a"b\n' + b"1,2,2026-11-22 08:00:00,\xff\n"
-        + b"99999999999999999999,2,2026-11-22 08:00:00,\n" + good + b'1,2,2026-11-22 08:00:00,"open\n' + good,
-    )  # fmt: skip
-    assert [(e.line, e.field, e.error, e.raw) for e in checked.errors] == [
-        (3, "player_id", "expected integer, got string", b"x,2,2026-11-22 08:00:00,a"),
-        (5, None, "expected 4 columns, got 2", b"1,2"),
-        (9, None, "not CSV: ',' expected after '\"'", b'1,2,2026-11-22 08:00:00,"a"b'),
-        (10, None, "invalid UTF-8", b"1,2,2026-11-22 08:00:00,\xff"),
-        (11, "player_id", "number out of range", b"99999999999999999999,2,2026-11-22 08:00:00,"),
-        (13, None, "not CSV: unexpected end of data", b'1,2,2026-11-22 08:00:00,"open\n' + good[:-1]),
-    ]
-    assert checked.rows["id"].to_pylist() == [None, None, "a\nb", None]
-
-
-def test_csv_after_a_quote_that_never_closes_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv, "CHUNK_BYTES", 300_000)
-    good = b"1,2,2026-11-22 08:00:00,\n"
-    checked = read_csv(tmp_path / "a.csv", HEADER + good + b'1,2,2026-11-22 08:00:00,"open\n' + good * 20_000)
-    assert len(checked.errors) == 1
-    assert checked.errors[0].line == 3
-    swallowed = checked.errors[0].raw.count(b"\n")
-    assert 0 < swallowed < 6_000
-    assert checked.rows.num_rows == 1 + 20_000 - swallowed
-
-
-@pytest.mark.parametrize("header", [b"", b"\n", b"a,a\n", b"\xff\n", b'"a'])
-def test_a_csv_header_that_cannot_be_used_is_refused(tmp_path: Path, header: bytes) -> None:
-    path = tmp_path / "a.csv"
-    path.write_bytes(header + b"1,2\n" if header else b"")
-    with pytest.raises(BadRequest):
-        list(read_file(PLAYLOGS, path))
-
-
-def test_csv_json_and_money_columns_hold_text(tmp_path: Path) -> None:
-    path = tmp_path / "e.csv"
-    path.write_text(
-        'application,event,time,attributes\nA,e,2026-11-22T08:00:00Z,"{""b"":1,""a"":[]}"\nA,e,2026-11-22T08:00:00Z,x\n'
-    )
-    ((checked, _),) = list(read_file(STREAMS["app_events"], path))
-    assert checked.rows["attributes"].to_pylist() == ['{"a":[],"b":1}']
-    assert checked.errors[0].field == "attributes"
-    path.write_text("ad_group_id,time,kind,spend,count\ng,2026-11-22T08:00:00Z,install,-1.50,\n")
-    ((checked, _),) = list(read_file(STREAMS["ad_events"], path))
-    assert checked.rows.select(["spend", "count"]).to_pylist()[0]["count"] == 1
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

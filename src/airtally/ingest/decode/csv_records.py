@@ -1,0 +1,105 @@
+"""CSV by RFC 4180: the records of a block of whole lines, and which lines begin none."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+#: Bytes read in one go while every record has the header's columns.
+SLICE = 64 << 10
+
+_QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
+_BARE = re.compile(rb"[^,\r\n]*+")
+_LINE_END = re.compile(rb"\r*+(?:\n|\Z)")
+
+OPEN_QUOTE = "not CSV: a quote is opened and not closed"
+
+
+class NoRecord(Exception):
+    """Why no record begins at a line."""
+
+
+class Unfinished(Exception):
+    """The record goes on after the block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record. `end` is where the next line begins; `cells` are None where they are not UTF-8."""
+
+    cells: list[str] | None
+    end: int
+
+
+def leading_records(block: bytes, begin: int, end: int, width: int) -> tuple[list[list[str]], list[int]]:
+    """The records of `width` cells that some lines begin with, up to the first line that begins none.
+
+    For each its cells, and the number of lines up to its end.
+    """
+    rows: list[list[str]] = []
+    ends: list[int] = []
+    with suppress(UnicodeDecodeError, csv.Error):
+        reader = csv.reader(io.StringIO(block[begin:end].decode(), newline="\n"), strict=True)
+        for row in reader:
+            if len(row) != width:
+                break
+            rows.append(row)
+            ends.append(reader.line_num)
+    return rows, ends
+
+
+def read_record(block: bytes, begin: int, width: int, *, longest: int, last: bool) -> Record:
+    """The record that begins at `begin`, in `longest` bytes at most.
+
+    Raises NoRecord with the reason where none of `width` cells does, Unfinished where it may yet when the
+    block is not the `last`. Of a record over several lines nothing is read beyond the cell that is one too
+    many, so a file whose every line opens a quote is read at most `width` + 1 times.
+    """
+    limit = min(begin + longest, len(block))
+    first_line_end = block.find(b"\n", begin) + 1 or len(block)
+    cells: list[bytes] = []
+    at = begin
+    while True:
+        cell, at = _cell(block, at, limit, may_go_on=not last and limit == len(block))
+        cells.append(cell)
+        if block[at : at + 1] != b",":
+            break
+        at += 1
+        if len(cells) >= width and at > first_line_end:
+            raise NoRecord(f"expected {width} columns, got more")
+    end = _LINE_END.match(block, at)
+    if end is None:
+        raise NoRecord(_stray(block, at))
+    if len(cells) != width:
+        raise NoRecord(f"expected {width} columns, got {len(cells)}")
+    return Record(_decoded(cells), end.end())
+
+
+def _cell(block: bytes, at: int, limit: int, *, may_go_on: bool) -> tuple[bytes, int]:
+    """A cell's content and where it ends."""
+    if block[at : at + 1] != b'"':
+        bare = _BARE.match(block, at)
+        return (bare[0], bare.end()) if bare else (b"", at)
+    quoted = _QUOTED.match(block, at, limit)
+    if quoted is not None:
+        return quoted[0][1:-1].replace(b'""', b'"'), quoted.end()
+    if may_go_on:
+        raise Unfinished
+    raise NoRecord(OPEN_QUOTE)
+
+
+def _stray(block: bytes, at: int) -> str:
+    if block[at : at + 1] == b"\r":
+        return "not CSV: a carriage return within the line, outside quotes"
+    return "not CSV: ',' expected after '\"'"
+
+
+def _decoded(cells: Sequence[bytes]) -> list[str] | None:
+    try:
+        return [cell.decode() for cell in cells]
+    except UnicodeDecodeError:
+        return None
