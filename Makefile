@@ -3,7 +3,6 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -n 2
-ZONED := tests/kit tests/streams tests/query tests/reports tests/contracts
 
 .PHONY: setup setup-test demo test test-slow bench lint format lock docs clean
 
@@ -21,17 +20,16 @@ $(VENV)/.test: requirements/test.txt pyproject.toml
 demo: setup  ## sample data, then the server with its address, accounts and keys printed
 	$(BIN)/airtally demo
 
-test: setup-test  ## the whole suite, then what depends on the machine's zone again in two others
+test: setup-test  ## the whole suite; what depends on the machine's zone in three of them
 	scripts/postgres
 	scripts/interpreters
-	TZ=UTC $(PYTEST) -m "not slow"
-	TZ=America/Sao_Paulo $(PYTEST) -m "not slow" $(ZONED)
-	TZ=Asia/Kathmandu $(PYTEST) -m "not slow" $(ZONED)
+	$(PYTEST) -m "not slow"
 
-test-slow: setup-test  ## the long proofs
+test-slow: setup-test  ## the long proofs, and the property tests with examples drawn anew
 	scripts/postgres
 	scripts/interpreters
 	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile=anew
 
 bench: setup-test  ## figures and ratios; writes docs/benchmarks.md; NAMES="…" picks some
 	scripts/setup bench

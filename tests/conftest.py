@@ -6,6 +6,8 @@ import sys
 from importlib.util import find_spec
 
 _GROUPS = (
+    "fixtures.zones",  # first: the zone is set before anything else is made
+    "fixtures.properties",
     "fixtures.postgres",
     "fixtures.accounts",
     "fixtures.sail",

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airtally.kit.paging import Page, SortKey, sort_keys, whole_number
@@ -15,7 +15,9 @@ def test_whole_numbers(text: str | None, number: int) -> None:
     assert whole_number(text, default=1) == number
 
 
-@given(st.text())
+@given(st.text() | st.from_regex(r"\s*[0-9]+\s*", fullmatch=True))
+@example("0\x1f")
+@example("\x1c7\x85")
 def test_any_text_is_a_page(text: str) -> None:
     assert 1 <= whole_number(text, default=7, largest=100) <= 100
 

@@ -30,9 +30,10 @@ class SortKey:
 
 def whole_number(text: str | None, *, default: int, largest: int = 2**53) -> int:
     """A number from 1 on; `default` for anything else, `largest` for more."""
-    if text is None or not re.fullmatch(r"\+?[0-9]{1,30}", text.strip()):
+    stripped = (text or "").strip()  # of more characters than `int` takes off
+    if not re.fullmatch(r"\+?[0-9]{1,30}", stripped):
         return default
-    number = int(text)
+    number = int(stripped)
     return min(number, largest) if number >= 1 else default
 
 
