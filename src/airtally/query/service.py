@@ -16,6 +16,7 @@ from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.query.answers import AnswerCache, Written, key_of
 from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
 from airtally.query.lookup import Row, last_by
+from airtally.query.narrow import narrowed
 from airtally.query.question import Question
 from airtally.query.records import KnownRecords, RecordsCache
 from airtally.query.render import render
@@ -97,7 +98,7 @@ class Queries:
         question = asked.question
         cover = self._rollups.cover(asked.rollup, question.stream, question.account, asked.interval)
         table = self._engine.query(render_rolled(asked, cover, self._engine.capabilities))
-        return self._answer(question, table, cover.rows)
+        return self._answer(question, narrowed(table), cover.rows)
 
     def _answer(self, question: Question, table: pa.Table, snapshot: Snapshot) -> Answer:
         return Answer(table, snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))

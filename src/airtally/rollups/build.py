@@ -27,6 +27,7 @@ from airtally.lake.place import Place, open_place
 from airtally.lake.snapshot import DataFile, Snapshot
 from airtally.rollups.figures import combined, figures_of_rows
 from airtally.rollups.table import part_schema
+from airtally.rollups.wide import stored
 from airtally.streams import ROLLUPS, STREAMS
 from airtally.streams.rollup import Rollup
 
@@ -184,7 +185,7 @@ def _write(rollup: Rollup, batches: Iterable[pa.RecordBatch], path: Path) -> int
     """Returns how many rows there are."""
     schema, rows = part_schema(rollup), 0
     with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
-        for batch in _grouped(pa.table(each).cast(schema) for each in batches):
+        for batch in _grouped(stored(pa.table(each), rollup) for each in batches):
             writer.write_table(batch, ROW_GROUP)
             rows += batch.num_rows
     return rows

@@ -27,8 +27,10 @@ def figures_of_parts(rollup: Rollup) -> list[exp.Expr]:
 
 
 def combined(measure: Measure) -> exp.Expr:
-    """Figures of a measure as one, as bigint; null where there are none."""
-    over = {Function.MIN: exp.Min, Function.MAX: exp.Max}.get(measure.function, exp.Sum)
+    """Figures of a measure as one; null where there are none. A sum has up to 38 digits: 10^19 rows of the largest."""
+    over = {Function.MIN: exp.Min, Function.MAX: exp.Max}.get(measure.function)
+    if over is None:
+        return exp.cast(exp.Sum(this=column(measure.name)), "decimal(38,0)")
     return exp.cast(over(this=column(measure.name)), "bigint")
 
 
