@@ -12,6 +12,7 @@ _GROUPS = (
     "fixtures.accounts",
     "fixtures.sail",
     "fixtures.server",
+    "fixtures.tls",
     "fixtures.datasets",
     "fixtures.smtp",
     "fixtures.rollups",

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from airtally.cli.common import command
-from airtally.cli.serve import serve
+from airtally.cli.listening import listen
+from airtally.cli.serve import serve_on
 from airtally.demo.calls import calls
 from airtally.demo.home import MARKER, Demo, Tenant, fill, open_home
 from airtally.kit import logs
@@ -35,12 +36,12 @@ def demo(
     logs.configure(log_level)
     os.environ.setdefault("AIRTALLY_HOME", DEFAULT_HOME)
     settings = Settings.from_env()
-    made = open_home(settings.home, SystemClock().now_us(), rows, days)
-    address = settings.public_url or f"http://{host}:{port}"
-    words = _filled(made, settings, address)
-    Console(soft_wrap=True, highlight=False, markup=False).print(words)
-    if serve_after:
-        serve(host=host, port=port, log_level=log_level)
+    with listen(host, port) as listening:  # before a load of minutes
+        made = open_home(settings.home, SystemClock().now_us(), rows, days)
+        words = _filled(made, settings, settings.public_url or listening.address.url)
+        Console(soft_wrap=True, highlight=False, markup=False).print(words)
+        if serve_after:
+            serve_on(listening, settings)
 
 
 def _filled(made: Demo, settings: Settings, address: str) -> str:

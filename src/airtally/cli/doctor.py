@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from airtally.accounts.secrets import FILE_NAME, Secrets
 from airtally.cli.common import Json, command, settings_from_environment
+from airtally.cli.listening import Listened
 from airtally.cli.output import print_listing
 from airtally.engine import open_engine
 from airtally.engine.protocol import Statement
@@ -94,7 +95,14 @@ def _metadata(settings: Settings) -> Finding:
 def _public_url(settings: Settings) -> Finding:
     if settings.public_url:
         return Finding("public URL", settings.public_url)
-    return Finding("public URL", "not set: links begin with the address `serve` listens on")
+    last = Listened.last(settings.home)
+    if last is not None and not last.local:
+        return Finding("public URL", f"not set, and last served at {last.url}", last.warning)
+    return Finding(
+        "public URL",
+        "not set: links begin with the address that `serve` listens on, and will not work from other machines "
+        "until AIRTALLY_PUBLIC_URL is what they use",
+    )
 
 
 def _lake(settings: Settings) -> Finding:

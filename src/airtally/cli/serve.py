@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,10 @@ from cyclopts import Parameter
 from airtally.app import Airtally
 from airtally.background import background_of
 from airtally.cli.common import command, settings_from_environment
+from airtally.cli.listening import Listening, check_certificate, listen
 from airtally.kit import logs
 from airtally.runtime import Role, open_services
+from airtally.settings import Settings
 
 GRACE_SECONDS = 30
 
@@ -28,17 +31,26 @@ def serve(
     tls_key: Path | None = None,
     log_level: Annotated[str, Parameter(help="debug, info, warning or error")] = "info",
 ) -> None:
-    """Serve every API, the pages and the jobs from one process."""
+    """Serve every API, the pages and the jobs from one process; port 0 takes a free one."""
     logs.configure(log_level)
     settings = settings_from_environment()
+    check_certificate(tls_cert, tls_key)
+    with listen(host, port, tls=tls_cert is not None) as listening:
+        serve_on(listening, settings, tls_cert=tls_cert, tls_key=tls_key)
+
+
+def serve_on(
+    listening: Listening, settings: Settings, *, tls_cert: Path | None = None, tls_key: Path | None = None
+) -> None:
+    """Until a signal ends it. Nothing has been opened before: a port that is taken leaves a home as it was."""
+    address = listening.address
     if not settings.public_url:
-        scheme = "https" if tls_cert else "http"
-        settings = settings.with_(public_url=f"{scheme}://{host}:{port}")
+        listening.warn()
+        settings = settings.with_(public_url=address.url)
     app = Airtally(open_services(settings, role=Role.SERVE))
-    uvicorn.run(
+    address.note(settings.home)
+    config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         ssl_certfile=tls_cert,
         ssl_keyfile=tls_key,
         http="httptools",
@@ -50,6 +62,23 @@ def serve(
         forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+    server = _Announcing(config, listening)
+    server.run(list(listening.sockets))
+    if not server.started:
+        raise SystemExit(3)
+
+
+class _Announcing(uvicorn.Server):
+    """Says where it listens once it answers there."""
+
+    def __init__(self, config: uvicorn.Config, listening: Listening) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._listening.announce()
 
 
 @command
