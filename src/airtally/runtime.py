@@ -46,6 +46,7 @@ from airtally.ingest.known import KnownKeys
 from airtally.ingest.loading import Loading
 from airtally.ingest.nodes import Nodes
 from airtally.ingest.quarantine import Quarantine
+from airtally.ingest.refold import refold
 from airtally.ingest.resend import Resend
 from airtally.ingest.service import Ingest
 from airtally.ingest.versions import Versions
@@ -222,6 +223,7 @@ def open_services(
     with ExitStack() as opened:
         parts = _Parts(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened)
         services = parts.services()
+        refold(services.store, services.owners, services.queries)
         services.closing = opened.pop_all()
         return services
 

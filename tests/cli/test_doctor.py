@@ -7,10 +7,12 @@ import json
 import pytest
 
 from airtally.cli import doctor
+from airtally.kit.time import to_datetime
 from airtally.settings import Settings
+from fixtures.native import Native
 from fixtures.program import run
 
-ABOUT = ["home", "secret key", "metadata", "public URL", "lake", "engine", "files", "time zones"]
+ABOUT = ["home", "secret key", "metadata", "public URL", "lake", "engine", "ids", "files", "time zones"]
 
 
 def test_all_is_well_on_a_fresh_home(tmp_path):
@@ -86,3 +88,24 @@ def test_an_engine_that_is_none(settings):
 def test_little_disk(settings, monkeypatch):
     monkeypatch.setattr(doctor, "_LOW_DISK", 1 << 60)
     assert mended(settings) == {"home"}
+
+
+def test_ids_that_were_one_in_earlier_releases(start_server, tmp_path):
+    server = start_server()
+    acme, rival = Native(server, "acme"), Native(server, "rival")
+    group = {"name": "n", "platform": "iOS"}
+    click = {"kind": "paid_click", "time": server.services.clock.now_us() // 1_000_000 * 1_000_000}
+    time = to_datetime(click["time"]).isoformat()
+    for native, ids in ((acme, ("ΛΟΓΟΣ", "ÉtÉ", "Ab", "aB", "\u212a1", "é")), (rival, ("λογος", "é2"))):
+        assert native.send("ad_groups", [group | {"ad_group_id": each} for each in ids]).json()["accepted"] == len(ids)
+    for spelled in ("été", "K1", "λογοσ"):
+        assert acme.send("ad_events", [click | {"ad_group_id": spelled, "time": time}]).json()["accepted"] == 1
+    acme.http.close()
+    rival.http.close()
+    server.stop()
+    (found,) = [each for each in doctor.examine(Settings(home=tmp_path / "home")) if each.about == "ids"]
+    assert found.mend is None
+    assert found.found == (
+        "3 that earlier releases took for one are told apart by their spelling: K1 and \u212a1 (ad_events, ad_groups"
+        " of acme); ÉtÉ and été (ad_events, ad_groups of acme); ΛΟΓΟΣ and λογοσ (ad_events, ad_groups of acme)"
+    )

@@ -15,7 +15,9 @@ from airtally.accounts.secrets import FILE_NAME, Secrets
 from airtally.cli.common import Json, command, settings_from_environment
 from airtally.cli.listening import Listened
 from airtally.cli.output import print_listing
+from airtally.cli.spellings import split_ids
 from airtally.engine import open_engine
+from airtally.engine.duckdb import DuckDB
 from airtally.engine.protocol import Statement
 from airtally.files.store import FileStore
 from airtally.kit.clock import SystemClock
@@ -27,6 +29,7 @@ from airtally.metadata.store import MetadataStore
 from airtally.settings import Settings
 
 _LOW_DISK = 2 << 30
+_MOST_IDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,24 @@ def _engine(settings: Settings) -> Finding:
     return Finding("engine", settings.engine)
 
 
+def _ids(settings: Settings) -> Finding:
+    """Nothing is to be mended: which of the spellings is meant only their senders know."""
+    lake = Lake(settings.lake_url, clock=SystemClock())
+    try:
+        lake.check()
+    except Exception:  # noqa: BLE001 (whatever it is, the look at the lake has told it)
+        return Finding("ids", "not looked at, as the lake cannot be read")
+    engine = DuckDB(memory=settings.engine_memory, seconds=None, temp_folder=settings.home / "tmp")
+    try:
+        split = split_ids(lake, engine)
+    finally:
+        engine.close()
+    if not split:
+        return Finding("ids", "matched without regard to the case of A to Z")
+    named = "; ".join(map(str, split[:_MOST_IDS])) + ("; …" if len(split) > _MOST_IDS else "")
+    return Finding("ids", f"{len(split)} that earlier releases took for one are told apart by their spelling: {named}")
+
+
 def _files(settings: Settings) -> Finding:
     store = FileStore.open(settings.files_url)
     store.write("doctor.tmp", [b"ok"])
@@ -144,6 +165,7 @@ _LOOKS: dict[str, Callable[[Settings], Finding]] = {
     "public URL": _public_url,
     "lake": _lake,
     "engine": _engine,
+    "ids": _ids,
     "files": _files,
     "time zones": _zones,
 }

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
+from airtally.engine.case import folded, folded_sql
 from airtally.engine.filters import (
     AllOf,
     AnyOf,
@@ -118,7 +119,7 @@ class Binder:
     def column(self, name: Subject) -> exp.Expr:
         """A column as it is compared and grouped by: a key that is matched without case in small letters."""
         stored = self._stored(name)
-        return exp.Lower(this=stored) if self._folds(name) and not self._in_small_letters else stored
+        return folded_sql(stored) if self._folds(name) and not self._in_small_letters else stored
 
     def compared(self, name: Subject, value: Comparable) -> exp.Expr:
         """A value as the column of that name is compared with. Raises ValueError where that makes no sense."""
@@ -153,7 +154,7 @@ class Binder:
         return name in self._stream.by_name and self._stream.by_name[name].fold_case
 
     def _text(self, name: Subject, value: Comparable) -> str:
-        return _text(value).lower() if self._folds(name) else _text(value)
+        return folded(_text(value)) if self._folds(name) else _text(value)
 
     def condition(self, condition: Filter) -> exp.Expr:  # noqa: C901, PLR0911 (one for each kind of filter)
         """Raises ValueError for a column that the stream does not have, or a value that does not suit it."""
@@ -205,11 +206,11 @@ class Binder:
     def _between(self, between: Between) -> exp.Expr:
         name, sides = between.column, list[exp.Expr]()
         if between.at_least is not None:
-            sides.append(self._stored(name) >= self.compared(name, between.at_least))
+            sides.append(self.column(name) >= self.compared(name, between.at_least))
         if between.below is not None:
-            sides.append(self._stored(name) < self.compared(name, between.below))
+            sides.append(self.column(name) < self.compared(name, between.below))
         if between.at_most is not None:
-            sides.append(self._stored(name) <= self.compared(name, between.at_most))
+            sides.append(self.column(name) <= self.compared(name, between.at_most))
         return exp.and_(exp.true(), *sides)
 
     def _holds(self, member: Member, texts: tuple[str, ...], *, exactly: bool) -> exp.Expr:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import Declared
 from airtally.accounts.owners import Owners
+from airtally.engine.case import folded_array
 from airtally.ingest.businesses import Businesses
 from airtally.ingest.checked import Checked
 from airtally.ingest.declaring import Declaring
@@ -46,7 +47,7 @@ class Admission:
     def _check_owner(self, stream: Stream, owned: Owned, account: Account, checked: Checked) -> Checked:
         column = checked.rows.column(owned.column)
         if stream.by_name[owned.column].fold_case:
-            column = pc.utf8_lower(column)
+            column = folded_array(column)
         foreign = self._foreign(owned, account, pc.unique(column.drop_null()).to_pylist())
         return _refused(checked, owned.column, column, foreign, "belongs to another account")
 

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
+from airtally.engine.case import folded
 from airtally.ingest.turns import Turns
 from airtally.kit.time import to_datetime
 from airtally.streams.declaration import Kind, Stream
@@ -154,6 +155,6 @@ def _bare(stream: Stream, row: Row) -> bool:
 
 def _key(stream: Stream, row: Row) -> Key:
     return tuple(
-        row[name].casefold() if stream.column(name).fold_case and row[name] is not None else row[name]
+        folded(row[name]) if stream.column(name).fold_case and row[name] is not None else row[name]
         for name in stream.key
     )

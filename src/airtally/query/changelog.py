@@ -9,6 +9,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally.engine.binding import Binder, type_of
+from airtally.engine.case import folded_sql
 from airtally.engine.dedupe import RECEIVED_ORDER
 from airtally.engine.filters import EVERYTHING, AllOf, Equals, Filter, columns_of
 from airtally.engine.protocol import Rows, Statement
@@ -141,7 +142,7 @@ def _ranked(stored: exp.Select, partition: list[exp.Expr], newest: Iterable[str]
 
 def _folded(stream: Stream, name: str, table: str | None = None) -> exp.Expr:
     found = column(name, table)
-    return exp.Lower(this=found) if stream.by_name[name].fold_case else found
+    return folded_sql(found) if stream.by_name[name].fold_case else found
 
 
 def _of_keys(stream: Stream, condition: Filter) -> Filter:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from airtally.engine.case import folded
 from airtally.lake.snapshot import Snapshot
 from airtally.streams.declaration import Stream
 
@@ -43,7 +44,7 @@ class KnownRecords(Mapping[Any, Row]):
 
     def _folded(self, key: tuple[Any, ...]) -> tuple[Any, ...]:
         pairs = zip(key, self._folds, strict=True)
-        return tuple(part.lower() if folds and isinstance(part, str) else part for part, folds in pairs)
+        return tuple(folded(part) if folds and isinstance(part, str) else part for part, folds in pairs)
 
 
 class RecordsCache:

@@ -29,7 +29,13 @@ AD_EVENTS = Stream(
     retention_days=731,
     rollups=(_QUARTERS,),
     columns=(
-        Column("ad_group_id", Type.TEXT, "The group, matched without regard to case.", required=True, fold_case=True),
+        Column(
+            "ad_group_id",
+            Type.TEXT,
+            "The group, matched whatever the case of the letters A to Z.",
+            required=True,
+            fold_case=True,
+        ),
         Column("time", Type.TIME, "When it happened.", required=True),
         Column("id", Type.TEXT, "The same id on the same UTC day is the same event."),
         Column(

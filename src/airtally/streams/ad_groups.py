@@ -14,7 +14,13 @@ AD_GROUPS = Stream(
     partition=Partition.NONE,
     owned=Owned("ad_group", "ad_group_id", declares=True),
     columns=(
-        Column("ad_group_id", Type.TEXT, "The group, matched without regard to case.", required=True, fold_case=True),
+        Column(
+            "ad_group_id",
+            Type.TEXT,
+            "The group, matched whatever the case of the letters A to Z.",
+            required=True,
+            fold_case=True,
+        ),
         Column("name", Type.TEXT, "What people call it.", required=True),
         Column("platform", Type.TEXT, "Platform of the advertised app.", required=True),
         Column("secondary_offer_id", Type.TEXT, "A further id of the offer."),

