@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from pathlib import Path
 import pytest
 from benchmarks.server import free_port
 
+from airtally.demo.calls import LONGEST
+
 AIRTALLY = Path(sys.executable).with_name("airtally")
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
@@ -26,12 +29,19 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is no
 class Running:
     words: str
     process: subprocess.Popen[bytes]
+    home: Path
 
     def command(self, says: str) -> str:
-        """The printed command under the words that begin so."""
-        found = re.search(rf"^{re.escape(says)}.*\n\n  (.+)$", self.words, re.MULTILINE)
+        """The printed lines under the words that begin so."""
+        found = re.search(rf"^{re.escape(says)}.*\n\n((?:  .+\n)+)", self.words, re.MULTILINE)
         assert found, self.words
-        return found[1]
+        return textwrap.dedent(found[1])
+
+    @property
+    def commands(self) -> list[str]:
+        """All of them."""
+        printed = self.words[self.words.index("Try, in another terminal:") :]
+        return [textwrap.dedent(each) for each in re.findall(r"\n\n((?:  .+\n)+)", printed)]
 
     def told(self, name: str) -> list[str]:
         """What the words say after a name, for each account."""
@@ -51,7 +61,7 @@ def running(home: Path, log: Path) -> Iterator[Running]:
         )
         try:
             _wait_until_ready(process, port, log)
-            yield Running(log.read_text(), process)
+            yield Running(log.read_text(), process, home)
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(60) in {0, -signal.SIGTERM}, log.read_text()[-2000:]
@@ -67,8 +77,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
     raise AssertionError(log.read_text()[-2000:])
 
 
-def shell(command: str) -> bytes:
-    return subprocess.run(["bash", "-c", command], capture_output=True, check=True).stdout
+def shell(command: str, program: str = "bash") -> bytes:
+    """Run as pasted, in a folder that has nothing to do with the demo."""
+    return subprocess.run([program, "-c", command], capture_output=True, check=True, cwd="/").stdout
 
 
 @pytest.fixture(scope="module")
@@ -82,21 +93,47 @@ def first(home: Path) -> Iterator[Running]:
         yield started
 
 
-def until(command: str) -> bytes:
-    """What a command prints once it prints something."""
-    for _ in range(100):
-        if found := shell(f"{{ {command} ; }} 2>/dev/null || true"):
-            return found
-        time.sleep(0.2)
-    raise AssertionError(command)
-
-
 @needs_curl
 def test_fouryousee_s_report_is_asked_for_and_fetched(first: Running) -> None:
     assert json.loads(shell(first.command("4YouSee: ask")))["status"] == "waiting"
-    rows = [json.loads(line) for line in until(first.command("4YouSee: fetch")).splitlines()]
+    rows = [json.loads(line) for line in shell(first.command("4YouSee: fetch")).splitlines()]
     assert len(rows) == 10
     assert {row["account"] for row in rows} == {"acme-1A2B3C"}
+
+
+@needs_curl
+def test_the_calls_that_wait_end_also_when_there_is_nobody(first: Running) -> None:
+    """With the server gone, and with an answer that is a refusal."""
+    address = re.search(r"http://127.0.0.1:\d+", first.words)
+    assert address
+    for says in ("4YouSee: fetch", "Pushwoosh:"):
+        source, *lines = first.command(says).splitlines()
+        for wrong in (
+            f"url=http://127.0.0.1:{free_port()}",
+            "fouryousee='Secret-Token: none'; auth='\"auth\":\"none\"'",
+        ):
+            ended = subprocess.run(
+                ["bash", "-c", "\n".join([source, wrong, *lines])], capture_output=True, check=False, timeout=60
+            )
+            assert b'"account"' not in ended.stdout
+
+
+def test_each_line_can_be_read(first: Running) -> None:
+    assert len(first.commands) == 8
+    room = max(len(str(first.home.absolute())) - 30, 0)  # a test's home lies deep
+    for command in first.commands:
+        source, *lines = command.splitlines()
+        assert len(f"  {source}") <= LONGEST + room
+        assert [line for line in lines if len(f"  {line}") > LONGEST] == []
+    assert (first.home / "calls.sh").stat().st_mode & 0o077 == 0
+
+
+@needs_curl
+@pytest.mark.parametrize("program", ["sh", "bash", "dash", "zsh"])
+def test_every_call_runs_by_itself_in_any_shell(first: Running, program: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    assert [command for command in first.commands if not shell(command, program).strip()] == []
 
 
 @needs_curl

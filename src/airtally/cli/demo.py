@@ -12,7 +12,7 @@ from rich.progress import Progress
 from airtally.cli.common import command
 from airtally.cli.listening import listen
 from airtally.cli.serve import serve_on
-from airtally.demo.calls import calls
+from airtally.demo.calls import calls, write_names
 from airtally.demo.home import MARKER, Demo, Tenant, fill, open_home
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
@@ -62,7 +62,9 @@ def welcome(made: Demo, services: Services, address: str) -> str:
     parts = [f"\nAirtally at {address}, its home in {home}\n"]
     parts += [_tenant(made, tenant, services, address) for tenant in made.tenants]
     parts.append(f"All keys, those of Slate too, are in {home / MARKER}. Try, in another terminal:\n")
-    parts += [f"{call.says}\n\n  {call.command}\n" for call in calls(made, made.tenants[0], services, address)]
+    names = write_names(made.tenants[0], home, address)
+    for call in calls(made, made.tenants[0], services, names):
+        parts.append("\n".join([call.says, "", *(f"  {line}" for line in call.lines), ""]))
     parts.append("Stop with Ctrl-C; the next start goes on with the same data.\n")
     return "\n".join(parts)
 

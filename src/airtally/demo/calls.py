@@ -1,10 +1,15 @@
-"""Calls that a newcomer can paste into a shell: one of each vendor at least."""
+"""Calls that a newcomer can paste into a shell: one of each vendor at least.
+
+Keys and addresses are long, so they lie in a file of the home that each call reads first; no line is longer than
+LONGEST characters, whatever the keys, as long as the home's own path leaves room.
+"""
 
 from __future__ import annotations
 
-import json
+import shlex
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 from airtally.accounts.accounts import Account
 from airtally.demo.home import Demo, Tenant
@@ -12,111 +17,137 @@ from airtally.demo.keys import GROUP, dataset_id
 from airtally.demo.world import World
 from airtally.runtime import Services
 
+#: The file, in the home.
+NAMES = "calls.sh"
+LONGEST = 120
 _REPORT_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`says` what it asks for; `command` is one line for a shell with curl, python3 and openssl."""
+    """`says` what it asks for; `lines` are for a shell with curl, python3 and openssl."""
 
     says: str
-    command: str
+    lines: tuple[str, ...]
 
 
-def calls(demo: Demo, tenant: Tenant, services: Services, address: str) -> list[Call]:
-    """In the order in which they can be tried."""
+def write_names(tenant: Tenant, home: Path, address: str) -> Path:
+    """What the calls name, as a shell reads it: the address, the account's keys, and a reader of JSON."""
+    shown, cdn = tenant.access.shown, tenant.access.keys["scaleengine"]
+    names = {
+        "url": address,
+        "fouryousee": f"Secret-Token: {shown('fouryousee', 'secret_token')}",
+        "reporting_api_key": shown("tapjoy", "reporting_api_key"),
+        "slate": f"Authorization: Bearer {shown('slate', 'access_token')}",
+        "auth": f'"auth":"{shown("pushwoosh", "auth")}"',
+        "native": f"Authorization: Bearer {shown('native', 'token')}",
+        **{name: str(cdn[name]) for name in ("cdn", "api_key", "secret_key")},
+    }
+    lines = [f"# What the calls of `airtally demo` name: the keys of {tenant.slug}"]
+    lines += [f"{name}={shlex.quote(value)}" for name, value in names.items()]
+    lines.append('json() { python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }  # one member of an answer')
+    path = home.absolute() / NAMES
+    path.touch(mode=0o600)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def calls(demo: Demo, tenant: Tenant, services: Services, names: Path) -> list[Call]:
+    """In the order in which they can be tried; each can be pasted by itself."""
     account = services.accounts.by_slug(tenant.slug)
     measured = demo.world(tenant, account)
     [above, *_] = services.catalogue.accounts(account).items
-    return [
-        *_fouryousee(demo, tenant, account, address),
-        _tapjoy(tenant, measured, address),
-        _scaleengine(tenant, measured, address),
-        *_slate(tenant, measured, above.id, address),
-        _pushwoosh(tenant, measured, address),
-        _native(tenant, measured.playlogs.end_day - timedelta(days=1), address),
+    found = [
+        *_fouryousee(demo, tenant, account),
+        _tapjoy(measured),
+        _scaleengine(measured),
+        *_slate(measured, above.id),
+        _pushwoosh(measured),
+        _native(measured.playlogs.end_day - timedelta(days=1)),
     ]
+    return [Call(call.says, (f". {shlex.quote(str(names))}", *call.lines)) for call in found]
 
 
-def _read(path: str) -> str:
-    """A program that prints one member of the JSON it reads."""
-    return f"python3 -c 'import json,sys; print(json.load(sys.stdin){path})'"
-
-
-def _fouryousee(demo: Demo, tenant: Tenant, account: Account, address: str) -> list[Call]:
+def _fouryousee(demo: Demo, tenant: Tenant, account: Account) -> list[Call]:
     first, last = demo.last_full_days(tenant, account, _REPORT_DAYS)
-    token = f"-H 'Secret-Token: {tenant.access.shown('fouryousee', 'secret_token')}'"
     wanted = f'{{"filter":{{"startDate":"{first}","endDate":"{last}"}}}}'
-    link = _read('["results"][0]["url"]')
-    latest = f"curl -s {token} '{address}/v1/reports?sort=-id&limit=1' | {link}"
+    ask = f"""curl -s -H "$fouryousee" $url/v1/reports -d '{wanted}'"""
+    fetch = (
+        """id=$(curl -s -H "$fouryousee" "$url/v1/reports?sort=-id&limit=1" | json '["results"][0]["id"]')""",
+        """report() { curl -s -H "$fouryousee" $url/v1/reports/$id; }""",
+        """while report | grep -q '"status":"waiting"'; do sleep 1; done""",
+        """curl -sS "$(report | json '["url"]')" | gunzip | head""",
+    )
     return [
-        Call("4YouSee: ask for a report of a week", f"curl -s {token} {address}/v1/reports -d '{wanted}'"),
-        Call("4YouSee: fetch it, some seconds later", f'curl -s "$({latest})" | gunzip | head'),
+        Call("4YouSee: ask for a report of a week", (ask,)),
+        Call("4YouSee: fetch it as soon as it is done", fetch),
     ]
 
 
-def _tapjoy(tenant: Tenant, measured: World, address: str) -> Call:
-    key = tenant.access.shown("tapjoy", "reporting_api_key")
-    read = _read('["access_token"]')
-    token = f"curl -s -X POST -H 'Authorization: Basic {key}' {address}/v1/oauth2/token | {read}"
+def _tapjoy(measured: World) -> Call:
     group = measured.ads.ad_groups[0].id
-    asked = f"{address}/v1/ad_groups/{group}/insights?time_preset=yesterday&breakdowns=country_code"
     return Call(
         "Tapjoy: yesterday of the launched game by country",
-        f"""curl -s -H "Authorization: Bearer $({token})" '{asked}'""",
+        (
+            """basic="Authorization: Basic $reporting_api_key\"""",
+            """token=$(curl -s -X POST -H "$basic" $url/v1/oauth2/token | json '["access_token"]')""",
+            f"insights=$url/v1/ad_groups/{group}/insights",
+            """curl -s -H "Authorization: Bearer $token" "$insights?time_preset=yesterday&breakdowns=country_code\"""",
+        ),
     )
 
 
-def _scaleengine(tenant: Tenant, measured: World, address: str) -> Call:
-    of = tenant.access.keys["scaleengine"]
+def _scaleengine(measured: World) -> Call:
     app, _ = measured.setting.apps[0]
-    head = (
-        f'{{"command":"viewer.log","cdn":{of["cdn"]},"api_key":"{of["api_key"]}","app":"{app}","graph":1,"timestamp":'
-    )
-    sign = f'printf %s "$J" | openssl dgst -sha256 -hmac {of["secret_key"]} -binary | base64'
-    signed = """"json=${J%?},\\"signature\\":\\"$(""" + sign + ''')\\"}"'''
     return Call(
         "ScaleEngine: viewers of the last six hours, signed",
-        f"""J='{head}'$(date +%s)'}}'; curl -s {address}/stable/ --data-urlencode {signed}""",
+        (
+            f"""form='{{"command":"viewer.log","cdn":%s,"api_key":"%s","app":"{app}","graph":1,"timestamp":%s}}'""",
+            'asked=$(printf "$form" $cdn $api_key $(date +%s))',
+            'signature=$(printf %s "$asked" | openssl dgst -sha256 -hmac $secret_key -binary | base64)',
+            r'curl -s $url/stable/ --data-urlencode "json=${asked%?},\"signature\":\"$signature\"}"',
+        ),
     )
 
 
-def _slate(tenant: Tenant, measured: World, slate_account: str, address: str) -> list[Call]:
-    bearer = f"-H 'Authorization: Bearer {tenant.access.shown('slate', 'access_token')}'"
+def _slate(measured: World, slate_account: str) -> list[Call]:
     business = measured.setting.businesses[0]
     path = f"{slate_account}/{GROUP}/{business.id}/datasets/{dataset_id(business, 'subscriptions')}"
-    link = _read('["data"][0]["downloadUrl"]')
-    listing = f"curl -s {bearer} '{address}/apis/v2/accounts/{path}?limit=1' | {link}"
     return [
-        Call("Slate: the accounts that can be reached", f"curl -s {bearer} {address}/apis/v2/accounts"),
-        Call("Slate: the first file of subscription events", f'curl -s "$({listing})" | head -3'),
+        Call("Slate: the accounts that can be reached", ("""curl -s -H "$slate" $url/apis/v2/accounts""",)),
+        Call(
+            "Slate: the first file of subscription events",
+            (
+                f"files=$url/apis/v2/accounts/{path}",
+                """link=$(curl -s -H "$slate" "$files?limit=1" | json '["data"][0]["downloadUrl"]')""",
+                'curl -sS "$link" | head -3',
+            ),
+        ),
     ]
 
 
-def _pushwoosh(tenant: Tenant, measured: World, address: str) -> Call:
-    auth = tenant.access.shown("pushwoosh", "auth")
+def _pushwoosh(measured: World) -> Call:
     day: date = measured.today - timedelta(days=1)
-    asked = {
-        "auth": auth,
-        "application": measured.applications.codes[0],
-        "event": "CartOpen",
-        "date_from": f"{day}",
-        "date_to": f"{day}",
-        "attributes": [{"name": "source", "operator": "EQ", "values": ["push"]}],
-    }
-    schedule = f"curl -s {address}/json/1.3/getEventStatistics -d '{json.dumps({'request': asked})}'"
-    read = _read('["response"]["request_id"]')
-    results = f"""'{{"request":{{"auth":"{auth}","request_id":"'$({schedule} | {read})'"}}}}'"""
+    of = f'"application":"{measured.applications.codes[0]}","date_from":"{day}","date_to":"{day}"'
     return Call(
         "Pushwoosh: carts opened from a push, yesterday by the hour",
-        f"curl -s {address}/json/1.3/getResults -d {results}",
+        (
+            f"""of='{of}'""",
+            """only='"event":"CartOpen","attributes":[{"name":"source","operator":"EQ","values":["push"]}]'""",
+            """ask() { curl -s $url/json/1.3/$1 -d "{\\"request\\":{$auth,$2}}"; }""",
+            """id=$(ask getEventStatistics "$of,$only" | json '["response"]["request_id"]')""",
+            r"""results() { ask getResults "\"request_id\":\"$id\""; }""",
+            """while results | grep -q '"status_code":420'; do sleep 1; done; results""",
+        ),
     )
 
 
-def _native(tenant: Tenant, day: date, address: str) -> Call:
-    play = f'{{"player_id":2,"media_id":51,"played_at":"{day}T23:59:59"}}'
+def _native(day: date) -> Call:
     return Call(
         "Send a play of your own",
-        f"curl -s -H 'Authorization: Bearer {tenant.access.shown('native', 'token')}' "
-        f"-H 'Content-Type: application/x-ndjson' {address}/api/v1/streams/playlogs/events -d '{play}'",
+        (
+            f"""play='{{"player_id":2,"media_id":51,"played_at":"{day}T23:59:59"}}'""",
+            "rows='Content-Type: application/x-ndjson'",
+            """curl -s -H "$native" -H "$rows" $url/api/v1/streams/playlogs/events -d "$play\"""",
+        ),
     )
