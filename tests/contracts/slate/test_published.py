@@ -18,12 +18,11 @@ import pytest
 
 from airtally.datasets.layout import LAYOUTS
 from airtally.kit.clock import MovableClock
-from airtally.settings import Settings
 from airtally.streams import STREAMS
 from fixtures.datasets import current, rows_of
-from fixtures.server import LiveServer
-from fixtures.slate import BUSINESS, NOW_US, D, Partner, tail
-from fixtures.slate_history import DATASETS, FIRST_US, HOUR_US, KEYS, TURNS, History, make_history
+from fixtures.once import made_once
+from fixtures.slate import BUSINESS, D, Partner, tail
+from fixtures.slate_history import DATASETS, FIRST_US, HOUR_US, KEYS, TURNS, History, make_history, open_history
 
 TEN = "startDateTime=2026-11-22T00:00:00Z&endDateTime=2026-11-22T10:00:00Z"
 THREE = ["2026-11-22T00:00:00.000Z", "2026-11-22T04:00:00.000Z", "2026-11-22T08:00:00.000Z"]
@@ -33,19 +32,15 @@ FIRST_RUN = (
 
 
 @pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> History:
-    return make_history(tmp_path_factory.mktemp("history") / "home")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[History]:
+    made = made_once(tmp_path_factory, "slate-history", make_history)
+    with open_history(made, tmp_path_factory.mktemp("history") / "home") as history:
+        yield history
 
 
 @pytest.fixture(scope="module")
-def published(history: History) -> Iterator[Partner]:
-    clock = history.clock
-    clock.advance((NOW_US - clock.now_us()) / 1_000_000)
-    server = LiveServer(Settings(home=history.services.settings.home, rate_limits=False), clock).start()
-    history.partner.connect(server)
-    yield history.partner
-    history.partner.http.close()
-    server.stop()
+def published(history: History) -> Partner:
+    return history.partner
 
 
 def stamps(partner: Partner, path: str) -> list[str]:
