@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from airtally.ingest.nested import Unreadable
 from airtally.streams.declaration import Column
 
 OUT_OF_RANGE = "number out of range"
@@ -18,27 +20,61 @@ def json_reader(column: Column) -> Callable[[Any], tuple[str | None, str | None]
     decode = msgspec.json.Decoder(column.json).decode
     encode = msgspec.json.Encoder(order="sorted").encode
 
+    def value_of(sent: Any) -> Any:
+        if not isinstance(sent, str | bytes):
+            return _finite(msgspec.convert(sent, column.json))
+        try:
+            return decode(sent)
+        except msgspec.ValidationError:
+            return decode(each_once(sent))
+
     def read(sent: Any) -> tuple[str | None, str | None]:
         if sent is None:
             return None, None
+        if isinstance(sent, Unreadable):
+            return None, sent.reason
         try:
-            value = decode(sent) if isinstance(sent, str | bytes) else msgspec.convert(_plain(sent), column.json)
+            value = value_of(sent)
             if _longest(value) > column.max_bytes:
                 return None, f"longer than {column.max_bytes} bytes"
             return None if value is None else encode(value).decode(), None
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError, ValueError) as error:
+        except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, ValueError) as error:
             return None, json_error(error)
 
     return read
 
 
-def _plain(value: Any) -> Any:
-    """A nested Arrow value as JSON has it: a map (a list of pairs) as an object, without null members."""
-    if isinstance(value, list) and value and all(isinstance(pair, tuple) for pair in value):
-        value = dict(value)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
+
+
+def each_once(text: str | bytes, *, deep: bool = True) -> bytes:
+    """A JSON text with each member of an object as it was given last, whatever the ones before were.
+
+    Raises MsgspecError where it is no JSON (or, not `deep`, no object).
+    """
+    text = text.encode() if isinstance(text, str) else text
+    first = text.lstrip()[:1]
+    if deep and first == b"[":
+        return b"[%s]" % b",".join(each_once(bytes(each)) for each in _elements(text))
+    if deep and first != b"{":
+        return text
+    members = ((name, each_once(bytes(value)) if deep else value) for name, value in _members(text).items())
+    return b"{%s}" % b",".join(msgspec.json.encode(name) + b":" + value for name, value in members)
+
+
+def _finite(value: Any) -> Any:
+    """The value. Raises OverflowError for a number that JSON does not have; its texts hold none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise OverflowError
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items() if each is not None}
-    return [_plain(each) for each in value] if isinstance(value, list) else value
+        _finite(list(value.values()))
+    elif isinstance(value, msgspec.Struct):
+        _finite(list(msgspec.structs.astuple(value)))
+    elif isinstance(value, list):
+        for each in value:
+            _finite(each)
+    return value
 
 
 def _longest(value: Any) -> int:
@@ -52,7 +88,14 @@ def _longest(value: Any) -> int:
     return max(map(_longest, value), default=0) if isinstance(value, list) else 0
 
 
-_NAMES = {"int": "integer", "float": "number", "str": "string", "bool": "boolean"}
+_NAMES = {
+    "int": "integer",
+    "float": "number",
+    "str": "string",
+    "bool": "boolean",
+    "bytes": "binary",
+    "datetime": "time",
+}
 _MEMBER = re.compile(r"Object (?:(missing required)|contains unknown) field `(.*?)`(?: - at|\Z)", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `([^`]*)`, got `([^`]*)`")
 

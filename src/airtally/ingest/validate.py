@@ -37,15 +37,18 @@ def check(
     *,
     start: int = 0,
     canonical: bool = False,
+    not_utf8: Mapping[str, pa.Array] | None = None,
 ) -> Checked:
     """Convert and check `count` rows.
 
     `wire` holds the columns that were sent, of any Arrow type; JSON columns as JSON text (string or
     binary) or nested values; with `canonical` they are what is to be stored. Row 0 has the position `start`
-    in `source`.
+    in `source`. `not_utf8` marks the rows of columns whose text could not be read and is null in `wire`.
     """
     source = source or NoSource()
     findings = Findings()
+    for name, wrong in (not_utf8 or {}).items():
+        findings.mark(wrong, name, "invalid UTF-8")
     for name in wire:
         if name not in stream.by_name:
             findings.mark(pa.repeat(True, count), shortened(name), "unknown field")

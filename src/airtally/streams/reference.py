@@ -38,12 +38,15 @@ a test keeps it true.
 
 Times are within 1970 and 2100; a fraction finer than microseconds is cut; a second 60 is refused. A null is the
 same as leaving a field out. A field that the stream does not have is refused by its name. Of a field
-that stands twice in an object the last counts.
+that stands twice in an object the last counts, whatever the first was. Numbers in text are ASCII digits, without
+spaces, separators or line ends.
 
 CSV cells hold the same as text, an empty cell is null, JSON columns hold JSON text. Parquet and Arrow
-columns may have any type whose values fit: integers of any width, whole numbers in floating point,
-timestamps with a zone (for local times the wall clock in that zone; without a zone only for local times),
-dictionaries; JSON columns as JSON text or nested. Other types are refused.
+columns may have any type whose values fit: integers of any width, whole numbers in floating point or decimals,
+timestamps of any unit with a zone (for local times the wall clock in that zone; without a zone, INT96 included, only
+for local times), dates for local times (midnight), dictionaries; JSON columns as JSON text or nested. A value that does
+not fit costs its own row: a time out of range in whatever unit, a number too large, NaN, text that is not UTF-8, bytes
+or a time where JSON goes. Fixed-size binary, run-end encoded and list view columns are refused as a whole.
 
 ## Limits
 

@@ -191,3 +191,47 @@ def test_slices_and_parts_keep_order_and_lines() -> None:
         (n + 1, lines[n]) for n in (0, 5_000, 50_000, 99_999, count - 1)
     ]
     assert checked.error(59_997, "x", "y").raw == lines[kept[59_997]]
+
+
+GIVEN_TWICE = [
+    (b'"player_id":"x","player_id":5', {"player_id": 5}),
+    (b'"player_id":[{}],"player_id":{},"player_id":5', {"player_id": 5}),
+    (b'"player_id":1e999,"player_id":99999999999999999999,"player_id":5', {"player_id": 5}),
+    (b'"player\\u005fid":"x","player_id":5', {"player_id": 5}),
+    (b'"player_id":5,"player_id":6', {"player_id": 6}),
+    (b'"player_id":5,"id":7,"id":null', {"id": None}),
+    (b'"player_id":5,"id":7,"id":"\\u00e9"', {"id": "\u00e9"}),
+    (b'"player_id":5,"player_id":"x"', "player_id"),
+    (b'"player_id":"x","player_id":null', "player_id"),
+    (b'"player_id":5,"other":1,"other":1', "other"),
+    (b'"player_id":"x","player_id":5,"id":9', "id"),
+]
+
+
+@pytest.mark.parametrize("media_type", ["application/x-ndjson", "application/json"])
+@pytest.mark.parametrize(("given_twice", "expected"), GIVEN_TWICE)
+def test_a_field_given_twice_counts_as_last_given(given_twice: bytes, expected: Any, media_type: str) -> None:
+    line = b'{"media_id":2,"played_at":"2026-11-22T08:00:00",%s}' % given_twice
+    checked = read_rows(PLAYLOGS, line, media_type)
+    if isinstance(expected, dict):
+        (row,) = checked.rows.to_pylist()
+        assert {name: row[name] for name in expected} == expected
+    else:
+        assert [(error.line, error.field) for error in checked.errors] == [(1, expected)]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kept"),
+    [
+        (b'{"a":{},"a":"x"}', '{"a":"x"}'),
+        (b'{"a":1e999,"a":1}', '{"a":1}'),
+        (b'{"a":[1],"b":null,"b":2,"a":["x"]}', '{"a":["x"],"b":2}'),
+        (b'5,"attributes":{"a":1.0}', '{"a":1.0}'),
+        (b'{"a":1,"a":{}}', None),
+        (b'{"a":1,"a":1e999}', None),
+    ],
+)
+def test_a_member_given_twice_counts_as_last_given(attributes: bytes, kept: str | None) -> None:
+    line = b'{"application":"A","event":"e","time":"2026-11-22T08:00:00Z","attributes":%s}' % attributes
+    checked = read_rows(STREAMS["app_events"], line, "application/x-ndjson")
+    assert checked.rows["attributes"].to_pylist() == ([] if kept is None else [kept])

@@ -10,9 +10,10 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from airtally.ingest.checked import Checked
-from airtally.ingest.decode.columnar import check_schema, read_batches
+from airtally.ingest.decode.columnar import read_batches
 from airtally.ingest.decode.limits import Limits
 from airtally.ingest.decode.parquet import batch_chunks
+from airtally.ingest.decode.structure import check_schema, check_structure
 from airtally.kit.errors import BadRequest, TooLarge
 from airtally.streams.declaration import Stream
 
@@ -52,7 +53,7 @@ def _stored(opened: object, path: Path) -> Iterator[pa.RecordBatch]:
 def _batches(reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in reader:
         # Offsets beyond the data would be read as they are.
-        batch.validate(full=True)
+        check_structure(batch)
         yield batch
 
 

@@ -15,8 +15,11 @@ import pyarrow.types as kind
 from airtally.ingest.checked import Checked, joined
 from airtally.ingest.decode.gather import bound_errors
 from airtally.ingest.decode.limits import Limits
+from airtally.ingest.decode.structure import unpacked_size
+from airtally.ingest.kinds import is_text
+from airtally.ingest.nested import Unreadable, json_values, plain_values
 from airtally.ingest.validate import check
-from airtally.kit.errors import BadRequest, TooLarge
+from airtally.kit.errors import TooLarge
 from airtally.streams.declaration import Stream, Type
 
 #: Rows checked in one go.
@@ -41,23 +44,13 @@ def read_batches(stream: Stream, batches: Iterable[pa.RecordBatch], limits: Limi
             raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked", hint="Send it in several batches.")
         wire = {name: _plain(array) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
         source.add(pa.RecordBatch.from_arrays(list(wire.values()), names=list(wire)))
-        parts.append(check(stream, wire, batch.num_rows, source, start=taken))
+        broken = {name: found for name, array in wire.items() if (found := _not_utf8(array)) is not None}
+        wire |= {name: pc.if_else(found, None, wire[name]) for name, found in broken.items()}
+        parts.append(check(stream, wire, batch.num_rows, source, start=taken, not_utf8=broken))
         taken += batch.num_rows
         wrong += len(parts[-1].errors)
         bound_errors(wrong, limits)
     return joined(stream.row_schema, parts, [], source)
-
-
-def check_schema(schema: pa.Schema) -> None:
-    """Raises BadRequest where there are no columns, for names given twice and for types that no column is read from."""
-    names = schema.names
-    if not names:
-        raise BadRequest("the body has no columns")
-    for field in schema:
-        if names.count(field.name) > 1:
-            raise BadRequest(f"the column {field.name[:128]} is there twice")
-        if not _readable(field.type, deep=3):
-            raise BadRequest(f"the column {field.name[:128]} has a type that is not read: {str(field.type)[:200]}")
 
 
 def _cut(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -68,57 +61,25 @@ def _cut(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield batch.slice(begin, BATCH_ROWS)
 
 
-def _readable(sent: pa.DataType, *, deep: int) -> bool:
-    if kind.is_dictionary(sent):
-        return _is_flat(sent.value_type)
-    if kind.is_list(sent) or kind.is_large_list(sent):
-        return deep > 0 and _readable(sent.value_type, deep=deep - 1)
-    if kind.is_map(sent):
-        return deep > 0 and _is_flat(sent.key_type) and _readable(sent.item_type, deep=deep - 1)
-    if kind.is_struct(sent):
-        return deep > 0 and all(_readable(sent.field(i).type, deep=deep - 1) for i in range(sent.num_fields))
-    return _is_flat(sent)
-
-
-def _is_flat(sent: pa.DataType) -> bool:
-    flat = (kind.is_null, kind.is_boolean, kind.is_integer, kind.is_floating, kind.is_decimal)
-    texts = (kind.is_string, kind.is_large_string, kind.is_string_view, kind.is_binary, kind.is_large_binary)
-    moments = (kind.is_timestamp, kind.is_date, kind.is_time)
-    return any(is_kind(sent) for is_kind in (*flat, *texts, *moments))
-
-
-def unpacked_size(data: pa.RecordBatch | pa.Array) -> int:
-    """Bytes of the values once every one stands for itself (a dictionary may name one value very often)."""
-    if isinstance(data, pa.RecordBatch):
-        return sum(map(unpacked_size, data.columns))
-    if kind.is_dictionary(data.type):
-        return _dictionary_size(data)
-    if kind.is_struct(data.type):
-        return sum(unpacked_size(data.field(i)) for i in range(data.type.num_fields))
-    if kind.is_map(data.type):
-        return unpacked_size(data.keys) + unpacked_size(data.items)
-    nested = kind.is_list(data.type) or kind.is_large_list(data.type)
-    return unpacked_size(data.flatten()) if nested else int(data.nbytes)
-
-
-def _dictionary_size(data: pa.DictionaryArray) -> int:
-    if not _has_text(data.dictionary.type):
-        return 8 * len(data)
-    return pc.sum(pc.take(pc.binary_length(data.dictionary), data.indices)).as_py() or 0
-
-
-def _has_text(sent: pa.DataType) -> bool:
-    return bool(
-        kind.is_string(sent) or kind.is_large_string(sent) or kind.is_binary(sent) or kind.is_large_binary(sent)
-    )
-
-
 def _plain(array: pa.Array) -> pa.Array:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if kind.is_dictionary(array.type):
         array = array.dictionary_decode()
-    return pc.cast(array, pa.string()) if kind.is_string_view(array.type) else array
+    if kind.is_binary_view(array.type):
+        return pc.cast(array, pa.binary())
+    return array.cast(pa.string(), safe=False) if kind.is_string_view(array.type) else array
+
+
+def _not_utf8(array: pa.Array) -> pa.Array | None:
+    """Which texts are not UTF-8; None where all are."""
+    if not is_text(array.type):
+        return None
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return pa.array([isinstance(value, Unreadable) for value in plain_values(array)], pa.bool_())
+    return None
 
 
 class Rows:
@@ -161,13 +122,30 @@ class Rows:
         ]
 
     def _values(self, name: str, array: pa.Array) -> list[Any]:
-        if kind.is_temporal(array.type):
-            try:
-                array = pc.cast(array, pa.string())
-            except pa.ArrowException:  # a zone or a year that the library cannot print
-                array = pc.cast(array.view(pa.int64()), pa.string())
-        values = [_jsonable(value) for value in array.to_pylist()]
+        values = json_values(_moments(array))
+        if is_text(array.type):
+            values = [_mended(array, row) if isinstance(each, Unreadable) else each for row, each in enumerate(values)]
+        values = [_jsonable(value) for value in values]
         return [_embedded(value) for value in values] if name in self._json else values
+
+
+def _moments(array: pa.Array) -> pa.Array:
+    """Times as text, or as the bare number where the library cannot write a zone or a year."""
+    if not kind.is_temporal(array.type) or kind.is_interval(array.type):
+        return array
+    try:
+        texts = pc.cast(array, pa.string())
+        if not pc.any(pc.starts_with(texts, "<")).as_py():  # <value out of range: …>
+            return texts
+    except pa.ArrowException:
+        pass
+    return array.view(pa.int32() if array.type.bit_width == 32 else pa.int64())
+
+
+def _mended(texts: pa.Array, row: int) -> str:
+    """A text that is not UTF-8, as far as it can be shown."""
+    raw = texts.view(pa.large_binary() if kind.is_large_string(texts.type) else pa.binary())
+    return bytes(raw[row].as_py()).decode(errors="replace")
 
 
 def _jsonable(value: Any) -> Any:
@@ -178,11 +156,10 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     if isinstance(value, list):
-        pairs = value and all(isinstance(pair, tuple) for pair in value)
-        return {str(key): _jsonable(each) for key, each in value} if pairs else [_jsonable(each) for each in value]
+        return [_jsonable(each) for each in value]
     if isinstance(value, dict):
         return {str(key): _jsonable(each) for key, each in value.items()}
-    return str(value)
+    return value.reason if isinstance(value, Unreadable) else str(value)
 
 
 def _embedded(value: Any) -> Any:

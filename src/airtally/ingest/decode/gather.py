@@ -108,7 +108,7 @@ class Gatherer:
     def _one_by_one(self, lines: list[bytes]) -> tuple[list[Any], list[int]]:
         """The rows that can be decoded and their numbers among the lines; the others become errors."""
         rows, numbers = [], []
-        decode, errors = self._codec.decode, self._errors
+        decode, errors = self._codec.decode_wrong, self._errors
         for number, line in enumerate(lines):
             if line in _BLANK or line.isspace():
                 continue

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from airtally.ingest import times
 from airtally.ingest.checked import Checked
-from airtally.ingest.decode.columnar import BATCH_ROWS, check_schema, read_batches
+from airtally.ingest.decode.columnar import BATCH_ROWS, read_batches
 from airtally.ingest.decode.limits import Limits
+from airtally.ingest.decode.structure import check_schema, check_structure
 from airtally.kit.errors import BadRequest, TooLarge
 from airtally.streams.declaration import Stream
 
 #: Rows of a file's chunk.
 CHUNK_ROWS = 250_000
+#: In seconds either way of 1970; beyond every time that a row may carry, and far from where microseconds wrap.
+_FAR_S = 2 * times.LATEST_US // 1_000_000
 _BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError)
 
 
 def read_parquet(stream: Stream, body: bytes, limits: Limits) -> Checked:
     """All rows of a body. Raises BadRequest where it is not Parquet, TooLarge where it unpacks to too much."""
     try:
-        with pq.ParquetFile(pa.BufferReader(body)) as file:
-            texts = _texts(file)
-            _check(file, limits)
+        buffer = pa.BufferReader(body)
+        file = _opened(buffer)
+        _check(file, limits)
         # Texts stay dictionaries until it is known what they unpack to.
-        with pq.ParquetFile(pa.BufferReader(body), read_dictionary=texts) as file:
-            return read_batches(stream, _sound(file.iter_batches(BATCH_ROWS, use_threads=False)), limits)
+        batches = _batches(buffer, range(file.num_row_groups), read_dictionary=_texts(file))
+        return read_batches(stream, _sound(batches), limits)
     except _BROKEN as error:
         raise _not_parquet("the body", error) from None
 
@@ -36,7 +42,7 @@ def parquet_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> It
     """The chunks of a file after row `start`."""
     with path.open("rb") as opened:
         try:
-            file = pq.ParquetFile(opened)
+            file = _opened(opened)
             check_schema(file.schema_arrow)
         except _BROKEN as error:
             raise _not_parquet(path.name, error) from None
@@ -45,8 +51,44 @@ def parquet_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> It
         while first < len(groups) and skipped + groups[first] <= start:
             skipped += groups[first]
             first += 1
-        batches = file.iter_batches(BATCH_ROWS, row_groups=list(range(first, len(groups))), use_threads=False)
+        batches = _batches(opened, range(first, len(groups)))
         yield from batch_chunks(stream, _named(path.name, batches), limits, start=start, skipped=skipped)
+
+
+def _opened(source: Any, unit: str = "us", **options: Any) -> pq.ParquetFile:
+    return pq.ParquetFile(source, coerce_int96_timestamp_unit=unit, **options)
+
+
+def _batches(source: Any, groups: Iterable[int], **options: Any) -> Iterator[pa.RecordBatch]:
+    """The batches of some row groups. Raises what reading them raises.
+
+    INT96 times are days and nanoseconds of 32 and 64 bits: in nanoseconds they wrap after 2262, in microseconds after
+    the year 294247. As seconds they cannot wrap, so these say which of the microseconds are true.
+    """
+    file = _opened(source, **options)
+    columns = [file.schema.column(index) for index in range(len(file.schema.names))]
+    names = [column.name for column in columns if column.physical_type == "INT96" and column.path == column.name]
+    reading = {"row_groups": list(groups), "use_threads": False}
+    batches = file.iter_batches(BATCH_ROWS, **reading)
+    if not names:
+        yield from batches
+        return
+    coarse = _opened(source, "s").iter_batches(BATCH_ROWS, columns=names, **reading)
+    for batch, seconds in zip(batches, coarse, strict=True):
+        for name in names:
+            batch = batch.set_column(  # noqa: PLW2901
+                batch.schema.get_field_index(name), name, _unwrapped(batch.column(name), seconds.column(name))
+            )
+        yield batch
+
+
+def _unwrapped(micros: pa.Array, seconds: pa.Array) -> pa.Array:
+    """The microseconds, of times far out of range a number that is so too."""
+    whole = seconds.view(pa.int64())
+    near = pc.and_(pc.greater_equal(whole, -_FAR_S), pc.less(whole, _FAR_S))
+    if pc.all(near, min_count=0).as_py():
+        return micros
+    return pc.if_else(near, micros, pa.scalar(2**63 - 1, pa.int64()).cast(micros.type))
 
 
 def batch_chunks(
@@ -90,7 +132,7 @@ def _check(file: pq.ParquetFile, limits: Limits) -> None:
 
 def _sound(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        batch.validate(full=True)
+        check_structure(batch)
         yield batch
 
 

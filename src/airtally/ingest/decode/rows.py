@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import pyarrow as pa
 
-from airtally.ingest.json_text import json_error
+from airtally.ingest.json_text import each_once, json_error
 from airtally.ingest.validate import shortened
 from airtally.streams.declaration import Column, Stream, Type
 
@@ -31,6 +31,17 @@ class Codec:
         # Field order is the declaration's, all optional: whether a value is required is judged later.
         struct = msgspec.defstruct("Row", fields, forbid_unknown_fields=True, gc=False)
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct).decode
+
+    def decode_wrong(self, line: bytes) -> Any:
+        """Once more what `decode` did not take: right if a field stands twice and the last is right."""
+        try:
+            return self.decode(line)
+        except msgspec.ValidationError as error:
+            try:
+                once = each_once(line, deep=False)
+            except WRONG:
+                raise error from None
+            return self.decode(once)
 
     def columns(self, rows: Iterable[Any]) -> list[pa.Array]:
         """Arrays in declared order; there must be a row."""
