@@ -336,3 +336,27 @@ def test_an_interval_that_ends_before_it_begins(filled):
     backwards = {"start": DAY["end"], "end": DAY["start"]}
     assert figures(filled, stream="playlogs", **backwards) == [{"count": 0}]
     assert figures(filled, stream="playlogs", bucket="hour", **backwards) == []
+
+
+def test_sums_wider_than_64_bits_are_exact(client):
+    at, most = "2026-10-01T08:00:00Z", 9223372036854775807
+    rows = [ad(at, count=most), ad(at, count=5), ad(at, count=7, country="DE", spend="999999999999.999999")]
+    rows += [ad(at, country="DE", count=0, spend="999999999999.999999")] * 11
+    assert client.send("ad_events", rows).json()["accepted"] == len(rows)
+    sums = [{"function": "sum", "column": column} for column in ("count", "spend")]
+    found = figures(client, stream="ad_events", metrics=sums, dimensions=["country"])
+    assert sorted(found, key=lambda row: row["country"]) == [
+        {"country": "DE", "sum_count": 7, "sum_spend": 12 * (10**18 - 1)},
+        {"country": "ZZ", "sum_count": 9223372036854775812, "sum_spend": 0},
+    ]
+
+
+def test_a_sum_that_no_double_holds_is_refused(client):
+    row = plays(("2026-10-01T08:00:00", 1, 10))[0]
+    assert client.send("playlogs", [row | {"duration_seconds": 1.7e308}] * 3).json()["accepted"] == 3
+    answer = client.ask(stream="playlogs", metrics=[{"function": "sum", "column": "duration_seconds"}])
+    assert answer.status_code == 422
+    assert "sum_duration_seconds is beyond the largest number that a double holds" in answer.text
+    assert figures(client, stream="playlogs", metrics=[{"function": "max", "column": "duration_seconds"}]) == [
+        {"max_duration_seconds": 1.7e308}
+    ]

@@ -7,6 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 from litestar import Request, Response, post
 from litestar.params import RawBody
 
@@ -15,9 +17,10 @@ from airtally.api.authorize import authorize
 from airtally.engine.binding import type_of
 from airtally.engine.filters import AllOf, Equals, Filter, OneOf
 from airtally.ingest.times import EXPECTED, parse_time
-from airtally.kit.errors import BadRequest, LimitExceeded, NotFound
+from airtally.kit.errors import BadRequest, LimitExceeded, NotFound, Unprocessable
 from airtally.kit.time import day_start_us, to_datetime
 from airtally.query.buckets import Bucket
+from airtally.query.narrow import plain_rows
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.service import Answer
 from airtally.runtime import Services
@@ -129,8 +132,12 @@ def _moment(kind: Type, text: str) -> int:
 
 
 def _shown(answer: Answer) -> dict[str, Any]:
+    for name in answer.table.column_names:
+        figures = answer.table.column(name)
+        if pa.types.is_floating(figures.type) and not pc.all(pc.is_finite(figures), min_count=0).as_py():
+            raise Unprocessable(f"{name[:64]} is beyond the largest number that a double holds")
     return {
-        "rows": answer.table.to_pylist(),
+        "rows": plain_rows(answer.table),
         "data_through": to_datetime(answer.data_through_us).isoformat(),
         "generated_at": to_datetime(answer.generated_at_us).isoformat(),
         "timezone": answer.timezone,

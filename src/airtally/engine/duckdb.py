@@ -22,7 +22,13 @@ from airtally.engine.scratch import Scratch
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 
 CAPABILITIES = Capabilities(
-    name="duckdb", dialect="duckdb", file_lists=True, buffered_rows=True, keeps_order=True, time_type=True
+    name="duckdb",
+    dialect="duckdb",
+    file_lists=True,
+    buffered_rows=True,
+    keeps_order=True,
+    time_type=True,
+    wide_sums=True,
 )
 STREAM_ROWS = 100_000
 _MAX_TEXTS = 1000

@@ -29,6 +29,7 @@ class Capabilities:
     `buffered_rows`: sees rows that are not in the lake yet; without it a snapshot must be flushed.
     `keeps_order`: rows of an ordered subquery keep their order through what is computed from each.
     `time_type`: has a type for the time of day, whose text is the quickest way to it.
+    `wide_sums`: sums of bigint are wider than 64 bits by themselves.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Capabilities:
     buffered_rows: bool
     keeps_order: bool
     time_type: bool
+    wide_sums: bool
 
 
 @dataclass(frozen=True, slots=True)

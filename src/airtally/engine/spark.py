@@ -28,7 +28,13 @@ with warnings.catch_warnings():
     from pyspark.sql.pandas.types import from_arrow_schema
 
 CAPABILITIES = Capabilities(
-    name="spark", dialect="spark", file_lists=False, buffered_rows=False, keeps_order=False, time_type=False
+    name="spark",
+    dialect="spark",
+    file_lists=False,
+    buffered_rows=False,
+    keeps_order=False,
+    time_type=False,
+    wide_sums=False,
 )
 DEFAULT_PORT = 15002
 CONNECT_SECONDS = 5.0

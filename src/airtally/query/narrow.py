@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 import pyarrow as pa
 
 
@@ -15,3 +18,21 @@ def narrowed(table: pa.Table) -> pa.Table:
                 continue
             table = table.set_column(index, field.name, column)
     return table
+
+
+def plain(values: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """For an encoder: whole numbers are Python's, however wide."""
+    found: list[Any] = values.to_pylist()
+    return [int(each) if isinstance(each, Decimal) else each for each in found] if is_wide(values) else found
+
+
+def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
+    """By column."""
+    wide = [name for name in table.column_names if is_wide(table.column(name))]
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return [row | {name: int(row[name]) for name in wide if row[name] is not None} for row in rows] if wide else rows
+
+
+def is_wide(values: pa.Array | pa.ChunkedArray) -> bool:
+    """Whether some value of a figure has more than 64 bits."""
+    return bool(pa.types.is_decimal(values.type))

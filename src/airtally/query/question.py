@@ -32,7 +32,7 @@ _MEASURED = {
 class Metric:
     """One figure of each group, as int64: money in micros, times in microseconds since epoch.
 
-    A double's figure is a double. `where` counts only the rows that meet it. A sum over no rows is 0,
+    A sum that needs more is decimal(38, 0) in the whole answer (`query/narrow.py`). A double's figure is a double. `where` counts only the rows that meet it. A sum over no rows is 0,
     a minimum or maximum null.
     """
 

@@ -31,7 +31,9 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
         as_received=question.as_received,
     )
     groups = _groups(binder, question)
-    metrics = [_metric(binder, stream, metric).as_(metric.name, quoted=True) for metric in question.metrics]
+    metrics = [
+        _metric(binder, stream, metric, capabilities).as_(metric.name, quoted=True) for metric in question.metrics
+    ]
     tree = exp.select(*groups, *metrics).from_(source.subquery("events"))
     tree = tree.where(binder.condition(Between(stream.time, question.start_us, question.end_us)))
     tree = tree.where(binder.condition(question.where))
@@ -65,7 +67,7 @@ def _group(binder: Binder, stream: Stream, dimension: Dimension) -> exp.Expr:
     return exp.alias_(value, dimension.label, quoted=True)
 
 
-def _metric(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:
+def _metric(binder: Binder, stream: Stream, metric: Metric, capabilities: Capabilities) -> exp.Expr:
     counted = _counted(binder, stream, metric)
     if metric.where != EVERYTHING:
         counted = exp.Case().when(binder.condition(metric.where), counted)
@@ -76,11 +78,19 @@ def _metric(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:
         case Function.DISTINCT:
             return exp.cast(exp.Count(this=exp.Distinct(expressions=[counted])), "bigint")
         case Function.SUM:
-            return exp.func("coalesce", exp.cast(exp.Sum(this=counted), kind), exp.Literal.number(0))
+            total = exp.Sum(this=counted) if kind == "double" else _wide_sum(counted, capabilities)
+            return exp.func("coalesce", total, exp.Literal.number(0))
         case Function.MIN:
             return exp.cast(exp.Min(this=counted), kind)
         case Function.MAX:
             return exp.cast(exp.Max(this=counted), kind)
+
+
+def _wide_sum(counted: exp.Expr, capabilities: Capabilities) -> exp.Expr:
+    """Of up to 38 digits: a thousand million rows of the largest numbers have 28."""
+    if not capabilities.wide_sums:
+        counted = exp.cast(counted, "decimal(28,0)")
+    return exp.cast(exp.Sum(this=counted), "decimal(38,0)")
 
 
 def _counted(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:

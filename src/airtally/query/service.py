@@ -98,10 +98,10 @@ class Queries:
         question = asked.question
         cover = self._rollups.cover(asked.rollup, question.stream, question.account, asked.interval)
         table = self._engine.query(render_rolled(asked, cover, self._engine.capabilities))
-        return self._answer(question, narrowed(table), cover.rows)
+        return self._answer(question, table, cover.rows)
 
     def _answer(self, question: Question, table: pa.Table, snapshot: Snapshot) -> Answer:
-        return Answer(table, snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))
+        return Answer(narrowed(table), snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))
 
     def current(
         self,

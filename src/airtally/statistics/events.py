@@ -11,6 +11,7 @@ from airtally.accounts.declared import ValueType
 from airtally.engine.filters import AllOf, AnyOf, Between, Equals, Filter, Holds, IsNull, Member, Not, OneOf
 from airtally.kit.time import HOUR_US, to_datetime
 from airtally.query.buckets import Bucket
+from airtally.query.narrow import plain
 from airtally.query.question import BUCKET, Function, Metric, Question
 from airtally.query.service import Queries
 from airtally.statistics.asked import Condition, EventStatistics, Operator
@@ -26,7 +27,7 @@ def count_events(queries: Queries, account: Account, asked: EventStatistics) -> 
     Pushwoosh contract, section 7.
     """
     answer = queries.answer(question(account, asked))
-    starts, counts = answer.table[BUCKET].to_pylist(), answer.table["count"].to_pylist()
+    starts, counts = plain(answer.table[BUCKET]), plain(answer.table["count"])
     return msgspec.json.encode(list(_rows(asked, dict(zip(starts, counts, strict=True))))), answer.data_through_us
 
 

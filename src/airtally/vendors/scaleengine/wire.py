@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from litestar import Request
 
 from airtally.kit.time import to_datetime
+from airtally.query.narrow import is_wide, plain
 from airtally.query.question import BUCKET
 
 COUNTS = ("viewer_count_avg", "viewer_count_min", "viewer_count_max", "viewer_count_sum")
@@ -145,7 +146,7 @@ def _rows(table: pa.Table, form: _Format) -> list[Written]:
 
 def _slice(table: pa.Table, start: int, form: _Format) -> memoryview:
     counts = [_average(table), *(table[name].combine_chunks() for name in ("min", "max", "sum"))]
-    first, *others = (pc.cast(each, pa.string()) for each in counts)
+    first, *others = map(_digits, counts)
     columns = [_starts(table, form), first]
     for between, count in zip(form.between, others, strict=True):
         columns += [between, count]
@@ -156,9 +157,16 @@ def _slice(table: pa.Table, start: int, form: _Format) -> memoryview:
     return _joined(pc.binary_join_element_wise(*columns, ""))
 
 
+def _digits(counts: pa.Array) -> pa.Array:
+    return pa.array(list(map(str, plain(counts))), pa.string()) if is_wide(counts) else pc.cast(counts, pa.string())
+
+
 def _average(table: pa.Table) -> pa.Array:
     """Rounded half up; no count is negative. The rest is compared, as twice the sum need not fit."""
     total, samples = table["sum"].combine_chunks(), table["samples"].combine_chunks()
+    if is_wide(total):  # what is rounded is no more than the largest sample
+        pairs = zip(plain(total), samples.to_pylist(), strict=True)
+        return pa.array([(2 * each + count) // (2 * count) for each, count in pairs], pa.int64())
     whole = pc.divide(total, samples)
     rest = pc.subtract(total, pc.multiply(whole, samples))
     up = pc.greater_equal(rest, pc.subtract(samples, rest))

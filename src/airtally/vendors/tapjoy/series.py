@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.kit.time import SECOND_US
+from airtally.query.narrow import is_wide, plain
 from airtally.query.question import BUCKET
 from airtally.vendors.tapjoy.figures import COUNTS, SPEND
 from airtally.vendors.tapjoy.params import Asked
 
-Numbers = npt.NDArray[np.int64]
+Numbers = npt.NDArray[Any]  # of int64, or of Python's numbers
 
 #: So many pairs of a metric are written at once.
 BLOCK_PAIRS = 1 << 17
@@ -28,6 +29,7 @@ BLOCK_PAIRS = 1 << 17
 #: With fewer than one of so many pairs other than zero the zeros are written as text.
 _SPARSE = 4
 _MICROS_OF_CENT = 10_000
+_LARGE = 1 << 62
 _CLOSING, _NOTHING_BETWEEN = pa.scalar("],"), pa.scalar("")  # texts would be looked at anew at each call
 _SIGNS = pa.array(["", "-"])
 #: `.5` for 50 cents, nothing for none.
@@ -133,7 +135,7 @@ def _zeros(start: int, count: int, step: int) -> _Zeros:
 
 
 def _dense(places: Numbers, values: Numbers, length: int) -> Numbers:
-    dense = np.zeros(length, np.int64)
+    dense = np.zeros(length, values.dtype)
     dense[places] = values
     return dense
 
@@ -155,7 +157,7 @@ def _series(name: str, values: Numbers, openings: pa.Array, groups: int) -> list
     opening = b'"%b":[' % name.encode()
     if not len(values):
         return [opening + b"]"] * groups
-    parts = _money(values) if name == SPEND else (pc.cast(pa.array(values), pa.string()),)
+    parts = _money(values) if name == SPEND else (_digits(values),)
     pairs = pc.binary_join_element_wise(openings, *parts, _CLOSING, _NOTHING_BETWEEN)
     _, offsets, content = pairs.buffers()
     ends = np.frombuffer(offsets, np.int32)[:: len(values) // groups][: groups + 1].tolist()
@@ -167,9 +169,21 @@ def _money(values: Numbers) -> tuple[Any, ...]:
     """Cents as sign, whole units and fraction; zero is `0`."""
     whole, fraction = np.divmod(np.abs(values), 100)
     signs = _SIGNS.take(pa.array((values < 0).astype(np.int8)))
-    return signs, pc.cast(pa.array(whole), pa.string()), _FRACTIONS.take(pa.array(fraction))
+    return signs, _digits(whole), _FRACTIONS.take(pa.array(fraction.astype(np.int8)))
+
+
+def _digits(values: Numbers) -> pa.Array:
+    if values.dtype == object:
+        return pa.array(list(map(str, values.tolist())), pa.string())
+    return pc.cast(pa.array(values), pa.string())
 
 
 def _numbers(answer: pa.Table, name: str) -> Numbers:
-    numbers: Numbers = answer.column(name).to_numpy()
+    """Python's numbers where some are so large that their sums, or their opposites, leave 64 bits."""
+    column = answer.column(name)
+    if is_wide(column):
+        return np.array(plain(column), object)
+    numbers: Numbers = column.to_numpy()
+    if len(numbers) and not -_LARGE < numbers.min() <= numbers.max() < _LARGE:
+        return numbers.astype(object)
     return numbers
