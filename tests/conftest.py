@@ -17,6 +17,7 @@ _GROUPS = (
     "fixtures.smtp",
     "fixtures.rollups",
     "fixtures.push_devices",
+    "fixtures.declared",
 )
 
 pytest_plugins = [name for name in _GROUPS if find_spec(name)]

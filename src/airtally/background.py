@@ -21,11 +21,13 @@ from airtally.runtime import Background, Role, Services
 from airtally.statistics.worker import StatisticsWorker
 
 NODE_SECONDS = 2.0
+#: How soon a process notices that a newer version works on its home.
+HOME_SECONDS = 5.0
 
 
 def background_of(services: Services, role: Role) -> tuple[Background, ...]:
     """What runs beside the answers; the first to start is the last to stop."""
-    found: list[Background] = []
+    found: list[Background] = [Loop("home", lambda: services.superseded.look(services.store), HOME_SECONDS)]
     if services.buffer is not None and services.intake.claims is not None:
         found += _row_work(services, services.buffer, services.intake.claims)
     if Role.JOBS in role:

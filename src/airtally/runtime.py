@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import Protocol
 
@@ -52,10 +52,12 @@ from airtally.ingest.service import Ingest
 from airtally.ingest.versions import Versions
 from airtally.ingest.warehouse import Warehouse
 from airtally.kit.clock import Clock, SystemClock
+from airtally.kit.errors import NewerHome
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
 from airtally.lake import Lake
+from airtally.metadata import home
 from airtally.metadata.jobs import Jobs
 from airtally.metadata.owner import owner_name
 from airtally.metadata.store import MetadataStore
@@ -105,6 +107,27 @@ class Intake:
 
 
 @dataclass
+class Superseded:
+    """Whether a newer program has changed the home since this process opened it; it then has to stop.
+
+    `stop` ends the process, as whoever runs it sets.
+    """
+
+    reason: str | None = None
+    stop: Callable[[], None] = lambda: None
+
+    def look(self, store: MetadataStore) -> None:
+        """The step of a background loop."""
+        try:
+            home.check(store)
+        except NewerHome as newer:
+            if self.reason is None:
+                _log.error("stopping: a newer version has taken over the home", reason=newer.message)
+            self.reason = newer.message
+            self.stop()
+
+
+@dataclass
 class Services:
     """All parts, for whoever puts them behind a wire. Background work runs between `start` and `close`."""
 
@@ -143,6 +166,7 @@ class Services:
     statistics: Statistics
     closing: ExitStack
     background: tuple[Background, ...] = ()
+    superseded: Superseded = field(default_factory=Superseded)
 
     def on_demand(self) -> OnDemand:
         """Publication of datasets now."""
@@ -184,6 +208,7 @@ class Services:
             "buffer": _problem(lambda: None if self.buffer is None else self.buffer.check_room(0)),
             "lake": _problem(self.lake.check),
             "background": self._stopped(),
+            "home": self.superseded.reason,
         }
 
     def remarks(self) -> list[str]:
@@ -218,7 +243,10 @@ def _problem(check: Callable[[], None]) -> str | None:
 def open_services(
     settings: Settings, *, clock: Clock | None = None, faults: Faults | None = None, role: Role = Role.SERVE
 ) -> Services:
-    """Raises SettingError for settings that cannot be used, Unavailable where the metadata store does not answer."""
+    """Raises SettingError for settings that cannot be used, Unavailable where the metadata store does not answer.
+
+    NewerHome where a newer program has changed what is stored.
+    """
     settings.home.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
         parts = _Parts(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened)
@@ -311,6 +339,8 @@ class _Parts:
         settings, clock, faults = self._settings, self._clock, self._faults
         folder = settings.home / "buffer"
         lake = Lake(settings.lake_url, clock=clock, faults=faults)
+        if self._role:
+            lake.follow_declarations()
         buffer = None
         if Role.ROWS in self._role:
             buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=faults)

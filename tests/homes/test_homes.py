@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -12,8 +14,18 @@ from airtally.streams import STREAMS
 from fixtures.homes import RELEASES, unpacked
 from fixtures.server import LiveServer
 
-#: What a release answered wrongly: its answers that differ now, by release and request.
-MENDED: dict[tuple[str, str], Any] = {}
+
+def _by_spelling(answer: Any) -> None:
+    """0.1.0 folded ids by Unicode's rules, in what it compared and in what it showed."""
+    for row in answer["rows"]:
+        if row["ad_group_id"] == "λογοσ":
+            row["ad_group_id"] = "ΛΟΓΟΣ"
+
+
+#: What a release answered wrongly, and what makes its answer right, by release and request.
+MENDED: dict[tuple[str, str], Callable[[Any], None]] = {
+    ("0.1.0", "query 3 of ad_events"): _by_spelling,
+}
 
 
 @pytest.fixture(scope="module", params=RELEASES)
@@ -46,8 +58,8 @@ def test_every_answer_is_the_same(kept, http):
     for asked in kept.answers["answers"]:
         more = {name: asked[name] for name in ("headers", "json") if name in asked}
         answer = http.request(asked["method"], asked["path"], data=asked.get("form"), **more)
-        wanted = MENDED.get((release, asked["name"]), asked["answer"])
-        got = answer.json()
+        wanted, got = copy.deepcopy(asked["answer"]), answer.json()
+        MENDED.get((release, asked["name"]), lambda _: None)(wanted)
         for body in (got, wanted):
             body.pop("handle_time", None)
         assert (answer.status_code, in_order(got)) == (asked["status"], in_order(wanted)), asked["name"]

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from sqlglot import exp
 
+from airtally import __version__
 from airtally.accounts.secrets import FILE_NAME, Secrets
 from airtally.cli.common import Json, command, settings_from_environment
 from airtally.cli.listening import Listened
@@ -24,6 +25,7 @@ from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Failure
 from airtally.lake import Lake
 from airtally.lake.status import MANY_LOG_FILES
+from airtally.metadata import home
 from airtally.metadata.jobs import Jobs
 from airtally.metadata.store import MetadataStore
 from airtally.settings import Settings
@@ -88,10 +90,12 @@ def _metadata(settings: Settings) -> Finding:
     store = MetadataStore.open(settings.database_url)
     try:
         counts = Jobs(store, SystemClock(), "doctor").counts()
+        programs = home.programs(store)
     finally:
         store.close()
     failed = sum(count for (_, state), count in counts.items() if state == "failed")
-    found = f"{store.dialect}, {sum(counts.values())} jobs, {failed} failed"
+    made = f"made by Airtally {programs.made_by}, opened by {programs.opened_by}, this is {__version__}"
+    found = f"{store.dialect}, {made}; {sum(counts.values())} jobs, {failed} failed"
     return Finding("metadata", found)
 
 

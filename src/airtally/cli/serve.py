@@ -16,7 +16,8 @@ from airtally.background import background_of
 from airtally.cli.common import command, settings_from_environment
 from airtally.cli.listening import Listening, check_certificate, listen
 from airtally.kit import logs
-from airtally.runtime import Role, open_services
+from airtally.kit.errors import NewerHome
+from airtally.runtime import Role, Superseded, open_services
 from airtally.settings import Settings
 
 GRACE_SECONDS = 30
@@ -63,9 +64,18 @@ def serve_on(
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = _Announcing(config, listening)
+    superseded = app.services.superseded
+    superseded.stop = server.stop
     server.run(list(listening.sockets))
+    _end(superseded)
     if not server.started:
         raise SystemExit(3)
+
+
+def _end(superseded: Superseded) -> None:
+    """Raises NewerHome where that is why the process stopped."""
+    if superseded.reason is not None:
+        raise NewerHome(superseded.reason)
 
 
 class _Announcing(uvicorn.Server):
@@ -80,6 +90,10 @@ class _Announcing(uvicorn.Server):
         if self.started:
             self._listening.announce()
 
+    def stop(self) -> None:
+        """From any thread."""
+        self.should_exit = True
+
 
 @command
 def worker(*, log_level: str = "info") -> None:
@@ -90,7 +104,9 @@ def worker(*, log_level: str = "info") -> None:
         signal.signal(number, lambda *_: stop.set())
     services = open_services(settings_from_environment(), role=Role.JOBS)
     try:
+        services.superseded.stop = stop.set
         services.start(background_of(services, Role.JOBS))
         stop.wait()
     finally:
         services.close()
+    _end(services.superseded)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Hashable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from airtally.engine.protocol import Capabilities, Files, FilesMissing, Relation
 from airtally.engine.scope import column, of_account, written
 from airtally.engine.scratch import Scratch
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
+from airtally.lake.snapshot import DataFile
+from airtally.streams.evolution import former_fields
 
 CAPABILITIES = Capabilities(
     name="duckdb",
@@ -33,8 +37,20 @@ CAPABILITIES = Capabilities(
 STREAM_ROWS = 100_000
 _MAX_TEXTS = 1000
 
-#: What a relation is read from: "files" (read by DuckDB itself) or "table" (registered), in order.
-_Parts = tuple[str, ...]
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What a part of a relation is read from: files that DuckDB reads itself, or a registered table.
+
+    `stored` are its columns, where they are not the declared ones.
+    """
+
+    files: bool
+    stored: frozenset[str] | None = None
+
+
+#: Of one relation, in order.
+_Parts = tuple[_Source, ...]
 
 #: What DuckDB, the system and S3 say of a file that is not there.
 _GONE = ("No files found", "No such file", "Path does not exist", "NoSuchKey", "NO_SUCH_KEY", "HTTP status 404")
@@ -144,16 +160,18 @@ class Texts:
 def _bound(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any]) -> _Parts:
     """Make a relation's parts known to the cursor."""
     if isinstance(relation, Files):
-        return (_bound_files(cursor, name, relation, parameters),)
+        return (_bound_files(cursor, f"_{name}_0", relation.files, relation.schema, parameters),)
     if not isinstance(relation, Rows):
         cursor.register(f"_{name}", relation)
-        return ("table",)
-    parts = []
-    if relation.files:
-        parts.append(_bound_files(cursor, name, relation, parameters))
+        return (_Source(files=False),)
+    parts: list[_Source] = []
+    for stored, files in _by_columns(relation.files).items():
+        parts.append(
+            _bound_files(cursor, f"_{name}_{len(parts)}", files, _schema(relation, stored), parameters, stored)
+        )
     for table in _not_empty(relation):
         cursor.register(f"_{name}_{len(parts)}", table)
-        parts.append("table")
+        parts.append(_Source(files=False))
     parameters[f"_{name}_account"] = relation.snapshot.account
     return tuple(parts)
 
@@ -162,20 +180,51 @@ def _source(name: str, relation: Relation, parts: _Parts) -> exp.Query:
     """The query over the parts that `_bound` made known."""
     if isinstance(relation, pa.Table):
         return exp.select("*").from_(exp.to_table(f"_{name}"))
-    files = exp.func("read_parquet", exp.Placeholder(this=f"_{name}_files"))
-    sources = [files if part == "files" else exp.to_table(f"_{name}_{n}") for n, part in enumerate(parts)]
+    sources = [
+        exp.func("read_parquet", exp.Placeholder(this=f"_{name}_{n}_files"))
+        if part.files
+        else exp.to_table(f"_{name}_{n}")
+        for n, part in enumerate(parts)
+    ]
     if isinstance(relation, Files):
         return exp.select(*map(column, relation.schema.names)).from_(sources[0])
-    selects: list[exp.Query] = [of_account(each, relation, f"_{name}_account") for each in sources]
+    account = f"_{name}_account"
+    selects: list[exp.Query] = [
+        of_account(source, relation, account, part.stored) for source, part in zip(sources, parts, strict=True)
+    ]
     return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
 
 
-def _bound_files(cursor: Any, name: str, relation: Rows | Files, parameters: dict[str, Any]) -> str:
-    if on_bucket(relation.files):
-        cursor.register(f"_{name}_0", dataset(relation.files, relation.schema))
-        return "table"
-    parameters[f"_{name}_files"] = [_literal_path(file.path) for file in relation.files]
-    return "files"
+def _by_columns(files: tuple[DataFile, ...]) -> dict[frozenset[str] | None, list[DataFile]]:
+    """DuckDB reads files together only where they have the same columns."""
+    found: dict[frozenset[str] | None, list[DataFile]] = defaultdict(list)
+    for file in files:
+        found[file.columns].append(file)
+    return found
+
+
+def _schema(rows: Rows, stored: frozenset[str] | None) -> pa.Schema:
+    """Of files with the columns `stored`; types of columns that are declared no more are their former ones."""
+    if stored is None:
+        return rows.schema
+    declared = [field for field in rows.schema if field.name in stored]
+    former = former_fields(rows.snapshot.stream)
+    return pa.schema([*declared, *(former[name] for name in sorted(stored) if name in former)])
+
+
+def _bound_files(  # noqa: PLR0917 (what is read, and where it is noted)
+    cursor: Any,
+    name: str,
+    files: Sequence[DataFile],
+    schema: pa.Schema,
+    parameters: dict[str, Any],
+    stored: frozenset[str] | None = None,
+) -> _Source:
+    if on_bucket(files):
+        cursor.register(name, dataset(files, schema))
+        return _Source(files=False, stored=stored)
+    parameters[f"{name}_files"] = [_literal_path(file.path) for file in files]
+    return _Source(files=True, stored=stored)
 
 
 def _not_empty(rows: Rows) -> list[pa.Table]:

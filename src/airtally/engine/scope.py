@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from airtally.engine.members import in_dialect
 from airtally.engine.protocol import Rows
+from airtally.lake.evolved import read_as
 
 
 def column(name: str, table: str | None = None) -> exp.Column:
@@ -26,7 +27,10 @@ def written(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> 
     return tree.transform(place).sql(dialect)
 
 
-def of_account(source: exp.Expr, rows: Rows, parameter: str) -> exp.Select:
-    """The account's own rows of a source: the one way by which stored rows come into a query."""
-    names = [column(name) for name in rows.schema.names]
+def of_account(source: exp.Expr, rows: Rows, parameter: str, stored: frozenset[str] | None = None) -> exp.Select:
+    """The account's own rows of a source: the one way by which stored rows come into a query.
+
+    `stored` are the columns that the source has, where they are not the declared ones.
+    """
+    names = [read_as(rows.snapshot.stream, name, stored) for name in rows.schema.names]
     return exp.select(*names).from_(source).where(column("account").eq(exp.Placeholder(this=parameter)))

@@ -18,7 +18,7 @@ from sqlglot import exp
 from airtally.engine.limits import TimeLimit, finished_in
 from airtally.engine.protocol import Capabilities, Files, FilesMissing, Relation, Rows, Statement
 from airtally.engine.scope import column, of_account, written
-from airtally.kit.errors import Failure, LimitExceeded, Unavailable
+from airtally.kit.errors import Failure, LimitExceeded, Unavailable, Unprocessable
 from airtally.streams.declaration import DAY
 
 with warnings.catch_warnings():
@@ -171,6 +171,11 @@ def _table(session: Any, relation: Relation) -> Any:
     snapshot = relation.snapshot
     if any(table.num_rows for table in snapshot.buffered):
         raise ValueError("this engine does not see buffered rows; ask for a flushed snapshot")
+    if any(file.columns is not None for file in relation.files):
+        raise Unprocessable(
+            f"Some rows of stream {snapshot.stream.name} were stored before a column was added; this engine cannot "
+            "read them until they are compacted: airtally lake compact"
+        )
     if snapshot.version < 0:
         return session.createDataFrame([], from_arrow_schema(relation.schema))
     return session.read.format("delta").option("versionAsOf", snapshot.version).load(snapshot.table_url)

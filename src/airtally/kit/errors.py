@@ -88,6 +88,13 @@ class Unavailable(Failure):
     retry_after = 5
 
 
+class NewerHome(Unavailable):
+    """What is stored was written by a newer program than this one, which cannot read or write all of it."""
+
+    code = "newer_home"
+    hint = "Run that version, or restore the backup made before the upgrade: docs/guides/upgrade.md"
+
+
 class StorageFull(Failure):
     status = 507
     code = "storage_full"

@@ -122,6 +122,8 @@ class Compactor:
 
     def run(self, policy: CompactionPolicy, *, at_most: int | None = None) -> int:
         """Rewrites days until the policy is content; returns how many rewrites that took, `at_most` so many."""
+        if self._table.exists():
+            self._table.open()  # what is written has the declared columns
         done: set[str | None] = set()
         rewritten = lost = 0
         while at_most is None or rewritten < at_most:
@@ -146,8 +148,8 @@ class Compactor:
         """The view's handle is pinned to the version that was planned from, and its own: a commit spends it."""
         self._table.faults.reach("lake.compact")
         handle = self._table.open_version(view.version)
-        chosen = self._choose(day, policy)
-        result: Rewritten = self._runner.run(rewrite, self._job(chosen))
+        chosen = self._choose(view, day, policy)
+        result: Rewritten = self._runner.run(rewrite, self._job(view, chosen))
         now_ms = self._table.clock.now_us() // 1000
         actions: list[Any] = [added(each, now_ms, data_change=False) for each in result.written if each.rows]
         actions += [removed(file, now_ms, data_change=False) for file in (*chosen.fresh, *chosen.clean)]
@@ -169,13 +171,13 @@ class Compactor:
         )
         return chosen
 
-    def _choose(self, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
+    def _choose(self, view: LakeView, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
         """The oldest fresh files, the clean ones that hold events they repeat, and clean ones no larger than these.
 
         So a row is rewritten a logarithmic number of times, however often its day is compacted.
         """
         day = _bounded(day)
-        repeated = self._repeated(day)
+        repeated = self._repeated(view, day)
         chosen = [file for file in day.clean if file.name in repeated]
         rest = sorted((file for file in small(day.clean) if file.name not in repeated), key=_rows)
         taken = sum(file.data.rows for file in (*day.fresh, *chosen))
@@ -186,14 +188,15 @@ class Compactor:
             taken += file.data.rows
         return DayPlan(day.day, day.fresh, tuple(chosen))
 
-    def _repeated(self, day: DayPlan) -> set[str]:
+    def _repeated(self, view: LakeView, day: DayPlan) -> set[str]:
         fresh = tuple(file for file in day.fresh if not file.data.ids_all_null)
         clean = tuple(file for file in day.clean if not file.data.ids_all_null)
         if not fresh or not clean:
             return set()
-        return set(self._runner.run(touched, self._job(DayPlan(day.day, fresh, clean))))
+        return set(self._runner.run(touched, self._job(view, DayPlan(day.day, fresh, clean))))
 
-    def _job(self, day: DayPlan) -> Rewrite:
+    def _job(self, view: LakeView, day: DayPlan) -> Rewrite:
+        older = {file.name: each for file in (*day.fresh, *day.clean) if (each := file.data.columns) is not None}
         return Rewrite(
             stream=self._table.stream.name,
             table_url=self._table.url,
@@ -204,4 +207,6 @@ class Compactor:
             rows=day.rows,
             memory=self._memory,
             scratch=self._scratch,
+            schema=view.schemas.newest,
+            older=older,
         )

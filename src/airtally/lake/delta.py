@@ -26,6 +26,8 @@ from airtally.lake.place import Place
 #: All commits that remove files carry this application transaction: of two at once, one fails.
 REWRITE = "rewrite"
 _TRIES = 5
+#: What delta-rs says of a commit that another one excludes: rows, or the table's columns.
+_LOST = ("oncurrent", "etadata changed")
 
 
 class Conflicted(Exception):
@@ -139,7 +141,7 @@ class DeltaFiles(Generic[V]):
                 post_commithook_properties=PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False),
             )
         except CommitFailedError as error:
-            if "oncurrent" not in str(error):
+            if not any(word in str(error) for word in _LOST):
                 raise
             metrics.LAKE_CONFLICTS.labels(self.name, REWRITE if REWRITE in transactions else "append").inc()
             raise Conflicted(str(error)) from error

@@ -46,6 +46,11 @@ class Lake:
         tables = (self.table(stream) for stream in STREAMS.values())
         return [table for table in tables if table.exists()]
 
+    def follow_declarations(self) -> None:
+        """Give the tables that exist the columns that are declared. Raises NewerHome."""
+        for table in self.existing():
+            table.open()
+
     def check(self) -> None:
         """Raises what stands in the way of reading and writing tables here."""
         if "://" not in self.url:

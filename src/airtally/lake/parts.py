@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction, RemoveAction
 
 from airtally.lake.place import Place
+from airtally.lake.schema import suffix
 from airtally.lake.view import LiveFile
 from airtally.streams.declaration import Partition, Stream
 
@@ -33,17 +34,18 @@ class Written:
     stats: str
 
 
-def file_name(day: str | None, prefix: str) -> str:
-    name = f"{prefix}{uuid.uuid4()}.parquet"
+def file_name(day: str | None, prefix: str, schema: int) -> str:
+    """`schema` is the number of the table's schema that the file has."""
+    name = f"{prefix}{uuid.uuid4()}{suffix(schema)}"
     return name if day is None else f"day={day}/{name}"
 
 
-def write_parts(place: Place, stream: Stream, rows: pa.Table) -> list[Written]:
-    """`rows` (`stream.stored_schema`) as one durable file a day."""
+def write_parts(place: Place, stream: Stream, rows: pa.Table, schema: int) -> list[Written]:
+    """`rows` (`stream.stored_schema`, which is the table's schema of that number) as one durable file a day."""
     written: list[Written] = []
     try:
         for day, each in _by_day(stream, rows):
-            written.append(_write(place, stream, day, each))
+            written.append(_write(place, stream, file_name(day, FRESH, schema), day, each))
     except BaseException:
         for one in written:
             place.delete(one.name)
@@ -51,8 +53,7 @@ def write_parts(place: Place, stream: Stream, rows: pa.Table) -> list[Written]:
     return written
 
 
-def _write(place: Place, stream: Stream, day: str | None, rows: pa.Table) -> Written:
-    name = file_name(day, FRESH)
+def _write(place: Place, stream: Stream, name: str, day: str | None, rows: pa.Table) -> Written:
     path = place.scratch(name)
     try:
         pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=_dictionary(stream))

@@ -6,13 +6,16 @@ The work is DuckDB's; what goes in and comes out is small and can be pickled.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from airtally.lake.evolved import written_as
 from airtally.lake.parts import Written, file_name, publish
 from airtally.lake.place import BucketPlace, Place, open_place
+from airtally.lake.schema import FIRST
 from airtally.lake.view import CLEAN
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream
@@ -24,7 +27,11 @@ _RECEIVED_LAST = "received_at DESC NULLS LAST, machine DESC NULLS LAST, sequence
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """`names` are relative to the table; `rows` is what Delta says they hold together."""
+    """Names of files are relative to the table; `rows` is what Delta says they hold together.
+
+    `schema` is the number of the table's schema that is written; `older` has the columns of the files that have
+    others than those.
+    """
 
     stream: str
     table_url: str
@@ -35,6 +42,8 @@ class Rewrite:
     rows: int
     memory: int
     scratch: str | None = None
+    schema: int = FIRST
+    older: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +140,21 @@ class _Work:
         return 0 if row is None or row[0] is None else int(row[0])
 
     def view(self, view: str, names: Iterable[str], *, filename: bool = False) -> None:
-        files = [self._local(name) for name in names]
-        columns = ", ".join(self._columns + (["filename"] if filename else []))
-        if files:
-            listed = ", ".join(_literal(file) for file in files)
-            source = f"read_parquet([{listed}], hive_partitioning=false, filename={str(filename).lower()})"
-            self.run(f"CREATE VIEW {view} AS SELECT {columns} FROM {source}")  # noqa: S608 (names of our own making)
+        by_schema: dict[frozenset[str] | None, list[str]] = defaultdict(list)
+        for name in names:
+            by_schema[self._job.older.get(name)].append(self._local(name))
+        if by_schema:
+            selects = (self._select(stored, files, filename=filename) for stored, files in by_schema.items())
+            self.run(f"CREATE VIEW {view} AS {' UNION ALL '.join(selects)}")
         else:
             self._empty(view)
+
+    def _select(self, stored: frozenset[str] | None, files: Iterable[str], *, filename: bool = False) -> str:
+        """The declared columns of files that have those in `stored`, or just these."""
+        columns = [written_as(self.stream, name, stored) for name in self._columns] + ["filename"] * filename
+        listed = ", ".join(_literal(file) for file in files)
+        source = f"read_parquet([{listed}], hive_partitioning=false, filename={str(filename).lower()})"
+        return f"SELECT {', '.join(columns)} FROM {source}"  # noqa: S608 (names of our own making)
 
     def name_of(self, local: str) -> str:
         return self._names[local]
@@ -178,7 +194,7 @@ class _Work:
         yield group[0], group[-1]
 
     def write(self, accounts: tuple[str, str] | None) -> Written:
-        name = file_name(self._job.day, CLEAN)
+        name = file_name(self._job.day, CLEAN, self._job.schema)
         path = self.place.scratch(name)
         order = ", ".join(f"{column} NULLS LAST" for column in self.stream.sort_columns)
         try:
@@ -219,10 +235,8 @@ class _Work:
         return local
 
     def _empty(self, view: str) -> None:
-        files = self._job.fresh or self._job.clean
-        columns = ", ".join(self._columns)
-        listed = _literal(self._local(files[0]))
-        self.run(f"CREATE VIEW {view} AS SELECT {columns} FROM read_parquet({listed}, hive_partitioning=false) LIMIT 0")  # noqa: S608
+        name = (self._job.fresh or self._job.clean)[0]
+        self.run(f"CREATE VIEW {view} AS {self._select(self._job.older.get(name), [self._local(name)])} LIMIT 0")
 
 
 def _identity(stream: Stream) -> tuple[str, ...]:

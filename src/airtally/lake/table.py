@@ -11,9 +11,11 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.lake.delta import Conflicted, DeltaFiles, Layout
 from airtally.lake.parts import added, statistics_columns, write_parts
 from airtally.lake.place import Place
+from airtally.lake.schema import SchemaHistory, follow
 from airtally.lake.view import LakeView
 from airtally.streams.declaration import DAY, Partition, Stream
 
+_TRIES = 20
 #: Under this name a commit notes the accounts that it brought rows of, by day (JSON).
 CHANGED = "airtally.changed"
 
@@ -33,6 +35,17 @@ class LakeTable(DeltaFiles[LakeView]):
             layout, place, lambda handle, mark: LakeView(stream, place, handle, mark), clock=clock, faults=faults
         )
 
+    def open(self) -> DeltaTable:
+        """A fresh handle for one append or rewrite, of a table that follows the declaration.
+
+        Raises NewerHome for a table that a newer program changed.
+        """
+        for _ in range(_TRIES):
+            handle = super().open()
+            if not follow(self.stream, handle):
+                return handle
+        raise Conflicted(f"{self.url}: other processes keep changing the columns")
+
     def append(self, handle: DeltaTable, rows: pa.Table, app_id: str, version: int) -> None:
         """Add `rows` (`stream.stored_schema`) on the handle whose transaction version was looked at.
 
@@ -40,7 +53,8 @@ class LakeTable(DeltaFiles[LakeView]):
         error nobody knows whether it was done: open a new handle and look.
         """
         self.faults.reach("lake.flush")
-        written = write_parts(self.place, self.stream, rows)
+        schema = SchemaHistory.of(self.stream, handle).newest
+        written = write_parts(self.place, self.stream, rows, schema)
         now_ms = self.clock.now_us() // 1000
         actions = [added(each, now_ms, data_change=True) for each in written]
         try:

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 
 from airtally.kit.time import DAY_US, day_start_us
 from airtally.lake.place import Place
+from airtally.lake.schema import SchemaHistory
 from airtally.lake.snapshot import DataFile
 from airtally.streams.declaration import Kind, Partition, Stream
 
@@ -53,7 +54,8 @@ class LakeView:
         self.handle = handle
         self.version = handle.version()
         self.mark = mark
-        self.files = _live_files(stream, place, handle)
+        self.schemas = SchemaHistory.of(stream, handle)
+        self.files = _live_files(stream, place, handle, self.schemas)
         self._lock = threading.Lock()
         self._transactions: dict[str, int] = {}
         self._by_account: dict[str, tuple[LiveFile, ...]] = {}
@@ -85,7 +87,7 @@ class LakeView:
         return found
 
 
-def _live_files(stream: Stream, place: Place, handle: DeltaTable) -> tuple[LiveFile, ...]:
+def _live_files(stream: Stream, place: Place, handle: DeltaTable, schemas: SchemaHistory) -> tuple[LiveFile, ...]:
     actions = pa.table(handle.get_add_actions(flatten=True))
     column = _Columns(actions)
     paths = [unquote(path) for path in column("path")]
@@ -105,6 +107,7 @@ def _live_files(stream: Stream, place: Place, handle: DeltaTable) -> tuple[LiveF
                 day=None if days[index] is None else days[index].isoformat(),
                 ids_all_null=_no_repeats(stream, rows[index], [each[index] for each in nulls]),
                 machine=machines[0][index] if machines[0][index] == machines[1][index] else None,
+                columns=schemas.of_file(path),
             ),
             modified_at_ms=modified[index],
             first_account=accounts[0][index],

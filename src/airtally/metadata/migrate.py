@@ -7,28 +7,41 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from airtally.kit.errors import NewerHome
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _FOLDER = Path(__file__).parent / "migrations"
 
 #: The newest revision: a store that has it is opened without loading Alembic.
-HEAD = "0003"
+HEAD = "0004"
 
 #: PostgreSQL's advisory lock that lets one process at a time change the tables ("airtally" in ASCII).
 _LOCK = 0x61697274616C6C79
 
 
 def upgrade(engine: Engine) -> None:
-    """Run what is missing in one transaction; processes that start together wait for one another."""
+    """Run what is missing in one transaction; processes that start together wait for one another.
+
+    Raises NewerHome for tables that a newer program has changed.
+    """
     with engine.connect() as connection:
         if current(connection) == HEAD:
             return
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        if current(connection) != HEAD:
+        found = current(connection)
+        if found is not None and found not in revisions():
+            raise NewerHome(f"A newer Airtally has changed the metadata store: it has revision {found}, not {HEAD}")
+        if found != HEAD:
             _run(connection)
+
+
+def revisions() -> set[str]:
+    """Those that this program knows."""
+    return {path.name.partition("_")[0] for path in (_FOLDER / "versions").glob("[0-9]*.py")}
 
 
 def current(connection: Connection) -> str | None:

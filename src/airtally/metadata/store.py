@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from airtally.kit import metrics
 from airtally.kit.errors import Failure, StorageFull, Unavailable
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.metadata import migrate
+from airtally.metadata import home, migrate
 from airtally.settings import SettingError
 
 _log = structlog.get_logger()
@@ -58,7 +58,8 @@ class MetadataStore:
     def open(cls, url: str, *, migrate_schema: bool = True, faults: Faults = NO_FAULTS) -> MetadataStore:
         """Open the store and bring its tables up to date.
 
-        Raises SettingError for a URL that cannot be used, Unavailable when there is no answer.
+        Raises SettingError for a URL that cannot be used, Unavailable when there is no answer, NewerHome where a
+        newer program has changed the home.
         """
         parsed = _parse(url)
         engines = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
@@ -67,6 +68,7 @@ class MetadataStore:
             if migrate_schema:
                 with _failures():
                     migrate.upgrade(store._writers)
+                home.enter(cls(*engines))
         except BaseException:
             store.close()
             raise

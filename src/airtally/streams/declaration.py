@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from airtally.streams.evolution import Step
 from airtally.streams.rollup import Rollup
 
 DEFAULT_TEXT_BYTES = 256  # ids and names
@@ -139,6 +140,8 @@ class Stream:
     the UTC day); rows with a null among them are never the same. `key` is a changelog's key. `entity`
     is what rows are sorted by inside an account. `retention_days` None keeps rows for ever. `rollups` are
     made of it, the coarsest first. `business` names the column whose value must be a business of the account.
+    `version` rises by one with each change of `columns`; `steps` name the changes that did more than add one
+    (see `evolution`).
     """
 
     name: str
@@ -154,6 +157,8 @@ class Stream:
     owned: Owned | None = None
     business: str | None = None
     rollups: tuple[Rollup, ...] = ()
+    version: int = 1
+    steps: tuple[Step, ...] = ()
 
     def __post_init__(self) -> None:
         names = {column.name for column in self.columns}

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from airtally.kit.time import utc_day
 from airtally.streams.declaration import MAX_BATCH_ROWS, RECEIVED_AT, SEQUENCE_SHIFT, Partition, Stream
+from airtally.streams.evolution import as_declared
 
 _SHARED_ROWS = 1 << 15
 
@@ -87,9 +88,12 @@ def pack(stream: Stream, rows: pa.Table) -> pa.Buffer:
 
 
 def unpack(stream: Stream, content: bytes) -> pa.Table:
-    """The rows of a packed batch, with `day` where a `Part` has it."""
+    """The rows of a packed batch as today's declaration has them, with `day` where a `Part` has it.
+
+    Raises NewerHome for a batch that a newer program packed.
+    """
     with pa.ipc.open_stream(content) as reader:
-        return with_day(stream, reader.read_all())
+        return with_day(stream, as_declared(stream, reader.read_all()))
 
 
 class Stamp:

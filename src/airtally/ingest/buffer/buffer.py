@@ -20,7 +20,7 @@ from airtally.ingest.buffer.tail import Chunk, Tail, TailPart
 from airtally.ingest.buffer.writer import Pending, Receipt, Writer
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
-from airtally.kit.errors import TooManyRequests
+from airtally.kit.errors import NewerHome, TooManyRequests
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
@@ -41,13 +41,19 @@ class _Adopted:
         stamp = Stamp(file.id)
         self.tail = Tail(file.id, stamp.column)
         self.size = 0
-        for batch in file.batches():
-            self.size += len(batch.content)
-            self.tail.append(batch.stream, batch.lane, decoded(batch, stamp))
+        try:
+            for batch in file.batches():
+                self.size += len(batch.content)
+                self.tail.append(batch.stream, batch.lane, decoded(batch, stamp))
+        except BaseException:
+            file.close()
+            raise
 
 
 def decoded(batch: store.StoredBatch, stamp: Stamp) -> Chunk:
-    stream = STREAMS[batch.stream]
+    stream = STREAMS.get(batch.stream)
+    if stream is None:
+        raise NewerHome(f"The buffer holds rows of stream {batch.stream}, which this version does not know")
     rows = batches.unpack(stream, batch.content)
     accounts = frozenset(rows.column("account").unique().to_pylist())
     stored = stamp.stored(stream, rows, batch.received_at_us, batch.sequence)
@@ -55,10 +61,13 @@ def decoded(batch: store.StoredBatch, stamp: Stamp) -> Chunk:
 
 
 def _adopted(path: Path) -> _Adopted | None:
-    """None for a living process's file, and for one that cannot be read: that is put aside, not deleted."""
+    """None for a living process's file, a newer program's, and one that cannot be read: that is put aside."""
     try:
         file = BufferStore.adopt(path)
         return None if file is None else _Adopted(file)
+    except NewerHome as error:
+        _log.error("a buffer is left to a newer version", file=str(path), error=str(error))
+        return None
     except (sqlite3.DatabaseError, pa.ArrowException) as error:
         path.rename(path.with_suffix(".broken"))
         metrics.BUFFERS_BROKEN.inc()

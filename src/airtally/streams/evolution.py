@@ -1,0 +1,136 @@
+"""How rows stored under an earlier schema of a stream are read as today's declaration has them.
+
+Adding a column needs nothing but its declaration: rows stored before read it as its default. Whatever else changes
+what is stored is a named step in the stream's `steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+
+from airtally.kit.errors import NewerHome
+
+if TYPE_CHECKING:
+    from airtally.streams.declaration import Stream, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """Column `former` is called `name` now. `type` is its former type, where it had another.
+
+    A value that the new type cannot hold exactly is read as the column's default.
+    """
+
+    former: str
+    name: str
+    type: Type | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Column `name` is gone; what was stored of it is no longer read."""
+
+    name: str
+
+
+Step: TypeAlias = Renamed | Removed
+
+
+def former_names(stream: Stream, name: str) -> tuple[str, ...]:
+    """What a column was called before, the latest first; a column renamed twice has two."""
+    found: list[str] = []
+    for step in reversed(stream.steps):
+        if isinstance(step, Renamed) and step.name == (found[-1] if found else name):
+            found.append(step.former)
+    return tuple(found)
+
+
+def stored_name(stream: Stream, name: str, stored: Collection[str]) -> str | None:
+    """What rows with the columns `stored` call a column; None where they do not have it."""
+    return next((each for each in (name, *former_names(stream, name)) if each in stored), None)
+
+
+def unknown_columns(stream: Stream, stored: Collection[str]) -> set[str]:
+    """Those of `stored` that no version of the declaration up to this program's has had."""
+    known = {*stream.stored_schema.names, "day"}
+    known |= {step.former if isinstance(step, Renamed) else step.name for step in stream.steps}
+    return set(stored) - known
+
+
+def refuse_unknown(stream: Stream, stored: Collection[str]) -> None:
+    """Raises NewerHome where rows have columns that this program does not know."""
+    if unknown := unknown_columns(stream, stored):
+        names = ", ".join(sorted(unknown))
+        raise NewerHome(f"Rows of stream {stream.name} were written by a newer Airtally: it has no column {names} here")
+
+
+def as_declared(stream: Stream, rows: pa.Table) -> pa.Table:
+    """Rows of an earlier schema with the columns of `stream.row_schema`; the server's own stay as they are.
+
+    Raises NewerHome for rows that a newer program wrote.
+    """
+    refuse_unknown(stream, rows.column_names)
+    own = stream.row_schema
+    if all(name in rows.column_names for name in own.names):
+        return rows
+    columns: dict[str, Any] = {name: rows.column(name) for name in rows.column_names if name == "account"}
+    columns |= {field.name: _column(stream, field, rows) for field in own}
+    former = _all_former(stream)
+    rest = [name for name in rows.column_names if name not in columns and name not in former]
+    return pa.table(columns | {name: rows.column(name) for name in rest})
+
+
+def _column(stream: Stream, field: pa.Field, rows: pa.Table) -> pa.ChunkedArray | pa.Array:
+    default = pa.scalar(stream.column(field.name).default, field.type)
+    found = stored_name(stream, field.name, rows.column_names)
+    if found is None:
+        return pa.repeat(default, rows.num_rows)
+    values = rows.column(found)
+    if values.type == field.type:
+        return values.fill_null(default) if default.is_valid else values
+    return pa.array([_exactly(value, field.type, default) for value in values], field.type)
+
+
+def _exactly(value: pa.Scalar, kind: pa.DataType, default: pa.Scalar) -> pa.Scalar:
+    """A value in the new type, or the default where that cannot hold it."""
+    if not value.is_valid:
+        return default
+    try:
+        cast = value.cast(kind)
+        return cast if cast.cast(value.type) == value else default
+    except pa.ArrowInvalid:
+        return default
+
+
+def _all_former(stream: Stream) -> set[str]:
+    return {step.former if isinstance(step, Renamed) else step.name for step in stream.steps}
+
+
+def former_fields(stream: Stream) -> Mapping[str, pa.Field]:
+    """Columns that were renamed, under their former names with their former types."""
+    fields: dict[str, pa.Field] = {}
+    for step in stream.steps:
+        if isinstance(step, Renamed):
+            now = _now(stream, step)
+            kind = step.type or (stream.by_name[now].type if now in stream.by_name else None)
+            if kind is not None:
+                fields[step.former] = pa.field(step.former, kind.arrow)
+    return fields
+
+
+def _now(stream: Stream, step: Renamed) -> str:
+    """What a renamed column is called at last."""
+    name = step.name
+    for later in stream.steps[stream.steps.index(step) + 1 :]:
+        if isinstance(later, Renamed) and later.former == name:
+            name = later.name
+    return name
+
+
+def former_types(stream: Stream) -> Mapping[str, Type]:
+    """The former types of columns that were renamed because their type changed, by former name."""
+    return {step.former: step.type for step in stream.steps if isinstance(step, Renamed) and step.type is not None}
