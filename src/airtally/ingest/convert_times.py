@@ -4,13 +4,15 @@ the unit it came in, before anything is multiplied.
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as kind
 
 from airtally.ingest import times
 from airtally.ingest.kinds import Converted, Wrong, all_wrong, is_text, lost, with_nulls
-from airtally.kit.time import DAY_US
+from airtally.kit.time import DAY_US, wall_clock_us
 from airtally.streams.declaration import Column, Type
 
 DATE_OUT_OF_RANGE = "date out of range"
@@ -19,6 +21,7 @@ _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _EARLIEST_S = times.EARLIEST_US // 1_000_000
 _LATEST_S = times.LATEST_US // 1_000_000
 _DAY_S = DAY_US // 1_000_000
+_TABLES_END_US = 67 * 365 * DAY_US  # in December 2036
 _SAYS = {
     False: "expected a time with offset such as 2026-11-22T08:00:00Z",
     True: "expected a time such as 2026-11-22T08:00:00",
@@ -53,10 +56,29 @@ def _timestamps(array: pa.Array, *, local: bool) -> Converted:
     if not zoned:
         return micros.view(times.UTC_US), wrong
     try:
-        wall_clock = pc.local_timestamp(micros.view(pa.timestamp("us", array.type.tz)))
+        wall_clock = _wall_clock(micros.view(pa.timestamp("us", array.type.tz)))
     except pa.ArrowInvalid:
         return all_wrong(array, times.UTC_US, "a time in a known zone", f"one in {array.type.tz[:64]}")
-    return _dated(wall_clock.view(times.UTC_US), wrong)
+    return _dated(wall_clock, wrong)
+
+
+def _wall_clock(zoned: pa.Array) -> pa.Array:
+    """Raises ArrowInvalid for a zone that is not known.
+
+    From 2038 on the library knows no clock changes (the tables of the time zone database end there, and it does
+    not read the rule that goes on), so those times are brought to their zone one by one.
+    """
+    shown = pc.local_timestamp(zoned).view(times.UTC_US)
+    micros = zoned.view(pa.int64())
+    latest = pc.max(micros).as_py()
+    if latest is None or latest < _TABLES_END_US or zoned.type.tz[0] in "+-":
+        return shown
+    try:
+        zone = ZoneInfo(zoned.type.tz)
+    except (KeyError, ValueError, OSError):  # a name of the library's own
+        return shown
+    late = [None if us is None or us < _TABLES_END_US else wall_clock_us(us, zone) for us in micros.to_pylist()]
+    return pc.coalesce(pa.array(late, pa.int64()).view(times.UTC_US), shown)
 
 
 def _cut_to_us(plain: pa.Array) -> pa.Array:

@@ -38,6 +38,11 @@ def day_start_us(day: date) -> int:
     return (day - _EPOCH.date()).days * DAY_US
 
 
+def wall_clock_us(us: int, zone: ZoneInfo) -> int:
+    """What the zone's clock shows at a moment, as if it were UTC."""
+    return from_datetime(to_datetime(us).astimezone(zone).replace(tzinfo=UTC))
+
+
 def zone_midnight_us(day: date, zone: ZoneInfo) -> int:
     """The first moment of a day in a zone (where midnight is skipped, the moment the clock jumps)."""
     midnight = datetime.combine(day, time(), zone)
