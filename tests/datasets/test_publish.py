@@ -164,7 +164,7 @@ def test_a_turn_comes_round_again(desk: Desk) -> None:
 
 def test_a_shorter_interval_counts_at_once(desk: Desk) -> None:
     desk.services.publisher.ledger.enrol()
-    desk.services.close()
+    desk.close()
     quick = Desk(desk.home, desk.clock, desk._closing, dataset_interval=900.0)
     worker = quick.worker()
     worker.care()
