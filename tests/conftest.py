@@ -8,6 +8,7 @@ from importlib.util import find_spec
 _GROUPS = (
     "fixtures.zones",  # first: the zone is set before anything else is made
     "fixtures.properties",
+    "fixtures.opened",
     "fixtures.postgres",
     "fixtures.accounts",
     "fixtures.sail",

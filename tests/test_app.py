@@ -250,7 +250,7 @@ class SlowDisk(Faults):
     def reach(self, point):
         if point == "buffer.write":
             self.reached.set()
-            self.released.wait(20)
+            self.released.wait(120)
 
 
 def takes_connections(port):
@@ -258,10 +258,10 @@ def takes_connections(port):
         return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_a_stop_answers_flushes_and_lets_go(start_server, tmp_path):
+def test_a_stop_answers_flushes_and_lets_go(start_server, tmp_path, opened):
     disk = SlowDisk()
     server = start_server(faults=disk)
-    native = Native(server, "acme")
+    native = opened(Native(server, "acme"))
     services = server.services
     with services.store.begin() as connection:
         services.jobs.add(connection, "a long one", "1", native.account.id)
@@ -269,15 +269,14 @@ def test_a_stop_answers_flushes_and_lets_go(start_server, tmp_path):
     answers = []
     sending = threading.Thread(target=lambda: answers.append(native.send("playlogs", LINE)))
     sending.start()
-    assert disk.reached.wait(10)
+    assert disk.reached.wait(120)
     stopping = threading.Thread(target=server.stop)
     stopping.start()
     until(lambda: not takes_connections(server.port))
     assert answers == [], "the request is still under way"
     disk.released.set()
-    sending.join(10)
-    stopping.join(30)
-    native.http.close()
+    sending.join(120)
+    stopping.join(120)
     assert answers[0].json()["accepted"] == 1
     assert list((tmp_path / "home" / "buffer").iterdir()) == [], "every row is in the lake, every lock is gone"
     with closing(MetadataStore.open(f"sqlite:///{tmp_path}/home/metadata.sqlite")) as store:

@@ -108,7 +108,7 @@ class Tenant:
             base_url=server.url,
             headers={"Secret-Token": self.token, "Authorization": f"Bearer {self.native.token}"},
             cookies={"airtally_session": self.session},
-            timeout=20,
+            timeout=120,
         )
 
     def close(self):
@@ -321,7 +321,7 @@ def test_nobody_gets_anything(first, server, method, path):
         server.services.keys.revoke(key.id)
     server.services.sessions.end(gone.session)
     swapped = {"Secret-Token": first.native.token, "Authorization": f"Bearer {first.token}"}
-    with httpx.Client(base_url=server.url, timeout=20) as nobody:
+    with httpx.Client(base_url=server.url, timeout=120) as nobody:
         for caller, headers in ((nobody, {}), (nobody, swapped), (gone.http, {})):
             for target, more in attempts(method, path, first, gone):
                 answer = caller.request(method, target, **more | {"headers": headers | more.get("headers", {})})

@@ -150,9 +150,11 @@ def test_a_revoked_key_is_refused_at_once_here_and_within_a_second_elsewhere(
     keys.revoke(made.id)
     revoked = time.monotonic()
     assert keys.authenticate("native", token) is None
+    asked = time.monotonic()
     while other.authenticate("native", token) is not None:
-        assert time.monotonic() - revoked < principal.TTL_SECONDS
+        assert asked - revoked < principal.TTL_SECONDS
         time.sleep(0.01)
+        asked = time.monotonic()
     other.close()
 
 

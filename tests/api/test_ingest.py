@@ -55,7 +55,7 @@ def assert_nothing_kept(client, server):
 
 def raw(server, request):
     """An answer to bytes that no client library would send: status, headers, body."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as connection:
         connection.sendall(request)
         answer = http.client.HTTPResponse(connection)
         answer.begin()
@@ -160,9 +160,9 @@ def test_413_as_sent_and_as_announced(client, api_server):
 def test_413_for_a_bomb_at_once(client, api_server, encoding):
     plain = b" " * (33 << 20)
     bomb = gzip.compress(plain, 9) if encoding == "gzip" else pa.compress(plain, "zstd", asbytes=True)
-    started = time.perf_counter()
+    started = time.process_time()  # work, whatever else the machine does
     assert_problem(client.send("playlogs", bomb, **{"Content-Encoding": encoding}), 413)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     assert_nothing_kept(client, api_server)
 
 
@@ -234,7 +234,7 @@ class Slow(Faults):
             self.writes += 1
             if self.writes == 2:
                 self.reached.set()
-                self.released.wait(20)
+                self.released.wait(120)
 
 
 def test_409_while_the_first_is_under_way(start_server, join):
@@ -244,14 +244,14 @@ def test_409_while_the_first_is_under_way(start_server, join):
     thread = threading.Thread(target=lambda: answers.append(client.send("playlogs", body, **{"Idempotency-Key": "k"})))
     thread.start()
     try:
-        assert slow.reached.wait(10)
+        assert slow.reached.wait(120)
         refused = client.send("playlogs", body, **{"Idempotency-Key": "k"})
         assert_problem(refused, 409)
         assert refused.headers["retry-after"] == "1"
         assert_problem(client.send("playlogs", LINE, **{"Idempotency-Key": "k"}), 422)
     finally:
         slow.released.set()
-        thread.join(10)
+        thread.join(120)
     assert (answers[0].json()["accepted"], answers[0].json()["rejected"]) == (1, 1)
     assert client.send("playlogs", body, **{"Idempotency-Key": "k"}).content == answers[0].content
     assert client.count() == 1
@@ -320,7 +320,7 @@ def test_headers_are_not_believed(client, api_server, header):
 
 def test_a_sender_that_goes_away_leaves_nothing(client, api_server):
     cut = head(client, b"Content-Type: application/x-ndjson").replace(b"Content-Length: ", b"Content-Length: 9")[:-5]
-    with socket.create_connection(("127.0.0.1", api_server.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", api_server.port), timeout=120) as connection:
         connection.sendall(cut)
     assert client.send("playlogs", b"").status_code == 200, "no rows, none wrong"
     assert_nothing_kept(client, api_server)
@@ -352,7 +352,7 @@ def test_one_wrong_among_many_connections_at_once(client, api_server):
     wrong, barrier = [], threading.Barrier(len(bodies))
 
     def send(body, answer):
-        with httpx.Client(base_url=client.http.base_url, headers=client.http.headers, timeout=30) as http:
+        with httpx.Client(base_url=client.http.base_url, headers=client.http.headers, timeout=120) as http:
             barrier.wait()
             for _ in range(6):
                 got = http.post(PATH, content=body, headers={"Content-Type": NDJSON})

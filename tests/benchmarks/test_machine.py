@@ -14,7 +14,7 @@ def test_children_count_too() -> None:
     parent = subprocess.Popen([sys.executable, "-c", CHILD])
     try:
         with Watch(parent.pid, every=0.02) as watch:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 120
             while watch.peak < 70_000_000 and time.monotonic() < deadline:
                 time.sleep(0.02)
         assert len(tree(parent.pid)) == 2

@@ -8,13 +8,16 @@ from pathlib import Path
 
 from airtally.kit.clock import SystemClock
 from fixtures.datasets import rows_of
+from fixtures.opened import Opened
 from fixtures.program import run
 from fixtures.server import LiveServer
 from fixtures.slate import D, Partner
 
 
-def test_what_a_server_still_buffers_is_published(start_server: Callable[..., LiveServer], tmp_path: Path) -> None:
-    partner = Partner(start_server(clock=SystemClock()))
+def test_what_a_server_still_buffers_is_published(
+    start_server: Callable[..., LiveServer], tmp_path: Path, opened: Opened
+) -> None:
+    partner = opened(Partner(start_server(clock=SystemClock())))
     body = "\n".join(json.dumps({"business_id": "abc123", "subscription_event_id": f"e{n}"}) for n in range(3))
     from airtally.ingest.service import Batch
     from airtally.streams import STREAMS
@@ -34,7 +37,6 @@ def test_what_a_server_still_buffers_is_published(start_server: Callable[..., Li
     content = partner.http.get(item["downloadUrl"]).content
     assert sorted(row["subscription_event_id"] for row in rows_of(content)) == ["e0", "e1", "e2"]
     assert json.loads(run(home, "dataset", "publish", "--account", partner.slug, "--json").stdout) == []
-    partner.http.close()
 
 
 def test_what_is_not_there(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def running(home: Path, log: Path) -> Iterator[Running]:
             yield Running(log.read_text(), process, home)
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(60) in {0, -signal.SIGTERM}, log.read_text()[-2000:]
+            assert process.wait(120) in {0, -signal.SIGTERM}, log.read_text()[-2000:]
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -90,9 +90,9 @@ def test_little_disk(settings, monkeypatch):
     assert mended(settings) == {"home"}
 
 
-def test_ids_that_were_one_in_earlier_releases(start_server, tmp_path):
+def test_ids_that_were_one_in_earlier_releases(start_server, tmp_path, opened):
     server = start_server()
-    acme, rival = Native(server, "acme"), Native(server, "rival")
+    acme, rival = opened(Native(server, "acme")), opened(Native(server, "rival"))
     group = {"name": "n", "platform": "iOS"}
     click = {"kind": "paid_click", "time": server.services.clock.now_us() // 1_000_000 * 1_000_000}
     time = to_datetime(click["time"]).isoformat()
@@ -100,8 +100,6 @@ def test_ids_that_were_one_in_earlier_releases(start_server, tmp_path):
         assert native.send("ad_groups", [group | {"ad_group_id": each} for each in ids]).json()["accepted"] == len(ids)
     for spelled in ("été", "K1", "λογοσ"):
         assert acme.send("ad_events", [click | {"ad_group_id": spelled, "time": time}]).json()["accepted"] == 1
-    acme.http.close()
-    rival.http.close()
     server.stop()
     (found,) = [each for each in doctor.examine(Settings(home=tmp_path / "home")) if each.about == "ids"]
     assert found.mend is None

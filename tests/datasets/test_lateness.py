@@ -112,7 +112,7 @@ def test_a_job_held_back_shows_in_readyz(start_server: Callable[..., LiveServer]
     class Held(Faults):
         def reach(self, point: str) -> None:
             if point == "dataset.publish":
-                held.wait(20)
+                held.wait(120)
 
     clock = MovableClock(BEFORE_NOON_US)
     server = start_server(clock=clock, faults=Held())

@@ -24,7 +24,7 @@ def pool() -> Iterator[HeavyPool]:
     pool.close()
 
 
-def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+def until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end
@@ -89,7 +89,7 @@ def test_close_ends_a_call_under_way(pool: HeavyPool) -> None:
     thread.start()
     until(pool._turn.locked)
     pool.close()
-    thread.join(10)
+    thread.join(120)
     assert len(errors) == 1
     with pytest.raises(Unavailable, match="stopping"):
         pool.run(len, "abc")

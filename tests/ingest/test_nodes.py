@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from contextlib import ExitStack
 
 import pytest
@@ -87,12 +86,11 @@ def test_the_machine_that_does_not_come_is_named(node, metadata, clock, monkeypa
     assert socket.gethostname() not in late.value.message
 
 
-def test_nodes_not_heard_of_are_taken_for_dead(node, clock):
+def test_nodes_not_heard_of_are_taken_for_dead(node, clock, monkeypatch):
+    monkeypatch.setattr(nodes_module, "WAIT_SECONDS", 0.0)  # a wait would fail at once
     here, _ = node(), node()
     clock.advance(LIVE_US / 1e6 + 1)
-    started = time.perf_counter()
     here.nodes.await_through(clock.now_us())
-    assert time.perf_counter() - started < 2
     assert here.nodes.live() == 1
 
 

@@ -10,7 +10,7 @@ def _entered(turn, seen: threading.Event, leave: threading.Event) -> threading.T
     def run() -> None:
         with turn:
             seen.set()
-            leave.wait(10)
+            leave.wait(120)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -21,12 +21,12 @@ def test_equal_keys_wait_for_each_other_and_others_do_not() -> None:
     turns, leave = Turns(), threading.Event()
     seen = [threading.Event() for _ in range(3)]
     threads = [_entered(turns.of_key(key), each, leave) for key, each in zip("aab", seen, strict=True)]
-    assert seen[2].wait(5)
+    assert seen[2].wait(120)
     time.sleep(0.05)
     assert seen[0].is_set() + seen[1].is_set() == 1
     leave.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(120)
     assert all(each.is_set() for each in seen)
 
 
@@ -34,7 +34,7 @@ def test_a_batch_is_alone_and_does_not_starve() -> None:
     turns, leave, batch_leave = Turns(), threading.Event(), threading.Event()
     key, batch, late = threading.Event(), threading.Event(), threading.Event()
     _entered(turns.of_key("a"), key, leave)
-    assert key.wait(5)
+    assert key.wait(120)
     _entered(turns.of_batch(), batch, batch_leave)
     time.sleep(0.05)
     assert not batch.is_set()
@@ -42,8 +42,8 @@ def test_a_batch_is_alone_and_does_not_starve() -> None:
     time.sleep(0.05)
     assert not late.is_set(), "a key came between a waiting batch and its turn"
     leave.set()
-    assert batch.wait(5)
+    assert batch.wait(120)
     time.sleep(0.05)
     assert not late.is_set()
     batch_leave.set()
-    assert late.wait(5)
+    assert late.wait(120)

@@ -17,7 +17,7 @@ def test_a_step_is_repeated_and_an_error_does_not_end_it():
     loop = Loop("test", step, 0.001)
     loop.start()
     loop.wake()
-    assert enough.wait(10)
+    assert enough.wait(120)
     loop.stop()
     assert not loop.alive
     assert loop.failures == 0, "a good step forgets the errors before it"
@@ -27,7 +27,7 @@ def test_wake_ends_the_wait():
     called = threading.Semaphore(0)
     loop = Loop("test", called.release, 3600)
     loop.start()
-    assert called.acquire(timeout=10)
+    assert called.acquire(timeout=120)
     loop.wake()
-    assert called.acquire(timeout=10)
+    assert called.acquire(timeout=120)
     loop.stop()

@@ -28,7 +28,7 @@ Fail = Callable[[str], int]
 def start_loop() -> Iterator[Callable[..., DeliveryLoop]]:
     loops: list[DeliveryLoop] = []
 
-    def start(deliveries: Deliveries, *, seconds: float = 10.0, allowed: tuple = LOOPBACK) -> DeliveryLoop:
+    def start(deliveries: Deliveries, *, seconds: float = 120.0, allowed: tuple = LOOPBACK) -> DeliveryLoop:
         loop = DeliveryLoop(deliveries, Outgoing(allowed, seconds=seconds), poll_seconds=0.01)
         loop.start()
         loops.append(loop)
@@ -53,7 +53,7 @@ def failed_report(reports: Reports, account: Account, jobs: Jobs, plays: PlayFil
     return fail
 
 
-def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -118,19 +118,28 @@ def test_anything_else_is_tried_again_on_schedule(
     assert due == [0, 120, 480, 1560]
 
 
-def test_a_hanging_receiver_delays_nobody_and_its_next_try_counts_from_its_sending(
+def test_hanging_receivers_delay_nobody(
+    receiver: Receiver, deliveries: Deliveries, failed_report: Fail, start_loop: Callable
+) -> None:
+    for _ in range(20):
+        failed_report(receiver.url + "/hang")
+    start_loop(deliveries)
+    receiver.wait(20)
+    failed_report(receiver.url + "/quick")
+    until(lambda: "/quick" in receiver.paths)
+    assert [each.state for each in deliveries.latest() if each.url.endswith("/hang")] == ["sending"] * 20
+    receiver.released.set()
+
+
+def test_the_next_try_of_a_hanging_receiver_counts_from_its_sending(
     receiver: Receiver, deliveries: Deliveries, failed_report: Fail, start_loop: Callable, clock: MovableClock
 ) -> None:
     for _ in range(20):
         failed_report(receiver.url + "/hang")
     start_loop(deliveries, seconds=1.0)
     receiver.wait(20)
-    started = time.monotonic()
-    failed_report(receiver.url + "/quick")
-    until(lambda: "/quick" in receiver.paths)
-    assert time.monotonic() - started < 0.9
     clock.advance(10)
-    until(lambda: settled(deliveries, 21))
+    until(lambda: settled(deliveries, 20))
     hung = [each for each in deliveries.latest() if each.attempt == 1 and each.url.endswith("/hang")]
     assert {each.error for each in hung} == {"No answer within 1 seconds"}
     seconds = {each.due_at - hung[0].due_at for each in deliveries.latest() if each.attempt == 2}
@@ -185,7 +194,7 @@ def test_stopping_hands_back_the_tries_under_way(
     receiver.wait(1)
     started = time.monotonic()
     loop.stop(0.1)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 60, "not for the 120 seconds that an answer may take"
     [delivery] = deliveries.latest()
     assert (delivery.state, delivery.lease_owner, delivery.sent_at) == ("due", None, None)
 

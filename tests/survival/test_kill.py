@@ -73,7 +73,7 @@ class Server:
     def start(self) -> None:
         command = [sys.executable, "-m", "airtally", "serve", "--port", str(self.port), "--log-level", "warning"]
         self.process = subprocess.Popen(command, env=self.env, stdout=self.log, stderr=self.log, start_new_session=True)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             try:
                 if httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200:
@@ -91,7 +91,7 @@ class Server:
 
 def _counted(url: str, key: str) -> dict[int, int]:
     question = {"stream": "playlogs", "metrics": ["count"], "dimensions": ["media_id"]}
-    answer = httpx.post(f"{url}/api/v1/query", json=question, headers={"Authorization": f"Bearer {key}"}, timeout=60)
+    answer = httpx.post(f"{url}/api/v1/query", json=question, headers={"Authorization": f"Bearer {key}"}, timeout=120)
     assert answer.status_code == 200, answer.text
     return {row["media_id"]: row["count"] for row in answer.json()["rows"]}
 
@@ -99,7 +99,7 @@ def _counted(url: str, key: str) -> dict[int, int]:
 def _ask_report(url: str, token: str, webhook: str) -> int | None:
     asked = {"webhook": webhook, "filter": {"startDate": DAY, "endDate": DAY}}
     try:
-        answer = httpx.post(f"{url}/v1/reports", json=asked, headers={"Secret-Token": token}, timeout=20)
+        answer = httpx.post(f"{url}/v1/reports", json=asked, headers={"Secret-Token": token}, timeout=120)
     except httpx.HTTPError:
         return None
     return int(answer.json()["id"]) if answer.status_code == 200 else None
@@ -108,7 +108,7 @@ def _ask_report(url: str, token: str, webhook: str) -> int | None:
 def _ended(url: str, token: str, report: int) -> dict[str, object]:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        found = httpx.get(f"{url}/v1/reports/{report}", headers={"Secret-Token": token}, timeout=20).json()
+        found = httpx.get(f"{url}/v1/reports/{report}", headers={"Secret-Token": token}, timeout=120).json()
         if found["status"] != "waiting":
             return found
         time.sleep(0.2)
@@ -118,7 +118,7 @@ def _ended(url: str, token: str, report: int) -> dict[str, object]:
 def _check_file(found: dict[str, object]) -> None:
     if found["status"] == "failed":
         return
-    answer = httpx.get(str(found["url"]), timeout=60)
+    answer = httpx.get(str(found["url"]), timeout=120)
     lines = gzip.decompress(answer.content).splitlines()
     ordered = [(line["date"], line["time"]) for line in map(json.loads, lines)]
     assert ordered == sorted(ordered, reverse=True)
@@ -126,7 +126,7 @@ def _check_file(found: dict[str, object]) -> None:
 
 def _check_tries(tries: dict[int, list[float]], reports: list[int]) -> None:
     """No notice more than four times, none lost, none before its time (killed senders may try once more)."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while any(len(tries.get(each, ())) < 4 for each in reports) and time.monotonic() < deadline:
         time.sleep(0.2)
     for report in reports:

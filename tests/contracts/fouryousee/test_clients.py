@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from airtally.kit.faults import Faults
+from fixtures.opened import Opened
 from fixtures.signage import DAY, P1, P2, P3, Site
 
 
@@ -124,14 +125,14 @@ class FailsOnce(Faults):
 
 
 @pytest.fixture
-def logged_in(own_site: Callable[..., Site]) -> Iterator[Site]:
+def logged_in(own_site: Callable[..., Site], opened: Opened) -> Site:
     """A site whose first report failed, with a browser that is logged in."""
     site = own_site(faults=FailsOnce())
     site.server.services.users.create(
         site.account, username="ana", name="Ana", email="ana@example.com", password="a long password"
     )
     site.ended(site.ask())
-    browser = httpx.Client(base_url=site.server.url, follow_redirects=True)
+    browser = opened(httpx.Client(base_url=site.server.url, follow_redirects=True))
     form = browser.get("/admin/reports_api.php")
     token = re.search(r'name="csrf_token" value="([^"]+)"', form.text)
     assert token is not None
@@ -143,8 +144,7 @@ def logged_in(own_site: Callable[..., Site]) -> Iterator[Site]:
     }
     site.browser = browser  # type: ignore[attr-defined]
     assert browser.post("/login", data=data).status_code == 200
-    yield site
-    browser.close()
+    return site
 
 
 def test_row_46_the_page_lists_what_was_generated(logged_in: Site) -> None:

@@ -25,7 +25,7 @@ class HeldBack(Faults):
 
     def reach(self, point: str) -> None:
         if point == "report.build":
-            self.released.wait(30)
+            self.released.wait(120)
             if self.error is not None:
                 raise self.error
 

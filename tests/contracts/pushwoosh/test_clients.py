@@ -41,11 +41,11 @@ def test_a_reader_that_asks_once_in_the_same_second(push: Push) -> None:
     with requests.Session() as session:
         url = f"{push.server.url}/json/1.3"
         request = {"auth": push.token, "tag": "Topics"}
-        scheduled = session.post(f"{url}/getTagStats", json={"request": request}, timeout=30).json()
+        scheduled = session.post(f"{url}/getTagStats", json={"request": request}, timeout=120).json()
         request = {"auth": push.token, "request_id": scheduled["response"]["request_id"]}
-        result = session.post(f"{url}/getResults", json={"request": request}, timeout=30).json()
+        result = session.post(f"{url}/getResults", json={"request": request}, timeout=120).json()
         assert result["response"], result["status_message"]
-        assert session.get(result["response"]["fileName"], timeout=30).text.startswith(f"{push.y};sport;1\n")
+        assert session.get(result["response"]["fileName"], timeout=120).text.startswith(f"{push.y};sport;1\n")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_every_body_is_an_object_with_a_whole_number(
     push: Push, verb: str, method: str, body: bytes, status: int
 ) -> None:
     """Pypushwoosh parses whatever comes; php-pushwoosh and the browser SDK compare status_code strictly."""
-    answer = requests.request(verb, f"{push.server.url}/json/1.3/{method}", data=body, timeout=30)
+    answer = requests.request(verb, f"{push.server.url}/json/1.3/{method}", data=body, timeout=120)
     envelope = answer.json()
     assert answer.status_code == status
     assert list(envelope) == ["status_code", "status_message", "response"]
@@ -81,7 +81,7 @@ def test_a_browser_that_looks_for_more(push: Push) -> None:
     """The browser SDK moves to another endpoint when it sees `base_url`."""
     body = json.dumps({"request": asked(push, v="3.55", userId="u", language="fr")})
     headers = {"Content-Type": "text/plain;charset=UTF-8", "Origin": "https://shop.example", "Authorization": "Token x"}
-    answer = requests.post(f"{push.server.url}/json/1.3/getEventStatistics", data=body, headers=headers, timeout=30)
+    answer = requests.post(f"{push.server.url}/json/1.3/getEventStatistics", data=body, headers=headers, timeout=120)
     assert list(answer.json()) == ["status_code", "status_message", "response"]
     assert answer.headers["access-control-allow-credentials"] == "true"
 
@@ -90,6 +90,6 @@ def test_one_connection_for_many_calls(push: Push) -> None:
     with requests.Session() as session:
         url = f"{push.server.url}/json/1.3/getEventStatistics"
         for content in (json.dumps({"request": asked(push)}), iter([json.dumps({"request": asked(push)}).encode()])):
-            answer = session.post(url, data=content, timeout=30)
+            answer = session.post(url, data=content, timeout=120)
             assert answer.json()["status_code"] == 200
             assert answer.headers.get("connection", "keep-alive") == "keep-alive"

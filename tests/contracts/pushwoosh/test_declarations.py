@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.opened import Opened
 from fixtures.push_devices import NOW, App
 
 
@@ -67,15 +68,14 @@ def test_declaring_takes_a_server_token(app: App, method: str) -> None:
     app.done(method, auth=app.token, **fields)
 
 
-def test_events_of_an_application_that_the_token_may_not_use(app: App) -> None:
+def test_events_of_an_application_that_the_token_may_not_use(app: App, opened: Opened) -> None:
     other = app.application()
     narrow = app.key("pushwoosh", other)
     envelope = app.call("createEvent", auth=narrow, name="E")
     assert (envelope["status_code"], envelope["status_message"]) == (403, "Token restrictions forbid this operation")
     app.done("createEvent", auth=narrow, name="E", application=other)
-    rival = App(app.server)
+    rival = opened(App(app.server))
     assert app.fault("createEvent", auth=rival.token, name="E") == "Application not found"
-    rival.close()
 
 
 def test_a_tag_is_added_once(app: App) -> None:

@@ -34,7 +34,7 @@ OK = {"status_code": 200, "status_message": "OK", "response": None}
 @pytest.fixture
 def client(app: App) -> PushwooshClient:
     """Pointed here by its own settings."""
-    made = PushwooshClient(timeout=20)
+    made = PushwooshClient(timeout=120)
     made.scheme, _, made.hostname = app.server.url.partition("://")
     return made
 

@@ -12,6 +12,7 @@ from airtally.kit.errors import StorageFull
 from airtally.kit.faults import Faults
 from airtally.settings import Settings
 from airtally.streams import STREAMS
+from fixtures.opened import Opened
 from fixtures.push_devices import App
 from fixtures.server import LiveServer
 
@@ -53,9 +54,10 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[App, Full
 
 
 def stored(app: App) -> list[Any]:
+    """Rows come in no order."""
     current = app.server.services.queries.current
     rows = [current(STREAMS[name], app.account.slug).table.to_pylist() for name in ("devices", "device_tags")]
-    return [app.events(), *rows]
+    return [sorted(each, key=repr) for each in (app.events(), *rows)]
 
 
 def test_a_full_disk_keeps_nothing_of_a_call(faulty: tuple[App, FullDisk]) -> None:
@@ -83,8 +85,8 @@ def test_rows_that_could_not_be_kept_may_leave_a_declaration(faulty: tuple[App, 
     assert app.native.send("app_events", [row]).json()["accepted"] == 1
 
 
-def test_a_full_buffer_keeps_nothing_of_a_call(start_server: Callable[..., LiveServer]) -> None:
-    app = App(start_server(buffer_max=4000))
+def test_a_full_buffer_keeps_nothing_of_a_call(start_server: Callable[..., LiveServer], opened: Opened) -> None:
+    app = opened(App(start_server(buffer_max=4000)))
     app.declare_event("Open")
     app.declare_tag("T", 3)
     app.server.services.warehouse.flush()
@@ -97,7 +99,6 @@ def test_a_full_buffer_keeps_nothing_of_a_call(start_server: Callable[..., LiveS
     for method, fields in WRITES:
         assert app.post(method, body(app, **fields)).text == INTERNAL
     assert stored(app) == before
-    app.close()
 
 
 @pytest.mark.parametrize(
@@ -145,19 +146,18 @@ def test_hostile_but_well_formed(app: App) -> None:
     assert big.json()["status_message"] in {"Invalid timestamp", "Malformed request string"}
 
 
-def test_a_strict_server_demands_a_device_token(start_server: Callable[..., LiveServer]) -> None:
-    app = App(start_server(pushwoosh_strict_device_token=True))
+def test_a_strict_server_demands_a_device_token(start_server: Callable[..., LiveServer], opened: Opened) -> None:
+    app = opened(App(start_server(pushwoosh_strict_device_token=True)))
     app.declare_event("Open")
     token = {"Authorization": f"Token {app.key('pushwoosh-device')}"}
     for method, fields in (*WRITES, ("getTags", {}), ("deleteDevice", {})):
         assert app.fault(method, hwid="d", auth=app.token, **fields) == "Account not found"
         assert app.call(method, hwid="d", headers=token, **fields)["status_code"] == 200
-    app.close()
 
 
-def test_a_device_of_one_account_is_not_anothers(app: App) -> None:
+def test_a_device_of_one_account_is_not_anothers(app: App, opened: Opened) -> None:
     """Two accounts with equal hwids, tags and users never meet."""
-    rival = App(app.server)
+    rival = opened(App(app.server))
     for each, value in ((app, "mine"), (rival, "theirs")):
         each.declare_tag("T", 2)
         each.done("registerDevice", hwid="d", device_type=3, userId="u", tags={"T": value})
@@ -166,4 +166,3 @@ def test_a_device_of_one_account_is_not_anothers(app: App) -> None:
     rival.done("deleteDevice", hwid="d", userId="u")
     assert app.tags("d") == {"T": "mine"}
     assert app.done("getTags", userId="u") == {"result": {"T": "mine"}}
-    rival.close()

@@ -9,6 +9,7 @@ import pytest
 
 from airtally.query.changelog import Versions
 from airtally.streams import STREAMS
+from fixtures.opened import Opened
 from fixtures.push_devices import NOW, App
 
 
@@ -195,8 +196,7 @@ def test_a_device_token_in_the_header(app: App) -> None:
         assert answer(unknown) == (210, "Account not found")
 
 
-def test_another_accounts_device_token(app: App) -> None:
-    rival = App(app.server)
+def test_another_accounts_device_token(app: App, opened: Opened) -> None:
+    rival = opened(App(app.server))
     envelope = app.call("getTags", hwid="d", headers={"Authorization": f"Token {rival.key('pushwoosh-device')}"})
     assert (envelope["status_code"], envelope["status_message"]) == (210, "Application not found")
-    rival.close()

@@ -94,7 +94,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, clock: MovableClock) -> Ite
 
 @pytest.fixture(scope="session")
 def client(server: LiveServer) -> Iterator[Client]:
-    with httpx.Client(base_url=server.url, timeout=20) as http:
+    with httpx.Client(base_url=server.url, timeout=120) as http:
         yield Client(server, http)
 
 

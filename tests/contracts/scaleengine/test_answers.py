@@ -11,6 +11,7 @@ import pytest
 
 from airtally.kit.clock import MovableClock
 from fixtures.native import Native
+from fixtures.opened import Opened
 from fixtures.viewers import (
     PILOT,
     SECRET,
@@ -319,16 +320,15 @@ def test_digits_are_a_number_where_no_app_has_that_name(client: Client) -> None:
     assert client.rows(app="077", graph=2)[0] == CAFE_ROW
 
 
-def test_digits_are_a_name_first(client: Client) -> None:
+def test_digits_are_a_name_first(client: Client, opened: Opened) -> None:
     """Whether the app of that name was declared or has samples only."""
-    native = Native(client.server, "digits")
+    native = opened(Native(client.server, "digits"))
     key = "DIGITSKEYDIGITSKEYDIGITSKEYDIGIT"
     import_key(client.server, native, 4300, key, SECRET)
     apps = [{"app": "first", "app_id": 11}, {"app": "second", "app_id": 12}, {"app": "12"}]
     accepted(native, "viewer_apps", apps)
     for app in ("first", "second", "11", "12"):
         accepted(native, "viewer_samples", sample(app, f"of {app}", "2026-11-22T09:00", e1=1))
-    native.http.close()
 
     def urls(app: object) -> list[str]:
         return [row["video_url"] for row in client.ask(api_key=key, cdn=4300, app=app)["data"]]

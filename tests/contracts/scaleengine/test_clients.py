@@ -124,7 +124,7 @@ def run(*command: str, text: str = "", **environment: str) -> str:
         env=environment | {"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=True,
     )
     return done.stdout
@@ -179,4 +179,4 @@ def test_python(now: Now, form: str, layout: dict[str, object]) -> None:
         "file": {"files": {"json": ("request.json", text.encode(), "application/json")}},
         "urlencoded": {"data": {"json": text.encode()}},
     }[form]
-    now.check(requests.post(now.url, timeout=20, **sent).json())  # type: ignore[arg-type]
+    now.check(requests.post(now.url, timeout=120, **sent).json())  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from airtally.engine.heavy import InProcess
 from airtally.lake.compaction import EAGER, Compactor
 from airtally.streams import VIEWER_SAMPLES
 from fixtures.native import Native
+from fixtures.opened import Opened
 from fixtures.viewers import NOW, SECRET, Client, import_key, line, request, signed
 
 KEY = "NAIVEKEYNAIVEKEYNAIVEKEYNAIVEKEY"
@@ -96,8 +97,8 @@ def send(client: Client, native: Native, prefix: str, batches: list[Any]) -> Kep
     return kept
 
 
-def test_every_graph_equals_a_naive_count(client: Client) -> None:
-    native = Native(client.server, "naive")
+def test_every_graph_equals_a_naive_count(client: Client, opened: Opened) -> None:
+    native = opened(Native(client.server, "naive"))
     import_key(client.server, native, CDN, KEY, SECRET)
 
     @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -113,4 +114,3 @@ def test_every_graph_equals_a_naive_count(client: Client) -> None:
             assert [line(row) for row in reply["data"]] == naive(kept, **asked)
 
     check()
-    native.http.close()

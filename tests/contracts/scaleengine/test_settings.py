@@ -15,6 +15,7 @@ from airtally.kit.errors import StorageFull, Unavailable
 from airtally.kit.faults import Faults
 from airtally.metadata.tables import replays
 from fixtures.native import Native
+from fixtures.opened import Opened
 from fixtures.server import LiveServer
 from fixtures.viewers import (
     API_KEY,
@@ -51,7 +52,7 @@ def own(start_server: Callable[..., LiveServer], here: MovableClock) -> Iterator
             import_key(server, native, CDN, API_KEY, SECRET)
             accepted(native, "viewer_samples", sample("acme-vod", PILOT, "2026-11-22T08:11", e1=10, e2=30, e3=20))
             native.http.close()
-        made.append(Client(server, httpx.Client(base_url=server.url, timeout=20)))
+        made.append(Client(server, httpx.Client(base_url=server.url, timeout=120)))
         return made[-1]
 
     yield start
@@ -164,15 +165,16 @@ def test_a_failing_engine_is_0004(own: Callable[..., Client]) -> None:
 
 
 def test_a_sum_that_does_not_fit_is_0004_and_the_greatest_that_does_is_exact(
-    own: Callable[..., Client], here: MovableClock
+    own: Callable[..., Client],
+    here: MovableClock,
+    opened: Opened,
 ) -> None:
     client = own()
-    native = Native(client.server, "big")
+    native = opened(Native(client.server, "big"))
     import_key(client.server, native, 77, "BIGKEYBIGKEYBIGKEYBIGKEYBIGKEYBI", SECRET)
     most = (1 << 63) - 1
     accepted(native, "viewer_samples", sample("big", "one", "2026-11-22T09:00", a=most, b=0))
     accepted(native, "viewer_samples", sample("big", "two", "2026-11-22T09:00", a=most, b=1))
-    native.http.close()
     asked = {"api_key": "BIGKEYBIGKEYBIGKEYBIGKEYBIGKEYBI", "cdn": 77, "app": "big"}
     half = 1 << 62
     assert client.rows(**asked, url="one") == [f"one 2026-11-22 09:00:00 {half}/0/{most}/{most}"]

@@ -63,14 +63,14 @@ class OlderClient:
 
     def refresh(self) -> None:
         form = {name: self.state[name] for name in ("client_id", "client_secret", "refresh_token")}
-        answer = requests.post(f"{self.url}/auth/o2/token", data=form | {"grant_type": "refresh_token"}, timeout=30)
+        answer = requests.post(f"{self.url}/auth/o2/token", data=form | {"grant_type": "refresh_token"}, timeout=120)
         answer.raise_for_status()
         self.state["access_token"] = answer.json()["access_token"]
         self.state["refresh_token"] = answer.json()["refresh_token"]
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.state['access_token']}", "Content-Type": "application/json"}
-        answer = requests.get(f"{self.url}{path}", headers=headers, params=params, timeout=30)
+        answer = requests.get(f"{self.url}{path}", headers=headers, params=params, timeout=120)
         assert answer.status_code == 200, answer.text
         body: dict[str, Any] = answer.json()
         return body
@@ -98,7 +98,7 @@ class OlderClient:
                             yield from self.lines(file["downloadUrl"])
 
     def lines(self, url: str) -> list[str]:
-        answer = requests.get(url, timeout=30)
+        answer = requests.get(url, timeout=120)
         assert answer.status_code == 200
         with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
             name = next(each for each in packed.namelist() if each.endswith(".csv"))

@@ -13,6 +13,7 @@ from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Unavailable
 from airtally.kit.faults import Faults
 from fixtures.http import check_head
+from fixtures.opened import Opened
 from fixtures.slate import D, Partner
 
 CONTENT = b"id,title\n" + b"".join(b"%d,Title\n" % number for number in range(1000))
@@ -115,14 +116,13 @@ def test_a_file_that_nobody_has(partner: Partner, url: str) -> None:
             assert refusal(answer) == NO_KEY
 
 
-def test_two_partners_have_files_of_one_id(partner: Partner, url: str) -> None:
-    other = Partner(partner.server)
+def test_two_partners_have_files_of_one_id(partner: Partner, url: str, opened: Opened) -> None:
+    other = opened(Partner(partner.server))
     other.file(STAMP, b"id\nother\n")
     theirs = url_of(other)
     assert theirs.partition("?")[0] == url.partition("?")[0]
     assert httpx.get(theirs).content == b"id\nother\n"
     assert httpx.get(url).content == CONTENT
-    other.http.close()
 
 
 def test_in_part(url: str) -> None:

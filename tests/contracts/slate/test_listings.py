@@ -11,6 +11,7 @@ import pytest
 from airtally.datasets.entries import NewBusiness
 from airtally.kit.errors import Unavailable
 from airtally.kit.faults import Faults
+from fixtures.opened import Opened
 from fixtures.slate import ACCOUNTS, BUSINESS, D, Partner, tail
 
 THREE = [
@@ -143,15 +144,14 @@ def test_row_40_a_503_then_the_same_page(own_partner: Callable[..., Partner]) ->
     assert partner.listing(D) == before
 
 
-def test_what_another_partner_has_is_not_there(partner: Partner) -> None:
-    other = Partner(partner.server)
+def test_what_another_partner_has_is_not_there(partner: Partner, opened: Opened) -> None:
+    other = opened(Partner(partner.server))
     services = partner.server.services
     services.register.create_account(partner.account, "Mine alone", "999")
     services.register.create_business(partner.account, NewBusiness("g", "mine", "Mine", slate_account="123456"))
     assert other.listing(ACCOUNTS)["data"] == THREE
     for path in ("999", "123456/g", "123456/g/mine/datasets"):
         assert error(other.get(f"{ACCOUNTS}/{path}")) == (404, "ResourceNotFoundException")
-    other.http.close()
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])

@@ -140,7 +140,7 @@ def test_row_36_a_download(published: Partner) -> None:
 def downloads(published: Partner, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All files of all datasets, fetched once, by following `next` and without a token."""
     folder = tmp_path_factory.mktemp("downloads")
-    with httpx.Client(timeout=30) as http:
+    with httpx.Client(timeout=120) as http:
         for dataset in DATASETS.values():
             for item in published.pages(f"{BUSINESS}/datasets/{dataset}?startDateTime=2023-01-01&limit=50"):
                 (folder / item["name"]).write_bytes(http.get(item["downloadUrl"]).content)

@@ -16,6 +16,7 @@ from airtally.kit.clock import MovableClock, SystemClock
 from airtally.kit.time import to_datetime
 from airtally.streams import STREAMS
 from fixtures.datasets import rows_of
+from fixtures.opened import Opened
 from fixtures.server import LiveServer
 from fixtures.slate import Partner
 from fixtures.slate_script import script, script_with_downloads
@@ -32,7 +33,7 @@ def run(text: str, folder: Path, **variables: str) -> str:
         env=os.environ | {"NO_PROXY": "*"} | variables,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -45,8 +46,10 @@ def send(partner: Partner, ids: list[str]) -> None:
     partner.server.services.intake.batches.accept(batch)
 
 
-def test_the_script_succeeds_and_advances(start_server: Callable[..., LiveServer], tmp_path: Path) -> None:
-    partner = Partner(start_server(clock=SystemClock()), static=True)
+def test_the_script_succeeds_and_advances(
+    start_server: Callable[..., LiveServer], tmp_path: Path, opened: Opened
+) -> None:
+    partner = opened(Partner(start_server(clock=SystemClock()), static=True))
     text = script(partner.server.url, partner.credentials["access_token"])
     stored = tmp_path / "job" / "last_call_time.txt"
     before = datetime.now(UTC)
@@ -57,13 +60,14 @@ def test_the_script_succeeds_and_advances(start_server: Callable[..., LiveServer
     assert datetime.fromisoformat(stored.read_text()) > first
     refused = run(text.replace("Atza|", "Atza|x"), tmp_path / "job")
     assert refused.startswith("Error fetching data: 401 - ")
-    partner.http.close()
 
 
-def test_with_downloads_it_collects_each_version_once(start_server: Callable[..., LiveServer], tmp_path: Path) -> None:
+def test_with_downloads_it_collects_each_version_once(
+    start_server: Callable[..., LiveServer], tmp_path: Path, opened: Opened
+) -> None:
     """Over turns on a moving clock, with runs at odd moments, late rows, and restarts of the server in between."""
     chance, clock = random.Random(11), MovableClock(NOON_US + 300_000_000)
-    partner = Partner(start_server(clock=clock, dataset_interval=900.0), static=True)
+    partner = opened(Partner(start_server(clock=clock, dataset_interval=900.0), static=True))
     (tmp_path / "job" / "downloads").mkdir(parents=True)
     sent: list[str] = []
     for cycle in range(10):
@@ -83,7 +87,6 @@ def test_with_downloads_it_collects_each_version_once(start_server: Callable[...
     collect(partner, clock, tmp_path / "job")
     found = [row for file in (tmp_path / "job" / "downloads").iterdir() for row in rows_of(file.read_bytes())]
     assert sorted(row["subscription_event_id"] for row in found) == sent
-    partner.http.close()
 
 
 def collect(partner: Partner, clock: MovableClock, folder: Path) -> None:

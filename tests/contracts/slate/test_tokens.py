@@ -10,6 +10,7 @@ import pytest
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull, Unavailable
 from airtally.kit.faults import Faults
+from fixtures.opened import Opened
 from fixtures.slate import ACCOUNTS, BACK, Partner
 
 UNAUTHORIZED = {"code": "UnauthorizedException", "message": "Access token is missing, invalid or expired."}
@@ -183,12 +184,11 @@ def test_a_code_for_another_way_back(partner: Partner) -> None:
     assert traded(partner, code).status_code == 200
 
 
-def test_what_is_another_clients(partner: Partner) -> None:
-    another = Partner(partner.server)
+def test_what_is_another_clients(partner: Partner, opened: Opened) -> None:
+    another = opened(Partner(partner.server))
     assert refusal(traded(partner, another.code())) == (400, "invalid_grant", BAD_CODE)
     theirs = another.credentials["refresh_token"]
     assert refusal(renewed(partner, refresh_token=theirs)) == (400, "invalid_grant", BAD_REFRESH)
-    another.http.close()
 
 
 def test_a_revoked_key_takes_its_tokens_along(partner: Partner) -> None:

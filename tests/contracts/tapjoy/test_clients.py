@@ -28,7 +28,7 @@ def run(interpreter: str, *words: str) -> str:
     """What the program prints. It ends by itself and says nothing on stderr."""
     if shutil.which(interpreter) is None:
         pytest.skip(f"{interpreter} is not installed (a Debian package)")
-    ended = subprocess.run([interpreter, *words], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run([interpreter, *words], capture_output=True, text=True, timeout=120, check=False)
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
     return ended.stdout
 
@@ -67,7 +67,7 @@ def test_row_17_python_requests_encodes_times(network: Advertiser) -> None:
         session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         start = datetime(2026, 11, 20, 8, tzinfo=timezone(timedelta(hours=8)))
         params = {"start_time": start.isoformat(), "end_time": (start + timedelta(days=1)).isoformat()}
-        found = session.get(f"{network.server.url}/v1/ad_groups/A1/insights", params=params, timeout=20)
+        found = session.get(f"{network.server.url}/v1/ad_groups/A1/insights", params=params, timeout=120)
         assert "%2B08%3A00" in found.url
         assert found.json()["data"]["A1"]["insights"]["paid_clicks"] == [[1795132800, 13]]
 

@@ -13,6 +13,7 @@ from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull
 from airtally.kit.faults import Faults
 from fixtures.insights import A1, TABLE, Advertiser
+from fixtures.opened import Opened
 from fixtures.server import LiveServer
 
 NEXT_DAY = "end_time=2026-11-21T00:00:00Z"
@@ -175,10 +176,10 @@ class Failing(Faults):
             raise OSError("the disk is gone")
 
 
-def test_row_34_storage_fails(start_server: Callable[..., LiveServer]) -> None:
+def test_row_34_storage_fails(start_server: Callable[..., LiveServer], opened: Opened) -> None:
     faults = Failing()
     server = start_server(clock=MovableClock(1_795_343_400_000_000), faults=faults)
-    mine = Advertiser(server, "acme")
+    mine = opened(Advertiser(server, "acme"))
     mine.send("ad_groups", A1)
     mine.send("ad_events", *TABLE)
     server.services.warehouse.flush()
@@ -192,11 +193,12 @@ def test_row_34_storage_fails(start_server: Callable[..., LiveServer]) -> None:
     assert refused(mine.get(query="time_preset=last_week")) == internal
     faults.point = "metadata.write"
     assert refused(mine.ask_token(f"Basic {mine.key}")) == internal
-    mine.close()
 
 
 @pytest.mark.parametrize("failure", [StorageFull("full"), OSError(28, "No space left on device")])
-def test_a_full_disk_has_the_vendors_form(start_server: Callable[..., LiveServer], failure: Exception) -> None:
+def test_a_full_disk_has_the_vendors_form(
+    start_server: Callable[..., LiveServer], failure: Exception, opened: Opened
+) -> None:
     class Full(Faults):
         full = False
 
@@ -206,9 +208,8 @@ def test_a_full_disk_has_the_vendors_form(start_server: Callable[..., LiveServer
 
     faults = Full()
     server = start_server(clock=MovableClock(1_795_343_400_000_000), faults=faults)
-    mine = Advertiser(server, "acme")
+    mine = opened(Advertiser(server, "acme"))
     faults.full = True
     assert refused(mine.ask_token(f"Basic {mine.key}")) == (500, '{"error":"Internal server error"}')
     faults.full = False
     assert mine.ask_token(f"Basic {mine.key}").status_code == 200
-    mine.close()

@@ -38,7 +38,7 @@ class Broken(Faults):
     def reach(self, point: str) -> None:
         if point == self.point:
             self.reached.set()
-            self.held.wait(10)
+            self.held.wait(120)
             if self.error is not None:
                 raise self.error
 
@@ -66,7 +66,7 @@ def test_requests_under_way_share_a_commit(storage: Storage) -> None:
     other = storage.again(faults)
     faults.held.clear()
     first = other.buffer.append(PLAYLOGS, "acme", playlogs((0, None, 0)))
-    assert faults.reached.wait(10)
+    assert faults.reached.wait(120)
     waiting = [other.buffer.append(PLAYLOGS, name, playlogs((n, None, 0))) for n in range(20) for name in ("acme", "b")]
     faults.held.set()
     assert first.result(10).sequence == 1
