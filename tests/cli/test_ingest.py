@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from airtally.query.question import Metric, Question
@@ -65,6 +67,16 @@ def test_an_open_quote_costs_one_row_and_is_told_by_the_status(home, tmp_path):
     (entry,) = json.loads(run(home, "quarantine", "list", "--account", "acme", "--json").stdout)
     assert entry["first_error"] == "line 11: row: not CSV: a quote is opened and not closed"
     assert count(home) == 999
+
+
+def test_a_number_that_json_does_not_have_costs_its_row(home, tmp_path):
+    table = pa.table({"hwid": ["a", "b"], "tag": ["score"] * 2, "value": [float("nan"), 1.5]})
+    pq.write_table(table, tmp_path / "tags.parquet")
+    words = ("ingest", "device_tags", tmp_path / "tags.parquet", "--account", "acme", "--json")
+    loaded = run(home, *words, status=1)
+    assert [(each["accepted"], each["rejected"]) for each in json.loads(loaded.stdout)] == [(1, 1)]
+    (entry,) = json.loads(run(home, "quarantine", "list", "--account", "acme", "--json").stdout)
+    assert entry["first_error"] == "line 1: value: number out of range"
 
 
 @pytest.mark.parametrize(

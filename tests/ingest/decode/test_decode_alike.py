@@ -4,68 +4,19 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from pyarrow import feather, ipc
 
 from airtally.ingest.checked import joined
 from airtally.ingest.decode import Checked, read_file, read_rows
 from airtally.streams import STREAMS
-from airtally.streams.declaration import Type
+from fixtures.edge_bodies import csv_text, is_json, json_array, ndjson, packed
 from fixtures.edges import Drawn, drawn_rows, stored
-
-_JSON_HAS_NOT = ("NaN", "Infinity", "-Infinity")
-
-
-def ndjson(drawn: Drawn) -> bytes:
-    return b"".join(_object(row) + b"\n" for row in drawn.texts())
-
-
-def json_array(drawn: Drawn) -> bytes:
-    return b"[%s]" % b",".join(_object(row) for row in drawn.texts())
-
-
-def _object(row: dict[str, Any]) -> bytes:
-    return b"{%s}" % ",".join(f'"{name}":{cell.json}' for name, cell in row.items()).encode()
-
-
-def csv_text(drawn: Drawn, quoting: Any) -> bytes:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, quoting=quoting, lineterminator="\n")
-    writer.writerow(drawn.columns)
-    writer.writerows([[cell.csv for cell in row.values()] for row in drawn.texts()])
-    return out.getvalue().encode()
-
-
-def table(drawn: Drawn, data: st.DataObject, *, parquet: bool) -> pa.Table:
-    columns = {}
-    for name, series in drawn.columns.items():
-        types = series.parquet if parquet and series.parquet else series.arrow
-        columns[name] = series.array(data.draw(st.sampled_from(types)))
-    return pa.table(columns)
-
-
-def packed(drawn: Drawn, name: str, data: st.DataObject) -> bytes:
-    out = io.BytesIO()
-    made = table(drawn, data, parquet=name.endswith("parquet"))
-    if name == "a.parquet":
-        # INT96 has no zone.
-        zoned = any(drawn.stream.column(name).type is Type.TIME for name in drawn.columns)
-        pq.write_table(made, out, use_deprecated_int96_timestamps=not zoned and data.draw(st.booleans()))
-    elif name == "a.feather":
-        feather.write_feather(made, out)
-    else:
-        with (ipc.new_file if name == "a.arrow" else ipc.new_stream)(out, made.schema) as writer:
-            writer.write_table(made)
-    return out.getvalue()
 
 
 def outcome(checked: Checked, drawn: Drawn, first_line: int = 1) -> dict[int, dict[str, Any]]:
@@ -105,7 +56,7 @@ def read_in_all_formats(drawn: Drawn, folder: Path, data: st.DataObject) -> Iter
     lines = ndjson(drawn)
     yield "NDJSON", read_rows(drawn.stream, lines, "application/x-ndjson")
     yield "a.ndjson.gz", from_file(drawn, folder / "a.ndjson.gz", gzip.compress(lines))
-    if not any(cell.json in _JSON_HAS_NOT for row in drawn.texts() for cell in row.values()):
+    if is_json(drawn):
         yield "JSON", read_rows(drawn.stream, json_array(drawn), "application/json")
     # Left to itself this writer does not quote a carriage return.
     bare = not any("\r" in cell.csv for row in drawn.texts() for cell in row.values())

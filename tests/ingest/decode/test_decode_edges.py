@@ -102,6 +102,26 @@ def test_one_time_out_of_range_costs_one_row(unit: str, zone: str | None, stream
         assert checked.rows.num_rows == 2 + edge
 
 
+@pytest.mark.parametrize(
+    ("zone", "moment", "shown"),
+    [
+        ("America/New_York", datetime(2050, 7, 1, 12), datetime(2050, 7, 1, 8)),
+        ("America/New_York", datetime(2036, 7, 1, 12), datetime(2036, 7, 1, 8)),
+        ("Europe/London", datetime(2100, 12, 31, 23, 59, 59), datetime(2100, 12, 31, 23, 59, 59)),
+        ("Australia/Lord_Howe", datetime(2050, 1, 1), datetime(2050, 1, 1, 11)),
+        ("+05:45", datetime(2050, 7, 1), datetime(2050, 7, 1, 5, 45)),
+        ("Africa/Monrovia", datetime(1971, 1, 1), datetime(1970, 12, 31, 23, 15, 30)),
+    ],
+)
+def test_local_times_are_the_zones_clock_in_every_year(
+    media_type: str, zone: str, moment: datetime, shown: datetime
+) -> None:
+    """From 2038 on the library knows no clock changes."""
+    at = pa.array([None, moment.replace(tzinfo=UTC), MOMENT], pa.timestamp("us", zone))
+    checked = read("playlogs", PLAY, media_type, played_at=at)
+    assert checked.rows["played_at"].to_pylist()[0] == shown.replace(tzinfo=UTC)
+
+
 def test_a_parquet_column_of_milliseconds_with_one_time_out_of_range() -> None:
     good = int(MOMENT.timestamp()) * 1000
     for zone in (None, "UTC"):
