@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest -n 2
+# Three, as tests wait a lot; each begins with a stretch of its own, so that few share what a module sets up.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 
 .PHONY: setup setup-test demo test test-slow bench lint format lock docs clean
 
