@@ -44,6 +44,8 @@ from airtally.ingest.edits import Edits
 from airtally.ingest.files import FileIngest
 from airtally.ingest.known import KnownKeys
 from airtally.ingest.loading import Loading
+from airtally.ingest.locks import Locks
+from airtally.ingest.marks import FileMarks
 from airtally.ingest.nodes import Nodes
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.refold import refold
@@ -393,7 +395,15 @@ class _Parts:
             batches=batches,
             edits=edits,
             claims=claims,
-            files=FileIngest(admission=admission, loading=loading, warehouse=warehouse, clock=clock),
+            files=FileIngest(
+                admission=admission,
+                loading=loading,
+                warehouse=warehouse,
+                quarantine=quarantine,
+                marks=FileMarks(store, clock),
+                locks=Locks(settings.home / "locks"),
+                clock=clock,
+            ),
             quarantine=quarantine,
             resend=Resend(admission=admission, loading=loading, quarantine=quarantine),
         )

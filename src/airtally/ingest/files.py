@@ -1,30 +1,37 @@
 """Rows from files: chunk by chunk straight into the lake, each chunk exactly once.
 
 A chunk's commit carries the file's identity as application transaction and the position after the chunk
-as its version, so a run that was stopped goes on where the lake says the last one ended.
+as its version, so a run that was stopped goes on where the lake says the last one ended. What was loaded of a file
+is known by its unpacked content (`places.py`), so a file that has grown is loaded from its last complete line on.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
+from airtally.ingest.checked import Checked
+from airtally.ingest.contents import Beginning, Beginnings, Content, is_text, unpacked_name
 from airtally.ingest.decode import read_file
 from airtally.ingest.loading import Load, Loading
-from airtally.ingest.warehouse import Warehouse
+from airtally.ingest.locks import Locks
+from airtally.ingest.marks import FileMarks, Mark, Tail
+from airtally.ingest.places import Begin, Places
+from airtally.ingest.quarantine import Quarantine
+from airtally.ingest.tails import completed_line, tail_of
+from airtally.ingest.warehouse import Overtaken, Warehouse
 from airtally.kit.ahead import read_ahead
 from airtally.kit.clock import Clock
 from airtally.streams.declaration import Stream
 
-_READ = 1 << 20
-_PLAIN_TEXT = {".ndjson", ".jsonl", ".csv"}
-
 #: Called after each chunk with what was done so far.
 Progress = Callable[["FileResult"], None]
+
+Chunks = Iterator[tuple[Checked, int]]
 
 
 @dataclass(slots=True)
@@ -41,13 +48,35 @@ class FileResult:
     size: int | None = None
 
 
-class FileIngest:
-    """Loads files, one at a time and process; other processes may write the same stream meanwhile."""
+@dataclass(frozen=True, slots=True)
+class _File:
+    stream: Stream
+    account: Account
+    path: Path
+    content: Content
+    begin: Begin
 
-    def __init__(self, *, admission: Admission, loading: Loading, warehouse: Warehouse, clock: Clock) -> None:
+
+class FileIngest:
+    """Loads files. Of one account, stream and name one process of a machine loads at a time; the others wait."""
+
+    def __init__(
+        self,
+        *,
+        admission: Admission,
+        loading: Loading,
+        warehouse: Warehouse,
+        quarantine: Quarantine,
+        marks: FileMarks,
+        locks: Locks,
+        clock: Clock,
+    ) -> None:
         self._admission = admission
         self._loading = loading
-        self._warehouse = warehouse
+        self._quarantine = quarantine
+        self._marks = marks
+        self._places = Places(marks, warehouse.committed)
+        self._locks = locks
         self._clock = clock
 
     def load(
@@ -57,30 +86,89 @@ class FileIngest:
 
         Raises BadRequest where the file is not of its type, OSError where it cannot be read.
         """
-        identity = file_identity(path, account)
-        if again:
-            identity += f":{self._clock.now_us()}"
-        start = self._warehouse.committed(stream, identity) or 0
-        result = FileResult(path, position=start, resumed_at=start, size=_known_size(path))
-        for checked, position in read_ahead(read_file(stream, path, start=start)):
-            allowed = self._admission.check(stream, account, checked)
-            self._loading.append(Load(stream, account, identity, position, path.name), allowed)
-            result.accepted += allowed.rows.num_rows
-            result.rejected += len(allowed.errors)
-            result.position = position
-            if progress is not None:
-                progress(result)
+        read_file(stream, path)  # nothing is read yet: the name alone may say that it cannot be
+        result = FileResult(path)
+        with self._locks.held("file", account.slug, stream.name, unpacked_name(path)):
+            while not self._tried(self._found(stream, account, path, again=again), result, progress):
+                pass
         return result
 
+    def _found(self, stream: Stream, account: Account, path: Path, *, again: bool) -> _File:
+        begin, content = self._places.find(stream, account, path)
+        if again:
+            begin = Begin(f"file:{account.slug}:{content.digest}:{self._clock.now_us()}")
+        return _File(stream, account, path, content, begin)
 
-def _known_size(path: Path) -> int | None:
-    return path.stat().st_size if path.suffix.lower() in _PLAIN_TEXT else None
+    def _tried(self, file: _File, result: FileResult, progress: Progress | None) -> bool:
+        """False where another machine loads the same file: then its rows are passed over."""
+        begin = file.begin
+        result.position, result.size = begin.position, file.content.size if is_text(file.path) else None
+        result.resumed_at = max(result.resumed_at, begin.position)
+        if begin.again is not None:
+            self._quarantine.forget_from(begin.again, begin.again_line)
+        try:
+            self._load(file, result, progress)
+        except Overtaken:
+            return False
+        return True
+
+    def _load(self, file: _File, result: FileResult, progress: Progress | None) -> None:
+        committed = file.begin.committed
+        with _beginnings(file.path) as beginnings:
+            for checked, position in read_ahead(_chunks(file)):
+                allowed = self._admission.check(file.stream, file.account, checked)
+                mark = None if beginnings is None else _mark(file, result.position, beginnings.at(position), allowed)
+                if self._append(file, position, committed, allowed, mark):
+                    committed = position
+                result.accepted += allowed.rows.num_rows
+                result.rejected += len(allowed.errors)
+                result.position = position
+                if progress is not None:
+                    progress(result)
+        self._end(file, result.position)
+
+    def _append(self, file: _File, position: int, committed: int | None, rows: Checked, mark: Mark | None) -> bool:
+        """Whether there was anything to commit."""
+        name, after = file.path.name, -1 if committed is None else committed
+
+        def note(count: int) -> None:
+            if mark is not None:
+                noted = replace(mark, rows=count)
+                self._marks.note(file.account, file.stream, unpacked_name(file.path), noted)
+
+        load = Load(file.stream, file.account, file.begin.app_id, position, name, after)
+        return self._loading.append(load, rows, note) > 0
+
+    def _end(self, file: _File, position: int) -> None:
+        """A file of an earlier release, which kept no marks, gets one."""
+        begin, content = file.begin, file.content
+        if not is_text(file.path) or not position:
+            return
+        if position == begin.position == content.size and not begin.marked:
+            mark = Mark(begin.app_id, position, position, content.digest, 1)
+            self._marks.note(file.account, file.stream, unpacked_name(file.path), mark)
+        self._marks.end(file.account, file.stream, begin.app_id, position)
 
 
-def file_identity(path: Path, account: Account) -> str:
-    """The same content for the same account is the same file, wherever it lies."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_READ):
-            digest.update(block)
-    return f"file:{account.slug}:{digest.hexdigest()}"
+def _beginnings(path: Path) -> AbstractContextManager[Beginnings | None]:
+    return Beginnings(path) if is_text(path) else nullcontext()
+
+
+def _chunks(file: _File) -> Chunks:
+    """What is left of a file."""
+    start = file.begin.read_from
+    if file.begin.rest_of is not None:
+        error, start = completed_line(file.path, file.begin.rest_of)
+        yield Checked(file.stream.row_schema.empty_table(), [error]), start
+    yield from read_file(file.stream, file.path, start=start)
+
+
+def _mark(file: _File, begins_at: int, end: Beginning | None, checked: Checked) -> Mark | None:
+    """Before a chunk is committed: what the file holds up to its end."""
+    if end is None:
+        return None  # the file was cut short since the chunk was read
+    tail = tail_of(file.path, end, checked.errors)
+    if tail is not None and tail[1] == file.begin.rest_of:
+        tail = (Tail.TAKEN, *tail[1:])
+    kind, at, line = tail or (None, 0, 0)
+    return Mark(file.begin.app_id, end.position, begins_at, end.digest, 0, kind, at, line)

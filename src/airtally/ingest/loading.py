@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from airtally.accounts.accounts import Account
@@ -16,13 +17,14 @@ from airtally.streams.declaration import Stream
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Some rows on their way. `app_id` and the rising `version` name them in the lake's log."""
+    """Some rows on their way. `app_id` and the rising `version` name them in the lake's log; see `append_file_rows`."""
 
     stream: Stream
     account: Account
     app_id: str
     version: int
     source: str
+    after: int | None = None
 
 
 class Loading:
@@ -34,12 +36,17 @@ class Loading:
         self._versions = versions
         self._clock = clock
 
-    def append(self, load: Load, checked: Checked) -> None:
+    def append(self, load: Load, checked: Checked, before_commit: Callable[[int], None] | None = None) -> int:
+        """The number of rows that were new to the stream, which `before_commit` is told before they are committed."""
         stream, account = load.stream, load.account
         self._quarantine.keep(
             account, stream.name, checked.errors, source=load.source, source_key=f"{load.app_id}:{load.version}"
         )
         with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
-            if rows.num_rows:
-                self._warehouse.append_file_rows(stream, account.slug, rows, load.app_id, load.version)
+            count = int(rows.num_rows)
+            if before_commit is not None:
+                before_commit(count)
+            if count:
+                self._warehouse.append_file_rows(stream, account.slug, rows, load.app_id, load.version, load.after)
         metrics.ROWS_ACCEPTED.labels(stream.name).inc(checked.rows.num_rows)
+        return count

@@ -80,7 +80,7 @@ class Quarantine:
             "source_key": source_key,
             "rows": len(errors),
             "first_error": f"line {first.line}: {first.field or 'row'}: {first.error}",
-            "content": _pack(errors),
+            "content": _packed([_rejected(error) for error in errors]),
             "received_at": self._clock.now_us(),
         }
         try:
@@ -115,9 +115,23 @@ class Quarantine:
             content = connection.execute(query).scalar_one_or_none()
         if content is None:
             raise _unknown(entry_id)
-        decoder = msgspec.json.Decoder(RejectedRow)
-        with pa.input_stream(pa.py_buffer(content), compression=_CODEC) as stream:
-            yield from map(decoder.decode, stream.read().splitlines())
+        yield from _unpacked(content)
+
+    def forget_from(self, source_key: str, line: int) -> None:
+        """Forget the rows of a batch from a line on: they are about to be read again."""
+        named = quarantine.c.source_key == source_key
+        with self._store.begin() as connection:
+            found = connection.execute(
+                select(quarantine.c.content).where(named, quarantine.c.resent_at.is_(None))
+            ).scalar_one_or_none()
+            if found is None:
+                return
+            left = [row for row in _unpacked(found) if row.line < line]
+            if left:
+                values = {"rows": len(left), "content": _packed(left)}
+                connection.execute(update(quarantine).where(named).values(values))
+            else:
+                connection.execute(delete(quarantine).where(named))
 
     def mark_resent(self, account: Account, entry_id: int) -> None:
         self._change(account, entry_id, update(quarantine).values(resent_at=self._clock.now_us()))
@@ -140,13 +154,19 @@ def _unknown(entry_id: int) -> NotFound:
     return NotFound(f"There is no quarantine entry {entry_id}", hint="`airtally quarantine list` shows the entries")
 
 
-def _pack(errors: Sequence[RowError]) -> bytes:
+def _packed(rows: Sequence[RejectedRow]) -> bytes:
     sink = pa.BufferOutputStream()
     encoder = msgspec.json.Encoder()
     with pa.CompressedOutputStream(sink, _CODEC) as out:
-        for start in range(0, len(errors), 10_000):
-            out.write(encoder.encode_lines([_rejected(error) for error in errors[start : start + 10_000]]))
+        for start in range(0, len(rows), 10_000):
+            out.write(encoder.encode_lines(rows[start : start + 10_000]))
     return bytes(sink.getvalue())
+
+
+def _unpacked(content: bytes) -> Iterator[RejectedRow]:
+    decoder = msgspec.json.Decoder(RejectedRow)
+    with pa.input_stream(pa.py_buffer(content), compression=_CODEC) as stream:
+        yield from map(decoder.decode, stream.read().split(b"\n")[:-1])
 
 
 def _rejected(error: RowError) -> RejectedRow:

@@ -36,6 +36,10 @@ _log = structlog.get_logger()
 Due = Callable[[Stream, TailPart], bool]
 
 
+class Overtaken(Exception):
+    """Another process committed rows of the same file; what is left is to be looked at anew."""
+
+
 class Warehouse:
     """The source of all snapshots. Thread-safe. `buffer` is None in a process that accepts no rows.
 
@@ -86,19 +90,29 @@ class Warehouse:
             raise _as_failure(failed)
         return count
 
-    def append_file_rows(self, stream: Stream, account: str, rows: pa.Table, app_id: str, version: int) -> bool:
+    def append_file_rows(  # noqa: PLR0917 (what names the rows in the lake)
+        self, stream: Stream, account: str, rows: pa.Table, app_id: str, version: int, after: int | None = None
+    ) -> bool:
         """Append rows (`stream.row_schema`) of a file straight to the lake, exactly once for (app_id, version).
 
         `version` must rise from call to call and is what `committed` answers. False: they were there already.
+        `after` is the version that the application must have (-1: none); raises Overtaken where it has another one
+        below `version`, that is where another process has committed some of these rows.
         """
         if rows.num_rows > MAX_BATCH_ROWS:
             raise ValueError(f"at most {MAX_BATCH_ROWS} rows at once")
         machine = uuid.uuid5(uuid.NAMESPACE_URL, app_id).hex
         whole = with_day(stream, with_account(rows.cast(stream.row_schema), account))
         stored = Stamp(machine).stored(stream, whole, self._clock.now_us(), version)
-        return self._append_once(
-            self.lake.table(stream), app_id, lambda done: (stored, version) if done < version else None
-        )
+
+        def above(done: int) -> tuple[pa.Table, int] | None:
+            if done >= version:
+                return None
+            if after is not None and done != after:
+                raise Overtaken
+            return stored, version
+
+        return self._append_once(self.lake.table(stream), app_id, above)
 
     def committed(self, stream: Stream, app_id: str) -> int | None:
         """The version of the last `append_file_rows` of an application."""

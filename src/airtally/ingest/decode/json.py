@@ -37,7 +37,7 @@ def read_json(stream: Stream, body: bytes, limits: Limits) -> Checked:
 
 def json_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterator[tuple[Checked, int]]:
     """The chunks of a file after the byte `start`; a file of several objects is read as NDJSON."""
-    if _has_lines(path):
+    if json_has_lines(path):
         yield from ndjson_chunks(stream, path, start, limits)
         return
     with TextFile.of(path) as text:
@@ -164,7 +164,7 @@ def _not_json(why: str) -> BadRequest:
     return BadRequest(f"the body is not JSON: {why}", hint="For one object a line send application/x-ndjson.")
 
 
-def _has_lines(path: Path) -> bool:
+def json_has_lines(path: Path) -> bool:
     """Whether a file's first line is a whole object and more follow."""
     with TextFile.of(path) as text:
         head = text.read(1 << 20)

@@ -3,7 +3,7 @@
 from airtally.metadata.tables.accounts import accounts, keys, owners, rate_limits, sessions, tokens, users
 from airtally.metadata.tables.base import metadata
 from airtally.metadata.tables.home import home
-from airtally.metadata.tables.ingest import claims, nodes, quarantine
+from airtally.metadata.tables.ingest import claims, file_marks, nodes, quarantine
 from airtally.metadata.tables.jobs import jobs
 from airtally.metadata.tables.pushwoosh import event_attributes, event_types, statistics, tags
 from airtally.metadata.tables.reports import deliveries, reports
@@ -27,6 +27,7 @@ __all__ = [
     "deliveries",
     "event_attributes",
     "event_types",
+    "file_marks",
     "home",
     "jobs",
     "keys",

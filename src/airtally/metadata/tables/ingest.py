@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, LargeBinary, Table, Text
 
 from airtally.metadata.tables.base import Id, metadata, numbered
 
@@ -45,4 +45,25 @@ nodes = Table(
     Column("seen_at", BigInteger, nullable=False),
     Column("data_through", BigInteger, nullable=False),
     Column("flush_wanted_at", BigInteger, nullable=False),
+)
+
+#: What files held up to where they were loaded (`ingest/marks.py`); the lake says how far that is.
+file_marks = Table(
+    "file_marks",
+    metadata,
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("app_id", Text, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("begins_at", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("tail", Text),
+    Column("tail_at", BigInteger, nullable=False),
+    Column("tail_line", BigInteger, nullable=False),
+    Column("whole", Boolean, nullable=False),
+    Column("noted_at", BigInteger, nullable=False),
+    Index(None, "account_id", "stream", "name"),
+    Index(None, "account_id", "stream", "digest"),
 )

@@ -1,0 +1,120 @@
+"""Which beginnings of which files were loaded, so that a file that has grown is loaded from where it was left.
+
+How far a file was loaded only the lake says (the version of its application transaction); a mark says what the file
+held up to there. A mark is written before the rows of its chunk are committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+
+from airtally.accounts.accounts import Account
+from airtally.kit.clock import Clock
+from airtally.metadata.store import MetadataStore
+from airtally.metadata.tables import file_marks
+from airtally.streams.declaration import Stream
+
+_CHUNK = 500
+
+
+class Tail(StrEnum):
+    """Of a last line (or CSV record) that may go on: whether a row was taken of it."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
+    OPEN_QUOTE = "open quote"  # refused, and goes on after a line end too
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """`app_id` names the file in the lake. Rows were read from `begins_at` to `position`, `rows` of them taken.
+
+    `tail` is None where `position` is the end of a line; else `tail_at` is where that line or record begins and
+    `tail_line` its number.
+    """
+
+    app_id: str
+    position: int
+    begins_at: int
+    digest: str
+    rows: int
+    tail: Tail | None = None
+    tail_at: int = 0
+    tail_line: int = 0
+
+
+class FileMarks:
+    """Every call takes the account and the stream: files of others are not seen."""
+
+    def __init__(self, store: MetadataStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    def named(self, account: Account, stream: Stream, name: str) -> list[Mark]:
+        """Those of the files that had a name (unpacked)."""
+        return self._found(account, stream, file_marks.c.name == name)
+
+    def holding(self, account: Account, stream: Stream, digest: str) -> list[Mark]:
+        """Those with a content."""
+        return self._found(account, stream, file_marks.c.digest == digest)
+
+    def of_files(self, account: Account, stream: Stream, app_ids: Iterable[str]) -> list[Mark]:
+        ids = sorted(set(app_ids))
+        parts = (ids[start : start + _CHUNK] for start in range(0, len(ids), _CHUNK))
+        return [mark for part in parts for mark in self._found(account, stream, file_marks.c.app_id.in_(part))]
+
+    def note(self, account: Account, stream: Stream, name: str, mark: Mark) -> None:
+        """Before the rows are committed. Marks between this one and where its rows begin are none any more."""
+        values = {
+            "account_id": account.id,
+            "stream": stream.name,
+            "name": name,
+            "app_id": mark.app_id,
+            "position": mark.position,
+            "begins_at": mark.begins_at,
+            "digest": mark.digest,
+            "rows": mark.rows,
+            "tail": mark.tail,
+            "tail_at": mark.tail_at,
+            "tail_line": mark.tail_line,
+            "whole": False,
+            "noted_at": self._clock.now_us(),
+        }
+        mine = (*_of(account, stream), file_marks.c.app_id == mark.app_id)
+        with self._store.begin() as connection:
+            overtaken = or_(file_marks.c.position > mark.begins_at, file_marks.c.position == mark.position)
+            connection.execute(delete(file_marks).where(*mine, overtaken))
+            connection.execute(insert(file_marks).values(values))
+
+    def end(self, account: Account, stream: Stream, app_id: str, position: int) -> None:
+        """A file was loaded to its end: marks on the way are not needed but for chunks of which no row was taken."""
+        mine = (*_of(account, stream), file_marks.c.app_id == app_id)
+        with self._store.begin() as connection:
+            connection.execute(update(file_marks).where(*mine, file_marks.c.position == position).values(whole=True))
+            on_the_way = (file_marks.c.whole.is_(False), file_marks.c.rows > 0)
+            connection.execute(delete(file_marks).where(*mine, *on_the_way))
+
+    def _found(self, account: Account, stream: Stream, which: ColumnElement[bool]) -> list[Mark]:
+        columns = (file_marks.c[name] for name in Mark.__slots__)
+        query = select(*columns).where(*_of(account, stream), which).order_by(file_marks.c.position)
+        with self._store.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [Mark(**{**row, "tail": None if row["tail"] is None else Tail(row["tail"])}) for row in rows]
+
+
+def reached(committed: int | None, marks: Iterable[Mark]) -> int:
+    """How far a file was loaded: what the lake says, and chunks after it of which no row was taken."""
+    position = committed or 0
+    for mark in marks:
+        if mark.begins_at == position and not mark.rows:
+            position = mark.position
+    return position
+
+
+def _of(account: Account, stream: Stream) -> tuple[Any, ...]:
+    return (file_marks.c.account_id == account.id, file_marks.c.stream == stream.name)

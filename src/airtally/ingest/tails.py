@@ -1,0 +1,48 @@
+"""The end of what was loaded of a file: whether its last line, or CSV record, may go on when the file grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from airtally.ingest.checked import RowError
+from airtally.ingest.contents import Beginning, position_of
+from airtally.ingest.decode.csv_records import OPEN_QUOTE
+from airtally.ingest.decode.limits import LIMITS
+from airtally.ingest.decode.text import TextFile
+from airtally.ingest.marks import Tail
+
+TOO_SOON = "the beginning of this line was loaded as a row before its end was written"
+
+
+def tail_of(path: Path, end: Beginning, errors: Sequence[RowError]) -> tuple[Tail, int, int] | None:
+    """The last line of a chunk that may go on, where it begins, and its number; `errors` are the chunk's, by line."""
+    last = end.line - 1 if end.ends_a_line else end.line
+    opened = _open_quote(errors, last)
+    if opened is not None:
+        return Tail.OPEN_QUOTE, position_of(path, opened), opened
+    if end.ends_a_line:
+        return None
+    refused = end.blank or any(error.line == last for error in errors[-1:])
+    return (Tail.REFUSED if refused else Tail.TAKEN), end.line_at, last
+
+
+def _open_quote(errors: Sequence[RowError], last: int) -> int | None:
+    """The first line with an open quote among the refused ones that a chunk ends with."""
+    found = None
+    for error in reversed(errors):
+        if error.line != last:
+            break
+        if error.error == OPEN_QUOTE:
+            found = error.line
+        last -= 1
+    return found
+
+
+def completed_line(path: Path, line_at: int) -> tuple[RowError, int]:
+    """The error of a line that was loaded before its end was written, and where the next one begins."""
+    with TextFile.of(path) as text:
+        text.skip(line_at)
+        number = text.line
+        raw = text.lines(1, LIMITS.line_max).rstrip(b"\r\n")
+        return RowError(number, None, TOO_SOON, raw[: LIMITS.line_max]), text.position
