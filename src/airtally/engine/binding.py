@@ -29,6 +29,7 @@ from airtally.engine.filters import (
     Subject,
 )
 from airtally.engine.members import member_text, member_texts
+from airtally.engine.numbers import JsonNumber, json_number
 from airtally.engine.protocol import Relation, Statement, Value
 from airtally.engine.scope import column
 from airtally.kit.time import to_datetime
@@ -46,8 +47,7 @@ _SERVER_COLUMNS = {
 _INT64_MAX = (1 << 63) - 1
 #: Digits before the point that a decimal column has and a member read as one, and those after it that a value may
 #: be written with.
-_DECIMAL_DIGITS, _MEMBER_DIGITS, _DECIMAL_PLACES = 12, 16, 40
-_MEMBER_DECIMAL = "decimal(18,2)"
+_DECIMAL_DIGITS, _MEMBER_DIGITS, _DECIMAL_PLACES = 12, 36, 40
 _TIMES = (Type.TIME, Type.LOCAL_TIME)
 
 
@@ -127,8 +127,7 @@ class Binder:
         if kind in _TIMES:
             return self.time(_whole(name, value))
         if kind is Type.DECIMAL:
-            decimal = _MEMBER_DECIMAL if isinstance(name, Member) else "decimal(18,6)"
-            return exp.cast(self.value(_decimal(name, value)), decimal)
+            return exp.cast(self.value(_decimal(name, value)), "decimal(18,6)")
         if kind is Type.DOUBLE:
             return self.value(float(value))
         if kind is Type.INT64:
@@ -140,15 +139,11 @@ class Binder:
         return self._member(name) if isinstance(name, Member) else column(name)
 
     def _member(self, member: Member) -> exp.Expr:
-        """A fraction is no whole number; a decimal with an exponent is no decimal to every engine."""
-        text = member_text(column(member.column), self.value(member.name))
-        if member.type is Type.INT64:
-            whole = exp.StrPosition(this=text.copy(), substr=exp.Literal.string(".")).eq(0)
-            return exp.Case().when(whole, try_cast(text, "bigint"))
-        if member.type is Type.DECIMAL:
-            exact, rounded = try_cast(text, _MEMBER_DECIMAL), try_cast(try_cast(text, "double"), _MEMBER_DECIMAL)
-            return exp.func("coalesce", exact, rounded)
-        return text
+        return member_text(column(member.column), self.value(member.name))
+
+    def _number(self, name: Subject) -> JsonNumber:
+        """A number inside JSON: a member that is read as one, or the whole text of a JSON column."""
+        return json_number(self._stored(name), type_of(self._stream, name))
 
     def _folds(self, name: Subject) -> bool:
         return name in self._stream.by_name and self._stream.by_name[name].fold_case
@@ -170,7 +165,7 @@ class Binder:
             case Like(name, pattern):
                 return self._like(name, pattern)
             case IsNull(name):
-                return self.column(name).is_(exp.null())
+                return self._number(name).is_null if _is_number(name) else self.column(name).is_(exp.null())
             case Holds(member, texts, exactly):
                 return self._holds(member, texts, exactly=exactly)
             case Not(part):
@@ -180,8 +175,12 @@ class Binder:
             case AnyOf(parts):
                 return exp.or_(exp.false(), *(self.condition(part) for part in parts))
 
-    def _one_of(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
+    def _one_of(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:  # noqa: PLR0911 (one for each way)
         kind = type_of(self._stream, name)
+        if _is_number(name):
+            return self._numbers_in(name, values)
+        if kind is Type.JSON and not all(isinstance(value, str) for value in values):
+            return self._one_of_json(name, values)
         if kind is Type.INT64 or (kind in _TIMES and len(values) > 1):
             values = tuple(value for value in values if abs(_whole(name, value)) <= _INT64_MAX)
         if not values:
@@ -194,23 +193,54 @@ class Binder:
             return self.column(name).isin(*(self.compared(name, value) for value in values))
         if self._folds(name):
             values = tuple(self._text(name, value) for value in values)
-        listed = pa.table({"value": _listed(name, kind, values)})
-        return self.column(name).isin(query=exp.select(column("value")).from_(self.relation(listed)))
+        return self.column(name).isin(query=self._listed(_listed(name, kind, values)))
+
+    def _one_of_json(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
+        """Texts are compared with the JSON as it is written, numbers with the number that it is."""
+        texts = tuple(value for value in values if isinstance(value, str))
+        numbers = tuple(value for value in values if not isinstance(value, str))
+        return exp.or_(self._one_of(name, texts), self._numbers_in(name, numbers))
+
+    def _numbers_in(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
+        if not values:
+            return exp.false()
+        number, decimals = self._number(name), [self._number_of(name, value) for value in values]
+        if len(decimals) <= LONG_LIST:
+            return number.one_of(decimals, self.value)
+        return number.one_of_many(decimals, self._listed)
+
+    def _number_of(self, name: Subject, value: Comparable) -> Decimal:
+        if type_of(self._stream, name) is Type.INT64:
+            return Decimal(_whole(name, value))
+        return Decimal(_decimal(name, value)) if isinstance(name, Member) else Decimal(str(value))
+
+    def _listed(self, values: pa.Array) -> exp.Query:
+        return exp.select(column("value")).from_(self.relation(pa.table({"value": values})))
 
     def _micros_in(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
-        listed = pa.table({"value": pa.array([_whole(name, value) for value in values], pa.int64())})
-        return exp.UnixMicros(this=self._stored(name)).isin(
-            query=exp.select(column("value")).from_(self.relation(listed))
-        )
+        micros_of = pa.array([_whole(name, value) for value in values], pa.int64())
+        return exp.UnixMicros(this=self._stored(name)).isin(query=self._listed(micros_of))
 
     def _between(self, between: Between) -> exp.Expr:
         name, sides = between.column, list[exp.Expr]()
+        if _is_number(name):
+            return self._number_between(name, between)
         if between.at_least is not None:
             sides.append(self.column(name) >= self.compared(name, between.at_least))
         if between.below is not None:
             sides.append(self.column(name) < self.compared(name, between.below))
         if between.at_most is not None:
             sides.append(self.column(name) <= self.compared(name, between.at_most))
+        return exp.and_(exp.true(), *sides)
+
+    def _number_between(self, name: Subject, between: Between) -> exp.Expr:
+        number, sides = self._number(name), list[exp.Expr]()
+        if between.at_least is not None:
+            sides.append(number.at_least(self._number_of(name, between.at_least), self.value))
+        if between.below is not None:
+            sides.append(number.below(self._number_of(name, between.below), self.value))
+        if between.at_most is not None:
+            sides.append(number.at_most(self._number_of(name, between.at_most), self.value))
         return exp.and_(exp.true(), *sides)
 
     def _holds(self, member: Member, texts: tuple[str, ...], *, exactly: bool) -> exp.Expr:
@@ -248,8 +278,8 @@ class Binder:
             raise ValueError(f"column {name} of stream {self._stream.name} holds no text")
 
 
-def try_cast(value: exp.Expr, kind: str) -> exp.Expr:
-    return exp.TryCast(this=value.copy(), to=exp.DataType.build(kind), safe=True)
+def _is_number(name: Subject) -> bool:
+    return isinstance(name, Member) and name.type is not Type.TEXT
 
 
 def _is_costly(pattern: str) -> bool:

@@ -14,7 +14,7 @@ Comparable = int | float | str | Decimal
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of the objects in a JSON column, read as text, whole number or decimal of two places.
+    """A member of the objects in a JSON column, read as text, whole number or decimal of two places, however large.
 
     What is absent, or cannot be read so, is null.
     """

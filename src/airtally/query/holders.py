@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.engine.binding import Binder, try_cast
+from airtally.engine.binding import Binder
 from airtally.engine.filters import EVERYTHING, AllOf, Equals, Filter, IsNull, Not, OneOf
 from airtally.engine.members import member_text, member_texts
+from airtally.engine.numbers import cents_text
 from airtally.engine.protocol import Statement
 from airtally.engine.scope import column
 from airtally.lake.snapshot import Snapshot
@@ -19,7 +20,6 @@ from airtally.query.lines import Lines, bytes_of
 from airtally.query.service import Queries
 from airtally.streams import DEVICE_TAGS, DEVICES
 
-_DECIMAL = "decimal(18,2)"
 DELETED = Equals("is_deleted", 1)
 _QUOTED = (";", '"', "\r", "\n")
 
@@ -131,8 +131,7 @@ def _valued(wanted: Holders, held: exp.Select) -> exp.Select:
     if wanted.listed:
         value = exp.Explode(this=exp.ArrayDistinct(this=value))
     elif wanted.decimal:
-        rounded = exp.func("coalesce", try_cast(value, _DECIMAL), try_cast(try_cast(value, "double"), _DECIMAL))
-        value = exp.func("coalesce", exp.cast(rounded, "varchar"), value)
+        value = exp.func("coalesce", cents_text(value), value)
     found = exp.select(column("position"), column("application"), value.as_("value", quoted=True))
     return found.from_(held.subquery("found"))
 

@@ -57,7 +57,8 @@ def condition_of(condition: Condition) -> Filter:
         case Operator.ANY:
             return Not(absent)
         case Operator.NOTEQ | Operator.NOTIN:
-            return AllOf((Not(absent), Not(_equal(member, condition))))
+            fits = Not(IsNull(member))  # what cannot be read so is equal to nothing
+            return AllOf((Not(absent), Not(AllOf((fits, _equal(member, condition))))))
         case Operator.EQ | Operator.IN:
             return _equal(member, condition)
         case _:

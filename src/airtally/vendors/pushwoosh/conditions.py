@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from airtally.accounts.declared import ValueType
@@ -36,9 +36,11 @@ _COUNTS = {Operator.GTE: 1, Operator.LTE: 1, Operator.BETWEEN: 2}
 _RELATIVE = frozenset({Operator.EQ, Operator.GTE, Operator.LTE, Operator.BETWEEN})
 _DAYS_AGO = re.compile(r"([0-9]{1,6}) days ago")
 _DIGITS = re.compile(r"-?[0-9]{1,19}")
-_NUMBER = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,40})?")
+_NUMBER = re.compile(r"-?[0-9]{1,36}(?:\.[0-9]{1,40})?")
 _INT64 = 1 << 63
-_MOST_PRICE = Decimal(10) ** 16
+#: What the statistics compare exactly.
+_MOST_PRICE = Decimal(10) ** 36
+_EXACT = Context(prec=100)
 _CENT = Decimal("0.01")
 
 
@@ -115,7 +117,7 @@ def _price(value: object) -> str:
     number = Decimal(str(value))
     if not abs(number) < _MOST_PRICE:
         raise ValueError("out of range")
-    return str(number.quantize(_CENT, ROUND_HALF_UP))
+    return format(number.quantize(_CENT, ROUND_HALF_UP, _EXACT), "f")
 
 
 _TEXTS: Mapping[ValueType, Callable[[object], str]] = {
