@@ -1,9 +1,18 @@
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from airtally.kit.time import DAY_US, day_start_us, iso_seconds, to_datetime, utc_day, zone_midnight_us
+from airtally.kit.time import (
+    DAY_US,
+    day_start_us,
+    from_datetime,
+    iso_seconds,
+    to_datetime,
+    utc_day,
+    wall_clock_us,
+    zone_midnight_us,
+)
 
 HOUR_US = 3_600_000_000
 
@@ -35,3 +44,17 @@ def test_texts():
     assert utc_day(us) == date(2026, 11, 2)
     assert to_datetime(us).microsecond == 999_999
     assert utc_day(day_start_us(date(2026, 11, 2)) + DAY_US) == date(2026, 11, 3)
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "shown"),
+    [
+        ("2050-07-01T12:00:00+00:00", "America/New_York", "2050-07-01T08:00:00+00:00"),
+        ("2026-11-01T05:30:00+00:00", "America/New_York", "2026-11-01T01:30:00+00:00"),
+        ("2026-11-01T06:30:00+00:00", "America/New_York", "2026-11-01T01:30:00+00:00"),
+        ("2026-11-22T00:00:00+00:00", "Asia/Kathmandu", "2026-11-22T05:45:00+00:00"),
+    ],
+)
+def test_the_wall_clock_is_what_a_zones_clock_shows(moment, zone, shown):
+    us = from_datetime(datetime.fromisoformat(moment))
+    assert to_datetime(wall_clock_us(us, ZoneInfo(zone))) == datetime.fromisoformat(shown)

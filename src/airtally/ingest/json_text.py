@@ -20,26 +20,23 @@ def json_reader(column: Column) -> Callable[[Any], tuple[str | None, str | None]
     decode = msgspec.json.Decoder(column.json).decode
     encode = msgspec.json.Encoder(order="sorted").encode
 
-    def value_of(sent: Any) -> Any:
-        if not isinstance(sent, str | bytes):
-            return _finite(msgspec.convert(sent, column.json))
-        try:
-            return decode(sent)
-        except msgspec.ValidationError:
-            return decode(each_once(sent))
+    def again(sent: Any) -> Any:
+        """What `decode` did not take: no text, or one that names a member twice."""
+        return decode(each_once(sent)) if isinstance(sent, str | bytes) else _finite(msgspec.convert(sent, column.json))
 
     def read(sent: Any) -> tuple[str | None, str | None]:
         if sent is None:
             return None, None
-        if isinstance(sent, Unreadable):
-            return None, sent.reason
         try:
-            value = value_of(sent)
+            try:
+                value = decode(sent)
+            except (msgspec.ValidationError, TypeError):
+                value = again(sent)
             if _longest(value) > column.max_bytes:
                 return None, f"longer than {column.max_bytes} bytes"
             return None if value is None else encode(value).decode(), None
         except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, ValueError) as error:
-            return None, json_error(error)
+            return None, sent.reason if isinstance(sent, Unreadable) else json_error(error)
 
     return read
 
@@ -89,13 +86,9 @@ def _longest(value: Any) -> int:
 
 
 _NAMES = {
-    "int": "integer",
-    "float": "number",
-    "str": "string",
-    "bool": "boolean",
-    "bytes": "binary",
-    "datetime": "time",
-}
+    "int": "integer", "float": "number", "str": "string", "bool": "boolean",
+    "bytes": "binary", "datetime": "time", "Timestamp": "time", "Timedelta": "duration",
+}  # fmt: skip
 _MEMBER = re.compile(r"Object (?:(missing required)|contains unknown) field `(.*?)`(?: - at|\Z)", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `([^`]*)`, got `([^`]*)`")
 

@@ -39,6 +39,7 @@ _KINDS: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (kind.is_date, "date"),
     (kind.is_time, "time of day"),
     (kind.is_duration, "duration"),
+    (kind.is_interval, "interval"),
     (kind.is_temporal, "time"),
     (kind.is_struct, "object"),
     (kind.is_map, "object"),

@@ -32,9 +32,10 @@ def json_values(array: pa.Array) -> list[Any]:
 def plain_values(array: pa.Array) -> list[Any]:
     """Python values; a year, a duration or bytes that Python cannot hold are `Unreadable`."""
     try:
-        return list(array.to_pylist())
+        values: list[Any] = array.to_pylist()
     except _UNREADABLE:
         return [_one(array, row) for row in range(len(array))]
+    return values
 
 
 # Years beyond 9999, nanoseconds, zones that are not known; members of one name in an object.

@@ -208,6 +208,55 @@ BODIES = {
 }
 
 
+def any_values() -> pa.Table:
+    """Of the types whose offsets and indices could leave the data."""
+    union = pa.UnionArray.from_dense(
+        pa.array([0, 1, 0], pa.int8()), pa.array([0, 0, 1], pa.int32()), [pa.array(["a", "b"]), pa.array([1.5])]
+    )
+    nested: dict[str, pa.Array] = {
+        "a": pa.array([["x", "y"], None, ["z" * 20]], pa.list_(pa.string_view())),
+        "b": pa.array([[("k", 1)], [], None], pa.map_(pa.string(), pa.int64())),
+        "c": pa.array(["x", None, "x"]).dictionary_encode(),
+        "d": pa.array([[1, 2], None, [3, 4]], pa.list_(pa.int8(), 2)),
+        "e": union,
+        "f": pa.array([b"long enough to lie elsewhere", b"", None], pa.binary_view()),
+        "g": pa.array([["x"], [], None], pa.large_list(pa.large_string())),
+    }
+    attributes = pa.StructArray.from_arrays(list(nested.values()), names=list(nested))
+    return pa.table(
+        {"application": ["A"] * 3, "event": ["e"] * 3, "time": [MOMENT] * 3, "attributes": attributes, **nested}
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_any_damage_to_any_type_has_an_answer(data: st.DataObject) -> None:
+    body = bytearray(packed(any_values(), ARROW))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(body) - 5))
+        body[at : at + 4] = struct.pack("<I", data.draw(st.sampled_from([0, 1, 255, 2**31 - 1, 2**32 - 1])))
+    try:
+        read_rows(STREAMS["app_events"], bytes(body), ARROW)
+    except (BadRequest, TooLarge):
+        return
+
+
+def test_one_large_value_in_every_row_is_counted_as_often() -> None:
+    """Views and dense unions may name it with a few bytes each."""
+    rows, large = 2_000, "x" * 1_000_000
+    one = pa.array([large], pa.string_view()).buffers()
+    views = pa.Array.from_buffers(pa.string_view(), rows, [None, pa.py_buffer(one[1].to_pybytes() * rows), *one[2:]])
+    encoded = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([large], pa.string_view()))
+    for texts in (views, encoded):
+        with pytest.raises(TooLarge):
+            read(plays(id=texts), ARROW)
+    zeros = pa.array([0] * rows, pa.int8())
+    union = pa.UnionArray.from_dense(zeros, zeros.cast(pa.int32()), [pa.array([large]), pa.array([1])])
+    for values in (union, pa.StructArray.from_arrays([union], names=["a"])):
+        with pytest.raises(TooLarge):
+            read(pa.table({"hwid": ["h"] * rows, "tag": ["t"] * rows, "value": values}), ARROW, "device_tags")
+
+
 def test_what_is_cut_short_is_refused(media_type: str) -> None:
     body = BODIES[media_type]
     for size in (0, 4, 20, len(body) // 2, len(body) - 30):

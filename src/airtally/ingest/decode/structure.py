@@ -4,6 +4,8 @@ take in memory, and that offsets and indices stay within the data. Values are ju
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +14,7 @@ import pyarrow.types as kind
 from airtally.kit.errors import BadRequest
 
 #: How deep values may be nested.
-_DEEPEST = 3
+_DEEPEST = 8
 
 
 def check_schema(schema: pa.Schema) -> None:
@@ -119,13 +121,21 @@ def check_structure(batch: pa.RecordBatch) -> None:
     """Raises ArrowInvalid where offsets or indices leave the data, which would be read as they are.
 
     What the library calls invalid beyond that (text that is not UTF-8, a time of day beyond 24 hours, a decimal
-    wider than its type) is a value of one row, and no reason to refuse the others.
+    wider than its type) is a value of one row, and no reason to refuse the others. Views may name one text very
+    often, so these are not read before it is known what they come to.
     """
-    try:
-        batch.validate(full=True)
-    except pa.ArrowInvalid:
-        for column in batch.columns:
-            _check(column)
+    if not any(map(_holds_view, batch.schema.types)):
+        with suppress(pa.ArrowInvalid):
+            batch.validate(full=True)
+            return
+    for column in batch.columns:
+        _check(column)
+
+
+def _holds_view(sent: pa.DataType) -> bool:
+    if kind.is_dictionary(sent):
+        return _holds_view(sent.value_type)
+    return _is_view(sent) or any(_holds_view(sent.field(i).type) for i in range(sent.num_fields))
 
 
 def _check(array: pa.Array) -> None:
