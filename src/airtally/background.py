@@ -60,12 +60,10 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
 
 def rebuilder_of(services: Services) -> Rebuilder:
     """What keeps the rollups current."""
-    settings = services.settings
     return Rebuilder(
         services.rollups,
         services.heavy,
         _heavy_options(services),
-        retention=lambda rollup: settings.rollup_retention(rollup.name),
         oldest_job_us=services.jobs.oldest_running,
     )
 

@@ -279,7 +279,7 @@ class _Parts:
         self._closing.callback(jobs.release_all)
         lake, buffer, warehouse = self._storage()
         engine, heavy = self._engines()
-        rollups = Rollups(lake, warehouse, store)
+        rollups = self._rollups(lake, warehouse, store)
         queries = Queries(engine, warehouse, clock, rollups, answer_cache=settings.answer_cache)
         deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
         declared = Declared(store, clock)
@@ -360,6 +360,16 @@ class _Parts:
         heavy = HeavyPool()
         self._closing.callback(heavy.close)
         return engine, heavy
+
+    def _rollups(self, lake: Lake, warehouse: Warehouse, store: MetadataStore) -> Rollups:
+        accounts, settings = Accounts(store, self._clock), self._settings
+        return Rollups(
+            lake,
+            warehouse,
+            store,
+            retention=lambda rollup: settings.rollup_retention(rollup.name),
+            zones=lambda: {account.slug: account.timezone for account in accounts.all()},
+        )
 
     def _intake(  # noqa: PLR0917 (the parts that rows pass)
         self,

@@ -10,6 +10,7 @@ import pytest
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket
 from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.query.refusal import RowsGone
 from airtally.rollups.rebuild import EAGER
 from airtally.streams import VIEWER_SAMPLES
 from fixtures.accounts import NOW_US
@@ -119,7 +120,8 @@ def test_parts_leave_by_their_own_limit(home, clock):
     rebuilder = home.rebuilder()
     gone = {rollup.name: rebuilder.expire(rollup) for rollup in VIEWER_SAMPLES.rollups}
     assert gone == {"viewer_samples_day": 0, "viewer_samples_hour": 1, "viewer_samples_minute": 1}
-    assert home.ask(by(Bucket.HOUR)) == []
+    with pytest.raises(RowsGone, match="2026-10-20T00:00:00"):
+        home.ask(by(Bucket.HOUR))
     assert home.ask(by(Bucket.DAY))[0]["samples"] == 2
 
 
@@ -156,7 +158,8 @@ def test_rows_that_outlive_their_parts_answer_for_themselves(warehoused, clock):
     assert home.ask(by(Bucket.MINUTE))[0]["sum"] == 3
     clock.advance(25 * 86_400)
     assert expire(home) == 1
-    assert home.ask(by(Bucket.MINUTE)) == []
+    with pytest.raises(RowsGone):
+        home.ask(by(Bucket.MINUTE))
     assert home.ask(by(Bucket.HOUR))[0]["sum"] == 3
 
 

@@ -24,7 +24,8 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def body(failure: Failure) -> bytes:
     title = failure.code.replace("_", " ").capitalize()
-    return msgspec.json.encode(Problem(title, failure.status, failure.code, failure.message, failure.hint or None))
+    problem = Problem(title, failure.status, failure.code, failure.message, failure.hint or None)
+    return msgspec.json.encode({**msgspec.to_builtins(problem), **failure.details})
 
 
 def headers(failure: Failure) -> dict[str, str]:

@@ -22,6 +22,7 @@ from airtally.kit.time import day_start_us, to_datetime
 from airtally.query.buckets import Bucket
 from airtally.query.narrow import plain_rows
 from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.query.refusal import RowsGone
 from airtally.query.service import Answer
 from airtally.runtime import Services
 from airtally.streams import STREAMS
@@ -63,12 +64,32 @@ def routes(services: Services) -> list[Any]:
     def query(request: Request[Any, Any, Any], body: RawBody) -> Response[dict[str, Any]]:
         account = authorize(services.keys, request.headers.get("authorization", ""), "read").account
         request.scope.setdefault("state", {})["account"] = account.slug
-        answer = services.queries.answer(_question(_asked(body), account))
+        asked = _asked(body)
+        try:
+            answer = services.queries.answer(_question(asked, account))
+        except RowsGone as gone:
+            gone.details = _instead(asked, gone)
+            raise
         if answer.table.num_rows > MAX_ROWS:
             raise LimitExceeded(f"The answer has {answer.table.num_rows} rows; an answer may have {MAX_ROWS}")
         return Response(_shown(answer))
 
     return [query]
+
+
+def _instead(asked: Asked, gone: RowsGone) -> dict[str, Any]:
+    """The nearest questions that can be answered, ready to send; `question` is the first."""
+    questions = [
+        msgspec.to_builtins(asked)
+        | {
+            "start": None if each.start_us is None else to_datetime(each.start_us).isoformat(),
+            "end": None if each.end_us is None else to_datetime(each.end_us).isoformat(),
+            "timezone": str(each.zone),
+            "bucket": each.bucket,
+        }
+        for each in gone.instead
+    ]
+    return {"question": questions[0], "questions": questions} if questions else {}
 
 
 def _asked(body: bytes) -> Asked:

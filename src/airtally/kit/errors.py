@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 
 class Failure(Exception):
-    """A failure with an answer. `message` may be shown to whoever asked; `hint` says what to do."""
+    """A failure with an answer. `message` may be shown to whoever asked; `hint` says what to do.
+
+    `details` are further members of the native API's error body.
+    """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     hint: str = ""
     retry_after: int | None = None
+    details: Mapping[str, Any] = {}
 
     def __init__(self, message: str, *, hint: str = "", retry_after: int | None = None) -> None:
         super().__init__(message)

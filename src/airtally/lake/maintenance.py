@@ -15,7 +15,7 @@ from airtally.lake.compaction import CompactionPolicy, Compactor, Runner
 from airtally.lake.delta import Conflicted
 from airtally.lake.lake import Lake
 from airtally.lake.parts import removed
-from airtally.lake.table import LakeTable
+from airtally.lake.table import EXPIRED, LakeTable
 from airtally.lake.upkeep import Upkeep
 from airtally.lake.view import LakeView, LiveFile
 from airtally.streams.declaration import Partition, Stream
@@ -115,7 +115,7 @@ class Maintenance:
                 return 0
             gone = _before(view, before)
             try:
-                _remove(table, view, gone)
+                _remove(table, view, gone, before)
             except Conflicted:
                 continue
             rows = sum(file.data.rows for file in gone)
@@ -150,7 +150,8 @@ def _before(view: LakeView, day: date) -> list[LiveFile]:
     return [file for file in view.files if file.data.day is not None and file.data.day < first]
 
 
-def _remove(table: LakeTable, view: LakeView, files: list[LiveFile]) -> None:
+def _remove(table: LakeTable, view: LakeView, files: list[LiveFile], before: date) -> None:
     now_ms = table.clock.now_us() // 1000
     actions = [removed(file, now_ms, data_change=True) for file in files]
-    table.replace(table.open_version(view.version), view, actions)
+    expired = max(before.toordinal(), view.committed(EXPIRED))
+    table.replace(table.open_version(view.version), view, actions, **{EXPIRED: expired})

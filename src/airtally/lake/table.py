@@ -18,6 +18,8 @@ from airtally.streams.declaration import DAY, Partition, Stream
 _TRIES = 20
 #: Under this name a commit notes the accounts that it brought rows of, by day (JSON).
 CHANGED = "airtally.changed"
+#: Application whose version is the first day, as an ordinal, that no row has left of by retention.
+EXPIRED = "expired"
 
 
 class LakeTable(DeltaFiles[LakeView]):

@@ -42,7 +42,7 @@ class Programs:
 def declared() -> dict[str, int]:
     """The versions of this program's streams and rollups."""
     streams = {f"stream {name}": stream.version for name, stream in STREAMS.items()}
-    return streams | {f"rollup {name}": 1 for name in ROLLUPS}
+    return streams | {f"rollup {name}": rollup.version for name, rollup in ROLLUPS.items()}
 
 
 def check(store: Store) -> None:

@@ -19,8 +19,10 @@ from airtally.query.lookup import Row, last_by
 from airtally.query.narrow import narrowed
 from airtally.query.question import Question
 from airtally.query.records import KnownRecords, RecordsCache
+from airtally.query.refusal import rows_gone
 from airtally.query.render import render
-from airtally.query.rolled import Rolled, render_rolled, rolled
+from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
+from airtally.rollups.plan import Cover
 from airtally.rollups.rollups import Rollups
 from airtally.streams.declaration import Stream
 
@@ -69,12 +71,12 @@ class Queries:
         return self._engine
 
     def answer(self, question: Question) -> Answer:
-        """Raises LimitExceeded."""
-        asked = rolled(question) if self._rollups is not None and self._engine.capabilities.file_lists else None
+        """Raises LimitExceeded, and RowsGone where retention has taken what the question needs."""
+        ask = self._planned if self._rollups is not None and has_rollups(question) else self._from_rows
         try:
-            return self._from_rows(question) if asked is None else self._from_rollup(asked)
+            return ask(question)
         except FilesMissing:  # once more on a new view
-            return self._from_rows(question) if asked is None else self._from_rollup(asked)
+            return ask(question)
 
     def written(self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]) -> Written:
         """An answer as `write` puts it, from memory where no row of the stream has come in since.
@@ -93,12 +95,23 @@ class Queries:
         table = self._engine.query(render(question, snapshot, self._engine.capabilities))
         return self._answer(question, table, snapshot)
 
-    def _from_rollup(self, asked: Rolled) -> Answer:
-        assert self._rollups is not None  # noqa: S101 (asked for only then)
-        question = asked.question
-        cover = self._rollups.cover(asked.rollup, question.stream, question.account, asked.interval)
-        table = self._engine.query(render_rolled(asked, cover, self._engine.capabilities))
+    def _planned(self, question: Question) -> Answer:
+        """From the parts and rows that each day of the interval is answered from."""
+        cover = self._cover(question)
+        if cover.missing:
+            raise rows_gone(question, cover, self._cover)
+        if not self._engine.capabilities.file_lists:
+            return self._from_rows(question)
+        if not cover.sources:
+            table = self._engine.query(render(question, cover.rows, self._engine.capabilities))
+        else:
+            table = self._engine.query(render_rolled(question, cover, self._engine.capabilities))
         return self._answer(question, table, cover.rows)
+
+    def _cover(self, question: Question) -> Cover:
+        assert self._rollups is not None  # noqa: S101 (asked for only then)
+        wanted = rollups_for(question) if self._engine.capabilities.file_lists else ()
+        return self._rollups.cover(wanted, question.stream, question.account, interval_of(question))
 
     def _answer(self, question: Question, table: pa.Table, snapshot: Snapshot) -> Answer:
         return Answer(narrowed(table), snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))

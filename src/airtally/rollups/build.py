@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,12 +24,13 @@ from airtally.engine.protocol import Engine, Files, Statement
 from airtally.engine.scope import column
 from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, day_start_us
+from airtally.kit.zones import spans
 from airtally.lake.place import Place, open_place
 from airtally.lake.snapshot import DataFile, Snapshot
+from airtally.rollups.cells import start_of_cell
 from airtally.rollups.figures import combined, figures_of_rows
 from airtally.rollups.table import part_schema
 from airtally.rollups.wide import stored
-from airtally.streams import ROLLUPS, STREAMS
 from airtally.streams.rollup import Rollup
 
 #: Of 4 million rows in a month, groups of half this size, and of twice, are read more slowly.
@@ -42,10 +44,11 @@ class PartsJob:
     """An account's days of one month to be made of `rows`, of the lake version that the snapshot has.
 
     With `merge` they become one base with the files in `kept`, whose days in `days` do not count; without it
-    each becomes a file of its own.
+    each becomes a file of its own. `zone` is the account's.
     """
 
-    rollup: str
+    rollup: Rollup
+    zone: str
     table_url: str
     storage_options: dict[str, str]
     rows: Snapshot
@@ -90,7 +93,7 @@ def _make_group(engine: Engine, job: PartsJob, days: list[str], scratch: Path, m
     """Days that need more memory together than there is are made by halves."""
     made.append(scratch / f"rollup-{uuid.uuid4()}.parquet")
     try:
-        _write(ROLLUPS[job.rollup], _figures(engine, job, days), made[-1])
+        _write(job.rollup, _figures(engine, job, days), made[-1])
     except LimitExceeded:
         if len(days) == 1:
             raise
@@ -116,19 +119,24 @@ def _groups(job: PartsJob) -> Iterator[list[str]]:
 
 def _figures(engine: Engine, job: PartsJob, days: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Each interval's figures, in the order of a part's columns."""
-    rollup, stream = ROLLUPS[job.rollup], STREAMS[job.rows.stream.name]
+    rollup, stream = job.rollup, job.rows.stream
     binder = Binder(stream)
     chosen = job.rows.of_days(days)
     measures = [measure.column for measure in rollup.measures] + [(m.only or (None,))[0] for m in rollup.measures]
     names = dict.fromkeys((stream.time, *rollup.dimensions, *(name for name in measures if name)))
     source = events(binder, chosen, list(names), engine.capabilities)
-    single = exp.select(*figures_of_rows(binder, stream, rollup)).from_(source.subquery("events"))
+    first_us, until_us = _ends(days)
+    zone_spans = spans(first_us, until_us, ZoneInfo(job.zone))
+    cell = start_of_cell(stream, rollup, zone_spans)
+    measured = {measure.name: measure for measure in rollup.measures}
+    figures = figures_of_rows(binder, stream, rollup.dimensions, cell, measured)
+    single = exp.select(*figures).from_(source.subquery("events"))
     single = single.where(binder.condition(_within(stream.time, days)))
     yield from engine.stream(binder.statement(_summed(rollup, single)))
 
 
 def _merged(engine: Engine, job: PartsJob, made: Iterable[Path]) -> Iterator[pa.RecordBatch]:
-    rollup = ROLLUPS[job.rollup]
+    rollup = job.rollup
     binder = Binder(job.rows.stream)
     files = tuple(DataFile(str(path), 0, 0, None, ids_all_null=True) for path in made)
     branches = [_base(binder, rollup, job)] if job.kept else []
@@ -155,7 +163,7 @@ def _all_of(binder: Binder, rollup: Rollup, files: tuple[DataFile, ...]) -> exp.
 
 def _summed(rollup: Rollup, single: exp.Query) -> exp.Select:
     keys = [column(name) for name in (*rollup.dimensions, "time")]
-    figures = [combined(measure).as_(measure.name, quoted=True) for measure in rollup.measures]
+    figures = [combined(measure.function, measure.name).as_(measure.name, quoted=True) for measure in rollup.measures]
     tree = exp.select(*(key.copy() for key in keys), *figures).from_(single.subquery("single"))
     return tree.group_by(*(key.copy() for key in keys)).order_by(*map(column, _order(rollup)))
 
@@ -165,8 +173,12 @@ def _order(rollup: Rollup) -> tuple[str, ...]:
 
 
 def _within(time: str, days: Sequence[str]) -> Between:
+    return Between(time, *_ends(days))
+
+
+def _ends(days: Sequence[str]) -> tuple[int, int]:
     first, last = (day_start_us(date.fromisoformat(day)) for day in (min(days), max(days)))
-    return Between(time, first, last + DAY_US)
+    return first, last + DAY_US
 
 
 def _written(place: Place, job: PartsJob, batches: Iterable[pa.RecordBatch], day: str | None) -> Built:
@@ -174,7 +186,7 @@ def _written(place: Place, job: PartsJob, batches: Iterable[pa.RecordBatch], day
     name = f"account={job.rows.account}/month={job.month}/{kind}-{uuid.uuid4()}.parquet"
     path = place.scratch(name)
     try:
-        rows = _write(ROLLUPS[job.rollup], batches, path)
+        rows = _write(job.rollup, batches, path)
         return Built(name, day, rows, place.put(name, path))
     except BaseException:
         path.unlink(missing_ok=True)

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from sqlglot import exp
 
 from airtally.engine.binding import Binder, micros, type_of
 from airtally.engine.filters import Equals
 from airtally.engine.scope import column
 from airtally.streams.declaration import Stream, Type
-from airtally.streams.rollup import Function, Measure, Rollup
+from airtally.streams.rollup import Function, Measure
 
 MICROS = 1_000_000
 
 
-def figures_of_rows(binder: Binder, stream: Stream, rollup: Rollup) -> list[exp.Expr]:
-    """The dimensions, `time` (start of the interval in microseconds) and measures of each single event."""
-    dimensions = [binder.column(name).as_(name, quoted=True) for name in rollup.dimensions]
-    measures = [_of_row(binder, stream, each).as_(each.name, quoted=True) for each in rollup.measures]
-    return [*dimensions, _interval(stream, rollup).as_("time", quoted=True), *measures]
+def figures_of_rows(
+    binder: Binder, stream: Stream, dimensions: Iterable[str], time: exp.Expr, measures: Mapping[str, Measure]
+) -> list[exp.Expr]:
+    """The dimensions, `time` and measures, by the names that they get, of each single event."""
+    keys = [binder.column(name).as_(name, quoted=True) for name in dimensions]
+    figures = [_of_row(binder, stream, each).as_(name, quoted=True) for name, each in measures.items()]
+    return [*keys, time.as_("time", quoted=True), *figures]
 
 
-def figures_of_parts(rollup: Rollup) -> list[exp.Expr]:
+def figures_of_parts(dimensions: Iterable[str], measures: Mapping[str, Measure]) -> list[exp.Expr]:
     """The same columns of a part's rows."""
-    measures = (column(each.name) for each in rollup.measures)
-    return [*map(column, rollup.dimensions), micros("time").as_("time", quoted=True), *measures]
+    figures = (column(each.name).as_(name, quoted=True) for name, each in measures.items())
+    return [*map(column, dimensions), micros("time").as_("time", quoted=True), *figures]
 
 
-def combined(measure: Measure) -> exp.Expr:
-    """Figures of a measure as one; null where there are none. A sum has up to 38 digits: 10^19 rows of the largest."""
-    over = {Function.MIN: exp.Min, Function.MAX: exp.Max}.get(measure.function)
+def combined(function: Function, name: str) -> exp.Expr:
+    """A column's figures as one; null where there are none. A sum has up to 38 digits: 10^19 rows of the largest."""
+    over = {Function.MIN: exp.Min, Function.MAX: exp.Max}.get(function)
     if over is None:
-        return exp.cast(exp.Sum(this=column(measure.name)), "decimal(38,0)")
-    return exp.cast(over(this=column(measure.name)), "bigint")
+        return exp.cast(exp.Sum(this=column(name)), "decimal(38,0)")
+    return exp.cast(over(this=column(name)), "bigint")
 
 
 def measured(binder: Binder, stream: Stream, name: str) -> exp.Expr:
@@ -52,9 +56,3 @@ def _of_row(binder: Binder, stream: Stream, measure: Measure) -> exp.Expr:
     if measure.function in {Function.COUNT, Function.SUM}:
         value = exp.func("coalesce", value, exp.Literal.number(0))
     return exp.cast(value, "bigint")
-
-
-def _interval(stream: Stream, rollup: Rollup) -> exp.Expr:
-    grain = exp.Literal.number(rollup.grain_us)
-    whole = exp.IntDiv(this=micros(stream.time), expression=grain)
-    return exp.Mul(this=exp.paren(whole), expression=grain.copy())

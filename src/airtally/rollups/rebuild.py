@@ -5,24 +5,26 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
-import msgspec
 import structlog
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import AddAction
 
 from airtally.engine.child import HeavyOptions
 from airtally.engine.heavy import Runner
 from airtally.kit import metrics
-from airtally.kit.time import SECOND_US, day_start_us, utc_day
+from airtally.kit.time import SECOND_US
 from airtally.lake import LakeTable, LakeView
 from airtally.lake.delta import Conflicted
-from airtally.lake.snapshot import Snapshot
 from airtally.lake.upkeep import Upkeep
-from airtally.rollups.build import Built, PartsJob, build_in_child
+from airtally.rollups.build import build_in_child
+from airtally.rollups.plan import month_end
 from airtally.rollups.rollups import Rollups
-from airtally.rollups.table import FINAL, NO_PARTS, MonthParts, PartFile, RollupTable, RollupView
+from airtally.rollups.table import FINAL, KEPT, MonthParts, PartFile, RollupTable, RollupView, day_number
+from airtally.rollups.units import Unit, added, days_of, job_of, parts_of, removed, rows_of
+from airtally.streams import STREAMS
+from airtally.streams.declaration import Stream
 from airtally.streams.rollup import Rollup
 
 _STEP_SECONDS = 5.0
@@ -48,21 +50,8 @@ class RebuildPolicy:
 EAGER = RebuildPolicy(quiet_seconds=0.0, longest_seconds=0.0, merge_seconds=0.0, units_a_step=1 << 30)
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """An account's days of a month to be made; with `merge` into one base."""
-
-    account: str
-    month: str
-    days: tuple[str, ...]
-    merge: bool
-
-
 class Rebuilder:
-    """The step of a background loop; any number of processes may run it at once: one wins, the others plan anew.
-
-    `retention` gives the days that a rollup's parts are kept, None for ever.
-    """
+    """The step of a background loop; any number of processes may run it at once: one wins, the others plan anew."""
 
     def __init__(
         self,
@@ -70,14 +59,12 @@ class Rebuilder:
         runner: Runner,
         options: HeavyOptions,
         *,
-        retention: Callable[[Rollup], int | None],
         policy: RebuildPolicy | None = None,
         oldest_job_us: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._rollups = rollups
         self._runner = runner
         self._options = options
-        self._retention = retention
         self._policy = policy or RebuildPolicy()
         self._clock = rollups.lake.clock
         self._upkeep = Upkeep(self._clock, oldest_job_us)
@@ -104,10 +91,11 @@ class Rebuilder:
         try:
             return self.rebuild(table, rollup)
         finally:
-            parts = self._rollups.table(rollup)
-            if parts.exists():
-                self.expire(rollup)
-                self._upkeep.care_for(parts)
+            for each in rollup.versions:
+                parts = self._rollups.table(each)
+                if parts.exists():
+                    self.expire(each)
+                    self._upkeep.care_for(parts)
 
     def rebuild(self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy | None = None) -> int:
         """Returns how many months were changed. What cannot be made keeps nothing else from it, and is raised last."""
@@ -128,7 +116,28 @@ class Rebuilder:
             if done >= policy.units_a_step or (done == before and not lost):
                 break
         failed.throw()
+        self._retire(table, rollup)
         return done
+
+    def _retire(self, table: LakeTable, rollup: Rollup) -> None:
+        """Drop the months of earlier versions whose days are all made anew. Those that rows have left stay for ever."""
+        view, parts, first = table.view(), self._rollups.table(rollup).view(), self._kept_from(rollup)
+        if view is None or parts is None or rollup.earlier is None:
+            return
+        stale: set[tuple[str, str]] = set()
+        for account, changed in self._rollups.changes(table).all(view).items():
+            days = self._rollups.stale_days(account, parts, changed, view.version)
+            stale.update((account, day[:7]) for day in days)
+        for each in rollup.versions[1:]:
+            old_table = self._rollups.table(each)
+            old = old_table.view()
+            accounts = {} if old is None else old.accounts
+            months = [(account, month) for account, found in accounts.items() for month in found]
+            done = [key for key in months if key not in stale and f"{key[1]}-01" >= first]
+            if old is not None and done:
+                gone = [file for account, month in done for file in old.accounts[account][month].files]
+                self._replace(old_table, old, gone, [])
+                _log.info("earlier rollup parts replaced", rollup=rollup.name, version=each.version, files=len(gone))
 
     def _planned(self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy) -> list[Unit]:
         view = table.view()
@@ -143,20 +152,27 @@ class Rebuilder:
         table = self._rollups.table(rollup)
         view = table.view()
         if view is not None:
+            first = max(view.final_before, self._rollups.rows_from(self._stream(rollup)))
             files = [f for months in view.accounts.values() for m in months.values() for f in m.files]
-            self._replace(table, view, [file for file in files if f"{file.month}-01" >= view.final_before], [])
+            self._replace(table, view, [file for file in files if f"{file.month}-01" >= first], [])
 
     def expire(self, rollup: Rollup) -> int:
-        """Drop the files whose last day is older than the rollup's retention; returns how many."""
-        first, table = self._kept_from(rollup), self._rollups.table(rollup)
+        """Drop the months that are older than the rollup's retention; returns how many files.
+
+        None before the last day of its month: a day's file hides that day in the month's.
+        """
+        limit, table = self._rollups.limit(rollup), self._rollups.table(rollup)
         view = table.view()
         if view is None:
             return 0
-        months = (month for account in view.accounts.values() for month in account.values())
-        gone = [file for month in months for file in month.files if _last_day(file) < first]
+        months = (month for account in view.accounts.values() for month in account.items())
+        gone = [file for month, parts in months if month_end(month) < limit for file in parts.files]
         if gone:
-            self._replace(table, view, gone, [])
+            first = max(self._kept_from(rollup), f"{limit[:7]}-01")
+            self._replace(table, view, gone, [], **{KEPT: day_number(first)})
             _log.info("rollup parts expired", rollup=rollup.name, files=len(gone))
+        elif view.has_parts and view.kept_from is None:
+            self._replace(table, view, [], [])  # a home of 0.1.0: what is kept of it is noted
         return len(gone)
 
     def read_log(self, table: LakeTable) -> None:
@@ -192,8 +208,14 @@ class Rebuilder:
 
     def _kept_from(self, rollup: Rollup) -> str:
         """The first day (ISO) whose part is kept, and so is worth to be made."""
-        days = self._retention(rollup)
-        return "" if days is None else (utc_day(self._clock.now_us()) - timedelta(days=days + 1)).isoformat()
+        return self._rollups.kept_from(rollup, self._stream(rollup))
+
+    def _stream(self, rollup: Rollup) -> Stream:
+        return next(each for each in STREAMS.values() if rollup.name in {own.name for own in each.rollups})
+
+    def _zone(self, rollup: Rollup, account: str) -> str | None:
+        """None where the account's zone does not matter."""
+        return self._rollups.zones().get(account, "UTC") if rollup.local else None
 
     def _tables(self) -> Iterator[LakeTable]:
         return (table for table in self._rollups.lake.existing() if table.stream.rollups)
@@ -203,14 +225,15 @@ class Rebuilder:
         stale = set()
         for account, changed in self._rollups.changes(table).all(view).items():
             months: dict[str, list[str]] = defaultdict(list)
-            for day in self._rollups.stale_days(account, parts, changed, view.version):
+            zone = self._zone(rollup, account)
+            for day in self._rollups.stale_days(account, parts, changed, view.version, zone):
                 if day >= first:
                     months[day[:7]].append(day)
                     stale.add((rollup.name, account, day))
             for month, days in sorted(months.items()):
                 due = [day for day in days if self._is_due(rollup, account, day, changed[day], policy)]
                 if due:
-                    yield _unit(account, month, sorted(due), _parts_of(parts, account, month), policy)
+                    yield _unit(account, month, sorted(due), parts_of(parts, account, month), policy)
             for month, found in ({} if parts is None else parts.months(account)).items():
                 if month not in months and self._may_merge(found, policy):
                     yield Unit(account, month, (), merge=True)
@@ -238,13 +261,14 @@ class Rebuilder:
         parts, view = self._seen_parts(rollup), table.view()
         assert view is not None  # noqa: S101 (planned from one)
         unit = self._as_of(view, table, rollup, parts, unit)
-        month = _parts_of(parts, unit.account, unit.month)
-        job = _job(parts_table, rollup, _rows(table, view, unit), unit, month)
+        month = parts_of(parts, unit.account, unit.month)
+        zone = self._zone(rollup, unit.account) or "UTC"
+        job = job_of(parts_table, rows_of(table, view, unit), unit, month, zone)
         built = self._runner.run(build_in_child, self._options, job)
         gone = list(month.files) if unit.merge else [month.days[day] for day in unit.days if day in month.days]
         try:
-            added = [_added(each, job, self._clock.now_us() // 1000) for each in built]
-            self._replace(parts_table, parts, gone, added, source=view.version)
+            found = [added(each, job, month, self._clock.now_us() // 1000) for each in built]
+            self._replace(parts_table, parts, gone, found, source=view.version)
         except Conflicted:
             for each in built:
                 parts_table.place.delete(each.name)
@@ -259,26 +283,21 @@ class Rebuilder:
         if not unit.merge:
             return unit
         changed = self._rollups.changes(table).of(unit.account, view)
-        days = self._rollups.stale_days(unit.account, parts, changed, view.version)
-        stale = (day for day in days if day >= self._kept_from(rollup))
-        return replace(unit, days=tuple(sorted({*unit.days, *(day for day in stale if day[:7] == unit.month)})))
+        first, zone = self._kept_from(rollup), self._zone(rollup, unit.account)
+        days = {*unit.days, *self._rollups.stale_days(unit.account, parts, changed, view.version, zone)}
+        if zone is not None:  # days without rows as well, so that the account's days can be told of them
+            month, left = parts_of(parts, unit.account, unit.month), self._rollups.rows_from(table.stream)
+            days |= {day for day in days_of(unit.month) if day >= left and month.zone(day) != zone}
+        return replace(unit, days=tuple(sorted(day for day in days if day[:7] == unit.month and day >= first)))
 
     def _replace(
-        self, table: RollupTable, view: RollupView, gone: list[PartFile], added: list[AddAction], **more: int
+        self, table: RollupTable, view: RollupView, gone: list[PartFile], new: list[AddAction], **more: int
     ) -> None:
         now_ms = self._clock.now_us() // 1000
-        actions: list[Any] = [*added, *(_removed(file, now_ms) for file in gone)]
+        actions: list[Any] = [*new, *(removed(file, now_ms) for file in gone)]
+        if view.kept_from is None:
+            more = {KEPT: day_number(self._kept_from(table.rollup)), **more}
         table.replace(table.open_version(view.version), view, actions, **more)
-
-
-def _rows(table: LakeTable, view: LakeView, unit: Unit) -> Snapshot:
-    """What lies in the lake, without what is buffered: a part is of a version."""
-    first = day_start_us(date.fromisoformat(f"{unit.month}-01"))
-    files = view.prune(unit.account, first, first + 32 * 86_400 * SECOND_US) if unit.days else []
-    files = [file for file in files if file.data.day in unit.days]
-    clean = tuple(file.data for file in files if file.clean)
-    fresh = tuple(file.data for file in files if not file.clean)
-    return Snapshot(table.stream, unit.account, table.url, view.version, clean, fresh)
 
 
 @dataclass(slots=True)
@@ -309,39 +328,3 @@ class _Seen:
 def _unit(account: str, month: str, days: list[str], parts: MonthParts, policy: RebuildPolicy) -> Unit:
     overlays = set(parts.days) | set(days)
     return Unit(account, month, tuple(days), merge=parts.base is None or len(overlays) > policy.overlays)
-
-
-def _parts_of(parts: RollupView | None, account: str, month: str) -> MonthParts:
-    return NO_PARTS if parts is None else parts.months(account).get(month, NO_PARTS)
-
-
-def _job(table: RollupTable, rollup: Rollup, rows: Snapshot, unit: Unit, month: MonthParts) -> PartsJob:
-    kept = [file for day, file in month.days.items() if day not in unit.days] if unit.merge else []
-    base = [month.base.data] if unit.merge and month.base is not None and month.base.data.rows else []
-    return PartsJob(
-        rollup=rollup.name,
-        table_url=table.url,
-        storage_options=table.place.options,
-        rows=rows,
-        month=unit.month,
-        days=unit.days,
-        merge=unit.merge,
-        kept=tuple(base),
-        kept_days=tuple(file.data for file in kept),
-    )
-
-
-def _added(built: Built, job: PartsJob, now_ms: int) -> AddAction:
-    values = {"account": job.rows.account, "month": job.month, "day": built.day, "source": str(job.rows.version)}
-    stats = msgspec.json.encode({"numRecords": built.rows}).decode()
-    return AddAction(built.name, built.size, values, now_ms, data_change=True, stats=stats)
-
-
-def _removed(file: PartFile, now_ms: int) -> RemoveAction:
-    return RemoveAction(
-        file.name, data_change=True, deletion_timestamp=now_ms, size=file.data.size, partition_values=file.partition
-    )
-
-
-def _last_day(file: PartFile) -> str:
-    return file.day or f"{file.month}-31"

@@ -1,20 +1,21 @@
-"""All rollups of a lake: what of an interval their parts can answer, and what is left to the rows."""
+"""All rollups of a lake: what of an interval their parts can answer, what is left to the rows, and what is gone."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 
-from airtally.kit.time import DAY_US, day_start_us, utc_day
+from airtally.kit.time import day_start_us, utc_day
 from airtally.lake import Lake, LakeTable
 from airtally.lake.place import open_place
-from airtally.lake.snapshot import DataFile, Snapshot, SnapshotSource
+from airtally.lake.snapshot import Snapshot, SnapshotSource
+from airtally.lake.table import EXPIRED
 from airtally.lake.view import LakeView
 from airtally.metadata.store import MetadataStore
 from airtally.rollups.changes import Changes
-from airtally.rollups.table import NO_PARTS, MonthParts, RollupTable, RollupView
+from airtally.rollups.plan import Cover, Days, Interval, Look, Wanted, planned
+from airtally.rollups.table import FINAL, NO_PARTS, RollupTable, RollupView, iso_day
 from airtally.streams.declaration import DAY, Stream
 from airtally.streams.rollup import Rollup
 
@@ -22,38 +23,32 @@ FOLDER = "_rollups"
 _LOOKS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """[start_us, end_us)."""
-
-    start_us: int
-    end_us: int
+def _all(stream: Stream) -> Iterator[Rollup]:
+    return (each for rollup in stream.rollups for each in rollup.versions)
 
 
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """An interval of an account's events as parts and rows, each event in one of them.
-
-    Of the `bases` the days in `hidden` do not count; `days` count whole. `rows` holds the rows of the days
-    in `stale`, which no part is current for.
-    """
-
-    bases: tuple[DataFile, ...]
-    hidden: tuple[Interval, ...]
-    days: tuple[DataFile, ...]
-    rows: Snapshot
-    stale: tuple[Interval, ...]
-
-    @property
-    def has_rows(self) -> bool:
-        return bool(self.stale) and bool(self.rows.clean or self.rows.fresh or self.rows.buffered)
+def _for_ever(_: Rollup) -> int | None:
+    return None
 
 
 class Rollups:
-    """Thread-safe. The tables lie beside the streams' in the lake."""
+    """Thread-safe. The tables lie beside the streams' in the lake, one for each version of a rollup.
 
-    def __init__(self, lake: Lake, source: SnapshotSource, store: MetadataStore) -> None:
+    `retention` gives the days that a rollup's parts are kept, None for ever; `zones` the accounts' zones by slug.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        source: SnapshotSource,
+        store: MetadataStore,
+        *,
+        retention: Callable[[Rollup], int | None] = _for_ever,
+        zones: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self.lake = lake
+        self.retention = retention
+        self.zones = zones
         self._source = source
         self._store = store
         self._lock = threading.Lock()
@@ -62,10 +57,10 @@ class Rollups:
 
     def table(self, rollup: Rollup) -> RollupTable:
         with self._lock:
-            if rollup.name not in self._tables:
-                place = open_place(f"{self.lake.url}/{FOLDER}/{rollup.name}", self.lake.options)
-                self._tables[rollup.name] = RollupTable(rollup, place, clock=self.lake.clock, faults=self.lake.faults)
-            return self._tables[rollup.name]
+            if rollup.folder not in self._tables:
+                place = open_place(f"{self.lake.url}/{FOLDER}/{rollup.folder}", self.lake.options)
+                self._tables[rollup.folder] = RollupTable(rollup, place, clock=self.lake.clock, faults=self.lake.faults)
+            return self._tables[rollup.folder]
 
     def changes(self, table: LakeTable) -> Changes:
         with self._lock:
@@ -73,57 +68,53 @@ class Rollups:
                 self._changes[table.name] = Changes(self._store, table)
             return self._changes[table.name]
 
-    def cover(self, rollup: Rollup, stream: Stream, account: str, interval: Interval) -> Cover:
+    def cover(self, wanted: Sequence[Wanted], stream: Stream, account: str, interval: Interval) -> Cover:
         """Everything acknowledged so far, in whole UTC days around the interval.
 
         The parts are looked at before the rows, so that none is newer than they are; again where parts
         moved on meanwhile, since rows may have left for them.
         """
-        table = self.table(rollup)
-        view = table.view()
+        views = self._views(stream)
+        start, end = utc_day(interval.start_us), utc_day(interval.end_us - 1) + timedelta(days=1)
         for _ in range(_LOOKS):
-            before = view
-            start, end = _days_around(interval)
+            before = views
             rows = self._source.snapshot(stream, account, start_us=day_start_us(start), end_us=day_start_us(end))
-            view = table.view()
-            if view is before:
+            views = self._views(stream)
+            if all(views[each] is before[each] for each in views):
                 break
-        return self._cover(before, rows, start, end)
+        look = self._look(stream, before, rows)
+        return planned(wanted, look, rows, Days(start, end, interval.open_start))
 
     def stale_days(
-        self, account: str, parts: RollupView | None, changed: Mapping[str, int], lake_version: int
+        self,
+        account: str,
+        parts: RollupView | None,
+        changed: Mapping[str, int],
+        lake_version: int,
+        zone: str | None = None,
     ) -> Iterator[str]:
         """The days whose part is older than their last change, and may be made anew.
 
-        So is a part of a version that the lake has not: the lake was put back to an earlier state.
+        So is a part of a version that the lake has not: the lake was put back to an earlier state. With `zone` also
+        those that are cut in another.
         """
         months = {} if parts is None else parts.months(account)
         final_before = "" if parts is None else parts.final_before
         for day, version in changed.items():
-            if day >= final_before and not version <= months.get(day[:7], NO_PARTS).source(day) <= lake_version:
+            if day < final_before:
+                continue
+            month = months.get(day[:7], NO_PARTS)
+            if not version <= month.source(day) <= lake_version or (zone is not None and month.zone(day) != zone):
                 yield day
 
-    def _cover(self, parts: RollupView | None, rows: Snapshot, start: date, end: date) -> Cover:
-        first, last = start.isoformat(), (end - timedelta(days=1)).isoformat()
-        stale = {day for day in self._stale(parts, rows) if first <= day <= last}
-        months = [] if parts is None else [*_months(parts.months(rows.account), first, last)]
-        days = {day: file for month in months for day, file in month.days.items() if first <= day <= last}
-        return Cover(
-            bases=tuple(month.base.data for month in months if month.base is not None and month.base.data.rows),
-            hidden=tuple(_intervals(stale | days.keys())),
-            days=tuple(file.data for day, file in days.items() if day not in stale and file.data.rows),
-            rows=rows.of_days(stale),
-            stale=tuple(_intervals(stale)),
-        )
+    def rows_from(self, stream: Stream) -> str:
+        """The first day (ISO) that no row has left of by retention; "" where none ever did."""
+        return self._rows_from(stream, self.lake.table(stream).view(), self._views(stream))
 
-    def _stale(self, parts: RollupView | None, rows: Snapshot) -> set[str]:
-        view = self.lake.table(rows.stream).view()
-        stale: set[str] = set()
-        if view is not None:
-            changed = self.changes(self.lake.table(rows.stream)).of(rows.account, view)
-            stale.update(self.stale_days(rows.account, parts, changed, view.version))
-        final_before = "" if parts is None else parts.final_before
-        return stale | {day for day in _buffered_days(rows) if day >= final_before}
+    def kept_from(self, rollup: Rollup, stream: Stream) -> str:
+        """The first day (ISO) that the rollup's parts are kept of, or are to be."""
+        view = self.table(rollup).view()
+        return self._kept_from(rollup, view, lambda: self.rows_from(stream))
 
     def is_current(
         self, parts: RollupView, view: LakeView, changed: Mapping[str, Mapping[str, int]], days: tuple[str, str]
@@ -133,28 +124,42 @@ class Rollups:
         stale = (day for account, own in every for day in self.stale_days(account, parts, own, view.version))
         return not any(days[0] <= day < days[1] for day in stale)
 
+    def limit(self, rollup: Rollup) -> str:
+        """The first day (ISO) that retention keeps parts of; "" where it keeps all."""
+        days = self.retention(rollup)
+        return "" if days is None else (utc_day(self.lake.clock.now_us()) - timedelta(days=days + 1)).isoformat()
 
-def _days_around(interval: Interval) -> tuple[date, date]:
-    """The first UTC day, and the one after the last."""
-    return utc_day(interval.start_us), utc_day(interval.end_us - 1) + timedelta(days=1)
+    def _views(self, stream: Stream) -> dict[str, RollupView | None]:
+        return {each.folder: self.table(each).view() for each in _all(stream)}
 
+    def _look(self, stream: Stream, views: Mapping[str, RollupView | None], rows: Snapshot) -> Look:
+        view = self.lake.table(stream).view()
+        changed = {} if view is None else self.changes(self.lake.table(stream)).of(rows.account, view)
+        version = -1 if view is None else view.version
+        rows_from = self._rows_from(stream, view, views)
+        buffered = {day.isoformat() for table in rows.buffered for day in table[DAY.name].unique().to_pylist()}
+        return Look(
+            views=views,
+            rows_from=rows_from,
+            kept_from={
+                each.folder: self._kept_from(each, views[each.folder], lambda: rows_from) for each in _all(stream)
+            },
+            changed=changed,
+            buffered=buffered,
+            stale=lambda parts: set(self.stale_days(rows.account, parts, changed, version)),
+        )
 
-def _months(months: Mapping[str, MonthParts], first: str, last: str) -> Iterable[MonthParts]:
-    return (parts for month, parts in months.items() if first[:7] <= month <= last[:7])
+    def _rows_from(self, stream: Stream, view: LakeView | None, views: Mapping[str, RollupView | None]) -> str:
+        """Told by the stream's own table; of a home of 0.1.0 by its rollups."""
+        if view is None or not stream.rollups:
+            return ""
+        finals = [parts.committed(FINAL) for parts in views.values() if parts is not None]
+        return iso_day(max(view.committed(EXPIRED), min((each for each in finals if each > 0), default=0), 0))
 
-
-def _buffered_days(rows: Snapshot) -> set[str]:
-    return {day.isoformat() for table in rows.buffered for day in table[DAY.name].unique().to_pylist()}
-
-
-def _intervals(days: Iterable[str]) -> Iterator[Interval]:
-    """Neighbouring days as one."""
-    begin = end = None
-    for start in sorted(day_start_us(date.fromisoformat(day)) for day in days):
-        if end is not None and start != end:
-            yield Interval(begin or 0, end)
-            begin = None
-        begin = start if begin is None else begin
-        end = start + DAY_US
-    if end is not None:
-        yield Interval(begin or 0, end)
+    def _kept_from(self, rollup: Rollup, view: RollupView | None, rows_from: Callable[[], str]) -> str:
+        """Noted with the first parts; a table with parts and no such note is one of 0.1.0."""
+        noted = None if view is None else view.kept_from
+        if noted is not None:
+            return noted
+        limit = self.limit(rollup)
+        return limit if view is not None and view.has_parts else max(limit, rows_from())

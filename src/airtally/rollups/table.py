@@ -25,7 +25,11 @@ from airtally.streams.rollup import Rollup
 
 #: Application whose version is the first day, as an ordinal, that may still be made anew.
 FINAL = "final"
+#: Application whose version is the first day, as an ordinal, that parts are kept of; 0: all that there ever was.
+KEPT = "kept"
 PARTITION_BY = ("account", "month", "day", "source")
+#: Of a rollup by local days: the zones that its cells are cut in; see `zones_text`.
+ZONES = "zones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,20 @@ class PartFile:
     source: int
     modified_at_ms: int
     data: DataFile
+    zones: str | None = None
 
     @property
     def partition(self) -> dict[str, str | None]:
-        return {"account": self.account, "month": self.month, "day": self.day, "source": str(self.source)}
+        values = {"account": self.account, "month": self.month, "day": self.day, "source": str(self.source)}
+        return values if self.zones is None else values | {ZONES: self.zones}
+
+    def zone(self, day: str) -> str:
+        """The zone that a day's cells are cut in."""
+        found = "UTC"
+        for item in (self.zones or "").split():
+            first, _, zone = item.rpartition("=")
+            found = zone if first <= day else found
+        return found
 
 
 @dataclass(slots=True)
@@ -56,6 +70,16 @@ class MonthParts:
         """The lake version that a day's part is made of; -1 where there is none."""
         file = self.days.get(day) or self.base
         return -1 if file is None else file.source
+
+    def zone(self, day: str) -> str:
+        """The zone that the cells of a day's part are cut in."""
+        file = self.days.get(day) or self.base
+        return "UTC" if file is None else file.zone(day)
+
+    def is_empty(self, day: str) -> bool:
+        """Whether there was no row of a day, as far as can be told without a look at one."""
+        file = self.days.get(day) or self.base
+        return file is None or not file.data.rows
 
     @property
     def files(self) -> Iterator[PartFile]:
@@ -80,7 +104,7 @@ class RollupView:
                 month.base = file
             else:
                 month.days[file.day] = file
-        self._transactions = {app: _transaction(handle, app) for app in (FINAL, "rewrite")}
+        self._transactions = {app: _transaction(handle, app) for app in (FINAL, KEPT, "rewrite")}
 
     def committed(self, app_id: str) -> int:
         return self._transactions[app_id]
@@ -91,6 +115,16 @@ class RollupView:
         ordinal = self.committed(FINAL)
         return "" if ordinal < 0 else date.fromordinal(ordinal).isoformat()
 
+    @property
+    def kept_from(self) -> str | None:
+        """The first day (ISO) that parts are kept of, "" for all that there ever was; None of a table of 0.1.0."""
+        ordinal = self.committed(KEPT)
+        return None if ordinal < 0 else iso_day(ordinal)
+
+    @property
+    def has_parts(self) -> bool:
+        return bool(self.accounts)
+
     def months(self, account: str) -> Mapping[str, MonthParts]:
         return self.accounts.get(account, {})
 
@@ -100,12 +134,35 @@ class RollupTable(DeltaFiles[RollupView]):
 
     def __init__(self, rollup: Rollup, place: Place, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
         self.rollup = rollup
-        names = (pa.field(name, pa.string()) for name in ("account", "month", "day"))
+        texts = ("account", "month", "day", ZONES) if rollup.local else ("account", "month", "day")
+        names = (pa.field(name, pa.string()) for name in texts)
         schema = pa.schema([*part_schema(rollup), *names, pa.field("source", pa.int64())])
-        layout = Layout(rollup.name, schema, PARTITION_BY, ("time",))
+        partition_by = (*PARTITION_BY, ZONES) if rollup.local else PARTITION_BY
+        layout = Layout(rollup.folder, schema, partition_by, ("time",))
         super().__init__(
             layout, place, lambda handle, mark: RollupView(place, handle, mark), clock=clock, faults=faults
         )
+
+
+def iso_day(ordinal: int) -> str:
+    """Of 0: a text before all days."""
+    return date.fromordinal(ordinal).isoformat() if ordinal > 0 else ""
+
+
+def day_number(iso: str) -> int:
+    """The ordinal of a day; 0 of the text before all days."""
+    return date.fromisoformat(iso).toordinal() if iso else 0
+
+
+def zones_text(zones: Mapping[str, str]) -> str:
+    """The zones of days (ISO) in order: `America/Sao_Paulo`, or `UTC 2026-11-10=Asia/Kolkata` from a day on."""
+    items: list[str] = []
+    held = None
+    for day, zone in sorted(zones.items()):
+        if zone != held:
+            items.append(zone if held is None else f"{day}={zone}")
+        held = zone
+    return " ".join(items)
 
 
 def part_schema(rollup: Rollup) -> pa.Schema:
@@ -129,6 +186,7 @@ def _files(place: Place, handle: DeltaTable) -> Iterator[PartFile]:
             data=DataFile(
                 place.full(name), action["num_records"] or 0, action["size_bytes"], action["partition.day"], True
             ),
+            zones=action.get(f"partition.{ZONES}"),
         )
 
 

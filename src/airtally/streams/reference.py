@@ -78,10 +78,10 @@ def _rollups() -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     for stream in STREAMS.values():
         for rollup in stream.rollups:
-            minutes = rollup.grain_us // MINUTE_US
+            grain = f"{rollup.grain_us // MINUTE_US} min" + (", and days of the account's zone" if rollup.local else "")
             measures = _names(tuple(measure.name for measure in rollup.measures))
             yield (
-                f"| `{rollup.name}` | `{stream.name}` | {minutes} min | {_names(rollup.dimensions)} | {measures} "
+                f"| `{rollup.name}` | `{stream.name}` | {grain} | {_names(rollup.dimensions)} | {measures} "
                 f"| {_kept(rollup.retention_days)} | {_setting(rollup.name)} |"
             )
     yield (

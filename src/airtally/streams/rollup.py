@@ -45,7 +45,9 @@ class Measure:
 class Rollup:
     """Measures by text columns of the stream and by UTC intervals of `grain_us`, which divides a day.
 
-    `name` is unique among streams and rollups. `retention_days` None keeps parts for ever.
+    `name` is unique among streams and rollups. `retention_days` None keeps parts for ever. With `local` the days
+    are cut at the midnights of the account's zone too. Whatever else is changed makes the next `version`, and the
+    declaration before stays as `earlier`: its parts serve until they are replaced, and for ever where rows have left.
     """
 
     name: str
@@ -53,7 +55,30 @@ class Rollup:
     dimensions: tuple[str, ...]
     measures: tuple[Measure, ...]
     retention_days: int | None = None
+    local: bool = False
+    version: int = 1
+    earlier: Rollup | None = None
 
     def __post_init__(self) -> None:
         if DAY_US % self.grain_us:
             raise ValueError(f"rollup {self.name}: its grain does not divide a day")
+        if self.local and self.grain_us != DAY_US:
+            raise ValueError(f"rollup {self.name}: only days are those of an account's zone")
+        before = self.earlier
+        if (before is None) != (self.version == 1) or (before and (before.name, before.version + 1) != self.mark):
+            raise ValueError(f"rollup {self.name}: version {self.version} does not follow the earlier one")
+
+    @property
+    def mark(self) -> tuple[str, int]:
+        """Its name and version."""
+        return self.name, self.version
+
+    @property
+    def folder(self) -> str:
+        """Where its parts lie beside those of other rollups; the first version's is the name alone."""
+        return self.name if self.version == 1 else f"{self.name}.v{self.version}"
+
+    @property
+    def versions(self) -> tuple[Rollup, ...]:
+        """The rollup as it is declared now, then the declarations before, newest first."""
+        return (self,) if self.earlier is None else (self, *self.earlier.versions)

@@ -13,6 +13,9 @@ _MEASURES = (
     Measure("viewers_max", Function.MAX, "viewers"),
 )
 
+#: Of release 0.1.0, by the UTC day alone.
+_UTC_DAYS = Rollup("viewer_samples_day", DAY_US, _DIMENSIONS, _MEASURES)
+
 VIEWER_SAMPLES = Stream(
     name="viewer_samples",
     kind=Kind.EVENT,
@@ -22,7 +25,7 @@ VIEWER_SAMPLES = Stream(
     entity=("app", "video_url"),
     retention_days=15,
     rollups=(
-        Rollup("viewer_samples_day", DAY_US, _DIMENSIONS, _MEASURES),
+        Rollup("viewer_samples_day", DAY_US, _DIMENSIONS, _MEASURES, local=True, version=2, earlier=_UTC_DAYS),
         Rollup("viewer_samples_hour", HOUR_US, _DIMENSIONS, _MEASURES, retention_days=45),
         Rollup("viewer_samples_minute", MINUTE_US, _DIMENSIONS, _MEASURES, retention_days=15),
     ),

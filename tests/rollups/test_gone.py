@@ -1,0 +1,227 @@
+"""Rows and fine parts have left: each day comes from what is still kept and fits, or the question is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import update
+
+from airtally.engine.filters import Equals
+from airtally.kit.time import DAY_US, HOUR_US, MINUTE_US, day_start_us, from_datetime, to_datetime
+from airtally.metadata.tables import accounts
+from airtally.query.buckets import Bucket
+from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.query.refusal import RowsGone
+from airtally.streams import AD_EVENTS, APP_EVENTS, VIEWER_SAMPLES
+from fixtures.accounts import NOW_US
+
+KOLKATA, BERLIN = ZoneInfo("Asia/Kolkata"), ZoneInfo("Europe/Berlin")
+SUM = Metric("sum", Function.SUM, "viewers")
+TODAY = NOW_US // DAY_US * DAY_US
+
+
+def at(text: str, zone: ZoneInfo | None = None) -> int:
+    return from_datetime(datetime.fromisoformat(text).replace(tzinfo=zone or UTC))
+
+
+def day_of(days_ago: int) -> list[dict[str, object]]:
+    """Eight samples of ten viewers, every third hour."""
+    base = {"app": "a", "video_url": "v", "server": "s", "viewers": 10}
+    start = TODAY - days_ago * DAY_US
+    return [base | {"time": start + hour * 3 * HOUR_US} for hour in range(8)]
+
+
+def care(home) -> None:
+    """Everything is flushed, made and let go that is due."""
+    home.flush()
+    home.rebuild(VIEWER_SAMPLES)
+    home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES))
+    for rollup in VIEWER_SAMPLES.rollups:
+        home.rebuilder().expire(rollup)
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    """120 days, the last of them today; one account's zone is UTC, the other's Asia/Kolkata."""
+    from airtally.kit.clock import MovableClock
+    from fixtures.rollups import Warehoused
+
+    home = Warehoused(tmp_path_factory.mktemp("lived"), MovableClock(NOW_US - 120 * DAY_US))
+    accounts = [home.services.accounts.create(slug, slug, timezone=zone) for slug, zone in ZONES.items()]
+    for first in range(120, 0, -12):
+        home.clock.advance(12 * 86_400)
+        for account in accounts:
+            home.send(VIEWER_SAMPLES, account, [row for ago in range(first, first - 12, -1) for row in day_of(ago)])
+        care(home)
+    yield home
+    home.close()
+
+
+ZONES = {"acme": "UTC", "delhi": "Asia/Kolkata"}
+
+
+def asked(slug="acme", metrics=(SUM,), first=110, last=2, zone=None, bucket=Bucket.DAY, **more):
+    """Whole days of the zone, `first` to `last` days ago."""
+    zone = zone or ZoneInfo("UTC")
+    ends = (to_datetime(TODAY - ago * DAY_US).replace(tzinfo=zone) for ago in (first, last))
+    start, end = (from_datetime(each) for each in ends)
+    return Question(VIEWER_SAMPLES, slug, metrics, start_us=start, end_us=end, zone=zone, bucket=bucket, **more)
+
+
+def total(rows) -> int:
+    return sum(row["sum"] for row in rows)
+
+
+def refused(home, question) -> RowsGone:
+    with pytest.raises(RowsGone) as caught:
+        home.ask(question)
+    assert caught.value.status == 422
+    for other in caught.value.instead:
+        home.ask(other)
+    return caught.value
+
+
+@pytest.mark.parametrize("slug", ZONES)
+def test_days_of_utc_are_there_for_ever(lived, slug):
+    days = lived.ask(asked(slug))
+    assert (total(days), len(days), {day["sum"] for day in days}) == (8640, 108, {80})
+
+
+def test_days_of_the_accounts_zone_are_there_for_ever(lived):
+    days = lived.ask(asked("delhi", zone=KOLKATA))
+    assert (total(days), len(days), {day["sum"] for day in days}) == (8640, 108, {80})
+    weeks = lived.ask(asked("delhi", zone=KOLKATA, bucket=Bucket.WEEK))
+    assert total(weeks) == 8640
+
+
+def test_days_of_another_zone_are_refused_with_what_can_be_asked(lived):
+    failure = refused(lived, asked(zone=KOLKATA))
+    by_utc, later = failure.instead
+    assert (str(by_utc.zone), by_utc.bucket) == ("UTC", Bucket.DAY)
+    assert total(lived.ask(by_utc)) == 8720  # a day more, so that the whole interval lies in it
+    assert later.zone == KOLKATA
+    days = lived.ask(later)
+    assert {day["sum"] for day in days[1:]} == {80}
+    assert to_datetime(later.start_us).astimezone(KOLKATA).hour == 0
+    assert "in UTC" in failure.hint
+
+
+def test_a_start_within_a_day_is_refused_with_the_nearest_that_can_be_asked(lived):
+    question = replace(asked(bucket=Bucket.NONE), start_us=TODAY - 110 * DAY_US + HOUR_US)
+    failure = refused(lived, question)
+    assert [total(lived.ask(each)) for each in failure.instead] == [8640, 8560]
+    assert failure.instead[0].start_us == TODAY - 110 * DAY_US
+    assert "2026" in failure.message
+
+
+def test_only_the_days_that_are_cut_need_finer_parts(lived):
+    """The interval's ends lie within the hours that are kept, its middle only in days; both add up."""
+    start = TODAY - 30 * DAY_US + HOUR_US
+    found = lived.ask(replace(asked(bucket=Bucket.NONE), start_us=start))
+    assert total(found) == 28 * 80 - 10
+    end = TODAY - 2 * DAY_US - MINUTE_US
+    assert total(lived.ask(replace(asked(bucket=Bucket.NONE, first=100), end_us=end))) == 98 * 80
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"metrics": (Metric("servers", Function.DISTINCT, "server"),)},
+        {"dimensions": (Dimension("viewers"),)},
+        {"where": Equals("viewers", 10)},
+        {"bucket": Bucket.HOUR},
+        {"bucket": Bucket.QUARTER},
+    ],
+)
+def test_what_no_kept_rollup_has_is_refused(lived, more):
+    failure = refused(lived, asked(**more))
+    assert failure.instead
+    recent = asked(**more, first=5)
+    assert lived.ask(recent)
+    assert {row.get("sum") for row in lived.ask(recent)} <= {10, 80, 160, 240, 2320, None}
+
+
+def test_without_ends_a_question_is_of_all_that_there_ever_was(lived):
+    assert total(lived.ask(Question(VIEWER_SAMPLES, "acme", (SUM,)))) == 9600
+    refused(lived, Question(VIEWER_SAMPLES, "acme", (SUM,), where=Equals("viewers", 10)))
+    question = Question(VIEWER_SAMPLES, "acme", (SUM,), where=Equals("viewers", 10), start_us=TODAY - 10 * DAY_US)
+    assert total(lived.ask(question)) == 800
+
+
+def test_an_account_without_rows_then_is_answered(lived):
+    """That nothing happened is known, whatever was asked of it."""
+    lived.services.accounts.create("new", "new")
+    assert lived.ask(asked("new", bucket=Bucket.HOUR)) == []
+    assert lived.ask(asked("new", zone=KOLKATA)) == []
+
+
+def test_days_of_23_and_25_hours_are_kept(warehoused, clock):
+    """Europe/Berlin set its clock back on 25 October 2026."""
+    home = warehoused()
+    berlin = home.services.accounts.create("berlin", "berlin", timezone="Europe/Berlin")
+    hours = range(at("2026-10-24", BERLIN), at("2026-10-27", BERLIN), HOUR_US)
+    base = {"app": "a", "video_url": "v", "server": "s", "viewers": 1}
+    home.send(VIEWER_SAMPLES, berlin, [base | {"time": each} for each in hours])
+    home.flush()
+    home.rebuild(VIEWER_SAMPLES)
+    clock.advance(60 * 86_400)
+    care(home)
+    question = Question(
+        *(VIEWER_SAMPLES, "berlin", (SUM,)), start_us=hours.start, end_us=hours.stop, zone=BERLIN, bucket=Bucket.DAY
+    )
+    assert [day["sum"] for day in home.ask(question)] == [24, 25, 24]
+    refused(home, replace(question, zone=ZoneInfo("America/New_York")))
+
+
+def test_a_zone_that_changes_cuts_anew_what_rows_are_left_of(warehoused, clock):
+    """Days whose rows have left keep the cells of the zone they were made in; both zones are answered where exact."""
+    home = warehoused()
+    acme = home.account("acme")
+    clock.advance(-30 * 86_400)
+    for first in (30, 18, 6):
+        clock.advance(min(12, first) * 86_400)
+        home.send(VIEWER_SAMPLES, acme, [row for ago in range(first, max(0, first - 12), -1) for row in day_of(ago)])
+        care(home)
+    with home.services.store.begin() as connection:
+        connection.execute(update(accounts).values(timezone="Asia/Kolkata"))
+    assert home.rebuild(VIEWER_SAMPLES) > 0
+    assert home.rebuild(VIEWER_SAMPLES) == 0
+    clock.advance(90 * 86_400)
+    care(home)
+    assert total(home.ask(asked(first=30, last=0))) == 30 * 80
+    days = home.ask(asked(first=13, last=1, zone=KOLKATA))
+    assert [day["sum"] for day in days] == [80] * 12
+    failure = refused(home, asked(first=28, last=1, zone=KOLKATA))
+    assert failure.instead[-1].zone == KOLKATA
+    assert {day["sum"] for day in home.ask(failure.instead[-1])} == {80}
+
+
+@pytest.mark.parametrize("stream", [AD_EVENTS, APP_EVENTS])
+def test_every_stream_with_rollups_refuses_a_silent_part(warehoused, clock, stream):
+    home = warehoused(retain_days={"ad_events": 5, "app_events": 5, "ad_events_quarter": 400})
+    start = day_start_us(date(2026, 10, 30))
+    row = {"ad_group_id": "g", "kind": "paid_click"} if stream is AD_EVENTS else {"application": "A", "event": "e"}
+    home.send(stream, home.account("acme"), [row | {"time": start + HOUR_US, "count": 7}])
+    home.flush()
+    home.rebuild(stream)
+    clock.advance(20 * 86_400)
+    assert home.maintenance().expire(home.services.lake.table(stream)) == 1
+    metric = Metric(
+        "n", Function.SUM, "count", Equals("kind", "paid_click") if stream is AD_EVENTS else Equals("event", "e")
+    )
+    of_rollup = (
+        Metric("n", Function.SUM, "count", metric.where) if stream is AD_EVENTS else Metric("n", Function.SUM, "count")
+    )
+    ends = {"start_us": start, "end_us": start + DAY_US}
+    assert home.ask(Question(stream, "acme", (of_rollup,), bucket=Bucket.QUARTER, **ends))[0]["n"] == 7
+    for question in (
+        Question(stream, "acme", (of_rollup,), bucket=Bucket.MINUTE, **ends),
+        Question(stream, "acme", (Metric("n", Function.MAX, "count"),), **ends),
+        Question(stream, "acme", (of_rollup,), where=Equals("id", "x"), **ends),
+        Question(stream, "acme", (Metric("n", Function.DISTINCT, "id"),), **ends),
+        Question(stream, "acme", (of_rollup,), start_us=start + 1, end_us=start + DAY_US),
+    ):
+        refused(home, question)
