@@ -33,10 +33,13 @@ class Codec:
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct).decode
 
     def decode_wrong(self, line: bytes) -> Any:
-        """Once more what `decode` did not take: right if a field stands twice and the last is right."""
+        """Once more what `decode` did not take: right if the wrong field stands twice and the last is right."""
         try:
             return self.decode(line)
         except msgspec.ValidationError as error:
+            name, _ = explain(error)
+            if name is None or (line.count(b'"%s"' % name.encode()) < 2 and b"\\" not in line):
+                raise
             try:
                 once = each_once(line, deep=False)
             except WRONG:
