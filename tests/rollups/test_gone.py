@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import update
 
 from airtally.engine.filters import Equals
@@ -225,3 +228,64 @@ def test_every_stream_with_rollups_refuses_a_silent_part(warehoused, clock, stre
         Question(stream, "acme", (of_rollup,), start_us=start + 1, end_us=start + DAY_US),
     ):
         refused(home, question)
+
+
+SAMPLES = [TODAY - ago * DAY_US + hour * 3 * HOUR_US for ago in range(1, 121) for hour in range(8)]
+
+
+def naive(question) -> dict[object, int]:
+    """Viewers by local date, or by the hour and its offset."""
+    found: dict[object, int] = defaultdict(int)
+    for moment in SAMPLES:
+        if question.start_us <= moment < question.end_us:
+            found[key(question, moment)] += 10
+    return dict(found)
+
+
+def key(question, moment: int) -> object:
+    if question.bucket is Bucket.NONE:
+        return None
+    local = to_datetime(moment).astimezone(question.zone)
+    match question.bucket:
+        case Bucket.HOUR:
+            return local.replace(minute=0), local.utcoffset()
+        case Bucket.DAY:
+            return local.date()
+        case Bucket.WEEK:
+            return local.date() - timedelta(days=local.weekday())
+        case _:
+            return local.date().replace(day=1)
+
+
+def answered(home, question) -> dict[object, int]:
+    rows = home.ask(question)
+    return {key(question, row.get("bucket", 0)): row["sum"] for row in rows if row["sum"]}
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@given(
+    slug=st.sampled_from(sorted(ZONES)),
+    bucket=st.sampled_from([Bucket.NONE, Bucket.HOUR, Bucket.DAY, Bucket.WEEK, Bucket.MONTH]),
+    zone=st.sampled_from(["UTC", "Asia/Kolkata", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati"]),
+    start=st.integers(0, 121 * 24),
+    length=st.integers(1, 121 * 24),
+    part=st.sampled_from([1, 24]),
+    shift=st.sampled_from([0, 0, 0, 30 * MINUTE_US, 1, -330 * MINUTE_US]),
+)
+def test_every_answer_is_whole_or_refused(lived, slug, bucket, zone, start, length, part, shift) -> None:
+    """Whatever the interval, bucket and zone; and so are the questions that a refusal offers."""
+    begin = TODAY - 121 * DAY_US + start // part * part * HOUR_US + shift
+    question = Question(
+        *(VIEWER_SAMPLES, slug, (SUM,)),
+        start_us=begin,
+        end_us=begin + max(part, length // part * part) * HOUR_US,
+        zone=ZoneInfo(zone),
+        bucket=bucket,
+    )
+    instead: tuple[Question, ...] = ()
+    try:
+        assert answered(lived, question) == naive(question)
+    except RowsGone as gone:
+        instead = gone.instead
+    for other in instead:
+        assert answered(lived, other) == naive(other)

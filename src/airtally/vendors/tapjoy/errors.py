@@ -11,6 +11,7 @@ import msgspec
 from litestar import Request, Response
 
 from airtally.kit.errors import Failure, Unprocessable
+from airtally.query.refusal import RowsGone
 from airtally.vendors.tapjoy.choices import CHOICES
 
 JSON = "application/json; charset=utf-8"
@@ -37,6 +38,8 @@ def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes
     """The whole answer, for the application's error handlers too (unknown route, wrong method, a bug)."""
     if isinstance(failure, InvalidParameters):
         return _answer(422, {"errors": failure.problems})
+    if isinstance(failure, RowsGone):  # another start_time mends it
+        return _answer(422, {"errors": [f"{failure.message} {failure.hint}"]})
     status = _status(failure)
     headers = {}
     if status == 401:
