@@ -48,6 +48,10 @@ ROUTES = {
     ("GET", "/v1/medias"): "fouryousee",
     ("GET", "/v1/medias/{item}"): "fouryousee",
     ("GET", "/v1/users"): "fouryousee",
+    ("GET", "/v1/medias/categories"): "fouryousee",
+    ("GET", "/v1/playlists"): "open",
+    ("GET", "/v1/playlists/{item}"): "open",
+    ("GET", "/reporting_data.json"): "open",  # who calls stands in the query: `test_row_35_the_legacy_report`
     ("POST", "/v1/oauth2/token"): "tapjoy",
     ("GET", "/v1/ad_groups/{ad_group_id}/insights"): "tapjoy",
     ("POST", "/api/v1/slate/accounts"): "native",

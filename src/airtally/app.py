@@ -51,6 +51,7 @@ OWNERS: tuple[tuple[str, str, Responder], ...] = (
     ("/api/v1/", "native", respond_problem),
     ("/v1/oauth2/", "tapjoy", tapjoy_errors.respond),
     ("/v1/ad_groups", "tapjoy", tapjoy_errors.respond),
+    (tapjoy_errors.LEGACY_PATH, "tapjoy", tapjoy_errors.respond),
     ("/v1/", "fouryousee", fouryousee_errors.respond),
     ("/admin/reports_api.php", "fouryousee", fouryousee_errors.respond),
     ("/apis/v2/", "slate", slate_errors.respond),

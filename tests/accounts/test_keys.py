@@ -287,7 +287,11 @@ def test_options_that_cannot_be_used_are_named(
         ("fouryousee", {"secret_token": 12}),
         ("fouryousee", {"secret_token": "x" * 2049}),
         ("fouryousee", {"secret_token": "x", "extra": "y"}),
+        ("slate", {}),
         ("slate", {"client_id": "x"}),
+        ("slate", {"client_id": "x", "access_token": "y"}),
+        ("slate", {"refresh_token": "x"}),
+        ("tapjoy", {"legacy_api_key": "x"}),
         ("scaleengine", {"api_key": "x", "secret_key": "y", "cdn": "no"}),
         ("scaleengine", {"api_key": "x", "secret_key": "y", "cdn": True}),
         ("scaleengine", {"api_key": "x", "secret_key": "y", "cdn": 0}),
@@ -302,6 +306,22 @@ def test_slates_tokens_may_be_left_to_be_made(keys: Keys, account: Account) -> N
     made = keys.create(account, "slate", imported={"client_id": "mine", "client_secret": "s"}).credentials
     assert made["client_id"] == "mine"
     assert str(made["access_token"]).startswith("Atza|")
+
+
+@pytest.mark.parametrize(
+    ("kind", "imported", "says"),
+    [
+        ("slate", {}, "it is empty; expected an object with access_token alone, or with client_id, client_secret"),
+        ("slate", {"client_id": "x"}, "it lacks client_secret;"),
+        ("slate", {"refresh_token": "x"}, "a refresh_token is of no use without client_id, client_secret;"),
+        ("fouryousee", {"token": "x"}, "it has token; expected an object with secret_token$"),
+        ("scaleengine", {"cdn": 1}, "it lacks api_key, secret_key; expected .* and, if there are any, cdn"),
+        ("tapjoy", {"email": "x"}, "it lacks reporting_api_key; .* and, if there are any, email, legacy_api_key"),
+    ],
+)
+def test_a_refused_import_says_what_is_needed(keys, account, kind, imported, says):
+    with pytest.raises(BadRequest, match=says):
+        keys.create(account, kind, imported=imported)
 
 
 def test_a_known_key_cannot_be_imported_again(keys: Keys, account: Account, other_account: Account) -> None:

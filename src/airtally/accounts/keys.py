@@ -89,7 +89,8 @@ class Keys(Authentication):
                 made = (take_cdn(connection, self._owners, account, credentials) if of.has_cdn else {}) | credentials
                 row = self._row(account, of, made, options) | {"expires_at": expires_at}
                 key_id = int(connection.execute(insert(keys).values(row).returning(keys.c.id)).scalar_one())
-                self._insert_tokens(connection, of, made, key_id, static=options.static)
+                alone = imported is not None and set(imported) == {"access_token"}  # there is no way to renew it
+                self._insert_tokens(connection, of, made, key_id, static=options.static or alone)
         except IntegrityError:
             raise Conflict("This key is known already; a revoked or expired one cannot come back") from None
         return Created(key_id, kind, made)
@@ -117,19 +118,21 @@ class Keys(Authentication):
     ) -> None:
         now = self._clock.now_us()
         for field, use in kind.tokens.items():
+            if field not in credentials:
+                continue
             row = {
                 "token_hash": self._token_hash(kind.name, use, str(credentials[field])),
                 "key_id": key_id,
                 "use": use,
                 "created_at": now,
-                "expires_at": None if static or use == "refresh" else now + ACCESS_US,
+                "expires_at": now + ACCESS_US if use == "access" and not static else None,
             }
             connection.execute(insert(tokens).values(row))
 
     def _row(self, account: Account, kind: KeyKind, credentials: Credentials, options: KeyOptions) -> dict[str, Any]:
         looked_up = str(credentials[kind.lookup])
         hashed, sealed = kind.hashed, kind.sealed
-        cdn = {"cdn": credentials["cdn"]} if kind.has_cdn else {}
+        kept = {name: credentials[name] for name in ("cdn", "email") if name in credentials}
         return {
             "account_id": account.id,
             "kind": kind.name,
@@ -138,7 +141,7 @@ class Keys(Authentication):
             "secret_hash": None if hashed is None else self._secret_hash(kind.name, str(credentials[hashed])),
             "secret_sealed": None if sealed is None else self._secrets.seal(str(credentials[sealed]), kind.name),
             "scopes": _json(sorted(options.scopes)),
-            "details": _json(options.details(kind) | cdn),
+            "details": _json(options.details(kind) | kept),
             "created_at": self._clock.now_us(),
         }
 

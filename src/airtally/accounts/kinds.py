@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import secrets as random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -22,7 +22,8 @@ class KeyKind:
     """`fields` are those of the printed object, in order, each with its maker.
 
     `lookup` is presented first and kept as a hash; `hashed` is presented beside it; `sealed` must be read
-    back; `tokens` are kept apart, by use. A field of `optional` may be absent from an import.
+    back; `tokens` are kept apart, by use. A field of `optional` may be absent from an import, one of `extra`
+    can come with an import alone, and those of `together` come all or not at all.
     """
 
     name: str
@@ -34,21 +35,50 @@ class KeyKind:
     optional: frozenset[str] = frozenset()
     options: frozenset[str] = frozenset()
     has_cdn: bool = False
+    extra: frozenset[str] = frozenset()
+    together: tuple[str, ...] = ()
 
     def make(self) -> Credentials:
         return {name: make() for name, make in self.fields.items()}
 
     def check(self, imported: Mapping[str, object]) -> Credentials:
-        """An imported object with what is absent made. Raises BadRequest."""
-        known = {*self.fields, "cdn"} if self.has_cdn else set(self.fields)
-        unknown, missing = set(imported) - known, set(self.fields) - set(imported) - self.optional
-        if unknown or missing:
-            raise BadRequest(f"The imported key cannot be used: expected an object with {', '.join(sorted(known))}")
+        """An imported object with what is absent made. Raises BadRequest, which says what is needed."""
+        if problem := self._problem(set(imported)):
+            raise BadRequest(f"The imported {self.name} key cannot be used: {problem}; expected {self._expected()}")
         made: Credentials = {
             name: _checked_secret(name, imported[name]) if name in imported else make()
             for name, make in self.fields.items()
         }
+        made |= {name: _checked_secret(name, imported[name]) for name in sorted(self.extra & set(imported))}
         return made | ({"cdn": checked_cdn(imported["cdn"])} if "cdn" in imported else {})
+
+    def _problem(self, given: set[str]) -> str | None:
+        known = {*self.fields, *self.extra, *(("cdn",) if self.has_cdn else ())}
+        if unknown := given - known:
+            return f"it has {_listed(unknown)}"
+        if missing := set(self.fields) - given - self.optional:
+            return f"it lacks {_listed(missing)}"
+        if not given:
+            return "it is empty"
+        half = set(self.together) - given
+        if half and half != set(self.together):
+            return f"it lacks {_listed(half)}"
+        if "refresh_token" in given and half:
+            return f"a refresh_token is of no use without {_listed(half)}"
+        return None
+
+    def _expected(self) -> str:
+        """What an import must have and may have, in words."""
+        needed = set(self.fields) - self.optional
+        more = (self.optional | self.extra | ({"cdn"} if self.has_cdn else set())) - set(self.together)
+        may = f" and, if there are any, {_listed(more)}" if more else ""
+        if self.together:
+            return f"an object with access_token alone, or with {_listed(self.together)}{may}"
+        return f"an object with {_listed(needed)}{may}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def _hex_32() -> str:
@@ -90,10 +120,17 @@ KINDS: dict[str, KeyKind] = {
             "client_id",
             hashed="client_secret",
             tokens={"refresh_token": "refresh", "access_token": "access"},
-            optional=frozenset({"refresh_token", "access_token"}),
-            options=frozenset({"static"}),
+            optional=frozenset({"client_id", "client_secret", "refresh_token", "access_token"}),
+            options=frozenset({"static", "offset_mode"}),
+            together=("client_id", "client_secret"),
         ),
-        KeyKind("tapjoy", {"reporting_api_key": _tapjoy}, "reporting_api_key"),
+        KeyKind(
+            "tapjoy",
+            {"reporting_api_key": _tapjoy},
+            "reporting_api_key",
+            tokens={"legacy_api_key": "legacy"},
+            extra=frozenset({"legacy_api_key", "email"}),
+        ),
         KeyKind(
             "scaleengine",
             {"api_key": _hex_32, "secret_key": lambda: random.token_hex(32)},

@@ -19,19 +19,28 @@ from airtally.metadata.tables import owners
 SCOPES = ("read", "write")
 _APPLICATION = re.compile(r"[!-~]{1,256}")
 _COMMAND = re.compile(r"[a-z]+(\.[a-z]+)*")
-_OPTION_FLAGS = {"scopes": "--scope", "applications": "--application", "denied": "--deny", "static": "--static"}
+_MODES = ("page", "item")
+_OPTION_FLAGS = {
+    "scopes": "--scope",
+    "applications": "--application",
+    "denied": "--deny",
+    "static": "--static",
+    "offset_mode": "--offset-mode",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class KeyOptions:
     """`scopes`: native keys. `applications`: Pushwoosh codes; none stands for all. `denied`: ScaleEngine commands.
-    `static`: Slate's access token never expires.
+    `static`: Slate's access token never expires. `offset_mode`: what `offset` counts for the Slate key, page or item;
+    None leaves it to the setting.
     """
 
     scopes: frozenset[str] = frozenset()
     applications: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
     static: bool = False
+    offset_mode: str | None = None
 
     def details(self, kind: KeyKind) -> dict[str, Any]:
         """What is kept with the key. Raises BadRequest for options that the kind does not have."""
@@ -42,12 +51,15 @@ class KeyOptions:
             raise BadRequest("A native key needs a scope", hint="Give --scope read, --scope write, or both")
         _check(self.scopes, SCOPES.__contains__, "scope", "read or write")
         _check(self.applications, _APPLICATION.fullmatch, "application", "a code such as A1B2C-D3E4F")
+        _check([self.offset_mode] if self.offset_mode else (), _MODES.__contains__, "offset mode", "page or item")
         _check(self.denied, _COMMAND.fullmatch, "command to deny", "a name such as viewer.log")
         kept: dict[str, Any] = {}
         if self.applications:
             kept["applications"] = sorted(set(self.applications))
         if self.denied:
             kept["denied"] = sorted(set(self.denied))
+        if self.offset_mode is not None:
+            kept["offset_mode"] = self.offset_mode
         return kept | ({"static": True} if self.static else {})
 
 

@@ -21,7 +21,8 @@ _MAX_ENTRIES = 10_000
 class Principal:
     """The holder of a valid key. `expires_at` in microseconds UTC.
 
-    `details`: `applications` (codes the key may use; empty: all), `denied` (commands it may not), `cdn`.
+    `details`: `applications` (codes the key may use; empty: all), `denied` (commands it may not), `cdn`,
+    `email` (of a Tapjoy key), `offset_mode` (of a Slate key).
     """
 
     account: Account

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,10 +17,10 @@ from airtally.engine.binding import type_of
 from airtally.engine.filters import AllOf, Equals, Filter, OneOf
 from airtally.ingest.times import EXPECTED, parse_time
 from airtally.kit.errors import BadRequest, LimitExceeded, NotFound, Unprocessable
-from airtally.kit.time import day_start_us, to_datetime
+from airtally.kit.time import to_datetime
 from airtally.query.buckets import Bucket
 from airtally.query.narrow import plain_rows
-from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.query.question import END_US, FIRST_US, Dimension, Function, Metric, Question
 from airtally.query.refusal import RowsGone
 from airtally.query.service import Answer
 from airtally.runtime import Services
@@ -29,8 +28,6 @@ from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream, Type
 
 MAX_ROWS = 100_000
-#: Rows lie in the years 1970 to 2100; a zone may shift those at the ends.
-FIRST_US, END_US = day_start_us(date(1969, 1, 1)), day_start_us(date(2102, 1, 1))
 
 Value = str | int | float
 _TIMES = (Type.TIME, Type.LOCAL_TIME)

@@ -35,6 +35,10 @@ def create(
     ] = (),
     deny: Annotated[tuple[str, ...], Parameter(help="Commands a ScaleEngine key may not use.", negative=())] = (),
     static: Annotated[bool, Parameter(help="Slate's access token never expires.", negative=())] = False,
+    offset_mode: Annotated[
+        Literal["page", "item"] | None,
+        Parameter(help="What `offset` counts for a Slate key; AIRTALLY_SLATE_OFFSET_MODE without."),
+    ] = None,
     expires: Annotated[str | None, Parameter(help="Life of the key, such as 90d or 12h; for ever without.")] = None,
     import_: Annotated[
         str | None,
@@ -47,7 +51,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a key and print it: the only time its secrets are shown."""
-    options = KeyOptions(frozenset(scope), application, deny, static)
+    options = KeyOptions(frozenset(scope), application, deny, static, offset_mode)
     with opened_books() as books:
         made = books.keys.create(
             books.accounts.by_slug(account),

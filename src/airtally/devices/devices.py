@@ -54,6 +54,10 @@ class Devices:
         self._edits.run(account, (DEVICES, DEVICE_TAGS) if tags else (DEVICES,), ("hwid", hwid), change)
         return wanted.skipped
 
+    def find(self, account: Account, application: str, hwid: str) -> Row | None:
+        """The device as it is registered in an application."""
+        return _live(self._queries.last_by(DEVICES, account.slug, "hwid", hwid), application)
+
     def set_tags(
         self, account: Account, application: str, hwid: str, tags: Mapping[str, Any], *, user_id: str | None = None
     ) -> list[Skipped]:
@@ -117,7 +121,7 @@ class Devices:
         return sorted(hwids)
 
     def _registered(self, account: Account, application: str, hwid: str) -> bool:
-        return _live(self._queries.last_by(DEVICES, account.slug, "hwid", hwid), application) is not None
+        return self.find(account, application, hwid) is not None
 
 
 class _WantedTags:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from zoneinfo import ZoneInfo
 
 from airtally.engine.binding import Binder, type_of
 from airtally.engine.filters import EVERYTHING, Filter, columns_of
+from airtally.kit.time import day_start_us
 from airtally.query.buckets import Bucket, Buckets
 from airtally.streams.declaration import Stream, Type
 from airtally.streams.rollup import Function
 
-__all__ = ["BUCKET", "UTC", "Dimension", "Function", "Metric", "Question"]
+__all__ = ["BUCKET", "END_US", "FIRST_US", "UTC", "Dimension", "Function", "Metric", "Question"]
 
 UTC = ZoneInfo("UTC")
+
+#: Rows lie in the years 1970 to 2100; a zone may shift those at the ends.
+FIRST_US, END_US = day_start_us(date(1969, 1, 1)), day_start_us(date(2102, 1, 1))
 
 #: The column of an answer that holds the start of each bucket.
 BUCKET = "bucket"

@@ -12,7 +12,7 @@ from airtally.engine.filters import AllOf, AnyOf, Between, Equals, Filter, Holds
 from airtally.kit.time import HOUR_US, to_datetime
 from airtally.query.buckets import Bucket
 from airtally.query.narrow import plain
-from airtally.query.question import BUCKET, Function, Metric, Question
+from airtally.query.question import BUCKET, END_US, FIRST_US, Function, Metric, Question
 from airtally.query.service import Queries
 from airtally.statistics.asked import Condition, EventStatistics, Operator
 from airtally.streams import APP_EVENTS
@@ -32,14 +32,16 @@ def count_events(queries: Queries, account: Account, asked: EventStatistics) -> 
 
 
 def question(account: Account, asked: EventStatistics) -> Question:
+    """Of the part of the interval in which there can be rows: clients ask from year 1 to 9999."""
+    start_us = min(max(asked.start_us, FIRST_US), END_US)
     named = (Equals("application", asked.application), Equals("event", asked.event))
     return Question(
         stream=APP_EVENTS,
         account=account.slug,
         metrics=(Metric("count", Function.SUM, "count"),),
         where=AllOf((*named, *map(condition_of, asked.conditions))),
-        start_us=asked.start_us,
-        end_us=asked.end_us,
+        start_us=start_us,
+        end_us=max(start_us, min(asked.end_us, END_US)),
         bucket=Bucket.HOUR,
     )
 

@@ -192,3 +192,40 @@ def test_another_accounts_players_and_medias_are_not_there(medias: Site, other_s
     medias.send("players", {"player_id": 1, "name": "x"})
     assert ids(other_site, "/v1/medias") == ids(other_site, "/v1/players") == []
     assert other_site.get("/v1/medias/1").status_code == other_site.get("/v1/players/1").status_code == 404
+
+
+def test_row_47_the_categories_of_the_listed_medias(medias: Site) -> None:
+    """Each once, by id, paged as the other listings; those of a deleted media are gone."""
+    medias.send(
+        "medias",
+        {"media_id": 4, "name": "More", "categories": [{"id": 12, "name": "Sale"}, {"id": 30, "name": "News"}]},
+        {"media_id": 9, "name": "Gone", "categories": [{"id": 99, "name": "Gone"}], "is_deleted": 1},
+    )
+    every = [
+        {"id": 1, "name": "Food"},
+        {"id": 2, "name": 'a "{\\"id\\":1" b'},
+        {"id": 12, "name": "Sale"},
+        {"id": 30, "name": "News"},
+    ]
+    assert medias.get("/v1/medias/categories").json() == {
+        "results": every,
+        "total": 4,
+        "currentPage": 1,
+        "totalPages": 1,
+    }
+    second = medias.get("/v1/medias/categories?limit=3&page=2").json()
+    assert second == {"results": every[3:], "total": 4, "currentPage": 2, "totalPages": 2}
+    assert medias.get("/v1/medias/categories/").json()["total"] == 4
+
+
+def test_row_47_no_categories_at_all(site: Site) -> None:
+    assert site.get("/v1/medias/categories").json() == {"results": [], "total": 0, "currentPage": 1, "totalPages": 0}
+
+
+@pytest.mark.parametrize("path", ["/v1/playlists", "/v1/playlists/", "/v1/playlists/7", "/v1/playlists/7/contents"])
+def test_row_47_no_playlists(site: Site, path: str) -> None:
+    answer = site.get(path)
+    assert (answer.status_code, answer.json()) == (404, {"message": "Playlists are not kept here"})
+    assert site.http.get(path, headers={"Secret-Token": "nobody's"}).status_code == 401
+    preflight = site.http.options(path)
+    assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, "*")

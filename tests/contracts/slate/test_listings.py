@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from airtally.accounts.keys import KeyOptions
 from airtally.datasets.entries import NewBusiness
 from airtally.kit.errors import Unavailable
 from airtally.kit.faults import Faults
@@ -164,6 +165,18 @@ def test_other_methods(partner: Partner, method: str, path: str) -> None:
 
 def test_the_headers_alone_are_another_method(partner: Partner) -> None:
     assert partner.http.head(ACCOUNTS).status_code == 405
+
+
+@pytest.mark.parametrize(("host", "key"), [("page", "item"), ("item", "page")])
+def test_the_offset_of_a_key_of_its_own(own_partner: Callable[..., Partner], host: str, key: str) -> None:
+    """Of two clients of one host, each written for one reading; without a mode the host's counts."""
+    partner = own_partner(slate_offset_mode=host)
+    made = partner.server.services.keys.create(partner.account, "slate", KeyOptions(static=True, offset_mode=key))
+    with partner.client(made.credentials["access_token"]) as http:
+        for client, mode in ((http, key), (partner.http, host)):
+            page = client.get(f"{ACCOUNTS}?limit=2").json()
+            assert page["next"].endswith("offset=2&limit=2" if mode == "item" else "offset=1&limit=2")
+            assert client.get(page["next"]).json() == {"total": 3, "next": None, "data": THREE[2:]}
 
 
 @pytest.mark.parametrize("mode", ["page", "item"])

@@ -246,3 +246,12 @@ def test_a_store_without_room_spends_no_code(own_partner: Callable[..., Partner]
     assert int(answer.headers["retry-after"]) > 0
     disk.full = False
     assert traded(partner, code).status_code == 200
+
+
+def test_a_clients_access_token_is_kept_alone(own_partner: Callable[..., Partner], slate_clock: MovableClock) -> None:
+    """As the page's script has it: a constant of 15 characters, which nothing renews, so it does not expire."""
+    partner = own_partner()
+    partner.server.services.keys.create(partner.account, "slate", imported={"access_token": "Atza|auth_token"})
+    slate_clock.advance(400 * 86_400)
+    with partner.client("Atza|auth_token") as http:
+        assert http.get(ACCOUNTS).json()["total"] == 3

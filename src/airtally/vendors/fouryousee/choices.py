@@ -35,6 +35,7 @@ class Choices:
     failed_code: int = 422
     failed_message: str = "There was an error generating the report"
     bad_token: str = "Invalid or missing Secret-Token"  # noqa: S105 (a message)
+    no_playlists: str = "Playlists are not kept here"
     too_many: str = "Too many requests"
 
 

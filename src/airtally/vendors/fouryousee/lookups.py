@@ -75,6 +75,17 @@ def media(services: Services, account: Account, media_id: int) -> Found:
     return _medias(services, account, _ONE, Equals("media_id", media_id))
 
 
+def categories(services: Services, account: Account, page: Page) -> Found:
+    """Those of the account's medias, each once, in order of their ids; of two names the later media's."""
+    known = services.queries.current(MEDIAS, account.slug)
+    names: dict[int, str] = {}
+    for text in known.table.column("categories").to_pylist():
+        names |= {each["id"]: each["name"] for each in wire.categories_of({"categories": text})}
+    listed = [{"id": each, "name": names[each]} for each in sorted(names)]
+    shown = listed[page.offset : page.offset + page.limit]
+    return Found(shown, len(listed), known.data_through_us, known.generated_at_us)
+
+
 def _medias(services: Services, account: Account, page: Page, where: Filter) -> Found:
     rows, found = _records(services, account, MEDIAS, where, page)
     return replace(found, objects=[wire.media_object(row) for row in rows])

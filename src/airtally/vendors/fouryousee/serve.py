@@ -38,6 +38,9 @@ _PATHS = [
     "/players/{item:str}",
     "/medias",
     "/medias/{item:str}",
+    "/medias/categories",
+    "/playlists",
+    "/playlists/{item:path}",
     "/users",
 ]
 
@@ -49,7 +52,7 @@ def routes(services: Services) -> list[Any]:
         route_handlers=[
             preflight,  # first: a route of other methods alone is given an OPTIONS of the framework's
             *(list_reports, create_report, get_report),
-            *(list_players, get_player, list_medias, get_media, list_users),
+            *(list_players, get_player, list_medias, get_media, list_categories, list_users, no_playlists),
         ],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
@@ -104,6 +107,18 @@ def list_medias(request: AnyRequest, services: Here, account: Caller) -> Respons
 @get("/medias/{item:str}", sync_to_thread=True)
 def get_media(services: Here, account: Caller, item: FromPath[str]) -> Response[bytes]:
     return _single(lookups.media(services, account, _number(item, "Media")), account, f"Media with ID {item}")
+
+
+@get("/medias/categories", sync_to_thread=True)
+def list_categories(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+    asked = wire.page_asked(request.query_params)
+    return _found(lookups.categories(services, account, asked), account, asked)
+
+
+@get(["/playlists", "/playlists/{item:path}"])  # Litestar wraps a handler of two paths for a thread twice
+async def no_playlists(account: Caller) -> Response[bytes]:  # noqa: ARG001 (the token is looked at first)
+    """Clients of the vendor's management side ask for them; proof of play does not need any."""
+    raise NotFound(CHOICES.no_playlists)
 
 
 @get("/users", sync_to_thread=True)

@@ -46,13 +46,16 @@ class Reply:
 Method = Callable[[Call], Reply]
 
 
-def parameters_of(body: bytes) -> dict[str, Any]:
-    """The object under `request`, whatever the Content-Type said. Raises BadRequest."""
+def parameters_of(body: bytes, *, bare: bool) -> dict[str, Any]:
+    """The object under `request`, whatever the Content-Type said. Raises BadRequest.
+
+    With `bare` an object without `request` is the request itself.
+    """
     try:
         whole = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         whole = None
-    request = whole.get("request") if isinstance(whole, dict) else None
+    request = whole.get("request", whole if bare else None) if isinstance(whole, dict) else None
     if not isinstance(request, dict):
         raise BadRequest(CHOICES.malformed)
     return request

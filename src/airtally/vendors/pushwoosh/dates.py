@@ -12,7 +12,6 @@ from airtally.kit.time import HOUR_US, from_datetime
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import Fault
 
-_LAST_YEAR = 9998  # so that the end of a period is a time, too
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?))?")
 
 
@@ -22,8 +21,6 @@ def moment(text: str) -> tuple[datetime, bool]:
     if match is None:
         raise ValueError("no date")
     found = datetime.fromisoformat(f"{match[1]}T{match[2] or '00:00'}").replace(tzinfo=UTC)
-    if found.year > _LAST_YEAR:
-        raise ValueError("too far away")
     return found, match[2] is not None
 
 

@@ -67,12 +67,20 @@ def hwid(call: Call) -> str:
 
 def hwids(call: Call, account: Account, code: str) -> list[str]:
     """The device of `hwid`, else those of `userId` in the application. Raises Fault where neither is given."""
-    device, user = optional_text(call, "hwid"), optional_text(call, "userId")
+    device, user = optional_text(call, "hwid"), user_id(call)
     if device is not None:
         return [device]
     if user is None:
         raise Fault(CHOICES.required.format("hwid or userId"))
     return devices_of(call).of_user(account, code, user)
+
+
+def user_id(call: Call) -> str | None:
+    """`userId`, which some SDKs send as a number. Null and empty are absent. Raises Fault."""
+    value = call.parameters.get("userId")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return optional_text(call, "userId")
 
 
 def optional_text(call: Call, name: str) -> str | None:

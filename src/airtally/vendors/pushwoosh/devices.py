@@ -18,9 +18,11 @@ from airtally.vendors.pushwoosh.device_call import (
     optional_integer,
     optional_object,
     optional_text,
+    user_id,
 )
 from airtally.vendors.pushwoosh.errors import Fault
 from airtally.vendors.pushwoosh.events import post_event
+from airtally.vendors.pushwoosh.sdk import SDK_METHODS, taken
 
 
 def register_device(call: Call) -> Reply:
@@ -32,7 +34,7 @@ def register_device(call: Call) -> Reply:
         "push_token": optional_text(call, "push_token"),
         "language": optional_text(call, "language"),
         "timezone_seconds": optional_integer(call, "timezone"),
-        "user_id": optional_text(call, "userId"),
+        "user_id": user_id(call),
         "email": optional_text(call, "email"),
     }
     if fields["device_type"] is None:
@@ -65,7 +67,7 @@ def set_tags(call: Call) -> Reply:
         raise Fault(CHOICES.device_not_found)
     skipped: dict[str, Skipped] = {}
     for each in found:
-        user = optional_text(call, "userId")
+        user = user_id(call)
         skipped |= {one.tag: one for one in devices_of(call).set_tags(account, application, each, tags, user_id=user)}
     if not skipped:
         return Reply()
@@ -79,13 +81,6 @@ def get_tags(call: Call) -> Reply:
     for each in hwids(call, account, application):
         found |= devices_of(call).tags(account, application, each)
     return Reply({"result": found})
-
-
-def taken(call: Call) -> Reply:
-    """Calls that enter no statistics."""
-    device_caller(call)
-    hwid(call)
-    return Reply()
 
 
 def _guarded(method: Method) -> Method:
@@ -115,5 +110,6 @@ WRITE_METHODS: dict[str, Method] = {
         "deleteDevice": delete_device,
         "applicationOpen": taken,
         "pushStat": taken,
+        **SDK_METHODS,
     }.items()
 }

@@ -78,5 +78,5 @@ def _meaning(failure: Failure) -> tuple[int, int, str]:
     if failure.status in {400, 405, 413}:
         return failure.status, 400, CHOICES.malformed
     if failure.status == 404:
-        return 404, 404, CHOICES.method_not_found
+        return 200, 404, CHOICES.method_not_found  # a client repeats at once and for ever on any other status
     return 500, 500, CHOICES.internal

@@ -14,7 +14,7 @@ from airtally.kit.time import SECOND_US
 from airtally.streams.app_events import APP_EVENTS
 from airtally.vendors.pushwoosh.call import Call, Reply
 from airtally.vendors.pushwoosh.choices import CHOICES
-from airtally.vendors.pushwoosh.device_call import device_caller, optional_object, optional_text
+from airtally.vendors.pushwoosh.device_call import device_caller, optional_object, optional_text, user_id
 from airtally.vendors.pushwoosh.errors import Fault
 
 _LATEST_SECONDS = 1 << 33  # beyond what any row may carry
@@ -29,7 +29,7 @@ def post_event(call: Call) -> Reply:
     declared = call.services.declared.event(account, application, name, names)
     if declared is None:
         raise Fault(CHOICES.event_not_found)
-    device, user = optional_text(call, "hwid"), optional_text(call, "userId")
+    device, user = optional_text(call, "hwid"), user_id(call)
     if device is None and user is None:
         raise Fault(CHOICES.required.format("hwid or userId"))
     attributes = _fitting(declared.attributes, optional_object(call, "attributes"))

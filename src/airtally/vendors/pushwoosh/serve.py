@@ -20,7 +20,7 @@ from airtally.runtime import Services
 from airtally.vendors.pushwoosh.call import Call, Reply, parameters_of
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import MEDIA_TYPE, StillProcessing, cors, envelope
-from airtally.vendors.pushwoosh.methods import METHODS
+from airtally.vendors.pushwoosh.methods import METHODS, WRAPPED
 
 AnyRequest = Request[Any, Any, Any]
 Here = NamedDependency[SkipValidation[Services]]
@@ -58,7 +58,7 @@ def preflight(request: AnyRequest) -> Response[None]:
 async def call_method(request: AnyRequest, services: Here, name: FromPath[str], body: RawBody) -> Response[bytes]:
     """The body first, then the method: what a stranger sees of an unknown method is no more than that."""
     state = request.scope.setdefault("state", {})
-    call = Call(services, parameters_of(body), request.headers, state)
+    call = Call(services, parameters_of(body, bare=name not in WRAPPED), request.headers, state)
     reply = await _reply(name, call)
     return Response(
         envelope(200, "OK", reply.response), headers=cors(request.headers) | dict(reply.headers), media_type=MEDIA_TYPE

@@ -22,11 +22,17 @@ Here = NamedDependency[SkipValidation[Services]]
 Caller = NamedDependency[SkipValidation[Account]]
 
 
+#: In the state of an admitted request: what `offset` counts for its key.
+OFFSET_MODE = "offset_mode"
+
+
 def admitted(request: AnyRequest, services: Here) -> Account:
     """Raises Unauthorized; reads the store."""
     token = bearer_token(request.headers.get("authorization", ""))
     principal = services.keys.authenticate_token("slate", "access", token) if token else None
     if principal is None:
         raise Unauthorized(CHOICES.unauthorized)
-    request.scope.setdefault("state", {})["account"] = principal.account.slug
+    state = request.scope.setdefault("state", {})
+    state["account"] = principal.account.slug
+    state[OFFSET_MODE] = principal.details.get(OFFSET_MODE, services.settings.slate_offset_mode)
     return principal.account

@@ -15,7 +15,7 @@ from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
 from airtally.vendors.slate import downloads, oauth, paging, wire
-from airtally.vendors.slate.caller import AnyRequest, Caller, Here, admitted
+from airtally.vendors.slate.caller import OFFSET_MODE, AnyRequest, Caller, Here, admitted
 from airtally.vendors.slate.errors import JSON
 from airtally.vendors.slate.window import window
 
@@ -44,35 +44,35 @@ def routes(services: Services) -> list[Any]:
 
 @get(_ACCOUNTS, sync_to_thread=True)
 def list_accounts(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
-    page = _page(request, services)
+    page = _page(request)
     found = services.catalogue.accounts(account, page.part)
     return _answer(request, services, page, found.map(wire.named))
 
 
 @get(_GROUPS, sync_to_thread=True)
 def list_groups(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
-    page = _page(request, services)
+    page = _page(request)
     found = services.catalogue.groups(account, page.part, **request.path_params)
     return _answer(request, services, page, found.map(wire.named))
 
 
 @get(_BUSINESSES, sync_to_thread=True)
 def list_businesses(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
-    page = _page(request, services)
+    page = _page(request)
     found = services.catalogue.businesses(account, page.part, **request.path_params)
     return _answer(request, services, page, found.map(wire.business))
 
 
 @get(_DATASETS, sync_to_thread=True)
 def list_datasets(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
-    page = _page(request, services)
+    page = _page(request)
     found = services.catalogue.datasets(account, page.part, **request.path_params)
     return _answer(request, services, page, found.map(wire.named))
 
 
 @get(_FILES, sync_to_thread=True)
 def list_files(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
-    page, asked = _page(request, services), window(request.query_params, services.clock.now_us())
+    page, asked = _page(request), window(request.query_params, services.clock.now_us())
     dataset, files = services.catalogue.dataset(account, **request.path_params), services.dataset_files
     through = files.data_through(dataset)
     found = files.page(dataset, asked.start_us, asked.end_us, page.part)
@@ -85,8 +85,8 @@ def options() -> Response[None]:
     raise MethodNotAllowed("Method OPTIONS is not allowed here")
 
 
-def _page(request: AnyRequest, services: Services) -> paging.Asked:
-    return paging.asked(request.query_params, services.settings.slate_offset_mode)
+def _page(request: AnyRequest) -> paging.Asked:
+    return paging.asked(request.query_params, request.scope["state"][OFFSET_MODE])
 
 
 def _answer(

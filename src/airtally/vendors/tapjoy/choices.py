@@ -27,6 +27,9 @@ class Choices:
     not_found: str = "Not found"
     #: By country more buckets than these are sent as they are written, and not kept.
     streamed_buckets: int = 2_300
+    #: Of the legacy report.
+    default_page_size: int = 50
+    largest_page_size: int = 1_000
     wrong_method: str = "Method not allowed"
     internal: str = "Internal server error"
 

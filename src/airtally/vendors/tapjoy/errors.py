@@ -16,6 +16,7 @@ from airtally.vendors.tapjoy.choices import CHOICES
 
 JSON = "application/json; charset=utf-8"
 TOKEN_PATH = "/v1/oauth2/token"  # noqa: S105 (a path)
+LEGACY_PATH = "/reporting_data.json"
 
 _TEXTS = {
     401: CHOICES.unauthorized,
@@ -42,7 +43,7 @@ def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes
         return _answer(422, {"errors": [f"{failure.message} {failure.hint}"]})
     status = _status(failure)
     headers = {}
-    if status == 401:
+    if status == 401 and request.scope["path"] != LEGACY_PATH:  # its credentials stand in the query
         headers["WWW-Authenticate"] = "Basic" if request.scope["path"].rstrip("/") == TOKEN_PATH else "Bearer"
     return _answer(status, {"error": _TEXTS.get(status, failure.message)}, headers)
 

@@ -13,9 +13,10 @@ from litestar.response import Stream
 from airtally.engine.case import folded
 from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
-from airtally.vendors.tapjoy import caller, figures, wire
+from airtally.streams import AD_GROUPS
+from airtally.vendors.tapjoy import caller, figures, legacy, wire
 from airtally.vendors.tapjoy.choices import CHOICES
-from airtally.vendors.tapjoy.errors import JSON
+from airtally.vendors.tapjoy.errors import JSON, LEGACY_PATH
 from airtally.vendors.tapjoy.groups import find_group
 from airtally.vendors.tapjoy.params import Asked, read_params
 from airtally.vendors.tapjoy.series import insights
@@ -27,7 +28,10 @@ Here = NamedDependency[SkipValidation[Services]]
 def routes(services: Services) -> list[Any]:
     """The handlers, for the application to mount."""
     here = Provide(lambda: services, sync_to_thread=False)
-    return [Router("/v1", route_handlers=[issue_token, get_insights], dependencies={"services": here})]
+    return [
+        Router("/v1", route_handlers=[issue_token, get_insights], dependencies={"services": here}),
+        Router("/", route_handlers=[get_legacy_report], dependencies={"services": here}),
+    ]
 
 
 @post("/oauth2/token", status_code=200, sync_to_thread=True)
@@ -53,6 +57,18 @@ def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]
     if asked.by_country and len(asked.stamps) > CHOICES.streamed_buckets:
         return Stream(body, headers=quality, media_type=JSON)  # years of hours by country are not held in memory
     return Response(b"".join(body), headers=quality, media_type=JSON)
+
+
+@get(LEGACY_PATH, sync_to_thread=True)
+def get_legacy_report(request: AnyRequest, services: Here) -> Response[bytes]:
+    """Of one day, where clients learn the ids of the groups: the credentials first, then the parameters."""
+    account = legacy.report_holder(services.keys, request.query_params).account
+    _note_account(request, account.slug)
+    now_us = services.clock.now_us()
+    asked = legacy.read_day(request.query_params, now_us)
+    answer = services.queries.answer(legacy.question(account.slug, asked, now_us))
+    body = legacy.report_body(services.queries.known(AD_GROUPS, account.slug).table, answer, asked)
+    return Response(body, headers=_quality(answer.data_through_us, answer.generated_at_us), media_type=JSON)
 
 
 def _insights(
