@@ -35,6 +35,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += _report_work(services)
         found += _dataset_work(services)
         found.append(_statistics_work(services))
+        found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
     return tuple(found)
 
 

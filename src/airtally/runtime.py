@@ -381,13 +381,14 @@ class _Parts:
         buffer: Buffer | None,
     ) -> Intake:
         settings, clock = self._settings, self._clock
-        quarantine = Quarantine(store, clock)
+        quarantine = Quarantine(store, clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
         versions = Versions(
             lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)),
             KnownKeys(queries.engine, warehouse).may_be_known,
         )
         admission = Admission(owners, Businesses(store), declared, settings, clock)
         loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
+        locks = Locks(settings.home / "locks")
         claims = batches = edits = None
         if buffer is not None:
             claims = Claims(store, buffer, clock)
@@ -411,9 +412,11 @@ class _Parts:
                 warehouse=warehouse,
                 quarantine=quarantine,
                 marks=FileMarks(store, clock),
-                locks=Locks(settings.home / "locks"),
+                locks=locks,
                 clock=clock,
             ),
             quarantine=quarantine,
-            resend=Resend(admission=admission, loading=loading, quarantine=quarantine),
+            resend=Resend(
+                admission=admission, loading=loading, warehouse=warehouse, quarantine=quarantine, locks=locks
+            ),
         )

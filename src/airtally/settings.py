@@ -192,6 +192,13 @@ class Settings:
     )
     body_max: int = _setting("AIRTALLY_BODY_MAX", 64 << 20, "bytes of one batch as sent", parse_size)
     unpacked_max: int = _setting("AIRTALLY_UNPACKED_MAX", 512 << 20, "bytes of one batch unpacked", parse_size)
+    quarantine_max: int = _setting(
+        "AIRTALLY_QUARANTINE_MAX",
+        64 << 20,
+        "bytes, packed, of an account's refused rows; more are refused without being kept",
+        parse_size,
+    )
+    quarantine_days: int = _setting("AIRTALLY_QUARANTINE_DAYS", 90, "how long refused rows are kept", _positive)
     engine_memory: int = _setting("AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory of one DuckDB instance", parse_size)
     answer_cache: int = _setting(
         "AIRTALLY_ANSWER_CACHE", 64 << 20, "memory for answers that no new row has changed; 0 keeps none", parse_size

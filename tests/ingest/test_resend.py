@@ -15,7 +15,7 @@ from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
 from airtally.ingest.businesses import Businesses
 from airtally.ingest.decode import read_rows
-from airtally.ingest.quarantine import RejectedRow
+from airtally.ingest.rejected import RejectedRow
 from airtally.ingest.resend import Resent
 from airtally.kit.errors import Conflict, NotFound
 from airtally.query.question import Metric, Question
@@ -127,7 +127,7 @@ def test_a_crash_after_the_commit_counts_no_row_twice(
         with pytest.raises(ZeroDivisionError):
             _mended(services, account, entry, monkeypatch)
     assert count(services, account) == 2
-    assert _mended(services, account, entry, monkeypatch) == Resent(2, 1)
+    assert _mended(services, account, entry, monkeypatch) == Resent(2, 0), "the third is an entry of its own by now"
     assert count(services, account) == 2
     assert len(services.intake.quarantine.entries(account)) == 2
 

@@ -21,6 +21,7 @@ from airtally.engine import open_engine
 from airtally.engine.duckdb import DuckDB
 from airtally.engine.protocol import Statement
 from airtally.files.store import FileStore
+from airtally.ingest.quarantine import Quarantine
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Failure
 from airtally.lake import Lake
@@ -32,6 +33,8 @@ from airtally.settings import Settings
 
 _LOW_DISK = 2 << 30
 _MOST_IDS = 20
+#: Of the room for an account's refused rows: what is over this is nearly full.
+_NEARLY = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,22 @@ def _public_url(settings: Settings) -> Finding:
     )
 
 
+def _quarantine(settings: Settings) -> Finding:
+    store = MetadataStore.open(settings.database_url)
+    most = settings.quarantine_max
+    try:
+        usage = Quarantine(store, SystemClock(), max_bytes=most, days=settings.quarantine_days).usage()
+    finally:
+        store.close()
+    named = "; ".join(f"{each.account}: {each.rows} rows, {each.bytes / 2**20:.1f} MiB" for each in usage[:_MOST_IDS])
+    full = [each.account for each in usage if each.bytes >= most * _NEARLY]
+    mend = (
+        f"little or no room for refused rows of {', '.join(full)}: `airtally quarantine resend` or `drop` entries, "
+        "or raise AIRTALLY_QUARANTINE_MAX"
+    )
+    return Finding("quarantine", named or "no refused rows", mend if full else None)
+
+
 def _lake(settings: Settings) -> Finding:
     lake = Lake(settings.lake_url, clock=SystemClock())
     lake.check()
@@ -166,6 +185,7 @@ _LOOKS: dict[str, Callable[[Settings], Finding]] = {
     "home": _home,
     "secret key": _secret,
     "metadata": _metadata,
+    "quarantine": _quarantine,
     "public URL": _public_url,
     "lake": _lake,
     "engine": _engine,

@@ -45,9 +45,21 @@ def ingest(
         results = _load_all(services, STREAMS[stream], owner, files, again=again)
     if as_json:
         print_json([_json(result) for result in results])
-    if any(result.rejected for result in results):
-        print("airtally: some rows were rejected; `airtally quarantine list` shows them", file=sys.stderr)
+    rejected = sum(result.rejected for result in results)
+    if rejected:
+        print(f"airtally: {_refused(results, rejected)}", file=sys.stderr)
         raise SystemExit(1)
+
+
+def _refused(results: list[FileResult], rejected: int) -> str:
+    """One line for a person: how many rows were refused, and where they are."""
+    files = sum(1 for result in results if result.rejected)
+    said = f"{rejected:,} row{'s' * (rejected > 1)} of {files} file{'s' * (files > 1)} refused"
+    kept = sum(result.quarantined for result in results)
+    if kept == rejected:
+        return f"{said}; `airtally quarantine list` shows them"
+    full = f"{rejected - kept:,} of them are not kept, as the account's quarantine is full (AIRTALLY_QUARANTINE_MAX)"
+    return f"{said}, {full}; `airtally quarantine list` shows the others"
 
 
 def _load_all(
@@ -91,6 +103,7 @@ def _json(result: FileResult) -> dict[str, object]:
         "file": str(result.path),
         "accepted": result.accepted,
         "rejected": result.rejected,
+        "quarantined": result.quarantined == result.rejected,
         "resumed_at": result.resumed_at,
         "position": result.position,
     }

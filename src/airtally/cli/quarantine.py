@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from typing import Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
-from airtally.cli.common import AccountSlug, Json, command, opened_books
+from airtally.cli.common import AccountSlug, Books, Json, command, opened_books
 from airtally.cli.output import moment, print_json, print_listing
 from airtally.cli.services import opened_services
-from airtally.ingest.quarantine import Entry, Quarantine, RejectedRow
+from airtally.ingest.quarantine import Entry, Quarantine
+from airtally.ingest.rejected import RejectedRow
+
+Columns = Annotated[str, Parameter(help="The columns, with commas, of CSV rows that a release before 0.2 refused.")]
 
 app = App(name="quarantine", help="Rows that were refused.")
 
@@ -22,9 +26,17 @@ _COLUMNS = ("id", "stream", "source", "rows", "received", "resent", "first_error
 def list_(*, account: AccountSlug, stream: str | None = None, as_json: Json = False) -> None:
     """Show the batches that had refused rows, newest first."""
     with opened_books() as books:
-        quarantine = Quarantine(books.store, books.clock)
+        quarantine = _opened(books)
         entries = quarantine.entries(books.accounts.by_slug(account), stream)
+        usage = next((each for each in quarantine.usage() if each.account == account), None)
+        most, days = books.settings.quarantine_max, books.settings.quarantine_days
     print_listing([_shown(entry) for entry in entries], _COLUMNS, as_json=as_json)
+    if usage is not None:
+        print(
+            f"airtally: {usage.rows} refused rows of {account} take {usage.bytes / 2**20:.1f} of {most / 2**20:.1f} MiB; "
+            f"entries older than {days} days are dropped",
+            file=sys.stderr,
+        )
 
 
 @app.command
@@ -32,7 +44,7 @@ def list_(*, account: AccountSlug, stream: str | None = None, as_json: Json = Fa
 def show(entry: int, *, account: AccountSlug, raw: bool = False, as_json: Json = False) -> None:
     """Show an entry's rows with their errors; `--raw` prints them as they were received."""
     with opened_books() as books:
-        rows = list(Quarantine(books.store, books.clock).rows(books.accounts.by_slug(account), entry))
+        rows = list(_opened(books).rows(books.accounts.by_slug(account), entry))
     if raw:
         sys.stdout.buffer.write(b"".join(row.received.rstrip(b"\r\n") + b"\n" for row in rows))
     else:
@@ -41,10 +53,11 @@ def show(entry: int, *, account: AccountSlug, raw: bool = False, as_json: Json =
 
 @app.command
 @command
-def resend(entry: int, *, account: AccountSlug, as_json: Json = False) -> None:
-    """Check an entry's rows anew and take those that are right now; the others become a new entry."""
+def resend(entry: int, *, account: AccountSlug, columns: Columns = "", as_json: Json = False) -> None:
+    """Check an entry's rows anew and take those that are right now; the others stay, for their new reasons."""
+    names = tuple(name.strip() for name in columns.split(",")) if columns else ()
     with opened_services() as services:
-        answer = services.intake.resend.run(services.accounts.by_slug(account), entry)
+        answer = services.intake.resend.run(services.accounts.by_slug(account), entry, columns=names)
     print_json({"accepted": answer.accepted, "rejected": answer.rejected}) if as_json else print(
         f"{answer.accepted} rows accepted, {answer.rejected} rejected again"
     )
@@ -55,7 +68,12 @@ def resend(entry: int, *, account: AccountSlug, as_json: Json = False) -> None:
 def drop(entry: int, *, account: AccountSlug) -> None:
     """Forget an entry and its rows."""
     with opened_books() as books:
-        Quarantine(books.store, books.clock).drop(books.accounts.by_slug(account), entry)
+        _opened(books).drop(books.accounts.by_slug(account), entry)
+
+
+def _opened(books: Books) -> Quarantine:
+    settings = books.settings
+    return Quarantine(books.store, books.clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
 
 
 def _shown(entry: Entry) -> dict[str, object]:
@@ -64,4 +82,4 @@ def _shown(entry: Entry) -> dict[str, object]:
 
 
 def _row(row: RejectedRow) -> dict[str, object]:
-    return {"line": row.line, "field": row.field, "error": row.error, "raw": row.raw or row.raw_base64}
+    return {"line": row.line, "field": row.field, "error": row.error, "raw": row.raw or row.raw_base64, "row": row.row}

@@ -17,7 +17,7 @@ from airtally.ingest.admission import Admission
 from airtally.ingest.checked import Checked
 from airtally.ingest.contents import Beginning, Beginnings, Content, is_text, unpacked_name
 from airtally.ingest.decode import read_file
-from airtally.ingest.loading import Load, Loading
+from airtally.ingest.loading import Appended, Load, Loading
 from airtally.ingest.locks import Locks
 from airtally.ingest.marks import FileMarks, Mark, Tail
 from airtally.ingest.places import Begin, Places
@@ -37,12 +37,13 @@ Chunks = Iterator[tuple[Checked, int]]
 @dataclass(slots=True)
 class FileResult:
     """What became of a file. `position` counts bytes of unpacked text, or rows of Parquet and Arrow;
-    `resumed_at` is the one an earlier run had reached; `size` is the last one, where it is known beforehand.
+    `resumed_at` is the one an earlier run had reached; `size` is the last one, where it is known beforehand. Of the rejected rows `quarantined` are kept.
     """
 
     path: Path
     accepted: int = 0
     rejected: int = 0
+    quarantined: int = 0
     position: int = 0
     resumed_at: int = 0
     size: int | None = None
@@ -118,8 +119,10 @@ class FileIngest:
             for checked, position in read_ahead(_chunks(file)):
                 allowed = self._admission.check(file.stream, file.account, checked)
                 mark = None if beginnings is None else _mark(file, result.position, beginnings.at(position), allowed)
-                if self._append(file, position, committed, allowed, mark):
+                appended = self._append(file, position, committed, allowed, mark)
+                if appended.rows:
                     committed = position
+                result.quarantined += appended.quarantined
                 result.accepted += allowed.rows.num_rows
                 result.rejected += len(allowed.errors)
                 result.position = position
@@ -127,8 +130,7 @@ class FileIngest:
                     progress(result)
         self._end(file, result.position)
 
-    def _append(self, file: _File, position: int, committed: int | None, rows: Checked, mark: Mark | None) -> bool:
-        """Whether there was anything to commit."""
+    def _append(self, file: _File, position: int, committed: int | None, rows: Checked, mark: Mark | None) -> Appended:
         name, after = file.path.name, -1 if committed is None else committed
 
         def note(count: int) -> None:
@@ -137,7 +139,7 @@ class FileIngest:
                 self._marks.note(file.account, file.stream, unpacked_name(file.path), noted)
 
         load = Load(file.stream, file.account, file.begin.app_id, position, name, after)
-        return self._loading.append(load, rows, note) > 0
+        return self._loading.append(load, rows, note)
 
     def _end(self, file: _File, position: int) -> None:
         """A file of an earlier release, which kept no marks, gets one."""

@@ -27,6 +27,14 @@ class Load:
     after: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """How many rows were new to the stream, and how many of the refused ones are in quarantine."""
+
+    rows: int
+    quarantined: int
+
+
 class Loading:
     """Quarantines what is wrong and commits the rest; done twice, it is done once."""
 
@@ -36,10 +44,10 @@ class Loading:
         self._versions = versions
         self._clock = clock
 
-    def append(self, load: Load, checked: Checked, before_commit: Callable[[int], None] | None = None) -> int:
-        """The number of rows that were new to the stream, which `before_commit` is told before they are committed."""
+    def append(self, load: Load, checked: Checked, before_commit: Callable[[int], None] | None = None) -> Appended:
+        """`before_commit` is told the number of rows that are committed, before they are."""
         stream, account = load.stream, load.account
-        self._quarantine.keep(
+        kept = self._quarantine.keep(
             account, stream.name, checked.errors, source=load.source, source_key=f"{load.app_id}:{load.version}"
         )
         with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
@@ -49,4 +57,4 @@ class Loading:
             if count:
                 self._warehouse.append_file_rows(stream, account.slug, rows, load.app_id, load.version, load.after)
         metrics.ROWS_ACCEPTED.labels(stream.name).inc(checked.rows.num_rows)
-        return count
+        return Appended(count, kept.rows)

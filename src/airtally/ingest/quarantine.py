@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-import pyarrow as pa
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+import structlog
+from sqlalchemy import delete, func, insert, select, update
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.decode import RowError
+from airtally.ingest.rejected import RejectedRow, as_many_as_fit, packed_rows, rejected, unpacked_rows
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
-from airtally.kit.errors import NotFound
+from airtally.kit.errors import Conflict, Failure, NotFound, StorageFull
+from airtally.kit.time import DAY_US
 from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import quarantine
+from airtally.metadata.tables import accounts, quarantine
 
-_CODEC = "zstd"
+_log = structlog.get_logger()
+
+_BYTES = func.coalesce(func.sum(func.length(quarantine.c.content)), 0)
 _LISTED = (
     quarantine.c.id,
     quarantine.c.stream,
@@ -45,52 +46,113 @@ class Entry:
     resent_at: int | None
 
 
-class RejectedRow(msgspec.Struct, frozen=True):
-    """One rejected row. `raw` is its text as received; `raw_base64` stands instead where that is not UTF-8."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a batch's rejected rows: the first `rows` of them are in the entry `id` (None: kept before)."""
 
-    line: int
-    field: str | None
-    error: str
-    raw: str | None = None
-    raw_base64: str | None = None
+    rows: int = 0
+    id: int | None = None
 
-    @property
-    def received(self) -> bytes:
-        return self.raw.encode() if self.raw is not None else base64.b64decode(self.raw_base64 or "")
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an account's entries take."""
+
+    account: str
+    entries: int
+    rows: int
+    bytes: int
 
 
 class Quarantine:
-    """Every call takes the account: no entry is reachable without its owner."""
+    """Every call takes the account: no entry is reachable without its owner. An account's entries take at most
+    `max_bytes`, packed, and are kept for `days`.
+    """
 
-    def __init__(self, store: MetadataStore, clock: Clock) -> None:
+    def __init__(self, store: MetadataStore, clock: Clock, *, max_bytes: int, days: int) -> None:
         self._store = store
         self._clock = clock
+        self._max_bytes = max_bytes
+        self._days = days
 
     def keep(
         self, account: Account, stream: str, errors: Sequence[RowError], *, source: str, source_key: str | None = None
-    ) -> None:
-        """Keep a batch's rejected rows; a `source_key` kept before is not kept twice."""
+    ) -> Kept:
+        """Keep a batch's rejected rows, as many as there is room for; a `source_key` kept before is not kept twice.
+
+        Never the reason to refuse a batch for want of room: a full disk keeps none of its rejected rows.
+        """
         if not errors:
-            return
+            return Kept()
         first = errors[0]
         values = {
             "account_id": account.id,
             "stream": stream,
             "source": source,
             "source_key": source_key,
-            "rows": len(errors),
-            "first_error": f"line {first.line}: {first.field or 'row'}: {first.error}",
-            "content": _packed([_rejected(error) for error in errors]),
+            "first_error": _said(first),
             "received_at": self._clock.now_us(),
         }
         try:
-            with self._store.begin() as connection:
-                connection.execute(insert(quarantine).values(values))
-        except IntegrityError:
-            if source_key is None:
-                raise
+            kept = self._insert(account, values, [rejected(error) for error in errors])
+        except StorageFull:
+            _log.warning("no room for rejected rows", account=account.slug, stream=stream, rows=len(errors))
+            kept = Kept()
+        metrics.ROWS_REJECTED.labels(stream).inc(kept.rows if kept.id is not None else 0)
+        metrics.ROWS_NOT_QUARANTINED.labels(stream).inc(len(errors) - kept.rows)
+        return kept
+
+    def _insert(self, account: Account, values: dict[str, Any], rows: list[RejectedRow]) -> Kept:
+        content = packed_rows(rows)
+        with self._store.begin() as connection:
+            # One batch of an account at a time, so that two cannot both take the same room.
+            connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update())
+            key = values["source_key"]
+            if key is not None:
+                known = select(quarantine.c.rows).where(quarantine.c.source_key == key)
+                if (before := connection.execute(known).scalar_one_or_none()) is not None:
+                    return Kept(min(before, len(rows)))
+            used = connection.execute(select(_BYTES).where(quarantine.c.account_id == account.id)).scalar_one()
+            rows, content = as_many_as_fit(rows, content, self._max_bytes - used)
+            if not rows:
+                return Kept()
+            made = insert(quarantine).values(**values, rows=len(rows), content=content).returning(quarantine.c.id)
+            return Kept(len(rows), connection.execute(made).scalar_one())
+
+    def take_back(self, account: Account, kept: Kept) -> None:
+        """Of a batch that was refused after all nothing stays."""
+        if kept.id is None:
             return
-        metrics.ROWS_REJECTED.labels(stream).inc(len(errors))
+        try:
+            with self._store.begin() as connection:
+                connection.execute(delete(quarantine).where(*_is(account, kept.id)))
+        except Failure:
+            _log.exception("rejected rows of a refused batch stay in quarantine", account=account.slug, entry=kept.id)
+
+    def usage(self) -> list[Usage]:
+        """Of each account that has entries, by slug."""
+        columns = (accounts.c.slug, func.count(), func.sum(quarantine.c.rows), _BYTES)
+        query = select(*columns).join(accounts, accounts.c.id == quarantine.c.account_id).group_by(accounts.c.slug)
+        with self._store.read() as connection:
+            return [Usage(row[0], row[1], int(row[2]), int(row[3])) for row in connection.execute(query).all()]
+
+    def expire(self) -> None:
+        """Drop entries that are too old, each account's apart. Raises the first failure after the others are done."""
+        limit = self._clock.now_us() - self._days * DAY_US
+        old = quarantine.c.received_at < limit
+        with self._store.read() as connection:
+            ids = connection.execute(select(quarantine.c.account_id).where(old).distinct()).scalars().all()
+        failed: Exception | None = None
+        for account_id in ids:
+            try:
+                with self._store.begin() as connection:
+                    gone = connection.execute(delete(quarantine).where(old, quarantine.c.account_id == account_id))
+                metrics.QUARANTINE_EXPIRED.inc(gone.rowcount)
+            except Exception as error:  # noqa: BLE001 (one account's trouble is not another's)
+                _log.exception("old quarantine entries stay", account_id=account_id)
+                failed = failed or error
+        if failed is not None:
+            raise failed
 
     def entries(self, account: Account, stream: str | None = None, *, limit: int = 1000) -> list[Entry]:
         """Newest first."""
@@ -115,7 +177,7 @@ class Quarantine:
             content = connection.execute(query).scalar_one_or_none()
         if content is None:
             raise _unknown(entry_id)
-        yield from _unpacked(content)
+        yield from unpacked_rows(content)
 
     def forget_from(self, source_key: str, line: int) -> None:
         """Forget the rows of a batch from a line on: they are about to be read again."""
@@ -126,12 +188,30 @@ class Quarantine:
             ).scalar_one_or_none()
             if found is None:
                 return
-            left = [row for row in _unpacked(found) if row.line < line]
+            left = [row for row in unpacked_rows(found) if row.line < line]
             if left:
-                values = {"rows": len(left), "content": _packed(left)}
+                values = {"rows": len(left), "content": packed_rows(left)}
                 connection.execute(update(quarantine).where(named).values(values))
             else:
                 connection.execute(delete(quarantine).where(named))
+
+    def split(self, account: Account, entry: Entry, taken: Sequence[RejectedRow], left: Sequence[RejectedRow]) -> None:
+        """Leave only the rows that are taken in an entry; the others become one of their own, for their new reasons.
+
+        With none taken they stay where they are. Raises Conflict where the entry has changed since it was read.
+        """
+        same = (*_is(account, entry.id), quarantine.c.rows == entry.rows, quarantine.c.resent_at.is_(None))
+        mine = taken or left
+        values: dict[str, Any] = {"rows": len(mine), "content": packed_rows(mine)}
+        if not taken:
+            values["first_error"] = _said(left[0])
+        with self._store.begin() as connection:
+            if connection.execute(update(quarantine).where(*same).values(values)).rowcount == 0:
+                raise Conflict(f"Quarantine entry {entry.id} is being sent by another process")
+            if taken and left:
+                others = {"rows": len(left), "content": packed_rows(left), "first_error": _said(left[0])}
+                others |= {"account_id": account.id, "stream": entry.stream, "source": f"resend of {entry.id}"}
+                connection.execute(insert(quarantine).values(**others, received_at=self._clock.now_us()))
 
     def mark_resent(self, account: Account, entry_id: int) -> None:
         self._change(account, entry_id, update(quarantine).values(resent_at=self._clock.now_us()))
@@ -146,33 +226,13 @@ class Quarantine:
                 raise _unknown(entry_id)
 
 
+def _said(row: RowError | RejectedRow) -> str:
+    return f"line {row.line}: {row.field or 'row'}: {row.error}"
+
+
 def _is(account: Account, entry_id: int) -> tuple[Any, ...]:
     return (quarantine.c.id == entry_id, quarantine.c.account_id == account.id)
 
 
 def _unknown(entry_id: int) -> NotFound:
     return NotFound(f"There is no quarantine entry {entry_id}", hint="`airtally quarantine list` shows the entries")
-
-
-def _packed(rows: Sequence[RejectedRow]) -> bytes:
-    sink = pa.BufferOutputStream()
-    encoder = msgspec.json.Encoder()
-    with pa.CompressedOutputStream(sink, _CODEC) as out:
-        for start in range(0, len(rows), 10_000):
-            out.write(encoder.encode_lines(rows[start : start + 10_000]))
-    return bytes(sink.getvalue())
-
-
-def _unpacked(content: bytes) -> Iterator[RejectedRow]:
-    decoder = msgspec.json.Decoder(RejectedRow)
-    with pa.input_stream(pa.py_buffer(content), compression=_CODEC) as stream:
-        yield from map(decoder.decode, stream.read().split(b"\n")[:-1])
-
-
-def _rejected(error: RowError) -> RejectedRow:
-    try:
-        raw = bytes(error.raw).decode()
-    except UnicodeDecodeError:
-        packed = base64.b64encode(error.raw).decode()
-        return RejectedRow(error.line, error.field, error.error, raw_base64=packed)
-    return RejectedRow(error.line, error.field, error.error, raw=raw)

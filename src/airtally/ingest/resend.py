@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
+from airtally.ingest.checked import Checked
 from airtally.ingest.decode import read_rows
+from airtally.ingest.earlier import row_of_earlier
 from airtally.ingest.loading import Load, Loading
-from airtally.ingest.quarantine import Quarantine
+from airtally.ingest.locks import Locks
+from airtally.ingest.quarantine import Entry, Quarantine
+from airtally.ingest.rejected import RejectedRow
+from airtally.ingest.warehouse import Warehouse
 from airtally.kit.errors import Conflict
 from airtally.streams import STREAMS
+from airtally.streams.declaration import Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +29,73 @@ class Resent:
 
 
 class Resend:
-    """An entry is sent again once; rows that are still wrong become an entry of their own."""
+    """Rows that are taken leave the quarantine: their entry counts as sent. The others stay, for their new reasons."""
 
-    def __init__(self, *, admission: Admission, loading: Loading, quarantine: Quarantine) -> None:
+    def __init__(
+        self, *, admission: Admission, loading: Loading, warehouse: Warehouse, quarantine: Quarantine, locks: Locks
+    ) -> None:
         self._admission = admission
         self._loading = loading
+        self._warehouse = warehouse
         self._quarantine = quarantine
+        self._locks = locks
 
-    def run(self, account: Account, entry_id: int) -> Resent:
-        """Raises NotFound for an entry that is not the account's, Conflict for one that was sent again."""
-        entry = self._quarantine.entry(account, entry_id)
-        if entry.resent_at is not None:
-            raise Conflict(f"Quarantine entry {entry_id} was sent again already")
-        stream = STREAMS[entry.stream]
-        body = b"\n".join(_on_one_line(row.received) for row in self._quarantine.rows(account, entry_id))
+    def run(self, account: Account, entry_id: int, *, columns: Sequence[str] = ()) -> Resent:
+        """`columns` are those of a CSV file that a release before 0.2 refused rows of: it did not note them.
+
+        Raises NotFound for an entry that is not the account's, Conflict for one that was sent again.
+        """
+        with self._locks.held("resend", account.slug, str(entry_id)):
+            entry = self._quarantine.entry(account, entry_id)
+            if entry.resent_at is not None:
+                raise Conflict(f"Quarantine entry {entry_id} was sent again already")
+            return self._run(account, entry, columns)
+
+    def _run(self, account: Account, entry: Entry, columns: Sequence[str]) -> Resent:
+        """The entry is split before its rows are committed under its number, so that a run that dies is made good."""
+        stream, app_id = STREAMS[entry.stream], f"resend:{entry.id}"
+        if self._warehouse.committed(stream, app_id) is not None:
+            self._quarantine.mark_resent(account, entry.id)
+            return Resent(entry.rows, 0)
+        rows = list(self._quarantine.rows(account, entry.id))
+        checked, taken, left = self._judged(stream, account, entry, rows, columns)
+        if left:
+            self._quarantine.split(account, entry, taken, left)
+        if taken:
+            self._loading.append(Load(stream, account, app_id, 1, entry.source), checked)
+            self._quarantine.mark_resent(account, entry.id)
+        return Resent(len(taken), len(left))
+
+    def _judged(
+        self, stream: Stream, account: Account, entry: Entry, rows: list[RejectedRow], columns: Sequence[str]
+    ) -> tuple[Checked, list[RejectedRow], list[RejectedRow]]:
+        """The checked rows to be taken, and which of the entry's rows those are, and which are not."""
+        forms = [_form(stream, entry.source, row, columns) for row in rows]
+        readable = [place for place, form in enumerate(forms) if isinstance(form, bytes)]
+        body = b"".join(bytes(form) + b"\n" for form in forms if isinstance(form, bytes))
         checked = self._admission.check(stream, account, read_rows(stream, body, "application/x-ndjson"))
-        self._loading.append(Load(stream, account, f"resend:{entry_id}", 1, f"resend of {entry_id}"), checked)
-        self._quarantine.mark_resent(account, entry_id)
-        return Resent(checked.rows.num_rows, len(checked.errors))
+        wrong = {place: rows[place] for place in range(len(rows))}
+        for place in readable:
+            del wrong[place]
+        for place, form in enumerate(forms):
+            if isinstance(form, str):
+                wrong[place] = msgspec.structs.replace(rows[place], field=None, error=form)
+        for error in checked.errors:
+            place = readable[error.line - 1]
+            wrong[place] = msgspec.structs.replace(rows[place], field=error.field, error=error.error)
+        taken = [row for place, row in enumerate(rows) if place not in wrong]
+        return Checked(checked.rows, []), taken, [wrong[place] for place in sorted(wrong)]
+
+
+def _form(stream: Stream, source: str, row: RejectedRow, columns: Sequence[str]) -> bytes | str | None:
+    """A row as one line of JSON; None where it cannot be read again, a text where that has another reason now."""
+    if row.form == "none":
+        return None
+    if row.form == "row":
+        return (row.row or "").encode()
+    if row.form is None:
+        return row_of_earlier(stream, source, row, columns)
+    return _on_one_line(row.received)
 
 
 def _on_one_line(row: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -46,14 +46,16 @@ class ShownError(msgspec.Struct, frozen=True):
     line: int
     field: str | None
     error: str
+    quarantined: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the sender is told."""
+    """What the sender is told. `quarantined` is false, of a row and of the whole, where one could not be kept."""
 
     accepted: int
     rejected: int
     errors: list[ShownError]
+    quarantined: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,19 +121,34 @@ class Ingest:
     def commit(self, batch: Batch, checked: Checked, claim: Claim | None = None) -> Accepted:
         """Quarantine what is wrong, hand the rest to the buffer."""
         stream, account = batch.stream, batch.account
-        answer = answer_of(checked.rows.num_rows, checked.errors)
         self._buffer.check_room(checked.rows.nbytes)
-        self._quarantine.keep(account, stream.name, checked.errors, source=batch.source)
+        kept = self._quarantine.keep(account, stream.name, checked.errors, source=batch.source)
+        answer = answer_of(checked.rows.num_rows, checked.errors, kept.rows)
+        try:
+            committed = self._to_buffer(batch, checked, claim, answer)
+        except BaseException:
+            self._quarantine.take_back(account, kept)
+            raise
+        if committed is None:
+            return Accepted(answer)
+
+        committed.add_done_callback(lambda done: _count(stream, checked.rows.num_rows, done))
+        if kept.id is not None:
+            committed = _undone(committed, lambda: self._quarantine.take_back(account, kept))
+        return Accepted(answer, committed, claim)
+
+    def _to_buffer(self, batch: Batch, checked: Checked, claim: Claim | None, answer: bytes) -> Future[Receipt] | None:
+        """None where there is nothing to be put on disk."""
+        stream, account = batch.stream, batch.account
         with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
             if rows.num_rows == 0 and claim is None:
-                return Accepted(answer)
+                return None
             committed = self._buffer.append(
                 stream, account.slug, rows, claim=None if claim is None else (claim.id, answer)
             )
             if stream.kind is Kind.CHANGELOG:
                 committed.result()  # the next batch of this changelog must see these versions
-        committed.add_done_callback(lambda done: _count(stream, checked.rows.num_rows, done))
-        return Accepted(answer, committed, claim)
+            return committed
 
     def put(self, stream: Stream, account: Account, rows: Sequence[Made]) -> None:
         """Rows that the program makes: all on disk when this returns, or nothing.
@@ -175,12 +192,34 @@ def refused(stream: str, failure: Failure) -> None:
     metrics.BATCHES_REFUSED.labels(stream, failure.code).inc()
 
 
+def _undone(committed: Future[Receipt], undo: Callable[[], None]) -> Future[Receipt]:
+    """The same outcome; of a failure only once `undo` was done."""
+    outcome: Future[Receipt] = Future()
+
+    def done(future: Future[Receipt]) -> None:
+        error = future.exception()
+        if error is None:
+            outcome.set_result(future.result())
+            return
+        try:
+            undo()
+        finally:
+            outcome.set_exception(error)
+
+    committed.add_done_callback(done)
+    return outcome
+
+
 def _count(stream: Stream, rows: int, done: Future[Receipt]) -> None:
     if done.exception() is None:
         metrics.ROWS_ACCEPTED.labels(stream.name).inc(rows)
 
 
-def answer_of(accepted: int, errors: Sequence[RowError]) -> bytes:
-    """The answer's body."""
-    shown = [ShownError(error.line, error.field, error.error) for error in errors[:ERRORS_SHOWN]]
-    return msgspec.json.encode(Answer(accepted, len(errors), shown))
+def answer_of(accepted: int, errors: Sequence[RowError], kept: int | None = None) -> bytes:
+    """The answer's body. The first `kept` of the refused rows are in quarantine, all without."""
+    kept = len(errors) if kept is None else kept
+    shown = [
+        ShownError(error.line, error.field, error.error, msgspec.UNSET if place < kept else False)
+        for place, error in enumerate(errors[:ERRORS_SHOWN])
+    ]
+    return msgspec.json.encode(Answer(accepted, len(errors), shown, msgspec.UNSET if kept >= len(errors) else False))

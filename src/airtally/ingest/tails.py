@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from airtally.ingest.canonical import NONE
 from airtally.ingest.checked import RowError
 from airtally.ingest.contents import Beginning, position_of
 from airtally.ingest.decode.csv_records import OPEN_QUOTE
@@ -45,4 +46,4 @@ def completed_line(path: Path, line_at: int) -> tuple[RowError, int]:
         text.skip(line_at)
         number = text.line
         raw = text.lines(1, LIMITS.line_max).rstrip(b"\r\n")
-        return RowError(number, None, TOO_SOON, raw[: LIMITS.line_max]), text.position
+        return RowError(number, None, TOO_SOON, raw[: LIMITS.line_max], NONE), text.position

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.ingest import times
+from airtally.ingest.canonical import NONE, rows_as_sent
 from airtally.ingest.checked import Checked, NoSource, RowError, Source
 from airtally.ingest.convert import compiled, convert, matches
 from airtally.ingest.json_text import OUT_OF_RANGE
@@ -19,10 +20,11 @@ DELETED = "is_deleted"
 
 
 class Findings:
-    """The first error of each wrong row."""
+    """The first error of each wrong row, and which have text that could not be read."""
 
     def __init__(self) -> None:
         self.first: dict[int, tuple[str, str]] = {}
+        self.unread: set[int] = set()
 
     def mark(self, wrong: pa.Array, name: str, error: str) -> None:
         for row in pc.indices_nonzero(wrong).to_pylist():
@@ -49,6 +51,7 @@ def check(
     findings = Findings()
     for name, wrong in (not_utf8 or {}).items():
         findings.mark(wrong, name, "invalid UTF-8")
+        findings.unread.update(pc.indices_nonzero(wrong).to_pylist())
     for name in wire:
         if name not in stream.by_name:
             findings.mark(pa.repeat(True, count), shortened(name), "unknown field")
@@ -61,10 +64,19 @@ def check(
     _require(stream, arrays, findings)
     rows = pa.Table.from_arrays(list(arrays.values()), schema=stream.row_schema)
     if not findings.first:
-        return Checked(rows, [], source)
+        return Checked(rows, [], source, stream=stream)
     gone = sorted(findings.first)
-    errors = [RowError(source.line(start + row), *findings.first[row], source.raw(start + row)) for row in gone]
-    return Checked(_left(rows, gone), errors, source, [start + row for row in gone])
+    forms: list[bytes] | list[None] = [None] * len(gone)
+    if not source.is_json:
+        forms = [
+            NONE if row in findings.unread else form
+            for row, form in zip(gone, rows_as_sent(stream, wire, gone), strict=True)
+        ]
+    errors = [
+        RowError(source.line(start + row), *findings.first[row], source.raw(start + row), form)
+        for row, form in zip(gone, forms, strict=True)
+    ]
+    return Checked(_left(rows, gone), errors, source, [start + row for row in gone], stream)
 
 
 def too_old(stream: Stream, checked: Checked, earliest_us: int) -> Checked:

@@ -14,6 +14,10 @@ REQUEST_SECONDS = Histogram(
 
 ROWS_ACCEPTED = Counter("airtally_rows_accepted_total", "Rows on disk before their answer.", ["stream"])
 ROWS_REJECTED = Counter("airtally_rows_rejected_total", "Rows put into quarantine.", ["stream"])
+ROWS_NOT_QUARANTINED = Counter(
+    "airtally_rows_not_quarantined_total", "Rows refused and not kept: the account's quarantine is full.", ["stream"]
+)
+QUARANTINE_EXPIRED = Counter("airtally_quarantine_expired_total", "Quarantine entries dropped by their age.")
 BATCHES_REFUSED = Counter("airtally_batches_refused_total", "Batches of which nothing was kept.", ["stream", "reason"])
 BUFFERS_BROKEN = Counter("airtally_buffers_broken_total", "Buffers of dead processes that could not be read.")
 BATCHES_REPEATED = Counter("airtally_batches_repeated_total", "Batches answered from an earlier claim.", ["stream"])

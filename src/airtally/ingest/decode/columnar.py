@@ -83,7 +83,9 @@ def _not_utf8(array: pa.Array) -> pa.Array | None:
 
 
 class Rows:
-    """The source of rows that came as columns: gives a row as a JSON object, as it could be sent again."""
+    """The source of rows that came as columns: gives a row as a JSON object, to be shown."""
+
+    is_json = False
 
     def __init__(self, stream: Stream, first_row: int) -> None:
         self._json = {column.name for column in stream.columns if column.type is Type.JSON}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from airtally.ingest.canonical import NONE
 from airtally.ingest.checked import Checked, RowError, joined
 from airtally.ingest.decode.csv_records import SLICE, NoRecord, Unfinished, leading_records, read_record
 from airtally.ingest.decode.gather import bound_errors, too_long
@@ -84,6 +85,8 @@ class _Piece:
 
 class _Block:
     """The records of a block of whole lines, checked. Also the source of its rows."""
+
+    is_json = False
 
     def __init__(self, stream: Stream, names: list[str], block: bytes, first_line: int, limits: Limits) -> None:
         self._stream = stream
@@ -174,11 +177,11 @@ class _Block:
             try:
                 record = read_record(self._block, self._at, len(self._names), longest=longest, last=last)
             except NoRecord as why:
-                self._refuse(RowError(self._line, None, str(why), raw), line_end)
+                self._refuse(RowError(self._line, None, str(why), raw, NONE), line_end)
             else:
                 if record.cells is None:
                     whole = self._block[self._at : record.end].rstrip(b"\r\n")
-                    self._refuse(RowError(self._line, None, "invalid UTF-8", whole), record.end)
+                    self._refuse(RowError(self._line, None, "invalid UTF-8", whole, NONE), record.end)
                 else:
                     self._go_to(record.end)
                 return record.cells

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from airtally.ingest.canonical import NONE
 from airtally.ingest.checked import Checked, RowError, joined
 from airtally.ingest.decode.limits import Limits
 from airtally.ingest.decode.rows import WRONG, Codec, codec, explain
@@ -39,6 +40,8 @@ class _Piece:
 
 class Lines:
     """The source of JSON rows: finds a row's line again without having kept it."""
+
+    is_json = True
 
     def __init__(self) -> None:
         self._pieces: list[_Piece] = []
@@ -152,7 +155,7 @@ class Gatherer:
 def too_long(line: int, raw: bytes, limits: Limits) -> RowError:
     """The error of a row over the limit; of the row itself only the beginning is kept."""
     size = f"{limits.line_max >> 20} MiB" if limits.line_max >= 1 << 20 else f"{limits.line_max} bytes"
-    return RowError(line, None, f"line longer than {size}", raw[: limits.line_max])
+    return RowError(line, None, f"line longer than {size}", raw[: limits.line_max], NONE)
 
 
 def bound_errors(count: int, limits: Limits) -> None:
