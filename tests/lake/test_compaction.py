@@ -59,6 +59,17 @@ def test_a_correction_replaces_the_row_in_its_clean_file_and_only_there(storage:
     assert storage.medias() == sorted([*range(50), 7, 8, *(n for n in range(100, 150) if n != 107)])
 
 
+def test_an_empty_id_that_earlier_releases_stored_is_none(storage: Storage) -> None:
+    add_flushed(storage, (1, "", 0), (2, "", 0), (3, "a", 0))
+    compact(storage)
+    assert storage.medias() == [1, 2, 3]
+    add_flushed(storage, (4, "", 0), (5, "a", 0))
+    compact(storage)
+    assert storage.medias() == [1, 2, 4, 5]
+    (file,) = storage.snapshot().clean
+    assert sorted(pq.read_table(file.path, partitioning=None)["id"].to_pylist(), key=str) == [None, None, None, "a"]
+
+
 def test_the_same_id_on_another_day_is_another_event(storage: Storage) -> None:
     add_flushed(storage, (1, "a", 0), (2, "a", 1))
     add_flushed(storage, (3, "a", 1))

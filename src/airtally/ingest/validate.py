@@ -17,6 +17,7 @@ from airtally.streams.declaration import Column, Kind, Stream, Type
 
 MINUTE_US = 60_000_000
 DELETED = "is_deleted"
+EMPTY = "must not be empty"
 
 
 class Findings:
@@ -58,7 +59,7 @@ def check(
     arrays = {
         column.name: wire[column.name]
         if canonical and column.type is Type.JSON
-        else _checked(column, wire, count, findings)
+        else _checked(stream, column, wire, count, findings)
         for column in stream.columns
     }
     _require(stream, arrays, findings)
@@ -90,13 +91,15 @@ def shortened(name: str) -> str:
     return name if len(name) <= 128 else name[:127] + "…"
 
 
-def _checked(column: Column, wire: Mapping[str, pa.Array], count: int, findings: Findings) -> pa.Array:
+def _checked(stream: Stream, column: Column, wire: Mapping[str, pa.Array], count: int, findings: Findings) -> pa.Array:
     sent = wire.get(column.name)
     if sent is None or sent.null_count == count:
         return _absent(column, count)
     values, wrong = convert(column, sent)
     for rows, error in wrong:
         findings.mark(rows, column.name, error)
+    if column.name in stream.named_by:
+        values = _without_empty(stream, column, values, findings)
     if column.type is Type.TEXT:
         _check_text(column, values, findings)
     elif column.type is Type.INT64:
@@ -114,6 +117,17 @@ def _absent(column: Column, count: int) -> pa.Array:
     if column.default is None:
         return pa.nulls(count, column.type.arrow)
     return pa.repeat(pa.scalar(column.default, column.type.arrow), count)
+
+
+def _without_empty(stream: Stream, column: Column, values: pa.Array, findings: Findings) -> pa.Array:
+    """An empty text names nothing: it is none where that may be, else an error."""
+    empty = pc.equal(pc.binary_length(values), 0)
+    if not pc.any(empty, min_count=0).as_py():
+        return values
+    if stream.empty_is_null(column.name):
+        return pc.if_else(empty, pa.scalar(None, values.type), values)
+    findings.mark(empty, column.name, EMPTY)
+    return values
 
 
 def _check_text(column: Column, values: pa.Array, findings: Findings) -> None:

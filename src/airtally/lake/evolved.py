@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from airtally.streams.declaration import Stream, Type
+from airtally.streams.declaration import Kind, Stream, Type
 from airtally.streams.evolution import former_types, stored_name
 
 _SQL_TYPES = {
@@ -22,7 +22,14 @@ _SQL_TYPES = {
 
 
 def read_as(stream: Stream, name: str, stored: Collection[str] | None) -> exp.Expr:
-    """A column of files that have the columns `stored`, or just the declared ones; named as declared."""
+    """A column of files that have the columns `stored`, or just the declared ones; named as declared.
+
+    An empty text that earlier releases took for an event's identity is none (`Stream.empty_is_null`).
+    """
+    if name in stream.by_name and stream.kind is Kind.EVENT and stream.empty_is_null(name):
+        return exp.alias_(
+            exp.Nullif(this=_stored(stream, name, stored), expression=exp.Literal.string("")), name, quoted=True
+        )
     if stored is None or (name in stored and not _default(stream, name)):
         return _column(name)
     found = stored_name(stream, name, stored)
@@ -32,7 +39,11 @@ def read_as(stream: Stream, name: str, stored: Collection[str] | None) -> exp.Ex
 
 def written_as(stream: Stream, name: str, stored: Collection[str] | None) -> str:
     """`read_as` in DuckDB's words."""
-    return name if stored is None else read_as(stream, name, stored).sql("duckdb")
+    return read_as(stream, name, stored).sql("duckdb")
+
+
+def _stored(stream: Stream, name: str, stored: Collection[str] | None) -> exp.Expr:
+    return _column(name) if stored is None else _value(stream, name, stored_name(stream, name, stored))
 
 
 def _value(stream: Stream, name: str, found: str | None) -> exp.Expr:

@@ -67,6 +67,7 @@ class Column:
     text inside. `pattern` is an expression the whole text must match, read alike by RE2 and by Python.
     `json` is the Python type msgspec checks a JSON column against. A deletion in a changelog may leave out
     required columns other than the key. `cut_to_minute` and `milliseconds` cut a time on arrival.
+    `may_be_empty` lets a key or id be an empty text, which otherwise is none (`Stream.empty_is_null`).
     `fold_case` marks a key that is matched without regard to the case of the letters A to Z (`engine/case.py`).
     """
 
@@ -84,6 +85,7 @@ class Column:
     json: Any = None
     json_says: str | None = None
     fold_case: bool = False
+    may_be_empty: bool = False
     cut_to_minute: bool = False
     milliseconds: bool = False
 
@@ -170,6 +172,17 @@ class Stream:
 
     def column(self, name: str) -> Column:
         return self.by_name[name]
+
+    @cached_property
+    def named_by(self) -> frozenset[str]:
+        """The text columns that say which thing or event a row is about; an empty text names none."""
+        names = {*self.key, *self.identity, *self.entity} | ({self.owned.column} if self.owned else set())
+        texts = (self.by_name[name] for name in names if self.by_name[name].type is Type.TEXT)
+        return frozenset(column.name for column in texts if not column.may_be_empty)
+
+    def empty_is_null(self, name: str) -> bool:
+        """Whether an empty text in a column is as good as none: it is optional and names a thing or an event."""
+        return name in self.named_by and not self.by_name[name].required
 
     @cached_property
     def by_name(self) -> dict[str, Column]:

@@ -105,7 +105,7 @@ def _stream(stream: Stream) -> Iterator[str]:
     yield "| column | type | needed | meaning |"
     yield "|---|---|---|---|"
     for column in stream.columns:
-        yield f"| `{column.name}` | {column.type} | {_needed(stream, column)} | {' '.join(_meaning(column))} |"
+        yield f"| `{column.name}` | {column.type} | {_needed(stream, column)} | {' '.join(_meaning(stream, column))} |"
     yield ""
 
 
@@ -138,7 +138,7 @@ def _needed(stream: Stream, column: Column) -> str:
     return "no" if column.default is None else f"no, default `{column.default}`"
 
 
-def _meaning(column: Column) -> Iterator[str]:
+def _meaning(stream: Stream, column: Column) -> Iterator[str]:
     yield column.doc
     if column.pattern_says:
         yield f"Must be {column.pattern_says}."
@@ -158,6 +158,12 @@ def _meaning(column: Column) -> Iterator[str]:
         yield f"At most {column.max_bytes:,} bytes."
     elif column.type is Type.TEXT and column.pattern is None and not column.choices:
         yield f"At most {column.max_bytes} bytes."
+    yield from _emptiness(stream, column)
+
+
+def _emptiness(stream: Stream, column: Column) -> Iterator[str]:
+    if column.name in stream.named_by:
+        yield "Empty is as good as absent." if stream.empty_is_null(column.name) else "Not empty."
 
 
 if __name__ == "__main__":

@@ -32,7 +32,13 @@ VIEWER_SAMPLES = Stream(
     columns=(
         Column("app", Type.TEXT, "The application; one that was not declared exists by its name.", required=True),
         Column("video_url", Type.TEXT, "Stream name or file path.", required=True, max_bytes=LONG_TEXT_BYTES),
-        Column("server", Type.TEXT, "The server that counted.", required=True),
+        Column(
+            "server",
+            Type.TEXT,
+            "The server that counted; empty for one without a name.",
+            required=True,
+            may_be_empty=True,
+        ),
         Column("time", Type.TIME, "The minute.", required=True, cut_to_minute=True),
         Column("viewers", Type.INT64, "Viewers in that minute; 0 is a sample.", required=True, minimum=0),
     ),

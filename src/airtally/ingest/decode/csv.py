@@ -91,6 +91,7 @@ class _Block:
     def __init__(self, stream: Stream, names: list[str], block: bytes, first_line: int, limits: Limits) -> None:
         self._stream = stream
         self._names = names
+        self._may_be_empty = {column.name for column in stream.columns if column.may_be_empty}
         self._block = block
         self._limits = limits
         self._at = 0
@@ -200,7 +201,7 @@ class _Block:
             return
         columns = zip(*self._rows, strict=True)
         wire = {
-            name: pa.array([cell or None for cell in cells], pa.string())
+            name: pa.array(cells if name in self._may_be_empty else [cell or None for cell in cells], pa.string())
             for name, cells in zip(self._names, columns, strict=True)
         }
         self._parts.append(check(self._stream, wire, len(self._rows), self, start=self._checked))
