@@ -7,12 +7,14 @@ import json
 import pytest
 
 from airtally.cli import doctor
+from airtally.ingest.checked import RowError
 from airtally.kit.time import to_datetime
+from airtally.runtime import Role, open_services
 from airtally.settings import Settings
 from fixtures.native import Native
 from fixtures.program import run
 
-ABOUT = ["home", "secret key", "metadata", "public URL", "lake", "engine", "ids", "files", "time zones"]
+ABOUT = ["home", "secret key", "metadata", "quarantine", "public URL", "lake", "engine", "ids", "files", "time zones"]
 
 
 def test_all_is_well_on_a_fresh_home(tmp_path):
@@ -54,6 +56,16 @@ def test_a_secret_key_that_others_can_read(settings):
 
 def test_a_short_secret_key(settings):
     assert mended(settings.with_(secret_key="short")) == {"secret key"}
+
+
+def test_a_quarantine_that_is_nearly_full(settings):
+    services = open_services(settings, role=Role.NONE)
+    errors = [RowError(line, "ip", "expected an IPv4 address", b"{}") for line in range(50)]
+    services.intake.quarantine.keep(services.accounts.create("Acme", "acme"), "playlogs", errors, source="http")
+    (usage,) = services.intake.quarantine.usage()
+    services.close()
+    assert mended(settings) == set()
+    assert mended(settings.with_(quarantine_max=usage.bytes)) == {"quarantine"}
 
 
 def test_a_metadata_store_that_is_none(settings):

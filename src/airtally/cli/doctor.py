@@ -116,7 +116,10 @@ def _public_url(settings: Settings) -> Finding:
 
 
 def _quarantine(settings: Settings) -> Finding:
-    store = MetadataStore.open(settings.database_url)
+    try:
+        store = MetadataStore.open(settings.database_url)
+    except Exception:  # noqa: BLE001 (whatever it is, the look at the metadata has told it)
+        return Finding("quarantine", "not looked at, as the metadata store cannot be read")
     most = settings.quarantine_max
     try:
         usage = Quarantine(store, SystemClock(), max_bytes=most, days=settings.quarantine_days).usage()
