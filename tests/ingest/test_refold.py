@@ -22,6 +22,8 @@ def older(home, *ids: str) -> None:
         for spelled in ids:
             change = "UPDATE owners SET external_id = ? WHERE kind = 'ad_group' AND external_id = ?"
             assert database.execute(change, (spelled.lower(), spelled)).rowcount == 1
+        for table in ("home", "file_marks"):  # of later revisions
+            database.execute(f"DROP TABLE {table}")
         database.execute("UPDATE alembic_version SET version_num = '0002'")
     database.close()
 
