@@ -25,9 +25,19 @@ def _by_spelling_and_id(answer: Any) -> None:
             row["ad_group_id"] = "ΛΟΓΟΣ"
 
 
+def _series(group: str, day: int, before: int, right: int) -> Callable[[Any], None]:
+    def mended(answer: Any) -> None:
+        pairs = answer["data"][group]["insights"]["paid_clicks"]
+        assert pairs[day][1] == before
+        pairs[day][1] = right
+
+    return mended
+
+
 #: What a release answered wrongly, and what makes its answer right, by release and request.
 MENDED: dict[tuple[str, str], Callable[[Any], None]] = {
     ("0.1.0", "query 3 of ad_events"): _by_spelling_and_id,
+    ("0.1.0", "Tapjoy A1"): _series("A1", 1, 3, 5),
 }
 
 
