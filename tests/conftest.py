@@ -19,6 +19,7 @@ _GROUPS = (
     "fixtures.rollups",
     "fixtures.push_devices",
     "fixtures.declared",
+    "fixtures.s3",
 )
 
 pytest_plugins = [name for name in _GROUPS if find_spec(name)]

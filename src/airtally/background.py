@@ -96,8 +96,9 @@ def _heavy_options(services: Services) -> HeavyOptions:
 
 def _report_work(services: Services) -> list[Background]:
     settings, reports = services.settings, services.reports
-    services.jobs.release_gone()
-    services.deliveries.release_gone()
+    services.jobs.release_gone(services.process.is_gone)
+    services.deliveries.release_gone(services.process.is_gone)
+    services.process.tidy()
     builder = ReportBuilder(
         reports,
         services.jobs,

@@ -53,6 +53,7 @@ from airtally.ingest.resend import Resend
 from airtally.ingest.service import Ingest
 from airtally.ingest.versions import Versions
 from airtally.ingest.warehouse import Warehouse
+from airtally.ingest.watermark import Watermark
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import NewerHome
 from airtally.kit.faults import NO_FAULTS, Faults
@@ -60,8 +61,9 @@ from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
 from airtally.lake import Lake
 from airtally.metadata import home
+from airtally.metadata.clock import shared_clock
 from airtally.metadata.jobs import Jobs
-from airtally.metadata.owner import owner_name
+from airtally.metadata.processes import ThisProcess
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.worker import WorkerOptions
 from airtally.query import changelog
@@ -147,6 +149,7 @@ class Services:
     declared: Declared
     limiter: RateLimiter
     jobs: Jobs
+    process: ThisProcess
     lake: Lake
     buffer: Buffer | None
     warehouse: Warehouse
@@ -198,6 +201,8 @@ class Services:
         """The last flush, when nothing comes in any more; what it cannot move is adopted at the next start."""
         try:
             self.warehouse.flush()
+            if self.buffer is not None:
+                self.buffer.tidy()
         except Exception:  # noqa: BLE001 (whatever it is, the process stops)
             _log.exception("the last flush failed; the rows stay in the buffer")
         else:
@@ -265,7 +270,6 @@ class _Parts:
         self._settings, self._clock, self._faults = settings, clock, faults
         self._role = role
         self._closing = closing
-        self._owner = owner_name()
 
     def services(self) -> Services:
         settings, clock = self._settings, self._clock
@@ -275,13 +279,17 @@ class _Parts:
         keys = Keys(store, secrets, clock)
         self._closing.callback(keys.close)
         users, owners = Users(store, clock), Owners(store)
-        jobs = Jobs(store, clock, self._owner)
+        process = ThisProcess(settings.home / "processes")
+        self._closing.callback(process.close)
+        shared = shared_clock(store, clock)
+        jobs = Jobs(store, shared, process.id)
         self._closing.callback(jobs.release_all)
-        lake, buffer, warehouse = self._storage()
+        watermark = Watermark(store, shared, settings.home / "buffer")
+        lake, buffer, warehouse = self._storage(watermark)
         engine, heavy = self._engines()
         rollups = self._rollups(lake, warehouse, store)
         queries = Queries(engine, warehouse, clock, rollups, answer_cache=settings.answer_cache)
-        deliveries = Deliveries(store, clock, settings.fouryousee_retry_seconds, self._owner)
+        deliveries = Deliveries(store, shared, settings.fouryousee_retry_seconds, process.id)
         declared = Declared(store, clock)
         intake = self._intake(store, owners, declared, queries, warehouse, buffer)
         files = FileStore.open(settings.files_url, self._faults)
@@ -304,6 +312,7 @@ class _Parts:
             declared=declared,
             limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
             jobs=jobs,
+            process=process,
             lake=lake,
             buffer=buffer,
             warehouse=warehouse,
@@ -313,7 +322,7 @@ class _Parts:
             queries=queries,
             intake=intake,
             devices=None if intake.edits is None else Devices(intake.edits, queries, declared),
-            nodes=Nodes(store, clock, buffer, warehouse.flush),
+            nodes=Nodes(store, shared, buffer, warehouse.flush, watermark),
             files=files,
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
             catalogue=Catalogue(store),
@@ -337,7 +346,7 @@ class _Parts:
             ledger, warehouse, renderer, files, self._clock, staging=settings.home / "staging", faults=self._faults
         )
 
-    def _storage(self) -> tuple[Lake, Buffer | None, Warehouse]:
+    def _storage(self, watermark: Watermark) -> tuple[Lake, Buffer | None, Warehouse]:
         settings, clock, faults = self._settings, self._clock, self._faults
         folder = settings.home / "buffer"
         lake = Lake(settings.lake_url, clock=clock, faults=faults)
@@ -347,7 +356,7 @@ class _Parts:
         if Role.ROWS in self._role:
             buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=faults)
             self._closing.callback(buffer.close)
-        warehouse = Warehouse(lake, buffer, clock=clock, buffers=folder)
+        warehouse = Warehouse(lake, buffer, clock=clock, buffers=folder, limit=watermark.now)
         self._closing.callback(warehouse.close)
         return lake, buffer, warehouse
 

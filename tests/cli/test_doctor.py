@@ -14,7 +14,19 @@ from airtally.settings import Settings
 from fixtures.native import Native
 from fixtures.program import run
 
-ABOUT = ["home", "secret key", "metadata", "quarantine", "public URL", "lake", "engine", "ids", "files", "time zones"]
+ABOUT = [
+    "home",
+    "secret key",
+    "metadata",
+    "quarantine",
+    "writers",
+    "public URL",
+    "lake",
+    "engine",
+    "ids",
+    "files",
+    "time zones",
+]
 
 
 def test_all_is_well_on_a_fresh_home(tmp_path):

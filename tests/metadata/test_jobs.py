@@ -37,6 +37,16 @@ def finish(jobs: Jobs, job: Job) -> None:
         jobs.finish(connection, job)
 
 
+def test_jobs_are_handed_back_only_of_processes_known_to_be_gone(jobs: Jobs, others: Jobs) -> None:
+    """Of two containers with one host name neither knows the other's to be gone: the lease must end first."""
+    add(jobs, "1")
+    claimed(jobs)
+    assert others.release_gone(lambda _: False) == 0
+    assert others.claim(["report"], 60) is None
+    assert others.release_gone(lambda owner: owner == "one") == 1
+    assert claimed(others).attempts == 2
+
+
 def test_a_job_is_taken_once_and_done(jobs: Jobs, others: Jobs) -> None:
     job_id = add(jobs, "1")
     job = claimed(jobs)

@@ -15,18 +15,20 @@ from airtally import __version__
 from airtally.accounts.secrets import FILE_NAME, Secrets
 from airtally.cli.common import Json, command, settings_from_environment
 from airtally.cli.listening import Listened
-from airtally.cli.output import print_listing
+from airtally.cli.output import moment, print_listing
 from airtally.cli.spellings import split_ids
 from airtally.engine import open_engine
 from airtally.engine.duckdb import DuckDB
 from airtally.engine.protocol import Statement
 from airtally.files.store import FileStore
+from airtally.ingest.nodes import Nodes
 from airtally.ingest.quarantine import Quarantine
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Failure
 from airtally.lake import Lake
 from airtally.lake.status import MANY_LOG_FILES
 from airtally.metadata import home
+from airtally.metadata.clock import shared_clock
 from airtally.metadata.jobs import Jobs
 from airtally.metadata.store import MetadataStore
 from airtally.settings import Settings
@@ -115,6 +117,25 @@ def _public_url(settings: Settings) -> Finding:
     )
 
 
+def _writers(settings: Settings) -> Finding:
+    try:
+        store = MetadataStore.open(settings.database_url)
+    except Exception:  # noqa: BLE001 (whatever it is, the look at the metadata has told it)
+        return Finding("writers", "not looked at, as the metadata store cannot be read")
+    try:
+        found = Nodes(store, shared_clock(store, SystemClock()), None, lambda: None).all()
+    finally:
+        store.close()
+    away = [each for each in found if not each.lives and not (settings.home / "buffer" / f"{each.id}.sqlite").exists()]
+    if not away or store.dialect == "sqlite":
+        return Finding("writers", f"{sum(each.lives for each in found)} live")
+    named = ", ".join(f"{each.id} of {each.host}, silent since {moment(each.seen_at)}" for each in away)
+    mend = (
+        "start its machine again; if it is lost for good, `airtally lake give-up ID`: answers are complete only to then"
+    )
+    return Finding("writers", f"rows are missing of {named}", mend)
+
+
 def _quarantine(settings: Settings) -> Finding:
     try:
         store = MetadataStore.open(settings.database_url)
@@ -189,6 +210,7 @@ _LOOKS: dict[str, Callable[[Settings], Finding]] = {
     "secret key": _secret,
     "metadata": _metadata,
     "quarantine": _quarantine,
+    "writers": _writers,
     "public URL": _public_url,
     "lake": _lake,
     "engine": _engine,

@@ -11,11 +11,11 @@ from cyclopts import App, Parameter
 
 from airtally.background import maintenance_of, rebuilder_of
 from airtally.cli.common import Json, command, settings_from_environment
-from airtally.cli.output import print_listing
+from airtally.cli.output import moment, print_listing
 from airtally.cli.services import opened_services
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
-from airtally.kit.errors import NotFound
+from airtally.kit.errors import Conflict, NotFound
 from airtally.lake import Lake, LakeTable
 from airtally.lake.compaction import EAGER
 from airtally.lake.maintenance import Maintenance
@@ -79,6 +79,36 @@ def rollups(
                     rebuilder.forget(rollup)
                 done.append({"rollup": rollup.name, "months_made": rebuilder.rebuild(table, rollup, NOW)})
     print_listing(done, ("rollup", "months_made"), as_json=as_json)
+
+
+@app.command
+@command
+def writers(*, as_json: Json = False) -> None:
+    """Show the processes with a buffer whose rows answers wait for, the one that is furthest behind first."""
+    with opened_services() as services:
+        found = services.nodes.all()
+    rows = [
+        {
+            "id": each.id,
+            "host": each.host,
+            "state": "live" if each.lives else "silent",
+            "seen": moment(each.seen_at),
+            "data_through": moment(each.data_through),
+        }
+        for each in found
+    ]
+    print_listing(rows, ("id", "host", "state", "seen", "data_through"), as_json=as_json)
+
+
+@app.command(name="give-up")
+@command
+def give_up(writer_id: Annotated[str, Parameter(help="As `lake writers` shows it.")]) -> None:
+    """Wait no longer for a writer whose machine is lost for good: rows in its buffer alone are lost with it."""
+    with opened_services() as services:
+        if any(each.id == writer_id and each.lives for each in services.nodes.all()):
+            raise Conflict(f"The writer {writer_id} is alive", hint="Stop it: it then moves its rows into the lake")
+        if not services.nodes.forget(writer_id):
+            raise NotFound(f"There is no writer {writer_id[:64]!r}", hint="`airtally lake writers` shows them")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
@@ -16,7 +17,12 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from airtally.kit.errors import NotFound, StorageFull, Unavailable
 from airtally.kit.faults import NO_FAULTS, Faults
 
+if TYPE_CHECKING:
+    from obstore import GetOptions
+
 CHUNK_BYTES = 1 << 20
+#: A file is sent to a bucket in parts of this size: S3 refuses parts below 5 MiB, but for the last.
+PART_BYTES = 8 << 20
 
 
 class FileStore:
@@ -39,7 +45,7 @@ class FileStore:
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
         """Raises StorageFull or Unavailable; then nothing is there by that name."""
         with storage_failures(name):
-            obstore.put(self._store, name, self._faulty(chunks), chunk_size=4 * CHUNK_BYTES, max_concurrency=4)
+            obstore.put(self._store, name, self._faulty(chunks), chunk_size=PART_BYTES, max_concurrency=4)
             self._sync(name)
 
     def take(self, name: str, path: Path) -> None:
@@ -66,9 +72,7 @@ class FileStore:
         """
         self._faults.reach("files.read")
         with storage_failures(name):
-            found = obstore.get(
-                self._store, name, options={"range": {"offset": start} if end is None else (start, end)}
-            )
+            found = obstore.get(self._store, name, options=_range(start, end))
             stream = found.stream(CHUNK_BYTES)
         return (bytes(chunk) for chunk in stream)
 
@@ -115,6 +119,13 @@ class FileStore:
                 os.fsync(handle)
             finally:
                 os.close(handle)
+
+
+def _range(start: int, end: int | None) -> GetOptions:
+    """The whole file without one: S3 answers 416 to any range of an empty file."""
+    if end is not None:
+        return {"range": (start, end)}
+    return {"range": {"offset": start}} if start else {}
 
 
 @contextmanager

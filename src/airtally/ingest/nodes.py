@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from airtally.ingest.buffer import Buffer
+from airtally.ingest.watermark import Watermark
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure, Unavailable
 from airtally.kit.time import SECOND_US
@@ -19,6 +22,19 @@ from airtally.metadata.tables import nodes
 #: A node not heard of for so long is taken for dead: its rows are in the lake once its buffer is adopted.
 LIVE_US = 30 * SECOND_US
 WAIT_SECONDS = 300.0
+#: On several machines the others see a row within 10 s.
+SHARED_FLUSH_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A process with a buffer. Times in microseconds UTC; `data_through`: its rows received by then are in the lake."""
+
+    id: str
+    host: str
+    seen_at: int
+    data_through: int
+    lives: bool
 
 
 class Nodes:
@@ -28,12 +44,24 @@ class Nodes:
     rows are, and the call returns once all of them have.
     """
 
-    def __init__(self, store: MetadataStore, clock: Clock, buffer: Buffer | None, flush: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        store: MetadataStore,
+        clock: Clock,
+        buffer: Buffer | None,
+        flush: Callable[[], object],
+        watermark: Watermark | None = None,
+    ) -> None:
+        """`clock` is the one that all machines share."""
         self._store = store
         self._clock = clock
         self._buffer_id = None if buffer is None else buffer.id
         self._flush = flush
+        self._watermark = watermark
         self._seen_wanted = 0
+        self._flushed_at = float("-inf")
+        if buffer is not None:
+            buffer.on_drained = self.forget
 
     def join(self) -> None:
         """Make this process known before it accepts rows."""
@@ -43,22 +71,32 @@ class Nodes:
     def leave(self) -> None:
         """Called after the last flush."""
         if self._buffer_id is not None:
-            with self._store.begin() as connection:
-                connection.execute(delete(nodes).where(nodes.c.buffer_id == self._buffer_id))
+            self.forget(self._buffer_id)
+
+    def forget(self, buffer_id: str) -> bool:
+        """A writer's rows are all in the lake, or are waited for no longer. False where nobody knows it."""
+        with self._store.begin() as connection:
+            return bool(connection.execute(delete(nodes).where(nodes.c.buffer_id == buffer_id)).rowcount)
 
     def step(self) -> None:
-        """Flush if a job waits for it; say that this node lives. To be called every few seconds."""
+        """Flush if a job waits for it, and every few seconds where other machines answer for these rows too.
+
+        Says that this node lives. To be called every few seconds.
+        """
         if self._buffer_id is None:
             return
         with self._store.read() as connection:
             wanted = connection.execute(
                 select(nodes.c.flush_wanted_at).where(nodes.c.buffer_id == self._buffer_id)
             ).scalar_one_or_none()
-        if wanted is not None and wanted == self._seen_wanted:  # a later wish may have the earlier clock's time
+        shared = self._watermark is not None and self._watermark.now().others > 0
+        waited = shared and time.monotonic() >= self._flushed_at + SHARED_FLUSH_SECONDS
+        if wanted is not None and wanted == self._seen_wanted and not waited:  # a wish may have the earlier's time
             self._beat(None)
             return
         through = self._clock.now_us()
         self._flush()
+        self._flushed_at = time.monotonic()
         self._seen_wanted = wanted or 0
         self._beat(through)
 
@@ -115,6 +153,16 @@ class Nodes:
         statement = dialect.insert(nodes).values(row)
         with self._store.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["buffer_id"], set_=changed))
+
+    def all(self) -> list[Writer]:
+        """Every writer that is neither drained nor given up, the one that is furthest behind first."""
+        query = select(nodes).order_by(nodes.c.data_through, nodes.c.buffer_id)
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        now = self._clock.now_us()
+        return [
+            Writer(row.buffer_id, row.host, row.seen_at, row.data_through, row.seen_at >= now - LIVE_US) for row in rows
+        ]
 
     def alone(self) -> bool:
         """Whether no other process is heard of whose rows this one could miss."""

@@ -18,6 +18,7 @@ from deltalake.exceptions import TableNotFoundError
 from airtally.ingest.buffer import Buffer, Chunk, PeerTails, TailPart
 from airtally.ingest.buffer.batches import Stamp, with_account, with_day
 from airtally.ingest.buffer.writer import is_full
+from airtally.ingest.watermark import Limit, alone
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import StorageFull
@@ -43,13 +44,23 @@ class Overtaken(Exception):
 class Warehouse:
     """The source of all snapshots. Thread-safe. `buffer` is None in a process that accepts no rows.
 
-    `buffers` is the folder of this machine's buffers; other processes' rows are read from there.
+    `buffers` is the folder of this machine's buffers; other processes' rows are read from there. `limit` says how far
+    the rows of other machines are in the lake.
     """
 
-    def __init__(self, lake: Lake, buffer: Buffer | None, *, clock: Clock, buffers: Path | None = None) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        buffer: Buffer | None,
+        *,
+        clock: Clock,
+        buffers: Path | None = None,
+        limit: Callable[[], Limit] = alone,
+    ) -> None:
         self.lake = lake
         self.buffer = buffer
         self._clock = clock
+        self._limit = limit
         folder = buffers or (None if buffer is None else buffer.folder)
         self._peers = None if folder is None else PeerTails(folder)
         self._flushing: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -134,12 +145,17 @@ class Warehouse:
             self._peers.close()
 
     def _flushed(self, stream: Stream, account: str, start_us: int | None, end_us: int | None) -> Snapshot:
-        through = self._clock.now_us() if self.buffer is None else self.buffer.through_us()
+        through, limit = self._through()
         self.flush(stream)
         table = self.lake.table(stream)
         table.open()  # an engine that reads Delta itself needs a table to be there
-        view = table.view()
-        return _snapshot(stream, account, table, view, start_us, end_us, [], through, _mark(view, []))
+        view = table.view(limit.since)
+        return _snapshot(stream, account, table, view, start_us, end_us, [], limit.cut(through), _mark(view, []))
+
+    def _through(self) -> tuple[int, Limit]:
+        """Through when this machine's rows are seen by what is read from now on, and the bound by other machines."""
+        limit = self._limit()
+        return self._clock.now_us() if self.buffer is None else self.buffer.through_us(), limit
 
     def _at_one_moment(self, stream: Stream) -> tuple[int, list[TailPart], LakeView | None]:
         """The moment, then the buffers, then the lake: this order is what loses no acknowledged row.
@@ -151,12 +167,12 @@ class Warehouse:
         view = table.view()
         for _ in range(_LOOKS):
             before = view
-            through = self._clock.now_us() if self.buffer is None else self.buffer.through_us()
+            through, limit = self._through()
             tails = self._tails(stream)
-            view = table.view()
+            view = table.view(limit.since)
             if view is before:
                 break
-        return through, tails, view
+        return limit.cut(through), tails, view
 
     def _tails(self, stream: Stream) -> list[TailPart]:
         """By buffer; the peers first, so that a buffer adopted meanwhile is seen in one place or both."""

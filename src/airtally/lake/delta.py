@@ -87,16 +87,19 @@ class DeltaFiles(Generic[V]):
     def exists(self) -> bool:
         return self.view() is not None
 
-    def view(self) -> V | None:
-        """The newest version; None while there is no table."""
+    def view(self, since: float = 0.0) -> V | None:
+        """The newest version, with all commits made before `since` (monotonic); None while there is no table."""
         view = self._view
-        if view is not None and not self.place.moved_on(view.version, view.mark):
+        if view is not None and not self._outdated(view, since):
             return view
         with self._lock:
             view = self._view
-            if view is None or self.place.moved_on(view.version, view.mark):
+            if view is None or self._outdated(view, since):
                 self._view = view = self._load()
             return view
+
+    def _outdated(self, view: V, since: float) -> bool:
+        return self.place.older(view.mark, since) or self.place.moved_on(view.version, view.mark)
 
     def open(self) -> DeltaTable:
         """A fresh handle for one append or rewrite; the table is made where there is none."""

@@ -46,6 +46,10 @@ class Place(Protocol):
         """Whether there may be a commit after `version`, opened after `mark`."""
         ...
 
+    def older(self, mark: float, since: float) -> bool:
+        """Whether a version opened after `mark` may miss commits made before `since` (monotonic)."""
+        ...
+
     def log_files(self) -> int: ...
 
     def commit(self, version: int) -> bytes | None:
@@ -99,6 +103,10 @@ class LocalPlace:
     def moved_on(self, version: int, mark: float) -> bool:
         """A stat of the next commit's file; should that be cleaned up already, the checkpoint is another."""
         return _exists(f"{self._log}/{version + 1:020d}.json") or mark != self.log_mark()
+
+    def older(self, mark: float, since: float) -> bool:  # noqa: ARG002 (part of the protocol)
+        """`moved_on` sees every commit at once."""
+        return False
 
     def log_files(self) -> int:
         return sum(1 for _ in Path(self._log).iterdir())
@@ -160,6 +168,9 @@ class BucketPlace:
 
     def moved_on(self, version: int, mark: float) -> bool:  # noqa: ARG002 (part of the protocol)
         return time.monotonic() > mark + _BUCKET_STALE_SECONDS
+
+    def older(self, mark: float, since: float) -> bool:
+        return mark < since
 
     def log_files(self) -> int:
         import obstore  # noqa: PLC0415

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict, Failure
 from airtally.kit.time import SECOND_US
-from airtally.metadata.owner import is_gone
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import jobs
 
@@ -163,8 +162,8 @@ class Jobs:
         with self._store.begin() as connection:
             return int(connection.execute(held.values(self._values(state="ready", **_NO_LEASE))).rowcount)
 
-    def release_gone(self) -> int:
-        """Hand back the jobs of this machine's dead processes, before their leases end; returns how many."""
+    def release_gone(self, is_gone: Callable[[str], bool]) -> int:
+        """Hand back the jobs of processes that are known to be gone, before their leases end; returns how many."""
         running = select(jobs.c.lease_owner).distinct().where(jobs.c.state == "running")
         with self._store.begin() as connection:
             gone = [owner for owner in connection.execute(running).scalars() if owner and is_gone(owner)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,6 @@ from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound
 from airtally.kit.time import SECOND_US
-from airtally.metadata.owner import is_gone
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import deliveries
 
@@ -98,8 +97,8 @@ class Deliveries:
                 update(deliveries).where(*self._held(delivery)).values(state="due", sent_at=None, **_FREE)
             )
 
-    def release_gone(self) -> int:
-        """Hand back the tries of this machine's dead processes, before their leases end; returns how many."""
+    def release_gone(self, is_gone: Callable[[str], bool]) -> int:
+        """Hand back the tries of processes that are known to be gone, before their leases end; returns how many."""
         sending = select(deliveries.c.lease_owner).distinct().where(deliveries.c.state == "sending")
         with self._store.begin() as connection:
             gone = [owner for owner in connection.execute(sending).scalars() if owner and is_gone(owner)]

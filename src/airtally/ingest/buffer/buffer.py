@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import NoReturn
@@ -87,6 +87,8 @@ class Buffer:
         self._live = 0
         self._pending = 0
         self._adopted: dict[str, _Adopted] = {}
+        #: Told the id of an adopted buffer whose rows are all in the lake, before its file goes.
+        self.on_drained: Callable[[str], object] = lambda _: None
         stamp = Stamp(self.id)
         self._store = BufferStore.create(folder, self.id)
         self._tail = Tail(self.id, stamp.column)
@@ -208,6 +210,7 @@ class Buffer:
         """After a flush: empty the write-ahead logs and remove adopted files that hold nothing more."""
         for adopted in list(self._adopted.values()):
             if self._writer.call(lambda file=adopted.store: file.empty):  # type: ignore[misc]
+                self.on_drained(adopted.store.id)
                 with self._lock:
                     del self._adopted[adopted.store.id]
                 self._writer.call(adopted.store.remove)
