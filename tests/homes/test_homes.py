@@ -38,6 +38,7 @@ def _series(group: str, day: int, before: int, right: int) -> Callable[[Any], No
 MENDED: dict[tuple[str, str], Callable[[Any], None]] = {
     ("0.1.0", "query 3 of ad_events"): _by_spelling_and_id,
     ("0.1.0", "Tapjoy A1"): _series("A1", 1, 3, 5),
+    ("0.1.0", "Tapjoy ΛΟΓΟΣ"): _series("ΛΟΓΟΣ", 0, 0, 7),
 }
 
 

@@ -129,10 +129,11 @@ class _Choice(_Table):
     def take(self, days: list[str]) -> list[str]:
         """Of days in order, choose those that it can answer; returns the others."""
         fits, stale = self.wanted.fits, self._stale
-        if fits is None and self.knows_since(days[0]):
-            self.chosen = set(days) - stale
+        mine = [day for day in days if day < self._rows_from] if self.wanted.rollup.mended else days
+        if fits is None and mine and self.knows_since(mine[0]):
+            self.chosen = set(mine) - stale
         else:
-            self.chosen = {day for day in days if day not in stale and self.knows(day) and self._fits(day)}
+            self.chosen = {day for day in mine if day not in stale and self.knows(day) and self._fits(day)}
         return [day for day in days if day not in self.chosen]
 
     def _fits(self, day: str) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airtally.streams.declaration import Column, Kind, Stream, Type
 from airtally.streams.rollup import QUARTER_US, Function, Measure, Rollup
 
-_QUARTERS = Rollup(
+#: Of release 0.1.0, which took events with an empty id for one and folded ids by Unicode's rules.
+_BEFORE = Rollup(
     "ad_events_quarter",
     QUARTER_US,
     ("ad_group_id", "country"),
@@ -17,7 +20,9 @@ _QUARTERS = Rollup(
         Measure("events"),
     ),
     retention_days=731,
+    mended=True,
 )
+_QUARTERS = replace(_BEFORE, mended=False, version=2, earlier=_BEFORE)
 
 AD_EVENTS = Stream(
     name="ad_events",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airtally.streams.declaration import LONG_TEXT_BYTES, Column, Kind, Owned, Stream, Type
 from airtally.streams.rollup import QUARTER_US, Function, Measure, Rollup
 
-_QUARTERS = Rollup(
+#: Of release 0.1.0, which took events with an empty id for one and folded ids by Unicode's rules.
+_BEFORE = Rollup(
     "app_events_quarter",
     QUARTER_US,
     ("application", "event"),
     (Measure("triggers", Function.SUM, "count"), Measure("events")),
+    mended=True,
 )
+_QUARTERS = replace(_BEFORE, mended=False, version=2, earlier=_BEFORE)
 
 APP_EVENTS = Stream(
     name="app_events",

@@ -48,6 +48,7 @@ class Rollup:
     `name` is unique among streams and rollups. `retention_days` None keeps parts for ever. With `local` the days
     are cut at the midnights of the account's zone too. Whatever else is changed makes the next `version`, and the
     declaration before stays as `earlier`: its parts serve until they are replaced, and for ever where rows have left.
+    One that is `mended` had figures that the next version corrects: where there are rows, they are asked instead.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Rollup:
     local: bool = False
     version: int = 1
     earlier: Rollup | None = None
+    mended: bool = False
 
     def __post_init__(self) -> None:
         if DAY_US % self.grain_us:
