@@ -212,7 +212,7 @@ class Services:
         """What must be well for this process to do its work; None where it is, else what is wrong."""
         return {
             "metadata": _problem(self._reads_metadata),
-            "buffer": _problem(lambda: None if self.buffer is None else self.buffer.check_room(0)),
+            "buffer": _problem(self._takes_rows) or self._damaged(),
             "lake": _problem(self.lake.check),
             "background": self._stopped(),
             "home": self.superseded.reason,
@@ -223,9 +223,18 @@ class Services:
         ledger, now = self.publisher.ledger, self.clock.now_us()
         return [f"publication is late: {described(each)}" for each in ledger.late(now - LATE_US)]
 
+    def _takes_rows(self) -> None:
+        if self.buffer is not None:
+            self.buffer.check_room(0)
+
+    def _damaged(self) -> str | None:
+        """Rows go on being taken; whether some are lost is for an operator to see, once."""
+        found = [] if self.buffer is None else self.buffer.problems()
+        return "; ".join([*found, *self.warehouse.unreadable()]) or None
+
     def _reads_metadata(self) -> None:
         with self.store.read() as connection:
-            connection.exec_driver_sql("SELECT 1")
+            connection.exec_driver_sql("SELECT version_num FROM alembic_version")
 
     def _stopped(self) -> str | None:
         stopped = [each.name for each in self.background if not each.alive]

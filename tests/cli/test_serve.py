@@ -204,3 +204,85 @@ def test_a_note_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     assert Listened.last(tmp_path) is None
     (tmp_path / "listening.json").write_bytes(b"{")
     assert Listened.last(tmp_path) is None
+
+
+def test_a_damaged_buffer_is_recovered_counted_and_said_until_it_is_removed(home: Path) -> None:
+    """Three batches in the log of a killed process; its main file is zeros."""
+    run(home, "account", "create", "--name", "Acme", "--slug", "acme")
+    key = json.loads(
+        run(
+            home,
+            "key",
+            "create",
+            "--account",
+            "acme",
+            "--for",
+            "native",
+            "--scope",
+            "read",
+            "--scope",
+            "write",
+            "--json",
+        ).stdout
+    )
+    headers = {"Authorization": f"Bearer {key['token']}"}
+    sent = headers | {"Content-Type": "application/x-ndjson"}
+    with killed(home) as url:
+        for media in range(3):
+            line = f'{{"player_id": 1, "media_id": {media}, "played_at": "2026-10-01T08:00:00"}}\n' * (media + 1)
+            answer = httpx.post(f"{url}/api/v1/streams/playlogs/events", content=line, headers=sent)
+            assert answer.json()["accepted"] == media + 1
+    (buffer,) = (home / "buffer").glob("*.sqlite")
+    buffer.write_bytes(bytes(buffer.stat().st_size))
+    for _ in range(2):
+        with serving(home) as (url, _):
+            asked = {"stream": "playlogs", "metrics": ["count"]}
+            rows = httpx.post(f"{url}/api/v1/query", json=asked, headers=headers).json()["rows"]
+            assert [row["count"] for row in rows] == [6]
+            ready = httpx.get(f"{url}/readyz")
+            assert ready.status_code == 503
+            assert f"{buffer}.damaged" in ready.json()["checks"]["buffer"]
+            assert "6 rows in 3 batches were recovered" in ready.json()["checks"]["buffer"]
+    (found,) = [each for each in json.loads(run(home, "doctor", "--json", status=1).stdout) if each["state"] == "mend"]
+    assert found["about"] == "buffer"
+    assert f"{buffer}.damaged" in found["mend"]
+    for each in (home / "buffer").glob("*.damaged*"):
+        each.unlink()
+    with serving(home) as (url, _):
+        assert httpx.get(f"{url}/readyz").status_code == 200
+    run(home, "doctor")
+
+
+@contextmanager
+def killed(home: Path) -> Iterator[str]:
+    """A server that dies at the end, before it has flushed anything."""
+    with subprocess.Popen(
+        [PROGRAM, "--home", home, "serve", "--log-level", "error", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"AIRTALLY_FLUSH_SECONDS": "600s"},
+    ) as process:
+        assert process.stdout
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database" * 3000, None])
+def test_a_damaged_metadata_store_is_one_line_that_says_what_to_do(home: Path, damage: bytes | None) -> None:
+    run(home, "account", "create", "--name", "Acme", "--slug", "acme")
+    path = home / "metadata.sqlite"
+    if damage == b"":
+        path.with_name("metadata.sqlite-wal").write_bytes(b"frames" * 1000)
+    path.write_bytes(path.read_bytes()[:4096] + b"\xff" * 60_000 if damage is None else damage)
+    ended = run(home, "serve", "--port", 0, status=1)
+    (line,) = [each for each in ended.stderr.splitlines() if not each.startswith("{")]
+    assert line.startswith("airtally: The metadata store is damaged: ")
+    assert "restore a backup" in line
+    (found,) = [each for each in json.loads(run(home, "doctor", "--json", status=1).stdout) if each["state"] == "mend"]
+    assert found["about"] == "metadata"
+    assert "restore a backup" in found["mend"]
+    if damage == b"":
+        assert path.with_name("metadata.sqlite-wal").stat().st_size == 6000

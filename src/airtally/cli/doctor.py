@@ -21,8 +21,10 @@ from airtally.engine import open_engine
 from airtally.engine.duckdb import DuckDB
 from airtally.engine.protocol import Statement
 from airtally.files.store import FileStore
+from airtally.ingest.buffer import damage
 from airtally.ingest.nodes import Nodes
 from airtally.ingest.quarantine import Quarantine
+from airtally.kit import logs
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Failure
 from airtally.lake import Lake
@@ -60,6 +62,7 @@ class Finding:
 @command
 def doctor(*, as_json: Json = False) -> None:
     """Look at settings, disk, metadata, lake, engine and files; ends with status 1 if something is to be mended."""
+    logs.configure("critical")  # what goes wrong is what is printed
     findings = list(examine(settings_from_environment()))
     print_listing([finding.row for finding in findings], ("state", "about", "found", "mend"), as_json=as_json)
     if any(finding.mend for finding in findings):
@@ -164,6 +167,14 @@ def _lake(settings: Settings) -> Finding:
     return Finding("lake", f"{settings.lake_url}, {len(tables)} tables", mend)
 
 
+def _buffer(settings: Settings) -> Finding:
+    folder = settings.home / "buffer"
+    found = damage.kept(folder)
+    if not found:
+        return Finding("buffer", str(folder.absolute()))
+    return Finding("buffer", "; ".join(map(str, found)), "; ".join(each.mend for each in found))
+
+
 def _engine(settings: Settings) -> Finding:
     if settings.engine != "duckdb" and importlib.util.find_spec("pyspark") is None:
         return Finding("engine", settings.engine, "install the Spark client: pip install 'airtally[spark]'")
@@ -212,6 +223,7 @@ _LOOKS: dict[str, Callable[[Settings], Finding]] = {
     "quarantine": _quarantine,
     "writers": _writers,
     "public URL": _public_url,
+    "buffer": _buffer,
     "lake": _lake,
     "engine": _engine,
     "ids": _ids,

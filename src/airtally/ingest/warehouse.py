@@ -140,6 +140,10 @@ class Warehouse:
                 return False
         return True
 
+    def unreadable(self) -> list[str]:
+        """Damaged buffers of other processes on this machine; see `PeerTails.unreadable`."""
+        return [] if self._peers is None else self._peers.unreadable()
+
     def close(self) -> None:
         if self._peers is not None:
             self._peers.close()

@@ -19,7 +19,9 @@ ROWS_NOT_QUARANTINED = Counter(
 )
 QUARANTINE_EXPIRED = Counter("airtally_quarantine_expired_total", "Quarantine entries dropped by their age.")
 BATCHES_REFUSED = Counter("airtally_batches_refused_total", "Batches of which nothing was kept.", ["stream", "reason"])
-BUFFERS_BROKEN = Counter("airtally_buffers_broken_total", "Buffers of dead processes that could not be read.")
+BUFFERS_BROKEN = Counter(
+    "airtally_buffers_broken_total", "Buffers of dead processes that were damaged, recovered as far as could be."
+)
 BATCHES_REPEATED = Counter("airtally_batches_repeated_total", "Batches answered from an earlier claim.", ["stream"])
 CALLS_LIMITED = Counter("airtally_calls_limited_total", "Calls refused by a rate limit.", ["area"])
 LOOP_FAILURES = Counter("airtally_loop_failures_total", "Background steps that ended in an error.", ["loop"])

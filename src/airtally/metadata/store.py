@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from airtally.kit import metrics
@@ -25,8 +25,13 @@ _log = structlog.get_logger()
 #: How long a writer waits for another process's transaction.
 BUSY_SECONDS = 30
 _READERS = 8
+_RESTORE = (
+    "Stop every process, keep a copy of the file that AIRTALLY_DATABASE names and of its -wal, "
+    "and restore a backup: docs/guides/operate.md"
+)
 
 _FULL = {"SQLITE_FULL", "53100"}
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
 #: Beginnings of the codes that speak of the store, not of the statement.
 _AWAY = (
     "no connection",
@@ -120,7 +125,11 @@ def _parse(url: str) -> URL:
 
 
 def _sqlite(url: URL) -> tuple[Engine, Engine]:
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    path = Path(str(url.database))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size and not (path.exists() and path.stat().st_size > 1):
+        raise _damaged(f"{path} is empty or gone, its -wal is there")  # SQLite would delete that log
     arguments = {"isolation_level": None, "timeout": BUSY_SECONDS, "check_same_thread": False}
     writers = create_engine(
         url, connect_args=arguments, pool_size=1, max_overflow=0, pool_timeout=BUSY_SECONDS, pool_reset_on_return=None
@@ -159,22 +168,30 @@ def _failures() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise _unavailable("The metadata store has no free connection") from error
-    except OperationalError as error:
-        failure = _failure(error.orig)
+    except DatabaseError as error:
+        failure = _failure(error.orig, "no connection" if isinstance(error, OperationalError) else "")
         if failure is None:
             raise
         raise failure from error
 
 
-def _failure(error: object) -> Failure | None:
+def _failure(error: object, without_code: str) -> Failure | None:
     """None for mistakes of the program, such as a statement that the store does not take."""
-    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or "no connection"
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or without_code
     if code in _FULL:
         metrics.METADATA_FAILURES.labels("storage_full").inc()
         return StorageFull("The metadata store has no room")
+    if code.startswith(_DAMAGED):
+        return _damaged(str(error))
     if code.startswith(_AWAY):
         return _unavailable("The metadata store does not answer", str(error))
     return None
+
+
+def _damaged(why: str) -> Unavailable:
+    metrics.METADATA_FAILURES.labels("damaged").inc()
+    _log.error("the metadata store is damaged", error=why)
+    return Unavailable(f"The metadata store is damaged: {why}", hint=_RESTORE)
 
 
 def _unavailable(message: str, why: str = "") -> Unavailable:

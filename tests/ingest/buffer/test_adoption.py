@@ -63,7 +63,7 @@ def test_an_account_sees_only_its_own(storage: Storage) -> None:
     assert storage.medias("nobody") == []
 
 
-def test_a_file_that_cannot_be_read_is_put_aside(tmp_path):
+def test_a_file_without_anything_to_read_is_kept(tmp_path):
     from airtally.ingest.buffer import Buffer
     from airtally.kit.clock import SystemClock
 
@@ -71,8 +71,10 @@ def test_a_file_that_cannot_be_read_is_put_aside(tmp_path):
     wrong.write_bytes(b"this is no database, but it may still hold somebody's rows" * 200)
     buffer = Buffer.open(tmp_path, clock=SystemClock())
     try:
-        assert buffer.adopted == ()
-        assert wrong.with_suffix(".broken").exists()
+        assert "0 rows in 0 batches" in buffer.problems()[0]
+        assert wrong.with_name(f"{wrong.name}.damaged").read_bytes().startswith(b"this is no database")
         assert buffer.adopt_orphans() == []
+        buffer.tidy()
+        assert buffer.adopted == ()
     finally:
         buffer.close()

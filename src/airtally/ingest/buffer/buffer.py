@@ -13,7 +13,7 @@ from typing import NoReturn
 import pyarrow as pa
 import structlog
 
-from airtally.ingest.buffer import batches, store
+from airtally.ingest.buffer import batches, damage, store
 from airtally.ingest.buffer.batches import Part, Stamp
 from airtally.ingest.buffer.store import BufferStore
 from airtally.ingest.buffer.tail import Chunk, Tail, TailPart
@@ -22,6 +22,7 @@ from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NewerHome, TooManyRequests
 from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.kit.time import SECOND_US
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 
@@ -29,6 +30,7 @@ from airtally.streams.declaration import Stream
 #: of the cost.
 _LARGE_ROWS = 4096
 _RETRY_AFTER = 5
+_TRY_AGAIN_US = 60 * SECOND_US
 
 _log = structlog.get_logger()
 
@@ -56,22 +58,40 @@ def decoded(batch: store.StoredBatch, stamp: Stamp) -> Chunk:
         raise NewerHome(f"The buffer holds rows of stream {batch.stream}, which this version does not know")
     rows = batches.unpack(stream, batch.content)
     accounts = frozenset(rows.column("account").unique().to_pylist())
+    if rows.num_rows != batch.rows:
+        raise ValueError(f"batch {batch.sequence} has {rows.num_rows} rows in place of {batch.rows}")
     stored = stamp.stored(stream, rows, batch.received_at_us, batch.sequence)
     return Chunk(stored, batch.sequence, batch.sequence, accounts, len(batch.content), batch.received_at_us)
 
 
-def _adopted(path: Path) -> _Adopted | None:
-    """None for a living process's file, a newer program's, and one that cannot be read: that is put aside."""
+def is_readable(batch: store.StoredBatch) -> bool:
+    """Whether a batch of a damaged file is whole; one of a newer version's stream as far as can be told."""
     try:
-        file = BufferStore.adopt(path)
-        return None if file is None else _Adopted(file)
+        stream = STREAMS.get(batch.stream)
+        with pa.ipc.open_stream(batch.content) as reader:
+            rows = reader.read_all()
+        rows.validate(full=True)
+        if stream is not None:
+            rows = batches.unpack(stream, batch.content)
+    except NewerHome:
+        return True
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(rows.num_rows == batch.rows)
+
+
+def _adopted(path: Path) -> _Adopted | None:
+    """None for a living process's file and a newer program's. One that is damaged is recovered first."""
+    try:
+        file = BufferStore.adopt(path, lambda: damage.mend(path, is_readable))
+        try:
+            return None if file is None else _Adopted(file)
+        except (sqlite3.DatabaseError, pa.ArrowException, OSError, ValueError, KeyError) as error:
+            why = " ".join(str(error).split())
+            file = BufferStore.adopt(path, lambda: damage.recover(path, why, is_readable))
+            return None if file is None else _Adopted(file)
     except NewerHome as error:
         _log.error("a buffer is left to a newer version", file=str(path), error=str(error))
-        return None
-    except (sqlite3.DatabaseError, pa.ArrowException) as error:
-        path.rename(path.with_suffix(".broken"))
-        metrics.BUFFERS_BROKEN.inc()
-        _log.error("a buffer cannot be read and is put aside", file=str(path), error=str(error))
         return None
 
 
@@ -89,6 +109,8 @@ class Buffer:
         self._adopted: dict[str, _Adopted] = {}
         #: Told the id of an adopted buffer whose rows are all in the lake, before its file goes.
         self.on_drained: Callable[[str], object] = lambda _: None
+        self._left: dict[str, str] = {}
+        self._next_try: dict[str, int] = {}
         stamp = Stamp(self.id)
         self._store = BufferStore.create(folder, self.id)
         self._tail = Tail(self.id, stamp.column)
@@ -222,10 +244,8 @@ class Buffer:
     def adopt_orphans(self) -> list[str]:
         """Take over the files of dead processes; returns their ids."""
         found = []
-        for path in sorted(self.folder.glob(f"*{store.SUFFIX}")):
-            if path.stem in self.ids:
-                continue
-            adopted = _adopted(path)
+        for path in damage.orphans(self.folder):
+            adopted = None if path.stem in self.ids else self._take_over(path)
             if adopted is None:
                 continue
             file = adopted.store
@@ -235,6 +255,24 @@ class Buffer:
             found.append(file.id)
             _log.info("adopted a buffer", buffer=file.id, bytes=adopted.size)
         return found
+
+    def problems(self) -> list[str]:
+        """What an operator must know of buffers that were damaged, until what is kept of them is removed."""
+        return [*map(str, damage.kept(self.folder)), *self._left.values()]
+
+    def _take_over(self, path: Path) -> _Adopted | None:
+        """Nothing is lost where a file cannot be recovered now, as on a full disk: that is tried again."""
+        now = self._clock.now_us()
+        if now < self._next_try.get(path.stem, now):
+            return None
+        self._left.pop(path.stem, None)
+        try:
+            return _adopted(path)
+        except (sqlite3.Error, OSError) as error:
+            self._next_try[path.stem] = now + _TRY_AGAIN_US
+            self._left[path.stem] = f"buffer {path} cannot be taken over now, which is tried again: {error}"
+            _log.exception("a buffer cannot be taken over now", file=str(path))
+            return None
 
     def claim_answer(self, claim_id: str) -> bytes | None:
         """The answer committed with a claim's rows, in this buffer or an adopted one."""
@@ -262,7 +300,12 @@ class Buffer:
         self._closed = True
         self._writer.stop()
         for file in self._stores():
-            if file.empty:
+            try:
+                ended = file.empty
+            except sqlite3.DatabaseError:
+                ended = False
+                _log.exception("a buffer cannot be read at the stop; the next start recovers it", file=str(file.path))
+            if ended:
                 file.remove()
             else:
                 file.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS batches (
 );
 CREATE TABLE IF NOT EXISTS claims (id TEXT PRIMARY KEY, answer BLOB NOT NULL) WITHOUT ROWID;
 """
-_PAGE_BYTES = 8192
+PAGE_BYTES = 8192
 #: Only a guard: the log is emptied after each flush.
 _CHECKPOINT_PAGES = 32_768
 _DISCARDED_AT_ONCE = 128
@@ -79,7 +79,7 @@ class BufferStore:
         self.path = path
         self.id = path.name.removesuffix(SUFFIX)
         self._lock = lock
-        self.connection = _connect(path)
+        self.connection = connect(path)
 
     @classmethod
     def create(cls, folder: Path, buffer_id: str) -> BufferStore:
@@ -91,17 +91,18 @@ class BufferStore:
         return store
 
     @classmethod
-    def adopt(cls, path: Path) -> BufferStore | None:
-        """The file, if no living process owns it."""
+    def adopt(cls, path: Path, prepare: Callable[[], None] = lambda: None) -> BufferStore | None:
+        """The file, if no living process owns it. `prepare` is called under its lock, before SQLite opens it."""
         lock = FileLock(path.with_suffix(".lock"))
         if not lock.acquire():
             return None
-        if path.exists():
-            try:
+        try:
+            prepare()
+            if path.exists():
                 return cls(path, lock)
-            except sqlite3.DatabaseError:
-                lock.release()
-                raise
+        except BaseException:
+            lock.release()
+            raise
         lock.path.unlink(missing_ok=True)
         lock.release()
         return None
@@ -172,11 +173,17 @@ class BufferStore:
 
     def remove(self) -> None:
         """Only for an empty file. The lock goes last, so that nobody adopts half a buffer."""
+        self.truncate_log()  # a log that outlives its file is taken for a damaged buffer's, unless it is empty
         self.connection.close()
         for suffix in ("", "-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            beside(self.path, suffix).unlink(missing_ok=True)
         self._lock.path.unlink(missing_ok=True)
         self._lock.release()
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """The file of that name and suffix: SQLite's `-wal` and `-shm`, and what is kept of a damaged one."""
+    return path.with_name(path.name + suffix)
 
 
 def copy_log(path: Path) -> None:
@@ -196,9 +203,9 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-    connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")

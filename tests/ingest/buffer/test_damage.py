@@ -1,0 +1,430 @@
+"""A buffer file that is damaged: every row that can be read is counted, once, and what was found is kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from airtally.ingest.buffer import damage, salvage, wal
+from airtally.ingest.buffer.store import PAGE_BYTES, BufferStore, beside
+from airtally.kit import metrics
+from airtally.kit.clock import MovableClock
+from airtally.kit.errors import Unavailable
+from airtally.streams.playlogs import PLAYLOGS
+from fixtures.storage import Storage, playlogs
+
+ALL = [1, 2, 3, 4]
+FRAME = PAGE_BYTES + 24
+
+
+def rubbish(size: int) -> bytes:
+    return np.random.default_rng(7).bytes(size)
+
+
+def overwrite(path: Path, start: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(data)
+
+
+def truncate(path: Path, size: int) -> None:
+    with path.open("r+b") as file:
+        file.truncate(size)
+
+
+def log_of(path: Path) -> Path:
+    return beside(path, "-wal")
+
+
+def died(storage: Storage, tmp_path: Path, *, copied: bool = False) -> Path:
+    """The file of a process that was killed, with its log; `copied`: and all pages in the main file too."""
+    path = storage.buffer._store.path
+    if copied:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    for each in path.parent.glob(f"{path.name}*"):
+        shutil.copyfile(each, aside / each.name)
+    storage.abandon()  # it closes its connections, which removes the log
+    for each in aside.iterdir():
+        shutil.copyfile(each, path.parent / each.name)
+    return path
+
+
+@pytest.fixture
+def dead(storage: Storage, tmp_path: Path) -> Path:
+    """Four rows in three batches, the last of an earlier day, all in the log; and the answer of a claim."""
+    storage.add((1, None, 0))
+    storage.add((2, "two", 0))
+    storage.buffer.append(PLAYLOGS, "acme", playlogs((3, None, 0), (4, None, 9)), claim=("1/playlogs/k", b"{}")).result(
+        9
+    )
+    return died(storage, tmp_path)
+
+
+def bytes_of(path: Path) -> dict[str, bytes]:
+    return {end: beside(path, end).read_bytes() for end in ("", "-wal") if beside(path, end).exists()}
+
+
+def counted_once(storage: Storage, path: Path, expected: list[int]) -> Storage:
+    """Adopt, ask, flush, ask, and all of it again from what is kept."""
+    before, broken = bytes_of(path), metrics.BUFFERS_BROKEN._value.get()
+    other = storage.again()
+    assert other.buffer.adopted == (path.stem,)
+    assert metrics.BUFFERS_BROKEN._value.get() == broken + 1
+    assert other.medias() == expected
+    other.buffer.settled(path.stem)
+    other.flusher().step()
+    assert other.medias() == expected
+    assert other.buffer.adopted == ()
+    (found,) = damage.kept(path.parent)
+    assert found.path == beside(path, ".damaged")
+    assert bytes_of(found.path) == before, "what was found is kept as it was"
+    assert other.buffer.problems() == [str(found)]
+    put_back(found.path, path)
+    again = storage.again()
+    assert again.buffer.adopted == (path.stem,)
+    again.flusher().step()
+    assert again.medias() == expected, "counted once, however often it is recovered"
+    return other
+
+
+def put_back(kept: Path, path: Path) -> None:
+    for end in ("", "-wal", "-shm"):
+        if beside(kept, end).exists():
+            beside(kept, end).rename(beside(path, end))
+    beside(kept, ".json").unlink()
+
+
+DAMAGED_MAIN: dict[str, Callable[[Path], None]] = {
+    "zeros": lambda path: overwrite(path, 0, bytes(path.stat().st_size)),
+    "rubbish": lambda path: overwrite(path, 0, rubbish(path.stat().st_size)),
+    "a longer rubbish": lambda path: overwrite(path, 0, rubbish(200_001)),
+    "header": lambda path: overwrite(path, 0, b"\xff" * 100),
+    "one byte of the header": lambda path: overwrite(path, 3, b"x"),
+    "no bytes": lambda path: truncate(path, 0),
+    "half": lambda path: truncate(path, path.stat().st_size // 2 + 7),
+    "one byte": lambda path: truncate(path, 1),
+    "gone": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED_MAIN)
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_damaged_main_file_with_its_log_intact_loses_nothing(storage, tmp_path, what, copied):
+    storage.add((1, None, 0))
+    storage.add((2, "two", 0))
+    storage.add((3, None, 0), (4, None, 9))
+    path = died(storage, tmp_path, copied=copied)
+    DAMAGED_MAIN[what](path)
+    if what == "gone":
+        other = storage.again()
+        assert other.medias() == ALL
+        return
+    other = counted_once(storage, path, ALL)
+    assert "4 rows in 4 batches were recovered" in other.buffer.problems()[0]
+
+
+def test_a_main_file_cut_at_a_page_is_whole_where_its_log_has_the_rest(storage, tmp_path):
+    storage.add((1, None, 0), (2, None, 0))
+    path = died(storage, tmp_path, copied=True)
+    truncate(path, PAGE_BYTES)
+    assert storage.again().medias() == [1, 2]
+
+
+def test_a_claims_answer_is_recovered_with_its_rows(storage, dead):
+    overwrite(dead, 0, rubbish(dead.stat().st_size))
+    other = storage.again()
+    assert other.buffer.claim_answer("1/playlogs/k") == b"{}"
+    assert json.loads(beside(dead, ".damaged.json").read_bytes())["claims"] == 1
+
+
+def checkpointed(storage: Storage, tmp_path: Path, count: int = 60) -> Path:
+    """`count` batches of some 1,500 bytes, several a page, all in the main file; no log."""
+    for media in range(count):
+        storage.add((media, f"{media}" * 40, 0))
+    storage.buffer.tidy()
+    path = died(storage, tmp_path)
+    assert log_of(path).stat().st_size == 0
+    return path
+
+
+def pages(path: Path, kind: int) -> list[int]:
+    data = path.read_bytes()
+    return [page for page in range(1, len(data) // PAGE_BYTES) if data[page * PAGE_BYTES] == kind]
+
+
+@pytest.mark.parametrize("data", [bytes(100), rubbish(100), bytes(PAGE_BYTES), rubbish(PAGE_BYTES)])
+def test_a_damaged_header_or_schema_page_without_a_log_loses_nothing(storage, tmp_path, data):
+    path = checkpointed(storage, tmp_path)
+    overwrite(path, 0, data)
+    counted_once(storage, path, list(range(60)))
+
+
+@pytest.mark.parametrize("start", [20, 103, 1000, 7900])
+def test_a_damaged_schema_loses_nothing(storage, tmp_path, start):
+    path = checkpointed(storage, tmp_path)
+    overwrite(path, start, rubbish(200))
+    other = storage.again()
+    other.flusher().step()
+    assert other.medias() == list(range(60))
+
+
+@pytest.mark.parametrize("data", [bytes(PAGE_BYTES), rubbish(PAGE_BYTES)])
+def test_a_damaged_root_loses_nothing_as_each_leaf_is_read(storage, tmp_path, data):
+    path = checkpointed(storage, tmp_path)
+    assert path.read_bytes()[PAGE_BYTES] == 5, "an inner page"
+    overwrite(path, PAGE_BYTES, data)
+    counted_once(storage, path, list(range(60)))
+
+
+def test_a_damaged_leaf_costs_its_own_batches_alone(storage, tmp_path):
+    path = checkpointed(storage, tmp_path)
+    leaves = [page for page in pages(path, 13) if page != 2]
+    overwrite(path, leaves[1] * PAGE_BYTES, bytes(PAGE_BYTES))
+    other = storage.again()
+    other.flusher().step()
+    found = other.medias()
+    assert found == sorted(set(found))
+    assert 60 - PAGE_BYTES // 1_000 <= len(found) < 60
+    assert f"{len(found)} rows in {len(found)} batches were recovered" in other.buffer.problems()[0]
+
+
+def test_rubbish_within_one_batch_costs_that_batch(storage, tmp_path):
+    """SQLite sees nothing wrong with it: the packed rows do."""
+    path = checkpointed(storage, tmp_path)
+    leaf = [page for page in pages(path, 13) if page != 2][1]
+    overwrite(path, (leaf + 1) * PAGE_BYTES - 700, rubbish(400))
+    other = storage.again()
+    other.flusher().step()
+    assert len(other.medias()) == 59
+    assert other.buffer.problems()
+
+
+@pytest.mark.parametrize("part", [0.5, 0.8])
+def test_a_main_file_cut_short_keeps_what_is_left(storage, tmp_path, part):
+    path = checkpointed(storage, tmp_path)
+    truncate(path, int(path.stat().st_size * part))
+    other = storage.again()
+    other.flusher().step()
+    found = other.medias()
+    assert found == sorted(set(found))
+    assert 60 * (part - 0.25) < len(found) < 60
+    assert other.buffer.problems()
+
+
+def test_a_batch_of_many_pages_damaged_in_its_middle_costs_itself(storage, tmp_path):
+    storage.add((1, None, 0))
+    storage.add(*((media, rubbish(90).hex(), 0) for media in range(2, 902)))
+    storage.add((902, None, 0))
+    storage.buffer.tidy()
+    path = died(storage, tmp_path)
+    overwrite(path, path.stat().st_size // 2, rubbish(3 * PAGE_BYTES))
+    other = storage.again()
+    other.flusher().step()
+    assert other.medias() == [1, 902]
+    assert "2 rows in 2 batches" in other.buffer.problems()[0]
+
+
+def test_a_log_whose_checksums_break_gives_what_is_before_and_after(storage, tmp_path):
+    storage.add((1, None, 0))
+    storage.add((2, None, 0))
+    first = log_of(storage.buffer._store.path).stat().st_size
+    storage.add((3, None, 0))
+    second = log_of(storage.buffer._store.path).stat().st_size
+    storage.add((4, None, 0))
+    path = died(storage, tmp_path)
+    for place in range(first, second, FRAME):
+        overwrite(log_of(path), place + 24 + 4000, rubbish(100))
+    assert wal.read(log_of(path), PAGE_BYTES).is_broken
+    counted_once(storage, path, ALL)  # the last commit writes the page of batch 3 again
+
+
+@pytest.mark.parametrize("data", [bytes(32), rubbish(32), b"x"])
+def test_a_log_without_its_header_is_read_by_its_frames(storage, dead, data):
+    overwrite(log_of(dead), 0, data)
+    counted_once(storage, dead, ALL)
+
+
+def test_a_log_cut_within_its_last_commit_is_as_after_a_power_cut(storage, dead):
+    """A commit that never ended was never acknowledged: nothing is damaged."""
+    truncate(log_of(dead), log_of(dead).stat().st_size - 100)
+    other = storage.again()
+    assert other.medias() == [1, 2]
+    assert other.buffer.problems() == []
+
+
+def test_a_missing_log_is_said(storage, dead):
+    log_of(dead).unlink()
+    other = storage.again()
+    assert other.medias() == []
+    assert "its write-ahead log is missing" in other.buffer.problems()[0]
+    assert "0 rows in 0 batches" in other.buffer.problems()[0]
+
+
+def test_main_file_and_log_damaged_give_what_is_left(storage, dead):
+    overwrite(dead, 0, bytes(dead.stat().st_size))
+    overwrite(log_of(dead), 32 + 24 + 100, rubbish(50))
+    counted_once(storage, dead, ALL)
+
+
+def test_a_healthy_file_is_adopted_as_it_is(storage, dead):
+    assert damage.problem_of(dead) is None
+    before = bytes_of(dead)
+    assert damage.problem_of(dead) is None
+    assert bytes_of(dead) == before, "the look changes nothing"
+    other = storage.again()
+    assert other.medias() == ALL
+    assert other.buffer.problems() == []
+
+
+def test_a_file_found_damaged_while_another_process_runs(storage, dead):
+    other = storage.again()
+    assert other.buffer.adopted == (dead.stem,)
+    third = storage.again()
+    third.add((9, None, 0))
+    path = third.buffer._store.path
+    third.abandon()
+    overwrite(path, 0, b"\0" * 100)
+    other.flusher().step()
+    assert other.medias() == [*ALL, 9]
+    assert len(other.buffer.problems()) == 1
+
+
+def test_rows_that_the_lake_has_are_not_counted_again(storage, tmp_path, monkeypatch):
+    storage.add((1, None, 0), (2, None, 0))
+    with monkeypatch.context() as patched:
+        patched.setattr(BufferStore, "discard_some", lambda *_: False)
+        storage.warehouse.flush()
+    storage.add((3, None, 0), (4, None, 0))
+    path = died(storage, tmp_path)
+    overwrite(path, 0, rubbish(PAGE_BYTES))
+    counted_once(storage, path, ALL)
+
+
+class Died(Exception):
+    pass
+
+
+@pytest.mark.parametrize("step", ["_link", "salvage", "_report", "sync_folder"])
+@pytest.mark.parametrize("turn", [1, 2])
+def test_a_recovery_that_dies_on_its_way_begins_again(storage, dead, monkeypatch, step, turn):
+    overwrite(dead, 0, rubbish(dead.stat().st_size))
+    before, real, calls = bytes_of(dead), getattr(damage, step), []
+
+    def dying(*arguments):
+        calls.append(step)
+        if len(calls) == turn:
+            raise Died
+        return real(*arguments)
+
+    monkeypatch.setattr(damage, step, dying)
+    if step in {"salvage", "_report"} and turn == 2:
+        pytest.skip("done once")
+    with pytest.raises(Died):
+        storage.again()
+    monkeypatch.undo()
+    other = storage.again()
+    other.flusher().step()
+    assert other.medias() == ALL
+    (found,) = damage.kept(dead.parent)
+    assert bytes_of(found.path) == before
+    assert found.rows == 4
+
+
+def test_a_second_damage_of_one_buffer_is_kept_apart(storage, dead):
+    overwrite(dead, 0, bytes(100))
+    storage.again().abandon()
+    overwrite(dead, 0, bytes(100))
+    other = storage.again()
+    assert other.medias() == ALL
+    assert [each.path.name for each in damage.kept(dead.parent)] == [
+        f"{dead.name}.2.damaged",
+        f"{dead.name}.damaged",
+    ]
+
+
+def test_what_an_earlier_release_put_aside_is_recovered(storage, dead):
+    """It took the main file alone away from its log."""
+    overwrite(dead, 0, bytes(100))
+    dead.rename(dead.with_suffix(".broken"))
+    other = storage.again()
+    assert other.medias() == ALL
+    assert len(other.buffer.problems()) == 1
+
+
+def test_where_there_is_no_room_nothing_is_lost_and_it_is_tried_again(storage, dead, monkeypatch):
+    overwrite(dead, 0, bytes(100))
+    before = bytes_of(dead)
+    clock: MovableClock = storage.clock
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(salvage.shutil, "copyfile", full)
+        other = storage.again()
+        assert other.buffer.adopted == ()
+        assert "No space left on device" in " ".join(other.buffer.problems())
+    assert bytes_of(dead) == before
+    other.flusher().step()
+    assert other.buffer.adopted == ()
+    clock.advance(61)
+    other.flusher().step()
+    assert other.medias() == ALL
+    assert len(other.buffer.problems()) == 1
+
+
+def test_the_kept_files_open_as_one_database(storage, dead):
+    overwrite(dead, 0, bytes(100))
+    storage.again()
+    kept = damage.kept(dead.parent)[0].path
+    assert sorted(each.name.removeprefix(kept.name) for each in dead.parent.glob(f"{kept.name}*")) == [
+        "", "-shm", "-wal", ".json",
+    ]  # fmt: skip
+    with closing(sqlite3.connect(kept)) as connection:
+        assert connection.execute("SELECT sum(rows) FROM batches").fetchone() == (4,)
+
+
+def test_the_message_goes_with_the_kept_files(storage, dead):
+    overwrite(dead, 0, bytes(100))
+    other = storage.again()
+    assert other.buffer.problems()
+    for each in dead.parent.glob("*.damaged*"):
+        each.unlink()
+    assert other.buffer.problems() == []
+
+
+@pytest.mark.parametrize("what", set(DAMAGED_MAIN) - {"gone"})
+def test_a_living_peers_damaged_file_keeps_nobody_from_an_answer(storage, what):
+    other = storage.again()
+    other.add((7, None, 0))
+    storage.add((1, None, 0))
+    assert other.medias() == [1, 7]
+    path = storage.buffer._store.path
+    log = log_of(path).read_bytes()
+    DAMAGED_MAIN[what](path)
+    third = storage.again()
+    assert {7} <= set(third.medias()) <= {1, 7}
+    assert {7} <= set(other.medias()) <= {1, 7}
+    assert log_of(path).read_bytes() == log, "a reader takes nothing away"
+    if third.medias() == [7]:
+        assert "rows may be missing" in third.warehouse.unreadable()[0]
+
+
+def test_a_peers_file_that_is_in_use_is_no_damage(storage):
+    other = storage.again()
+    storage.add((1, None, 0))
+    peer = other.warehouse._peers
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    with pytest.raises(Unavailable, match="cannot be read now"):
+        peer._judge("x", storage.buffer._store.path, error)
