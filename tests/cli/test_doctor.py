@@ -21,6 +21,7 @@ ABOUT = [
     "quarantine",
     "writers",
     "public URL",
+    "buffer",
     "lake",
     "engine",
     "ids",
