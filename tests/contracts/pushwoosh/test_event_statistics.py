@@ -157,3 +157,21 @@ def test_an_answer_says_how_good_it_is(push: Push) -> None:
     headers = push.post("getResults", json={"request": {"auth": push.token} | asked}).headers
     assert headers["airtally-timezone"] == "UTC"
     assert headers["airtally-generated-at"] == headers["airtally-data-through"] == "2026-11-02T09:15:00.000000Z"
+
+
+@pytest.mark.parametrize(
+    ("day", "first"),
+    [("0001-01-01", "0001-01-01 00:00"), ("9999-12-31", "9999-12-31 00:00"), ("1582-10-10", "1582-10-10 00:00")],
+)
+def test_dates_at_the_ends_of_the_calendar(push: Push, day: str, first: str) -> None:
+    rows = push.rows(date_from=day, date_to=day)
+    assert (len(rows), rows[0]) == (24, {"date": first, "count": 0})
+    assert push.rows(date_from=f"{day} 23:59", date_to=f"{day} 23:59:59")[0]["count"] == 0
+
+
+@pytest.mark.parametrize(
+    "dates", [("0000-12-31", "0001-01-01"), ("10000-01-01", "10000-01-02"), ("0001-01-01", "9999-12-31")]
+)
+def test_dates_that_no_calendar_has_and_periods_too_long(push: Push, dates: tuple[str, str]) -> None:
+    answer = push.events_of(date_from=dates[0], date_to=dates[1])
+    assert (answer["status_code"], answer["response"]) == (210, None)

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from fixtures.insights import K1, K2, Advertiser
+from airtally.kit.clock import MovableClock
+from airtally.settings import Settings
+from fixtures.insights import A1, A2, A3, B1, EARLIER_US, K1, K2, TABLE, Advertiser
+from fixtures.server import LiveServer
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Advertiser]:
+    """Account 1 of the table, on a server of its own: every group of an account is in its report."""
+    home = tmp_path_factory.mktemp("legacy") / "home"
+    server = LiveServer(Settings(home=home, rate_limits=False), MovableClock(EARLIER_US + 3_600_000_000)).start()
+    first, second = Advertiser(server, "first", K1), Advertiser(server, "second", K2)
+    first.send("ad_groups", A1, A2, A3)
+    first.send("ad_events", *TABLE)
+    second.send("ad_groups", B1)
+    yield first
+    first.close()
+    second.close()
+    server.stop()
+
 
 UNAUTHORIZED = {"error": "Unauthorized"}
 KEYS = ["AppKey", "Name", "AppName", "AppStoreID", "Platform", "PaidClicks", "PaidInstalls", "Spend"]

@@ -129,10 +129,6 @@ def test_row_30_no_such_group_or_route(network: Advertiser, path: str) -> None:
     assert refused(network.http.get(path, headers=headers)) == NOT_FOUND
 
 
-def test_the_legacy_report_is_not_served(network: Advertiser) -> None:
-    assert network.http.get("/reporting_data.json").status_code == 404
-
-
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [

@@ -13,7 +13,6 @@ from airtally.vendors.pushwoosh.device_call import (
     devices_of,
     hwid,
     optional_integer,
-    optional_text,
     user_id,
 )
 from airtally.vendors.pushwoosh.errors import Fault
@@ -44,10 +43,9 @@ def register_user(call: Call) -> Reply:
 
 
 def taken(call: Call) -> Reply:
-    """Nothing of it is kept; it names a device or a user."""
+    """Nothing of it is kept."""
     device_caller(call)
-    if optional_text(call, "hwid") is None and user_id(call) is None:
-        raise Fault(CHOICES.required.format("hwid or userId"))
+    hwid(call)
     return Reply()
 
 
