@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from airtally.ingest.buffer import damage, salvage, wal
+from airtally.ingest.buffer import damage, salvage, store, wal
 from airtally.ingest.buffer.store import PAGE_BYTES, BufferStore, beside
 from airtally.kit import metrics
 from airtally.kit.clock import MovableClock
@@ -314,8 +314,10 @@ class Died(Exception):
     pass
 
 
-@pytest.mark.parametrize("step", ["_link", "salvage", "_report", "sync_folder"])
-@pytest.mark.parametrize("turn", [1, 2])
+@pytest.mark.parametrize(
+    ("step", "turn"),
+    [("_link", 1), ("_link", 2), ("_link", 3), ("salvage", 1), ("_report", 1), ("sync_folder", 1), ("sync_folder", 2)],
+)
 def test_a_recovery_that_dies_on_its_way_begins_again(storage, dead, monkeypatch, step, turn):
     overwrite(dead, 0, rubbish(dead.stat().st_size))
     before, real, calls = bytes_of(dead), getattr(damage, step), []
@@ -327,8 +329,6 @@ def test_a_recovery_that_dies_on_its_way_begins_again(storage, dead, monkeypatch
         return real(*arguments)
 
     monkeypatch.setattr(damage, step, dying)
-    if step in {"salvage", "_report"} and turn == 2:
-        pytest.skip("done once")
     with pytest.raises(Died):
         storage.again()
     monkeypatch.undo()
@@ -338,6 +338,26 @@ def test_a_recovery_that_dies_on_its_way_begins_again(storage, dead, monkeypatch
     (found,) = damage.kept(dead.parent)
     assert bytes_of(found.path) == before
     assert found.rows == 4
+
+
+def test_what_is_kept_without_a_report_is_recovered_also_where_its_file_is_gone(storage, dead):
+    overwrite(dead, 0, bytes(100))
+    storage.again().abandon()
+    dead.unlink()
+    beside(dead, ".damaged.json").unlink()
+    other = storage.again()
+    other.flusher().step()
+    assert other.medias() == ALL
+    assert damage.kept(dead.parent)[0].rows == 4
+
+
+def test_an_emptied_file_of_a_running_process_keeps_its_log(storage):
+    storage.add((1, None, 0))
+    path = storage.buffer._store.path
+    log = log_of(path).read_bytes()
+    truncate(path, 0)
+    store.copy_log(path)
+    assert log_of(path).read_bytes() == log
 
 
 def test_a_second_damage_of_one_buffer_is_kept_apart(storage, dead):

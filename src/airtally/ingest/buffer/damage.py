@@ -71,10 +71,11 @@ def kept(folder: Path) -> list[Damaged]:
 
 
 def orphans(folder: Path) -> list[Path]:
-    """Where buffer files are, or were before they lost their main file."""
+    """Where buffer files are, or were before they lost their main file or their recovery was interrupted."""
     named = set(folder.glob("*.sqlite"))
     named |= {path.with_suffix(".sqlite") for path in folder.glob(f"*{_BROKEN}")}
     named |= {path.with_name(path.name.removesuffix("-wal")) for path in folder.glob("*.sqlite-wal") if _size(path)}
+    named |= {_origin(path) for path in folder.glob(f"*{KEPT}") if not beside(path, _REPORT).exists()}
     return sorted(named)
 
 
@@ -85,11 +86,11 @@ def mend(path: Path, readable: Readable) -> None:
         earlier.rename(path)
     if not path.exists() and _size(beside(path, "-wal")):
         path.touch()
-    if path.exists():
-        begun = _unfinished(path)
-        why = problem_of(path) if begun is None else problem_of(begun) or "batches cannot be read"
-        if why is not None:
-            recover(path, why, readable)
+    begun = _unfinished(path)
+    if begun is not None:
+        recover(path, problem_of(begun) or "batches cannot be read", readable)
+    elif path.exists() and (why := problem_of(path)) is not None:
+        recover(path, why, readable)
 
 
 def problem_of(path: Path) -> str | None:
@@ -167,6 +168,10 @@ def _unfinished(path: Path) -> Path | None:
         if not beside(original, _REPORT).exists():
             return original
     return None
+
+
+def _origin(kept_file: Path) -> Path:
+    return kept_file.with_name(kept_file.name.partition(".")[0] + ".sqlite")
 
 
 def _report(original: Path, why: str, found: Salvaged) -> None:

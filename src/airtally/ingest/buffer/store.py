@@ -187,7 +187,12 @@ def beside(path: Path, suffix: str) -> Path:
 
 
 def copy_log(path: Path) -> None:
-    """Move the log's pages into the file without holding up its writer (a passive checkpoint)."""
+    """Move the log's pages into the file without holding up its writer (a passive checkpoint).
+
+    Not where somebody has emptied the file under its process: a new connection would delete the log.
+    """
+    if path.stat().st_size <= 1:
+        return
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
