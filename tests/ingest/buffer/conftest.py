@@ -1,5 +1,6 @@
 """What these tests stand on."""
 
+from fixtures.damage import dead
 from fixtures.storage import storage
 
-__all__ = ["storage"]
+__all__ = ["dead", "storage"]
