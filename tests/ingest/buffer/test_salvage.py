@@ -96,3 +96,13 @@ def test_a_batch_of_many_pages_damaged_in_its_middle_costs_itself(storage, tmp_p
     other.flusher().step()
     assert other.medias() == [1, 902]
     assert "2 rows in 2 batches" in other.buffer.problems()[0]
+
+
+def test_a_name_that_is_damaged_is_not_taken_for_a_newer_versions(storage: Storage, tmp_path: Path) -> None:
+    """Else the whole file would wait for a version that does not exist."""
+    path = checkpointed(storage, tmp_path)
+    overwrite(path, path.read_bytes().index(b"played_at") + 7, b"x")
+    other = storage.again()
+    other.flusher().step()
+    assert len(other.medias()) == 59
+    assert "unlike others of its stream" in other.buffer.problems()[0]

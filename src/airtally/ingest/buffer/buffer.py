@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 import uuid
@@ -15,6 +16,7 @@ import structlog
 
 from airtally.ingest.buffer import batches, damage, store
 from airtally.ingest.buffer.batches import Part, Stamp
+from airtally.ingest.buffer.salvage import is_readable
 from airtally.ingest.buffer.store import BufferStore
 from airtally.ingest.buffer.tail import Chunk, Tail, TailPart
 from airtally.ingest.buffer.writer import Pending, Receipt, Writer
@@ -40,16 +42,30 @@ class _Adopted:
 
     def __init__(self, file: BufferStore) -> None:
         self.store = file
-        stamp = Stamp(file.id)
-        self.tail = Tail(file.id, stamp.column)
+        self._stamp = Stamp(file.id)
+        self.tail = Tail(file.id, self._stamp.column)
         self.size = 0
         try:
-            for batch in file.batches():
-                self.size += len(batch.content)
-                self.tail.append(batch.stream, batch.lane, decoded(batch, stamp))
+            self._read()
         except BaseException:
             file.close()
             raise
+
+    def _read(self) -> None:
+        """One process is of one version: a batch that seems newer than others of its stream is damaged instead."""
+        known: set[str] = set()
+        newer: dict[str, NewerHome] = {}
+        for batch in self.store.batches():
+            try:
+                chunk = decoded(batch, self._stamp)
+            except NewerHome as error:
+                newer[batch.stream] = error
+                continue
+            known.add(batch.stream)
+            self.size += len(batch.content)
+            self.tail.append(batch.stream, batch.lane, chunk)
+        for stream, refusal in newer.items():
+            raise ValueError(f"a batch is unlike others of its stream: {refusal}") if stream in known else refusal
 
 
 def decoded(batch: store.StoredBatch, stamp: Stamp) -> Chunk:
@@ -64,22 +80,6 @@ def decoded(batch: store.StoredBatch, stamp: Stamp) -> Chunk:
     return Chunk(stored, batch.sequence, batch.sequence, accounts, len(batch.content), batch.received_at_us)
 
 
-def is_readable(batch: store.StoredBatch) -> bool:
-    """Whether a batch of a damaged file is whole; one of a newer version's stream as far as can be told."""
-    try:
-        stream = STREAMS.get(batch.stream)
-        with pa.ipc.open_stream(batch.content) as reader:
-            rows = reader.read_all()
-        rows.validate(full=True)
-        if stream is not None:
-            rows = batches.unpack(stream, batch.content)
-    except NewerHome:
-        return True
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
-        return False
-    return bool(rows.num_rows == batch.rows)
-
-
 def _adopted(path: Path) -> _Adopted | None:
     """None for a living process's file and a newer program's. One that is damaged is recovered first."""
     try:
@@ -88,7 +88,8 @@ def _adopted(path: Path) -> _Adopted | None:
             return None if file is None else _Adopted(file)
         except (sqlite3.DatabaseError, pa.ArrowException, OSError, ValueError, KeyError) as error:
             why = " ".join(str(error).split())
-            file = BufferStore.adopt(path, lambda: damage.recover(path, why, is_readable))
+            strictly = functools.partial(is_readable, newer=False)
+            file = BufferStore.adopt(path, lambda: damage.recover(path, why, strictly))
             return None if file is None else _Adopted(file)
     except NewerHome as error:
         _log.error("a buffer is left to a newer version", file=str(path), error=str(error))

@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airtally.ingest.buffer import store, wal
+import pyarrow as pa
+
+from airtally.ingest.buffer import batches, store, wal
 from airtally.ingest.buffer.store import PAGE_BYTES, StoredBatch
 from airtally.ingest.buffer.wal import Log
+from airtally.kit.errors import NewerHome
+from airtally.streams import STREAMS
 
 MAGIC = b"SQLite format 3\0"
 _LANES = (0, 1)
@@ -48,6 +52,24 @@ _BATCHES = _Table(
     "SELECT sequence, stream, lane, received_at, rows, content FROM batches WHERE sequence = ?",
 )
 _CLAIMS = _Table("claims", 4, 0x0A, "SELECT id FROM claims", "SELECT id, answer FROM claims WHERE id = ?")
+
+
+def is_readable(batch: StoredBatch, *, newer: bool = True) -> bool:
+    """Whether a batch of a damaged file is whole. `newer`: so may be one that a newer version seems to have packed."""
+    try:
+        stream = STREAMS.get(batch.stream)
+        with pa.ipc.open_stream(batch.content) as reader:
+            rows = reader.read_all()
+        rows.validate(full=True)
+        if stream is not None:
+            rows = batches.unpack(stream, batch.content)
+        elif not newer:
+            return False
+    except NewerHome:
+        return newer
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
+        return False
+    return bool(rows.num_rows == batch.rows)
 
 
 def salvage(damaged: Path, fresh: Path, readable: Readable) -> Salvaged:
