@@ -21,6 +21,7 @@ import pytest
 from airtally import cli
 from airtally.cli import doctor
 from airtally.cli.listening import CannotListen, Listened, listen
+from airtally.kit import logs
 from airtally.settings import Settings
 from fixtures.program import PROGRAM, run
 
@@ -141,6 +142,7 @@ def test_other_mistakes_are_one_line_too(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(logs, "configure", lambda _: None)  # it would hold on to this test's standard error
     monkeypatch.setattr(sys, "argv", ["airtally", "--home", str(home), "serve", *map(str, words)])
     with patch.dict(os.environ), pytest.raises(SystemExit) as ended:
         cli.main()
