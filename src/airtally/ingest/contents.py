@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -111,8 +111,12 @@ class Beginnings:
         return Beginning(self._text.position, self._digest.hexdigest(), self._line_at, self._text.line, self._blank)
 
 
-def read_content(path: Path, positions: Iterable[int] = ()) -> Content:
+def read_content(path: Path, positions: Collection[int] = ()) -> Content:
     """Raises BadRequest where a file cannot be unpacked, OSError where it cannot be read."""
+    if not positions and not is_packed(path):  # a file that nobody knows yet: lines need not be counted
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return Content(file.tell(), digest, {}, frozenset())
     with Beginnings(path) as beginnings:
         found = {position: beginnings.at(position) for position in sorted(set(positions))}
         whole = beginnings.whole()
