@@ -1,0 +1,212 @@
+"""Turns by account: whoever has much to do waits for those who have little, never the other way round."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+#: On whose behalf a request is worked on: an account's slug, or where the client is not known yet, its address.
+CALLER: ContextVar[str] = ContextVar("caller", default="")
+
+_HELD = threading.local()
+
+
+class Queue(Generic[T]):
+    """Things that wait, by key. The next one is that of the key that was served longest ago. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[T]] = OrderedDict()
+        self._size = 0
+
+    def put(self, key: str, thing: T) -> None:
+        self._size += 1
+        self._waiting.setdefault(key, deque()).append(thing)
+
+    def take(self, allowed: Callable[[str], bool] = lambda _: True) -> tuple[str, T] | None:
+        """None where nothing waits of a key that is allowed."""
+        for key, things in self._waiting.items():
+            if allowed(key):
+                thing = things.popleft()
+                self._size -= 1
+                self._waiting.move_to_end(key)
+                if not things:
+                    del self._waiting[key]
+                return key, thing
+        return None
+
+    def has_other(self, key: str) -> bool:
+        """Whether another key waits."""
+        return len(self._waiting) > (key in self._waiting)
+
+    def remove(self, key: str, thing: T) -> None:
+        things = self._waiting.get(key)
+        if things is not None and thing in things:
+            things.remove(thing)
+            self._size -= 1
+            if not things:
+                del self._waiting[key]
+
+    def __len__(self) -> int:
+        return self._size
+
+
+class Slots:
+    """So many at once, and at most `each` for one key; the keys that wait take turns. Thread-safe."""
+
+    def __init__(self, count: int, *, each: int | None = None) -> None:
+        self._free = count
+        self._each = count if each is None else each
+        self._lock = threading.Lock()
+        self._waiting: Queue[threading.Event] = Queue()
+        self._holders: dict[str, int] = {}
+
+    @contextmanager
+    def held(self, key: str) -> Iterator[None]:
+        """Blocks for a slot. Within the block `pause` lets others have their turn."""
+        self._acquire(key)
+        outer = getattr(_HELD, "pause", None)
+        _HELD.pause = lambda: self._pause(key)
+        try:
+            yield
+        finally:
+            _HELD.pause = outer
+            self._release(key)
+
+    def _allowed(self, key: str) -> bool:
+        return self._holders.get(key, 0) < self._each
+
+    def _acquire(self, key: str) -> None:
+        granted = threading.Event()
+        with self._lock:
+            self._waiting.put(key, granted)
+            self._grant()
+        try:
+            granted.wait()
+        except BaseException:
+            self._withdraw(key, granted)
+            raise
+
+    def _withdraw(self, key: str, granted: threading.Event) -> None:
+        with self._lock:
+            self._waiting.remove(key, granted)
+            if granted.is_set():
+                self._give_back(key)
+
+    def _release(self, key: str) -> None:
+        with self._lock:
+            self._give_back(key)
+
+    def _give_back(self, key: str) -> None:
+        self._free += 1
+        self._holders[key] -= 1
+        if not self._holders[key]:
+            del self._holders[key]
+        self._grant()
+
+    def _grant(self) -> None:
+        while self._free and (found := self._waiting.take(self._allowed)) is not None:
+            key, granted = found
+            self._free -= 1
+            self._holders[key] = self._holders.get(key, 0) + 1
+            granted.set()
+
+    def _pause(self, key: str) -> None:
+        if not self._waiting.has_other(key):  # read without the lock: a turn missed now is taken at the next slice
+            return
+        self._release(key)
+        self._acquire(key)
+
+
+def pause() -> None:
+    """To be called between slices of long work: whoever else waits for the slot of this thread has it first."""
+    held = getattr(_HELD, "pause", None)
+    if held is not None:
+        held()
+
+
+class FairExecutor(Executor):
+    """Worker threads for calls of many callers (`CALLER`), who take turns; at most `each` threads work for one.
+
+    Threads are made as they are needed, up to `threads`.
+    """
+
+    def __init__(self, threads: int, *, each: int, name: str) -> None:
+        self._threads, self._each, self._name = threads, each, name
+        self._changed = threading.Condition()
+        self._waiting: Queue[tuple[Future[Any], Callable[[], Any]]] = Queue()
+        self._working: dict[str, int] = {}
+        self._made: list[threading.Thread] = []
+        self._idle = 0
+        self._closed = False
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """On behalf of the context's caller. Raises RuntimeError once closed."""
+        future: Future[Any] = Future()
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("no new calls are taken after the close")
+            self._waiting.put(CALLER.get(), (future, lambda: fn(*args, **kwargs)))
+            if len(self._waiting) > self._idle and len(self._made) < self._threads:
+                self._start()
+            self._changed.notify()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 (as inherited)
+        with self._changed:
+            self._closed = True
+            while cancel_futures and (found := self._waiting.take()) is not None:
+                found[1][0].cancel()
+            self._changed.notify_all()
+        if wait:
+            for thread in self._made:
+                thread.join()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._made)}", daemon=True)
+        self._made.append(thread)
+        thread.start()
+
+    def _allowed(self, key: str) -> bool:
+        return self._working.get(key, 0) < self._each
+
+    def _work(self) -> None:
+        while (found := self._next()) is not None:
+            key, (future, call) = found
+            if future.set_running_or_notify_cancel():
+                _fulfil(future, call)
+            del future, call  # an idle thread keeps nothing alive
+            self._done(key)
+
+    def _next(self) -> tuple[str, tuple[Future[Any], Callable[[], Any]]] | None:
+        with self._changed:
+            while (found := self._waiting.take(self._allowed)) is None:
+                if self._closed and not len(self._waiting):
+                    return None
+                self._idle += 1
+                self._changed.wait()
+                self._idle -= 1
+            self._working[found[0]] = self._working.get(found[0], 0) + 1
+            return found
+
+    def _done(self, key: str) -> None:
+        with self._changed:
+            self._working[key] -= 1
+            if not self._working[key]:
+                del self._working[key]
+            self._changed.notify_all() if self._closed else self._changed.notify()
+
+
+def _fulfil(future: Future[Any], call: Callable[[], Any]) -> None:
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 (raised again where it is awaited)
+        future.set_exception(error)
+    else:
+        future.set_result(result)

@@ -1,0 +1,139 @@
+"""Turns by account, whatever one of them has waiting."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import Any
+
+import pytest
+
+from airtally.kit.fair import CALLER, FairExecutor, Queue, Slots, pause
+
+
+def test_keys_take_turns_whoever_has_more_waiting():
+    queue: Queue[int] = Queue()
+    for number in range(4):
+        queue.put("loud", number)
+    queue.put("quiet", 9)
+    queue.put("third", 8)
+
+    assert [queue.take() for _ in range(6)] == [
+        ("loud", 0),
+        ("quiet", 9),
+        ("third", 8),
+        ("loud", 1),
+        ("loud", 2),
+        ("loud", 3),
+    ]
+    assert queue.take() is None
+
+
+def test_a_key_with_all_it_may_have_is_passed_over():
+    queue: Queue[int] = Queue()
+    queue.put("loud", 1)
+    queue.put("quiet", 2)
+
+    assert queue.take(lambda key: key != "loud") == ("quiet", 2)
+    assert queue.take(lambda key: key != "loud") is None
+    assert len(queue) == 1
+
+
+def test_a_slot_is_handed_on_between_slices():
+    slots, done, others = Slots(1), list[str](), threading.Event()
+
+    def loud() -> None:
+        with slots.held("loud"):
+            others.wait(5)
+            for number in range(3):
+                done.append(f"loud {number}")
+                pause()
+
+    def quiet() -> None:
+        with slots.held("quiet"):
+            done.append("quiet")
+
+    threads = [threading.Thread(target=loud)]
+    threads[0].start()
+    _until(lambda: slots._holders == {"loud": 1})
+    threads.append(threading.Thread(target=quiet))
+    threads[1].start()
+    _until(lambda: len(slots._waiting) == 1)
+    others.set()
+    for thread in threads:
+        thread.join(5)
+
+    assert done == ["loud 0", "quiet", "loud 1", "loud 2"]
+
+
+def test_a_pause_outside_of_a_slot_is_nothing():
+    pause()
+
+
+def test_one_key_has_no_more_than_its_slots():
+    slots, inside, most = Slots(4, each=2), list[int](), list[int]()
+
+    def work() -> None:
+        with slots.held("loud"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.01)
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+
+    assert max(most) == 2
+    with slots.held("quiet"):
+        pass
+
+
+def test_a_caller_does_not_wait_for_anothers_calls():
+    executor, release = FairExecutor(3, each=2, name="test"), threading.Event()
+    try:
+        loud = [_submit(executor, "loud", release.wait) for _ in range(20)]
+        quiet = _submit(executor, "quiet", lambda: "done")
+
+        assert quiet.result(5) == "done"
+        assert not any(each.done() for each in loud)
+    finally:
+        release.set()
+        executor.shutdown()
+    assert all(each.done() for each in loud)
+
+
+def test_what_a_call_raises_comes_back():
+    executor = FairExecutor(1, each=1, name="test")
+    failed = _submit(executor, "any", lambda: 1 // 0)
+
+    with pytest.raises(ZeroDivisionError):
+        failed.result(5)
+    executor.shutdown()
+    with pytest.raises(RuntimeError):
+        executor.submit(pause)
+
+
+def test_every_call_is_made_however_many_threads_there_are():
+    executor = FairExecutor(4, each=2, name="test")
+    futures = [_submit(executor, str(n % 7), lambda n=n: n) for n in range(500)]
+
+    assert [each.result(10) for each in futures] == list(range(500))
+    executor.shutdown()
+
+
+def _submit(executor: FairExecutor, caller: str, call: Any) -> Future[Any]:
+    context = copy_context()
+    context.run(CALLER.set, caller)
+    return context.run(executor.submit, call)
+
+
+def _until(true: Any) -> None:
+    deadline = time.monotonic() + 5
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
