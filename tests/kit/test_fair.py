@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airtally.kit.fair import CALLER, FairExecutor, Queue, Slots, pause
+from airtally.kit.fair import CALLER, FairExecutor, Queue, Slots, aside, pause
 
 
 def test_keys_take_turns_whoever_has_more_waiting():
@@ -137,3 +137,24 @@ def _until(true: Any) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.001)
+
+
+def test_whoever_waits_for_something_else_gives_the_slot_up():
+    """As for a lock or a database: another account's work goes on meanwhile, and a pause in between takes nothing."""
+    slots, lock, other = Slots(1), threading.Lock(), threading.Event()
+
+    def waits() -> None:
+        with slots.held("loud"), aside():
+            pause()
+            with lock:
+                pass
+
+    with lock:
+        thread = threading.Thread(target=waits)
+        thread.start()
+        with slots.held("quiet"):
+            other.set()
+        assert other.is_set()
+    thread.join(60)
+    assert not thread.is_alive()
+    assert slots._holders == {}

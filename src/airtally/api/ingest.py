@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import structlog
@@ -16,6 +15,7 @@ from airtally.api.authorize import allowed, bearer_token
 from airtally.ingest.coalesce import Coalescer
 from airtally.ingest.service import Batch, Ingest, refused
 from airtally.kit.errors import BadRequest, Failure, Internal, MethodNotAllowed, NotFound, TooLarge
+from airtally.kit.fair import CALLER, FairExecutor
 from airtally.streams import STREAMS
 
 Scope = MutableMapping[str, Any]
@@ -34,14 +34,17 @@ def is_ingest(path: str) -> bool:
 
 
 class IngestHandler:
-    """Reads a body within its limit, hands it to a worker thread, answers when it is on disk."""
+    """Reads a body within its limit, hands it to a worker thread, answers when it is on disk.
 
-    def __init__(self, ingest: Ingest, keys: Keys, *, body_max: int, threads: int = 2) -> None:
+    Most of the threads wait: for a slot (`Ingest.begin`), for the metadata store, for an earlier batch.
+    """
+
+    def __init__(self, ingest: Ingest, keys: Keys, *, body_max: int, threads: int = 32) -> None:
         self._ingest = ingest
         self._small = Coalescer(ingest)
         self._keys = keys
         self._body_max = body_max
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="airtally-decode")
+        self._workers = FairExecutor(threads, each=2, name="airtally-decode")
 
     def close(self) -> None:
         self._workers.shutdown(wait=True)
@@ -63,6 +66,7 @@ class IngestHandler:
         headers = dict(scope["headers"])
         account = await self._account(headers)
         scope.setdefault("state", {})["account"] = account.slug
+        CALLER.set(account.slug)
         if stream not in STREAMS:
             raise NotFound(f"There is no stream {stream[:64]!r}", hint="The streams are: " + ", ".join(STREAMS))
         body = await self._read(headers, receive)

@@ -10,8 +10,11 @@ import msgspec
 import pyarrow as pa
 
 from airtally.ingest.checked import RowError
+from airtally.kit.fair import pause
 
 _CODEC = "zstd"
+#: Rows packed in one go: some milliseconds.
+_TOGETHER = 2_000
 
 
 class RejectedRow(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,8 +51,9 @@ def packed_rows(rows: Sequence[RejectedRow]) -> bytes:
     sink = pa.BufferOutputStream()
     encoder = msgspec.json.Encoder()
     with pa.CompressedOutputStream(sink, _CODEC) as out:
-        for start in range(0, len(rows), 10_000):
-            out.write(encoder.encode_lines(rows[start : start + 10_000]))
+        for start in range(0, len(rows), _TOGETHER):
+            pause()
+            out.write(encoder.encode_lines(rows[start : start + _TOGETHER]))
     return bytes(sink.getvalue())
 
 

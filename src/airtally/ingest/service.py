@@ -20,10 +20,13 @@ from airtally.ingest.versions import Versions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
+from airtally.kit.fair import Slots, aside
 from airtally.settings import Settings
 from airtally.streams.declaration import Kind, Stream
 
 ERRORS_SHOWN = 100
+#: Batches worked on at the same moment; more would only wait for each other's interpreter lock.
+_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class Ingest:
         self._unpacked_max = settings.unpacked_max
         self._limits = Limits(unpacked_max=settings.unpacked_max)
         self._clock = clock
+        self._slots = Slots(_AT_ONCE)
 
     def accept(self, batch: Batch) -> bytes:
         """The answer's body, once the rows are on disk. Raises a Failure where nothing was kept."""
@@ -102,6 +106,10 @@ class Ingest:
 
         A caller that waits for `on_disk` itself calls `complete` after, or `abandon` if it failed.
         """
+        with self._slots.held(batch.account.slug):
+            return self._begin(batch)
+
+    def _begin(self, batch: Batch) -> Accepted:
         body = self.unpacked(batch)
         with self._claimed(batch, body) as claim:
             if isinstance(claim, bytes):
@@ -147,7 +155,8 @@ class Ingest:
                 stream, account.slug, rows, claim=None if claim is None else (claim.id, answer)
             )
             if stream.kind is Kind.CHANGELOG:
-                committed.result()  # the next batch of this changelog must see these versions
+                with aside():
+                    committed.result()  # the next batch of this changelog must see these versions
             return committed
 
     def put(self, stream: Stream, account: Account, rows: Sequence[Made]) -> None:

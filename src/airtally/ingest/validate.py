@@ -13,6 +13,7 @@ from airtally.ingest.canonical import NONE, rows_as_sent
 from airtally.ingest.checked import Checked, NoSource, RowError, Source
 from airtally.ingest.convert import compiled, convert, matches
 from airtally.ingest.json_text import OUT_OF_RANGE
+from airtally.kit.fair import pause
 from airtally.streams.declaration import Column, Kind, Stream, Type
 
 MINUTE_US = 60_000_000
@@ -92,6 +93,7 @@ def shortened(name: str) -> str:
 
 
 def _checked(stream: Stream, column: Column, wire: Mapping[str, pa.Array], count: int, findings: Findings) -> pa.Array:
+    pause()
     sent = wire.get(column.name)
     if sent is None or sent.null_count == count:
         return _absent(column, count)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 from airtally.accounts.accounts import Account
 from airtally.engine.case import folded
 from airtally.ingest.turns import Turns
+from airtally.kit.fair import aside, pause
 from airtally.kit.time import to_datetime
 from airtally.streams.declaration import Kind, Stream
 
@@ -39,6 +40,9 @@ MayBeKnown = Callable[[Stream, str, pa.Table], npt.NDArray[np.bool_] | None]
 
 #: Fewer rows are resolved one by one: asking about their keys first would take longer.
 MANY_ROWS = 2_000
+
+#: Rows made Python values in one go: some milliseconds.
+_SLICE_ROWS = 500
 
 MILLISECOND = timedelta(milliseconds=1)
 TIME, CREATED, _DELETED = "last_update_time_utc", "create_time_utc", "is_deleted"
@@ -86,13 +90,22 @@ class Versions:
         if stream.kind is not Kind.CHANGELOG or rows.num_rows == 0:
             yield rows
             return
-        with self.turns(stream, account).of_batch():
+        with self._turn(stream, account):
             yield self._resolve(stream, account.slug, rows, to_datetime(now_us // 1000 * 1000))
+
+    @contextmanager
+    def _turn(self, stream: Stream, account: Account) -> Iterator[None]:
+        """Without a slot while others of the account's batches have theirs."""
+        with ExitStack() as turn:
+            with aside():
+                turn.enter_context(self.turns(stream, account).of_batch())
+            yield
 
     def _resolve(self, stream: Stream, account: str, rows: pa.Table, arrived: datetime) -> pa.Table:
         known = None
         if self._known is not None and rows.num_rows >= self._many_rows:
-            known = self._known(stream, account, rows)
+            with aside():  # the engine has limits of its own
+                known = self._known(stream, account, rows)
         if known is None:
             return self._one_by_one(stream, account, rows, arrived)[0]
         if not known.any():
@@ -106,11 +119,19 @@ class Versions:
         """The new versions, and which rows they are of."""
         keys = rows.select(list(stream.key)).group_by(list(stream.key)).aggregate([])
         histories: dict[Key, History] = defaultdict(History)
-        for row in self._versions_of(stream, account, keys).to_pylist():
+        with aside():
+            found = self._versions_of(stream, account, keys)
+        for row in _rows(found):
             histories[_key(stream, row)].add(row)
-        new = list(_new_versions(stream, rows.to_pylist(), histories, arrived))
+        new = list(_new_versions(stream, _rows(rows), histories, arrived))
         table = pa.Table.from_pylist([row for _, row in new], schema=stream.row_schema)
         return table, np.array([place for place, _ in new], dtype=np.int64)
+
+
+def _rows(table: pa.Table) -> Iterator[Row]:
+    for start in range(0, table.num_rows, _SLICE_ROWS):
+        pause()
+        yield from table.slice(start, _SLICE_ROWS).to_pylist()
 
 
 def _first_versions(stream: Stream, rows: pa.Table, arrived: datetime) -> pa.Table:

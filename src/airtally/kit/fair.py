@@ -70,19 +70,20 @@ class Slots:
     @contextmanager
     def held(self, key: str) -> Iterator[None]:
         """Blocks for a slot. Within the block `pause` lets others have their turn."""
-        self._acquire(key)
-        outer = getattr(_HELD, "pause", None)
-        _HELD.pause = lambda: self._pause(key)
+        self.acquire(key)
+        outer = getattr(_HELD, "slot", None)
+        _HELD.slot = (self, key)
         try:
             yield
         finally:
-            _HELD.pause = outer
-            self._release(key)
+            _HELD.slot = outer
+            self.release(key)
 
     def _allowed(self, key: str) -> bool:
         return self._holders.get(key, 0) < self._each
 
-    def _acquire(self, key: str) -> None:
+    def acquire(self, key: str) -> None:
+        """Blocks for a slot; `held` is the usual way."""
         granted = threading.Event()
         with self._lock:
             self._waiting.put(key, granted)
@@ -99,7 +100,7 @@ class Slots:
             if granted.is_set():
                 self._give_back(key)
 
-    def _release(self, key: str) -> None:
+    def release(self, key: str) -> None:
         with self._lock:
             self._give_back(key)
 
@@ -117,18 +118,41 @@ class Slots:
             self._holders[key] = self._holders.get(key, 0) + 1
             granted.set()
 
-    def _pause(self, key: str) -> None:
+    def pass_on(self, key: str) -> None:
+        """Whoever else waits has the slot first; for the holder of one."""
         if not self._waiting.has_other(key):  # read without the lock: a turn missed now is taken at the next slice
             return
-        self._release(key)
-        self._acquire(key)
+        self.release(key)
+        self.acquire(key)
 
 
 def pause() -> None:
     """To be called between slices of long work: whoever else waits for the slot of this thread has it first."""
-    held = getattr(_HELD, "pause", None)
+    held = getattr(_HELD, "slot", None)
     if held is not None:
-        held()
+        slots, key = held
+        slots.pass_on(key)
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Gives the slot of this thread to others for the block, which waits for something else: a lock, a disk, a database.
+
+    Whoever waits for a lock with a slot in hand would stop all accounts, and for ever where the lock's holder pauses.
+    Within the block `pause` does nothing.
+    """
+    held = getattr(_HELD, "slot", None)
+    if held is None:
+        yield
+        return
+    slots, key = held
+    _HELD.slot = None
+    slots.release(key)
+    try:
+        yield
+    finally:
+        slots.acquire(key)
+        _HELD.slot = held
 
 
 class FairExecutor(Executor):

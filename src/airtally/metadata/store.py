@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from airtally.kit import metrics
 from airtally.kit.errors import Failure, StorageFull, Unavailable
+from airtally.kit.fair import aside
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.metadata import home, migrate
 from airtally.settings import SettingError
@@ -96,14 +97,14 @@ class MetadataStore:
         Must not be nested. Raises StorageFull or Unavailable; IntegrityError is the caller's to judge.
         """
         self._faults.reach("metadata.write")
-        with _failures(), self._writers.begin() as connection:
+        with aside(), _failures(), self._writers.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One transaction that sees a single state and cannot write; it never waits for a writer."""
         self._faults.reach("metadata.read")
-        with _failures(), self._readers.begin() as connection:
+        with aside(), _failures(), self._readers.begin() as connection:
             yield connection
 
     def close(self) -> None:

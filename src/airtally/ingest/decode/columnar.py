@@ -20,6 +20,7 @@ from airtally.ingest.kinds import is_text
 from airtally.ingest.nested import Unreadable, json_values, plain_values
 from airtally.ingest.validate import check
 from airtally.kit.errors import TooLarge
+from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream, Type
 
 #: Rows checked in one go.
@@ -42,6 +43,7 @@ def read_batches(stream: Stream, batches: Iterable[pa.RecordBatch], limits: Limi
         unpacked += unpacked_size(batch)
         if unpacked > limits.unpacked_max or taken > _ROWS_MAX:
             raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked", hint="Send it in several batches.")
+        pause()
         wire = {name: _plain(array) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
         source.add(pa.RecordBatch.from_arrays(list(wire.values()), names=list(wire)))
         broken = {name: found for name, array in wire.items() if (found := _not_utf8(array)) is not None}

@@ -23,6 +23,7 @@ from airtally.ingest.decode.limits import Limits
 from airtally.ingest.decode.text import BOM, CHUNK_BYTES, TextFile
 from airtally.ingest.validate import check
 from airtally.kit.errors import BadRequest
+from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream
 
 _ROWS_TO_CHECK = 20_000
@@ -106,6 +107,7 @@ class _Block:
     def read(self, *, last: bool) -> int:
         """Read whole records; returns the bytes used. A record that may go on after the block is left."""
         while self._at < len(self._block):
+            pause()
             end = self._block.find(b"\n", self._at + SLICE) + 1 or len(self._block)
             self._leading(end)
             if self._at < end and not self._one_by_one(end, last=last):

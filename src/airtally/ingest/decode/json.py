@@ -16,6 +16,7 @@ from airtally.ingest.decode.ndjson import ndjson_chunks
 from airtally.ingest.decode.text import BOM, CHUNK_BYTES, TextFile
 from airtally.ingest.json_text import json_error
 from airtally.kit.errors import BadRequest
+from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream
 
 #: Bytes looked at in one go, more only while an element does not end within.
@@ -57,6 +58,7 @@ def json_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Itera
 
 
 def _take(gatherer: Gatherer, window: bytes) -> None:
+    pause()
     gatherer.take(_elements(window), len(window), partial(_elements, window))
 
 

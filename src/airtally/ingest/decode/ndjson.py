@@ -10,6 +10,7 @@ from airtally.ingest.checked import Checked
 from airtally.ingest.decode.gather import Gatherer
 from airtally.ingest.decode.limits import Limits
 from airtally.ingest.decode.text import BOM, CHUNK_BYTES, TextFile
+from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream
 
 #: Bytes decoded in one go: some hundred lines, so that no call keeps the interpreter for long.
@@ -20,6 +21,7 @@ def read_ndjson(stream: Stream, body: bytes, limits: Limits, *, first_line: int 
     """All rows of a text. Raises BadRequest when more rows are wrong than `limits` allow."""
     gatherer = Gatherer(stream, limits, first_line)
     for begin, end in _slices(body):
+        pause()
         gatherer.take(_lines(body, begin, end), end - begin, partial(_lines, body, begin, end))
     return gatherer.finish()
 

@@ -11,8 +11,10 @@ from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
 from airtally.kit.errors import BadRequest, TooLarge, UnsupportedMedia
+from airtally.kit.fair import pause
 
-_STEP = 4 << 20
+#: Some milliseconds' worth.
+_STEP = 1 << 20
 _BLOCK = 1 << 20
 #: A body that unpacks to more than this is counted before it is kept, so that a bomb takes no memory.
 _COUNT_ABOVE = 64 << 20
@@ -43,6 +45,7 @@ def _kept(body: bytes | memoryview, encoding: str, unpacked_max: int) -> bytes:
     total = 0
     counted = False
     for piece in _UNPACK[encoding](body):
+        pause()
         total += len(piece)
         if total > unpacked_max:
             raise _too_large(unpacked_max)
@@ -56,6 +59,7 @@ def _kept(body: bytes | memoryview, encoding: str, unpacked_max: int) -> bytes:
 def _count(body: bytes | memoryview, encoding: str, unpacked_max: int) -> None:
     total = 0
     for piece in _UNPACK[encoding](body):
+        pause()
         total += len(piece)
         if total > unpacked_max:
             raise _too_large(unpacked_max)
