@@ -15,6 +15,7 @@ from airtally.accounts.accounts import Account
 from airtally.accounts.last_use import LastUse
 from airtally.accounts.principal import Principal, PrincipalCache
 from airtally.accounts.secrets import Secrets
+from airtally.kit import attempts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound
 from airtally.kit.time import SECOND_US
@@ -55,17 +56,15 @@ class Authentication:
     def authenticate(self, kind: str, presented: str) -> Principal | None:
         """Who presents this (a token, key or client id of the kind); None if unknown, revoked or expired."""
         hashed = self._secrets.hashed(kind, presented)
-        found = self._cache.get(hashed, self._clock.now_us())
-        return found or self._read(hashed, _KEY.where(keys.c.kind == kind, keys.c.lookup_hash == hashed))
+        query = _KEY.where(keys.c.kind == kind, keys.c.lookup_hash == hashed)
+        return self._noted(self._cache.get(hashed, self._clock.now_us()) or self._read(hashed, query))
 
     def authenticate_token(self, kind: str, use: str, presented: str) -> Principal | None:
         """The same for an OAuth token. `use`: access or refresh."""
         hashed = self._token_hash(kind, use, presented)
-        found = self._cache.get(hashed, self._clock.now_us())
-        if found is not None:
-            return found
         query = _KEY.join(tokens, tokens.c.key_id == keys.c.id).add_columns(tokens.c.expires_at)
-        return self._read(hashed, query.where(keys.c.kind == kind, tokens.c.token_hash == hashed))
+        query = query.where(keys.c.kind == kind, tokens.c.token_hash == hashed)
+        return self._noted(self._cache.get(hashed, self._clock.now_us()) or self._read(hashed, query))
 
     def issue_token(self, principal: Principal, use: str, text: str, *, lifetime_us: int | None = ACCESS_US) -> None:
         """Make `text` a token of the principal's key; tokens over their time are dropped on the way."""
@@ -103,7 +102,13 @@ class Authentication:
     def secret_matches(self, principal: Principal, presented: str) -> bool:
         """Compare a secret presented beside the first (Slate's client secret), in constant time."""
         kept = self._column(principal, keys.c.secret_hash)
-        return kept is not None and hmac.compare_digest(kept, self._secret_hash(principal.kind, presented))
+        right = kept is not None and hmac.compare_digest(kept, self._secret_hash(principal.kind, presented))
+        attempts.note(right=right)
+        return right
+
+    def _noted(self, found: Principal | None) -> Principal | None:
+        attempts.note(right=found is not None)
+        return found
 
     def _read(self, hashed: str, query: Select[Any]) -> Principal | None:
         read_at, generation = time.monotonic(), self._cache.generation

@@ -13,6 +13,7 @@ from airtally.accounts.authentication import ACCESS_US, Authentication
 from airtally.accounts.kinds import access_token, refresh_token
 from airtally.accounts.principal import Principal
 from airtally.accounts.secrets import Secrets
+from airtally.kit import attempts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, NotFound
 from airtally.kit.time import DAY_US, SECOND_US
@@ -92,6 +93,7 @@ class Grants:
         """A new access token beside the earlier ones; the refresh token stays. Raises GrantRefused."""
         holder = self._keys.authenticate_token(KIND, "refresh", refresh)
         if holder is None or holder.key_id != client.key_id:
+            attempts.note(right=False)
             raise GrantRefused("refresh_token")
         tokens = Tokens(access_token(), refresh)
         self._keys.issue_token(client, "access", tokens.access_token)
@@ -113,6 +115,7 @@ class Grants:
         )
         meant = connection.execute(spent).scalar_one_or_none()
         if meant is None:
+            attempts.note(right=False)
             raise GrantRefused("code")
         if meant != redirect_uri:
             raise GrantRefused("redirect_uri")  # rolls the spending back

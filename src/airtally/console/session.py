@@ -15,6 +15,7 @@ from airtally.accounts.limits import RateLimiter
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import LIFE_US, Session, Sessions
 from airtally.accounts.users import User, Users
+from airtally.kit import attempts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden
 from airtally.kit.time import SECOND_US
@@ -50,7 +51,11 @@ def sessions_of(services: PageServices) -> Sessions:
 def current_session(request: AnyRequest, services: PageServices) -> Session | None:
     """Reads the store: for handlers that run in a worker thread."""
     token = request.cookies.get(COOKIE)
-    return sessions_of(services).get(token) if token else None
+    if not token:
+        return None
+    session = sessions_of(services).get(token)
+    attempts.note(right=session is not None)
+    return session
 
 
 def current_user(request: AnyRequest, services: PageServices) -> User | None:

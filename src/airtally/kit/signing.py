@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from airtally.kit import attempts
+
 SIGNATURE_BYTES = 20
 
 
@@ -21,4 +23,7 @@ class LinkSigner:
         return hmac.digest(self._key, path.encode(), hashlib.sha256)[:SIGNATURE_BYTES].hex()
 
     def is_signed(self, path: str, signature: str) -> bool:
-        return hmac.compare_digest(self.sign(path).encode(), signature.encode())
+        right = hmac.compare_digest(self.sign(path).encode(), signature.encode())
+        if signature:
+            attempts.note(right=right)
+        return right

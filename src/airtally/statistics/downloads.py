@@ -13,6 +13,7 @@ from litestar import Request, Response, route
 from litestar.params import FromPath
 
 from airtally.files.serve import ServedFile, send
+from airtally.kit import attempts
 from airtally.kit.errors import NotFound
 from airtally.kit.http import METHODS
 from airtally.kit.quality import quality_headers
@@ -31,6 +32,7 @@ def routes(services: Any) -> list[Any]:
     def download(request: Request[Any, Any, Any], name: FromPath[str]) -> Response[Any]:
         """The link is the only permission."""
         found = services.statistics.by_file(name) if _NAME.fullmatch(name) else None
+        attempts.note(right=found is not None)
         if found is None:
             raise NotFound("There is no such file, or it is no longer kept")
         written = msgspec.json.decode(found.result, type=WrittenFile)

@@ -13,6 +13,7 @@ import msgspec
 
 from airtally.accounts.principal import Principal
 from airtally.accounts.replays import Replays
+from airtally.kit import attempts
 from airtally.kit.time import SECOND_US
 from airtally.runtime import Services
 from airtally.vendors.scaleengine import signature
@@ -43,6 +44,7 @@ def authenticated(services: Services, replays: Replays, text: bytes, members: Me
         raise bad_timestamp()
     digest = signature.verified(text, members, services.keys.secret(principal))
     if digest is None:
+        attempts.note(right=False)
         raise bad_signature()
     if services.settings.scaleengine_strict_replay:
         good_until_us = int((sent_at + window + 1) * SECOND_US)
@@ -64,6 +66,7 @@ def _holder(services: Services, members: Members) -> Principal:
         raise unreadable()
     principal = services.keys.authenticate("scaleengine", api_key)
     if principal is None or principal.details.get("cdn") != cdn:
+        attempts.note(right=False)
         raise unreadable()
     return principal
 

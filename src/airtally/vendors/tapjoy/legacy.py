@@ -16,6 +16,7 @@ import numpy as np
 
 from airtally.accounts.keys import Keys, Principal
 from airtally.engine.case import folded
+from airtally.kit import attempts
 from airtally.kit.errors import Unauthorized
 from airtally.kit.time import DAY_US, HOUR_US, SECOND_US, day_start_us, utc_day
 from airtally.query.narrow import plain_rows
@@ -53,6 +54,8 @@ def report_holder(keys: Keys, query: Mapping[str, str]) -> Principal:
     principal = (keys.authenticate(KIND, key) or keys.authenticate_token(KIND, "legacy", key)) if key else None
     wanted = None if principal is None else principal.details.get("email")
     if principal is None or (wanted is not None and folded(wanted) != folded(email.strip())):
+        if key:
+            attempts.note(right=False)  # the e-mail address is half of it
         raise Unauthorized(CHOICES.unauthorized)
     return principal
 
