@@ -120,7 +120,7 @@ class Settings:
     rate_limits: bool = _setting(
         "AIRTALLY_RATE_LIMITS",
         True,
-        "`off` for tests and trusted networks; log-ins are then not limited either",
+        "`off` for tests and trusted networks; log-ins and guesses of keys stay limited",
         _switch,
     )
     fouryousee_retry_seconds: tuple[float, ...] = _setting(

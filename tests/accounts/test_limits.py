@@ -37,6 +37,15 @@ def test_refused_calls_count(limiter: RateLimiter, clock: MovableClock) -> None:
     assert limiter.allow("a", 1)
 
 
+def test_a_clock_that_is_set_back_limits_no_longer_than_before(limiter: RateLimiter, clock: MovableClock) -> None:
+    assert limiter.allow("a", 1)
+    clock.advance(-3600)
+    assert limiter.allow("a", 1)
+    assert not limiter.allow("a", 1)
+    clock.advance(1)
+    assert limiter.allow("a", 1)
+
+
 def test_keys_of_any_length_and_content(limiter: RateLimiter) -> None:
     for key in ("", "\0", "x" * 100_000, "\udcff"):
         assert limiter.allow(key, 1)

@@ -200,14 +200,99 @@ def test_pages_cannot_be_framed_cached_or_scripted(browser: httpx.Client) -> Non
     "body",
     [
         b"",
-        b"\xff\xfe=%ff&username=%00",
+        b"username=%00&password=%00",
         b"username=ana&username=eve&password=" + b"x" * 15_000,
-        b"username=%ED%B3%BF&password=%ED%B3%BF",
+        b"=&&=;a;b=%zz&%",
     ],
 )
 def test_any_form_is_answered(browser: httpx.Client, body: bytes) -> None:
     kind = {"content-type": "application/x-www-form-urlencoded"}
     assert browser.post("/login", content=body, headers=kind).status_code == 403
+
+
+FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
+
+
+@on_sqlite
+@pytest.mark.parametrize("path", ["/login", "/logout"])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (FORM, b"username=\xff\xfe"),
+        (FORM, b"\xff\xfe=%ff&username=%00"),
+        (FORM, b"username=ana&password=%FF"),
+        (FORM, b"username=%ED%B3%BF&password=%ED%B3%BF"),  # half of a surrogate pair
+        (FORM, b"&".join([b"username=ana"] * 1000)),
+        (FORM + "; charset=utf-16", b"\xff\xfea\0"),
+        ("", b"\x80\x81"),
+        ("text/plain", b"\xff"),
+        (PARTS, b'--x\r\nContent-Disposition: form-data; name="username"\r\n\r\n\xff\xfe\r\n--x--\r\n'),
+        (PARTS, b'--x\r\nContent-Disposition: form-data; name="\xff\xfe"\r\n\r\na\r\n--x--\r\n'),
+        (PARTS, b"--x\r\nno end"),
+        ("multipart/form-data", b"--x\r\n"),
+        ("multipart/form-data; boundary=", b"--\r\n"),
+    ],
+)
+def test_bytes_that_are_no_text_and_forms_that_are_none_are_bad_requests(
+    browser: httpx.Client, path: str, kind: str, body: bytes
+) -> None:
+    assert browser.post(path, content=body, headers={"content-type": kind}).status_code == 400
+
+
+@on_sqlite
+def test_a_form_in_parts_is_taken_like_any(browser: httpx.Client) -> None:
+    fields = {"username": "ana", "password": PASSWORD} | hidden(browser.get("/login").text)
+    parts = {name: (None, value) for name, value in fields.items()}
+    assert browser.post("/login", files=parts).status_code == 303
+
+
+@dataclass
+class Address:
+    """A browser at an address of its own: all of 127.0.0.0/8 is this machine."""
+
+    site: str
+    host: str
+
+    def __enter__(self) -> httpx.Client:
+        self.client = httpx.Client(base_url=self.site, transport=httpx.HTTPTransport(local_address=self.host))
+        return self.client
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
+
+def enter(browser: httpx.Client, password: str, username: str = "ana") -> int:
+    form = {"username": username, "password": password} | hidden(browser.get("/login").text)
+    return browser.post("/login", data=form).status_code
+
+
+def test_thirty_addresses_that_guess_at_a_user_are_slowed_and_the_users_device_is_not(
+    site: str, browser: httpx.Client, clock: MovableClock
+) -> None:
+    assert enter(browser, PASSWORD) == 303
+    browser.cookies.delete("airtally_session")
+    statuses: list[int] = []
+    for each in range(2, 32):
+        with Address(site, f"127.0.0.{each}") as attacker:
+            statuses += [enter(attacker, f"guess {each}"), enter(attacker, f"guess {each}", "nobody")]
+    assert statuses.count(401) <= 2
+    assert set(statuses) == {401, 429}
+    assert enter(browser, PASSWORD) == 303
+
+
+def test_a_refused_try_does_not_extend_the_wait(browser: httpx.Client, clock: MovableClock) -> None:
+    assert enter(browser, "wrong password") == 401
+    for _ in range(4):
+        clock.advance(0.2)
+        assert enter(browser, PASSWORD) == 429
+    clock.advance(0.2)
+    assert enter(browser, PASSWORD) == 303
+
+
+def test_log_ins_are_limited_though_rate_limits_are_off(start_server, clock):
+    server = start_server(clock, rate_limits=False)
+    with httpx.Client(base_url=server.url) as browser:
+        assert [enter(browser, "guess"), enter(browser, "guess")] == [401, 429]
 
 
 @on_sqlite

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 
 import structlog
-from sqlalchemy import delete
+from sqlalchemy import delete, func
 
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
@@ -40,7 +40,10 @@ class RateLimiter:
         self._calls = 0
 
     def allow(self, key: str, per_seconds: float) -> bool:
-        """Whether the last call with this key is at least `per_seconds` ago (an hour at most)."""
+        """Whether the last call with this key is at least `per_seconds` ago (an hour at most).
+
+        A last call that lies further ahead than that is of a clock that was set back since, and limits nothing.
+        """
         if not self._enabled:
             return True
         digest = hashlib.blake2b(key.encode(errors="surrogatepass"), digest_size=16).digest()
@@ -54,7 +57,7 @@ class RateLimiter:
             self._last[key] = now
             if len(self._last) > MAX_KEYS:
                 self._last.popitem(last=False)
-        return last is None or now - last >= per_us
+        return last is None or abs(now - last) >= per_us
 
     def _allow_shared(self, key: str, per_us: int) -> bool:
         try:
@@ -70,7 +73,7 @@ class RateLimiter:
         """One statement: the row's lock decides between calls that meet."""
         new = self._store.upserts.insert(rate_limits).values(key=key, last_call_at=self._clock.now_us(), allowed=True)
         waited = new.excluded.last_call_at - rate_limits.c.last_call_at
-        changes = {"last_call_at": new.excluded.last_call_at, "allowed": waited >= per_us}
+        changes = {"last_call_at": new.excluded.last_call_at, "allowed": func.abs(waited) >= per_us}
         asked = new.on_conflict_do_update(index_elements=["key"], set_=changes).returning(rate_limits.c.allowed)
         with self._store.begin() as connection:
             return bool(connection.execute(asked).scalar_one())

@@ -14,13 +14,15 @@ from sqlalchemy import Connection, func, select, update
 
 from airtally.accounts.accounts import Account, check_name
 from airtally.kit.clock import Clock
-from airtally.kit.errors import BadRequest, Conflict, NotFound
+from airtally.kit.errors import BadRequest, Conflict, NotFound, TooManyRequests
+from airtally.kit.fair import Slots
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import accounts, sessions, users
 
 DEFAULT_GROUP = "Administrators"
 MIN_PASSWORD = 8
 MAX_PASSWORD = 1024
+MOST_AT_ONCE = 8
 _USERNAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 _EMAIL = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,190}")
 
@@ -45,13 +47,18 @@ class User:
 
 
 class Users:
-    """Thread-safe. Passwords are hashed with argon2id, two at a time at most: each takes 64 MiB for a moment."""
+    """Thread-safe. Passwords are hashed with argon2id, two at a time at most: each takes 64 MiB for a moment.
+
+    Those who wait for it hold a thread each, so there are never more than `MOST_AT_ONCE` of either kind of log-in.
+    """
 
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._hasher = PasswordHasher()
-        self._turn = threading.Semaphore(2)
+        self._turns = Slots(2, each=1)
+        self._strangers = threading.Semaphore(MOST_AT_ONCE)
+        self._known = threading.Semaphore(MOST_AT_ONCE)
         self._nobody: str | None = None
 
     def create(
@@ -91,11 +98,25 @@ class Users:
             row = connection.execute(_USERS.where(users.c.id == user_id)).one_or_none()
         return None if row is None else _user(row)
 
-    def login(self, username: str, password: str) -> User | None:
-        """The user if the password is right. Takes as long for a name that nobody has; not for the event loop."""
+    def login(self, username: str, password: str, *, caller: str = "", known: bool = False) -> User | None:
+        """The user if the password is right. Takes as long for a name that nobody has; not for the event loop.
+
+        Callers, which are addresses, take turns. `known`: from a device of the user, which no stranger holds up.
+        Raises TooManyRequests where too many are at it.
+        """
+        at_once = self._known if known else self._strangers
+        if not at_once.acquire(blocking=False):
+            raise TooManyRequests("Many log in at this moment: wait a moment.")
+        try:
+            return self._login(username, password, caller)
+        finally:
+            at_once.release()
+
+    def _login(self, username: str, password: str, caller: str) -> User | None:
+        nobody = self._nobody_hash()  # made at the first log-in of all, so that a missing name does not show by it
         row = self._with_hash(username) if _USERNAME.fullmatch(username) else None
-        kept = self._nobody_hash() if row is None else row[-1]
-        if not self._verified(kept, password) or row is None:
+        kept = nobody if row is None else row[-1]
+        if not self._verified(kept, password, caller) or row is None:
             return None
         user = _user(row)
         if self._hasher.check_needs_rehash(kept):
@@ -126,14 +147,14 @@ class Users:
             raise BadRequest(
                 f"The password cannot be used: expected {MIN_PASSWORD} characters or more, {MAX_PASSWORD} bytes at most"
             )
-        with self._turn:
+        with self._turns.held(""):
             return self._hasher.hash(password)
 
-    def _verified(self, kept: str, password: str) -> bool:
+    def _verified(self, kept: str, password: str, caller: str) -> bool:
         if len(password.encode()) > MAX_PASSWORD:
             return False
         try:
-            with self._turn:
+            with self._turns.held(caller):
                 return self._hasher.verify(kept, password)
         except (VerifyMismatchError, VerificationError, InvalidHashError):
             return False

@@ -14,7 +14,10 @@ from litestar import Response, Router, post, route
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
+from airtally.accounts.known_devices import KnownDevices
+from airtally.accounts.tries import Tries
 from airtally.accounts.users import User
+from airtally.console.forms import read_form
 from airtally.console.pages import asset, page
 from airtally.console.session import (
     COOKIE,
@@ -28,13 +31,17 @@ from airtally.console.session import (
     to_login,
 )
 from airtally.kit import metrics
-from airtally.kit.errors import Failure
+from airtally.kit.addresses import neighbourhood
+from airtally.kit.errors import Failure, TooManyRequests
 from airtally.kit.http import METHODS
+from airtally.metadata.clock import shared_clock
 
 _log = structlog.get_logger()
 
 FORM_COOKIE = "airtally_form"
-SECONDS_BETWEEN_TRIES = 1.0
+#: Of a user who has logged in from this browser.
+DEVICE_COOKIE = "airtally_device"
+_DEVICE_SECONDS = 365 * 86_400
 _MAX_FORM_BYTES = 16_384
 _LONGEST = 1024
 
@@ -57,11 +64,11 @@ def routes(services: PageServices) -> list[Router]:
 
     @post("/login", status_code=303, request_max_body_size=_MAX_FORM_BYTES)
     async def enter(request: AnyRequest) -> Response[Any]:
-        return await anyio.to_thread.run_sync(login.enter, request, await request.form())
+        return await anyio.to_thread.run_sync(login.enter, request, await _form(request))
 
     @post("/logout", status_code=303, request_max_body_size=_MAX_FORM_BYTES)
     async def leave(request: AnyRequest) -> Response[Any]:
-        return await anyio.to_thread.run_sync(login.leave, request, await request.form())
+        return await anyio.to_thread.run_sync(login.leave, request, await _form(request))
 
     style = asset("console.css")
 
@@ -80,6 +87,8 @@ class Login:
         self._services = services
         self._sessions = sessions_of(services)
         self._form_key = services.secrets.subkey("login form")
+        self._devices = KnownDevices(services.secrets)
+        self._tries = Tries(services.store, shared_clock(services.store, services.clock))
 
     def form(self, wanted: str, *, error: str = "", username: str = "", status: int = 200) -> Response[Any]:
         """The login page with a fresh form."""
@@ -87,35 +96,26 @@ class Login:
         response = page(
             "login.html", status=status, csrf_token=self._mark(nonce), wanted=wanted, error=error, username=username
         )
-        response.cookies.append(
-            Cookie(
-                FORM_COOKIE,
-                value=nonce,
-                path="/login",
-                httponly=True,
-                samesite="strict",
-                secure=is_https(self._services),
-            )
-        )
+        response.cookies.append(self._own_cookie(FORM_COOKIE, nonce))
         return response
 
-    def enter(self, request: AnyRequest, form: Mapping[str, Any]) -> Response[Any]:
+    def enter(self, request: AnyRequest, form: Mapping[str, str]) -> Response[Any]:
         wanted, username = safe_path(_text(form, "next")), _text(form, "username")
         if not self._is_ours(request, form):
             return self._refused("form", 403, wanted, "The form was out of date: try once more.", username)
-        if not self._services.limiter.allow(f"login {_address(request)}", SECONDS_BETWEEN_TRIES):
-            refused = self._refused("rate", 429, wanted, "Too many tries: wait a moment.", username)
-            refused.headers["Retry-After"] = "1"
-            return refused
         try:
-            user = self._services.users.login(username, _text(form, "password"))
+            user = self._tried(request, username, _text(form, "password"))
         except Failure as failure:
-            return self._refused("failure", failure.status, wanted, failure.message, username)
+            reason = "rate" if isinstance(failure, TooManyRequests) else "failure"
+            refused = self._refused(reason, failure.status, wanted, failure.message, username)
+            if failure.retry_after is not None:
+                refused.headers["Retry-After"] = str(failure.retry_after)
+            return refused
         if user is None:
             return self._refused("password", 401, wanted, "The user name or the password is wrong.", username)
         return self._let_in(user, request, wanted)
 
-    def leave(self, request: AnyRequest, form: Mapping[str, Any]) -> Response[Any]:
+    def leave(self, request: AnyRequest, form: Mapping[str, str]) -> Response[Any]:
         session = current_session(request, self._services)
         if session is not None:
             check_form(session, form)
@@ -124,12 +124,27 @@ class Login:
         response.delete_cookie(COOKIE, path="/")
         return response
 
+    def _tried(self, request: AnyRequest, username: str, password: str) -> User | None:
+        """Raises TooManyRequests, or what the store fails with; such a try is not counted."""
+        host = request.client.host if request.client else ""
+        device = self._devices.known(request.cookies.get(DEVICE_COOKIE, ""), username)
+        tried = self._tries.begin(username, host, device)
+        try:
+            user = self._services.users.login(username, password, caller=neighbourhood(host), known=device is not None)
+        except Failure:
+            self._tries.undo(tried)
+            raise
+        if user is not None:
+            self._tries.succeeded(tried)
+        return user
+
     def _let_in(self, user: User, request: AnyRequest, wanted: str) -> Response[Any]:
         """A session that was open in this browser ends: its token is never taken over."""
         if request.cookies.get(COOKIE):
             self._sessions.end(request.cookies[COOKIE])
         response: Response[Any] = Redirect(wanted, status_code=303)
         response.cookies.append(session_cookie(self._services, self._sessions.begin(user)))
+        response.cookies.append(self._own_cookie(DEVICE_COOKIE, self._devices.make(user.username), _DEVICE_SECONDS))
         response.delete_cookie(FORM_COOKIE, path="/login")
         _log.info("logged in", user=user.id, account=user.account.slug)
         return response
@@ -138,7 +153,12 @@ class Login:
         metrics.LOGINS_REFUSED.labels(reason).inc()
         return self.form(wanted, error=error, username=username[:64], status=status)
 
-    def _is_ours(self, request: AnyRequest, form: Mapping[str, Any]) -> bool:
+    def _own_cookie(self, name: str, value: str, max_age: int | None = None) -> Cookie:
+        """One that goes to the login page alone."""
+        https = is_https(self._services)
+        return Cookie(name, value=value, path="/login", httponly=True, samesite="strict", secure=https, max_age=max_age)
+
+    def _is_ours(self, request: AnyRequest, form: Mapping[str, str]) -> bool:
         nonce = request.cookies.get(FORM_COOKIE, "")
         return bool(nonce) and hmac.compare_digest(self._mark(nonce).encode(), _text(form, "csrf_token").encode())
 
@@ -153,13 +173,12 @@ def safe_path(wanted: str | None) -> str:
     return "/" if "\\" in wanted or not wanted.isascii() else wanted
 
 
-def _text(form: Mapping[str, Any], name: str) -> str:
-    """A field's text; what is no text, or cannot be one, counts as empty."""
+def _text(form: Mapping[str, str], name: str) -> str:
+    """A field's text; what is too long to be one of ours counts as empty."""
     value = form.get(name, "")
-    if not isinstance(value, str) or len(value) > _LONGEST:
-        return ""
-    return value.encode(errors="replace").decode()
+    return value if len(value) <= _LONGEST else ""
 
 
-def _address(request: AnyRequest) -> str:
-    return request.client.host if request.client else ""
+async def _form(request: AnyRequest) -> dict[str, str]:
+    """Raises BadRequest."""
+    return read_form(request.headers.get("content-type", ""), await request.body())

@@ -11,7 +11,6 @@ from litestar import Request, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
-from airtally.accounts.limits import RateLimiter
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import LIFE_US, Session, Sessions
 from airtally.accounts.users import User, Users
@@ -40,8 +39,6 @@ class PageServices(Protocol):
     def secrets(self) -> Secrets: ...
     @property
     def users(self) -> Users: ...
-    @property
-    def limiter(self) -> RateLimiter: ...
 
 
 def sessions_of(services: PageServices) -> Sessions:
@@ -64,9 +61,9 @@ def current_user(request: AnyRequest, services: PageServices) -> User | None:
     return None if session is None else session.user
 
 
-def check_form(session: Session, form: Mapping[str, Any]) -> None:
+def check_form(session: Session, form: Mapping[str, str]) -> None:
     """Raises Forbidden for a form that did not come from one of the session's pages."""
-    if not hmac.compare_digest(str(form.get("csrf_token", "")).encode(), session.csrf_token.encode()):
+    if not hmac.compare_digest(form.get("csrf_token", "").encode(), session.csrf_token.encode()):
         raise Forbidden("The form is out of date", hint="Go back, load the page again and send it once more")
 
 

@@ -1,6 +1,6 @@
 """The metadata store's tables, one file a subject."""
 
-from airtally.metadata.tables.accounts import accounts, keys, owners, rate_limits, sessions, tokens, users
+from airtally.metadata.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
 from airtally.metadata.tables.base import metadata
 from airtally.metadata.tables.home import home
 from airtally.metadata.tables.ingest import claims, file_marks, nodes, quarantine
@@ -31,6 +31,7 @@ __all__ = [
     "home",
     "jobs",
     "keys",
+    "login_tries",
     "metadata",
     "nodes",
     "owners",

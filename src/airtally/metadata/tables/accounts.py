@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -95,4 +96,14 @@ rate_limits = Table(
     Column("last_call_at", BigInteger, nullable=False),
     Column("allowed", Boolean, nullable=False),  # whether that last call was
     Index(None, "last_call_at"),
+)
+
+#: Tries to log in, by hashes of addresses, users and devices; where the store is PostgreSQL.
+login_tries = Table(
+    "login_tries",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("failures", Double, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+    Index(None, "last_at"),
 )
