@@ -14,6 +14,7 @@ _GROUPS = (
     "fixtures.sail",
     "fixtures.server",
     "fixtures.tls",
+    "fixtures.served",
     "fixtures.datasets",
     "fixtures.smtp",
     "fixtures.rollups",

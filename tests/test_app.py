@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from airtally import app
+from airtally.areas import area_of
 from airtally.kit.clock import SystemClock
 from airtally.kit.faults import Faults
 from airtally.metadata.jobs import Jobs
@@ -209,7 +210,7 @@ def test_no_head_where_a_contract_has_none(client, path):
 def test_every_route_outside_the_apis_that_can_be_read_has_a_head(server):
     apis = ("native", "tapjoy", "fouryousee", "slate", "scaleengine", "pushwoosh")
     readable = {route.path: route.methods for route in server.app._site.routes if "GET" in route.methods}
-    outside = {path for path in readable if app._owner(path)[0] not in apis}
+    outside = {path for path in readable if area_of(path).name not in apis}
     assert {"/healthz", "/readyz", "/metrics", "/", "/login", "/files/{file_id:str}"} <= outside
     assert {path for path in {*outside, "/admin/reports_api.php"} if "HEAD" not in readable[path]} == set()
 

@@ -4,74 +4,66 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import anyio.to_thread
 import structlog
 from litestar import Litestar, Request, Response
+from litestar.concurrency import set_asyncio_executor
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
+from airtally.accounts.guessing import Guesses
 from airtally.api import operations, query
 from airtally.api import slate as slate_register
 from airtally.api.ingest import IngestHandler, Receive, Scope, Send, is_ingest
-from airtally.api.problems import respond as respond_problem
+from airtally.areas import Area, area_of
 from airtally.background import background_of
-from airtally.console import errors as console_errors
 from airtally.console import login
-from airtally.kit import metrics
+from airtally.kit import fair, metrics
+from airtally.kit.addresses import neighbourhood
+from airtally.kit.attempts import ATTEMPT, Attempt
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Failure, Internal, MethodNotAllowed, NotFound, TooLarge
 from airtally.kit.faults import Faults
+from airtally.kit.logs import log_failure
 from airtally.reports import downloads
 from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
 from airtally.statistics import downloads as statistics_downloads
-from airtally.vendors.fouryousee import errors as fouryousee_errors
 from airtally.vendors.fouryousee import serve as fouryousee
-from airtally.vendors.pushwoosh import errors as pushwoosh_errors
 from airtally.vendors.pushwoosh import serve as pushwoosh
-from airtally.vendors.scaleengine import errors as scaleengine_errors
 from airtally.vendors.scaleengine import serve as scaleengine
-from airtally.vendors.slate import errors as slate_errors
 from airtally.vendors.slate import serve as slate
-from airtally.vendors.tapjoy import errors as tapjoy_errors
 from airtally.vendors.tapjoy import serve as tapjoy
+from airtally.web.answers import Answering
+from airtally.web.bodies import Body, BodyMemory, NoBody
+from airtally.web.callers import caller_of
+from airtally.web.hosts import check_host
 
 _log = structlog.get_logger("airtally.requests")
 
 #: Below it the name of a file is its permission.
 TAG_FILES = "/files/tags/"
 
-Responder = Callable[[Failure, Request[Any, Any, Any]], Response[Any]]
-
-#: Who owns a path also owns its error bodies; the first match counts.
-OWNERS: tuple[tuple[str, str, Responder], ...] = (
-    ("/api/v1/", "native", respond_problem),
-    ("/v1/oauth2/", "tapjoy", tapjoy_errors.respond),
-    ("/v1/ad_groups", "tapjoy", tapjoy_errors.respond),
-    (tapjoy_errors.LEGACY_PATH, "tapjoy", tapjoy_errors.respond),
-    ("/v1/", "fouryousee", fouryousee_errors.respond),
-    ("/admin/reports_api.php", "fouryousee", fouryousee_errors.respond),
-    ("/apis/v2/", "slate", slate_errors.respond),
-    ("/auth/o2/token", "slate", slate_errors.respond),
-    ("/stable/", "scaleengine", scaleengine_errors.respond),
-    ("/dev/", "scaleengine", scaleengine_errors.respond),
-    ("/json/1.3/", "pushwoosh", pushwoosh_errors.respond),
-)
+set_asyncio_executor(fair.THREADS)  # type: ignore[arg-type]  # all that Litestar asks of it is to be an executor
 
 
 class Airtally:
-    """The outermost layer: sends rows straight to their handler, the rest to Litestar; one log line a request."""
+    """The outermost layer: sends rows straight to their handler, the rest to Litestar; one log line a request.
+
+    Before that it looks at `Host` and at the caller, as far as a header names one; a body is read within limits.
+    """
 
     def __init__(self, services: Services) -> None:
         self.services = services
         batches = services.intake.batches
         if batches is None:
             raise ValueError("an application needs services that take rows")
-        self._ingest = IngestHandler(batches, services.keys, body_max=services.settings.body_max)
+        self._ingest = IngestHandler(batches, services.keys)
         self._site = _site(services, self._lifespan)
+        self._bodies = BodyMemory(services.settings.bodies_max)
+        self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -79,15 +71,57 @@ class Airtally:
             return
         if "//" in scope["path"]:
             scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}  # clients that join a base and a path
-        started, seen = time.perf_counter(), _Seen(send)
+        started, area, host = time.perf_counter(), area_of(scope["path"]), _host(scope)
         scope.setdefault("state", {})["started"] = started
+        host = _host(scope)
+        answering = self._answering(scope, area, send)
+        body = Body(receive, self._bodies, neighbourhood(host), limit=self._limit(scope["path"], area))
         try:
-            if is_ingest(scope["path"]):
-                await self._ingest(scope, receive, seen)
-            else:
-                await self._site(scope, receive, seen)  # type: ignore[arg-type]
+            await self._handle(scope, area, body, answering)
         finally:
-            _record(scope, seen, time.perf_counter() - started)
+            body.close()
+            _record(scope, area, answering, time.perf_counter() - started)
+
+    async def _handle(self, scope: Scope, area: Area, body: Body, send: Send) -> None:
+        headers = dict(scope["headers"])
+        try:
+            check_host(scope["headers"], scope["http_version"])
+            known = await self._caller(scope, area, headers)
+            body.announced(headers.get(b"content-length") if known else None)
+        except Failure as failure:
+            await self._refuse(scope, area, failure, send)
+            return
+        receive = body if known else NoBody()
+        if is_ingest(scope["path"]):
+            await self._ingest(scope, receive, send)
+        else:
+            await self._site(scope, receive, send)  # type: ignore[arg-type]
+
+    async def _caller(self, scope: Scope, area: Area, headers: dict[bytes, bytes]) -> bool:
+        """Whether the body may be read; the handler looks at the credential again, and refuses in its own words."""
+        fair.CALLER.set(neighbourhood(_host(scope)))
+        if area.presented is None:
+            return True
+        presented = area.presented(headers)
+        principal = None if presented is None else await caller_of(self.services.keys, presented)
+        if principal is None:
+            return False
+        fair.CALLER.set(principal.account.slug)
+        return True
+
+    async def _refuse(self, scope: Scope, area: Area, failure: Failure, send: Send) -> None:
+        request: Request[Any, Any, Any] = Request({**scope, "litestar_app": self._site})  # type: ignore[arg-type]
+        answer = _answer(area, failure, request).to_asgi_response(None, request)
+        await answer(scope, NoBody(), send)  # type: ignore[arg-type]
+
+    def _limit(self, path: str, area: Area) -> int:
+        return self.services.settings.body_max if is_ingest(path) else area.body_bytes
+
+    def _answering(self, scope: Scope, area: Area, send: Send) -> Answering:
+        attempt, host = Attempt(), _host(scope)
+        ATTEMPT.set(attempt)
+        page, https = area.name == "site", scope["scheme"] == "https"
+        return Answering(send, attempt, lambda: self._guesses.failed(host), page=page, https=https)
 
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
@@ -95,29 +129,11 @@ class Airtally:
             self.services.start(background_of(self.services, Role.SERVE))
             yield
         finally:
-            await anyio.to_thread.run_sync(self._close)
+            await fair.in_thread(self._close)
 
     def _close(self) -> None:
         self._ingest.close()
         self.services.close()
-
-
-class _Seen:
-    """Passes an answer on and remembers its status and size."""
-
-    __slots__ = ("_send", "size", "status")
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.status = 0
-        self.size = 0
-
-    async def __call__(self, message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-        else:
-            self.size += len(message.get("body", b""))
-        await self._send(message)
 
 
 def create_app(
@@ -145,16 +161,21 @@ def _site(services: Services, lifespan: Any) -> Litestar:
         exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _broke},
         lifespan=[lifespan],
         openapi_config=None,
-        request_max_body_size=services.settings.body_max,
+        request_max_body_size=None,  # `web/bodies.py` knows what each path takes
         logging_config=None,
     )
 
 
 def _failed(request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
-    _, responder = _owner(request.scope["path"])  # the URL would have the client's Host in it
-    answer = responder(failure, request)
+    return _answer(area_of(request.scope["path"]), failure, request)  # the URL would have the client's Host in it
+
+
+def _answer(area: Area, failure: Failure, request: Request[Any, Any, Any]) -> Response[Any]:
+    answer = area.respond(failure, request)
     if isinstance(failure, MethodNotAllowed) and "Allow" not in answer.headers:
         answer.set_header("Allow", failure.allow)
+    if failure.status >= 500 or (answer.status_code or 0) >= 500:
+        log_failure(failure, request.scope["path"])
     return answer
 
 
@@ -178,15 +199,15 @@ def _allowed(error: HTTPException) -> str:
 
 
 def _broke(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    _log.error("request failed", path=request.url.path, exc_info=error)
-    return _failed(request, Internal("Something went wrong on the server; its log says what"))
+    failure = Internal("Something went wrong on the server; its log says what")
+    failure.__cause__ = error
+    return _failed(request, failure)
 
 
-def _owner(path: str) -> tuple[str, Responder]:
-    for prefix, area, responder in OWNERS:
-        if path.startswith(prefix) or path == prefix.rstrip("/"):
-            return area, responder
-    return "site", console_errors.respond
+def _host(scope: Scope) -> str:
+    """The client's address."""
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _shown(path: str) -> str:
@@ -194,17 +215,17 @@ def _shown(path: str) -> str:
     return f"{TAG_FILES}…" if path.startswith(TAG_FILES) else path[:256]
 
 
-def _record(scope: Scope, seen: _Seen, seconds: float) -> None:
+def _record(scope: Scope, area: Area, answered: Answering, seconds: float) -> None:
     path: str = scope["path"]
-    area = "ingest" if is_ingest(path) else _owner(path)[0]
-    metrics.REQUESTS.labels(scope["method"], area, str(seen.status)).inc()
-    metrics.REQUEST_SECONDS.labels(area).observe(seconds)
+    name = "ingest" if is_ingest(path) else area.name
+    metrics.REQUESTS.labels(scope["method"], name, str(answered.status)).inc()
+    metrics.REQUEST_SECONDS.labels(name).observe(seconds)
     _log.info(
         "request",
         method=scope["method"],
         path=_shown(path),
-        status=seen.status,
-        bytes=seen.size,
+        status=answered.status,
+        bytes=answered.size,
         ms=round(seconds * 1000, 2),
         account=scope.get("state", {}).get("account"),
     )

@@ -192,6 +192,25 @@ class Settings:
     )
     body_max: int = _setting("AIRTALLY_BODY_MAX", 64 << 20, "bytes of one batch as sent", parse_size)
     unpacked_max: int = _setting("AIRTALLY_UNPACKED_MAX", 512 << 20, "bytes of one batch unpacked", parse_size)
+    bodies_max: int = _setting(
+        "AIRTALLY_BODIES_MAX",
+        512 << 20,
+        "memory for the bodies of requests under work, half of it for one address; beyond it they are refused (429)",
+        parse_size,
+    )
+    connections: int = _setting(
+        "AIRTALLY_CONNECTIONS",
+        4096,
+        "connections at once, half of them for one address, and fewer where the process may open few files; "
+        "a new one takes the place of the one that was idle longest",
+        _positive,
+    )
+    idle_seconds: float = _setting(
+        "AIRTALLY_IDLE_SECONDS",
+        10.0,
+        "life of a connection without a request; behind a proxy longer than the proxy keeps its own",
+        parse_duration,
+    )
     quarantine_max: int = _setting(
         "AIRTALLY_QUARANTINE_MAX",
         64 << 20,

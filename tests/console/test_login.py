@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-import uvicorn
 from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +28,8 @@ from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Failure
 from airtally.metadata.store import MetadataStore
 from airtally.settings import Settings
+from airtally.web.limits import Limits
+from airtally.web.server import Server
 from fixtures.postgres import on_sqlite
 
 PASSWORD = "correct horse"
@@ -71,7 +72,8 @@ def site(services: Services) -> Iterator[str]:
     )
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+    listening.listen()
+    server = Server(app, limits=Limits(), lifespan="off")
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
     while not server.started:

@@ -53,6 +53,10 @@ class Authentication:
         """A key authenticated less than a second ago. None says: ask `authenticate`. Never blocks."""
         return self._cache.get(self._secrets.hashed(kind, presented), self._clock.now_us())
 
+    def cached_token(self, kind: str, use: str, presented: str) -> Principal | None:
+        """The same for an OAuth token."""
+        return self._cache.get(self._token_hash(kind, use, presented), self._clock.now_us())
+
     def authenticate(self, kind: str, presented: str) -> Principal | None:
         """Who presents this (a token, key or client id of the kind); None if unknown, revoked or expired."""
         hashed = self._secrets.hashed(kind, presented)

@@ -6,24 +6,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeVar
 
-import structlog
-
 from airtally.accounts.accounts import Account
 from airtally.accounts.keys import Keys
 from airtally.api import problems
 from airtally.api.authorize import allowed, bearer_token
 from airtally.ingest.coalesce import Coalescer
 from airtally.ingest.service import Batch, Ingest, refused
-from airtally.kit.errors import BadRequest, Failure, Internal, MethodNotAllowed, NotFound, TooLarge
-from airtally.kit.fair import CALLER, FairExecutor
+from airtally.kit.errors import Failure, Internal, MethodNotAllowed, NotFound
+from airtally.kit.fair import CALLER, FairExecutor, in_thread
+from airtally.kit.logs import log_failure
 from airtally.streams import STREAMS
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 T = TypeVar("T")
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-_log = structlog.get_logger()
 
 PREFIX = "/api/v1/streams/"
 SUFFIX = "/events"
@@ -39,11 +36,10 @@ class IngestHandler:
     Most of the threads wait: for a slot (`Ingest.begin`), for the metadata store, for an earlier batch.
     """
 
-    def __init__(self, ingest: Ingest, keys: Keys, *, body_max: int, threads: int = 32) -> None:
+    def __init__(self, ingest: Ingest, keys: Keys, *, threads: int = 32) -> None:
         self._ingest = ingest
         self._small = Coalescer(ingest)
         self._keys = keys
-        self._body_max = body_max
         self._workers = FairExecutor(threads, each=2, name="airtally-decode")
 
     def close(self) -> None:
@@ -69,32 +65,15 @@ class IngestHandler:
         CALLER.set(account.slug)
         if stream not in STREAMS:
             raise NotFound(f"There is no stream {stream[:64]!r}", hint="The streams are: " + ", ".join(STREAMS))
-        body = await self._read(headers, receive)
+        body = await _read(receive)
         return await self._store(_batch(stream, account, headers, body))
 
     async def _account(self, headers: dict[bytes, bytes]) -> Account:
         token = bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
         principal = self._keys.cached("native", token)
         if principal is None:
-            principal = await asyncio.to_thread(self._keys.authenticate, "native", token)
+            principal = await in_thread(self._keys.authenticate, "native", token)
         return allowed(principal, "write").account
-
-    async def _read(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
-        announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._body_max:
-            raise self._too_large()
-        chunks, size, more = [], 0, True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise BadRequest("The connection was closed before the body's end")
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self._body_max:
-                raise self._too_large()
-            chunks.append(chunk)
-            more = message.get("more_body", False)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _store(self, batch: Batch) -> bytes:
         if self._small.takes(batch):
@@ -113,17 +92,24 @@ class IngestHandler:
     async def _in_worker(self, function: Callable[..., T], *args: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(
-            f"The body is larger than {self._body_max} bytes (AIRTALLY_BODY_MAX)", hint="Send smaller batches"
-        )
+
+async def _read(receive: Receive) -> bytes:
+    """`web/bodies.py` bounds it."""
+    chunks, more = [], True
+    while more:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _failure(error: Exception, stream: str) -> Failure:
-    if isinstance(error, Failure):
-        return error
-    _log.error("rows could not be taken", stream=stream[:64], exc_info=error)
-    return Internal("Something went wrong on the server; its log says what")
+    failure = error if isinstance(error, Failure) else Internal("Something went wrong on the server; its log says what")
+    if failure is not error:
+        failure.__cause__ = error
+    if failure.status >= 500:
+        log_failure(failure, f"{PREFIX}{stream[:64]}{SUFFIX}")
+    return failure
 
 
 def _batch(stream: str, account: Account, headers: dict[bytes, bytes], body: bytes) -> Batch:

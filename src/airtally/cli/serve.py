@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import signal
-import socket
 import threading
 from pathlib import Path
 from typing import Annotated
 
-import uvicorn
 from cyclopts import Parameter
 
 from airtally.app import Airtally
@@ -19,6 +17,8 @@ from airtally.kit import logs
 from airtally.kit.errors import NewerHome
 from airtally.runtime import Role, Superseded, open_services
 from airtally.settings import Settings
+from airtally.web.limits import limits_of, open_files
+from airtally.web.server import Server
 
 GRACE_SECONDS = 30
 
@@ -50,20 +50,14 @@ def serve_on(
         settings = settings.with_(public_url=address.url)
     app = Airtally(open_services(settings, role=Role.SERVE))
     address.note(settings.home)
-    config = uvicorn.Config(
+    server = Server(
         app,
-        ssl_certfile=tls_cert,
-        ssl_keyfile=tls_key,
-        http="httptools",
-        loop="uvloop",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        limits=limits_of(settings).within(open_files()),
+        tls=None if tls_cert is None else (tls_cert, tls_key),
+        proxies=settings.trusted_proxies,
+        grace_seconds=GRACE_SECONDS,
+        started=listening.announce,
     )
-    server = _Announcing(config, listening)
     superseded = app.services.superseded
     superseded.stop = server.stop
     server.run(list(listening.sockets))
@@ -76,23 +70,6 @@ def _end(superseded: Superseded) -> None:
     """Raises NewerHome where that is why the process stopped."""
     if superseded.reason is not None:
         raise NewerHome(superseded.reason)
-
-
-class _Announcing(uvicorn.Server):
-    """Says where it listens once it answers there."""
-
-    def __init__(self, config: uvicorn.Config, listening: Listening) -> None:
-        super().__init__(config)
-        self._listening = listening
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._listening.announce()
-
-    def stop(self) -> None:
-        """From any thread."""
-        self.should_exit = True
 
 
 @command

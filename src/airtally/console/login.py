@@ -8,7 +8,6 @@ import secrets as random
 from collections.abc import Mapping
 from typing import Any
 
-import anyio.to_thread
 import structlog
 from litestar import Response, Router, post, route
 from litestar.datastructures import Cookie
@@ -33,6 +32,7 @@ from airtally.console.session import (
 from airtally.kit import metrics
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.errors import Failure, TooManyRequests
+from airtally.kit.fair import in_thread
 from airtally.kit.http import METHODS
 from airtally.metadata.clock import shared_clock
 
@@ -64,11 +64,11 @@ def routes(services: PageServices) -> list[Router]:
 
     @post("/login", status_code=303, request_max_body_size=_MAX_FORM_BYTES)
     async def enter(request: AnyRequest) -> Response[Any]:
-        return await anyio.to_thread.run_sync(login.enter, request, await _form(request))
+        return await in_thread(login.enter, request, await _form(request))
 
     @post("/logout", status_code=303, request_max_body_size=_MAX_FORM_BYTES)
     async def leave(request: AnyRequest) -> Response[Any]:
-        return await anyio.to_thread.run_sync(login.leave, request, await _form(request))
+        return await in_thread(login.leave, request, await _form(request))
 
     style = asset("console.css")
 

@@ -61,6 +61,13 @@ class MethodNotAllowed(Failure):
         self.allow = allow
 
 
+class TimedOut(Failure):
+    """A client was too slow."""
+
+    status = 408
+    code = "timed_out"
+
+
 class Conflict(Failure):
     status = 409
     code = "conflict"

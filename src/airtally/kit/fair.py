@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -234,3 +236,13 @@ def _fulfil(future: Future[Any], call: Callable[[], Any]) -> None:
         future.set_exception(error)
     else:
         future.set_result(result)
+
+
+#: For all that requests do with blocking calls. One for the process: a loop's own threads would be 6 on two cores.
+THREADS = FairExecutor(32, each=6, name="airtally-request")
+
+
+async def in_thread(fn: Callable[..., T], /, *args: Any) -> T:
+    """Call `fn` on a worker thread, in the context and on behalf of the caller."""
+    call = partial(copy_context().run, fn, *args)
+    return await asyncio.get_running_loop().run_in_executor(THREADS, call)

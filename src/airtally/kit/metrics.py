@@ -12,6 +12,12 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
 )
 
+CONNECTIONS = Gauge("airtally_connections", "Connections that are open.")
+CONNECTIONS_CLOSED = Counter(
+    "airtally_connections_closed_total", "Connections ended by the server for a limit.", ["reason"]
+)
+BODY_BYTES = Gauge("airtally_body_bytes", "Bytes of bodies that requests under work hold.")
+
 ROWS_ACCEPTED = Counter("airtally_rows_accepted_total", "Rows on disk before their answer.", ["stream"])
 ROWS_REJECTED = Counter("airtally_rows_rejected_total", "Rows put into quarantine.", ["stream"])
 ROWS_NOT_QUARANTINED = Counter(

@@ -16,6 +16,7 @@ from airtally.kit import metrics
 from airtally.kit.errors import TooManyRequests, Unauthorized
 from airtally.runtime import Services
 from airtally.vendors.fouryousee.choices import CHOICES
+from airtally.web.callers import Headers, Presented
 
 AnyRequest = Request[Any, Any, Any]
 Here = NamedDependency[SkipValidation[Services]]
@@ -32,6 +33,12 @@ def admitted(request: AnyRequest, services: Here) -> Account:
         raise Unauthorized(CHOICES.bad_token)
     request.scope.setdefault("state", {})["account"] = principal.account.slug
     return principal.account
+
+
+def presented(headers: Headers) -> Presented | None:
+    """For whoever looks at the token before the body is read."""
+    token = headers.get(b"secret-token", b"").decode("latin-1")
+    return Presented("fouryousee", token) if token else None
 
 
 def _uri(request: AnyRequest) -> str:

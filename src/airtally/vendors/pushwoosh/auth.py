@@ -6,6 +6,7 @@ Pushwoosh contract, sections 2 and 3.
 from __future__ import annotations
 
 from airtally.accounts.principal import Principal
+from airtally.kit.fair import in_thread
 from airtally.vendors.pushwoosh.call import Call
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import Fault, Restricted
@@ -21,6 +22,25 @@ def caller(call: Call) -> Principal:
         raise Fault(CHOICES.account_not_found)
     call.state["account"] = principal.account.slug
     return principal
+
+
+async def on_behalf(call: Call) -> str | None:
+    """Whose turn the call is: of the account of its token, or else of the owner of its application; None: nobody's.
+
+    Nothing is refused here. Looks into the store where neither was seen a moment ago.
+    """
+    token = call.text("auth")
+    known = call.services.keys.cached(KIND, token) if token else None
+    return known.account.slug if known is not None else await in_thread(_account_of, call, token)
+
+
+def _account_of(call: Call, token: str | None) -> str | None:
+    principal = call.services.keys.authenticate(KIND, token) if token else None
+    if principal is not None:
+        return principal.account.slug
+    code = call.text("application")
+    owner = call.services.owners.owner_of("application", code) if code else None
+    return None if owner is None else f"account {owner}"
 
 
 def application(call: Call, principal: Principal) -> str:

@@ -6,7 +6,6 @@ import time
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from litestar import Request, Response, Router, post, route
 from litestar.config.compression import CompressionConfig
 from litestar.di import NamedDependency, Provide
@@ -16,7 +15,9 @@ from litestar.middleware.compression import CompressionMiddleware
 from litestar.params import FromPath, RawBody, SkipValidation
 
 from airtally.kit.errors import NotFound
+from airtally.kit.fair import CALLER, in_thread
 from airtally.runtime import Services
+from airtally.vendors.pushwoosh.auth import on_behalf
 from airtally.vendors.pushwoosh.call import Call, Reply, parameters_of
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import MEDIA_TYPE, StillProcessing, cors, envelope
@@ -70,11 +71,12 @@ async def _reply(name: str, call: Call) -> Reply:
     method = METHODS.get(name)
     if method is None:
         raise NotFound(CHOICES.method_not_found)
+    CALLER.set(await on_behalf(call) or CALLER.get())
     deadline, looks = time.monotonic() + CHOICES.wait_seconds, iter(_LOOKS)
     wait = 0.0
     while True:
         try:
-            return await anyio.to_thread.run_sync(method, call)
+            return await in_thread(method, call)
         except StillProcessing:
             wait = next(looks, wait)
             if time.monotonic() + wait > deadline:

@@ -9,11 +9,13 @@ from litestar.di import NamedDependency, Provide
 from litestar.enums import HttpMethod
 from litestar.params import RawBody, SkipValidation
 
+from airtally.accounts.principal import Principal
 from airtally.accounts.replays import Replays
 from airtally.kit.errors import MethodNotAllowed
+from airtally.kit.fair import CALLER, in_thread
 from airtally.runtime import Services
 from airtally.vendors.scaleengine import wire
-from airtally.vendors.scaleengine.caller import authenticated, read_members
+from airtally.vendors.scaleengine.caller import Members, authenticated, read_members
 from airtally.vendors.scaleengine.choices import CHOICES
 from airtally.vendors.scaleengine.errors import PATHS, Refused
 from airtally.vendors.scaleengine.fields import read_fields
@@ -30,14 +32,22 @@ class Api:
         self._services = services
         self._replays = Replays(services.store, services.clock)
 
-    def answer(self, request: AnyRequest, body: bytes) -> Response[bytes]:
-        """Raises Refused, or what `errors.respond` makes 0004 of. Blocks."""
+    async def answer(self, request: AnyRequest, body: bytes) -> Response[bytes]:
+        """Raises Refused, or what `errors.respond` makes 0004 of."""
+        principal, members = await in_thread(self._caller, request, body)
+        CALLER.set(principal.account.slug)
+        return await in_thread(self._answer, request, principal, members)
+
+    def _caller(self, request: AnyRequest, body: bytes) -> tuple[Principal, Members]:
         state = request.scope.setdefault("state", {})
         posted = read_form(request.headers.get("content-type", ""), body)
         state["serialized"] = posted.serialized
         members = read_members(posted.text)
         principal = authenticated(self._services, self._replays, posted.text or b"", members)
         state["account"] = principal.account.slug
+        return principal, members
+
+    def _answer(self, request: AnyRequest, principal: Principal, members: Members) -> Response[bytes]:
         if members.get("command") != CHOICES.command:
             raise Refused("0000", CHOICES.unknown_command)
         if CHOICES.command in principal.details.get("denied", ()):
@@ -60,9 +70,9 @@ def routes(services: Services) -> list[Any]:
     return [Router(path, route_handlers=handlers, dependencies=here) for path in PATHS]
 
 
-@post(status_code=200, sync_to_thread=True, request_max_body_size=CHOICES.body_bytes)
-def call(request: AnyRequest, api: NamedDependency[SkipValidation[Api]], body: RawBody) -> Response[bytes]:
-    return api.answer(request, body)
+@post(status_code=200, request_max_body_size=CHOICES.body_bytes)
+async def call(request: AnyRequest, api: NamedDependency[SkipValidation[Api]], body: RawBody) -> Response[bytes]:
+    return await api.answer(request, body)
 
 
 @route("/", http_method=HttpMethod.OPTIONS, sync_to_thread=False)

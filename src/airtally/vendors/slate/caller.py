@@ -16,6 +16,7 @@ from airtally.kit.bearer import bearer_token
 from airtally.kit.errors import Unauthorized
 from airtally.runtime import Services
 from airtally.vendors.slate.choices import CHOICES
+from airtally.web.callers import Headers, Presented
 
 AnyRequest = Request[Any, Any, Any]
 Here = NamedDependency[SkipValidation[Services]]
@@ -36,3 +37,9 @@ def admitted(request: AnyRequest, services: Here) -> Account:
     state["account"] = principal.account.slug
     state[OFFSET_MODE] = principal.details.get(OFFSET_MODE, services.settings.slate_offset_mode)
     return principal.account
+
+
+def presented(headers: Headers) -> Presented | None:
+    """The token, for whoever looks at it before the request is handled."""
+    token = bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
+    return None if token is None else Presented("slate", token, "access")

@@ -14,6 +14,7 @@ from airtally.accounts.keys import Keys, Principal
 from airtally.kit.bearer import bearer_token, credential
 from airtally.kit.errors import Unauthorized
 from airtally.vendors.tapjoy.choices import CHOICES
+from airtally.web.callers import Headers, Presented
 
 KIND = "tapjoy"
 _ACCESS = "access"
@@ -37,6 +38,12 @@ def token_holder(keys: Keys, header: str | None) -> Principal:
     if principal is None:
         raise Unauthorized(CHOICES.unauthorized)
     return principal
+
+
+def presented(headers: Headers) -> Presented | None:
+    """The token, for whoever looks at it before the request is handled."""
+    token = bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
+    return None if token is None else Presented(KIND, token, _ACCESS)
 
 
 def issue_token(keys: Keys, principal: Principal) -> str:

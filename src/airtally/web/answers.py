@@ -1,0 +1,39 @@
+"""An answer on its way out: what is added to every one, and what the log says of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from airtally.kit.attempts import Attempt
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_STAY_ON_TLS = (b"strict-transport-security", b"max-age=31536000")
+
+
+class Answering:
+    """Passes an answer on and remembers its status and size.
+
+    An answer to a wrong credential waits for as long as `slowed` says: no thread is held meanwhile, nor any body.
+    """
+
+    __slots__ = ("_added", "_attempt", "_send", "_slowed", "size", "status")
+
+    def __init__(self, send: Send, attempt: Attempt, slowed: Callable[[], float], *, page: bool, https: bool) -> None:
+        self._send, self._attempt, self._slowed = send, attempt, slowed
+        self._added = [_NO_SNIFFING, _STAY_ON_TLS] if page and https else [_NO_SNIFFING]
+        self.status = 0
+        self.size = 0
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": [*message.get("headers", ()), *self._added]}
+            if self._attempt.failed:
+                await asyncio.sleep(self._slowed())
+        else:
+            self.size += len(message.get("body", b""))
+        await self._send(message)

@@ -1,0 +1,135 @@
+"""The body of a request: as large as its path takes, no slower than it must be, within the memory there is for bodies."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from airtally.kit import metrics
+from airtally.kit.errors import BadRequest, TimedOut, TooLarge, TooManyRequests
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+#: A body has so long for each so many bytes: 1 KiB/s, from the first half minute on.
+SLOW_SECONDS = 30.0
+SLOW_BYTES = 30 << 10
+#: Where there is no memory for a body, its client is made to wait this long before it is refused.
+PATIENCE_SECONDS = 5.0
+
+
+class BodyMemory:
+    """Bytes of the bodies that requests hold: `most` in all, half of them for one address. For one event loop."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._each = max(1, most // 2)
+        self._held: dict[str, int] = {}
+        self._total = 0
+        self._freed = asyncio.Event()
+
+    async def take(self, address: str, size: int) -> None:
+        """Waits a moment for others to end. Raises TooManyRequests."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not self._fits(address, size):
+            self._freed.clear()
+            try:
+                await asyncio.wait_for(self._freed.wait(), deadline - time.monotonic())
+            except TimeoutError:
+                raise TooManyRequests(
+                    "The server has no memory for more bodies at this moment (AIRTALLY_BODIES_MAX)",
+                    hint="Send fewer or smaller bodies at once",
+                    retry_after=5,
+                ) from None
+        self._held[address] = self._held.get(address, 0) + size
+        self._changed(size)
+
+    def give_back(self, address: str, size: int) -> None:
+        left = self._held.get(address, 0) - size
+        if left > 0:
+            self._held[address] = left
+        else:
+            self._held.pop(address, None)
+        self._changed(-size)
+        self._freed.set()
+
+    def _fits(self, address: str, size: int) -> bool:
+        """A chunk larger than all that there may be is let in where nothing else is held."""
+        held = self._held.get(address, 0)
+        return (not held or held + size <= self._each) and (not self._total or self._total + size <= self._most)
+
+    def _changed(self, by: int) -> None:
+        self._total += by
+        metrics.BODY_BYTES.set(self._total)
+
+
+class Body:
+    """Receives a request's body for the application. To be closed once the request is done.
+
+    Each call raises BadRequest where the client went away, TooLarge, TimedOut or TooManyRequests.
+    """
+
+    def __init__(self, receive: Receive, memory: BodyMemory, address: str, *, limit: int) -> None:
+        self._receive, self._memory, self._address = receive, memory, address
+        self._limit = limit
+        self._size = 0
+        self._ended = False
+        self._marked_at, self._marked = time.monotonic(), 0
+
+    def announced(self, length: bytes | None) -> None:
+        """The header `Content-Length`. Raises TooLarge before anything is read, and BadRequest."""
+        if length is None:
+            return
+        if not (length.isdigit() and len(length) < 20):
+            raise BadRequest("Content-Length is no whole number")
+        if int(length) > self._limit:
+            raise self._too_large()
+
+    async def __call__(self) -> Message:
+        if self._ended:
+            return await self._receive()  # whoever waits for the client to leave
+        message = await self._within_time()
+        if message["type"] != "http.request":
+            raise BadRequest("The connection was closed before the body's end")
+        size = len(message.get("body", b""))
+        if self._size + size > self._limit:
+            raise self._too_large()
+        if size:
+            await self._memory.take(self._address, size)
+            self._size += size
+        self._ended = not message.get("more_body", False)
+        return message
+
+    def close(self) -> None:
+        if self._size:
+            self._memory.give_back(self._address, self._size)
+            self._size = 0
+
+    async def _within_time(self) -> Message:
+        deadline = self._marked_at + SLOW_SECONDS
+        try:
+            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                message = await self._receive()
+        except TimeoutError:
+            raise TimedOut(f"The body comes more slowly than {SLOW_BYTES // SLOW_SECONDS:.0f} bytes a second") from None
+        if self._size + len(message.get("body", b"")) - self._marked >= SLOW_BYTES:
+            self._marked_at, self._marked = time.monotonic(), self._size + len(message.get("body", b""))
+        return message
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body is larger than {self._limit} bytes", hint="Send smaller batches")
+
+
+class NoBody:
+    """Receives nothing: the body of a caller who may not send one is not looked at."""
+
+    def __init__(self) -> None:
+        self._given = False
+
+    async def __call__(self) -> Message:
+        if self._given:
+            await asyncio.Event().wait()  # the client's leaving is not looked at either
+        self._given = True
+        return {"type": "http.request", "body": b"", "more_body": False}

@@ -1,0 +1,33 @@
+"""Who calls, as far as a header says it: known before the body is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from airtally.accounts.keys import Keys, Principal
+from airtally.kit.fair import in_thread
+
+Headers = Mapping[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A credential of a kind of key; `use` is that of an OAuth token, None for the key itself."""
+
+    kind: str
+    text: str
+    use: str | None = None
+
+
+#: The credential among the headers (names in small letters), if there is one.
+Reader = Callable[[Headers], Presented | None]
+
+
+async def caller_of(keys: Keys, presented: Presented) -> Principal | None:
+    """Reads the store, on a worker thread, where the credential was not seen a moment ago."""
+    if presented.use is None:
+        known = keys.cached(presented.kind, presented.text)
+        return known or await in_thread(keys.authenticate, presented.kind, presented.text)
+    known = keys.cached_token(presented.kind, presented.use, presented.text)
+    return known or await in_thread(keys.authenticate_token, presented.kind, presented.use, presented.text)

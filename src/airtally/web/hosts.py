@@ -1,0 +1,33 @@
+"""The header `Host` (RFC 9110, 7.2): one, and of a host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from ipaddress import AddressValueError, IPv6Address
+
+from airtally.kit.errors import BadRequest
+
+_HOST = re.compile(rb"(?:([A-Za-z0-9._-]{1,255})|\[([0-9A-Fa-f:.]{2,45})\])(?::([0-9]{0,5}))?")
+
+
+def check_host(headers: Iterable[tuple[bytes, bytes]], http_version: str) -> None:
+    """Raises BadRequest. HTTP/1.0 may leave it out."""
+    hosts = [value.strip() for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (not hosts and http_version != "1.0"):
+        raise BadRequest("A request has one header Host")
+    if hosts and not _is_host(hosts[0]):
+        raise BadRequest("The header Host is no host")
+
+
+def _is_host(text: bytes) -> bool:
+    found = _HOST.fullmatch(text)
+    if found is None or int(found[3] or 0) > 65535:
+        return False
+    if found[2] is None:
+        return True
+    try:
+        IPv6Address(found[2].decode())
+    except AddressValueError:
+        return False
+    return True

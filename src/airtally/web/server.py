@@ -1,0 +1,169 @@
+"""The HTTP server: uvicorn behind an accept loop of our own, which counts connections from their first moment.
+
+uvicorn, like Granian, counts a connection once TLS is agreed on: whoever connects and says nothing is not counted, and
+takes the process's files (docs/decisions/0018).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+
+from airtally.kit import metrics
+from airtally.kit.addresses import neighbourhood
+from airtally.settings import Network
+from airtally.web.connections import Connections, Held
+from airtally.web.limits import Limits
+from airtally.web.protocol import Connection
+
+_log = structlog.get_logger()
+
+#: Trouble of the system with accepting is waited out for so long.
+_TROUBLE_SECONDS = 0.1
+
+MakeConnection = Callable[[Held], asyncio.Protocol]
+
+
+class Server(uvicorn.Server):
+    """Serves an ASGI application on sockets that listen already. `run`, `should_exit` and `started` are uvicorn's."""
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        limits: Limits,
+        tls: tuple[Path, Path | None] | None = None,
+        proxies: Sequence[Network] = (),
+        grace_seconds: int = 30,
+        lifespan: str = "on",
+        started: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`tls`: certificate and key. `proxies`: whose `X-Forwarded-…` counts. `started` is called once it answers."""
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            loop="uvloop",
+            ws="none",
+            lifespan=lifespan,  # type: ignore[arg-type]
+            ssl_certfile=None if tls is None else tls[0],
+            ssl_keyfile=None if tls is None else tls[1],
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(proxies),
+            forwarded_allow_ips=[str(network) for network in proxies],
+            timeout_keep_alive=limits.idle_seconds,  # type: ignore[arg-type]  # seconds, whole or not
+            timeout_graceful_shutdown=grace_seconds,
+        )
+        super().__init__(config)
+        self._limits, self._started = limits, started
+        self._connections = Connections(limits.connections, limits.each, exempt=_is_one_of(proxies))
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            sys.exit(STARTUP_FAILURE)
+        self.servers = [
+            Listener(each, self._connections, self._made, self._limits, self.config.ssl)  # type: ignore[misc]
+            for each in sockets or ()
+        ]
+        self.started = True
+        self._started()
+
+    def stop(self) -> None:
+        """From any thread."""
+        self.should_exit = True
+
+    def _made(self, held: Held) -> asyncio.Protocol:
+        return Connection(
+            limits=self._limits,
+            held=held,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+
+
+class Listener:
+    """Accepts the connections of one socket. `close` and `wait_closed` are those of `asyncio.Server`."""
+
+    def __init__(
+        self,
+        listening: socket.socket,
+        connections: Connections,
+        made: MakeConnection,
+        limits: Limits,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        listening.setblocking(False)
+        self._socket, self._connections, self._made = listening, connections, made
+        self._tls, self._handshake_seconds = tls, None if tls is None else limits.head_seconds
+        self._loop = asyncio.get_running_loop()
+        self._begun: set[asyncio.Task[None]] = set()
+        self._task = self._loop.create_task(self._accept())
+
+    def close(self) -> None:
+        self._task.cancel()
+        for task in self._begun:
+            task.cancel()
+
+    async def wait_closed(self) -> None:
+        await asyncio.gather(self._task, *self._begun, return_exceptions=True)
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                client, at = await self._loop.sock_accept(self._socket)
+            except OSError as error:
+                if error.errno != errno.ECONNABORTED:
+                    _log.warning("connections cannot be accepted for a moment", error=str(error))
+                    await asyncio.sleep(_TROUBLE_SECONDS)
+                continue
+            self._admit(client, neighbourhood(str(at[0])) if at else "")
+
+    def _admit(self, client: socket.socket, address: str) -> None:
+        held = self._connections.enter(address, client.close)
+        if held is None:
+            metrics.CONNECTIONS_CLOSED.labels("too many").inc()
+            client.close()
+            return
+        task = self._loop.create_task(self._begin(client, held))
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        held.close = task.cancel
+
+    async def _begin(self, client: socket.socket, held: Held) -> None:
+        try:
+            await self._loop.connect_accepted_socket(
+                partial(self._made, held), client, ssl=self._tls, ssl_handshake_timeout=self._handshake_seconds
+            )
+        except BaseException as error:
+            held.leave()
+            client.close()
+            if not isinstance(error, OSError | asyncio.CancelledError):  # TLS that fails is the client's affair
+                raise
+
+
+def _is_one_of(networks: Iterable[Network]) -> Callable[[str], bool]:
+    """Whether an address, as it is counted, is of one of the networks."""
+
+    def is_one(address: str) -> bool:
+        try:
+            counted = ip_network(address)
+        except ValueError:
+            return False
+        return any(counted.version == each.version and counted.overlaps(each) for each in networks)
+
+    return is_one
