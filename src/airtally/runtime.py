@@ -54,6 +54,7 @@ from airtally.ingest.service import Ingest
 from airtally.ingest.versions import Versions
 from airtally.ingest.warehouse import Warehouse
 from airtally.ingest.watermark import Watermark
+from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import NewerHome
 from airtally.kit.faults import NO_FAULTS, Faults
@@ -263,7 +264,7 @@ def open_services(
 
     NewerHome where a newer program has changed what is stored.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
+    private.enclose(settings.home, shared=settings.shares_folders)
     with ExitStack() as opened:
         parts = _Parts(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened)
         services = parts.services()

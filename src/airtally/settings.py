@@ -252,6 +252,16 @@ class Settings:
     def database_url(self) -> str:
         return self.database or f"sqlite:///{self.home.absolute() / 'metadata.sqlite'}"
 
+    @property
+    def shares_folders(self) -> bool:
+        """Whether the lake or the files lie in a folder outside of the home: that one is the operator's."""
+        home, *given = (
+            Path(os.path.abspath(place))  # noqa: PTH100 (pathlib leaves .. as it is)
+            for place in (self.home, self.lake, self.files)
+            if place and "://" not in str(place)
+        )
+        return any(home not in (place, *place.parents) for place in given)
+
     def retention(self, stream: str) -> int | None:
         """Days that rows of a stream are kept; None: for ever."""
         return self.retain_days.get(stream, STREAMS[stream].retention_days)

@@ -17,6 +17,7 @@ from airtally.accounts.keys import Keys
 from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.users import Users
+from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import Failure
 from airtally.metadata.store import MetadataStore
@@ -48,8 +49,10 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def settings_from_environment() -> Settings:
-    """Raises SettingError, naming the setting."""
-    return Settings.from_env()
+    """What the command makes from here on is for its user only. Raises SettingError, naming the setting."""
+    settings = Settings.from_env()
+    private.keep_private(shared=settings.shares_folders)
+    return settings
 
 
 def with_settings_flags(arguments: Sequence[str]) -> list[str]:
@@ -87,6 +90,7 @@ class Books:
 def opened_books() -> Iterator[Books]:
     """The metadata store of the environment's settings, closed at the end."""
     settings, clock = settings_from_environment(), SystemClock()
+    private.enclose(settings.home, shared=settings.shares_folders)
     with ExitStack() as closing:
         store = MetadataStore.open(settings.database_url)
         closing.callback(store.close)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -24,7 +26,7 @@ from airtally.files.store import FileStore
 from airtally.ingest.buffer import damage
 from airtally.ingest.nodes import Nodes
 from airtally.ingest.quarantine import Quarantine
-from airtally.kit import logs
+from airtally.kit import logs, private
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Failure
 from airtally.lake import Lake
@@ -37,6 +39,7 @@ from airtally.settings import Settings
 
 _LOW_DISK = 2 << 30
 _MOST_IDS = 20
+_MOST_PATHS = 10
 #: Of the room for an account's refused rows: what is over this is nearly full.
 _NEARLY = 0.95
 
@@ -70,6 +73,7 @@ def doctor(*, as_json: Json = False) -> None:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
+    private.keep_private(shared=settings.shares_folders)
     for about, look in _LOOKS.items():
         try:
             yield look(settings)
@@ -79,10 +83,18 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _home(settings: Settings) -> Finding:
-    settings.home.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.home).free
-    found = f"{settings.home.absolute()}, {free / (1 << 30):.1f} GiB free"
-    return Finding("home", found, "free disk space: below 2 GiB" if free < _LOW_DISK else None)
+    home = settings.home.absolute()
+    if not private.is_in_use(home):
+        private.enclose(home, shared=settings.shares_folders)
+    free = shutil.disk_usage(home).free
+    mends = ["free disk space: below 2 GiB"] if free < _LOW_DISK else []
+    found = [f"{home}, {free / (1 << 30):.1f} GiB free"]
+    exposed = private.open_to_others(home, shared=settings.shares_folders)
+    if named := list(islice((path for path in exposed if path.name != FILE_NAME), _MOST_PATHS + 1)):
+        more = ", …" if len(named) > _MOST_PATHS else ""
+        found.append(f"open to others than its owner: {', '.join(map(str, named[:_MOST_PATHS]))}{more}")
+        mends.append(f"chmod -R go= {shlex.quote(str(home))}")
+    return Finding("home", "; ".join(found), "; ".join(mends) or None)
 
 
 def _secret(settings: Settings) -> Finding:

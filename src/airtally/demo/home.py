@@ -89,7 +89,7 @@ def open_home(home: Path, now_us: int, rows: int, days: int) -> Demo:
             f"{home} is not empty and was not made by `airtally demo`",
             hint="Choose another folder with AIRTALLY_HOME; the demo never writes into a home that is in use",
         )
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     demo = Demo.new(now_us, rows, days)
     demo.save(home)
     return demo

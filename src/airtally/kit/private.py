@@ -1,0 +1,97 @@
+"""The home is for its owner only: folders 0700, files 0600, whatever the umask was."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+
+_log = structlog.get_logger()
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+#: All that Airtally makes in a home. A folder with anything else in it may be somebody's for other things too.
+_FOLDERS = frozenset({"buffer", "files", "lake", "locks", "processes", "staging", "tmp", "demo-files"})
+_FILES = ("metadata.sqlite", "secret.key", ".secret.key.", "listening.json", "demo.json", "calls.sh")
+_MADE_BY_SYSTEMS = frozenset({"lost+found", ".snapshot"})
+#: One of them is in every home that was opened.
+_IN_USE = ("metadata.sqlite", "secret.key", "buffer", "processes")
+
+
+def keep_private(*, shared: bool) -> None:
+    """What this process and its children make from now on is for their user only.
+
+    `shared`: not so, as tables or files lie in a folder outside of the home, which others may be meant to read: the
+    umask stays as it is, and the home is closed at its top.
+    """
+    if not shared:
+        os.umask(_OTHERS)
+
+
+def enclose(home: Path, *, shared: bool) -> None:
+    """Make the home, or close one of an earlier release. What cannot be closed is logged, and `doctor` names it.
+
+    A folder that holds things of others, or is another user's, stays open at its top; what is ours in it is closed.
+    """
+    keep_private(shared=shared)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        entries = list(os.scandir(home))
+        for entry in entries:
+            if _is_ours(entry.name):
+                _close(Path(entry.path))
+        if all(_is_ours(entry.name) or entry.name in _MADE_BY_SYSTEMS for entry in entries):
+            _close_one(home)
+    except OSError as error:
+        _log.warning("the home could not be closed to others", path=str(error.filename), error=error.strerror)
+
+
+def is_in_use(home: Path) -> bool:
+    """Whether the folder is a home already."""
+    return any((home / name).exists() for name in _IN_USE)
+
+
+def open_to_others(home: Path, *, shared: bool) -> Iterator[Path]:
+    """The home if others can enter it, and all in it that others than its owner can read or write, outside first.
+
+    In a home that is closed at its top this matters for its backups and copies; with `shared` it cannot be helped.
+    """
+    if _is_open(home):
+        yield home
+    elif shared:
+        return
+    for folder, folders, files in os.walk(home):
+        yield from (path for name in (*folders, *files) if _is_open(path := Path(folder, name)))
+
+
+def _is_ours(name: str) -> bool:
+    return name in _FOLDERS or name.startswith(_FILES)
+
+
+def _close(path: Path) -> None:
+    """A folder itself comes last: if this ends half-way, the next start goes on."""
+    if not _is_open(path):
+        return
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            _close_one(Path(folder, name))
+    _close_one(path)
+
+
+def _close_one(path: Path) -> None:
+    if _is_open(path):
+        try:
+            path.chmod(path.stat().st_mode & ~_OTHERS & 0o7777)
+        except FileNotFoundError:
+            return  # another process has done with it
+
+
+def _is_open(path: Path) -> bool:
+    """What a link leads to is its owner's business."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return False
+    return not stat.S_ISLNK(mode) and bool(mode & _OTHERS)
