@@ -46,6 +46,8 @@ _log = structlog.get_logger("airtally.requests")
 #: Below it the name of a file is its permission.
 TAG_FILES = "/files/tags/"
 
+_OF_BODIES = frozenset((b"content-length", b"transfer-encoding"))
+
 set_asyncio_executor(fair.THREADS)  # type: ignore[arg-type]  # all that Litestar asks of it is to be an executor
 
 
@@ -71,11 +73,10 @@ class Airtally:
             return
         if "//" in scope["path"]:
             scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}  # clients that join a base and a path
-        started, area, host = time.perf_counter(), area_of(scope["path"]), _host(scope)
+        started, area = time.perf_counter(), area_of(scope["path"])
         scope.setdefault("state", {})["started"] = started
-        host = _host(scope)
         answering = self._answering(scope, area, send)
-        body = Body(receive, self._bodies, neighbourhood(host), limit=self._limit(scope["path"], area))
+        body = self._body(scope, area, receive)
         try:
             await self._handle(scope, area, body, answering)
         finally:
@@ -87,11 +88,13 @@ class Airtally:
         try:
             check_host(scope["headers"], scope["http_version"])
             known = await self._caller(scope, area, headers)
-            body.announced(headers.get(b"content-length") if known else None)
         except Failure as failure:
             await self._refuse(scope, area, failure, send)
             return
-        receive = body if known else NoBody()
+        receive: Receive = body
+        if not known:
+            bare = [each for each in scope["headers"] if each[0] not in _OF_BODIES]
+            scope, receive = {**scope, "headers": bare}, NoBody()
         if is_ingest(scope["path"]):
             await self._ingest(scope, receive, send)
         else:
@@ -114,8 +117,10 @@ class Airtally:
         answer = _answer(area, failure, request).to_asgi_response(None, request)
         await answer(scope, NoBody(), send)  # type: ignore[arg-type]
 
-    def _limit(self, path: str, area: Area) -> int:
-        return self.services.settings.body_max if is_ingest(path) else area.body_bytes
+    def _body(self, scope: Scope, area: Area, receive: Receive) -> Body:
+        limit = self.services.settings.body_max if is_ingest(scope["path"]) else area.body_bytes
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), None)
+        return Body(receive, self._bodies, neighbourhood(_host(scope)), limit=limit, announced=announced)
 
     def _answering(self, scope: Scope, area: Area, send: Send) -> Answering:
         attempt, host = Attempt(), _host(scope)

@@ -14,7 +14,6 @@ from airtally.kit.time import to_datetime
 #: Nothing from elsewhere is loaded, nothing elsewhere may frame a page, nothing of it is kept by a cache.
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }

@@ -71,25 +71,22 @@ class Body:
     Each call raises BadRequest where the client went away, TooLarge, TimedOut or TooManyRequests.
     """
 
-    def __init__(self, receive: Receive, memory: BodyMemory, address: str, *, limit: int) -> None:
+    def __init__(
+        self, receive: Receive, memory: BodyMemory, address: str, *, limit: int, announced: bytes | None
+    ) -> None:
+        """`announced` is the header `Content-Length`; what it says is too large is not begun with."""
         self._receive, self._memory, self._address = receive, memory, address
         self._limit = limit
+        self._announced = int(announced) if announced is not None and announced.isdigit() else 0
         self._size = 0
         self._ended = False
         self._marked_at, self._marked = time.monotonic(), 0
 
-    def announced(self, length: bytes | None) -> None:
-        """The header `Content-Length`. Raises TooLarge before anything is read, and BadRequest."""
-        if length is None:
-            return
-        if not (length.isdigit() and len(length) < 20):
-            raise BadRequest("Content-Length is no whole number")
-        if int(length) > self._limit:
-            raise self._too_large()
-
     async def __call__(self) -> Message:
         if self._ended:
             return await self._receive()  # whoever waits for the client to leave
+        if self._announced > self._limit:
+            raise self._too_large()
         message = await self._within_time()
         if message["type"] != "http.request":
             raise BadRequest("The connection was closed before the body's end")
