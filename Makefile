@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Three, as tests wait a lot; each begins with a stretch of its own, so that few share what a module sets up.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: setup setup-test demo test test-slow bench lint format lock docs clean
+.PHONY: setup setup-test demo test test-slow fuzz bench lint format lock docs clean
 
 setup: $(VENV)/.runtime
 setup-test: $(VENV)/.test
@@ -31,6 +31,10 @@ test-slow: setup-test  ## the long proofs, and the property tests with examples 
 	scripts/interpreters
 	$(BIN)/python -m pytest -m slow
 	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile=anew
+
+fuzz: setup-test  ## 100,000 requests and 30,000 bodies of a new seed; FUZZ_SEED=n repeats one, CASES="…" single cases
+	scripts/postgres
+	cd tests && ../$(BIN)/python -m fuzz $(if $(CASES),cases $(CASES),all $(if $(FUZZ_SEED),--seed $(FUZZ_SEED)) $(FUZZ))
 
 bench: setup-test  ## figures and ratios; writes docs/benchmarks.md; NAMES="…" picks some
 	scripts/setup bench
