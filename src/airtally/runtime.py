@@ -56,6 +56,7 @@ from airtally.ingest.warehouse import Warehouse
 from airtally.ingest.watermark import Watermark
 from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
+from airtally.kit.disks import check_room, check_write
 from airtally.kit.errors import NewerHome
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer
@@ -216,7 +217,7 @@ class Services:
             "buffer": _problem(self._takes_rows) or self._damaged(),
             "lake": _problem(self.lake.check),
             "background": self._stopped(),
-            "home": self.superseded.reason,
+            "home": self.superseded.reason or _problem(self._has_room),
         }
 
     def remarks(self) -> list[str]:
@@ -224,9 +225,15 @@ class Services:
         ledger, now = self.publisher.ledger, self.clock.now_us()
         return [f"publication is late: {described(each)}" for each in ledger.late(now - LATE_US)]
 
+    def _has_room(self) -> None:
+        for folder in self.settings.local_folders:
+            check_room(folder)
+        check_write(self.settings.home / "tmp")
+
     def _takes_rows(self) -> None:
         if self.buffer is not None:
             self.buffer.check_room(0)
+            self.buffer.check_disk()
 
     def _damaged(self) -> str | None:
         """Rows go on being taken; whether some are lost is for an operator to see, once."""

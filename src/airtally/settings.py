@@ -169,6 +169,11 @@ class Settings:
         "",
         "signs links, encrypts secrets; made on first start, 0600 in the home; the same on every machine",
     )
+    operations_token: str = _setting(
+        "AIRTALLY_OPERATIONS_TOKEN",
+        "",
+        "bearer token that `/metrics` and the details of `/readyz` are shown to, besides to this machine itself",
+    )
     trusted_proxies: tuple[Network, ...] = _setting(
         "AIRTALLY_TRUSTED_PROXIES", (), "whose `X-Forwarded-…` counts", _networks
     )
@@ -261,6 +266,13 @@ class Settings:
             if place and "://" not in str(place)
         )
         return any(home not in (place, *place.parents) for place in given)
+
+    @property
+    def local_folders(self) -> list[Path]:
+        """The home, and where else on this machine's disks the server writes."""
+        scheme, _, database = self.database_url.partition(":///")
+        places = [str(self.home), self.lake_url, self.files_url, *([str(Path(database).parent)] * (scheme == "sqlite"))]
+        return list(dict.fromkeys(Path(place).absolute() for place in places if "://" not in place))
 
     def retention(self, stream: str) -> int | None:
         """Days that rows of a stream are kept; None: for ever."""

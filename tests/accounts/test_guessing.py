@@ -11,6 +11,7 @@ from airtally.accounts import guessing
 from airtally.accounts.guessing import FREE, MOST_SECONDS, Guesses
 from airtally.accounts.keys import Keys
 from airtally.accounts.kinds import Credentials
+from airtally.accounts.owners import Owners
 from airtally.kit import attempts
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.attempts import ATTEMPT, Attempt
@@ -134,6 +135,7 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 class Caller:
     native: Native
     keys: Keys
+    owners: Owners
     noted: list[bool]
 
     def made(self, kind: str, **imported: object) -> Credentials:
@@ -194,6 +196,10 @@ def pushwoosh(caller: Caller) -> None:
     guess = {"Authorization": "Token guessed"}
     assert caller.note_of("POST", "/json/1.3/getTags", json=device, headers=guess) is False
     assert caller.note_of("POST", "/json/1.3/getTags", json=device) is None
+    assert caller.owners.claim("application", "CCCCC-DDDDD", caller.native.account.id)
+    for auth in ({}, {"auth": "of an SDK"}):
+        call = {"request": {"application": "CCCCC-DDDDD", "hwid": "h"} | auth}
+        assert caller.note_of("POST", "/json/1.3/getTags", json=call) is True
 
 
 def slate(caller: Caller) -> None:
@@ -226,7 +232,7 @@ def links_and_sessions(caller: Caller) -> None:
 
 def test_every_api_notes_a_wrong_credential_and_none_a_right_or_missing_one(start_server, noted):
     server = start_server()
-    caller = Caller(Native(server, "acme"), server.services.keys, noted)
+    caller = Caller(Native(server, "acme"), server.services.keys, server.services.owners, noted)
     with caller.native.http:
         for api in (native_api, fouryousee, tapjoy, scaleengine, pushwoosh, slate, links_and_sessions):
             api(caller)

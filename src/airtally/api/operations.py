@@ -1,14 +1,21 @@
-"""`/healthz`, `/readyz`, `/metrics`: for probes and Prometheus, without a key."""
+"""`/healthz`, `/readyz`, `/metrics`: for probes and Prometheus. Details are for operators."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from litestar import MediaType, Response, route
+from litestar import MediaType, Request, Response, route
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from airtally.api.operators import is_operator
+from airtally.kit.errors import Unauthorized
 from airtally.kit.http import METHODS
 from airtally.runtime import Services
+
+AnyRequest = Request[Any, Any, Any]
+
+_FOR_OPERATORS = "Authorization: Bearer <the token of AIRTALLY_OPERATIONS_TOKEN> is missing or wrong"
 
 
 def routes(services: Services) -> list[Any]:
@@ -17,18 +24,27 @@ def routes(services: Services) -> list[Any]:
         return "ok"
 
     @route("/readyz", http_method=METHODS, sync_to_thread=True)
-    def readyz() -> Response[dict[str, Any]]:
+    def readyz(request: AnyRequest) -> Response[dict[str, Any]]:
         checks = services.checks()
         ready = all(problem is None for problem in checks.values())
-        shown = {name: problem or "ok" for name, problem in checks.items()}
-        remarks = services.remarks() if checks["metadata"] is None else []
-        return Response(
-            {"ready": ready, "checks": shown} | ({"remarks": remarks} if remarks else {}),
-            status_code=200 if ready else 503,
-        )
+        details = _details(services, checks) if _asked_by_operator(request, services) else {}
+        return Response({"ready": ready} | details, status_code=200 if ready else 503)
 
     @route("/metrics", http_method=METHODS, sync_to_thread=True)
-    def metrics() -> Response[bytes]:
+    def metrics(request: AnyRequest) -> Response[bytes]:
+        if not _asked_by_operator(request, services):
+            raise Unauthorized(_FOR_OPERATORS)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return [healthz, readyz, metrics]
+
+
+def _asked_by_operator(request: AnyRequest, services: Services) -> bool:
+    peer = request.client.host if request.client else None
+    return is_operator(request.headers, peer, services.settings.operations_token)
+
+
+def _details(services: Services, checks: Mapping[str, str | None]) -> dict[str, Any]:
+    shown = {name: problem or "ok" for name, problem in checks.items()}
+    remarks = services.remarks() if checks["metadata"] is None else []
+    return {"checks": shown} | ({"remarks": remarks} if remarks else {})

@@ -22,7 +22,7 @@ from airtally.ingest.buffer.tail import Chunk, Tail, TailPart
 from airtally.ingest.buffer.writer import Pending, Receipt, Writer
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
-from airtally.kit.errors import NewerHome, TooManyRequests
+from airtally.kit.errors import NewerHome, StorageFull, TooManyRequests
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.time import SECOND_US
 from airtally.streams import STREAMS
@@ -183,6 +183,11 @@ class Buffer:
         """Raises TooManyRequests where `size` more bytes would go over the limit."""
         if self._live + self._pending + size > self._max_bytes:
             self._refuse()
+
+    def check_disk(self) -> None:
+        """Raises StorageFull where a write has just failed for want of room."""
+        if self._writer.lacked_room:
+            raise StorageFull("The disk of the buffer is full")
 
     def tail(self, stream: Stream) -> list[TailPart]:
         """What this process and the dead ones it adopted hold of a stream."""

@@ -6,6 +6,7 @@ import errno
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ _GROUP_BYTES = 64 << 20
 _GROUP_APPENDS = 1024
 
 _log = structlog.get_logger()
+
+_FULL_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,16 @@ class Writer:
         self._lock = threading.Lock()
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="airtally-buffer", daemon=True)
+        self._full_at: float | None = None
         self.moment = Moment(clock)
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def lacked_room(self) -> bool:
+        """Whether the disk was full at the last write, a moment ago: later ones may find room."""
+        return self._full_at is not None and time.monotonic() - self._full_at < _FULL_SECONDS
 
     def stop(self) -> None:
         """What was put before is written; what comes after is refused."""
@@ -174,9 +183,12 @@ class Writer:
                 self._tail.append(part.stream.name, part.lane, self._chunk(part, sequence, received_at))
         except BaseException as error:  # noqa: BLE001 (each waiting request gets it)
             self.moment.end()
-            _fail(group, _as_failure(error))
+            failure = _as_failure(error)
+            self._full_at = time.monotonic() if isinstance(failure, StorageFull) else None
+            _fail(group, failure)
             return
         self.moment.end()
+        self._full_at = None
         self._written(sum(part.content.size for part in parts))
         for pending, owned in zip(group, owners, strict=True):
             pending.done.set_result(Receipt(sequences[owned] if owned >= 0 else 0, received_at))

@@ -12,6 +12,7 @@ from typing import Any
 from airtally.accounts.accounts import Account
 from airtally.accounts.principal import Principal
 from airtally.devices import Devices
+from airtally.kit import attempts
 from airtally.vendors.pushwoosh.auth import application
 from airtally.vendors.pushwoosh.call import Call
 from airtally.vendors.pushwoosh.choices import CHOICES
@@ -31,6 +32,7 @@ def device_caller(call: Call) -> tuple[Account, str]:
     owner = call.services.owners.owner_of("application", code)
     if owner is None:
         raise Fault(CHOICES.application_not_found)
+    attempts.note(right=True)  # the application is what lets a device in, whatever `auth` it may carry
     account = call.services.accounts.by_id(owner)
     call.state["account"] = account.slug
     return account, code

@@ -1,0 +1,41 @@
+"""Whether a disk has room."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from airtally.kit.errors import StorageFull
+
+#: Below it a disk counts as full: no commit of a database fits for sure. `doctor` warns at 2 GiB.
+LEAST_BYTES = 2 << 20
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def is_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def check_room(folder: Path) -> None:
+    """Raises StorageFull where the disk of the folder, or of what is there of its path, has no room or no inodes."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    disk = os.statvfs(there)
+    free = disk.f_bavail * disk.f_frsize
+    if free < LEAST_BYTES:
+        raise StorageFull(f"The disk of {folder} is full: {free >> 10} KiB are free")
+    if disk.f_files and not disk.f_favail:
+        raise StorageFull(f"The disk of {folder} has no room for another file")
+
+
+def check_write(folder: Path) -> None:
+    """Write a file and remove it, as a quota does not show otherwise. Raises StorageFull, or another OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        if is_full(error):
+            raise StorageFull(f"The disk of {folder} is full: {error.strerror}") from error
+        raise
