@@ -50,14 +50,27 @@ class Receiver(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None: ...
 
 
+class OnIPv6(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
 @pytest.fixture
 def receiver() -> Iterator[str]:
+    yield from receiving(ThreadingHTTPServer, "127.0.0.1")
+
+
+@pytest.fixture
+def ipv6_receiver() -> Iterator[str]:
+    yield from receiving(OnIPv6, "::1")
+
+
+def receiving(kind: type[ThreadingHTTPServer], host: str) -> Iterator[str]:
     Receiver.seen, Receiver.released = [], threading.Event()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    server = kind((host, 0), Receiver)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}"
     Receiver.released.set()
     server.shutdown()
     server.server_close()
@@ -75,6 +88,13 @@ def test_posts_the_body_and_gives_the_status(receiver: str) -> None:
     assert headers["Content-Type"] == "application/json"
     assert headers["Host"] == receiver.removeprefix("http://")
     assert headers["User-Agent"] == "Airtally"
+
+
+@pytest.mark.parametrize("written", ["[::1]", "[0:0::0:1]", "a:b@[::1]"])
+def test_an_ipv6_address_is_in_brackets_in_the_host_header(ipv6_receiver: str, written: str) -> None:
+    assert post(ipv6_receiver.replace("[::1]", written) + "/200") == 200
+    [(*_, headers)] = Receiver.seen
+    assert headers["Host"] == ipv6_receiver.replace("[::1]", written.rpartition("@")[2]).removeprefix("http://")
 
 
 def test_a_user_name_in_the_url_is_sent_as_basic_authorization(receiver: str) -> None:
@@ -143,7 +163,8 @@ def test_a_closed_port_and_an_unknown_name_are_failures() -> None:
 @pytest.mark.parametrize(
     "url",
     ["ftp://example.com/", "/relative", "http://", "//example.com", "http://exa mple/\n",
-     "http://example.com:99999/", "javascript:alert(1)", ""],
+     "http://example.com:99999/", "javascript:alert(1)", "", "http://[2606:4700::1%25eth0]/", "http://[2606:4700::1%1]/",
+     "http://[::1", "http://::1/", "http://[::g]/", "http://[v1.a]/", "http://a%25b.example/"],
 )  # fmt: skip
 def test_urls_that_are_no_targets(url: str) -> None:
     with pytest.raises(OutgoingRefused):
@@ -154,7 +175,10 @@ def test_urls_that_are_no_targets(url: str) -> None:
     "address",
     ["127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
      "255.255.255.255", "::1", "::", "fe80::1%eth0", "fc00::1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
-     "ff02::1", "::127.0.0.1", "2001:0:4136:e378:8000:63bf:80ff:fffe"],
+     "ff02::1", "::127.0.0.1", "2001:0:4136:e378:8000:63bf:80ff:fffe", "fec0::1", "FEC0::1", "feff:ffff::1",
+     "fec0::1%eth0", "fd00::1", "2001:db8::1", "3fff::1", "3fff:fff::1", "5f00::1", "100::1", "192.88.99.1", "192.0.0.9",
+     "2002:a9fe:a9fe::1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "::ffff:0:7f00:1", "198.18.0.1", "198.51.100.1",
+     "240.0.0.1"],
 )  # fmt: skip
 def test_addresses_that_are_not_public(address: str) -> None:
     assert not is_permitted(ip_address(address), ())

@@ -7,7 +7,7 @@ import base64
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 import httpcore
@@ -19,6 +19,10 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 USER_AGENT = "Airtally"
+
+#: Not for the public, though Python calls them global: site-local, which routers still take (RFC 3879), documentation
+#: (RFC 9637), protocols' own (RFC 6890), relays of 6to4 (RFC 7526).
+_LOCAL = tuple(map(ip_network, ("fec0::/10", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24")))
 
 #: What one of several addresses of a name gets, so that a silent one leaves time for the next.
 SHARE_SECONDS = 8.0
@@ -53,6 +57,8 @@ def check_url(url: str) -> httpx.URL:
         raise OutgoingRefused("The URL cannot be read") from None
     if parsed.scheme not in {"http", "https"} or not parsed.host:
         raise OutgoingRefused("The URL must be absolute, with http or https")
+    if "%" in parsed.host:
+        raise OutgoingRefused("The URL's host must be an address or a name, without a network interface")
     if parsed.port is not None and not 0 < parsed.port < 65536:
         raise OutgoingRefused("The URL's port must be between 1 and 65535")
     return parsed
@@ -67,7 +73,9 @@ def is_permitted(address: Address, allowed: Iterable[Network]) -> bool:
 
 
 def _is_public(address: Address) -> bool:
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+    if address.is_multicast or address.is_reserved or address.is_unspecified:
+        return False
+    return address.is_global and not any(address in network for network in _LOCAL)
 
 
 def _carried(address: Address) -> Iterable[IPv4Address]:
@@ -149,7 +157,14 @@ class Outgoing:
         url = httpcore.URL(
             scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path or b"/"
         )
-        given = {"User-Agent": USER_AGENT, "Accept": "*/*", "Connection": "close", **headers, **_credentials(target)}
+        given = {
+            "Host": _host(target),
+            "User-Agent": USER_AGENT,
+            "Accept": "*/*",
+            "Connection": "close",
+            **headers,
+            **_credentials(target),
+        }
         sent = [(name.encode(), value.encode()) for name, value in given.items()]
         async with pool, pool.stream("POST", url, headers=sent, content=body) as response:
             return Reply(response.status)
@@ -158,6 +173,13 @@ class Outgoing:
         if self._tls is None:
             self._tls = httpcore.default_ssl_context()
         return self._tls
+
+
+def _host(target: httpx.URL) -> str:
+    """As the header has it: an IPv6 address in brackets, the port unless it is the scheme's own."""
+    name = target.raw_host.decode()
+    name = f"[{name}]" if ":" in name else name
+    return name if target.port is None else f"{name}:{target.port}"
 
 
 def _credentials(target: httpx.URL) -> dict[str, str]:
