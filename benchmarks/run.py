@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.event_statistics import event_statistics
+from benchmarks.fairness import fairness
 from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
@@ -37,6 +38,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "rollup_rebuild": rollup_rebuild,
     "publication": publication,
     "idle": idle,
+    "fairness": fairness,
 }
 
 
