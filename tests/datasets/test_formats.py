@@ -82,6 +82,25 @@ def test_texts(tmp_path: Path, file_format: str) -> None:
     assert ',"",' in text.decode(), "an empty text is no null"
 
 
+FORMULAS = ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "|calc", '=HYPERLINK("http://a.example")', "'=1"]
+
+
+@pytest.mark.parametrize("file_format", ["csv", "zip", "parquet"])
+def test_cells_that_spreadsheets_take_for_formulas_are_as_they_were_sent(tmp_path: Path, file_format: str) -> None:
+    """The files are the vendor's wire: an apostrophe before them would be another value to every program."""
+    with ExitStack() as closing:
+        desk = desk_with(tmp_path, closing, file_format)
+        desk.send(*({"subscription_event_id": f"{at}", "offer_name": cell} for at, cell in enumerate(FORMULAS)))
+        desk.publish()
+        [file] = desk.files()
+        content = desk.content(file)
+    if file_format == "parquet":
+        rows = pq.read_table(io.BytesIO(content)).to_pylist()
+    else:
+        rows = rows_of(text_of(content, file_format))
+    assert [row["offer_name"] for row in sorted(rows, key=lambda row: int(row["subscription_event_id"]))] == FORMULAS
+
+
 def test_parquet(tmp_path: Path) -> None:
     with ExitStack() as closing:
         desk = desk_with(tmp_path, closing, "parquet")

@@ -52,6 +52,15 @@ def test_a_shared_tag_counts_in_every_application_of_the_device(other: Push) -> 
     assert other.csv("Language", [other.y]) == f"{other.y};fr;1\n"
 
 
+def test_values_that_spreadsheets_take_for_formulas_are_as_they_were_sent(other: Push) -> None:
+    """The file is the vendor's wire: an apostrophe before them would be another value to every program."""
+    formulas = ["=1+1", "+1", "-1", "@SUM(A1)", "'=1", "\t=1"]
+    other.server.services.declared.add_tag(other.account, "Formula", ValueType.STRING, application_specific=True)
+    other.tags("Formula", **{f"d{at}": value for at, value in enumerate(formulas)})
+    lines = other.csv("Formula", [other.x]).splitlines()
+    assert sorted(lines) == sorted(f"{other.x};{value};1" for value in formulas)
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "expected"),
     [
