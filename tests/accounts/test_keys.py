@@ -397,3 +397,56 @@ def test_an_account_that_changes_is_seen_within_a_second(keys: Keys, account: Ac
     found = keys.authenticate("native", token)
     assert found is not None
     assert found.scopes == {"write"}
+
+
+SHORT: dict[str, dict[str, object]] = {
+    "native": {"token": "short"},
+    "fouryousee": {"secret_token": "short"},
+    "slate": {"client_id": "amzn1.id", "client_secret": "short"},
+    "tapjoy": {"reporting_api_key": "long enough to be one".replace(" ", "-"), "legacy_api_key": "short"},
+    "scaleengine": {"cdn": 7, "api_key": "k", "secret_key": "short"},
+    "pushwoosh": {"auth": "short"},
+    "pushwoosh-device": {"auth": "short"},
+}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_a_short_secret_is_taken_and_named(keys: Keys, account: Account, kind: str) -> None:
+    assert keys.create(account, kind, options(kind)).short == {}
+    assert keys.short() == []
+    made = keys.create(account, kind, options(kind), imported=SHORT[kind])
+    assert list(made.short.values()) == [5]
+    assert made.credentials[next(iter(made.short))] == "short"
+    assert [(each.id, each.account, each.kind, each.length) for each in keys.short()] == [
+        (made.id, account.slug, kind, 5)
+    ]
+    keys.revoke(made.id)
+    assert keys.short() == []
+
+
+def test_sixteen_characters_are_enough(keys: Keys, account: Account, clock: MovableClock) -> None:
+    for length in (15, 16):
+        keys.create(account, "fouryousee", imported={"secret_token": "x" * length}, expires_at=clock.now_us() + 1)
+    assert [each.length for each in keys.short()] == [15]
+    clock.advance(1)
+    assert keys.short() == [], "expired"
+
+
+def test_keys_of_earlier_releases_are_known_as_far_as_they_show(
+    keys: Keys, account: Account, metadata: MetadataStore
+) -> None:
+    """By what is sealed, and by the end of the key that is shown of those of 16 characters or more."""
+    made = {kind: keys.create(account, kind, options(kind), imported=SHORT[kind]).id for kind in SHORT}
+    keys.create(account, "fouryousee")
+    with metadata.begin() as connection:
+        connection.execute(update(table).values(shortest_secret=None))
+    found = {each.id: each.length for each in keys.short()}
+    assert found == {
+        made["native"]: 15,
+        made["fouryousee"]: 15,
+        made["slate"]: None,
+        made["tapjoy"]: None,
+        made["scaleengine"]: 5,
+        made["pushwoosh"]: 15,
+        made["pushwoosh-device"]: 15,
+    }

@@ -20,7 +20,10 @@ Run = Callable[..., Any]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], database_url: str, tmp_path: Path) -> Run:
-    """`run("account list")` gives what the command prints as JSON; a failing one gives its line."""
+    """`run("account list")` gives what the command prints as JSON; a failing one gives its line.
+
+    `run.warned` is what the last one that did not fail has said besides.
+    """
     monkeypatch.setenv("AIRTALLY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("AIRTALLY_DATABASE", database_url)
 
@@ -33,7 +36,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dat
         except SystemExit as end:
             if end.code not in {None, 0}:
                 return capsys.readouterr().err.strip()
-        out = capsys.readouterr().out
+        out, call.warned = capsys.readouterr()
         return json.loads(out) if as_json else out
 
     return call

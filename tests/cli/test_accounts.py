@@ -85,6 +85,10 @@ def test_a_printed_key_is_imported_from_a_file_or_standard_input(run: Run, acme:
     assert run("key create --account acme-midia --for fouryousee --import", str(file)) == json.loads(file.read_text())
     engine = {"cdn": 4711, "api_key": "public", "secret_key": "deadbeef"}
     assert run("key create --account acme-midia --for scaleengine --import -", stdin=json.dumps(engine)) == engine
+    assert run.warned == (
+        "airtally: `secret_key` has 8 characters: secrets under 16 can be guessed; "
+        "replace it as soon as its clients can\n"
+    )
     again = run("key create --account acme-midia --for fouryousee --import", str(file))
     assert again == "airtally: This key is known already; a revoked or expired one cannot come back"
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from sqlalchemy import update
 
 from airtally.cli import doctor
 from airtally.ingest.checked import RowError
 from airtally.kit.time import to_datetime
+from airtally.metadata.tables import keys
 from airtally.runtime import Role, open_services
 from airtally.settings import Settings
 from fixtures.native import Native
@@ -18,6 +20,7 @@ ABOUT = [
     "home",
     "secret key",
     "metadata",
+    "keys",
     "quarantine",
     "writers",
     "public URL",
@@ -132,3 +135,21 @@ def test_ids_that_were_one_in_earlier_releases(start_server, tmp_path, opened):
         "3 that earlier releases took for one are told apart by their spelling: K1 and \u212a1 (ad_events, ad_groups"
         " of acme); ÉtÉ and été (ad_events, ad_groups of acme); ΛΟΓΟΣ and λογοσ (ad_events, ad_groups of acme)"
     )
+
+
+def test_short_secrets_and_those_of_unknown_length_are_listed(settings):
+    """None is refused: clients have them."""
+    services = open_services(settings, role=Role.NONE)
+    acme = services.accounts.create("Acme")
+    short = services.keys.create(acme, "fouryousee", imported={"secret_token": "short"})
+    earlier = services.keys.create(acme, "slate")
+    with services.store.begin() as connection:
+        connection.execute(update(keys).where(keys.c.id == earlier.id).values(shortest_secret=None))
+    services.close()
+    (found,) = [each for each in doctor.examine(settings) if each.about == "keys"]
+    assert f"under 16 characters: key {short.id} (fouryousee, acme)" in found.found
+    assert f"unknown length: {earlier.id} (slate, acme)" in found.found
+    assert "key revoke" in found.mend
+    assert "short'" not in found.found
+    (found,) = [each for each in doctor.examine(settings.with_(operations_token="ops")) if each.about == "keys"]
+    assert "AIRTALLY_OPERATIONS_TOKEN" in found.found

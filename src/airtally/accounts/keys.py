@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.authentication import ACCESS_US, Authentication
-from airtally.accounts.kinds import Credentials, KeyKind, kind_of
+from airtally.accounts.kinds import KINDS, LEAST_CHARACTERS, Credentials, KeyKind, kind_of
 from airtally.accounts.options import KeyOptions, check_applications, take_cdn
 from airtally.accounts.owners import Owners
 from airtally.accounts.principal import Principal
@@ -33,11 +33,25 @@ _LISTED = (
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new key. `credentials` is the only time its secrets are shown; an import takes the same object."""
+    """A new key. `credentials` is the only time its secrets are shown; an import takes the same object.
+
+    `short` are the lengths of those secrets that are under `LEAST_CHARACTERS`, by field.
+    """
 
     id: int
     kind: str
     credentials: Credentials
+    short: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ShortKey:
+    """A key that is in force, with the length of its shortest secret; None: an earlier release made it, none knows."""
+
+    id: int
+    account: str
+    kind: str
+    length: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +107,8 @@ class Keys(Authentication):
                 self._insert_tokens(connection, of, made, key_id, static=options.static or alone)
         except IntegrityError:
             raise Conflict("This key is known already; a revoked or expired one cannot come back") from None
-        return Created(key_id, kind, made)
+        lengths = {name: len(secret) for name, secret in of.secrets(made).items()}
+        return Created(key_id, kind, made, {name: n for name, n in lengths.items() if n < LEAST_CHARACTERS})
 
     def all(self, account: Account | None = None) -> list[Key]:
         """Oldest first, revoked and expired ones too."""
@@ -102,6 +117,29 @@ class Keys(Authentication):
             query = query.where(keys.c.account_id == account.id)
         with self._store.read() as connection:
             return [_key(row) for row in connection.execute(query)]
+
+    def short(self) -> list[ShortKey]:
+        """Keys in force whose secrets have under `LEAST_CHARACTERS`, or of which it is not known; oldest first."""
+        legacy = exists().where(tokens.c.key_id == keys.c.id, tokens.c.use == "legacy").label("has_legacy")
+        query = select(keys, accounts.c.slug, legacy).join_from(keys, accounts).order_by(keys.c.id)
+        in_force = (
+            keys.c.revoked_at.is_(None),
+            (keys.c.expires_at.is_(None) | (keys.c.expires_at > self._clock.now_us())),
+        )
+        with self._store.read() as connection:
+            rows = connection.execute(query.where(*in_force)).all()
+        found = [ShortKey(row.id, row.slug, row.kind, self._shortest(row)) for row in rows]
+        return [each for each in found if each.length is None or each.length < LEAST_CHARACTERS]
+
+    def _shortest(self, row: Any) -> int | None:
+        """Of a key of an earlier release as far as it shows: by what is sealed, or by the hint, which has 16 or none."""
+        if row.shortest_secret is not None:
+            return int(row.shortest_secret)
+        if row.secret_sealed is not None:
+            return len(self._secrets.unseal(row.secret_sealed, row.kind))
+        if KINDS[row.kind].hashed is not None or (row.hint and row.has_legacy):
+            return None
+        return LEAST_CHARACTERS if row.hint else LEAST_CHARACTERS - 1
 
     def revoke(self, key_id: int, account: Account | None = None) -> None:
         """At once here, within a second in other processes. Revoking twice is no error. Raises NotFound."""
@@ -140,6 +178,7 @@ class Keys(Authentication):
             "hint": looked_up[-4:] if len(looked_up) >= 16 else "",
             "secret_hash": None if hashed is None else self._secret_hash(kind.name, str(credentials[hashed])),
             "secret_sealed": None if sealed is None else self._secrets.seal(str(credentials[sealed]), kind.name),
+            "shortest_secret": min(len(secret) for secret in kind.secrets(credentials).values()),
             "scopes": _json(sorted(options.scopes)),
             "details": _json(options.details(kind) | kept),
             "created_at": self._clock.now_us(),

@@ -15,6 +15,11 @@ Credentials = dict[str, str | int]
 
 _SECRET = re.compile(r"[!-~]{1,2048}")
 _CDN_MAX = 1 << 53
+#: Fields that are sent in the clear beside a secret.
+_NAMES = frozenset({"client_id", "api_key", "email", "cdn"})
+
+#: A shorter secret can be guessed in the end, however much guesses are slowed. None is refused: clients have them.
+LEAST_CHARACTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,10 @@ class KeyKind:
 
     def make(self) -> Credentials:
         return {name: make() for name, make in self.fields.items()}
+
+    def secrets(self, credentials: Credentials) -> dict[str, str]:
+        """What of a key must not be guessed, by field: all but what only names its holder."""
+        return {name: str(value) for name, value in credentials.items() if name not in _NAMES}
 
     def check(self, imported: Mapping[str, object]) -> Credentials:
         """An imported object with what is absent made. Raises BadRequest, which says what is needed."""

@@ -14,6 +14,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally import __version__
+from airtally.accounts.keys import Keys
+from airtally.accounts.kinds import LEAST_CHARACTERS
 from airtally.accounts.secrets import FILE_NAME, Secrets
 from airtally.cli.common import Json, command, settings_from_environment
 from airtally.cli.listening import Listened
@@ -104,6 +106,32 @@ def _secret(settings: Settings) -> Finding:
     path = settings.home / FILE_NAME
     readable = path.stat().st_mode & 0o077
     return Finding("secret key", str(path), f"others can read it: chmod 600 {path}" if readable else None)
+
+
+def _keys(settings: Settings) -> Finding:
+    try:
+        secrets = Secrets.open(settings.home, settings.secret_key)
+        store = MetadataStore.open(settings.database_url)
+    except Exception:  # noqa: BLE001 (whatever it is, the look at the secret key or the metadata has told it)
+        return Finding("keys", "not looked at, as the secret key or the metadata store cannot be read")
+    keys = Keys(store, secrets, SystemClock())
+    try:
+        found = keys.short()
+    finally:
+        keys.close()
+        store.close()
+    short = [f"key {each.id} ({each.kind}, {each.account})" for each in found if each.length is not None]
+    unknown = [f"{each.id} ({each.kind}, {each.account})" for each in found if each.length is None]
+    if 0 < len(settings.operations_token) < LEAST_CHARACTERS:
+        short.append("AIRTALLY_OPERATIONS_TOKEN")
+    told = [f"secrets under {LEAST_CHARACTERS} characters: {_first(short)}"] if short else []
+    told += [f"of an earlier release, so of unknown length: {_first(unknown)}"] if unknown else []
+    mend = "make others (`airtally key create`), then `airtally key revoke ID`" if short else None
+    return Finding("keys", "; ".join(told) or f"all secrets have {LEAST_CHARACTERS} characters or more", mend)
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:_MOST_IDS]) + (f" and {len(names) - _MOST_IDS} more" if len(names) > _MOST_IDS else "")
 
 
 def _metadata(settings: Settings) -> Finding:
@@ -232,6 +260,7 @@ _LOOKS: dict[str, Callable[[Settings], Finding]] = {
     "home": _home,
     "secret key": _secret,
     "metadata": _metadata,
+    "keys": _keys,
     "quarantine": _quarantine,
     "writers": _writers,
     "public URL": _public_url,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from airtally.accounts.keys import Key, KeyOptions
+from airtally.accounts.kinds import LEAST_CHARACTERS
 from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_books
 from airtally.cli.output import moment, print_listing, print_made
 from airtally.kit.errors import BadRequest
@@ -59,6 +60,12 @@ def create(
             options,
             expires_at=None if expires is None else books.clock.now_us() + _duration_us(expires),
             imported=None if import_ is None else _imported(import_),
+        )
+    for name, length in made.short.items():
+        print(
+            f"airtally: `{name}` has {length} characters: secrets under {LEAST_CHARACTERS} can be guessed; "
+            "replace it as soon as its clients can",
+            file=sys.stderr,
         )
     print_made(made.credentials, as_json=as_json)
 

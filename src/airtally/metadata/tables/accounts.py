@@ -58,6 +58,7 @@ keys = numbered(
     Column("lookup_hash", Text, nullable=False),  # keyed hash of what a caller presents first
     Column("secret_hash", Text),  # keyed hash of a secret that is presented beside the first (Slate's client secret)
     Column("secret_sealed", LargeBinary),  # encrypted: only for what must be read back (HMAC secrets)
+    Column("shortest_secret", Integer),  # characters; null for keys of before 0.3, of which nobody knows
     Column("hint", Text, nullable=False),  # last characters, to tell keys apart in a listing
     Column("scopes", Text, nullable=False),  # JSON list
     Column("details", Text, nullable=False),  # JSON object: applications, denied endpoints, CDN number, ...
