@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, insert, select, update
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.last_use import LastUse
@@ -24,6 +24,11 @@ from airtally.metadata.tables import accounts, keys, tokens
 
 #: Life of an access token.
 ACCESS_US = 3600 * SECOND_US
+#: So far the clocks of servers may lie apart; what begins later than that is of a clock that was set back since.
+SKEW_US = 60 * SECOND_US
+
+#: Where a token's own columns begin.
+_EXPIRES_AT = 11
 
 _KEY = (
     select(
@@ -66,7 +71,7 @@ class Authentication:
     def authenticate_token(self, kind: str, use: str, presented: str) -> Principal | None:
         """The same for an OAuth token. `use`: access or refresh."""
         hashed = self._token_hash(kind, use, presented)
-        query = _KEY.join(tokens, tokens.c.key_id == keys.c.id).add_columns(tokens.c.expires_at)
+        query = _KEY.join(tokens, tokens.c.key_id == keys.c.id).add_columns(tokens.c.expires_at, tokens.c.created_at)
         query = query.where(keys.c.kind == kind, tokens.c.token_hash == hashed)
         return self._noted(self._cache.get(hashed, self._clock.now_us()) or self._read(hashed, query))
 
@@ -120,12 +125,25 @@ class Authentication:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
-        principal = _principal(row)
+        principal = _principal(self._shortened(hashed, row))
         if principal.expires_at is not None and principal.expires_at <= self._clock.now_us():
             return None
         self._cache.put(hashed, principal, read_at, generation)
         self._last_use.note(principal.key_id, row[5])
         return principal
+
+    def _shortened(self, hashed: str, row: Sequence[Any]) -> Sequence[Any]:
+        """A token's row without its beginning; one that begins in the future has its life from now on."""
+        if len(row) <= _EXPIRES_AT:
+            return row
+        expires_at, created_at = row[_EXPIRES_AT:]
+        now = self._clock.now_us()
+        if expires_at is not None and created_at > now + SKEW_US:
+            expires_at = now + expires_at - created_at
+            changed = update(tokens).where(tokens.c.token_hash == hashed, tokens.c.created_at == created_at)
+            with self._store.begin() as connection:
+                connection.execute(changed.values(created_at=now, expires_at=expires_at))
+        return [*row[:_EXPIRES_AT], expires_at]
 
     def _column(self, principal: Principal, column: Any) -> Any:
         with self._store.read() as connection:
@@ -140,7 +158,7 @@ class Authentication:
 
 def _principal(row: Sequence[Any]) -> Principal:
     """A token's own expiry, if there is one, is the last column; the earlier one counts."""
-    expiries = [each for each in (row[4], *row[11:]) if each is not None]
+    expiries = [each for each in (row[4], *row[_EXPIRES_AT:]) if each is not None]
     return Principal(
         account=Account(*row[6:11]),
         key_id=row[0],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, update
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.authentication import ACCESS_US, Authentication
+from airtally.accounts.authentication import ACCESS_US, SKEW_US, Authentication
 from airtally.accounts.kinds import access_token, refresh_token
 from airtally.accounts.principal import Principal
 from airtally.accounts.secrets import Secrets
@@ -107,7 +107,7 @@ class Grants:
             .where(
                 slate_codes.c.code_hash == self._hash(code),
                 slate_codes.c.key_id == client.key_id,
-                slate_codes.c.expires_at > now,
+                slate_codes.c.expires_at.between(now + 1, now + CODE_US + SKEW_US),
                 slate_codes.c.used_at.is_(None),
             )
             .values(used_at=now)

@@ -35,7 +35,7 @@ class LastUse:
         now = self._clock.now_us()
         with self._lock:
             last = max(written_us or 0, self._noted.get(key_id, 0))
-            if last and now - last < EVERY_US:
+            if last and abs(now - last) < EVERY_US:  # a clock may have been set back
                 return
             self._noted[key_id] = now
         try:

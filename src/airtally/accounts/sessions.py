@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets as random
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
+from airtally.accounts.authentication import SKEW_US
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.users import User, Users
 from airtally.kit.clock import Clock
@@ -50,13 +51,21 @@ class Sessions:
 
     def get(self, token: str) -> Session | None:
         """None for an unknown, ended or expired one."""
-        query = select(sessions.c.user_id, sessions.c.csrf_token).where(
-            sessions.c.token_hash == self._hash(token), sessions.c.expires_at > self._clock.now_us()
+        hashed, now = self._hash(token), self._clock.now_us()
+        query = select(sessions.c.user_id, sessions.c.csrf_token, sessions.c.expires_at).where(
+            sessions.c.token_hash == hashed, sessions.c.expires_at > now
         )
         with self._store.read() as connection:
             row = connection.execute(query).one_or_none()
+        if row is not None and row.expires_at > now + LIFE_US + SKEW_US:
+            self._shorten(hashed, now + LIFE_US)
         user = None if row is None else self._users.get(row.user_id)
         return None if row is None or user is None else Session(user, row.csrf_token)
+
+    def _shorten(self, hashed: str, expires_at: int) -> None:
+        """Of a clock that was set back since the log-in: nobody is put out, and no session lives for years."""
+        with self._store.begin() as connection:
+            connection.execute(update(sessions).where(sessions.c.token_hash == hashed).values(expires_at=expires_at))
 
     def end(self, token: str) -> None:
         with self._store.begin() as connection:
