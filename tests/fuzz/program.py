@@ -122,7 +122,12 @@ def _entry(line: str) -> dict[str, Any] | None:
 
 
 def _end(trace: str) -> str:
-    return "\n".join(trace.splitlines()[-_TRACE_LINES:])
+    """Its last lines; of the errors that led to the last one their names."""
+    lines = trace.splitlines()
+    causes = [
+        line for line in lines[:-1] if line[:1].strip() and not line.startswith(("Traceback", "The above", "During"))
+    ]
+    return "\n".join(["", *causes, *lines[-_TRACE_LINES:]]).strip("\n")
 
 
 def _where(trace: str) -> str:

@@ -164,7 +164,8 @@ def test_a_closed_port_and_an_unknown_name_are_failures() -> None:
     "url",
     ["ftp://example.com/", "/relative", "http://", "//example.com", "http://exa mple/\n",
      "http://example.com:99999/", "javascript:alert(1)", "", "http://[2606:4700::1%25eth0]/", "http://[2606:4700::1%1]/",
-     "http://[::1", "http://::1/", "http://[::g]/", "http://[v1.a]/", "http://a%25b.example/"],
+     "http://[::1", "http://::1/", "http://[::g]/", "http://[v1.a]/", "http://a%25b.example/", "http://xn--/",
+     "https://a.xn--\u00fc/", "http://xn--a/"],
 )  # fmt: skip
 def test_urls_that_are_no_targets(url: str) -> None:
     with pytest.raises(OutgoingRefused):

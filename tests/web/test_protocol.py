@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -94,6 +96,25 @@ def test_a_head_without_end_is_refused_within_64_kib_though_its_client_goes_on_s
 )
 def test_what_is_no_http_is_refused(serve: Serve, head: bytes) -> None:
     assert status_of(serve(app, QUICK).ask(head)) == 400
+
+
+def test_an_answer_after_the_end_of_its_connection_is_no_error(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """Of two requests that were sent at once only the second is told that what came after them ended the connection."""
+    answered = threading.Event()
+
+    async def late(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.1)
+        try:
+            await app(scope, receive, send)
+        finally:
+            answered.set()
+
+    served = serve(late, QUICK)
+    served.ask(OK * 2 + b"GARBAGE\r\n\r\n")
+
+    assert answered.wait(10)
+    assert status_of(served.ask(LAST)) == 200
+    assert [each.getMessage() for each in caplog.records if each.exc_info] == []
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /healthz HT", b"GET / HTTP/1.1\r\nHost: x\r\n", OK, OK + b"GET "])

@@ -53,11 +53,12 @@ def check_url(url: str) -> httpx.URL:
     """The URL of an absolute http or https address with a host; raises OutgoingRefused."""
     try:
         parsed = httpx.URL(url)
+        host = parsed.host  # decoded only now, and a label such as `xn--` cannot be
     except (httpx.InvalidURL, ValueError):
         raise OutgoingRefused("The URL cannot be read") from None
-    if parsed.scheme not in {"http", "https"} or not parsed.host:
+    if parsed.scheme not in {"http", "https"} or not host:
         raise OutgoingRefused("The URL must be absolute, with http or https")
-    if "%" in parsed.host:
+    if "%" in host:
         raise OutgoingRefused("The URL's host must be an address or a name, without a network interface")
     if parsed.port is not None and not 0 < parsed.port < 65536:
         raise OutgoingRefused("The URL's port must be between 1 and 65535")

@@ -215,7 +215,8 @@ class _Answering:
         self._connection, self._transport = connection, connection.transport
 
     def write(self, data: bytes) -> None:
-        self._transport.write(data)
+        if not self._transport.is_closing():  # the client has gone: uvloop would raise
+            self._transport.write(data)
 
     def is_closing(self) -> bool:
         return self._transport.is_closing()

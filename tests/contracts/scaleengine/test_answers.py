@@ -164,6 +164,14 @@ def test_other_paths(client: Client, path: str, method: str) -> None:
     assert checked(answer.json())["status"] == "failure"
 
 
+@pytest.mark.parametrize("host", ["", "a b", "[::1", "<script>"])
+def test_a_host_that_is_none_is_no_call(client: Client, host: str) -> None:
+    """Nor a fault of the server, which 0004 with HTTP 200 would say."""
+    answer = client.http.post("/stable/", data={"json": signed(request())}, headers={"Host": host})
+    assert answer.status_code == 400
+    assert checked(answer.json())["status"] == "failure"
+
+
 def test_row_37_expect_100_continue(client: Client) -> None:
     body = urlencode({"json": signed(request())}).encode()
     with closing(socket.create_connection(("127.0.0.1", client.server.port), 10)) as link:

@@ -276,3 +276,33 @@ def test_any_damage_has_an_answer(data: st.DataObject) -> None:
         read_rows(STREAMS["playlogs"], bytes(body), media_type)
     except (BadRequest, TooLarge):
         return
+
+
+@pytest.mark.parametrize(
+    ("stream", "name", "sent"),
+    [
+        ("playlogs", "player_id", pa.array([1, None, None, None])),
+        ("playlogs", "id", pa.array(["a", None, None, "\0"])),
+        ("playlogs", "played_at", pa.array([MOMENT, None, None, MOMENT])),
+        ("playlogs", "type", pa.array(["I", None, None, "I"]).dictionary_encode()),
+        ("medias", "categories", pa.array([{"id": 1}, None, None, {"id": 2}])),
+    ],
+)
+def test_a_column_has_as_many_nulls_as_it_says(stream: str, name: str, sent: pa.Array) -> None:
+    """What is judged believes the count, or the bits: rows without a needed value would be taken."""
+    lying = sent if pa.types.is_dictionary(sent.type) else _saying(sent, nulls=1)
+    if pa.types.is_dictionary(sent.type):
+        lying = pa.DictionaryArray.from_arrays(_saying(sent.indices, nulls=1), sent.dictionary)
+    # text that cannot be read keeps the library's own look at the whole from being the last word
+    bad = pa.Array.from_buffers(pa.string(), 4, pa.array([b"\xff"] * 4).buffers())
+    other = "name" if stream == "medias" else "ip"
+    table = pa.table({name: lying, other: bad})
+    with pytest.raises(BadRequest, match=r"nulls|null_count"):
+        read(table, ARROW, stream)
+
+
+def _saying(array: pa.Array, *, nulls: int) -> pa.Array:
+    children = [array.field(i) for i in range(array.type.num_fields)] if pa.types.is_struct(array.type) else None
+    return pa.Array.from_buffers(
+        array.type, len(array), array.buffers()[: 1 if children else None], null_count=nulls, children=children
+    )

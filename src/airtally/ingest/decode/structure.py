@@ -141,6 +141,7 @@ def _holds_view(sent: pa.DataType) -> bool:
 def _check(array: pa.Array) -> None:
     sent = array.type
     array.validate()
+    _check_nulls(array)
     if kind.is_dictionary(sent):
         _check_indices(array)
         _check(array.dictionary)
@@ -175,6 +176,19 @@ def _as(
     return pa.Array.from_buffers(
         wanted, len(array), buffers, null_count=array.null_count, offset=array.offset, children=children
     )
+
+
+def _check_nulls(array: pa.Array) -> None:
+    """A stream says how many nulls an array has, and which; what is judged later believes either."""
+    if kind.is_union(array.type) or kind.is_null(array.type):
+        return  # without a bitmap
+    valid = array.buffers()[0]
+    nulls = 0
+    if valid is not None:
+        shown = pa.Array.from_buffers(pa.bool_(), len(array), [None, valid], offset=array.offset)
+        nulls = len(array) - shown.true_count
+    if nulls != array.null_count:
+        raise pa.ArrowInvalid("a column has not as many nulls as it says")
 
 
 def _check_indices(array: pa.DictionaryArray) -> None:

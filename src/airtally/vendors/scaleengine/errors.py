@@ -9,12 +9,16 @@ from typing import Any
 
 from litestar import Request, Response
 
-from airtally.kit.errors import Failure, MethodNotAllowed, NotFound, TooLarge
+from airtally.kit.errors import BadRequest, Failure, MethodNotAllowed, NotFound, TimedOut, TooLarge, TooManyRequests
 from airtally.vendors.scaleengine import wire
 from airtally.vendors.scaleengine.choices import CHOICES
 
 PATHS = ("/stable", "/dev")
 UNEXPECTED = "0004"
+
+
+#: What is no call of the API, refused before one was read: its path, its method, its `Host`, its body's size or speed.
+_NO_CALL = (NotFound, MethodNotAllowed, TooLarge, BadRequest, TimedOut, TooManyRequests)
 
 
 class Refused(Failure):
@@ -48,11 +52,11 @@ def invalid(name: str) -> Refused:
 
 
 def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:
-    """In the form that was asked for. What is no call of the API (404, 405, 413) says so in its status."""
+    """In the form that was asked for. What is no call of the API says so in its status."""
     path = request.scope["path"].rstrip("/")
     if isinstance(failure, MethodNotAllowed) and path not in PATHS:
         failure = NotFound("Resource not found.")
-    known = isinstance(failure, Refused | NotFound | MethodNotAllowed | TooLarge)
+    known = isinstance(failure, (Refused, *_NO_CALL))
     code = failure.api_code if isinstance(failure, Refused) else UNEXPECTED
     body = wire.failed(wire.call_of(request), code, failure.message if known else CHOICES.unexpected)
     headers = {"Allow": "POST"} if isinstance(failure, MethodNotAllowed) else {}
