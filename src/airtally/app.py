@@ -76,7 +76,7 @@ class Airtally:
         started, area = time.perf_counter(), area_of(scope["path"])
         scope.setdefault("state", {})["started"] = started
         answering = self._answering(scope, area, send)
-        body = self._body(scope, area, receive)
+        body = self._body(scope, area, receive, answering)
         try:
             await self._handle(scope, area, body, answering)
         finally:
@@ -117,10 +117,11 @@ class Airtally:
         answer = _answer(area, failure, request).to_asgi_response(None, request)
         await answer(scope, NoBody(), send)  # type: ignore[arg-type]
 
-    def _body(self, scope: Scope, area: Area, receive: Receive) -> Body:
+    def _body(self, scope: Scope, area: Area, receive: Receive, answering: Answering) -> Body:
         limit = self.services.settings.body_max if is_ingest(scope["path"]) else area.body_bytes
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), None)
-        return Body(receive, self._bodies, neighbourhood(_host(scope)), limit=limit, announced=announced)
+        address, answered = neighbourhood(_host(scope)), lambda: answering.status != 0
+        return Body(receive, self._bodies, address, limit=limit, announced=announced, answered=answered)
 
     def _answering(self, scope: Scope, area: Area, send: Send) -> Answering:
         attempt, host = Attempt(), _host(scope)

@@ -20,6 +20,7 @@ def body_of(*chunks: bytes, limit: int = 1000, memory: BodyMemory | None = None,
         options.pop("address", "a"),
         limit=limit,
         announced=options.pop("announced", None),
+        **options,
     )
 
 
@@ -68,6 +69,16 @@ def test_a_client_that_goes_away_has_made_a_mistake() -> None:
 
     with pytest.raises(BadRequest):
         asyncio.run(whole(Body(gone, BodyMemory(1000), "a", limit=10, announced=None)))
+
+
+@pytest.mark.parametrize("announced", [None, b"11"])
+def test_after_the_answer_began_a_body_that_is_wrong_or_cut_short_is_the_clients_leaving(
+    announced: bytes | None,
+) -> None:
+    """A file that is being sent listens for it, and would break off with an error."""
+    body = body_of(b"a" * 9, b"a" * 9, limit=10, announced=announced, answered=lambda: True)
+
+    assert asyncio.run(body()) == {"type": "http.disconnect"}
 
 
 @pytest.mark.parametrize("chunks", [(), (b"a",), (b"a" * 500, b"a" * 500)], ids=["nothing", "little", "too little"])

@@ -68,15 +68,23 @@ class BodyMemory:
 class Body:
     """Receives a request's body for the application. To be closed once the request is done.
 
-    Each call raises BadRequest where the client went away, TooLarge, TimedOut or TooManyRequests.
+    Each call raises BadRequest where the client went away, TooLarge, TimedOut or TooManyRequests. Once an answer is on
+    its way there is nobody to be told, and a call ends when the client leaves: what is left of the body is dropped.
     """
 
     def __init__(
-        self, receive: Receive, memory: BodyMemory, address: str, *, limit: int, announced: bytes | None
+        self,
+        receive: Receive,
+        memory: BodyMemory,
+        address: str,
+        *,
+        limit: int,
+        announced: bytes | None,
+        answered: Callable[[], bool] = lambda: False,
     ) -> None:
         """`announced` is the header `Content-Length`; what it says is too large is not begun with."""
         self._receive, self._memory, self._address = receive, memory, address
-        self._limit = limit
+        self._limit, self._answered = limit, answered
         self._announced = int(announced) if announced is not None and announced.isdigit() else 0
         self._size = 0
         self._ended = False
@@ -85,6 +93,8 @@ class Body:
     async def __call__(self) -> Message:
         if self._ended:
             return await self._receive()  # whoever waits for the client to leave
+        if self._answered():
+            return await self._left()
         if self._announced > self._limit:
             raise self._too_large()
         message = await self._within_time()
@@ -97,6 +107,12 @@ class Body:
             await self._memory.take(self._address, size)
             self._size += size
         self._ended = not message.get("more_body", False)
+        return message
+
+    async def _left(self) -> Message:
+        message = await self._receive()
+        while message["type"] == "http.request":
+            message = await self._receive()
         return message
 
     def close(self) -> None:

@@ -25,6 +25,7 @@ def ndjson(chance: Chance, _: Stream, rows: Rows, spoil: bool) -> tuple[bytes, i
 
 
 def _lines(content: bytes) -> int:
+    content = content.removeprefix(b"\xef\xbb\xbf")
     return sum(1 for line in content.split(b"\n") if line.strip(b" \t\r"))
 
 
