@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from airtally.cli import doctor
-from airtally.ingest.checked import RowError
+from airtally.ingest.row_errors import RowError
 from airtally.kit.time import to_datetime
 from airtally.metadata.tables import keys
 from airtally.runtime import Role, open_services

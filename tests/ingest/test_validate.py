@@ -152,10 +152,12 @@ texts = st.text(max_size=5) | st.text(string.ascii_letters + string.digits + ".\
 @given(pattern_columns, st.lists(st.none() | texts | st.just("é" * 2100), min_size=1, max_size=5))
 def test_texts_are_judged_alike_one_by_one_and_by_the_column(column: Column, values: list[str | None]) -> None:
     many = values * FEW
-    findings = Findings()
+    findings = Findings(len(many))
     _check_texts(column, pa.array(many, pa.string()), findings)
     one_by_one = [None if value is None else text_error(column, value) for value in many]
-    assert [findings.first.get(row, (None, None))[1] for row in range(len(many))] == one_by_one
+    wrong, codes = findings.wrong()
+    found = {row: findings.reasons[code][1] for row, code in zip(wrong.tolist(), codes, strict=True)}
+    assert [found.get(row) for row in range(len(many))] == one_by_one
 
 
 def test_rows_refused_later_keep_their_line_and_raw_text() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,37 +12,45 @@ import msgspec
 import pyarrow as pa
 
 from airtally.ingest.convert import convert
+from airtally.ingest.json_rows import encoded_rows
 from airtally.kit.time import to_datetime
 from airtally.streams.declaration import Column, Stream, Type
 
 #: Of a row with a value that no JSON stands for, such as bytes for a text: it cannot be sent again.
 NONE = b""
 
-_encode = msgspec.json.Encoder().encode
-
 
 class _NoForm(Exception):
     """A value that no JSON stands for."""
 
 
-def rows_as_sent(stream: Stream, wire: Mapping[str, pa.Array], rows: Sequence[int]) -> list[bytes]:
-    """Some rows of columns as they were sent. Each value that fits its column has the form of it, so that it is taken
+def rows_as_sent(stream: Stream, wire: Mapping[str, pa.Array]) -> list[bytes]:
+    """Rows of columns as they were sent. Each value that fits its column has the form of it, so that it is taken
     when it is sent again; another stays what it was, and is judged again. What was not sent is left out.
     """
-    columns = {name: _sent(stream.by_name.get(name), array.take(pa.array(rows))) for name, array in wire.items()}
-    return [_object({name: values[place] for name, values in columns.items()}) for place in range(len(rows))]
+    columns = {name: _sent(stream.by_name.get(name), array) for name, array in wire.items()}
+    return _objects(columns, len(next(iter(wire.values()), ())))
 
 
 def rows_as_checked(stream: Stream, rows: pa.Table) -> list[bytes]:
     """Rows of `row_schema`, which were refused for what only the server knows."""
     columns = {column.name: _values(column, rows.column(column.name).combine_chunks()) for column in stream.columns}
-    return [_object({name: values[place] for name, values in columns.items()}) for place in range(rows.num_rows)]
+    return _objects(columns, rows.num_rows)
 
 
-def _object(values: Mapping[str, Any]) -> bytes:
-    if any(value is _NoForm for value in values.values()):
-        return NONE
-    return _encode({name: value for name, value in values.items() if value is not None})
+def _objects(columns: Mapping[str, list[Any]], count: int) -> list[bytes]:
+    """What is None is left out."""
+    without: set[int] = set()
+    for values in columns.values():
+        if _NoForm in values:
+            without.update(row for row, value in enumerate(values) if value is _NoForm)
+    for values in columns.values():
+        for row in without:
+            values[row] = None
+    rows = encoded_rows(columns, count)
+    for row in without:
+        rows[row] = NONE
+    return rows
 
 
 def _sent(column: Column | None, array: pa.Array) -> list[Any]:

@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.ingest.canonical import rows_as_checked
+from airtally.ingest.row_errors import Codes, Errors, Ints, Reason, RowError, Wrong
 from airtally.streams.declaration import Stream
-
-
-class RowError(msgspec.Struct, frozen=True, gc=False):
-    """One refused row. `line` counts from 1 (rows of Parquet and Arrow, elements of a JSON array likewise);
-    `field` is null where the row as a whole is wrong; `raw` is the row as received, for the formats that
-    have no lines its JSON form. Of a line over the limit only the first MiB is kept. `row` is the row as JSON
-    (`canonical.py`), None where `raw` is just that, empty where the row cannot be read again.
-    """
-
-    line: int
-    field: str | None
-    error: str
-    raw: bytes
-    row: bytes | None = None
 
 
 class Source(Protocol):
@@ -35,9 +20,11 @@ class Source(Protocol):
 
     is_json: bool
 
-    def line(self, position: int) -> int: ...
+    def lines(self, positions: Ints) -> Ints:
+        """The lines of some rows, by ascending position."""
 
-    def raw(self, position: int) -> bytes: ...
+    def raws(self, lines: Sequence[int]) -> list[bytes]:
+        """What was received in some lines, in ascending order."""
 
 
 class NoSource:
@@ -45,11 +32,11 @@ class NoSource:
 
     is_json = True
 
-    def line(self, position: int) -> int:
-        return position + 1
+    def lines(self, positions: Ints) -> Ints:
+        return positions + 1
 
-    def raw(self, position: int) -> bytes:  # noqa: ARG002 (nothing was received)
-        return b""
+    def raws(self, lines: Sequence[int]) -> list[bytes]:
+        return [b""] * len(lines)
 
 
 @dataclass(slots=True)
@@ -61,55 +48,56 @@ class Checked:
     """
 
     rows: pa.Table
-    errors: list[RowError]
+    errors: Sequence[RowError]
     source: Source = field(default_factory=NoSource)
-    gone: Sequence[int] = ()
+    gone: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     stream: Stream | None = None
 
     def error(self, row: int, name: str | None, error: str) -> RowError:
         """The error as which row number `row` of `rows` would be refused."""
-        return self._errors({row: (name, error)})[0]
+        return Errors(self.source, [self._wrong(np.array([row]), np.zeros(1, np.int32), [(name, error)])])[0]
 
     def without(self, wrong: pa.Array | pa.ChunkedArray, name: str | None, error: str) -> Checked:
         """The same with the rows marked true in `wrong` (as long as `rows`) refused for one reason."""
-        refused = pc.indices_nonzero(pc.fill_null(wrong, False)).to_pylist()
-        return self.without_rows(dict.fromkeys(refused, (name, error)))
+        refused = pc.indices_nonzero(wrong).to_numpy().astype(np.int64)
+        return self._without(refused, np.zeros(len(refused), np.int32), [(name, error)])
 
-    def without_rows(self, wrong: Mapping[int, tuple[str | None, str]]) -> Checked:
+    def without_rows(self, wrong: Mapping[int, Reason]) -> Checked:
         """The same with some rows, by their number in `rows`, refused each for its field and reason."""
-        if not wrong:
+        refused = np.array(sorted(wrong), dtype=np.int64)
+        codes: dict[Reason, int] = {}
+        coded = [codes.setdefault(wrong[row], len(codes)) for row in refused.tolist()]
+        return self._without(refused, np.array(coded, dtype=np.int32), list(codes))
+
+    def _without(self, refused: Ints, codes: Codes, reasons: Sequence[Reason]) -> Checked:
+        if not len(refused):
             return self
-        refused = sorted(wrong)
-        errors = [*self.errors, *self._errors({row: wrong[row] for row in refused})]
-        errors.sort(key=lambda found: found.line)
-        gone = sorted([*self.gone, *self._positions(refused)])
+        errors = Errors.of(self.source, self.errors).with_more(self._wrong(refused, codes, reasons))
+        gone = np.sort(np.concatenate([self.gone, self._positions(refused)]))
         keep = np.ones(self.rows.num_rows, dtype=bool)
         keep[refused] = False
         return Checked(self.rows.filter(pa.array(keep)), errors, self.source, gone, self.stream)
 
-    def _errors(self, wrong: Mapping[int, tuple[str | None, str]]) -> list[RowError]:
-        positions, source = self._positions(wrong), self.source
-        forms: list[bytes] | list[None] = [None] * len(wrong)
-        if not source.is_json and self.stream is not None:
-            forms = rows_as_checked(self.stream, self.rows.take(pa.array(list(wrong))))
-        return [
-            RowError(source.line(position), name, error, source.raw(position), form)
-            for position, (name, error), form in zip(positions, wrong.values(), forms, strict=True)
-        ]
+    def _wrong(self, refused: Ints, codes: Codes, reasons: Sequence[Reason]) -> Wrong:
+        lines, stream = self.source.lines(self._positions(refused)), self.stream
+        if self.source.is_json or stream is None:
+            return Wrong(lines, codes, reasons)
+        rows = self.rows.take(pa.array(refused))
+        return Wrong(lines, codes, reasons, lambda places: rows_as_checked(stream, rows.take(pa.array(places))))
 
-    def _positions(self, rows: Iterable[int]) -> list[int]:
-        before = [position - count for count, position in enumerate(self.gone)]
-        return [row + bisect_right(before, row) for row in rows]
+    def _positions(self, rows: Ints) -> Ints:
+        before = self.gone - np.arange(len(self.gone))
+        return rows + np.searchsorted(before, rows, side="right")
 
 
-def joined(schema: pa.Schema, parts: list[Checked], errors: list[RowError], source: Source) -> Checked:
-    """One body from the parts it was checked in; `errors` are those of rows that could not be decoded."""
-    if len(parts) == 1 and not errors:
+def joined(schema: pa.Schema, parts: list[Checked], wrong: list[Wrong], source: Source) -> Checked:
+    """One body from the parts it was checked in; `wrong` are the rows that could not be decoded."""
+    wrong = [block for block in wrong if len(block.lines)]
+    if len(parts) == 1 and not wrong:
         return parts[0]
-    gone: list[int] = []
+    errors = Errors(source, wrong)
     for part in parts:
-        gone.extend(part.gone)
-        errors.extend(part.errors)
-    errors.sort(key=lambda found: found.line)
+        errors = errors.with_all(Errors.of(source, part.errors))
     rows = pa.concat_tables([part.rows for part in parts]) if parts else schema.empty_table()
+    gone = np.concatenate([np.empty(0, np.int64), *(part.gone for part in parts)])
     return Checked(rows, errors, source, gone, parts[0].stream if parts else None)

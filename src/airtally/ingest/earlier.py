@@ -41,7 +41,7 @@ def _from_csv(stream: Stream, row: RejectedRow, columns: Sequence[str]) -> bytes
     if len(records) != 1 or len(records[0]) != len(columns):
         return None
     wire = {name: pa.array([cell or None], pa.string()) for name, cell in zip(columns, records[0], strict=True)}
-    return rows_as_sent(stream, wire, [0])[0] or None
+    return rows_as_sent(stream, wire)[0] or None
 
 
 def _mended(column: Column | None, value: Any) -> Any:

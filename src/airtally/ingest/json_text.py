@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -45,18 +46,18 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-def each_once(text: str | bytes, *, deep: bool = True) -> bytes:
+def each_once(text: str | bytes) -> bytes:
     """A JSON text with each member of an object as it was given last, whatever the ones before were.
 
-    Raises MsgspecError where it is no JSON (or, not `deep`, no object).
+    Raises MsgspecError where it is no JSON.
     """
     text = text.encode() if isinstance(text, str) else text
     first = text.lstrip()[:1]
-    if deep and first == b"[":
+    if first == b"[":
         return b"[%s]" % b",".join(each_once(bytes(each)) for each in _elements(text))
-    if deep and first != b"{":
+    if first != b"{":
         return text
-    members = ((name, each_once(bytes(value)) if deep else value) for name, value in _members(text).items())
+    members = ((name, each_once(bytes(value))) for name, value in _members(text).items())
     return b"{%s}" % b",".join(msgspec.json.encode(name) + b":" + value for name, value in members)
 
 
@@ -99,8 +100,14 @@ def json_error(error: Exception) -> str:
         return "invalid UTF-8"
     if isinstance(error, RecursionError):
         return "nested too deeply"
+    if isinstance(error, OverflowError):
+        return OUT_OF_RANGE
     said = str(error)
-    if "out of range" in said or re.match(r"Expected `int` [<>]=", said) or isinstance(error, OverflowError):
+    return _in_our_words(said) if len(said) > 200 else _remembered(said)
+
+
+def _in_our_words(said: str) -> str:
+    if "out of range" in said or re.match(r"Expected `int` [<>]=", said):
         return OUT_OF_RANGE
     if found := _EXPECTED.match(said):
         wanted = [_NAMES.get(name, name) for name in found[1].split(" | ") if name != "null"]
@@ -110,3 +117,6 @@ def json_error(error: Exception) -> str:
         return f"{'required' if found[1] else 'unknown field'}: {found[2][:128]}"
     said = said.partition(" - at ")[0].removeprefix("JSON is malformed: ")
     return f"not JSON: {'it ends too early' if said == 'Input data was truncated' else said}"[:200]
+
+
+_remembered = lru_cache(1000)(_in_our_words)  # a body may be full of rows that are wrong in one way

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 import pyarrow as pa
 
-from airtally.ingest.checked import RowError
+from airtally.ingest.row_errors import RowError
 from airtally.kit.fair import pause
 
 _CODEC = "zstd"

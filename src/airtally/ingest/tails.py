@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from airtally.ingest.canonical import NONE
-from airtally.ingest.checked import RowError
 from airtally.ingest.contents import Beginning, position_of
 from airtally.ingest.decode.csv_records import OPEN_QUOTE
 from airtally.ingest.decode.limits import LIMITS
 from airtally.ingest.decode.text import TextFile
 from airtally.ingest.marks import Tail
+from airtally.ingest.row_errors import Errors, RowError
 
 TOO_SOON = "the beginning of this line was loaded as a row before its end was written"
 
@@ -30,14 +30,10 @@ def tail_of(path: Path, end: Beginning, errors: Sequence[RowError]) -> tuple[Tai
 
 def _open_quote(errors: Sequence[RowError], last: int) -> int | None:
     """The first line with an open quote among the refused ones that a chunk ends with."""
-    found = None
-    for error in reversed(errors):
-        if error.line != last:
-            break
-        if error.error == OPEN_QUOTE:
-            found = error.line
-        last -= 1
-    return found
+    if not isinstance(errors, Errors):
+        return None
+    opened = errors.lines_that_end_with(OPEN_QUOTE, last)
+    return int(opened[0]) if len(opened) else None
 
 
 def completed_line(path: Path, line_at: int) -> tuple[RowError, int]:

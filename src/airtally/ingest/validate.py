@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.ingest import times
 from airtally.ingest.canonical import NONE, rows_as_sent
-from airtally.ingest.checked import Checked, NoSource, RowError, Source
+from airtally.ingest.checked import Checked, NoSource, Source
 from airtally.ingest.convert import compiled, convert, matches
 from airtally.ingest.json_text import OUT_OF_RANGE
+from airtally.ingest.row_errors import Codes, Errors, Forms, Ints, Reason, Wrong
 from airtally.kit.fair import pause
 from airtally.streams.declaration import Column, Kind, Stream, Type
 
@@ -22,15 +24,30 @@ EMPTY = "must not be empty"
 
 
 class Findings:
-    """The first error of each wrong row, and which have text that could not be read."""
+    """The first error of each wrong row, as the place of its reason; -1 of a right one."""
 
-    def __init__(self) -> None:
-        self.first: dict[int, tuple[str, str]] = {}
-        self.unread: set[int] = set()
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._codes: Codes | None = None
+        self.reasons: list[Reason] = []
 
     def mark(self, wrong: pa.Array, name: str, error: str) -> None:
-        for row in pc.indices_nonzero(wrong).to_pylist():
-            self.first.setdefault(row, (name, error))
+        self.mark_rows(pc.indices_nonzero(wrong).to_numpy(), name, error)
+
+    def mark_rows(self, rows: Any, name: str, error: str) -> None:
+        if not len(rows):
+            return
+        if self._codes is None:
+            self._codes = np.full(self._count, -1, dtype=np.int32)
+        self._codes[rows] = np.where(self._codes[rows] < 0, len(self.reasons), self._codes[rows])
+        self.reasons.append((name, error))
+
+    def wrong(self) -> tuple[Ints, Codes]:
+        """The wrong rows, ascending, and the places of their reasons."""
+        if self._codes is None:
+            return np.empty(0, np.int64), np.empty(0, np.int32)
+        rows = np.flatnonzero(self._codes >= 0)
+        return rows, self._codes[rows]
 
 
 def check(
@@ -50,13 +67,12 @@ def check(
     in `source`. `not_utf8` marks the rows of columns whose text could not be read and is null in `wire`.
     """
     source = source or NoSource()
-    findings = Findings()
+    findings = Findings(count)
     for name, wrong in (not_utf8 or {}).items():
         findings.mark(wrong, name, "invalid UTF-8")
-        findings.unread.update(pc.indices_nonzero(wrong).to_pylist())
     for name in wire:
         if name not in stream.by_name:
-            findings.mark(pa.repeat(True, count), shortened(name), "unknown field")
+            findings.mark_rows(np.arange(count), shortened(name), "unknown field")
     arrays = {
         column.name: wire[column.name]
         if canonical and column.type is Type.JSON
@@ -65,20 +81,26 @@ def check(
     }
     _require(stream, arrays, findings)
     rows = pa.Table.from_arrays(list(arrays.values()), schema=stream.row_schema)
-    if not findings.first:
+    gone, codes = findings.wrong()
+    if not len(gone):
         return Checked(rows, [], source, stream=stream)
-    gone = sorted(findings.first)
-    forms: list[bytes] | list[None] = [None] * len(gone)
-    if not source.is_json:
-        forms = [
-            NONE if row in findings.unread else form
-            for row, form in zip(gone, rows_as_sent(stream, wire, gone), strict=True)
-        ]
-    errors = [
-        RowError(source.line(start + row), *findings.first[row], source.raw(start + row), form)
-        for row, form in zip(gone, forms, strict=True)
-    ]
-    return Checked(_left(rows, gone), errors, source, [start + row for row in gone], stream)
+    forms = None if source.is_json else _forms(stream, wire, gone, not_utf8 or {})
+    wrong = Wrong(source.lines(start + gone), codes, findings.reasons, forms)
+    return Checked(_left(rows, gone), Errors(source, [wrong]), source, start + gone, stream)
+
+
+def _forms(stream: Stream, wire: Mapping[str, pa.Array], gone: Ints, not_utf8: Mapping[str, pa.Array]) -> Forms:
+    """Of the wrong rows, made when they are asked for."""
+
+    def forms(places: Ints) -> list[bytes]:
+        rows = pa.array(gone[places])
+        unread = np.zeros(len(rows), dtype=bool)
+        for marked in not_utf8.values():
+            unread |= np.asarray(pc.fill_null(marked.take(rows), False))
+        sent = rows_as_sent(stream, {name: array.take(rows) for name, array in wire.items()})
+        return [NONE if cannot_be_read else form for form, cannot_be_read in zip(sent, unread, strict=True)]
+
+    return forms
 
 
 def too_old(stream: Stream, checked: Checked, earliest_us: int) -> Checked:
@@ -138,7 +160,7 @@ def _check_text(column: Column, values: pa.Array, findings: Findings) -> None:
         return
     for row, text in enumerate(values.to_pylist()):
         if text is not None and (error := text_error(column, text)):
-            findings.first.setdefault(row, (column.name, error))
+            findings.mark_rows([row], column.name, error)
 
 
 def text_error(column: Column, text: str) -> str | None:
@@ -223,9 +245,7 @@ def _require(stream: Stream, arrays: Mapping[str, pa.Array], findings: Findings)
         findings.mark(missing, column.name, "required")
 
 
-def _left(rows: pa.Table, gone: list[int]) -> pa.Table:
-    keep = bytearray(b"\1") * rows.num_rows
-    for row in gone:
-        keep[row] = 0
-    mask = pc.cast(pa.Array.from_buffers(pa.uint8(), rows.num_rows, [None, pa.py_buffer(keep)]), pa.bool_())
-    return rows.filter(mask)
+def _left(rows: pa.Table, gone: Ints) -> pa.Table:
+    keep = np.ones(rows.num_rows, dtype=bool)
+    keep[gone] = False
+    return rows.filter(pa.array(keep))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from airtally.ingest.checked import Checked, RowError, Source
+from airtally.ingest.checked import Checked, Source
 from airtally.ingest.decode.body import MEDIA_TYPES, read_rows
 from airtally.ingest.decode.files import FILE_TYPES, read_file
 from airtally.ingest.decode.limits import LIMITS, Limits
 from airtally.ingest.decode.unpack import unpack
+from airtally.ingest.row_errors import RowError
 
 __all__ = [
     "FILE_TYPES",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as kind
@@ -16,8 +16,10 @@ from airtally.ingest.checked import Checked, joined
 from airtally.ingest.decode.gather import bound_errors
 from airtally.ingest.decode.limits import Limits
 from airtally.ingest.decode.structure import unpacked_size
+from airtally.ingest.json_rows import encoded_rows
 from airtally.ingest.kinds import is_text
 from airtally.ingest.nested import Unreadable, json_values, plain_values
+from airtally.ingest.row_errors import Ints
 from airtally.ingest.validate import check
 from airtally.kit.errors import TooLarge
 from airtally.kit.fair import pause
@@ -27,8 +29,6 @@ from airtally.streams.declaration import Stream, Type
 BATCH_ROWS = 50_000
 #: Rows of a body; more can only be nulls.
 _ROWS_MAX = 20_000_000
-#: Rows around a wrong one that are rendered together when the one before was wrong too.
-_TOGETHER = 64
 
 
 def read_batches(stream: Stream, batches: Iterable[pa.RecordBatch], limits: Limits, *, first_row: int = 0) -> Checked:
@@ -93,40 +93,36 @@ class Rows:
         self._json = {column.name for column in stream.columns if column.type is Type.JSON}
         self._first_row = first_row
         self._batches: list[pa.RecordBatch] = []
-        self._starts: list[int] = []
-        self._rows = 0
-        self._ready: tuple[int, list[bytes]] = (0, [])
-        self._last = -_TOGETHER
+        self._starts: list[int] = [0]
 
     def add(self, batch: pa.RecordBatch) -> None:
         self._batches.append(batch)
-        self._starts.append(self._rows)
-        self._rows += batch.num_rows
+        self._starts.append(self._starts[-1] + batch.num_rows)
 
-    def line(self, position: int) -> int:
-        return self._first_row + position + 1
+    def lines(self, positions: Ints) -> Ints:
+        return positions + self._first_row + 1
 
-    def raw(self, position: int) -> bytes:
-        begin, ready = self._ready
-        if not begin <= position < begin + len(ready):
-            size = _TOGETHER if position - self._last < _TOGETHER else 1
-            index = bisect_right(self._starts, position) - 1
-            ready = self._rendered(self._batches[index].slice(position - self._starts[index], size))
-            self._ready = (position, ready)
-        self._last = position
-        return self._ready[1][position - self._ready[0]]
-
-    def _rendered(self, batch: pa.RecordBatch) -> list[bytes]:
-        columns = [self._values(name, array) for name, array in zip(batch.schema.names, batch.columns, strict=True)]
-        rows = zip(*columns, strict=True)
-        names = batch.schema.names
+    def raws(self, lines: Sequence[int]) -> list[bytes]:
+        positions = np.array(lines, dtype=np.int64) - self._first_row - 1
+        cuts = np.searchsorted(positions, self._starts).tolist()
         return [
-            msgspec.json.encode({name: value for name, value in zip(names, row, strict=True) if value is not None})
-            for row in rows
+            raw
+            for batch, start, begin, end in zip(self._batches, self._starts, cuts, cuts[1:], strict=False)
+            if begin < end
+            for raw in self._rendered(batch.take(pa.array(positions[begin:end] - start)))
         ]
 
+    def _rendered(self, batch: pa.RecordBatch) -> list[bytes]:
+        columns = {
+            name: self._values(name, array) for name, array in zip(batch.schema.names, batch.columns, strict=True)
+        }
+        return encoded_rows(columns, batch.num_rows)
+
     def _values(self, name: str, array: pa.Array) -> list[Any]:
-        values = json_values(_moments(array))
+        values: list[Any] = json_values(_moments(array))
+        readable = is_text(array.type) and name not in self._json and _not_utf8(array) is None
+        if readable or kind.is_integer(array.type) or kind.is_boolean(array.type):
+            return values
         if is_text(array.type):
             values = [_mended(array, row) if isinstance(each, Unreadable) else each for row, each in enumerate(values)]
         values = [_jsonable(value) for value in values]

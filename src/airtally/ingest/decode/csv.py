@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import csv
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from airtally.ingest.canonical import NONE
-from airtally.ingest.checked import Checked, RowError, joined
-from airtally.ingest.decode.csv_records import SLICE, NoRecord, Unfinished, leading_records, read_record
+from airtally.ingest.checked import Checked, joined
+from airtally.ingest.decode.csv_records import SLICE, NoRecord, Spans, Unfinished, leading_records, read_record
 from airtally.ingest.decode.gather import bound_errors, too_long
 from airtally.ingest.decode.limits import Limits
 from airtally.ingest.decode.text import BOM, CHUNK_BYTES, TextFile
+from airtally.ingest.row_errors import Ints, Refused
 from airtally.ingest.validate import check
 from airtally.kit.errors import BadRequest
 from airtally.kit.fair import pause
@@ -61,27 +63,26 @@ def _header(line: bytes) -> list[str]:
     return names
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, frozen=True)
 class _Piece:
-    """Where some rows stand in a block: `places` has line, begin and end of each.
-
-    While nobody asks for them, `ends` has the number of lines up to the end of each row.
-    """
+    """Where some records stand in a block: `spans` has for each the lines at which it begins and ends, from 0."""
 
     position: int  # of the first row
     first_line: int
     begin: int
     end: int
-    ends: list[int]
-    places: list[tuple[int, int, int]] | None = None
+    rows: Spans
+    refused: Spans
 
-    def place(self, block: bytes, number: int) -> tuple[int, int, int]:
-        if self.places is None:
-            lengths = (len(line) + 1 for line in block[self.begin : self.end].split(b"\n"))
-            begins = list(accumulate(lengths, initial=self.begin))
-            spans = zip([0, *self.ends], self.ends, strict=False)
-            self.places = [(self.first_line + first, begins[first], begins[last]) for first, last in spans]
-        return self.places[number]
+    def records(self, block: bytes) -> dict[int, tuple[int, int]]:
+        """Begin and end of each record by its line."""
+        lengths = (len(line) + 1 for line in block[self.begin : self.end].split(b"\n"))
+        begins = list(accumulate(lengths, initial=self.begin))
+        return {
+            self.first_line + first: (begins[first], begins[last])
+            for spans in (self.rows, self.refused)
+            for first, last in zip(spans.firsts, spans.ends, strict=True)
+        }
 
 
 class _Block:
@@ -98,11 +99,13 @@ class _Block:
         self._at = 0
         self._line = first_line  # at `_at`
         self._pieces: list[_Piece] = []
+        self._records: tuple[_Piece | None, dict[int, tuple[int, int]]] = (None, {})
         self._taken = 0  # rows read
         self._checked = 0  # of these, rows checked
         self._rows: list[list[str]] = []  # the others
         self._parts: list[Checked] = []
-        self._errors: list[RowError] = []
+        self._refused = Refused()
+        self._wrong = 0  # rows found wrong by `check`
 
     def read(self, *, last: bool) -> int:
         """Read whole records; returns the bytes used. A record that may go on after the block is left."""
@@ -118,43 +121,51 @@ class _Block:
 
     def finish(self) -> Checked:
         self._check()
-        return joined(self._stream.row_schema, self._parts, self._errors, self)
+        wrong = self._refused.block(lambda places: [NONE] * len(places))
+        return joined(self._stream.row_schema, self._parts, [wrong], self)
 
-    def line(self, position: int) -> int:
-        return self._place(position)[0]
+    def lines(self, positions: Ints) -> Ints:
+        return np.array([self._line_of(position) for position in positions.tolist()], dtype=np.int64)
 
-    def raw(self, position: int) -> bytes:
-        _, begin, end = self._place(position)
-        return self._block[begin:end].rstrip(b"\r\n")
-
-    def _place(self, position: int) -> tuple[int, int, int]:
+    def _line_of(self, position: int) -> int:
         piece = self._pieces[bisect_right(self._pieces, position, key=lambda each: each.position) - 1]
-        return piece.place(self._block, position - piece.position)
+        return piece.first_line + piece.rows.firsts[position - piece.position]
+
+    def raws(self, lines: Sequence[int]) -> list[bytes]:
+        return [self._raw(line) for line in lines]
+
+    def _raw(self, line: int) -> bytes:
+        if line not in self._records[1]:
+            piece = self._pieces[bisect_right(self._pieces, line, key=lambda each: each.first_line) - 1]
+            self._records = (piece, piece.records(self._block))
+        begin, end = self._records[1][line]
+        return self._block[begin:end].rstrip(b"\r\n")[: self._limits.line_max]
 
     def _add(self, rows: list[list[str]], piece: _Piece) -> None:
-        if rows:
+        if piece.end > piece.begin:
             self._pieces.append(piece)
             self._rows += rows
             self._taken += len(rows)
 
     def _leading(self, end: int) -> None:
         """Take the records that come before the first line without one."""
-        rows, ends = leading_records(self._block, self._at, end, len(self._names))
-        if not rows:
-            return
-        begin, lines = self._at, ends[-1]
-        for _ in range(lines):
+        found = leading_records(self._block, self._at, end, len(self._names), self._limits.line_max)
+        begin, line = self._at, self._line
+        for _ in range(found.lines):
             self._at = self._block.find(b"\n", self._at) + 1 or len(self._block)
-        self._add(rows, _Piece(self._taken, self._line, begin, self._at, ends))
-        self._line += lines
+        self._line += found.lines
+        for first, why in zip(found.refused.firsts, found.reasons, strict=True):
+            self._refused.add(line + first, (None, why))
+        self._add(found.cells, _Piece(self._taken, line, begin, self._at, found.rows, found.refused))
+        bound_errors(len(self._refused) + self._wrong, self._limits)
 
     def _one_by_one(self, end: int, *, last: bool) -> bool:
         """Records until `end` is passed; False where one may go on after the block."""
         rows: list[list[str]] = []
-        places: list[tuple[int, int, int]] = []
+        spans = {True: Spans(), False: Spans()}
         begin, line, finished = self._at, self._line, True
         while self._at < end and finished:
-            place = (self._line, self._at)
+            first, refused = self._line, len(self._refused)
             try:
                 cells = self._next(last=last)
             except Unfinished:
@@ -162,9 +173,10 @@ class _Block:
             else:
                 if cells is not None:
                     rows.append(cells)
-                    places.append((*place, self._at))
-        self._add(rows, _Piece(self._taken, line, begin, self._at, [], places))
-        bound_errors(len(self._errors), self._limits)
+                if cells is not None or len(self._refused) > refused:
+                    spans[cells is not None].add(first - line, self._line - line)
+        self._add(rows, _Piece(self._taken, line, begin, self._at, spans[True], spans[False]))
+        bound_errors(len(self._refused) + self._wrong, self._limits)
         return finished
 
     def _next(self, *, last: bool) -> list[str] | None:
@@ -175,27 +187,26 @@ class _Block:
         if not raw:
             self._go_to(line_end)
         elif len(raw) > longest:
-            self._refuse(too_long(self._line, raw, self._limits), line_end)
+            self._refuse(too_long(self._limits), line_end)
         else:
             try:
                 record = read_record(self._block, self._at, len(self._names), longest=longest, last=last)
             except NoRecord as why:
-                self._refuse(RowError(self._line, None, str(why), raw, NONE), line_end)
+                self._refuse(str(why), line_end)
             else:
                 if record.cells is None:
-                    whole = self._block[self._at : record.end].rstrip(b"\r\n")
-                    self._refuse(RowError(self._line, None, "invalid UTF-8", whole, NONE), record.end)
+                    self._refuse("invalid UTF-8", record.end)
                 else:
                     self._go_to(record.end)
                 return record.cells
         return None
 
-    def _refuse(self, error: RowError, go_on_at: int) -> None:
-        self._errors.append(error)
+    def _refuse(self, why: str, go_on_at: int) -> None:
+        self._refused.add(self._line, (None, why))
         self._go_to(go_on_at)
 
     def _go_to(self, at: int) -> None:
-        self._line += self._block.count(b"\n", self._at, at)
+        self._line += self._block.count(b"\n", self._at, at) or 1  # the last line may have no end
         self._at = at
 
     def _check(self) -> None:
@@ -209,4 +220,5 @@ class _Block:
         self._parts.append(check(self._stream, wire, len(self._rows), self, start=self._checked))
         self._checked += len(self._rows)
         self._rows = []
-        bound_errors(len(self._errors) + sum(len(part.errors) for part in self._parts), self._limits)
+        self._wrong += len(self._parts[-1].errors)
+        bound_errors(len(self._refused) + self._wrong, self._limits)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+from array import array
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: Bytes read in one go while every record has the header's columns.
 SLICE = 64 << 10
@@ -35,21 +36,48 @@ class Record:
     end: int
 
 
-def leading_records(block: bytes, begin: int, end: int, width: int) -> tuple[list[list[str]], list[int]]:
-    """The records of `width` cells that some lines begin with, up to the first line that begins none.
+class Spans:
+    """The lines at which some records begin and end, counted from 0."""
 
-    For each its cells, and the number of lines up to its end.
+    def __init__(self) -> None:
+        self.firsts, self.ends = array("i"), array("i")
+
+    def add(self, first: int, end: int) -> None:
+        self.firsts.append(first)
+        self.ends.append(end)
+
+
+@dataclass(slots=True)
+class Leading:
+    """Records at the beginning of some `lines`: the `cells` of the right ones, the `reasons` of the refused ones."""
+
+    cells: list[list[str]] = field(default_factory=list)
+    rows: Spans = field(default_factory=Spans)
+    reasons: list[str] = field(default_factory=list)
+    refused: Spans = field(default_factory=Spans)
+    lines: int = 0
+
+
+def leading_records(block: bytes, begin: int, end: int, width: int, longest: int) -> Leading:
+    """The records that some lines begin with, up to the first line that has to be looked at by itself.
+
+    Without a quote every line is a record, so that one of another width than `width` is refused and the next is read.
     """
-    rows: list[list[str]] = []
-    ends: list[int] = []
+    found = Leading()
+    plain = end - begin <= longest and block.find(b'"', begin, end) < 0
     with suppress(UnicodeDecodeError, csv.Error):
         reader = csv.reader(io.StringIO(block[begin:end].decode(), newline="\n"), strict=True)
         for row in reader:
-            if len(row) != width:
+            if len(row) == width:
+                found.cells.append(row)
+                found.rows.add(found.lines, reader.line_num)
+            elif not plain:
                 break
-            rows.append(row)
-            ends.append(reader.line_num)
-    return rows, ends
+            elif row:
+                found.reasons.append(_not_wide(width, len(row)))
+                found.refused.add(found.lines, reader.line_num)
+            found.lines = reader.line_num
+    return found
 
 
 def read_record(block: bytes, begin: int, width: int, *, longest: int, last: bool) -> Record:
@@ -75,8 +103,12 @@ def read_record(block: bytes, begin: int, width: int, *, longest: int, last: boo
     if end is None:
         raise NoRecord(_stray(block, at))
     if len(cells) != width:
-        raise NoRecord(f"expected {width} columns, got {len(cells)}")
+        raise NoRecord(_not_wide(width, len(cells)))
     return Record(_decoded(cells), end.end())
+
+
+def _not_wide(width: int, got: int) -> str:
+    return f"expected {width} columns, got {got}"
 
 
 def _cell(block: bytes, at: int, limit: int, *, may_go_on: bool) -> tuple[bytes, int]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from airtally.ingest.canonical import NONE
-from airtally.ingest.checked import Checked, RowError, joined
+from airtally.ingest.checked import Checked, joined
 from airtally.ingest.decode.limits import Limits
-from airtally.ingest.decode.rows import WRONG, Codec, codec, explain
+from airtally.ingest.decode.rows import WRONG, Codec, codec
+from airtally.ingest.row_errors import Ints, Refused
 from airtally.ingest.validate import check
 from airtally.kit.errors import BadRequest
+from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream
 
 #: Rows turned into columns in one go, and rows and bytes checked in one go.
@@ -22,19 +26,20 @@ ROWS_TO_COLUMNS = 2_000
 ROWS_TO_CHECK = 50_000
 BYTES_TO_CHECK = 16 << 20
 
-_BLANK = frozenset({b"", b"\r"})
+#: Wrong rows after which others may have their turn: some milliseconds.
+_WRONG_ROWS = 4096
 
 
 @dataclass(slots=True, frozen=True)
 class _Piece:
-    """Where the rows of some lines stand: `numbers` has their lines where not every line is a row.
+    """Where the rows of some lines stand: `numbers` has the places of their lines where not every line is a row.
 
     `again` gives the lines once more.
     """
 
     position: int
     first_line: int
-    numbers: list[int] | None
+    numbers: Ints | None
     again: Callable[[], list[bytes]]
 
 
@@ -43,27 +48,36 @@ class Lines:
 
     is_json = True
 
-    def __init__(self) -> None:
+    def __init__(self, line_max: int) -> None:
+        self._line_max = line_max
         self._pieces: list[_Piece] = []
         self._split: tuple[_Piece | None, list[bytes]] = (None, [])
 
     def add(self, piece: _Piece) -> None:
         self._pieces.append(piece)
 
-    def line(self, position: int) -> int:
-        piece, number = self._find(position)
-        return piece.first_line + number
+    def lines(self, positions: Ints) -> Ints:
+        starts = np.array([piece.position for piece in self._pieces], dtype=np.int64)
+        which = np.searchsorted(starts, positions, side="right") - 1
+        cuts = [0, *(np.flatnonzero(np.diff(which)) + 1).tolist(), len(which)]
+        found = np.empty(len(positions), dtype=np.int64)
+        for begin, end in pairwise(cuts):
+            if begin < end:
+                piece = self._pieces[which[begin]]
+                offsets = positions[begin:end] - piece.position
+                found[begin:end] = (offsets if piece.numbers is None else piece.numbers[offsets]) + piece.first_line
+        return found
 
-    def raw(self, position: int) -> bytes:
-        piece, number = self._find(position)
-        if self._split[0] is not piece:
-            self._split = (piece, piece.again())
-        return self._split[1][number]
+    def raws(self, lines: Sequence[int]) -> list[bytes]:
+        return list(map(self._raw, lines))
 
-    def _find(self, position: int) -> tuple[_Piece, int]:
-        piece = self._pieces[bisect_right(self._pieces, position, key=lambda each: each.position) - 1]
-        number = position - piece.position
-        return piece, number if piece.numbers is None else piece.numbers[number]
+    def _raw(self, line: int) -> bytes:
+        piece, texts = self._split
+        if piece is None or not 0 <= line - piece.first_line < len(texts):
+            piece = self._pieces[bisect_right(self._pieces, line, key=lambda each: each.first_line) - 1]
+            texts = piece.again()
+            self._split = (piece, texts)
+        return texts[line - piece.first_line][: self._line_max]
 
 
 class Gatherer:
@@ -74,31 +88,28 @@ class Gatherer:
         self._stream = stream
         self._codec: Codec = codec(stream)
         self._limits = limits
-        self._source = Lines()
+        self._source = Lines(limits.line_max)
         self._rows: list[Any] = []
         self._columns: list[list[pa.Array]] = []
         self._parts: list[Checked] = []
-        self._errors: list[RowError] = []
+        self._refused, self._long = Refused(self._codec.reason), Refused()
         self._wrong = 0  # rows found wrong by `check`
         self._taken = 0  # rows decoded
         self._checked = 0  # of these, rows checked
         self._bytes = 0  # of the lines not checked yet
 
+    def skip(self, lines: int) -> None:
+        """Pass over blank lines."""
+        self.line += lines
+
     def take(self, lines: list[bytes], size: int, again: Callable[[], list[bytes]]) -> None:
         """Some lines, of `size` bytes in all. Raises BadRequest when more rows are wrong than may be."""
-        numbers = None
-        try:
-            if size > self._limits.line_max:
-                rows, numbers = self._one_by_one(lines)
-            else:
-                rows = list(map(self._codec.decode, lines))
-        except WRONG:
-            rows, numbers = self._one_by_one(lines)
+        numbers = self._decode(lines, size)
         self._source.add(_Piece(self._taken, self.line, numbers, again))
         self.line += len(lines)
-        self._taken += len(rows)
-        self._rows += rows
+        self._taken += len(lines) if numbers is None else len(numbers)
         self._bytes += size
+        self._bound_errors()
         if len(self._rows) >= ROWS_TO_COLUMNS:
             self._to_columns()
         if self._taken - self._checked >= ROWS_TO_CHECK or self._bytes >= BYTES_TO_CHECK:
@@ -106,26 +117,61 @@ class Gatherer:
 
     def finish(self) -> Checked:
         self._check()
-        return joined(self._stream.row_schema, self._parts, self._errors, self._source)
+        wrong = [self._refused.block(), self._long.block(lambda places: [NONE] * len(places))]
+        return joined(self._stream.row_schema, self._parts, wrong, self._source)
 
-    def _one_by_one(self, lines: list[bytes]) -> tuple[list[Any], list[int]]:
-        """The rows that can be decoded and their numbers among the lines; the others become errors."""
-        rows, numbers = [], []
-        decode, errors = self._codec.decode_wrong, self._errors
-        for number, line in enumerate(lines):
-            if line in _BLANK or line.isspace():
-                continue
-            if len(line) > self._limits.line_max:
-                errors.append(too_long(self.line + number, line, self._limits))
-                continue
+    def _decode(self, lines: list[bytes], size: int) -> Ints | None:
+        """Adds the rows that can be decoded; the places of their lines, None where all can."""
+        places = None if size <= self._limits.line_max else self._within_limit(lines)
+        texts = lines if places is None else [lines[place] for place in places]
+        wrong: list[int] = []
+        stopped = self._decode_until_blank(texts, 0, places, wrong)
+        if stopped < len(texts):
+            filled = [*range(stopped), *_filled(texts, stopped)]
+            places = np.array(filled) if places is None else places[filled]
+            self._decode_until_blank([texts[place] for place in filled], stopped, places, wrong)
+        if wrong:
+            places = np.delete(np.arange(len(lines)) if places is None else places, wrong)
+        return places
+
+    def _decode_until_blank(self, texts: list[bytes], begin: int, places: Ints | None, wrong: list[int]) -> int:
+        """Decodes from `begin` up to the first blank line or the end. Adds the wrong ones to `wrong`.
+
+        `extend` keeps what it has when a row cannot be decoded, so each row is decoded once.
+        """
+        rows, decode, left, at = self._rows, self._codec.decode, islice(texts, begin, None), begin
+        while True:
+            before = len(rows)
             try:
-                rows.append(decode(line))
+                rows.extend(map(decode, left))
             except WRONG as error:
-                errors.append(RowError(self.line + number, *explain(error), line))
+                at += len(rows) - before
+                if _is_blank(texts[at]):
+                    return at
+                if not self._mend(self.line + int(at if places is None else places[at]), texts[at], error):
+                    wrong.append(at)
+                at += 1
             else:
-                numbers.append(number)
-        self._bound_errors()
-        return rows, numbers
+                return len(texts)
+
+    def _mend(self, line: int, text: bytes, error: Exception) -> bool:
+        row, reason = self._codec.second_look(text, error)
+        if reason is None:
+            self._rows.append(row)
+            return True
+        self._refused.add(line, reason)
+        if len(self._refused) % _WRONG_ROWS == 0:
+            self._bound_errors()
+            pause()
+        return False
+
+    def _within_limit(self, lines: list[bytes]) -> Ints:
+        """The places of the lines that are not too long; those are refused, but for blank ones."""
+        longest = self._limits.line_max
+        long = [place for place, line in enumerate(lines) if len(line) > longest and not line.isspace()]
+        for place in long:
+            self._long.add(self.line + place, (None, too_long(self._limits)))
+        return np.delete(np.arange(len(lines)), long)
 
     def _to_columns(self) -> None:
         if self._rows:
@@ -149,13 +195,23 @@ class Gatherer:
         self._bound_errors()
 
     def _bound_errors(self) -> None:
-        bound_errors(len(self._errors) + self._wrong, self._limits)
+        bound_errors(len(self._refused) + len(self._long) + self._wrong, self._limits)
 
 
-def too_long(line: int, raw: bytes, limits: Limits) -> RowError:
+def _is_blank(line: bytes) -> bool:
+    return not line or line.isspace()
+
+
+def _filled(lines: list[bytes], begin: int) -> list[int]:
+    """The places from `begin` on of the lines that are not blank."""
+    sizes = np.fromiter(map(len, islice(lines, begin, None)), np.int64, len(lines) - begin)
+    return [place for place in (np.flatnonzero(sizes) + begin).tolist() if not lines[place].isspace()]
+
+
+def too_long(limits: Limits) -> str:
     """The error of a row over the limit; of the row itself only the beginning is kept."""
     size = f"{limits.line_max >> 20} MiB" if limits.line_max >= 1 << 20 else f"{limits.line_max} bytes"
-    return RowError(line, None, f"line longer than {size}", raw[: limits.line_max], NONE)
+    return f"line longer than {size}"
 
 
 def bound_errors(count: int, limits: Limits) -> None:

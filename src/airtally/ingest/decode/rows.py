@@ -10,11 +10,14 @@ from typing import Annotated, Any
 import msgspec
 import pyarrow as pa
 
-from airtally.ingest.json_text import each_once, json_error
+from airtally.ingest.json_text import json_error
+from airtally.ingest.row_errors import Reason
 from airtally.ingest.validate import shortened
 from airtally.streams.declaration import Column, Stream, Type
 
 _NULL = b"null"
+_NO_REASON: Reason = (None, "not JSON")  # of no line that was refused
+_encode = msgspec.json.Encoder().encode
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _PYTHON: dict[Type, Any] = {Type.INT64: _INT64 | None, Type.DOUBLE: float | None}
 
@@ -32,19 +35,33 @@ class Codec:
         struct = msgspec.defstruct("Row", fields, forbid_unknown_fields=True, gc=False)
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct).decode
 
-    def decode_wrong(self, line: bytes) -> Any:
-        """Once more what `decode` did not take: right if the wrong field stands twice and the last is right."""
+        raw = [(column.name, msgspec.Raw, msgspec.Raw(_NULL)) for column in stream.columns]
+        each_once = msgspec.defstruct("Once", raw, forbid_unknown_fields=True, gc=False)
+        self._once: Callable[[bytes], Any] = msgspec.json.Decoder(each_once).decode
+
+    def second_look(self, line: bytes, error: Exception) -> tuple[Any, Reason | None]:
+        """Of a line that `decode` did not take, for `error`: why, or the row where that is right after all.
+
+        It is where the wrong field stands twice and what it was given last is right.
+        """
+        reason = explain(error)
+        name = reason[0]
+        if name is None or (b"\\" not in line and line.count(b'"%s"' % name.encode()) < 2):
+            return None, reason
         try:
-            return self.decode(line)
-        except msgspec.ValidationError as error:
-            name, _ = explain(error)
-            if name is None or (line.count(b'"%s"' % name.encode()) < 2 and b"\\" not in line):
-                raise
-            try:
-                once = each_once(line, deep=False)
-            except WRONG:
-                raise error from None
-            return self.decode(once)
+            return self.decode(_encode(self._once(line))), None
+        except msgspec.ValidationError as last:
+            return None, explain(last)
+        except WRONG:
+            return None, reason
+
+    def reason(self, line: bytes) -> Reason:
+        """Why a line is not taken."""
+        try:
+            self.decode(line)
+        except WRONG as error:
+            return self.second_look(line, error)[1] or _NO_REASON
+        return _NO_REASON
 
     def columns(self, rows: Iterable[Any]) -> list[pa.Array]:
         """Arrays in declared order; there must be a row."""
@@ -63,10 +80,12 @@ def codec(stream: Stream) -> Codec:
     return found
 
 
-def explain(error: Exception) -> tuple[str | None, str]:
+def explain(error: Exception) -> Reason:
     """The field and the reason, from what decoding an object raised."""
-    said = str(error) if isinstance(error, msgspec.ValidationError) else ""
-    if said and len(said) <= 200:
+    if not isinstance(error, msgspec.ValidationError):
+        return None, json_error(error)
+    said = str(error)
+    if len(said) <= 200:
         return _explained(said)
     if said.startswith(_UNKNOWN):
         return shortened(said[len(_UNKNOWN) : -1]), "unknown field"
@@ -78,7 +97,7 @@ _PATH = re.compile(r" - at `\$\.([A-Za-z0-9_]+)")
 
 
 @lru_cache(1000)
-def _explained(said: str) -> tuple[str | None, str]:
+def _explained(said: str) -> Reason:
     if said.startswith(_UNKNOWN):
         return shortened(said[len(_UNKNOWN) : -1]), "unknown field"
     path = _PATH.search(said)

@@ -1,0 +1,36 @@
+"""Columns of Python values to rows as JSON objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+_encode = msgspec.json.Encoder().encode
+#: With more columns a type for their rows is not made, which takes 10 µs a column.
+_MOST = 100
+
+
+def encoded_rows(columns: Mapping[str, Sequence[Any]], count: int) -> list[bytes]:
+    """`count` rows. What is None is left out."""
+    row = _row_type(tuple(columns)) if 0 < len(columns) <= _MOST else None
+    if row is not None:  # a quarter of the time that dictionaries take
+        return list(map(_encode, map(row, *columns.values())))
+    rows = zip(*columns.values(), strict=True) if columns else [()] * count
+    return [
+        _encode({name: value for name, value in zip(columns, values, strict=True) if value is not None})
+        for values in rows
+    ]
+
+
+@lru_cache(64)
+def _row_type(names: tuple[str, ...]) -> Any:
+    """None for names that it cannot write, as with a quote inside."""
+    fields = [(f"c{number}", Any, None) for number in range(len(names))]
+    written = {field: name for (field, *_), name in zip(fields, names, strict=True)}
+    try:
+        return msgspec.defstruct("Row", fields, rename=written, omit_defaults=True, gc=False)
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,178 @@
+"""Refused rows as arrays of lines and reasons; what was received is found again only for those somebody looks at.
+
+A body may hold millions of wrong rows, most of which nobody keeps: 12 bytes stand for each.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, overload
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from airtally.kit.fair import pause
+
+Ints = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+#: The field, None where the row as a whole is wrong, and what is wrong with it.
+Reason = tuple[str | None, str]
+#: Of refused rows, by their places in their block, the form in which they are sent again (`RowError.row`).
+Forms = Callable[[Ints], Sequence[bytes | None]]
+
+#: Errors made in one go while all are passed through: some milliseconds.
+TOGETHER = 500
+_REASONS = 10_000
+
+
+class RowError(msgspec.Struct, frozen=True, gc=False):
+    """One refused row. `line` counts from 1 (rows of Parquet and Arrow, elements of a JSON array likewise);
+    `field` is null where the row as a whole is wrong; `raw` is the row as received, for the formats that
+    have no lines its JSON form. Of a line over the limit only the first MiB is kept. `row` is the row as JSON
+    (`canonical.py`), None where `raw` is just that, empty where the row cannot be read again.
+    """
+
+    line: int
+    field: str | None
+    error: str
+    raw: bytes
+    row: bytes | None = None
+
+
+class Raws(Protocol):
+    """Gives what was received in some lines, in ascending order."""
+
+    def raws(self, lines: Sequence[int]) -> list[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """A block of refused rows: their lines, ascending, and for each the place of its reason in `reasons`.
+
+    Without `forms` what was received is what is sent again. `explain` gives the reasons that are not kept (-1) from
+    what was received: a body may have a reason of its own for every row.
+    """
+
+    lines: Ints
+    codes: Codes
+    reasons: Sequence[Reason]
+    forms: Forms | None = None
+    explain: Callable[[bytes], Reason] | None = None
+
+    def reason(self, place: int, raw: bytes) -> Reason:
+        code = self.codes[place]
+        return self.reasons[code] if code >= 0 or self.explain is None else self.explain(raw)
+
+
+class Errors(Sequence[RowError]):
+    """By line. Each is made anew whenever it is asked for."""
+
+    def __init__(self, source: Raws, blocks: Sequence[Wrong] = ()) -> None:
+        self._source = source
+        self.blocks = [block for block in blocks if len(block.lines)]
+        self._starts = np.cumsum([0, *(len(block.lines) for block in self.blocks)])
+        self._by_line: tuple[Ints, Ints] | None = None
+
+    @classmethod
+    def of(cls, source: Raws, errors: Sequence[RowError]) -> Errors:
+        if isinstance(errors, Errors):
+            return errors
+        if errors:
+            raise TypeError("errors that were made one by one stand alone")
+        return cls(source)
+
+    def with_more(self, *wrong: Wrong) -> Errors:
+        return Errors(self._source, [*self.blocks, *wrong])
+
+    def with_all(self, others: Errors) -> Errors:
+        return self.with_more(*others.blocks)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @overload
+    def __getitem__(self, which: int) -> RowError: ...
+    @overload
+    def __getitem__(self, which: slice) -> list[RowError]: ...
+    def __getitem__(self, which: int | slice) -> RowError | list[RowError]:
+        """A slice must not go backwards."""
+        if isinstance(which, slice):
+            return self._made(np.array(range(len(self))[which], dtype=np.int64))
+        return self._made(np.array([range(len(self))[which]]))[0]
+
+    def __iter__(self) -> Iterator[RowError]:
+        for start in range(0, len(self), TOGETHER):
+            pause()
+            yield from self._made(np.arange(start, min(start + TOGETHER, len(self))))
+
+    def lines_that_end_with(self, error: str, last: int) -> Ints:
+        """The lines refused for this reason, of those up to the line `last` that were all refused; ascending."""
+        lines, order = self._sorted()
+        if not len(lines) or lines[-1] != last:
+            return lines[:0]
+        apart = np.flatnonzero(np.diff(lines) != 1)
+        begin = int(apart[-1]) + 1 if len(apart) else 0
+        matching = np.concatenate([_has(block, error) for block in self.blocks])[order[begin:]]
+        found: Ints = lines[begin:][matching]
+        return found
+
+    def _sorted(self) -> tuple[Ints, Ints]:
+        """The lines, and where each stands in the blocks one after the other."""
+        if self._by_line is None:
+            lines = np.concatenate([np.empty(0, np.int64), *(block.lines for block in self.blocks)])
+            order = np.argsort(lines, kind="stable")
+            self._by_line = lines[order], order
+        return self._by_line
+
+    def _made(self, which: Ints) -> list[RowError]:
+        """Those at some places, ascending."""
+        lines, order = self._sorted()
+        numbers, places = lines[which].tolist(), order[which]
+        raws = self._source.raws(numbers)
+        made: list[RowError | None] = [None] * len(numbers)
+        blocks = np.searchsorted(self._starts, places, side="right") - 1
+        for number in np.unique(blocks).tolist():
+            block, mine = self.blocks[number], np.flatnonzero(blocks == number)
+            own = places[mine] - self._starts[number]
+            forms = [None] * len(own) if block.forms is None else block.forms(own)
+            for at, place, form in zip(mine.tolist(), own.tolist(), forms, strict=True):
+                raw = raws[at]
+                name, error = block.reason(place, raw)
+                made[at] = RowError(numbers[at], name, error, raw, form)
+        return made  # type: ignore[return-value]  # each is in one block
+
+
+class Refused:
+    """Gathers refused rows one by one. A reason of a row whose `explain` can find it again need not be kept."""
+
+    def __init__(self, explain: Callable[[bytes], Reason] | None = None) -> None:
+        self._explain = explain
+        self._reasons: dict[Reason, int] = {}
+        self._lines, self._codes = array("q"), array("i")
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, line: int, reason: Reason) -> None:
+        code = self._reasons.get(reason, -1)
+        if code < 0 and (self._explain is None or len(self._reasons) < _REASONS):
+            code = self._reasons[reason] = len(self._reasons)
+        self._lines.append(line)
+        self._codes.append(code)
+
+    def block(self, forms: Forms | None = None) -> Wrong:
+        lines, codes = np.array(self._lines, dtype=np.int64), np.array(self._codes, dtype=np.int32)
+        return Wrong(lines, codes, list(self._reasons), forms, self._explain)
+
+
+def _has(block: Wrong, error: str) -> npt.NDArray[np.bool_]:
+    codes = [code for code, (_, said) in enumerate(block.reasons) if said == error]
+    return np.isin(block.codes, codes)
