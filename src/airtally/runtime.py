@@ -299,7 +299,7 @@ class _Parts:
         process = ThisProcess(settings.home / "processes")
         self._closing.callback(process.close)
         shared = shared_clock(store, clock)
-        jobs = Jobs(store, shared, process.id)
+        jobs = Jobs(store, shared, process.id, most_waiting=settings.waiting_jobs)
         self._closing.callback(jobs.release_all)
         watermark = Watermark(store, shared, settings.home / "buffer")
         lake, buffer, warehouse = self._storage(watermark)

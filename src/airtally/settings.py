@@ -129,6 +129,12 @@ class Settings:
         "waits before webhook tries 2, 3 and 4",
         _seconds_list,
     )
+    waiting_jobs: int = _setting(
+        "AIRTALLY_WAITING_JOBS",
+        1000,
+        "reports and statistics of an account that may wait at once; above, callers get 429",
+        _positive,
+    )
     dataset_interval: float = _setting(
         "AIRTALLY_DATASET_INTERVAL", 14_400.0, "how often dataset files are published, on the UTC clock", _interval
     )

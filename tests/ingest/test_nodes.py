@@ -150,3 +150,29 @@ def test_whether_there_are_others(metadata, node, clock):
     node()
     clock.advance(LIVE_US / 1_000_000 + 1)
     assert here.nodes.alone()
+
+
+def test_a_killed_process_started_again_does_not_wait_for_itself(node, clock, metadata, monkeypatch):
+    """Its buffer was adopted at the start, once or, killed again, twice: its rows are flushed here."""
+    monkeypatch.setattr(nodes_module, "WAIT_SECONDS", 0)
+    killed = [node(), node()]
+    for number, each in enumerate(killed):
+        each.storage.add((number, None, 0))
+        each.storage.abandon()
+    started = node()
+    clock.advance(1)
+    assert started.nodes.alone()
+    started.nodes.await_through(clock.now_us())
+    assert started.storage.medias() == [0, 1]
+    there = node()
+    with pytest.raises(Unavailable):  # another that lives is waited for all the same
+        started.nodes.await_through(clock.now_us() + 1)
+    there.nodes.leave()
+
+
+def test_a_clock_that_is_set_back_lets_nobody_wait_for_itself(node, clock, monkeypatch):
+    monkeypatch.setattr(nodes_module, "WAIT_SECONDS", 0)
+    here = node()
+    asked_at = clock.now_us()
+    clock.advance(-3600)
+    here.nodes.await_through(asked_at)

@@ -7,7 +7,8 @@ import pytest
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Conflict
 from airtally.kit.time import SECOND_US
-from airtally.metadata.jobs import Job, Jobs, LeaseLost, _next
+from airtally.metadata import turns
+from airtally.metadata.jobs import Job, Jobs, LeaseLost
 from airtally.metadata.store import MetadataStore
 
 
@@ -186,14 +187,14 @@ def test_workers_together_take_each_job_once(metadata: MetadataStore, clock: Mov
 
 
 def test_looking_for_work_is_a_look_into_the_index(sqlite_url: str, clock: MovableClock) -> None:
+    """However many jobs wait: for each account with waiting jobs a few looks."""
     store = MetadataStore.open(sqlite_url)
     with store.read() as connection:
-        query = _next(["report"], clock.now_us()).compile(connection, compile_kwargs={"literal_binds": True})
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN SELECT {query}").all()
-    text = "\n".join(str(row) for row in plan)
-    assert "ix_jobs_state_run_at" in text
-    assert "SCAN jobs" not in text
-    assert "TEMP B-TREE" not in text
+        query = turns.next_job("report", "one", clock.now_us(), 2)
+        text = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = "\n".join(str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
+    assert "ix_jobs_kind_state_account_id_run_at_id" in plan
+    assert "SCAN jobs" not in plan
     store.close()
 
 

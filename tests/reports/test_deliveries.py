@@ -156,7 +156,7 @@ def test_a_try_whose_worker_died_is_made_again_and_the_schedule_goes_on(
 ) -> None:
     failed_report(receiver.url)
     dead = Deliveries(metadata, clock, (120.0,), "worker-0")
-    [lost] = dead.claim_due([])
+    [lost] = dead.claim_due({})
     start_loop(deliveries)
     time.sleep(0.05)
     assert receiver.bodies == []
@@ -243,6 +243,29 @@ def test_two_processes_share_the_due_tries(
 ) -> None:
     ids = [failed_report("http://hooks.example/") for _ in range(5)]
     other = Deliveries(metadata, clock, (120.0,), "worker-2")
-    taken: list[Delivery] = deliveries.claim_due([], 3) + other.claim_due([], 3)
+    taken: list[Delivery] = deliveries.claim_due({}, 3) + other.claim_due({}, 3)
     assert sorted(each.report_id for each in taken) == ids
-    assert deliveries.claim_due([]) == other.claim_due([]) == []
+    assert deliveries.claim_due({}) == other.claim_due({}) == []
+
+
+def test_accounts_take_turns_and_a_hanging_receiver_has_its_share_alone(
+    metadata: MetadataStore,
+    deliveries: Deliveries,
+    reports: Reports,
+    plays: PlayFilter,
+    jobs: Jobs,
+    account: Account,
+    other_account: Account,
+) -> None:
+    """However many notices an account has: those under way of one receiver are counted too."""
+    for of in (*[account] * 5, other_account):
+        report = reports.create(of, ReportRequest(plays, "http://hooks.example/"))
+        job = jobs.take(JOB_KIND, str(report.id))
+        assert job is not None
+        reports.fail(of, report, job, "The test wanted it.")
+    first = deliveries.claim_due({}, 2, each=3)
+    assert {each.account_id for each in first} == {account.id, other_account.id}
+    busy = {each.id: each.account_id for each in first}
+    second = deliveries.claim_due(busy, 100, each=3)
+    assert [each.account_id for each in second] == [account.id] * 2
+    assert deliveries.claim_due(busy | {each.id: account.id for each in second}, 100, each=3) == []

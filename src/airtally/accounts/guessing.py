@@ -24,8 +24,8 @@ from airtally.kit.addresses import neighbourhood
 FREE = 10
 _FREE_SECONDS = 60.0
 _FIRST_SECONDS = 0.05
-#: Far below what clients wait for an answer. A guesser has ten tries at once, then one in two seconds a connection.
-MOST_SECONDS = 2.0
+#: Far below what clients wait for an answer. A guesser has ten tries at once, then one a second on each connection.
+MOST_SECONDS = 1.0
 #: Above it a count is not raised: whoever stops guessing is answered at once again within 50 seconds.
 _MOST_OVER = 8.0
 MAX_ADDRESSES = 10_000
@@ -40,7 +40,7 @@ class Guesses:
         self._counts: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def failed(self, host: str) -> float:
-        """Note that a credential from this address was wrong; for how many seconds its answer is to wait, 2 at most.
+        """Note that a credential from this address was wrong; for how many seconds its answer is to wait, one at most.
 
         An IPv6 address stands for its /64. Several at one moment count each, so guessing in parallel is slowed too.
         """

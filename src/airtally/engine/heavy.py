@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple
 import structlog
 
 from airtally.kit.errors import Unavailable
+from airtally.kit.fair import CALLER, Slots
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -47,19 +48,20 @@ class HeavyPool:
     """One spawned child, started on demand, ended when idle, one call at a time.
 
     The function is named by its module, and arguments and result are pickled, so they should be small:
-    large results go to a file. Other callers wait for their turn.
+    large results go to a file. Who calls (`CALLER`) waits for no more than one call of each other.
     """
 
     def __init__(self, *, idle_seconds: float = 60.0) -> None:
         self._idle_seconds = idle_seconds
-        self._turn = threading.Lock()
+        self._turns = Slots(1)
+        self._turn = threading.Lock()  # for whoever ends the child, beside the one whose turn it is
         self._child: _Child | None = None
         self._timer: threading.Timer | None = None
         self._closed = False
 
     def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T:
         """Raises what the function raises, and Unavailable when the child dies or the pool is closed."""
-        with self._turn:
+        with self._turns.held(CALLER.get() or threading.current_thread().name), self._turn:
             self._stop_timer()
             child = self._alive()
             try:

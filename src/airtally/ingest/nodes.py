@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from airtally.ingest.buffer import Buffer
@@ -55,6 +55,7 @@ class Nodes:
         """`clock` is the one that all machines share."""
         self._store = store
         self._clock = clock
+        self._buffer = buffer
         self._buffer_id = None if buffer is None else buffer.id
         self._flush = flush
         self._watermark = watermark
@@ -127,9 +128,7 @@ class Nodes:
             raise Unavailable(f"Received rows cannot be moved into the lake ({type(error).__name__})") from error
 
     def _behind(self, moment_us: int) -> list[str]:
-        query = select(nodes.c.host).where(
-            nodes.c.data_through < moment_us, nodes.c.seen_at >= self._clock.now_us() - LIVE_US
-        )
+        query = select(nodes.c.host).where(nodes.c.data_through < moment_us, *self._others())
         with self._store.read() as connection:
             return list(connection.execute(query).scalars())
 
@@ -166,11 +165,14 @@ class Nodes:
 
     def alone(self) -> bool:
         """Whether no other process is heard of whose rows this one could miss."""
-        others = select(nodes.c.buffer_id).where(
-            nodes.c.seen_at >= self._clock.now_us() - LIVE_US, nodes.c.buffer_id != (self._buffer_id or "")
-        )
+        others = select(nodes.c.buffer_id).where(*self._others())
         with self._store.read() as connection:
             return connection.execute(others.limit(1)).first() is None
+
+    def _others(self) -> tuple[ColumnElement[bool], ...]:
+        """Writers that are heard of, but for this one and those whose buffers it has adopted: these it flushes itself."""
+        own = () if self._buffer is None else self._buffer.ids
+        return nodes.c.seen_at >= self._clock.now_us() - LIVE_US, nodes.c.buffer_id.not_in(own)
 
     def live(self) -> int:
         """How many nodes are heard of."""

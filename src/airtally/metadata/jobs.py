@@ -6,22 +6,34 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from airtally.kit.clock import Clock
-from airtally.kit.errors import Conflict, Failure
+from airtally.kit.errors import Conflict, Failure, TooManyRequests
 from airtally.kit.time import SECOND_US
+from airtally.metadata import turns
+from airtally.metadata.setback import Setback
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import jobs
 
 LEASE_SECONDS = 60.0
+
+#: Kinds of jobs that callers ask for, as many as they like; an account has so many waiting or under way at once.
+ASKED_KINDS = ("report", "statistics")
+MOST_WAITING = 1000
 
 
 class LeaseLost(Failure):
     """Another worker has the job; whatever this one was about to write must not be written."""
 
     code = "lease_lost"
+
+
+class TooManyJobs(TooManyRequests):
+    """An account has as many jobs as it may; nothing of this one is stored."""
+
+    retry_after = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +60,28 @@ class Job:
 
 
 class Jobs:
-    """`owner` names this process among all that share the store. Thread-safe."""
+    """`owner` names this process among all that share the store. Thread-safe.
 
-    def __init__(self, store: MetadataStore, clock: Clock, owner: str) -> None:
+    An account may have `most_waiting` jobs of the kinds that are asked for waiting or under way.
+    """
+
+    def __init__(self, store: MetadataStore, clock: Clock, owner: str, *, most_waiting: int = MOST_WAITING) -> None:
         self._store = store
         self._clock = clock
+        self._setback = Setback()
+        self._most_waiting = most_waiting
         self.owner = owner
 
     def add(
         self, connection: Connection, kind: str, subject: str, account_id: int | None, run_at: int | None = None
     ) -> int:
-        """The new job's id. Due at once without `run_at`. Raises Conflict if the subject has such a job."""
+        """The new job's id. Due at once without `run_at`.
+
+        Raises Conflict if the subject has such a job, and TooManyJobs where the account has too many.
+        """
         now = self._clock.now_us()
+        if kind in ASKED_KINDS and account_id is not None:
+            self._check_room(connection, account_id)
         row = {
             "kind": kind,
             "subject": subject,
@@ -77,18 +99,68 @@ class Jobs:
             raise Conflict(f"There is a job {kind!r} for {subject!r} already")
         return int(job_id)
 
-    def claim(self, kinds: Collection[str], lease_seconds: float = LEASE_SECONDS) -> Job | None:
-        """Take a due job, first one whose worker is gone; None when there is nothing to do.
+    def _check_room(self, connection: Connection, account_id: int) -> None:
+        turns.lock_adds(connection, account_id)
+        unended = jobs.c.kind.in_(ASKED_KINDS), jobs.c.state.in_(("ready", "running"))
+        query = select(func.count()).where(*unended, jobs.c.account_id == account_id)
+        if connection.execute(query).scalar_one() >= self._most_waiting:
+            raise TooManyJobs(
+                f"{self._most_waiting} reports and statistics of this account wait already",
+                hint="Ask again when some have ended; AIRTALLY_WAITING_JOBS sets how many may wait",
+            )
 
-        With nothing to do this is one read of an index and no lock.
+    def claim(
+        self, kinds: Collection[str], lease_seconds: float = LEASE_SECONDS, *, each: int | None = None
+    ) -> Job | None:
+        """Take a due job of the account whose turn it is; None when there is nothing to do.
+
+        An account has at most `each` jobs of a kind under way in this process. With nothing to do this is two reads
+        of an index for each kind, and no lock.
         """
         now = self._clock.now_us()
+        self._mend_clock(now)
+        for kind in kinds:
+            if self._has_work(kind, now, each) and (job := self._claim(kind, now, lease_seconds, each)) is not None:
+                return job
+        return None
+
+    def _has_work(self, kind: str, now: int, each: int | None) -> bool:
         with self._store.read() as connection:
-            if connection.execute(select(_next(kinds, now))).scalar_one() is None:
-                return None
-        taken = _taken(self.owner, now, lease_seconds).where(jobs.c.id == _next(kinds, now, lock=True))
+            if connection.execute(select(jobs.c.id).where(*_orphaned(kind, now)).limit(1)).first() is not None:
+                return True
+            return self._next(connection, kind, now, each) is not None
+
+    def _claim(self, kind: str, now: int, lease_seconds: float, each: int | None) -> Job | None:
+        """Jobs of workers that are gone become ready first: they, too, wait for their account's turn."""
         with self._store.begin() as connection:
-            return _job(connection.execute(taken).one_or_none())
+            turns.lock_claims(connection, kind)
+            connection.execute(update(jobs).where(*_orphaned(kind, now)).values(state="ready", **_NO_LEASE))
+            while (found := self._next(connection, kind, now, each)) is not None:
+                job_id, account_id = found
+                free = jobs.c.id == job_id, jobs.c.state == "ready"
+                job = _job(connection.execute(_taken(self.owner, now, lease_seconds).where(*free)).one_or_none())
+                if job is None:
+                    continue  # taken by name in this moment
+                if account_id is not None:
+                    turns.serve(self._store, connection, kind, account_id)
+                return job
+        return None
+
+    def _next(self, connection: Connection, kind: str, now: int, each: int | None) -> tuple[int, int | None] | None:
+        """Id and account."""
+        found = connection.execute(turns.next_job(kind, self.owner, now, each or 1 << 30)).one_or_none()
+        if found is not None:
+            return found.id, found.account_id
+        of_nobody = connection.execute(turns.next_of_nobody(kind, now)).one_or_none()
+        return None if of_nobody is None else (of_nobody.id, None)
+
+    def _mend_clock(self, now: int) -> None:
+        """Where the clock went back, nothing that was due or waits for a time is delayed by as much."""
+        if not self._setback.happened(now):
+            return
+        late = jobs.c.updated_at > now + SECOND_US, jobs.c.state.in_(("ready", "running"))
+        with self._store.begin() as connection:
+            connection.execute(update(jobs).where(*late).values(_set_back(now)))
 
     def take(self, kind: str, subject: str, lease_seconds: float = LEASE_SECONDS) -> Job | None:
         """One job, due or not; None while another worker has it, or where there is none."""
@@ -213,17 +285,21 @@ def _taken(owner: str, now: int, lease_seconds: float) -> ReturningUpdate[Any]:
     return update(jobs).values(values).returning(*jobs.c)
 
 
-def _next(kinds: Collection[str], now: int, *, lock: bool = False) -> ColumnElement[int]:
-    """Id of the job to take now: the two parts are one look into the index each."""
-    of_kind = select(jobs.c.id).where(jobs.c.kind.in_(kinds)).limit(1)
-    orphaned = of_kind.where(jobs.c.state == "running", jobs.c.lease_until <= now)
-    due = of_kind.where(jobs.c.state == "ready", jobs.c.run_at <= now).order_by(jobs.c.run_at)
-    return func.coalesce(_scalar(orphaned, lock=lock), _scalar(due, lock=lock))
+def _orphaned(kind: str, now: int) -> tuple[ColumnElement[bool], ...]:
+    """Jobs whose worker let its lease end."""
+    return jobs.c.kind == kind, jobs.c.state == "running", jobs.c.lease_until <= now
 
 
-def _scalar(query: Select[tuple[int]], *, lock: bool) -> ScalarSelect[int]:
-    """SQLite has one writer at a time and needs no row locks; its renderer leaves the clause out."""
-    return (query.with_for_update(skip_locked=True) if lock else query).scalar_subquery()
+def _set_back(now: int) -> dict[str, Any]:
+    """Waits begin anew at `now`; what comes due by the clock (a publication) stays due by it."""
+    by_clock = jobs.c.error.is_(None) & (jobs.c.run_at > jobs.c.created_at)
+    waits = jobs.c.run_at - jobs.c.updated_at
+    return {
+        "run_at": case((by_clock, jobs.c.run_at), (waits > 0, now + waits), else_=now),
+        "lease_until": now + (jobs.c.lease_until - jobs.c.updated_at),
+        "created_at": case((jobs.c.created_at > now, now), else_=jobs.c.created_at),
+        "updated_at": now,
+    }
 
 
 def _job(row: Any) -> Job | None:

@@ -13,6 +13,7 @@ import structlog
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure, StorageFull, Unavailable
+from airtally.kit.fair import CALLER
 from airtally.kit.loops import Loop
 from airtally.kit.time import SECOND_US
 from airtally.metadata.jobs import LEASE_SECONDS, Job, Jobs, LeaseLost
@@ -42,12 +43,20 @@ class GivenUp(Failure):
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """`workers` jobs at once in one process, so that a small one does not wait behind a large one."""
+    """`workers` jobs at once in one process, so that a small one does not wait behind a large one.
 
-    workers: int = 2
+    One of them is for other accounts than the one that has the rest: an account with long jobs delays nobody.
+    """
+
+    workers: int = 3
     poll_seconds: float = 1.0
     lease_seconds: float = LEASE_SECONDS
     renew_seconds: float = 10.0
+
+    @property
+    def each(self) -> int:
+        """How many an account may have at once."""
+        return max(1, self.workers - 1)
 
 
 class Worker(ABC):
@@ -101,9 +110,10 @@ class Worker(ABC):
 
     def step(self) -> float | None:
         """Work on one job, if one waits; 0 asks to be called again at once."""
-        job = self._jobs.claim(self.kinds, self._options.lease_seconds)
+        job = self._jobs.claim(self.kinds, self._options.lease_seconds, each=self._options.each)
         if job is None:
             return None
+        CALLER.set(f"account {job.account_id}")  # of this thread, for whoever lets accounts take turns
         try:
             self._attempt(job)
         except LeaseLost:

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 #: Tries under way at once in one process; a hanging one costs a socket and no thread.
 MOST_AT_ONCE = 500
+#: Of one account, whose receiver may hang until each has its time.
+MOST_EACH = 100
 _A_TIME = 100
 _HEADERS = {"Content-Type": "application/json"}
 
@@ -35,6 +37,7 @@ class DeliveryLoop:
         self._outgoing = outgoing
         self._poll_seconds = poll_seconds
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._accounts: dict[int, int] = {}  # of the tries under way
         self._loop = asyncio.new_event_loop()
         self._woken = asyncio.Event()
         self._stopping = False
@@ -99,19 +102,22 @@ class DeliveryLoop:
     async def _begin_due(self) -> int:
         room = MOST_AT_ONCE - len(self._tasks)
         try:
-            due = await self._call(self._deliveries.claim_due, list(self._tasks), min(room, _A_TIME)) if room else []
+            due = await self._call(self._claim, min(room, _A_TIME)) if room else []
         except Exception as error:  # noqa: BLE001 (counted and logged; the loop goes on)
             metrics.LOOP_FAILURES.labels(self.name).inc()
             _log.exception("background step failed", loop=self.name, error=str(error))
             return 0
         for delivery in due:
             task = self._loop.create_task(self._make(delivery))
-            self._tasks[delivery.id] = task
+            self._tasks[delivery.id], self._accounts[delivery.id] = task, delivery.account_id
             task.add_done_callback(partial(self._ended, delivery.id))
         return len(due)
 
+    def _claim(self, limit: int) -> list[Delivery]:
+        return self._deliveries.claim_due(dict(self._accounts), limit, MOST_EACH)
+
     def _ended(self, delivery_id: int, _: asyncio.Task[None]) -> None:
-        del self._tasks[delivery_id]
+        del self._tasks[delivery_id], self._accounts[delivery_id]
 
     async def _make(self, delivery: Delivery) -> None:
         try:

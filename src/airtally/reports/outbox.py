@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, or_, select, update
 
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
@@ -55,14 +56,16 @@ class Deliveries:
         """The first try, due at once, in the transaction of what it tells of."""
         self._insert(connection, account_id, report_id, url, payload, attempt=1, due_at=self._clock.now_us())
 
-    def claim_due(self, busy: Collection[int], limit: int = 100) -> list[Delivery]:
-        """Tries to make now, also those of a worker that died. `busy` are under way in this process."""
+    def claim_due(self, busy: Mapping[int, int], limit: int = 100, each: int = 100) -> list[Delivery]:
+        """Tries to make now, also those of a worker that died; the accounts take turns, whoever has more of them.
+
+        `busy` are under way in this process, each with its account; none has more than `each`.
+        """
         now = self._clock.now_us()
-        due = _due(now) & deliveries.c.id.not_in(busy)
-        query = select(deliveries.c.id).where(due).order_by(deliveries.c.due_at, deliveries.c.id).limit(limit)
         with self._store.read() as connection:
-            if connection.execute(query.limit(1)).first() is None:
+            if connection.execute(select(deliveries.c.id).where(_due(now)).limit(1)).first() is None:
                 return []
+        query = select(deliveries.c.id).where(deliveries.c.id.in_(_by_turns(now, busy, each).limit(limit)))
         taken = (
             update(deliveries)
             .where(deliveries.c.id.in_(query.with_for_update(skip_locked=True)))
@@ -189,6 +192,21 @@ _FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 def _due(now: int) -> ColumnElement[bool]:
     orphaned = and_(deliveries.c.state == "sending", deliveries.c.lease_until <= now)
     return or_(and_(deliveries.c.state == "due", deliveries.c.due_at <= now), orphaned)
+
+
+def _by_turns(now: int, busy: Mapping[int, int], each: int) -> Select[tuple[int]]:
+    """The due tries: of each account the one that is due longest, then the second of each, and so on."""
+    order = deliveries.c.due_at, deliveries.c.id
+    number = func.row_number().over(partition_by=deliveries.c.account_id, order_by=order)
+    due = select(*(deliveries.c.id, deliveries.c.account_id, deliveries.c.due_at), number.label("number"))
+    numbered = due.where(_due(now) & deliveries.c.id.not_in(busy)).subquery("numbered").c
+    under_way = Counter(busy.values())
+    room = case(*((numbered.account_id == account, each - count) for account, count in under_way.items()), else_=each)
+    return (
+        select(numbered.id)
+        .where(numbered.number <= (room if under_way else each))
+        .order_by(numbered.number, numbered.due_at, numbered.id)
+    )
 
 
 def _of(account_id: int | None) -> list[ColumnElement[bool]]:

@@ -4,7 +4,7 @@ from airtally.metadata.tables.accounts import accounts, keys, login_tries, owner
 from airtally.metadata.tables.base import metadata
 from airtally.metadata.tables.home import home
 from airtally.metadata.tables.ingest import claims, file_marks, nodes, quarantine
-from airtally.metadata.tables.jobs import jobs
+from airtally.metadata.tables.jobs import job_turns, jobs
 from airtally.metadata.tables.pushwoosh import event_attributes, event_types, statistics, tags
 from airtally.metadata.tables.reports import deliveries, reports
 from airtally.metadata.tables.rollups import rollup_changes, rollup_tails
@@ -29,6 +29,7 @@ __all__ = [
     "event_types",
     "file_marks",
     "home",
+    "job_turns",
     "jobs",
     "keys",
     "login_tries",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint
 
-from airtally.metadata.tables.base import Id, numbered
+from airtally.metadata.tables.base import Id, metadata, numbered
 
 jobs = numbered(
     "jobs",
@@ -24,4 +24,14 @@ jobs = numbered(
     Column("updated_at", BigInteger, nullable=False),
     UniqueConstraint("kind", "subject"),
     Index(None, "state", "run_at"),
+    Index(None, "kind", "state", "account_id", "run_at", "id"),
+)
+
+#: When each account last had a job taken of a kind, counted in turns.
+job_turns = Table(
+    "job_turns",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("turn", BigInteger, nullable=False),
 )

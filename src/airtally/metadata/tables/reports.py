@@ -45,4 +45,5 @@ deliveries = numbered(
     Column("error", Text),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "state", "due_at"),
+    Index(None, "state", "account_id", "due_at"),
 )

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response
 
 from airtally.kit.errors import BadRequest, Failure, TooManyRequests, Unauthorized
+from airtally.metadata.jobs import TooManyJobs
 from airtally.vendors.fouryousee.choices import CHOICES
 
 REPORTS_PATH = "/v1/reports"
@@ -33,8 +34,14 @@ def error_body(failure: Failure, method: str, path: str) -> bytes:
     message = _message(failure)
     body: dict[str, object] = {"message": message}
     if method == "POST" and path.rstrip("/") == REPORTS_PATH:
-        body["details"] = {"report": failure.problems if isinstance(failure, InvalidReport) else [message]}
+        body["details"] = {"report": _problems(failure, message)}
     return msgspec.json.encode(body)
+
+
+def _problems(failure: Failure, message: str) -> list[str]:
+    if isinstance(failure, InvalidReport):
+        return failure.problems
+    return [failure.message if isinstance(failure, TooManyJobs) else message]
 
 
 def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:

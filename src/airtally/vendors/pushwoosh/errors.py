@@ -12,6 +12,7 @@ import msgspec
 from litestar import Request, Response
 
 from airtally.kit.errors import Failure
+from airtally.metadata.jobs import TooManyJobs
 from airtally.vendors.pushwoosh.choices import CHOICES
 
 MEDIA_TYPE = "application/json; charset=utf-8"
@@ -75,6 +76,8 @@ def _meaning(failure: Failure) -> tuple[int, int, str]:
     """HTTP status, status_code and message."""
     if isinstance(failure, Fault):
         return failure.status, failure.status_code, failure.message
+    if isinstance(failure, TooManyJobs):
+        return 200, Failed.status_code, failure.message  # HTTP 200, or clients repeat at once
     if failure.status in {400, 405, 413}:
         return failure.status, 400, CHOICES.malformed
     if failure.status == 404:
