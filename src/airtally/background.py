@@ -51,7 +51,14 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
 
     for buffer_id in buffer.adopted:
         adopted(buffer_id)
-    flusher = Flusher(services.warehouse, buffer, clock=services.clock, policy=policy, adopted=adopted)
+    flusher = Flusher(
+        services.warehouse,
+        buffer,
+        clock=services.clock,
+        policy=policy,
+        adopted=adopted,
+        troubles=services.troubles,
+    )
     return [
         Loop("flush", flusher.step, 1.0),
         Loop("nodes", services.nodes.step, NODE_SECONDS),
@@ -66,6 +73,7 @@ def rebuilder_of(services: Services) -> Rebuilder:
         services.heavy,
         _heavy_options(services),
         oldest_job_us=services.jobs.oldest_running,
+        troubles=services.troubles,
     )
 
 
@@ -81,6 +89,7 @@ def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
         memory=settings.engine_memory,
         derived=rebuilder,
         settled=services.warehouse.settled,
+        troubles=services.troubles,
     )
 
 

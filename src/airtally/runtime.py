@@ -61,6 +61,7 @@ from airtally.kit.errors import NewerHome
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
+from airtally.kit.troubles import Troubles
 from airtally.lake import Lake
 from airtally.metadata import home
 from airtally.metadata.clock import shared_clock
@@ -174,6 +175,7 @@ class Services:
     closing: ExitStack
     background: tuple[Background, ...] = ()
     superseded: Superseded = field(default_factory=Superseded)
+    troubles: Troubles = field(default_factory=Troubles)
 
     def on_demand(self) -> OnDemand:
         """Publication of datasets now."""
@@ -223,7 +225,8 @@ class Services:
     def remarks(self) -> list[str]:
         """What an operator should know, though this process does its work."""
         ledger, now = self.publisher.ledger, self.clock.now_us()
-        return [f"publication is late: {described(each)}" for each in ledger.late(now - LATE_US)]
+        late = [f"publication is late: {described(each)}" for each in ledger.late(now - LATE_US)]
+        return [*late, *(f"put off: {words}" for words in self.troubles.words())]
 
     def _has_room(self) -> None:
         for folder in self.settings.local_folders:

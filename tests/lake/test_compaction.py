@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ from deltalake import DeltaTable
 
 from airtally.engine.heavy import InProcess
 from airtally.kit.time import DAY_US
+from airtally.kit.troubles import Troubles
 from airtally.lake.compaction import EAGER, CompactionPolicy, Compactor, plan
 from airtally.lake.delta import Conflicted
 from airtally.lake.maintenance import Maintenance
@@ -260,3 +262,27 @@ def test_accounts_are_sorted_in_groups_when_a_day_is_large(storage: Storage, mon
     assert [storage.medias(account) for account in ("a", "b", "c'd")] == [[2, 3]] * 3
     assert len(storage.snapshot("a").clean) == 1
     assert storage.snapshot("a").clean != storage.snapshot("b").clean
+
+
+def test_a_day_that_cannot_be_compacted_keeps_no_other_day_and_no_other_work_from_it(storage: Storage) -> None:
+    """One account's file is gone: its day is put off, with words; the other day and the log are cared for."""
+    for day in (1, 2):
+        for media in range(1, 4 if day == 1 else 3):
+            add_flushed(storage, (media, None, day))
+    lost = next(file for file in storage.snapshot().fresh if file.day == "2026-11-01")
+    Path(lost.path).unlink()
+    troubles = Troubles(now=lambda: 0.0)
+    maintenance = Maintenance(
+        storage.lake,
+        InProcess(),
+        retention=lambda _: None,
+        policy=CompactionPolicy(fresh_files=0, clean_files=1, quiet_seconds=0),
+        troubles=troubles,
+    )
+    maintenance.step()
+    maintenance.step()
+    days = {file.day for file in storage.snapshot().clean}
+    assert days == {"2026-10-31"}
+    [words] = troubles.words()
+    assert words.startswith("compaction of playlogs, day 2026-11-01: ")
+    assert words.endswith("(tried 1 times)")

@@ -7,10 +7,12 @@ from datetime import date
 import pyarrow as pa
 import pytest
 
+from airtally.background import rebuilder_of
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.refusal import RowsGone
+from airtally.rollups import build
 from airtally.rollups.rebuild import EAGER
 from airtally.streams import VIEWER_SAMPLES
 from fixtures.accounts import NOW_US
@@ -201,3 +203,27 @@ def test_rows_wait_for_a_buffer_that_holds_older_ones(home, clock):
     home.rebuild(VIEWER_SAMPLES)
     assert expire(home) == 3
     assert home.ask(by(Bucket.DAY))[0]["sum"] == 108
+
+
+def test_an_account_whose_figures_cannot_be_made_keeps_its_day_and_later_ones_alone(home, clock, monkeypatch):
+    """Days before go for all; the step of the loop does not fail, and the trouble is told in words."""
+    rival = home.account("rival")
+    home.send(VIEWER_SAMPLES, rival, [sample(OLD + DAY_US, 7)])
+    home.flush()
+    built = build.build
+
+    def broken(engine, job, scratch):
+        if job.rows.account == "rival":
+            raise OSError("a figure too large")
+        return built(engine, job, scratch)
+
+    monkeypatch.setattr(build, "build", broken)
+    clock.advance(5 * 86_400)
+    rebuilder_of(home.services).step()
+    assert expire(home) == 2
+    assert raw_days(home) == {"2026-10-21"}
+    assert home.ask(by(Bucket.DAY))[0]["sum"] == 8
+    assert any("rival" in words and "too large" in words for words in home.services.remarks())
+    monkeypatch.undo()
+    home.rebuild(VIEWER_SAMPLES)
+    assert expire(home) == 1

@@ -75,7 +75,11 @@ class PublicationWorker(Worker):
     def care(self) -> None:
         self._ledger.enrol()
         for subject in self._ledger.unsettled():
-            self._ledger.settle(subject.dataset)
+            try:
+                self._ledger.settle(subject.dataset)
+            except Exception:  # noqa: BLE001 (one dataset's trouble is not another's; it is tried at each step)
+                metrics.LOOP_FAILURES.labels("publication-care").inc()
+                _log.exception("a publication cannot be settled", dataset=subject.dataset.id)
 
     def expire_files(self) -> float | None:
         self._publisher.tidy()

@@ -9,9 +9,10 @@ import structlog
 
 from airtally.ingest.buffer import Buffer, TailPart
 from airtally.ingest.buffer.batches import Lane
-from airtally.ingest.warehouse import Warehouse
+from airtally.ingest.warehouse import Due, Warehouse
 from airtally.kit.clock import Clock
 from airtally.kit.time import SECOND_US
+from airtally.kit.troubles import Troubles
 from airtally.streams.declaration import Stream
 
 _FLUSH_BYTES = 64 << 20
@@ -54,7 +55,9 @@ class Flusher:
         clock: Clock,
         policy: FlushPolicy | None = None,
         adopted: Callable[[str], None] | None = None,
+        troubles: Troubles | None = None,
     ) -> None:
+        self._troubles = Troubles() if troubles is None else troubles
         self._warehouse = warehouse
         self._buffer = buffer
         self._clock = clock
@@ -71,9 +74,23 @@ class Flusher:
         def due(_: Stream, part: TailPart) -> bool:
             return part.buffer_id in orphans or self._policy.due(part, now)
 
-        if self._warehouse.flush(force=False, due=due) or orphans:
+        flushed = [self._flush(stream, due) for stream in self._buffer.streams()]
+        if any(flushed) or orphans:
             self._buffer.tidy()
         return _STEP_SECONDS
+
+    def _flush(self, stream: Stream, due: Due) -> int:
+        """One stream's trouble is not another's: it is put off alone, and its rows stay in the buffer."""
+        key = "flush", stream.name
+        if self._troubles.waits(key):
+            return 0
+        try:
+            count = self._warehouse.flush(stream, force=False, due=due)
+        except Exception as error:  # noqa: BLE001 (logged and counted by the warehouse)
+            self._troubles.failed(key, f"flush of {stream.name}", error)
+            return 0
+        self._troubles.well(key)
+        return count
 
     def flush_all(self) -> int:
         """Everything, however young: at a stop, or because a job waits for it."""

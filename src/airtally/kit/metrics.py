@@ -58,6 +58,10 @@ COMPACTED_ROWS = Counter("airtally_compacted_rows_total", "Rows written by compa
 REPEATS_REMOVED = Counter("airtally_repeats_removed_total", "Repeats of events removed by compaction.", ["stream"])
 ROWS_EXPIRED = Counter("airtally_rows_expired_total", "Rows that left by their retention.", ["stream"])
 
+CARE_FAILURES = Counter(
+    "airtally_care_failures_total", "Care of a table that ended in an error and was put off.", ["stream", "work"]
+)
+
 ROLLUP_PARTS = Counter("airtally_rollup_parts_total", "Parts of rollups made.", ["rollup"])
 ROLLUP_FAILURES = Counter("airtally_rollup_failures_total", "Care of a rollup that ended in an error.", ["rollup"])
 

@@ -12,6 +12,7 @@ import structlog
 
 from airtally.kit import metrics
 from airtally.kit.time import utc_day
+from airtally.kit.troubles import Troubles
 from airtally.lake.delta import Conflicted
 from airtally.lake.parts import added, removed
 from airtally.lake.rewrite import Rewrite, Rewritten, rewrite, touched
@@ -114,14 +115,26 @@ def _rows(file: LiveFile) -> int:
 class Compactor:
     """Compacts one table's days. Two at once end in a correct table: one of them loses and plans again."""
 
-    def __init__(self, table: LakeTable, runner: Runner, *, memory: int = _MEMORY, scratch: str | None = None) -> None:
+    def __init__(
+        self,
+        table: LakeTable,
+        runner: Runner,
+        *,
+        memory: int = _MEMORY,
+        scratch: str | None = None,
+        troubles: Troubles | None = None,
+    ) -> None:
         self._table = table
         self._runner = runner
         self._memory = memory
         self._scratch = scratch
+        self._troubles = troubles
 
     def run(self, policy: CompactionPolicy, *, at_most: int | None = None) -> int:
-        """Rewrites days until the policy is content; returns how many rewrites that took, `at_most` so many."""
+        """Rewrites days until the policy is content; returns how many rewrites that took, `at_most` so many.
+
+        With `troubles` a day that cannot be rewritten is put off, and the others are; without it is raised.
+        """
         if self._table.exists():
             self._table.open()  # what is written has the declared columns
         done: set[str | None] = set()
@@ -129,7 +142,7 @@ class Compactor:
         while at_most is None or rewritten < at_most:
             view = self._table.view()
             days = [] if view is None else plan(view, self._table.clock.now_us(), policy)
-            days = [day for day in days if day.day not in done]
+            days = [day for day in days if day.day not in done and not self._is_put_off(day)]
             if view is None or not days:
                 break
             try:
@@ -139,10 +152,27 @@ class Compactor:
                 if lost >= _TRIES:
                     break
                 continue
+            except Exception as error:  # noqa: BLE001 (one day's trouble is not another's)
+                self._put_off(days[0], error)
+                done.add(days[0].day)
+                continue
             rewritten += 1
             if len(chosen.fresh) == len(days[0].fresh):
                 done.add(days[0].day)
         return rewritten
+
+    def _is_put_off(self, day: DayPlan) -> bool:
+        return self._troubles is not None and self._troubles.waits(self._key(day))
+
+    def _put_off(self, day: DayPlan, error: Exception) -> None:
+        if self._troubles is None:
+            raise error
+        name = self._table.name
+        self._troubles.failed(self._key(day), f"compaction of {name}, day {day.day}", error)
+        _log.error("a day cannot be compacted", stream=name, day=day.day, exc_info=error)
+
+    def _key(self, day: DayPlan) -> tuple[str, ...]:
+        return "compaction", self._table.name, str(day.day)
 
     def _rewrite(self, view: LakeView, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
         """The view's handle is pinned to the version that was planned from, and its own: a commit spends it."""
@@ -159,6 +189,8 @@ class Compactor:
             for each in result.written:
                 self._table.place.delete(each.name)
             raise
+        if self._troubles is not None:
+            self._troubles.well(self._key(day))
         metrics.COMPACTED_ROWS.labels(self._table.stream.name).inc(result.rows)
         metrics.REPEATS_REMOVED.labels(self._table.stream.name).inc(result.repeats)
         _log.info(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,7 @@ import structlog
 
 from airtally.kit import metrics
 from airtally.kit.time import HOUR_US, utc_day
+from airtally.kit.troubles import Troubles
 from airtally.lake.compaction import CompactionPolicy, Compactor, Runner
 from airtally.lake.delta import Conflicted
 from airtally.lake.lake import Lake
@@ -36,8 +37,11 @@ class Derived(Protocol):
         """Called before the commits so far may be cleaned up."""
         ...
 
-    def finish(self, table: LakeTable, view: LakeView, before: date) -> bool:
-        """Whether all is made of the rows of the days before; then nothing of those days is made anew."""
+    def finish(self, table: LakeTable, view: LakeView, before: date) -> date | None:
+        """The day, `before` at most, before which all is made of the rows; nothing of those days is made anew then.
+
+        None where that cannot be said now.
+        """
         ...
 
 
@@ -47,8 +51,8 @@ class NothingDerived:
     def read_log(self, table: LakeTable) -> None:
         """Nobody reads it."""
 
-    def finish(self, table: LakeTable, view: LakeView, before: date) -> bool:  # noqa: ARG002 (part of the protocol)
-        return True
+    def finish(self, table: LakeTable, view: LakeView, before: date) -> date | None:  # noqa: ARG002 (of the protocol)
+        return before
 
 
 class Maintenance:
@@ -70,6 +74,7 @@ class Maintenance:
         memory: int = 512 << 20,
         derived: Derived | None = None,
         settled: Callable[[Stream, date], bool] = lambda *_: True,
+        troubles: Troubles | None = None,
     ) -> None:
         self._lake = lake
         self._runner = runner
@@ -79,41 +84,69 @@ class Maintenance:
         self._memory = memory
         self._derived = derived or NothingDerived()
         self._settled = settled
+        self._troubles = Troubles() if troubles is None else troubles
         self.upkeep = Upkeep(lake.clock, oldest_job_us)
+        #: The kinds of care for a table, in their order; each says whether there is more of it to do.
+        self._work: Mapping[str, Callable[[LakeTable], bool]] = {
+            "retention": self._expire_when_due,
+            "log and vacuum": self._keep_short,
+            "compaction": self._compact_some,
+        }
 
     def step(self) -> float:
-        """A bounded amount of each table's due work; returns the seconds to wait."""
-        busy, failed = False, None
+        """A bounded amount of each table's due work; returns the seconds to wait.
+
+        What fails is put off alone: another kind of work, another table, another day goes on.
+        """
+        busy = False
         for table in self._lake.existing():
-            try:
-                busy |= self._care_for(table)
-            except Exception as error:  # noqa: BLE001 (one table's trouble is not another's)
-                _log.exception("care of a table failed", stream=table.name)
-                failed = failed or error
-        if failed is not None:
-            raise failed
+            for kind, work in self._work.items():
+                busy |= self._done(table, kind, work)
         return 0.0 if busy else _STEP_SECONDS
 
-    def compact(self, table: LakeTable, policy: CompactionPolicy, *, at_most: int | None = None) -> int:
-        """Returns how many days were rewritten."""
+    def _done(self, table: LakeTable, kind: str, work: Callable[[LakeTable], bool]) -> bool:
+        key = kind, table.name
+        if self._troubles.waits(key):
+            return False
+        try:
+            busy = work(table)
+        except Exception as error:  # noqa: BLE001 (one table's trouble is not another's)
+            self._troubles.failed(key, f"{kind} of {table.name}", error)
+            metrics.CARE_FAILURES.labels(table.name, kind).inc()
+            _log.exception("care of a table failed", stream=table.name, work=kind)
+            return False
+        self._troubles.well(key)
+        return busy
+
+    def compact(
+        self,
+        table: LakeTable,
+        policy: CompactionPolicy,
+        *,
+        at_most: int | None = None,
+        troubles: Troubles | None = None,
+    ) -> int:
+        """Returns how many days were rewritten. With `troubles` days that cannot be are put off, not raised."""
         scratch = None if self._scratch is None else str(self._scratch)
-        return Compactor(table, self._runner, memory=self._memory, scratch=scratch).run(policy, at_most=at_most)
+        compactor = Compactor(table, self._runner, memory=self._memory, scratch=scratch, troubles=troubles)
+        return compactor.run(policy, at_most=at_most)
 
     def expire(self, table: LakeTable) -> int:
         """Remove the days that are older than the stream's retention; returns how many rows.
 
-        None before all rollups made of them are current.
+        None before all rollups made of them are current: days from the first that is not stay.
         """
-        before = self._kept_from(table.stream)
+        limit = self._kept_from(table.stream)
         for _ in range(_TRIES):
             view = table.view()
-            gone = [] if view is None or before is None else _before(view, before)
-            if before is None or not gone or not self._settled(table.stream, before):
+            gone = [] if view is None or limit is None else _before(view, limit)
+            if limit is None or not gone or not self._settled(table.stream, limit):
                 return 0
             view = table.view()
-            if view is None or not self._derived.finish(table, view, before):
+            before = None if view is None else self._derived.finish(table, view, limit)
+            gone = [] if view is None or before is None else _before(view, before)
+            if view is None or before is None or not gone:
                 return 0
-            gone = _before(view, before)
             try:
                 _remove(table, view, gone, before)
             except Conflicted:
@@ -124,17 +157,21 @@ class Maintenance:
             return rows
         return 0
 
-    def _care_for(self, table: LakeTable) -> bool:
-        """True where there is more to compact."""
-        due = self.upkeep.due(table)
-        now = self._lake.clock.now_us()
+    def _expire_when_due(self, table: LakeTable) -> bool:
+        due, now = self.upkeep.due(table), self._lake.clock.now_us()
         if "expire" not in due.at or due("expire", now, HOUR_US):
             due.at["expire"] = now
             self.expire(table)
+        return False
+
+    def _keep_short(self, table: LakeTable) -> bool:
         self._derived.read_log(table)
         self.upkeep.care_for(table)
-        # last: a day that cannot be compacted must not keep the log from being cleaned
-        return self.compact(table, self._policy, at_most=_DAYS_A_STEP) == _DAYS_A_STEP
+        return False
+
+    def _compact_some(self, table: LakeTable) -> bool:
+        """True where there is more to compact."""
+        return self.compact(table, self._policy, at_most=_DAYS_A_STEP, troubles=self._troubles) == _DAYS_A_STEP
 
     def _kept_from(self, stream: Stream) -> date | None:
         """The first day whose rows stay."""

@@ -15,6 +15,7 @@ from airtally.engine.child import HeavyOptions
 from airtally.engine.heavy import Runner
 from airtally.kit import metrics
 from airtally.kit.time import SECOND_US
+from airtally.kit.troubles import Troubles
 from airtally.lake import LakeTable, LakeView
 from airtally.lake.delta import Conflicted
 from airtally.lake.upkeep import Upkeep
@@ -61,7 +62,9 @@ class Rebuilder:
         *,
         policy: RebuildPolicy | None = None,
         oldest_job_us: Callable[[], int | None] = lambda: None,
+        troubles: Troubles | None = None,
     ) -> None:
+        self._troubles = Troubles() if troubles is None else troubles
         self._rollups = rollups
         self._runner = runner
         self._options = options
@@ -72,24 +75,30 @@ class Rebuilder:
         self._first_look: dict[str, int] = {}
 
     def step(self) -> float:
-        """A bounded number of parts; returns the seconds to wait."""
-        busy, failed = False, None
+        """A bounded number of parts; returns the seconds to wait. What fails is put off, each by itself."""
+        busy = False
         for table in self._tables():
             for rollup in table.stream.rollups:
+                key = "rollup", rollup.name
+                if self._troubles.waits(key):
+                    continue
                 try:
                     busy |= self.care_for(table, rollup) >= self._policy.units_a_step
                 except Exception as error:  # noqa: BLE001 (one rollup's trouble is not another's)
+                    self._troubles.failed(key, f"care of rollup {rollup.name}", error)
                     metrics.ROLLUP_FAILURES.labels(rollup.name).inc()
                     _log.exception("care of a rollup failed", rollup=rollup.name)
-                    failed = failed or error
-        if failed is not None:
-            raise failed
+                else:
+                    self._troubles.well(key)
         return 0.0 if busy else _STEP_SECONDS
 
     def care_for(self, table: LakeTable, rollup: Rollup) -> int:
-        """Make what is due, drop what is too old; returns how many months were changed."""
+        """Make what is due, drop what is too old; returns how many months were changed.
+
+        An account's months that cannot be made are put off with growing waits.
+        """
         try:
-            return self.rebuild(table, rollup)
+            return self.rebuild(table, rollup, put_off=True)
         finally:
             for each in rollup.versions:
                 parts = self._rollups.table(each)
@@ -97,13 +106,18 @@ class Rebuilder:
                     self.expire(each)
                     self._upkeep.care_for(parts)
 
-    def rebuild(self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy | None = None) -> int:
-        """Returns how many months were changed. What cannot be made keeps nothing else from it, and is raised last."""
+    def rebuild(
+        self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy | None = None, *, put_off: bool = False
+    ) -> int:
+        """Returns how many months were changed. What cannot be made keeps nothing else from it.
+
+        It is raised last, or with `put_off` left for later.
+        """
         policy, done, failed = policy or self._policy, 0, _Failed()
         for _ in range(_TRIES):
             before, lost = done, 0
             for unit in self._planned(table, rollup, policy):
-                if unit in failed.units or done >= policy.units_a_step:
+                if unit in failed.units or done >= policy.units_a_step or (put_off and self._is_put_off(rollup, unit)):
                     continue
                 try:
                     self._make(table, rollup, unit)
@@ -113,11 +127,22 @@ class Rebuilder:
                 except Exception as error:  # noqa: BLE001 (whatever it is, other accounts are not to wait for it)
                     _log.exception("parts cannot be made", rollup=rollup.name, account=unit.account, month=unit.month)
                     failed.add(unit, error)
+                    self._put_off(rollup, unit, error)
+                else:
+                    self._troubles.well(_key(rollup, unit))
             if done >= policy.units_a_step or (done == before and not lost):
                 break
-        failed.throw()
         self._retire(table, rollup)
+        if not put_off:
+            failed.throw()
         return done
+
+    def _is_put_off(self, rollup: Rollup, unit: Unit) -> bool:
+        return self._troubles.waits(_key(rollup, unit))
+
+    def _put_off(self, rollup: Rollup, unit: Unit, error: Exception) -> None:
+        metrics.ROLLUP_FAILURES.labels(rollup.name).inc()
+        self._troubles.failed(_key(rollup, unit), f"rollup {rollup.name}, {unit.account}, {unit.month}", error)
 
     def _retire(self, table: LakeTable, rollup: Rollup) -> None:
         """Drop the months of earlier versions whose days are all made anew. Those that rows have left stay for ever."""
@@ -181,23 +206,25 @@ class Rebuilder:
         if view is not None:
             self._rollups.changes(table).keep(view)
 
-    def finish(self, table: LakeTable, view: LakeView, before: date) -> bool:
-        """See `lake.maintenance.Derived`. Each rollup notes the day, so that all processes know it is final."""
+    def finish(self, table: LakeTable, view: LakeView, before: date) -> date | None:
+        """See `lake.maintenance.Derived`. Each rollup notes the day, so that all processes know it is final.
+
+        An account's day that cannot be made keeps the rows of that day and of later ones, and no others.
+        """
         seen = [(rollup, self._seen_parts(rollup)) for rollup in table.stream.rollups]
         changes = self._rollups.changes(table)
-        changed = changes.all(view)
+        changed, last = changes.all(view), before.isoformat()
         for rollup, parts in seen:
-            days = self._kept_from(rollup), before.isoformat()
-            if not self._rollups.is_current(parts, view, changed, days):
-                return False
+            last = self._rollups.first_stale(parts, view, changed, (self._kept_from(rollup), last)) or last
+        before = date.fromisoformat(last)
         try:
             for rollup, parts in seen:
                 if parts.committed(FINAL) < before.toordinal():
                     self._replace(self._rollups.table(rollup), parts, [], [], **{FINAL: before.toordinal()})
         except Conflicted:
-            return False  # parts were changed meanwhile: those that were looked at are not those that would be final
-        changes.forget(before.isoformat())
-        return True
+            return None  # parts were changed meanwhile: those that were looked at are not those that would be final
+        changes.forget(last)
+        return before
 
     def _seen_parts(self, rollup: Rollup) -> RollupView:
         table = self._rollups.table(rollup)
@@ -298,6 +325,10 @@ class Rebuilder:
         if view.kept_from is None:
             more = {KEPT: day_number(self._kept_from(table.rollup)), **more}
         table.replace(table.open_version(view.version), view, actions, **more)
+
+
+def _key(rollup: Rollup, unit: Unit) -> tuple[str, ...]:
+    return "rollup", rollup.name, unit.account, unit.month
 
 
 @dataclass(slots=True)

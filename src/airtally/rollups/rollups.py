@@ -116,13 +116,13 @@ class Rollups:
         view = self.table(rollup).view()
         return self._kept_from(rollup, view, lambda: self.rows_from(stream))
 
-    def is_current(
+    def first_stale(
         self, parts: RollupView, view: LakeView, changed: Mapping[str, Mapping[str, int]], days: tuple[str, str]
-    ) -> bool:
-        """Whether no part needs to be made of the days from the first up to, but without, the second."""
+    ) -> str | None:
+        """The first day from the first up to, but without, the second of which a part needs to be made; None: none."""
         every = changed.items()
         stale = (day for account, own in every for day in self.stale_days(account, parts, own, view.version))
-        return not any(days[0] <= day < days[1] for day in stale)
+        return min((day for day in stale if days[0] <= day < days[1]), default=None)
 
     def limit(self, rollup: Rollup) -> str:
         """The first day (ISO) that retention keeps parts of; "" where it keeps all."""
