@@ -20,7 +20,7 @@ _ENVIRONMENT = {
     "AIRTALLY_RATE_LIMITS": "off",
     "AIRTALLY_SCALEENGINE_WINDOW": "3650d",
     "AIRTALLY_SECRET_KEY": "the fuzzer's own key, of 32 letters and more",
-    "AIRTALLY_FLUSH_SECONDS": "5s",
+    "AIRTALLY_FLUSH_SECONDS": "60s",
 }
 
 #: Of a stack trace, which begins in the framework.

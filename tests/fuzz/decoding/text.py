@@ -48,7 +48,8 @@ def json_array(chance: Chance, _: Stream, rows: Rows, spoil: bool) -> tuple[byte
 
 def _objects(chance: Chance, rows: Rows, spoil: bool) -> list[bytes]:
     """Some of the first rows are mutated; the others are as they were."""
-    found = [encoded(each) for each in rows]
+    written = {id(each): encoded(each) for each in {id(each): each for each in rows}.values()}  # they repeat
+    found = [written[id(each)] for each in rows]
     for at in range(min(len(rows), _EDITED_MOST) if spoil else 0):
         if chance.one_in(2):
             found[at] = encoded(mutated(chance, loose(rows[at]), nasty), chance.of(b"", b" "))

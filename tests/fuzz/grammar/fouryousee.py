@@ -14,7 +14,7 @@ def draw(draft: Draft) -> Case:
     headers = [(b"Secret-Token", draft.key(lambda of: of.key("fouryousee", "secret_token")).encode())]
     if chance.one_in(25):
         headers.pop()
-    if chance.one_in(3):
+    if chance.one_in(5):  # each day of a report is a query of the server's, so there are few of them, and short
         return draft.case(b"POST", _slashed(draft, "/v1/reports"), headers=headers, body=_report(draft))
     if chance.one_in(3):
         kind = chance.of("reports", "reports", "players", "medias", "medias/categories", "playlists")
@@ -45,7 +45,7 @@ def _item(draft: Draft, kind: str) -> str:
 def _report(draft: Draft) -> bytes:
     chance = draft.chance
     fields: dict[str, object] = {
-        "startDate": day(chance, draft.today, 20),
+        "startDate": day(chance, draft.today, 20 if chance.one_in(8) else 3),
         "endDate": day(chance, draft.today, 2),
         "startTime": chance.of("00:00:00", "08:00", "23:59:59"),
         "endTime": chance.of("23:59:59", "12:00"),

@@ -9,7 +9,7 @@ from fuzz.case import Case, Headers
 from fuzz.grammar.draft import Draft
 from fuzz.values import day, moment, plain_nasty
 
-_READ = ("getEventStatistics", "getTagStats", "getResults")
+_READ = ("getEventStatistics", "getEventStatistics", "getTagStats", "getResults", "getResults", "getResults")
 _DECLARE = ("createEvent", "addTag")
 _DEVICE = (
     "postEvent",
@@ -30,7 +30,7 @@ _OPERATORS = ("EQ", "IN", "NOTEQ", "NOTIN", "GTE", "LTE", "BETWEEN", "NOTSET", "
 
 def draw(draft: Draft) -> Case:
     chance = draft.chance
-    group = chance.weighted({_READ: 4, _DECLARE: 1, _DEVICE: 6, _SDK: 2})
+    group = chance.weighted({_READ: 3, _DECLARE: 1, _DEVICE: 6, _SDK: 3})
     name = chance.choice(group)
     headers: Headers = [(b"Content-Type", chance.of(b"application/json", b"application/json", b"text/plain"))]
     fields = _fields(draft, name)
