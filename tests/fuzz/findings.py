@@ -24,7 +24,7 @@ class Finding:
             lines.append(f"  {self.shown}")
         if self.name:
             lines.append(f"  again: make fuzz CASES={self.name}")
-        if self.name and len(self.written) < _KEPT_MOST:
+        if "=" not in self.name and self.name and len(self.written) < _KEPT_MOST:
             kind = self.name.partition(":")[0]
             lines.append(f"  for {SEEDS.name}, which holds though the grammar changes: {kind}={self.written}")
         return "\n".join(lines)

@@ -56,11 +56,11 @@ def today() -> date:
 
 
 def kept_requests() -> list[tuple[str, Case]]:
-    return [(name[:80], case) for name in kept() if isinstance(case := named(name), Case)]
+    return [(name, case) for name in kept() if isinstance(case := named(name), Case)]
 
 
 def kept_bodies() -> list[tuple[str, Body]]:
-    return [(name[:80], body) for name in kept() if isinstance(body := named(name), Body)]
+    return [(name, body) for name in kept() if isinstance(body := named(name), Body)]
 
 
 def named(name: str) -> Case | Body:
@@ -108,7 +108,7 @@ def all_(count: int, of_bodies: int, seed: int) -> list[Finding]:
 
 def single(names: Sequence[str]) -> list[Finding]:
     """Cases again, each alone, the requests at a server on SQLite."""
-    cases = [(name[:80], named(name)) for name in names]
+    cases = [(name, named(name)) for name in names]
     found = check_bodies([(name, case) for name, case in cases if isinstance(case, Body)])
     sent = [(name, case) for name, case in cases if isinstance(case, Case)]
     for name, case in cases:

@@ -12,8 +12,6 @@ from fuzz import bodies, requests
 from fuzz.findings import Finding
 from fuzz.run import all_, ask, check_bodies, fuzzed_server, kept_bodies, kept_requests, today
 
-pytestmark = pytest.mark.slow  # until what it found is mended
-
 SEED = int(os.environ.get("FUZZ_SEED", "8"))
 COUNT = 2_000
 
@@ -22,6 +20,7 @@ def said(findings: list[Finding]) -> str:
     return "\n\n".join(each.told() for each in findings)
 
 
+@pytest.mark.slow  # until api/query.py refuses a metric of no column and hides where zones lie
 def test_no_request_breaks_the_server_or_shows_another_accounts_data(tmp_path: Path) -> None:
     with fuzzed_server(tmp_path) as server:
         cases = chain(kept_requests(), requests.drawn(SEED, range(COUNT), today()))
