@@ -9,12 +9,25 @@ from typing import Any
 
 import pytest
 
-from airtally.engine.filters import AllOf, AnyOf, Between, Equals, Filter, Holds, IsNull, Member, Not, OneOf
+from airtally.engine.filters import (
+    AllOf,
+    AnyOf,
+    Begins,
+    Between,
+    Equals,
+    Filter,
+    Holds,
+    IsNull,
+    Member,
+    Names,
+    Not,
+    OneOf,
+)
 from airtally.engine.protocol import Engine
 from airtally.kit.time import day_start_us
 from airtally.query.question import Dimension, Metric, Question
 from airtally.query.service import Queries
-from airtally.streams import APP_EVENTS
+from airtally.streams import APP_EVENTS, MEDIAS
 from airtally.streams.declaration import Type
 from fixtures.snapshots import HandMade
 
@@ -35,6 +48,7 @@ ATTRIBUTES: list[dict[str, Any] | None] = [
 SOURCE, TOPICS = Member("attributes", "source"), Member("attributes", "topics")
 ITEMS, PRICE = Member("attributes", "items", Type.INT64), Member("attributes", "price", Type.DECIMAL)
 WHEN = Member("attributes", "when")
+MANY = tuple(map(str, range(100)))
 
 CASES: list[tuple[Filter, set[int]]] = [
     (Equals(SOURCE, "push"), {0}),
@@ -72,6 +86,13 @@ CASES: list[tuple[Filter, set[int]]] = [
     (Holds(TOPICS, ("sport", "news", "sport"), exactly=True), {0}),
     (Holds(TOPICS, ('a,"b', "]", ","), exactly=True), {3}),
     (Holds(TOPICS, ()), set()),
+    (Holds(TOPICS, (*MANY, "sport", "none")), {0, 1}),
+    (Holds(TOPICS, MANY), set()),
+    (Not(Holds(TOPICS, (*MANY, "sport"))), {2, 3}),
+    (Holds(TOPICS, MANY, exactly=True), set()),
+    (Begins(WHEN, ("2026-03-10", "2026-03-09"), " 00:00", " 23:59"), {1, 2}),
+    (Begins(WHEN, ("2026-03-09", *(f"2025-{day:05}" for day in range(100))), " 00:00", " 23:58"), set()),
+    (Begins(WHEN, (), "", ""), set()),
     (IsNull(TOPICS), {4, 6, 7}),
     (AnyOf((Equals(SOURCE, "push"), Equals(ITEMS, 4))), {0, 1}),
     *((Equals(Member("attributes", name), name), {4}) for name in ODD),
@@ -106,9 +127,29 @@ def test_conditions_on_members(engine: Engine, events: HandMade) -> None:
         assert {(each - START) // 1_000_000 for each in found} == expected, where
 
 
+CATEGORIES = (None, "[]", '[{"id":1,"name":"a"}]', '[{"id":2,"name":"\\"id\\":1,"},{"id":30,"name":"b"}]')
+
+
+def test_objects_of_a_list_by_their_number(engine: Engine, tmp_path: Path) -> None:
+    source = HandMade(tmp_path, MEDIAS)
+    rows = [
+        {"media_id": number, "last_update_time_utc": START, "categories": text}
+        for number, text in enumerate(CATEGORIES)
+    ]
+    source.clean(rows[:2])
+    source.fresh(rows[2:])
+    for numbers, expected in (((1,), [2]), ((30, 1 << 70), [3]), (range(100), [2, 3]), ((3,), []), ((), [])):
+        for where in (Names("categories", "id", tuple(numbers)), AnyOf((Names("categories", "id", tuple(numbers)),))):
+            found = Queries(engine, source).current(MEDIAS, "acme", where=where).table["media_id"].to_pylist()
+            assert found == expected, numbers
+
+
 @pytest.mark.parametrize(
     "where",
     [
+        Names("event", "id", (1,)),
+        Begins(WHEN, ("a", "bc"), "", ""),
+        Holds(TOPICS, (*MANY, "\ud800")),
         Equals(Member("event", "source"), "push"),
         Equals(Member("nothing", "source"), "push"),
         Equals(ITEMS, "four"),

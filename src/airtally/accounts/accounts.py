@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select
 
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 from airtally.kit.memory import Memory
+from airtally.kit.zones import named_zone
 from airtally.metadata.store import MetadataStore
 from airtally.metadata.tables import accounts
 
@@ -128,9 +129,12 @@ def check_name(name: str, what: str = "name") -> None:
 
 
 def _checked_zone(timezone: str) -> str:
-    if timezone not in available_timezones():
-        raise BadRequest(f"There is no time zone {timezone[:64]!r}", hint="Use an IANA name such as America/Sao_Paulo")
-    return timezone
+    try:
+        return named_zone(timezone).key
+    except ValueError:
+        raise BadRequest(
+            f"There is no time zone {timezone[:64]!r}", hint="Use an IANA name such as America/Sao_Paulo"
+        ) from None
 
 
 def _checked_currency(currency: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pyarrow as pa
@@ -16,8 +15,9 @@ from airtally.api.authorize import authorize
 from airtally.engine.binding import type_of
 from airtally.engine.filters import AllOf, Equals, Filter, OneOf
 from airtally.ingest.times import EXPECTED, parse_time
-from airtally.kit.errors import BadRequest, LimitExceeded, NotFound, Unprocessable
+from airtally.kit.errors import BadRequest, NotFound, Unprocessable
 from airtally.kit.time import to_datetime
+from airtally.kit.zones import named_zone
 from airtally.query.buckets import Bucket
 from airtally.query.narrow import plain_rows
 from airtally.query.question import END_US, FIRST_US, Dimension, Function, Metric, Question
@@ -28,6 +28,12 @@ from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream, Type
 
 MAX_ROWS = 100_000
+MAX_METRICS, MAX_DIMENSIONS = 100, 20
+#: Characters of a metric's name.
+MAX_NAME = 256
+MAX_WORDS = 400
+#: A list of 1 MiB of values has quotes and commas besides.
+MAX_BODY = 4 << 20
 
 Value = str | int | float
 _TIMES = (Type.TIME, Type.LOCAL_TIME)
@@ -57,7 +63,7 @@ class Asked(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def routes(services: Services) -> list[Any]:
-    @post("/api/v1/query", status_code=200, sync_to_thread=True)
+    @post("/api/v1/query", status_code=200, sync_to_thread=True, request_max_body_size=MAX_BODY)
     def query(request: Request[Any, Any, Any], body: RawBody) -> Response[dict[str, Any]]:
         account = authorize(services.keys, request.headers.get("authorization", ""), "read").account
         request.scope.setdefault("state", {})["account"] = account.slug
@@ -67,8 +73,6 @@ def routes(services: Services) -> list[Any]:
         except RowsGone as gone:
             gone.details = _instead(asked, gone)
             raise
-        if answer.table.num_rows > MAX_ROWS:
-            raise LimitExceeded(f"The answer has {answer.table.num_rows} rows; an answer may have {MAX_ROWS}")
         return Response(_shown(answer))
 
     return [query]
@@ -90,16 +94,21 @@ def _instead(asked: Asked, gone: RowsGone) -> dict[str, Any]:
 
 
 def _asked(body: bytes) -> Asked:
+    """Raises BadRequest for what is no JSON object, Unprocessable for an object that is no question."""
     try:
         return msgspec.json.decode(body, type=Asked)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadRequest(f"The question cannot be read: {error}") from None
+    except msgspec.ValidationError as error:
+        failure = Unprocessable if body.lstrip()[:1] == b"{" else BadRequest
+        raise failure(_in_words("asked", error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(_in_words("read", error)) from None
 
 
 def _question(asked: Asked, account: Account) -> Question:
     stream = STREAMS.get(asked.stream)
     if stream is None:
         raise NotFound(f"There is no stream {asked.stream[:64]!r}", hint="The streams are: " + ", ".join(STREAMS))
+    _check_sizes(asked)
     try:
         return Question(
             stream,
@@ -109,16 +118,34 @@ def _question(asked: Asked, account: Account) -> Question:
             where=AllOf(tuple(_condition(stream, name, value) for name, value in asked.filter.items())),
             start_us=_end(stream, asked.start),
             end_us=_end(stream, asked.end),
-            zone=ZoneInfo(asked.timezone or account.timezone),
+            zone=account.zone if asked.timezone is None else named_zone(asked.timezone),
             bucket=asked.bucket,
+            most_rows=MAX_ROWS,
         )
-    except (ValueError, KeyError, OSError, OverflowError) as error:
-        raise BadRequest(f"The question cannot be asked: {error}") from None
+    except (ValueError, OverflowError) as error:
+        raise Unprocessable(_in_words("asked", error)) from None
+
+
+def _in_words(what: str, error: Exception) -> str:
+    """Whatever an error repeats of the body, the answer is short."""
+    return f"The question cannot be {what}: {error}"[:MAX_WORDS]
+
+
+def _check_sizes(asked: Asked) -> None:
+    """Each metric is a column of the answer and of the work, each dimension one of every group. Raises Unprocessable."""
+    for what, found, most in (
+        ("metrics", len(asked.metrics), MAX_METRICS),
+        ("dimensions", len(asked.dimensions), MAX_DIMENSIONS),
+    ):
+        if found > most:
+            raise Unprocessable(f"The question cannot be asked: it has {found} {what}, and may have {most}")
 
 
 def _metric(asked: AskedMetric | str) -> Metric:
     if isinstance(asked, str):
-        return Metric(asked, Function(asked))
+        return Metric(asked[:MAX_NAME], Function(asked[:MAX_NAME]))
+    if asked.name is not None and not (0 < len(asked.name) <= MAX_NAME and asked.name.isprintable()):
+        raise ValueError(f"the name of a metric has 1 to {MAX_NAME} printable characters")
     return Metric(asked.name or f"{asked.function}_{asked.column}".removesuffix("_None"), asked.function, asked.column)
 
 

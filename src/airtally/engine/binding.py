@@ -15,6 +15,7 @@ from airtally.engine.case import folded, folded_sql
 from airtally.engine.filters import (
     AllOf,
     AnyOf,
+    Begins,
     Between,
     Comparable,
     Contains,
@@ -24,11 +25,12 @@ from airtally.engine.filters import (
     IsNull,
     Like,
     Member,
+    Names,
     Not,
     OneOf,
     Subject,
 )
-from airtally.engine.members import member_text, member_texts
+from airtally.engine.members import any_listed, member_numbers, member_text, member_texts, same_listed
 from airtally.engine.numbers import JsonNumber, json_number
 from airtally.engine.protocol import Relation, Statement, Value
 from airtally.engine.scope import column
@@ -45,6 +47,8 @@ _SERVER_COLUMNS = {
     SEQUENCE.name: Type.INT64,
 }
 _INT64_MAX = (1 << 63) - 1
+#: Characters of a caller's text that a refusal repeats.
+_SHOWN = 64
 #: Digits before the point that a decimal column has and a member read as one, and those after it that a value may
 #: be written with.
 _DECIMAL_DIGITS, _MEMBER_DIGITS, _DECIMAL_PLACES = 12, 36, 40
@@ -61,7 +65,7 @@ def type_of(stream: Stream, name: Subject) -> Type:
         return stream.by_name[name].type
     if name in _SERVER_COLUMNS:
         return _SERVER_COLUMNS[name]
-    raise ValueError(f"stream {stream.name} has no column {name}")
+    raise ValueError(f"stream {stream.name} has no column {name[:_SHOWN]!r}")
 
 
 def as_type(value: exp.Expr, kind: exp.DType) -> exp.Cast:
@@ -168,6 +172,10 @@ class Binder:
                 return self._number(name).is_null if _is_number(name) else self.column(name).is_(exp.null())
             case Holds(member, texts, exactly):
                 return self._holds(member, texts, exactly=exactly)
+            case Names(name, member, values):
+                return self._names(name, member, values)
+            case Begins():
+                return self._begins(condition)
             case Not(part):
                 return exp.not_(self.condition(part))
             case AllOf(parts):
@@ -248,12 +256,32 @@ class Binder:
         type_of(self._stream, member)
         listed = member_texts(column(member.column), self.value(member.name))
         wanted = sorted(set(map(_text, texts)))
+        if len(wanted) > LONG_LIST:
+            values = self._listed(pa.array(wanted, pa.string()))
+            return same_listed(listed, values) if exactly else any_listed(listed, values)
         shared = exp.ArrayIntersect(expressions=[listed, exp.Array(expressions=[self.value(text) for text in wanted])])
         if not exactly:
             return exp.ArraySize(this=shared) > 0
         size = exp.Literal.number(len(wanted))
         distinct = exp.ArraySize(this=exp.ArrayDistinct(this=listed.copy()))
         return exp.and_(exp.ArraySize(this=shared).eq(size), distinct.eq(size.copy()))
+
+    def _names(self, name: str, member: str, values: tuple[int, ...]) -> exp.Expr:
+        if type_of(self._stream, name) is not Type.JSON:
+            raise ValueError(f"column {name} of stream {self._stream.name} has no members")
+        wanted = pa.array(sorted({value for value in values if abs(value) <= _INT64_MAX}), pa.int64())
+        return any_listed(member_numbers(column(name), member), self._listed(wanted))
+
+    def _begins(self, condition: Begins) -> exp.Expr:
+        text, length = self._stored(condition.column), len(condition.prefixes[0]) if condition.prefixes else 0
+        if any(len(each) != length for each in condition.prefixes):
+            raise ValueError("prefixes of several lengths")
+        number = exp.Literal.number
+        head = exp.Substring(this=text, start=number(1), length=number(length))
+        rest = exp.Substring(this=text.copy(), start=number(length + 1))
+        prefixes = self._listed(pa.array(sorted(set(map(_text, condition.prefixes))), pa.string()))
+        ends = rest >= self.value(_text(condition.at_least)), rest.copy() <= self.value(_text(condition.at_most))
+        return exp.and_(head.isin(query=prefixes), *ends)
 
     def _contains(self, name: str, text: str, *, fold_case: bool) -> exp.Expr:
         self._check_text(name)
@@ -294,7 +322,7 @@ def _regex(pattern: str) -> str:
 
 def _whole(name: Subject, value: Comparable) -> int:
     if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
-        raise ValueError(f"column {name} holds whole numbers, not {value!r}")
+        raise ValueError(f"column {name} holds whole numbers, not {_cut(value)}")
     return int(value)
 
 
@@ -303,13 +331,17 @@ def _decimal(name: Subject, value: Comparable) -> str:
     try:
         number = Decimal(str(value))
     except InvalidOperation:
-        raise ValueError(f"column {name} holds decimal numbers, not {value!r}") from None
+        raise ValueError(f"column {name} holds decimal numbers, not {_cut(value)}") from None
     exponent = number.as_tuple().exponent
     endless = not isinstance(exponent, int) or exponent < -_DECIMAL_PLACES
     digits = _MEMBER_DIGITS if isinstance(name, Member) else _DECIMAL_DIGITS
     if endless or number.adjusted() >= digits:
-        raise ValueError(f"column {name} holds numbers of at most {digits} digits, not {value!r}")
+        raise ValueError(f"column {name} holds numbers of at most {digits} digits, not {_cut(value)}")
     return format(number, "f")
+
+
+def _cut(value: Comparable) -> str:
+    return repr(str(value)[:_SHOWN] if isinstance(value, str) else value)[: _SHOWN + 2]
 
 
 def _text(value: Comparable) -> str:

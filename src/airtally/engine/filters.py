@@ -88,6 +88,25 @@ class Holds:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """A JSON column that is a list of objects, one of which has one of `values` as `member`."""
+
+    column: str
+    member: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Begins:
+    """Text that begins with one of `prefixes`, all of one length; what follows is from `at_least` to `at_most`."""
+
+    column: Subject
+    prefixes: tuple[str, ...]
+    at_least: str
+    at_most: str
+
+
+@dataclass(frozen=True, slots=True)
 class AllOf:
     filters: tuple[Filter, ...]
 
@@ -102,7 +121,7 @@ class Not:
     filter: Filter
 
 
-Filter = Equals | OneOf | Between | Contains | Like | IsNull | Holds | AllOf | AnyOf | Not
+Filter = Equals | OneOf | Between | Contains | Like | IsNull | Holds | Names | Begins | AllOf | AnyOf | Not
 
 EVERYTHING = AllOf(())
 

@@ -22,7 +22,8 @@ def written(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> 
     def place(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table) and node.name in sources:
             return sources[node.name].copy().subquery(node.alias_or_name)
-        return in_dialect(node, dialect)
+        form = in_dialect(node, dialect)
+        return node if form is node else form.transform(place, copy=False)  # what stands in it has a form too
 
     return tree.transform(place).sql(dialect)
 

@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from airtally.kit.time import DAY_US, day_start_us, to_datetime, utc_day
 
 #: Instants within this of the ends of Python's years have no local time in every zone.
 _FIRST_US, _LAST_US = day_start_us(date(1, 1, 3)), day_start_us(date(9999, 12, 29))
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(available_timezones() - {"localtime"})  # that is the machine's own
+
+
+def named_zone(name: str) -> ZoneInfo:
+    """Raises ValueError for what is no IANA name: ZoneInfo itself takes paths, and its errors show the server's."""
+    if name not in _names():
+        raise ValueError(f"there is no time zone {name[:64]!r}")
+    return ZoneInfo(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,9 @@ FIRST_US, END_US = day_start_us(date(1969, 1, 1)), day_start_us(date(2102, 1, 1)
 BUCKET = "bucket"
 
 
+#: Characters of a caller's text that a refusal repeats.
+_SHOWN = 128
+
 _NUMBERS = frozenset({Type.INT64, Type.DOUBLE, Type.DECIMAL})
 _MEASURED = {
     Function.SUM: _NUMBERS,
@@ -65,7 +68,8 @@ class Question:
 
     Event times lie in [start_us, end_us); of a stream with local times these are wall clock, as if it were
     UTC, and `zone` means nothing. The answer's column `bucket` holds the start of each bucket as an
-    instant. `as_received` counts repeats of an event too: quicker, for figures they cannot change.
+    instant. `as_received` counts repeats of an event too: quicker, for figures they cannot change. An answer of more
+    than `most_rows` rows is refused before they are all taken.
     Raises ValueError for a column that the stream does not have and for what cannot be asked of one.
     """
 
@@ -79,6 +83,7 @@ class Question:
     zone: ZoneInfo = field(default=UTC)
     bucket: Buckets = Bucket.NONE
     as_received: bool = False
+    most_rows: int | None = None
 
     def __post_init__(self) -> None:
         for name in self.columns:
@@ -89,15 +94,16 @@ class Question:
             Binder(self.stream).condition(condition)
         labels = [*(dimension.label for dimension in self.dimensions), *(metric.name for metric in self.metrics)]
         if not self.metrics or len({*labels, BUCKET}) <= len(labels):
-            raise ValueError(f"an answer needs a metric, and a name of its own for each column: {', '.join(labels)}")
+            shown = ", ".join(labels)[:_SHOWN]
+            raise ValueError(f"an answer needs a metric, and a name of its own for each column: {shown}")
         if self.bucket is not Bucket.NONE and (self.start_us is None or self.end_us is None):
             raise ValueError("buckets need both ends of the interval")
 
     def _check(self, metric: Metric) -> None:
         if (metric.column is None) != (metric.function is Function.COUNT):
-            raise ValueError(f"metric {metric.name}: {metric.function} with column {metric.column}")
-        if metric.column and type_of(self.stream, metric.column) not in _MEASURED[metric.function]:
-            raise ValueError(f"metric {metric.name}: column {metric.column} has no {metric.function}")
+            raise ValueError(f"metric {metric.name[:_SHOWN]}: {metric.function} with column {metric.column}")
+        if metric.column is not None and type_of(self.stream, metric.column) not in _MEASURED[metric.function]:
+            raise ValueError(f"metric {metric.name[:_SHOWN]}: column {metric.column} has no {metric.function}")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -106,7 +112,7 @@ class Question:
         names += [dimension.column for dimension in self.dimensions]
         for metric in self.metrics:
             names += columns_of(metric.where)
-            names += [metric.column] if metric.column else []
+            names += [] if metric.column is None else [metric.column]
         return tuple(dict.fromkeys(names))
 
     @property

@@ -39,7 +39,12 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
     tree = tree.where(binder.condition(question.where))
     if groups:
         tree = tree.group_by(*(group.this.copy() for group in groups))
-    return binder.statement(tree)
+    return binder.statement(cut(tree, question))
+
+
+def cut(tree: exp.Select, question: Question) -> exp.Select:
+    """With one row more than the question allows at most, by which it is seen that there are more."""
+    return tree if question.most_rows is None else tree.limit(question.most_rows + 1)
 
 
 def _groups(binder: Binder, question: Question) -> list[exp.Expr]:
@@ -71,7 +76,7 @@ def _metric(binder: Binder, stream: Stream, metric: Metric, capabilities: Capabi
     counted = _counted(binder, stream, metric)
     if metric.where != EVERYTHING:
         counted = exp.Case().when(binder.condition(metric.where), counted)
-    kind = "double" if metric.column and type_of(stream, metric.column) is Type.DOUBLE else "bigint"
+    kind = "double" if metric.column is not None and type_of(stream, metric.column) is Type.DOUBLE else "bigint"
     match metric.function:
         case Function.COUNT:
             return exp.cast(exp.Count(this=counted), "bigint")

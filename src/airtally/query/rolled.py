@@ -18,7 +18,7 @@ from airtally.lake.snapshot import DataFile
 from airtally.query.buckets import Bucket, bucket_of
 from airtally.query.fits import Edges
 from airtally.query.question import BUCKET, Function, Metric, Question
-from airtally.query.render import runs_of
+from airtally.query.render import cut, runs_of
 from airtally.rollups.figures import combined, figures_of_parts, figures_of_rows
 from airtally.rollups.plan import Cover, Interval, Source, Wanted
 from airtally.rollups.table import part_schema
@@ -67,7 +67,7 @@ def render_rolled(question: Question, cover: Cover, capabilities: Capabilities) 
     shape = None
     if not cover.has_rows:
         sizes = tuple((branch.rollup.folder, len(branch.conditions)) for branch in branches)
-        groups = question.metrics, question.dimensions, of_bucket
+        groups = question.metrics, question.dimensions, of_bucket, question.most_rows
         shape = ("rolled", question.stream.name, *groups, shape_of(question.where), sizes)
     tree = None if shape is None else _trees.get(shape)
     if tree is None:
@@ -116,7 +116,7 @@ def _summed(question: Question, sources: list[exp.Select], bucket: exp.Expr | No
     figures = [_figure(metric, number) for number, metric in enumerate(question.metrics)]
     source = sources[0] if len(sources) == 1 else exp.union(*sources, distinct=False)
     tree = exp.select(*groups, *figures).from_(source.subquery("figures"))
-    return tree.group_by(*keys) if keys else tree
+    return cut(tree.group_by(*keys) if keys else tree, question)
 
 
 def _bucket(binder: Binder, question: Question) -> tuple[exp.Expr | None, Hashable]:

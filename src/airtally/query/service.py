@@ -12,6 +12,7 @@ from airtally.engine.dedupe import day_bounds
 from airtally.engine.filters import EVERYTHING, Filter
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
+from airtally.kit.errors import LimitExceeded
 from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.query.answers import AnswerCache, Written, key_of
 from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
@@ -114,6 +115,8 @@ class Queries:
         return self._rollups.cover(wanted, question.stream, question.account, interval_of(question))
 
     def _answer(self, question: Question, table: pa.Table, snapshot: Snapshot) -> Answer:
+        if question.most_rows is not None and table.num_rows > question.most_rows:
+            raise _too_many_rows(question.most_rows)
         return Answer(narrowed(table), snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))
 
     def current(
@@ -192,3 +195,10 @@ class Queries:
             return ask(self.snapshot(stream, account))
         except FilesMissing:
             return ask(self.snapshot(stream, account))
+
+
+def _too_many_rows(most: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"The answer has more than the {most} rows that one may have.",
+        hint="Ask for fewer dimensions, longer buckets or a shorter interval, or filter.",
+    )

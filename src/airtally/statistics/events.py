@@ -8,7 +8,7 @@ import msgspec
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import ValueType
-from airtally.engine.filters import AllOf, AnyOf, Between, Equals, Filter, Holds, IsNull, Member, Not, OneOf
+from airtally.engine.filters import AllOf, AnyOf, Begins, Between, Equals, Filter, Holds, IsNull, Member, Not, OneOf
 from airtally.kit.time import HOUR_US, to_datetime
 from airtally.query.buckets import Bucket
 from airtally.query.narrow import plain
@@ -18,6 +18,8 @@ from airtally.statistics.asked import Condition, EventStatistics, Operator
 from airtally.streams import APP_EVENTS
 from airtally.streams.declaration import Type
 
+#: Characters of a day, which every minute of it begins with.
+_DAY = len("2026-11-20")
 _READ_AS = {ValueType.INTEGER: Type.INT64, ValueType.PRICE: Type.DECIMAL}
 
 
@@ -81,8 +83,9 @@ def _equal(member: Member, condition: Condition) -> Filter:
         texts = tuple(value.first for value in condition.values)
         return Holds(member, texts, exactly=condition.operator is Operator.EQ)
     moments = tuple(value.first for value in condition.values if value.first == value.last)
-    spans = (value for value in condition.values if value.first != value.last)
-    return AnyOf((OneOf(member, moments), *(Between(member, span.first, at_most=span.last) for span in spans)))
+    days = tuple(value.first[:_DAY] for value in condition.values if value.first != value.last)
+    equal = OneOf(member, moments)
+    return AnyOf((equal, Begins(member, days, " 00:00", " 23:59"))) if days else equal
 
 
 def _rows(asked: EventStatistics, counts: dict[int, int]) -> Iterator[dict[str, str | int]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airtally.accounts.accounts import Account
-from airtally.engine.filters import EVERYTHING, AllOf, AnyOf, Contains, Equals, Filter, OneOf
+from airtally.engine.filters import EVERYTHING, AllOf, Contains, Equals, Filter, Names, OneOf
 from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
 from airtally.kit.time import from_datetime
@@ -64,7 +64,7 @@ def medias(services: Services, account: Account, page: Page, query: Mapping[str,
     if ids is not None:
         conditions.append(OneOf("media_id", ids))
     if categories is not None:
-        conditions.append(AnyOf(tuple(_in_category(each) for each in categories)))
+        conditions.append(Names("categories", "id", categories))
     if query.get("name"):
         conditions.append(Contains("name", query["name"], fold_case=True))
     return _medias(services, account, page, AllOf(tuple(conditions)))
@@ -89,11 +89,6 @@ def categories(services: Services, account: Account, page: Page) -> Found:
 def _medias(services: Services, account: Account, page: Page, where: Filter) -> Found:
     rows, found = _records(services, account, MEDIAS, where, page)
     return replace(found, objects=[wire.media_object(row) for row in rows])
-
-
-def _in_category(category_id: int) -> Filter:
-    """The column holds compact JSON with sorted keys; a quote inside a name is escaped there."""
-    return Contains("categories", f'{{"id":{category_id},"name":"')
 
 
 def _records(

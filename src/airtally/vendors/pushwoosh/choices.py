@@ -32,7 +32,6 @@ class Choices:
     gzip_from_bytes: int = 1024
     longest_days: int = 1096
     most_conditions: int = 50
-    most_values: int = 1000
     malformed: str = "Malformed request string"
     method_not_found: str = "Method not found"
     internal: str = "Internal error"

@@ -82,22 +82,24 @@ def _app_names(services: Services, account: Account, apps: Apps) -> tuple[str, .
     names = set(apps.names | apps.digits)
     if apps.ids or apps.digits:
         known = services.queries.known(VIEWER_APPS, account.slug)
-        numbers = apps.ids | {int(text) for text in apps.digits if not _exists(services, account, text, text in known)}
+        unknown = {text for text in apps.digits if text not in known}
+        numbers = apps.ids | {int(text) for text in unknown - _sampled(services, account, unknown)}
         ids = pa.array([each for each in numbers if 0 <= each < 1 << 63], pa.int64())
         names.update(known.table.filter(pc.is_in(known.table["app_id"], value_set=ids))["app"].to_pylist())
     return tuple(sorted(names))
 
 
-def _exists(services: Services, account: Account, name: str, declared: bool) -> bool:  # noqa: FBT001
-    """Samples make an app too, those whose rows have left as well."""
-    if declared:
-        return True
+def _sampled(services: Services, account: Account, names: set[str]) -> set[str]:
+    """Those of the names that samples made an app of, also where the rows have left."""
+    if not names:
+        return set()
     question = Question(
         VIEWER_SAMPLES,
         account.slug,
         (Metric("samples"),),
-        where=OneOf("app", (name,)),
+        (Dimension("app"),),
+        OneOf("app", tuple(sorted(names))),
         start_us=0,
         end_us=(services.clock.now_us() // DAY_US + 2) * DAY_US,
     )
-    return bool(services.queries.answer(question).table["samples"][0].as_py())
+    return set(services.queries.answer(question).table["app"].to_pylist())
