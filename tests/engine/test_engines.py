@@ -209,3 +209,22 @@ def test_scratch_left_by_a_crash_is_removed_and_that_of_the_living_kept(tmp_path
     living.close()
     second.close()
     assert not living.folder.exists()
+
+
+def test_an_account_whose_questions_wait_keeps_none_of_another_waiting(tmp_path: Path, source: HandMade) -> None:
+    """Its own wait for a turn, and are refused in words once their time is over."""
+    engine = DuckDB(memory=256 << 20, seconds=0.5, temp_folder=tmp_path)
+    others = [engine._slots.acquire("acme") for _ in range(engine._slots._each)]
+    loud, quiet = (
+        Statement(tree("SELECT count(*) AS n FROM r"), {"r": Rows.all_of(source.snapshot(AD_EVENTS, account))})
+        for account in ("acme", "other")
+    )
+    try:
+        assert engine.query(quiet)["n"].to_pylist() == [0]
+        with pytest.raises(LimitExceeded, match="AIRTALLY_QUERY_SECONDS"):
+            engine.query(loud)
+    finally:
+        for _ in others:
+            engine._slots.release("acme")
+    assert engine.query(loud)["n"].to_pylist() == [0]
+    engine.close()

@@ -93,6 +93,14 @@ def test_one_key_has_no_more_than_its_slots():
         pass
 
 
+def test_a_wait_for_a_slot_has_an_end():
+    slots = Slots(1)
+    with slots.held("loud"), pytest.raises(TimeoutError):
+        slots.acquire("quiet", 0.01)
+    slots.acquire("quiet", 0.01)
+    slots.release("quiet")
+
+
 def test_a_caller_does_not_wait_for_anothers_calls():
     executor, release = FairExecutor(3, each=2, name="test"), threading.Event()
     try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -17,11 +19,12 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally.engine.bucket import dataset, on_bucket
-from airtally.engine.limits import TimeLimit
+from airtally.engine.limits import TimeLimit, too_slow
 from airtally.engine.protocol import Capabilities, Files, FilesMissing, Relation, Rows, Statement
 from airtally.engine.scope import column, of_account, written
 from airtally.engine.scratch import Scratch
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
+from airtally.kit.fair import CALLER, Slots, aside
 from airtally.lake.snapshot import DataFile
 from airtally.streams.evolution import former_fields
 
@@ -36,6 +39,10 @@ CAPABILITIES = Capabilities(
 )
 STREAM_ROWS = 100_000
 _MAX_TEXTS = 1000
+#: Questions of one account that are worked on at once, and of all: each may use every core, so more of one account's
+#: would only make the others wait longer.
+_SLOTS = max(2, os.cpu_count() or 1)
+_ALL_SLOTS = 4 * _SLOTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class DuckDB:
         _settle_pandas()
         self._memory, self._seconds = memory, seconds
         self._texts = Texts()
+        self._slots = Slots(_ALL_SLOTS, each=_SLOTS)
         self._scratch = Scratch(temp_folder, "duckdb")
         self._instance = duckdb.connect(":memory:", config=_config(memory, self._scratch.folder, threads))
         self._instance.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -76,11 +84,12 @@ class DuckDB:
         return CAPABILITIES
 
     def query(self, statement: Statement) -> pa.Table:
-        with self._executed(statement) as result:
+        """Accounts take turns; the wait is part of the time limit."""
+        with aside(), self._turn(statement) as seconds, self._executed(statement, seconds) as result:
             return result.to_arrow_table()
 
     def stream(self, statement: Statement) -> Iterator[pa.RecordBatch]:
-        with self._executed(statement) as result:
+        with self._executed(statement, self._seconds) as result:
             yield from result.to_arrow_reader(STREAM_ROWS)
 
     def close(self) -> None:
@@ -88,8 +97,21 @@ class DuckDB:
         self._scratch.close()
 
     @contextmanager
-    def _executed(self, statement: Statement) -> Iterator[Any]:
-        with closing(self._instance.cursor()) as cursor, TimeLimit(self._seconds, cursor.interrupt) as limit:
+    def _turn(self, statement: Statement) -> Iterator[float | None]:
+        """The seconds that are left when the account has its turn. Raises LimitExceeded."""
+        begun, account = time.monotonic(), _account(statement)
+        try:
+            self._slots.acquire(account, self._seconds)
+        except TimeoutError:
+            raise too_slow(self._seconds or 0) from None
+        try:
+            yield None if self._seconds is None else max(0.0, self._seconds - (time.monotonic() - begun))
+        finally:
+            self._slots.release(account)
+
+    @contextmanager
+    def _executed(self, statement: Statement, seconds: float | None) -> Iterator[Any]:
+        with closing(self._instance.cursor()) as cursor, TimeLimit(seconds, cursor.interrupt) as limit:
             try:
                 parameters: dict[str, Any] = dict(statement.parameters)
                 parts = {name: _bound(cursor, name, each, parameters) for name, each in statement.relations.items()}
@@ -104,7 +126,7 @@ class DuckDB:
         """Errors met while an answer streams come as Arrow's, so their text is what tells them apart."""
         text = str(error)
         if limit.over and "INTERRUPT Error" in text:
-            return limit.failure
+            return too_slow(self._seconds or 0)
         if "Out of Memory Error" in text:
             return LimitExceeded(
                 f"The question needed more than {self._memory // 1_000_000} MB of memory (AIRTALLY_ENGINE_MEMORY).",
@@ -117,6 +139,13 @@ class DuckDB:
         if any(gone in text for gone in _GONE):
             return FilesMissing("The rows moved while they were read.", retry_after=1)
         return None
+
+
+def _account(statement: Statement) -> str:
+    """Whose question it is."""
+    return next(
+        (each.snapshot.account for each in statement.relations.values() if isinstance(each, Rows)), CALLER.get()
+    )
 
 
 def _settle_pandas() -> None:

@@ -84,14 +84,15 @@ class Slots:
     def _allowed(self, key: str) -> bool:
         return self._holders.get(key, 0) < self._each
 
-    def acquire(self, key: str) -> None:
-        """Blocks for a slot; `held` is the usual way."""
+    def acquire(self, key: str, seconds: float | None = None) -> None:
+        """Blocks for a slot; `held` is the usual way. Raises TimeoutError where none comes within so many seconds."""
         granted = threading.Event()
         with self._lock:
             self._waiting.put(key, granted)
             self._grant()
         try:
-            granted.wait()
+            if not granted.wait(seconds):
+                raise TimeoutError  # noqa: TRY301 (withdrawn alike, whatever ends the wait)
         except BaseException:
             self._withdraw(key, granted)
             raise
