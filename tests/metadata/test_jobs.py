@@ -190,7 +190,8 @@ def test_looking_for_work_is_a_look_into_the_index(sqlite_url: str, clock: Movab
     """However many jobs wait: for each account with waiting jobs a few looks."""
     store = MetadataStore.open(sqlite_url)
     with store.read() as connection:
-        query = turns.next_job("report", "one", clock.now_us(), 2)
+        asked = {"kind": "report", "owner": "one", "now": clock.now_us(), "each": 2}
+        query = turns.NEXT_JOB.params(asked)
         text = str(query.compile(connection, compile_kwargs={"literal_binds": True}))
         plan = "\n".join(str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}"))
     assert "ix_jobs_kind_state_account_id_run_at_id" in plan

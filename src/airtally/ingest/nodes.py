@@ -107,6 +107,7 @@ class Nodes:
         Raises Unavailable after 5 minutes, naming the nodes that did not answer, and where this one cannot flush.
         """
         own_through = self._clock.now_us()
+        moment_us = min(moment_us, own_through)
         self._flush_own()
         if self._buffer_id is not None:
             self._beat(own_through)
@@ -172,7 +173,9 @@ class Nodes:
     def _others(self) -> tuple[ColumnElement[bool], ...]:
         """Writers that are heard of, but for this one and those whose buffers it has adopted: these it flushes itself."""
         own = () if self._buffer is None else self._buffer.ids
-        return nodes.c.seen_at >= self._clock.now_us() - LIVE_US, nodes.c.buffer_id.not_in(own)
+        now = self._clock.now_us()
+        heard_of = nodes.c.seen_at.between(now - LIVE_US, now + LIVE_US)  # later: the clock was set back since
+        return heard_of, nodes.c.buffer_id.not_in(own)
 
     def live(self) -> int:
         """How many nodes are heard of."""

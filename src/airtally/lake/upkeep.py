@@ -27,7 +27,8 @@ class Due:
     at: dict[str, int] = field(default_factory=dict)
 
     def __call__(self, work: str, now_us: int, every_us: int) -> bool:
-        if now_us - self.at.setdefault(work, now_us - max(0, every_us - _FIRST_US)) < every_us:
+        since = now_us - self.at.setdefault(work, now_us - max(0, every_us - _FIRST_US))
+        if 0 <= since < every_us:  # less where the clock was set back
             return False
         self.at[work] = now_us
         return True

@@ -126,9 +126,10 @@ class Jobs:
 
     def _has_work(self, kind: str, now: int, each: int | None) -> bool:
         with self._store.read() as connection:
-            if connection.execute(select(jobs.c.id).where(*_orphaned(kind, now)).limit(1)).first() is not None:
-                return True
-            return self._next(connection, kind, now, each) is not None
+            if not connection.execute(turns.ANY_WORK, {"kind": kind, "now": now}).scalar_one():
+                return False
+            lost = select(jobs.c.id).where(*_orphaned(kind, now)).limit(1)
+            return connection.execute(lost).first() is not None or bool(self._next(connection, kind, now, each))
 
     def _claim(self, kind: str, now: int, lease_seconds: float, each: int | None) -> Job | None:
         """Jobs of workers that are gone become ready first: they, too, wait for their account's turn."""
@@ -148,11 +149,12 @@ class Jobs:
 
     def _next(self, connection: Connection, kind: str, now: int, each: int | None) -> tuple[int, int | None] | None:
         """Id and account."""
-        found = connection.execute(turns.next_job(kind, self.owner, now, each or 1 << 30)).one_or_none()
+        asked = {"kind": kind, "owner": self.owner, "now": now, "each": each or 1 << 30}
+        found = connection.execute(turns.NEXT_JOB, asked).one_or_none()
         if found is not None:
-            return found.id, found.account_id
-        of_nobody = connection.execute(turns.next_of_nobody(kind, now)).one_or_none()
-        return None if of_nobody is None else (of_nobody.id, None)
+            return int(found.id), int(found.account_id)
+        of_nobody = connection.execute(turns.NEXT_OF_NOBODY, asked).one_or_none()
+        return None if of_nobody is None else (int(of_nobody.id), None)
 
     def _mend_clock(self, now: int) -> None:
         """Where the clock went back, nothing that was due or waits for a time is delayed by as much."""

@@ -273,6 +273,7 @@ class Rebuilder:
         if seen is None or seen.version != version:
             at = 0 if version <= self._first_look[rollup.name] else now
             seen = self._seen[key] = _Seen(version, at, at if seen is None else seen.since)
+        seen.at, seen.since = min(seen.at, now), min(seen.since, now)  # the clock may have been set back
         quiet = now - seen.at >= policy.quiet_seconds * SECOND_US
         return quiet or now - seen.since >= policy.longest_seconds * SECOND_US
 
