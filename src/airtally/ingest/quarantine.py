@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.decode import RowError
-from airtally.ingest.rejected import RejectedRow, as_many_as_fit, packed_rows, rejected, unpacked_rows
+from airtally.ingest.rejected import RejectedRow, packed_errors, packed_rows, unpacked_rows
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict, Failure, NotFound, StorageFull
@@ -94,7 +94,7 @@ class Quarantine:
             "received_at": self._clock.now_us(),
         }
         try:
-            kept = self._insert(account, values, [rejected(error) for error in errors])
+            kept = self._keep(account, values, errors)
         except StorageFull:
             _log.warning("no room for rejected rows", account=account.slug, stream=stream, rows=len(errors))
             kept = Kept()
@@ -102,22 +102,36 @@ class Quarantine:
         metrics.ROWS_NOT_QUARANTINED.labels(stream).inc(len(errors) - kept.rows)
         return kept
 
-    def _insert(self, account: Account, values: dict[str, Any], rows: list[RejectedRow]) -> Kept:
-        content = packed_rows(rows)
+    def _keep(self, account: Account, values: dict[str, Any], errors: Sequence[RowError]) -> Kept:
+        """Packed before the transaction, in which all other writers wait."""
+        with self._store.read() as connection:
+            kept, room = self._before(connection, account, values["source_key"])
+        if kept is not None:
+            return Kept(min(kept, len(errors)))
+        count, content = packed_errors(errors, room)
+        if not count:
+            return Kept()
         with self._store.begin() as connection:
             # One batch of an account at a time, so that two cannot both take the same room.
             connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update())
-            key = values["source_key"]
-            if key is not None:
-                known = select(quarantine.c.rows).where(quarantine.c.source_key == key)
-                if (before := connection.execute(known).scalar_one_or_none()) is not None:
-                    return Kept(min(before, len(rows)))
-            used = connection.execute(select(_BYTES).where(quarantine.c.account_id == account.id)).scalar_one()
-            rows, content = as_many_as_fit(rows, content, self._max_bytes - used)
-            if not rows:
+            kept, room = self._before(connection, account, values["source_key"])
+            if kept is not None:
+                return Kept(min(kept, len(errors)))
+            if len(content) > room:  # another batch took some of it meanwhile
+                count, content = packed_errors(errors[:count], room)
+            if not count:
                 return Kept()
-            made = insert(quarantine).values(**values, rows=len(rows), content=content).returning(quarantine.c.id)
-            return Kept(len(rows), connection.execute(made).scalar_one())
+            made = insert(quarantine).values(**values, rows=count, content=content).returning(quarantine.c.id)
+            return Kept(count, connection.execute(made).scalar_one())
+
+    def _before(self, connection: Connection, account: Account, source_key: str | None) -> tuple[int | None, int]:
+        """How many rows were kept of this source before, None where it is new; and the bytes that are left."""
+        kept: int | None = None
+        if source_key is not None:
+            known = select(quarantine.c.rows).where(quarantine.c.source_key == source_key)
+            kept = connection.execute(known).scalar_one_or_none()
+        used = connection.execute(select(_BYTES).where(quarantine.c.account_id == account.id)).scalar_one()
+        return kept, self._max_bytes - int(used)
 
     def take_back(self, account: Account, kept: Kept) -> None:
         """Of a batch that was refused after all nothing stays."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -40,32 +41,40 @@ def rejected(error: RowError) -> RejectedRow:
     form: Literal["raw", "row", "none"] = "raw" if error.row is None else "row" if error.row else "none"
     row = error.row.decode() if error.row else None
     try:
-        raw = bytes(error.raw).decode()
+        return RejectedRow(error.line, error.field, error.error, error.raw.decode(), None, form, row)
     except UnicodeDecodeError:
         packed = base64.b64encode(error.raw).decode()
-        return RejectedRow(error.line, error.field, error.error, raw_base64=packed, form=form, row=row)
-    return RejectedRow(error.line, error.field, error.error, raw=raw, form=form, row=row)
+        return RejectedRow(error.line, error.field, error.error, None, packed, form, row)
 
 
-def packed_rows(rows: Sequence[RejectedRow]) -> bytes:
-    sink = pa.BufferOutputStream()
-    encoder = msgspec.json.Encoder()
+def packed_rows(rows: Iterable[RejectedRow]) -> bytes:
+    return _packed(iter(rows), None)[0]
+
+
+def packed_errors(errors: Sequence[RowError], room: int) -> tuple[int, bytes]:
+    """How many of the errors, from the first, go into `room` bytes, and what they are packed.
+
+    Those that nobody will keep are not looked at: a body may hold millions. The number is the largest but for a tenth.
+    """
+    content, count = _packed(map(rejected, errors), max(room, 0)) if room > 0 else (b"", 0)
+    while count and len(content) > room:
+        count = min(count - 1, count * 9 * max(room, 0) // (10 * len(content)))
+        content = packed_rows(map(rejected, islice(errors, count))) if count else b""
+    return count, content
+
+
+def _packed(rows: Iterator[RejectedRow], room: int | None) -> tuple[bytes, int]:
+    """Ends some time after `room` bytes; what they are packed, and how many."""
+    sink, encoder, count = pa.BufferOutputStream(), msgspec.json.Encoder(), 0
     with pa.CompressedOutputStream(sink, _CODEC) as out:
-        for start in range(0, len(rows), _TOGETHER):
+        while (room is None or sink.tell() <= room) and (some := list(islice(rows, _TOGETHER))):
             pause()
-            out.write(encoder.encode_lines(rows[start : start + _TOGETHER]))
-    return bytes(sink.getvalue())
+            out.write(encoder.encode_lines(some))
+            count += len(some)
+    return bytes(sink.getvalue()), count
 
 
 def unpacked_rows(content: bytes) -> Iterator[RejectedRow]:
     decoder = msgspec.json.Decoder(RejectedRow)
     with pa.input_stream(pa.py_buffer(content), compression=_CODEC) as stream:
         yield from map(decoder.decode, stream.read().split(b"\n")[:-1])
-
-
-def as_many_as_fit(rows: list[RejectedRow], content: bytes, room: int) -> tuple[list[RejectedRow], bytes]:
-    """The first rows, and what they are packed, so that they take at most `room` bytes."""
-    while rows and len(content) > room:
-        rows = rows[: min(len(rows) - 1, len(rows) * max(room, 0) * 9 // (10 * len(content)))]
-        content = packed_rows(rows) if rows else b""
-    return rows, content

@@ -6,8 +6,9 @@ A body may hold millions of wrong rows, most of which nobody keeps: 12 bytes sta
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Protocol, overload
 
 import msgspec
@@ -62,9 +63,14 @@ class Wrong:
     forms: Forms | None = None
     explain: Callable[[bytes], Reason] | None = None
 
-    def reason(self, place: int, raw: bytes) -> Reason:
-        code = self.codes[place]
-        return self.reasons[code] if code >= 0 or self.explain is None else self.explain(raw)
+    def made(self, places: Ints, lines: Iterable[int], raws: Sequence[bytes]) -> list[RowError]:
+        """Some of them, from what was received."""
+        forms = repeat(None) if self.forms is None else self.forms(places)
+        made = []
+        for line, code, raw, form in zip(lines, self.codes[places].tolist(), raws, forms, strict=False):
+            name, error = self.reasons[code] if code >= 0 or self.explain is None else self.explain(raw)
+            made.append(RowError(line, name, error, raw, form))
+        return made
 
 
 class Errors(Sequence[RowError]):
@@ -137,17 +143,16 @@ class Errors(Sequence[RowError]):
         lines, order = self._sorted()
         numbers, places = lines[which].tolist(), order[which]
         raws = self._source.raws(numbers)
-        made: list[RowError | None] = [None] * len(numbers)
+        if len(self.blocks) == 1:
+            return self.blocks[0].made(places, numbers, raws)
+        found: dict[int, RowError] = {}
         blocks = np.searchsorted(self._starts, places, side="right") - 1
         for number in np.unique(blocks).tolist():
-            block, mine = self.blocks[number], np.flatnonzero(blocks == number)
-            own = places[mine] - self._starts[number]
-            forms = [None] * len(own) if block.forms is None else block.forms(own)
-            for at, place, form in zip(mine.tolist(), own.tolist(), forms, strict=True):
-                raw = raws[at]
-                name, error = block.reason(place, raw)
-                made[at] = RowError(numbers[at], name, error, raw, form)
-        return made  # type: ignore[return-value]  # each is in one block
+            mine = np.flatnonzero(blocks == number)
+            at = mine.tolist()
+            own = (places[mine] - self._starts[number], [numbers[each] for each in at], [raws[each] for each in at])
+            found.update(zip(at, self.blocks[number].made(*own), strict=True))
+        return [found[each] for each in range(len(numbers))]
 
 
 class Refused:
@@ -157,16 +162,22 @@ class Refused:
         self._explain = explain
         self._reasons: dict[Reason, int] = {}
         self._lines, self._codes = array("q"), array("i")
+        self._last: tuple[Reason | None, int] = (None, -1)
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def add(self, line: int, reason: Reason) -> None:
+        if reason is not self._last[0]:  # most are like the one before
+            self._last = reason, self._code(reason)
+        self._lines.append(line)
+        self._codes.append(self._last[1])
+
+    def _code(self, reason: Reason) -> int:
         code = self._reasons.get(reason, -1)
         if code < 0 and (self._explain is None or len(self._reasons) < _REASONS):
             code = self._reasons[reason] = len(self._reasons)
-        self._lines.append(line)
-        self._codes.append(code)
+        return code
 
     def block(self, forms: Forms | None = None) -> Wrong:
         lines, codes = np.array(self._lines, dtype=np.int64), np.array(self._codes, dtype=np.int32)

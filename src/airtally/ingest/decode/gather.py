@@ -14,7 +14,7 @@ import pyarrow as pa
 from airtally.ingest.canonical import NONE
 from airtally.ingest.checked import Checked, joined
 from airtally.ingest.decode.limits import Limits
-from airtally.ingest.decode.rows import WRONG, Codec, codec
+from airtally.ingest.decode.rows import BLANK, WRONG, Codec, codec
 from airtally.ingest.row_errors import Ints, Refused
 from airtally.ingest.validate import check
 from airtally.kit.errors import BadRequest
@@ -26,8 +26,8 @@ ROWS_TO_COLUMNS = 2_000
 ROWS_TO_CHECK = 50_000
 BYTES_TO_CHECK = 16 << 20
 
-#: Wrong rows after which others may have their turn: some milliseconds.
-_WRONG_ROWS = 4096
+#: After so many rows of a slice that hold wrong ones others may have their turn: some milliseconds.
+_SLICE_ROWS = 4096
 
 
 @dataclass(slots=True, frozen=True)
@@ -140,30 +140,26 @@ class Gatherer:
         `extend` keeps what it has when a row cannot be decoded, so each row is decoded once.
         """
         rows, decode, left, at = self._rows, self._codec.decode, islice(texts, begin, None), begin
+        second_look, refuse, line = self._codec.second_look, self._refused.add, self.line
         while True:
             before = len(rows)
             try:
                 rows.extend(map(decode, left))
             except WRONG as error:
                 at += len(rows) - before
-                if _is_blank(texts[at]):
+                text = texts[at]
+                reason = second_look(text, error, rows)
+                if reason is BLANK:
                     return at
-                if not self._mend(self.line + int(at if places is None else places[at]), texts[at], error):
+                if reason is not None:
                     wrong.append(at)
+                    refuse(line + (at if places is None else int(places[at])), reason)
                 at += 1
+                if at % _SLICE_ROWS == 0:
+                    self._bound_errors()
+                    pause()
             else:
                 return len(texts)
-
-    def _mend(self, line: int, text: bytes, error: Exception) -> bool:
-        row, reason = self._codec.second_look(text, error)
-        if reason is None:
-            self._rows.append(row)
-            return True
-        self._refused.add(line, reason)
-        if len(self._refused) % _WRONG_ROWS == 0:
-            self._bound_errors()
-            pause()
-        return False
 
     def _within_limit(self, lines: list[bytes]) -> Ints:
         """The places of the lines that are not too long; those are refused, but for blank ones."""
@@ -196,10 +192,6 @@ class Gatherer:
 
     def _bound_errors(self) -> None:
         bound_errors(len(self._refused) + len(self._long) + self._wrong, self._limits)
-
-
-def _is_blank(line: bytes) -> bool:
-    return not line or line.isspace()
 
 
 def _filled(lines: list[bytes], begin: int) -> list[int]:

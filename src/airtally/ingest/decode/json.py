@@ -69,8 +69,9 @@ def _elements(window: bytes) -> list[bytes]:
 class Windows:
     """Cuts a text into well-formed arrays of some of its elements; `position` is where the last one ended.
 
-    A cut is tried after a `}` before a comma. If what stands before it is a well-formed list, the cut was
-    at the top level: within a string or a nested value the list would be left open.
+    A cut is tried at the last comma after a `}`, else at the last comma of all, as between numbers. If what stands
+    before it is a well-formed list, the cut was at the top level: within a string or a nested value the list would be
+    left open.
     """
 
     def __init__(self, text: TextFile) -> None:
@@ -119,12 +120,13 @@ class Windows:
             self._fill(size)
             if self._ended:
                 return None
-            cut = self._ahead.rfind(b"},") + 1
-            window = b"[%s]" % self._ahead[:cut]
-            if cut and _well_formed(window):
-                self._drop(cut + 1)
-                self._cut = True
-                return window
+            for cut in (self._ahead.rfind(b"},") + 1, self._ahead.rfind(b",")):
+                window = b"[%s]" % self._ahead[:cut]
+                if cut > 0 and _well_formed(window):
+                    self._drop(cut + 1)
+                    self._cut = True
+                    return window
+            pause()
             size *= 2
         raise _not_json(f"no row ends within {_WINDOW_MAX} bytes")
 

@@ -16,7 +16,12 @@ from airtally.ingest.validate import shortened
 from airtally.streams.declaration import Column, Stream, Type
 
 _NULL = b"null"
-_NO_REASON: Reason = (None, "not JSON")  # of no line that was refused
+#: In place of the reason of a line that holds nothing.
+BLANK: Reason = (None, "blank")
+#: What the library says of a blank line, and of others.
+_CUT_SHORT = "Input data was truncated"
+#: Complaints whose reason is remembered; a body may be full of rows that are wrong in one way.
+_REMEMBERED = 1000
 _encode = msgspec.json.Encoder().encode
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _PYTHON: dict[Type, Any] = {Type.INT64: _INT64 | None, Type.DOUBLE: float | None}
@@ -39,29 +44,43 @@ class Codec:
         each_once = msgspec.defstruct("Once", raw, forbid_unknown_fields=True, gc=False)
         self._once: Callable[[bytes], Any] = msgspec.json.Decoder(each_once).decode
 
-    def second_look(self, line: bytes, error: Exception) -> tuple[Any, Reason | None]:
-        """Of a line that `decode` did not take, for `error`: why, or the row where that is right after all.
+        self._reasons: dict[str, tuple[Reason, bytes | None]] = {}
 
-        It is where the wrong field stands twice and what it was given last is right.
+    def second_look(self, line: bytes, error: Exception, rows: list[Any]) -> Reason | None:
+        """Why a line is wrong that `decode` did not take for `error`; BLANK where it holds nothing.
+
+        None where it is right after all, then it is among the rows: the wrong field stands twice, and what it was
+        given last is right.
         """
-        reason = explain(error)
-        name = reason[0]
-        if name is None or (b"\\" not in line and line.count(b'"%s"' % name.encode()) < 2):
-            return None, reason
+        said = str(error)
+        reason, name = self._reasons.get(said) or self._explained(said, error)
+        if name is None:
+            return BLANK if said == _CUT_SHORT and (not line or line.isspace()) else reason
+        if line.count(name) < 2 and b"\\" not in line:
+            return reason
         try:
-            return self.decode(_encode(self._once(line))), None
+            rows.append(self.decode(_encode(self._once(line))))
         except msgspec.ValidationError as last:
-            return None, explain(last)
+            return explain(last)
         except WRONG:
-            return None, reason
+            return reason
+        return None
+
+    def _explained(self, said: str, error: Exception) -> tuple[Reason, bytes | None]:
+        """The reason, and the name of the wrong field as it stands in a line."""
+        reason = explain(error)
+        found = reason, None if reason[0] is None else b'"%s"' % reason[0].encode()
+        if len(self._reasons) < _REMEMBERED and len(said) <= 200:
+            self._reasons[said] = found
+        return found
 
     def reason(self, line: bytes) -> Reason:
         """Why a line is not taken."""
         try:
             self.decode(line)
         except WRONG as error:
-            return self.second_look(line, error)[1] or _NO_REASON
-        return _NO_REASON
+            return self.second_look(line, error, []) or BLANK
+        return BLANK
 
     def columns(self, rows: Iterable[Any]) -> list[pa.Array]:
         """Arrays in declared order; there must be a row."""
