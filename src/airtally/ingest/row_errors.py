@@ -134,8 +134,11 @@ class Errors(Sequence[RowError]):
         """The lines, and where each stands in the blocks one after the other."""
         if self._by_line is None:
             lines = np.concatenate([np.empty(0, np.int64), *(block.lines for block in self.blocks)])
-            order = np.argsort(lines, kind="stable")
-            self._by_line = lines[order], order
+            if len(self.blocks) > 1:
+                order = np.argsort(lines, kind="stable")
+                self._by_line = lines[order], order
+            else:
+                self._by_line = lines, np.arange(len(lines))
         return self._by_line
 
     def _made(self, which: Ints) -> list[RowError]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -13,14 +13,14 @@ from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
 from airtally.ingest.buffer import Buffer, Receipt
 from airtally.ingest.claims import Claim, Claims
-from airtally.ingest.decode import Checked, Limits, RowError, read_rows, unpack
+from airtally.ingest.decode import SMALL, Body, Checked, Limits, RowError, is_read_by_piece, read_rows, unpacked
 from airtally.ingest.made import Made, made_rows, require_all
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.versions import Versions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
-from airtally.kit.fair import Slots, aside
+from airtally.kit.fair import Room, Slots, aside
 from airtally.settings import Settings
 from airtally.streams.declaration import Kind, Stream
 
@@ -83,7 +83,10 @@ class Ingest:
         admission: Admission,
         settings: Settings,
         clock: Clock,
+        slots: Slots | None = None,
+        room: Room | None = None,
     ) -> None:
+        """`slots` and `room` are for tests: how many batches are worked on at once, and in how much memory."""
         self._buffer = buffer
         self._claims = claims
         self._quarantine = quarantine
@@ -92,7 +95,9 @@ class Ingest:
         self._unpacked_max = settings.unpacked_max
         self._limits = Limits(unpacked_max=settings.unpacked_max)
         self._clock = clock
-        self._slots = Slots(_AT_ONCE)
+        self._slots = slots or Slots(_AT_ONCE)
+        largest = settings.unpacked_max + settings.body_max
+        self._room = room or Room(2 * largest, each=largest)
 
     def accept(self, batch: Batch) -> bytes:
         """The answer's body, once the rows are on disk. Raises a Failure where nothing was kept."""
@@ -111,19 +116,37 @@ class Ingest:
 
     def _begin(self, batch: Batch) -> Accepted:
         body = self.unpacked(batch)
-        with self._claimed(batch, body) as claim:
+        with self._room_for(batch, body) as limits, self._claimed(batch, body) as claim:
             if isinstance(claim, bytes):
                 metrics.BATCHES_REPEATED.labels(batch.stream.name).inc()
                 return Accepted(claim)
-            return self.commit(batch, self.checked(batch, body), claim)
+            return self.commit(batch, self.checked(batch, body, limits), claim)
 
-    def unpacked(self, batch: Batch) -> bytes:
+    def unpacked(self, batch: Batch) -> Body:
         """Raises TooManyRequests before any work where the buffer has no room."""
         self._buffer.check_room(len(batch.body))
-        return unpack(batch.body, batch.content_encoding, unpacked_max=self._unpacked_max)
+        return unpacked(batch.body, batch.content_encoding, unpacked_max=self._unpacked_max)
 
-    def checked(self, batch: Batch, body: bytes) -> Checked:
-        rows = read_rows(batch.stream, body, batch.media_type, limits=self._limits)
+    @contextmanager
+    def _room_for(self, batch: Batch, body: Body) -> Iterator[Limits]:
+        """Room for what a large body comes to in memory; it is asked for once, by all that it may come to."""
+        slug, asked = batch.account.slug, False
+        with ExitStack() as held:
+
+            def holds(size: int) -> None:
+                nonlocal asked
+                if size > SMALL and not asked:
+                    asked = True
+                    held.enter_context(self._room.held(slug, body.size + self._unpacked_max))
+
+            if body.size > SMALL:
+                asked = True
+                columns = 0 if is_read_by_piece(batch.media_type) else self._unpacked_max
+                held.enter_context(self._room.held(slug, body.size + columns))
+            yield replace(self._limits, holds=holds)
+
+    def checked(self, batch: Batch, body: Body, limits: Limits | None = None) -> Checked:
+        rows = read_rows(batch.stream, body, batch.media_type, limits=limits or self._limits)
         return self._admission.check(batch.stream, batch.account, rows)
 
     def commit(self, batch: Batch, checked: Checked, claim: Claim | None = None) -> Accepted:
@@ -183,7 +206,7 @@ class Ingest:
             self._claims.give_up(accepted.claim)
 
     @contextmanager
-    def _claimed(self, batch: Batch, body: bytes) -> Iterator[Claim | bytes | None]:
+    def _claimed(self, batch: Batch, body: Body) -> Iterator[Claim | bytes | None]:
         if batch.idempotency_key is None:
             yield None
             return

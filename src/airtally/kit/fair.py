@@ -33,19 +33,28 @@ class Queue(Generic[T]):
 
     def take(self, allowed: Callable[[str], bool] = lambda _: True) -> tuple[str, T] | None:
         """None where nothing waits of a key that is allowed."""
-        for key, things in self._waiting.items():
-            if allowed(key):
-                thing = things.popleft()
-                self._size -= 1
-                self._waiting.move_to_end(key)
-                if not things:
-                    del self._waiting[key]
-                return key, thing
-        return None
+        key = self.next(allowed)
+        if key is None:
+            return None
+        things = self._waiting[key]
+        thing = things.popleft()
+        self._size -= 1
+        self._waiting.move_to_end(key)
+        if not things:
+            del self._waiting[key]
+        return key, thing
+
+    def next(self, allowed: Callable[[str], bool] = lambda _: True) -> str | None:
+        """The key whose turn it is."""
+        return next((key for key in self._waiting if allowed(key)), None)
 
     def has_other(self, key: str) -> bool:
         """Whether another key waits."""
         return len(self._waiting) > (key in self._waiting)
+
+    def first(self, key: str) -> T:
+        """What is next of a key that waits."""
+        return self._waiting[key][0]
 
     def remove(self, key: str, thing: T) -> None:
         things = self._waiting.get(key)
@@ -127,6 +136,58 @@ class Slots:
             return
         self.release(key)
         self.acquire(key)
+
+
+class Room:
+    """So many bytes at once, and at most `each` for one key; the keys that wait take turns. Thread-safe.
+
+    Whoever holds some must not ask for more: two might wait for each other for ever.
+    """
+
+    def __init__(self, size: int, *, each: int) -> None:
+        self._free, self._each = size, each
+        self._lock = threading.Lock()
+        self._waiting: Queue[tuple[int, threading.Event]] = Queue()
+        self._holders: dict[str, int] = {}
+
+    @contextmanager
+    def held(self, key: str, size: int) -> Iterator[None]:
+        """Waits for `size` bytes, without the thread's slot. More than `each` counts as `each`."""
+        size = min(size, self._each)
+        waiting = (size, threading.Event())
+        with self._lock:
+            self._waiting.put(key, waiting)
+            self._grant()
+        try:
+            if not waiting[1].is_set():
+                with aside():
+                    waiting[1].wait()
+            yield
+        finally:
+            self._leave(key, waiting)
+
+    def _leave(self, key: str, waiting: tuple[int, threading.Event]) -> None:
+        with self._lock:
+            if waiting[1].is_set():
+                self._free += waiting[0]
+                self._holders[key] -= waiting[0]
+                if not self._holders[key]:
+                    del self._holders[key]
+            else:
+                self._waiting.remove(key, waiting)
+            self._grant()
+
+    def _allowed(self, key: str) -> bool:
+        return self._holders.get(key, 0) + self._waiting.first(key)[0] <= self._each
+
+    def _grant(self) -> None:
+        """The next in turn has what is freed before those after it, so that large ones are not passed over for ever."""
+        while (key := self._waiting.next(self._allowed)) is not None and self._waiting.first(key)[0] <= self._free:
+            size, granted = self._waiting.first(key)
+            self._waiting.take(self._allowed)
+            self._free -= size
+            self._holders[key] = self._holders.get(key, 0) + size
+            granted.set()
 
 
 def pause() -> None:

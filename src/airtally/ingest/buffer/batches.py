@@ -10,11 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airtally.kit.fair import pause
 from airtally.kit.time import utc_day
 from airtally.streams.declaration import MAX_BATCH_ROWS, RECEIVED_AT, SEQUENCE_SHIFT, Partition, Stream
 from airtally.streams.evolution import as_declared
 
 _SHARED_ROWS = 1 << 15
+#: Rows packed in one go: some milliseconds.
+_PACKED_ROWS = 1 << 15
 
 
 class Lane(IntEnum):
@@ -83,7 +86,9 @@ def pack(stream: Stream, rows: pa.Table) -> pa.Buffer:
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1), use_threads=False)
     with pa.ipc.new_stream(sink, kept.schema, options=options) as writer:
-        writer.write_table(kept)
+        for batch in kept.to_batches(max_chunksize=_PACKED_ROWS):
+            pause()
+            writer.write_batch(batch)
     return sink.getvalue()
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from airtally.ingest.checked import Checked
+from airtally.ingest.decode.bodies import Body
 from airtally.ingest.decode.columnar import read_batches
 from airtally.ingest.decode.limits import Limits
 from airtally.ingest.decode.parquet import batch_chunks
@@ -21,11 +22,12 @@ _FILE = b"ARROW1"
 _BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError, EOFError)
 
 
-def read_arrow(stream: Stream, body: bytes, limits: Limits) -> Checked:
+def read_arrow(stream: Stream, body: Body, limits: Limits) -> Checked:
     """All rows of a stream. Raises BadRequest where it is none, TooLarge where it unpacks to too much."""
     try:
-        _bound(body, limits)
-        with ipc.open_stream(pa.BufferReader(body)) as reader:
+        content = body.whole()
+        _bound(content, limits)
+        with ipc.open_stream(pa.BufferReader(content)) as reader:
             check_schema(reader.schema)
             return read_batches(stream, _batches(reader), limits)
     except _BROKEN as error:
@@ -57,13 +59,14 @@ def _batches(reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _bound(body: bytes, limits: Limits) -> None:
+def _bound(body: bytes | bytearray, limits: Limits) -> None:
     """Raises TooLarge when the buffers that are packed one by one say that they unpack to too much."""
     total = 0
     for message in ipc.MessageReader.open_stream(pa.BufferReader(body)):
         total += packed_says(message.metadata, message.body)
         if total > limits.unpacked_max:
             raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked")
+    limits.holds(total)
 
 
 def packed_says(metadata: pa.Buffer, body: pa.Buffer | None) -> int:

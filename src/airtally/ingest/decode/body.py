@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from airtally.ingest.checked import Checked
 from airtally.ingest.decode.arrow import read_arrow
+from airtally.ingest.decode.bodies import Body
 from airtally.ingest.decode.json import read_json
 from airtally.ingest.decode.limits import LIMITS, Limits
 from airtally.ingest.decode.ndjson import read_ndjson
@@ -13,7 +14,7 @@ from airtally.ingest.decode.parquet import read_parquet
 from airtally.kit.errors import BadRequest, UnsupportedMedia
 from airtally.streams.declaration import Stream
 
-_READERS: dict[str, Callable[[Stream, bytes, Limits], Checked]] = {
+_READERS: dict[str, Callable[[Stream, Body, Limits], Checked]] = {
     "application/x-ndjson": read_ndjson,
     "application/json": read_json,
     "application/vnd.apache.parquet": read_parquet,
@@ -33,21 +34,30 @@ _MAGIC = (
 _TEXT = ("application/x-ndjson", "application/json")
 
 
-def read_rows(stream: Stream, body: bytes | memoryview, media_type: str, *, limits: Limits = LIMITS) -> Checked:
+def is_read_by_piece(media_type: str) -> bool:
+    """Whether a body of a type need not be held whole."""
+    return _name(media_type) in _TEXT
+
+
+def _name(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
+
+
+def read_rows(stream: Stream, body: Body | bytes | memoryview, media_type: str, *, limits: Limits = LIMITS) -> Checked:
     """The rows of an unpacked body. `media_type` is the header's value, parameters and all.
 
     Raises UnsupportedMedia, and BadRequest for a body that is not of its type.
     """
-    name = media_type.partition(";")[0].strip().lower()
+    name = _name(media_type)
     reader = _READERS.get(name)
     if reader is None:
         raise UnsupportedMedia(
             f"cannot read a body of type {name[:100] or 'unknown'}", hint=f"Send one of {', '.join(MEDIA_TYPES)}."
         )
-    if not isinstance(body, bytes):
-        body = bytes(body)
+    if not isinstance(body, Body):
+        body = Body.of(bytes(body))
     if name in _TEXT:
         for magic, meaning in _MAGIC:
-            if body.startswith(magic):
+            if body.head.startswith(magic):
                 raise BadRequest(f"the body is not {name} but looks like {meaning}")
     return reader(stream, body, limits)

@@ -43,6 +43,7 @@ def read_batches(stream: Stream, batches: Iterable[pa.RecordBatch], limits: Limi
         unpacked += unpacked_size(batch)
         if unpacked > limits.unpacked_max or taken > _ROWS_MAX:
             raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked", hint="Send it in several batches.")
+        limits.holds(unpacked)
         pause()
         wire = {name: _plain(array) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
         source.add(pa.RecordBatch.from_arrays(list(wire.values()), names=list(wire)))

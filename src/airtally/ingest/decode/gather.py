@@ -26,21 +26,23 @@ ROWS_TO_COLUMNS = 2_000
 ROWS_TO_CHECK = 50_000
 BYTES_TO_CHECK = 16 << 20
 
-#: After so many rows of a slice that hold wrong ones others may have their turn: some milliseconds.
-_SLICE_ROWS = 4096
+#: Rows decoded in one go: where all are wrong, some milliseconds.
+_SLICE_ROWS = 2048
 
 
 @dataclass(slots=True, frozen=True)
 class _Piece:
     """Where the rows of some lines stand: `numbers` has the places of their lines where not every line is a row.
 
-    `again` gives the lines once more.
+    `again` gives the lines once more, after `begin` others.
     """
 
     position: int
     first_line: int
+    count: int
     numbers: Ints | None
     again: Callable[[], list[bytes]]
+    begin: int
 
 
 class Lines:
@@ -51,7 +53,7 @@ class Lines:
     def __init__(self, line_max: int) -> None:
         self._line_max = line_max
         self._pieces: list[_Piece] = []
-        self._split: tuple[_Piece | None, list[bytes]] = (None, [])
+        self._last: tuple[_Piece | None, list[bytes]] = (None, [])
 
     def add(self, piece: _Piece) -> None:
         self._pieces.append(piece)
@@ -72,12 +74,14 @@ class Lines:
         return list(map(self._raw, lines))
 
     def _raw(self, line: int) -> bytes:
-        piece, texts = self._split
-        if piece is None or not 0 <= line - piece.first_line < len(texts):
-            piece = self._pieces[bisect_right(self._pieces, line, key=lambda each: each.first_line) - 1]
-            texts = piece.again()
-            self._split = (piece, texts)
-        return texts[line - piece.first_line][: self._line_max]
+        piece, texts = self._last
+        if piece is None or not 0 <= line - piece.first_line < piece.count:
+            found = self._pieces[bisect_right(self._pieces, line, key=lambda each: each.first_line) - 1]
+            if piece is None or piece.again is not found.again:
+                texts = found.again()
+            piece = found
+            self._last = (piece, texts)
+        return texts[piece.begin + line - piece.first_line][: self._line_max]
 
 
 class Gatherer:
@@ -103,9 +107,21 @@ class Gatherer:
         self.line += lines
 
     def take(self, lines: list[bytes], size: int, again: Callable[[], list[bytes]]) -> None:
-        """Some lines, of `size` bytes in all. Raises BadRequest when more rows are wrong than may be."""
+        """Some lines, of `size` bytes in all; of very short ones, some at a time.
+
+        Raises BadRequest when more rows are wrong than may be.
+        """
+        if len(lines) <= _SLICE_ROWS:
+            self._take(lines, size, again)
+            return
+        for begin in range(0, len(lines), _SLICE_ROWS):
+            pause()
+            some = lines[begin : begin + _SLICE_ROWS]
+            self._take(some, sum(map(len, some)), again, begin)
+
+    def _take(self, lines: list[bytes], size: int, again: Callable[[], list[bytes]], begin: int = 0) -> None:
         numbers = self._decode(lines, size)
-        self._source.add(_Piece(self._taken, self.line, numbers, again))
+        self._source.add(_Piece(self._taken, self.line, len(lines), numbers, again, begin))
         self.line += len(lines)
         self._taken += len(lines) if numbers is None else len(numbers)
         self._bytes += size
@@ -155,9 +171,6 @@ class Gatherer:
                     wrong.append(at)
                     refuse(line + (at if places is None else int(places[at])), reason)
                 at += 1
-                if at % _SLICE_ROWS == 0:
-                    self._bound_errors()
-                    pause()
             else:
                 return len(texts)
 

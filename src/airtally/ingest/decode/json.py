@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from airtally.ingest.checked import Checked
+from airtally.ingest.decode.bodies import Body
 from airtally.ingest.decode.gather import Gatherer
 from airtally.ingest.decode.limits import Limits
 from airtally.ingest.decode.ndjson import ndjson_chunks
@@ -28,12 +28,21 @@ _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _WRONG = (msgspec.MsgspecError, RecursionError)
 
 
-def read_json(stream: Stream, body: bytes, limits: Limits) -> Checked:
+def read_json(stream: Stream, body: Body, limits: Limits) -> Checked:
     """All rows of a text. Raises BadRequest where it is no JSON, or neither object nor array."""
     gatherer = Gatherer(stream, limits)
-    for window in Windows(TextFile(io.BytesIO(body), "the body")):
-        _take(gatherer, window)
+    with body.text() as text:
+        windows = Windows(text)
+        for window in windows:
+            _take(gatherer, window, partial(_again, body, windows.span, len(window)))
     return gatherer.finish()
+
+
+def _again(body: Body, span: tuple[int, int], size: int) -> list[bytes]:
+    """The elements of a window of so many bytes: its span between brackets, of which the text's last one may be there."""
+    begin, end = span
+    window = b"[" + body.at(begin).read(end - begin)
+    return _elements(window if len(window) == size else window + b"]")
 
 
 def json_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterator[tuple[Checked, int]]:
@@ -48,7 +57,7 @@ def json_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Itera
             if windows.position <= start:
                 gatherer.line += len(_elements(window))
                 continue
-            _take(gatherer, window)
+            _take(gatherer, window, partial(_elements, window))
             size += len(window)
             if size >= CHUNK_BYTES:
                 yield gatherer.finish(), windows.position
@@ -57,9 +66,9 @@ def json_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Itera
             yield gatherer.finish(), windows.position
 
 
-def _take(gatherer: Gatherer, window: bytes) -> None:
+def _take(gatherer: Gatherer, window: bytes, again: Callable[[], list[bytes]]) -> None:
     pause()
-    gatherer.take(_elements(window), len(window), partial(_elements, window))
+    gatherer.take(_elements(window), len(window), again)
 
 
 def _elements(window: bytes) -> list[bytes]:
@@ -67,7 +76,8 @@ def _elements(window: bytes) -> list[bytes]:
 
 
 class Windows:
-    """Cuts a text into well-formed arrays of some of its elements; `position` is where the last one ended.
+    """Cuts a text into well-formed arrays of some of its elements; `position` is where the last one ended, `span` what
+    it held.
 
     A cut is tried at the last comma after a `}`, else at the last comma of all, as between numbers. If what stands
     before it is a well-formed list, the cut was at the top level: within a string or a nested value the list would be
@@ -80,6 +90,7 @@ class Windows:
         self._ended = False  # nothing comes after `_ahead`
         self._cut = False  # a comma stands before `_ahead`
         self.position = 0
+        self.span = (0, 0)
 
     def __iter__(self) -> Iterator[bytes]:
         self._begin()
@@ -111,6 +122,7 @@ class Windows:
         if len(_decoded(window)) != 1:
             raise _not_json("more than one value")
         self._drop(len(self._ahead))
+        self.span = (self.position - len(window) + 2, self.position)
         return window
 
     def _next(self) -> bytes | None:
@@ -123,6 +135,7 @@ class Windows:
             for cut in (self._ahead.rfind(b"},") + 1, self._ahead.rfind(b",")):
                 window = b"[%s]" % self._ahead[:cut]
                 if cut > 0 and _well_formed(window):
+                    self.span = (self.position, self.position + cut)
                     self._drop(cut + 1)
                     self._cut = True
                     return window
@@ -135,6 +148,7 @@ class Windows:
         if self._cut and self._ahead.strip(_SPACE) == b"]":
             raise _not_json("nothing after a comma")
         _decoded(window)
+        self.span = (self.position, self.position + len(self._ahead))
         self._drop(len(self._ahead))
         return window
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 from airtally.ingest.checked import Checked
+from airtally.ingest.decode.bodies import Body
 from airtally.ingest.decode.gather import Gatherer
 from airtally.ingest.decode.limits import Limits
 from airtally.ingest.decode.text import BOM, CHUNK_BYTES, TextFile
@@ -15,25 +16,61 @@ from airtally.streams.declaration import Stream
 
 #: Bytes decoded in one go: some hundred lines, so that no call keeps the interpreter for long.
 SLICE = 64 << 10
+#: Bytes held at once of a body that is not held whole, and the rest of their last line.
+BLOCK = 1 << 20
 #: Bytes of blank lines passed over in one go: some milliseconds.
-BLANK_SLICE = 2 << 20
+BLANK_SLICE = 1 << 20
 _SPACE = b" \t\n\r\x0b\x0c"
 
 
-def read_ndjson(stream: Stream, body: bytes, limits: Limits, *, first_line: int = 1) -> Checked:
+def read_ndjson(stream: Stream, body: Body, limits: Limits) -> Checked:
     """All rows of a text. Raises BadRequest when more rows are wrong than `limits` allow."""
-    gatherer = Gatherer(stream, limits, first_line)
-    at = len(BOM) if body.startswith(BOM) else 0
-    while at < len(body):
-        pause()
-        end = _end_of_blank_lines(body, at)
-        if end > at:
-            gatherer.skip(body.count(b"\n", at, end))
-        else:
-            end = body.find(b"\n", at + SLICE) + 1 or len(body)
-            gatherer.take(_lines(body, at, end), end - at, partial(_lines, body, at, end))
-        at = end
+    if body.content is not None:
+        return _read_block(stream, body.content, limits)
+    gatherer, again = Gatherer(stream, limits), _Again(body, limits.line_max)
+    with body.text() as text:
+        position = 0
+        while block := text.lines(BLOCK, limits.line_max):
+            _gather(gatherer, block, partial(again.lines, position), is_first=position == 0)
+            position = text.position
     return gatherer.finish()
+
+
+class _Again:
+    """Lines of a body that is not held, once more. Cheap as long as positions rise from call to call."""
+
+    def __init__(self, body: Body, line_max: int) -> None:
+        self._body = body
+        self._line_max = line_max
+        self._block: tuple[int, bytes] = (-1, b"")
+
+    def lines(self, position: int, begin: int, end: int) -> list[bytes]:
+        """Those between two places of the block at a position."""
+        if self._block[0] != position:
+            self._block = (position, self._body.at(position).lines(BLOCK, self._line_max))
+        return _lines(self._block[1], begin, end)
+
+
+def _read_block(stream: Stream, block: bytes, limits: Limits, first_line: int = 1) -> Checked:
+    gatherer = Gatherer(stream, limits, first_line)
+    _gather(gatherer, block, partial(_lines, block))
+    return gatherer.finish()
+
+
+def _gather(
+    gatherer: Gatherer, block: bytes, again: Callable[[int, int], list[bytes]], *, is_first: bool = True
+) -> None:
+    """The rows of whole lines; `again` gives those between two places of the block once more."""
+    at = len(BOM) if is_first and block.startswith(BOM) else 0
+    while at < len(block):
+        pause()
+        end = _end_of_blank_lines(block, at)
+        if end > at:
+            gatherer.skip(block.count(b"\n", at, end))
+        else:
+            end = block.find(b"\n", at + SLICE) + 1 or len(block)
+            gatherer.take(_lines(block, at, end), end - at, partial(again, at, end))
+        at = end
 
 
 def ndjson_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterator[tuple[Checked, int]]:
@@ -45,7 +82,7 @@ def ndjson_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Ite
             block = text.lines(CHUNK_BYTES, limits.line_max)
             if not block:
                 return
-            yield read_ndjson(stream, block, limits, first_line=line), text.position
+            yield _read_block(stream, block, limits, line), text.position
 
 
 def _end_of_blank_lines(body: bytes, begin: int) -> int:

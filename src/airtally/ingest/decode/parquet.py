@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from airtally.ingest import times
 from airtally.ingest.checked import Checked
+from airtally.ingest.decode.bodies import Body
 from airtally.ingest.decode.columnar import BATCH_ROWS, read_batches
 from airtally.ingest.decode.limits import Limits
 from airtally.ingest.decode.structure import check_schema, check_structure
@@ -25,10 +26,10 @@ _FAR_S = 2 * times.LATEST_US // 1_000_000
 _BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError)
 
 
-def read_parquet(stream: Stream, body: bytes, limits: Limits) -> Checked:
+def read_parquet(stream: Stream, body: Body, limits: Limits) -> Checked:
     """All rows of a body. Raises BadRequest where it is not Parquet, TooLarge where it unpacks to too much."""
     try:
-        buffer = pa.BufferReader(body)
+        buffer = pa.BufferReader(body.whole())
         file = _opened(buffer)
         _check(file, limits)
         # Texts stay dictionaries until it is known what they unpack to.
@@ -125,9 +126,10 @@ def _texts(file: pq.ParquetFile) -> list[str]:
 
 def _check(file: pq.ParquetFile, limits: Limits) -> None:
     check_schema(file.schema_arrow)
-    for index in range(file.num_row_groups):
-        if file.metadata.row_group(index).total_byte_size > limits.unpacked_max:
-            raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked")
+    sizes = [file.metadata.row_group(index).total_byte_size for index in range(file.num_row_groups)]
+    if sizes and max(sizes) > limits.unpacked_max:
+        raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked")
+    limits.holds(sum(sizes))
 
 
 def _sound(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

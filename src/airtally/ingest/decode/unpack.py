@@ -10,59 +10,47 @@ import pyarrow as pa
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
+from airtally.ingest.decode.bodies import SMALL, Body
 from airtally.kit.errors import BadRequest, TooLarge, UnsupportedMedia
 from airtally.kit.fair import pause
 
 #: Some milliseconds' worth.
 _STEP = 1 << 20
 _BLOCK = 1 << 20
-#: A body that unpacks to more than this is counted before it is kept, so that a bomb takes no memory.
-_COUNT_ABOVE = 64 << 20
 _MEMBERS_MAX = 100_000
 _GZIP = 31  # window bits with gzip header
 
 
 def unpack(body: bytes | memoryview, content_encoding: str, *, unpacked_max: int) -> bytes:
+    """`unpacked`, whole."""
+    return bytes(unpacked(body, content_encoding, unpacked_max=unpacked_max).whole())
+
+
+def unpacked(body: bytes | memoryview, content_encoding: str, *, unpacked_max: int) -> Body:
     """The body as it was before `Content-Encoding`: gzip (several members too), zstd or none.
 
-    Raises UnsupportedMedia, BadRequest (broken or cut short) and TooLarge (over `unpacked_max` bytes;
-    stops there).
+    It has been read to its end once. Raises UnsupportedMedia, BadRequest (broken or cut short) and TooLarge (over
+    `unpacked_max` bytes; stops there).
     """
     encoding = content_encoding.strip().lower()
     if encoding in {"", "identity"}:
         if len(body) > unpacked_max:
             raise _too_large(unpacked_max)
-        return bytes(body)
+        return Body.of(bytes(body))
     if encoding not in _UNPACK:
         raise UnsupportedMedia(f"cannot unpack Content-Encoding {encoding[:100]}", hint="Send gzip or zstd.")
-    if encoding != "zstd" and int.from_bytes(body[-4:], "little") > unpacked_max:
-        _count(body, encoding, unpacked_max)  # too large by its own word, or cut short: then that is anything
-    return _kept(body, encoding, unpacked_max)
-
-
-def _kept(body: bytes | memoryview, encoding: str, unpacked_max: int) -> bytes:
-    pieces: list[bytes] = []
-    total = 0
-    counted = False
-    for piece in _UNPACK[encoding](body):
-        pause()
-        total += len(piece)
-        if total > unpacked_max:
-            raise _too_large(unpacked_max)
-        if total > _COUNT_ABOVE and not counted:
-            counted = True
-            _count(body, encoding, unpacked_max)
-        pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _count(body: bytes | memoryview, encoding: str, unpacked_max: int) -> None:
+    held: list[bytes] = []
     total = 0
     for piece in _UNPACK[encoding](body):
         pause()
         total += len(piece)
         if total > unpacked_max:
             raise _too_large(unpacked_max)
+        if total <= SMALL:
+            held.append(piece)
+    if total <= SMALL:
+        return Body.of(held[0] if len(held) == 1 else b"".join(held))
+    return Body(total, lambda: _UNPACK[encoding](body))
 
 
 def _gzip(body: bytes | memoryview) -> Iterator[bytes]:

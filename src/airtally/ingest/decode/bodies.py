@@ -1,0 +1,83 @@
+"""An unpacked body: whole where it is small, else unpacked again each time it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from airtally.ingest.decode.text import TextFile
+from airtally.kit.fair import pause
+
+#: Bodies up to this size, unpacked, are held whole.
+SMALL = 8 << 20
+
+
+class Body:
+    """`size` is that of the unpacked body. `pieces` unpacks it from the beginning; `content` is all of it, if held."""
+
+    def __init__(self, size: int, pieces: Callable[[], Iterator[bytes]], content: bytes | None = None) -> None:
+        self.size = size
+        self._pieces = pieces
+        self.content = content
+        self._forward: TextFile | None = None
+
+    @classmethod
+    def of(cls, content: bytes) -> Body:
+        return cls(len(content), lambda: iter((content,)), content)
+
+    def whole(self) -> bytes | bytearray:
+        """For a format that cannot be read piece by piece."""
+        if self.content is not None:
+            return self.content
+        whole, end = bytearray(self.size), 0
+        for piece in self._with_pauses():
+            whole[end : end + len(piece)] = piece
+            end += len(piece)
+        return whole
+
+    @property
+    def head(self) -> bytes:
+        """Its first bytes."""
+        return next(self._pieces(), b"") if self.content is None else self.content
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        for piece in self._with_pauses():
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def text(self) -> TextFile:
+        """From the beginning."""
+        file: Any = _Pieces(self._pieces()) if self.content is None else io.BytesIO(self.content)
+        return TextFile(file, "the body")
+
+    def at(self, position: int) -> TextFile:
+        """From a position. Cheap as long as positions rise from call to call; each ends the use of the one before."""
+        if self._forward is None or self._forward.position > position:
+            self._forward = self.text()
+        self._forward.skip(position)
+        return self._forward
+
+    def _with_pauses(self) -> Iterator[bytes]:
+        for piece in self._pieces():
+            pause()
+            yield piece
+
+
+class _Pieces:
+    """Pieces as a file."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def read(self, size: int) -> memoryview:
+        """At most `size` bytes; none only at the end."""
+        piece = self._rest or memoryview(next(self._pieces, b""))
+        self._rest = piece[size:]
+        return piece[:size]
+
+    def close(self) -> None:
+        self._pieces = iter(())
