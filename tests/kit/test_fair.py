@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airtally.kit.fair import CALLER, FairExecutor, Queue, Slots, aside, pause
+from airtally.kit.fair import CALLER, FairExecutor, Queue, Room, Slots, aside, pause
 
 
 def test_keys_take_turns_whoever_has_more_waiting():
@@ -166,3 +166,39 @@ def test_whoever_waits_for_something_else_gives_the_slot_up():
     thread.join(60)
     assert not thread.is_alive()
     assert slots._holders == {}
+
+
+def test_room_is_for_so_many_bytes_of_all_and_of_each():
+    """Keys take turns, one that has its share is passed over, and a large one is not passed over for ever."""
+    room, order = Room(100, each=60), list[str]()
+    leave = {name: threading.Event() for name in ("a1", "a2", "b1", "c1")}
+
+    def hold(name: str, size: int) -> threading.Thread:
+        def run() -> None:
+            with room.held(name[0], size):
+                order.append(name)
+                leave[name].wait(60)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    threads = [hold("a1", 50)]
+    _until(lambda: order == ["a1"])
+    threads.append(hold("a2", 50))  # beyond its share, though there is room
+    _until(lambda: len(room._waiting) == 1)
+    threads.append(hold("b1", 1000))  # as much as each may have, which is not free
+    _until(lambda: len(room._waiting) == 2)
+    threads.append(hold("c1", 10))  # free, but another's turn comes first
+    _until(lambda: len(room._waiting) == 3)
+    assert order == ["a1"]
+    leave["a1"].set()
+    _until(lambda: order == ["a1", "a2"])
+    leave["a2"].set()
+    _until(lambda: len(order) == 4)
+    assert {*order[2:]} == {"b1", "c1"}
+    for name in ("b1", "c1"):
+        leave[name].set()
+    for thread in threads:
+        thread.join(60)
+    assert (room._free, room._holders) == (100, {})

@@ -14,6 +14,9 @@ from airtally.kit.errors import Failure
 SMALL_BODY = 4096
 _GROUP_BODIES = 256
 _GROUP_BYTES = 64 << 10
+#: Lines of a body that is gathered, and of a group: a line costs the same however short it is.
+_SMALL_LINES = 64
+_GROUP_LINES = 512
 
 _Key = tuple[str, int]
 
@@ -46,6 +49,7 @@ class Coalescer:
             and not batch.content_encoding
             and batch.stream.key == ()
             and batch.stream.owned is None
+            and batch.body.count(b"\n") <= _SMALL_LINES
         )
 
     async def accept(self, batch: Batch) -> bytes:
@@ -107,10 +111,11 @@ def _fail(waiting: _Waiting, error: Exception) -> None:
 
 def _next_group(waiting: deque[_Waiting]) -> list[_Waiting]:
     group: list[_Waiting] = []
-    size = 0
-    while waiting and len(group) < _GROUP_BODIES and size < _GROUP_BYTES:
+    size = lines = 0
+    while waiting and len(group) < _GROUP_BODIES and size < _GROUP_BYTES and lines < _GROUP_LINES:
         group.append(waiting.popleft())
         size += len(group[-1].batch.body)
+        lines += group[-1].batch.body.count(b"\n") + 1
     return group
 
 

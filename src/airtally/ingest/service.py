@@ -83,10 +83,7 @@ class Ingest:
         admission: Admission,
         settings: Settings,
         clock: Clock,
-        slots: Slots | None = None,
-        room: Room | None = None,
     ) -> None:
-        """`slots` and `room` are for tests: how many batches are worked on at once, and in how much memory."""
         self._buffer = buffer
         self._claims = claims
         self._quarantine = quarantine
@@ -95,9 +92,9 @@ class Ingest:
         self._unpacked_max = settings.unpacked_max
         self._limits = Limits(unpacked_max=settings.unpacked_max)
         self._clock = clock
-        self._slots = slots or Slots(_AT_ONCE)
+        self._slots = Slots(_AT_ONCE)
         largest = settings.unpacked_max + settings.body_max
-        self._room = room or Room(2 * largest, each=largest)
+        self._room = Room(2 * largest, each=largest)
 
     def accept(self, batch: Batch) -> bytes:
         """The answer's body, once the rows are on disk. Raises a Failure where nothing was kept."""

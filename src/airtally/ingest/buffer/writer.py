@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import queue
 import sqlite3
 import threading
 import time
@@ -21,12 +20,14 @@ from airtally.ingest.buffer.tail import Chunk, Tail
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure, StorageFull, Unavailable
+from airtally.kit.fair import Queue
 from airtally.kit.faults import Faults
 from airtally.streams.declaration import Stream
 
 T = TypeVar("T")
 
-_GROUP_BYTES = 64 << 20
+#: Some tenths of a second on a slow disk, which is what another account's append waits for.
+_GROUP_BYTES = 16 << 20
 _GROUP_APPENDS = 1024
 
 _log = structlog.get_logger()
@@ -105,8 +106,9 @@ class Writer:
         self._clock = clock
         self._faults = faults
         self._written = written
-        self._queue: queue.SimpleQueue[Pending | _Call | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._appends: Queue[Pending] = Queue()
+        self._calls: list[_Call] = []
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="airtally-buffer", daemon=True)
         self._full_at: float | None = None
@@ -122,16 +124,16 @@ class Writer:
 
     def stop(self) -> None:
         """What was put before is written; what comes after is refused."""
-        with self._lock:
+        with self._changed:
             self._stopped = True
-            self._queue.put(None)
+            self._changed.notify()
         self._thread.join()
 
     def put(self, pending: Pending) -> None:
         self._enqueue(pending)
 
     def call(self, function: Callable[[], T]) -> T:
-        """Run on the writer's thread, between two commits."""
+        """Run on the writer's thread, between two commits; appends that were put before may come after."""
         if threading.current_thread() is self._thread:
             return function()
         done: Future[T] = Future()
@@ -140,38 +142,37 @@ class Writer:
 
     def _enqueue(self, item: Pending | _Call) -> None:
         """After a stop nobody would ever answer."""
-        with self._lock:
+        with self._changed:
             if not self._stopped:
-                self._queue.put(item)
+                if isinstance(item, Pending):
+                    self._appends.put(item.account, item)
+                else:
+                    self._calls.append(item)
+                self._changed.notify()
                 return
         item.done.set_exception(Unavailable("The server is stopping"))
 
     def _run(self) -> None:
         while True:
-            group, call, stopped = self._next()
+            group, calls = self._next()
             if group:
                 self._commit(group)
-            if call is not None:
+            for call in calls:
                 _resolve(call)
-            if stopped:
+            if not group and not calls:
                 return
 
-    def _next(self) -> tuple[list[Pending], _Call | None, bool]:
-        """All that waits, up to the first call."""
+    def _next(self) -> tuple[list[Pending], list[_Call]]:
+        """What waits, accounts in turn, up to the size of a group, and all calls; neither once it has stopped."""
         group: list[Pending] = []
         size = 0
-        item = self._queue.get()
-        while True:
-            if not isinstance(item, Pending):
-                return group, item, item is None
-            group.append(item)
-            size += item.size
-            if size > _GROUP_BYTES or len(group) >= _GROUP_APPENDS:
-                return group, None, False
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return group, None, False
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or len(self._appends) or self._calls)
+            while size <= _GROUP_BYTES and len(group) < _GROUP_APPENDS and (found := self._appends.take()) is not None:
+                group.append(found[1])
+                size += found[1].size
+            calls, self._calls = self._calls, []
+        return group, calls
 
     def _commit(self, group: list[Pending]) -> None:
         try:

@@ -27,6 +27,8 @@ from airtally.streams.declaration import Stream, Type
 
 #: Rows checked in one go.
 BATCH_ROWS = 50_000
+#: Bytes checked in one go.
+_BYTES = 8 << 20
 #: Rows of a body; more can only be nulls.
 _ROWS_MAX = 20_000_000
 
@@ -39,21 +41,34 @@ def read_batches(stream: Stream, batches: Iterable[pa.RecordBatch], limits: Limi
     source = Rows(stream, first_row)
     parts: list[Checked] = []
     wrong = unpacked = taken = 0
-    for batch in _cut(batches):
-        unpacked += unpacked_size(batch)
+    for whole in _cut(batches):
+        size = unpacked_size(whole)
+        unpacked += size
         if unpacked > limits.unpacked_max or taken > _ROWS_MAX:
             raise TooLarge(f"the body is over {limits.unpacked_max} bytes unpacked", hint="Send it in several batches.")
         limits.holds(unpacked)
-        pause()
-        wire = {name: _plain(array) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
-        source.add(pa.RecordBatch.from_arrays(list(wire.values()), names=list(wire)))
-        broken = {name: found for name, array in wire.items() if (found := _not_utf8(array)) is not None}
-        wire |= {name: pc.if_else(found, None, wire[name]) for name, found in broken.items()}
-        parts.append(check(stream, wire, batch.num_rows, source, start=taken, not_utf8=broken))
-        taken += batch.num_rows
-        wrong += len(parts[-1].errors)
-        bound_errors(wrong, limits)
+        for batch in _of_few_bytes(whole, size):
+            pause()
+            parts.append(_checked(stream, batch, source, taken))
+            taken += batch.num_rows
+            wrong += len(parts[-1].errors)
+            bound_errors(wrong, limits)
     return joined(stream.row_schema, parts, [], source)
+
+
+def _checked(stream: Stream, batch: pa.RecordBatch, source: Rows, start: int) -> Checked:
+    wire = {name: _plain(array) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
+    source.add(pa.RecordBatch.from_arrays(list(wire.values()), names=list(wire)))
+    broken = {name: found for name, array in wire.items() if (found := _not_utf8(array)) is not None}
+    wire |= {name: pc.if_else(found, None, wire[name]) for name, found in broken.items()}
+    return check(stream, wire, batch.num_rows, source, start=start, not_utf8=broken)
+
+
+def _of_few_bytes(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
+    """A batch of `size` bytes in pieces of some 8 MiB, each row whole."""
+    rows = max(batch.num_rows * _BYTES // max(size, 1), 1)
+    for begin in range(0, batch.num_rows, rows):
+        yield batch.slice(begin, rows)
 
 
 def _cut(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

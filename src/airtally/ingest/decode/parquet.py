@@ -21,6 +21,8 @@ from airtally.streams.declaration import Stream
 
 #: Rows of a file's chunk.
 CHUNK_ROWS = 250_000
+#: Bytes read in one go.
+_BYTES = 16 << 20
 #: In seconds either way of 1970; beyond every time that a row may carry, and far from where microseconds wrap.
 _FAR_S = 2 * times.LATEST_US // 1_000_000
 _BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError)
@@ -67,20 +69,28 @@ def _batches(source: Any, groups: Iterable[int], **options: Any) -> Iterator[pa.
     the year 294247. As seconds they cannot wrap, so these say which of the microseconds are true.
     """
     file = _opened(source, **options)
+    rows = _rows_at_once(file)
     columns = [file.schema.column(index) for index in range(len(file.schema.names))]
     names = [column.name for column in columns if column.physical_type == "INT96" and column.path == column.name]
     reading = {"row_groups": list(groups), "use_threads": False}
-    batches = file.iter_batches(BATCH_ROWS, **reading)
+    batches = file.iter_batches(rows, **reading)
     if not names:
         yield from batches
         return
-    coarse = _opened(source, "s").iter_batches(BATCH_ROWS, columns=names, **reading)
+    coarse = _opened(source, "s").iter_batches(rows, columns=names, **reading)
     for batch, seconds in zip(batches, coarse, strict=True):
         for name in names:
             batch = batch.set_column(  # noqa: PLW2901
                 batch.schema.get_field_index(name), name, _unwrapped(batch.column(name), seconds.column(name))
             )
         yield batch
+
+
+def _rows_at_once(file: pq.ParquetFile) -> int:
+    """So many that they take some MiB, as their groups say."""
+    groups = [file.metadata.row_group(index) for index in range(file.num_row_groups)]
+    widest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
+    return max(min(BATCH_ROWS, _BYTES // max(widest, 1)), 64)
 
 
 def _unwrapped(micros: pa.Array, seconds: pa.Array) -> pa.Array:

@@ -1,0 +1,233 @@
+"""However much work an account's rows are, another account's wait for one slice of it at a time."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import threading
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from airtally.accounts.accounts import Account
+from airtally.ingest.buffer import writer
+from airtally.ingest.coalesce import SMALL_BODY, Coalescer
+from airtally.ingest.decode import read_rows
+from airtally.ingest.row_errors import Errors
+from airtally.ingest.service import Batch
+from airtally.kit.errors import BadRequest
+from airtally.kit.fair import Room, Slots
+from airtally.kit.faults import Faults
+from airtally.runtime import Role, open_services
+from airtally.settings import Settings
+from airtally.streams import PLAYLOGS, STREAMS
+
+NDJSON, JSON, PARQUET = "application/x-ndjson", "application/json", "application/vnd.apache.parquet"
+PLAY = b'{"player_id": 1, "media_id": 2, "played_at": "2026-10-01T08:00:00"}'
+
+
+def version(number: int) -> bytes:
+    return b'{"player_id": %d, "name": "p", "last_update_time_utc": "2026-10-01T08:00:00Z"}\n' % number
+
+
+def parquet(rows: int) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"player_id": pa.array([None] * rows, pa.int64()), "id": map(str, range(rows))}), sink)
+    return sink.getvalue()
+
+
+#: Stream, media type, packing, body.
+EXPENSIVE = {
+    "blank lines": ("playlogs", NDJSON, "gzip", gzip.compress(b"\n" * (40 << 20))),
+    "wrong rows": ("playlogs", NDJSON, "gzip", gzip.compress(b"{}\n" * 60_000)),
+    "no JSON": ("playlogs", NDJSON, "", b"hello\n" * 40_000),
+    "right rows": ("playlogs", NDJSON, "", (PLAY + b"\n") * 40_000),
+    "an array": ("playlogs", JSON, "", b"[" + b"1," * 40_000 + b"1]"),
+    "Parquet": ("playlogs", PARQUET, "", parquet(40_000)),
+    "a changelog": ("players", NDJSON, "", b"".join(map(version, range(8_000)))),
+}
+
+
+class Watched(Slots):
+    """One slot. The loud account's work stops at its first slice until the quiet one waits; notes who had each slice."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.slices: list[str] = []
+        self.started = threading.Event()
+
+    def acquire(self, key: str) -> None:
+        super().acquire(key)
+        self.slices.append(key)
+
+    def pass_on(self, key: str) -> None:
+        if key == "loud" and not self.started.is_set():
+            self.started.set()
+            _until(lambda: self._waiting.has_other(key))
+        before = len(self.slices)
+        super().pass_on(key)
+        if len(self.slices) == before:
+            self.slices.append(key)
+
+
+def _until(holds) -> None:
+    ends = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def services(tmp_path):
+    services = open_services(Settings(home=tmp_path), role=Role.ROWS)
+    yield services
+    services.close()
+
+
+@pytest.fixture
+def loud(services):
+    return services.accounts.create("Loud", "loud")
+
+
+@pytest.fixture
+def quiet(services):
+    return services.accounts.create("Quiet", "quiet")
+
+
+@pytest.mark.parametrize("kind", EXPENSIVE)
+def test_a_small_batch_waits_for_one_slice_at_a_time(kind, services, loud, quiet):
+    ingest = services.intake.batches
+    slots = ingest._slots = Watched()
+    stream, media_type, encoding, body = EXPENSIVE[kind]
+    work = threading.Thread(
+        target=ingest.accept, args=(Batch(STREAMS[stream], loud, body, media_type, encoding),), daemon=True
+    )
+    work.start()
+    assert slots.started.wait(60)
+    begun = len(slots.slices)
+    answer = json.loads(ingest.accept(Batch(PLAYLOGS, quiet, (PLAY + b"\n") * 500, NDJSON)))
+    between = slots.slices[begun : len(slots.slices) - slots.slices[::-1].index("quiet")]
+    work.join(60)
+
+    assert answer["accepted"] == 500
+    assert "quiet" in between
+    # The quiet account's slices but for one each follow on one of the other's at most, where it waits.
+    assert all({*pair} != {"loud"} for pair in pairwise(between))
+    assert slots.slices.count("loud") > 10  # there was more to wait for
+
+
+def test_large_bodies_wait_for_room_and_small_ones_do_not(services, loud, quiet):
+    ingest = services.intake.batches
+    ingest._room = room = Room(100 << 20, each=60 << 20)
+    large = Batch(PLAYLOGS, loud, gzip.compress(b"\n" * (50 << 20)), NDJSON, "gzip")
+    done = threading.Event()
+    with room.held("loud", 50 << 20):
+        work = threading.Thread(target=lambda: (ingest.accept(large), done.set()), daemon=True)
+        work.start()
+        _until(lambda: len(room._waiting) == 1)
+        for account in (loud, quiet):
+            assert json.loads(ingest.accept(Batch(PLAYLOGS, account, PLAY, NDJSON)))["accepted"] == 1
+        others = Batch(PLAYLOGS, quiet, gzip.compress(b"\n" * (40 << 20)), NDJSON, "gzip")
+        assert json.loads(ingest.accept(others))["accepted"] == 0
+        assert not done.is_set()
+    assert done.wait(60)
+    assert room._holders == {}
+
+
+@pytest.mark.parametrize("kind", ["wrong Parquet", "no Parquet", "too many wrong rows"])
+def test_room_is_given_back_whatever_becomes_of_a_body(kind, services, loud):
+    ingest = services.intake.batches
+    body = {
+        "wrong Parquet": (PARQUET, parquet(2_000) + b"\0" * (9 << 20)),
+        "no Parquet": (PARQUET, b"\0" * (9 << 20)),
+        "too many wrong rows": (NDJSON, b"{}\n" * 3_000_000),
+    }[kind]
+    ingest._limits = replace(ingest._limits, errors_max=1000)
+    with pytest.raises(BadRequest):
+        ingest.accept(Batch(PLAYLOGS, loud, gzip.compress(body[1]), body[0], "gzip"))
+    assert (ingest._room._holders, ingest._slots._holders) == ({}, {})
+
+
+class Gate(Faults):
+    """Holds the first write up until it is opened; counts them."""
+
+    def __init__(self) -> None:
+        self.open, self.writes = threading.Event(), 0
+
+    def reach(self, point: str) -> None:
+        if point == "buffer.write":
+            self.writes += 1
+            self.open.wait(60)
+
+
+def test_appends_of_accounts_take_turns_in_the_group_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer, "_GROUP_APPENDS", 2)
+    gate, written = Gate(), {}
+    services = open_services(Settings(home=tmp_path), faults=gate, role=Role.ROWS)
+    accounts = [services.accounts.create(slug, slug) for slug in ("loud", "quiet")]
+
+    def begin(account: Account):
+        on_disk = services.intake.batches.begin(Batch(PLAYLOGS, account, PLAY, NDJSON)).on_disk
+        on_disk.add_done_callback(lambda _: written.setdefault(account.slug, gate.writes))
+        return on_disk
+
+    waiting = [begin(accounts[0])]
+    _until(lambda: gate.writes == 1)
+    waiting += [begin(accounts[0]) for _ in range(10)]
+    last = begin(accounts[1])
+    gate.open.set()
+    last.result(60)
+    assert written["quiet"] == 2  # the one that was under way, and its own
+    for each in waiting:
+        each.result(60)
+    assert gate.writes >= 6
+    services.close()
+
+
+class Counted(Errors):
+    """Counts the errors that are made."""
+
+    made = 0
+
+    def _made(self, which):
+        type(self).made += len(which)
+        return super()._made(which)
+
+
+def counted(body: bytes) -> Counted:
+    errors = read_rows(PLAYLOGS, body, NDJSON).errors
+    assert isinstance(errors, Errors)
+    Counted.made = 0
+    return Counted(errors._source, errors.blocks)
+
+
+@pytest.mark.parametrize("room", [1, 20_000])
+def test_rows_are_not_packed_for_a_quarantine_without_room(room, tmp_path):
+    services = open_services(Settings(home=tmp_path).with_(quarantine_max=room), role=Role.ROWS)
+    try:
+        acme = services.accounts.create("Acme", "acme")
+        errors = counted(b"".join(b'{"x":"%032x"}\n' % (number**9) for number in range(50_000)))
+        kept = services.intake.quarantine.keep(acme, "playlogs", errors, source="http")
+        usage = [each.bytes for each in services.intake.quarantine.usage()]
+        assert kept.rows < 5_000
+        assert sum(usage) <= room
+        assert Counted.made < 25_000  # of 50,000
+        assert (kept.rows > 0) is (room > 1)
+
+        services.intake.quarantine._max_bytes = sum(usage)  # now it is full
+        errors = counted(b"{}\n" * 50_000)
+        assert services.intake.quarantine.keep(acme, "playlogs", errors, source="http").rows == 0
+        assert Counted.made <= 1  # the first one names the entry
+    finally:
+        services.close()
+
+
+def test_many_lines_are_not_decoded_on_the_event_loop(services, loud):
+    assert Coalescer.takes(Batch(PLAYLOGS, loud, (PLAY + b"\n") * 30, NDJSON))
+    for line in (b"\n", b"{}\n", b" \n"):
+        assert not Coalescer.takes(Batch(PLAYLOGS, loud, line * (SMALL_BODY // len(line)), NDJSON))
