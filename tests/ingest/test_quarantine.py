@@ -285,3 +285,15 @@ def test_entries_leave_by_their_age(tmp_path):
         assert [entry.rows for entry in services.intake.quarantine.entries(account)] == [2]
     finally:
         services.close()
+
+
+def test_an_unknown_field_may_be_called_anything(tmp_path, database_url):
+    """PostgreSQL has no text with the character U+0000."""
+    services = open_services(Settings(home=tmp_path / "home", database=database_url), role=Role.ROWS)
+    try:
+        account = services.accounts.create("Acme", "acme")
+        answer = send(services, account, PLAYLOGS, b'{"a\\u0000b": 1}\n{"player_id": 1, "media_id": 2}')
+        assert (answer["accepted"], answer["rejected"]) == (0, 2)
+        assert only_entry(services, account).first_error == "line 1: a\ufffdb: unknown field"
+    finally:
+        services.close()

@@ -241,7 +241,8 @@ class Quarantine:
 
 
 def _said(row: RowError | RejectedRow) -> str:
-    return f"line {row.line}: {row.field or 'row'}: {row.error}"
+    said = f"line {row.line}: {row.field or 'row'}: {row.error}"
+    return said.replace("\0", "\ufffd")  # PostgreSQL has no text with it, and an unknown field may be called anything
 
 
 def _is(account: Account, entry_id: int) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ import json
 import struct
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import ipc
 
-from airtally.ingest.decode import Checked, Limits, read_rows
+from airtally.ingest.decode import Checked, Limits, read_file, read_rows
 from airtally.kit.errors import BadRequest, TooLarge
 from airtally.streams import STREAMS
 
@@ -306,3 +307,21 @@ def _saying(array: pa.Array, *, nulls: int) -> pa.Array:
     return pa.Array.from_buffers(
         array.type, len(array), array.buffers()[: 1 if children else None], null_count=nulls, children=children
     )
+
+
+@pytest.mark.parametrize("name", ["a.arrow", "a.arrows"])
+@pytest.mark.parametrize("text", [b"Mars/Olympus", b"last_contact_at"])
+def test_names_and_zones_that_are_no_utf8_are_refused_in_words(tmp_path: Path, name: str, text: bytes) -> None:
+    """Of a request as of a file: the library fails only when it is asked for them."""
+    at = pa.array([MOMENT], pa.timestamp("us", "Mars/Olympus"))
+    table = pa.table({"player_id": [1], "name": ["x"], "last_contact_at": at})
+    out = io.BytesIO()
+    with (ipc.new_file if name == "a.arrow" else ipc.new_stream)(out, table.schema) as writer:
+        writer.write_table(table)
+    body = out.getvalue().replace(text, b"\x80" + text[1:])
+    (tmp_path / name).write_bytes(body)
+    with pytest.raises(BadRequest, match="not UTF-8"):
+        list(read_file(STREAMS["players"], tmp_path / name))
+    if name == "a.arrows":
+        with pytest.raises(BadRequest, match="not UTF-8"):
+            read_rows(STREAMS["players"], body, ARROW)

@@ -19,6 +19,13 @@ _DEEPEST = 8
 
 def check_schema(schema: pa.Schema) -> None:
     """Raises BadRequest where there are no columns, for names given twice and for types that no column is read from."""
+    try:
+        _check_schema(schema)
+    except UnicodeDecodeError:  # the library takes what is no text, and fails whenever somebody looks at it
+        raise BadRequest("the name of a column, or of a time zone, is not UTF-8") from None
+
+
+def _check_schema(schema: pa.Schema) -> None:
     names = schema.names
     if not names:
         raise BadRequest("the body has no columns")
@@ -43,6 +50,9 @@ def _readable(sent: pa.DataType, *, deep: int) -> bool:
 
 
 def _is_flat(sent: pa.DataType) -> bool:
+    """Raises UnicodeDecodeError for a zone that is no text."""
+    if kind.is_timestamp(sent):
+        return sent.tz is None or isinstance(sent.tz, str)
     flat = (
         kind.is_null,
         kind.is_boolean,
