@@ -17,6 +17,8 @@ from fuzz.decoding.types import odd_array
 
 Rows = list[dict[str, Any]]
 _CODECS = ("none", "snappy", "gzip", "brotli", "lz4", "zstd")
+#: From here on rows lie in large groups, as each group takes the decoders a millisecond.
+_MANY = 100
 _EMPTY_TABLE = pa.table({})
 
 
@@ -25,7 +27,7 @@ def parquet(chance: Chance, stream: Stream, rows: Rows, spoil: bool) -> tuple[by
     out = io.BytesIO()
     options: dict[str, Any] = {
         "compression": chance.choice(_CODECS),
-        "row_group_size": chance.of(1, 2, 5, 1000, 1000) if table.num_rows < 300 else 1000,
+        "row_group_size": chance.of(1, 2, 5, 1000, 1000) if table.num_rows < _MANY else 1000,
         "use_dictionary": chance.of(True, False),
         "data_page_version": chance.of("1.0", "2.0"),
         "version": chance.of("1.0", "2.6"),
@@ -60,7 +62,7 @@ def _ipc(chance: Chance, table: pa.Table, *, as_file: bool) -> tuple[bytes, int 
     )
     try:
         with (ipc.new_file if as_file else ipc.new_stream)(out, table.schema, options=options) as writer:
-            writer.write_table(table, max_chunksize=chance.of(1, 3, 1000) if table.num_rows < 300 else 1000)
+            writer.write_table(table, max_chunksize=chance.of(1, 3, 1000) if table.num_rows < _MANY else 1000)
     except (pa.ArrowException, ValueError):  # unions and the older metadata
         return b"", None
     return out.getvalue(), table.num_rows

@@ -13,9 +13,9 @@ from fuzz.grammar.draft import Draft
 #: Those whose right requests cost the server most, of 20 ms and more, are fewer.
 _WEIGHTS = {
     fouryousee.draw: 4,
-    slate.draw: 5,
-    tapjoy.draw: 4,
-    scaleengine.draw: 2,
+    slate.draw: 6,
+    tapjoy.draw: 3,
+    scaleengine.draw: 1,
     pushwoosh.draw: 6,
     console.draw: 5,
 }

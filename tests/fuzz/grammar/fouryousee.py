@@ -14,7 +14,7 @@ def draw(draft: Draft) -> Case:
     headers = [(b"Secret-Token", draft.key(lambda of: of.key("fouryousee", "secret_token")).encode())]
     if chance.one_in(25):
         headers.pop()
-    if chance.one_in(5):  # each day of a report is a query of the server's, so there are few of them, and short
+    if chance.one_in(8):  # each day of a report is a query of the server's, so there are few of them, and short
         return draft.case(b"POST", _slashed(draft, "/v1/reports"), headers=headers, body=_report(draft))
     if chance.one_in(3):
         kind = chance.of("reports", "reports", "players", "medias", "medias/categories", "playlists")
