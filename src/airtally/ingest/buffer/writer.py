@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import queue
 import sqlite3
 import threading
 import time
@@ -106,7 +107,8 @@ class Writer:
         self._clock = clock
         self._faults = faults
         self._written = written
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()  # at least one for each thing that waits
         self._appends: Queue[Pending] = Queue()
         self._calls: list[_Call] = []
         self._stopped = False
@@ -124,9 +126,9 @@ class Writer:
 
     def stop(self) -> None:
         """What was put before is written; what comes after is refused."""
-        with self._changed:
+        with self._lock:
             self._stopped = True
-            self._changed.notify()
+        self._signals.put(None)
         self._thread.join()
 
     def put(self, pending: Pending) -> None:
@@ -142,37 +144,37 @@ class Writer:
 
     def _enqueue(self, item: Pending | _Call) -> None:
         """After a stop nobody would ever answer."""
-        with self._changed:
-            if not self._stopped:
-                if isinstance(item, Pending):
-                    self._appends.put(item.account, item)
-                else:
-                    self._calls.append(item)
-                self._changed.notify()
-                return
-        item.done.set_exception(Unavailable("The server is stopping"))
+        with self._lock:
+            stopped = self._stopped
+            if isinstance(item, Pending) and not stopped:
+                self._appends.put(item.account, item)
+            elif isinstance(item, _Call) and not stopped:
+                self._calls.append(item)
+        if stopped:
+            item.done.set_exception(Unavailable("The server is stopping"))
+        else:
+            self._signals.put(None)
 
     def _run(self) -> None:
-        while True:
-            group, calls = self._next()
+        ended = False
+        while not ended:
+            self._signals.get()
+            group, calls, ended = self._next()
             if group:
                 self._commit(group)
             for call in calls:
                 _resolve(call)
-            if not group and not calls:
-                return
 
-    def _next(self) -> tuple[list[Pending], list[_Call]]:
-        """What waits, accounts in turn, up to the size of a group, and all calls; neither once it has stopped."""
+    def _next(self) -> tuple[list[Pending], list[_Call], bool]:
+        """Appends that wait, accounts in turn, up to the size of a group; all calls; whether nothing comes after."""
         group: list[Pending] = []
         size = 0
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or len(self._appends) or self._calls)
+        with self._lock:
             while size <= _GROUP_BYTES and len(group) < _GROUP_APPENDS and (found := self._appends.take()) is not None:
                 group.append(found[1])
                 size += found[1].size
             calls, self._calls = self._calls, []
-        return group, calls
+            return group, calls, self._stopped and not len(self._appends)
 
     def _commit(self, group: list[Pending]) -> None:
         try:

@@ -155,7 +155,8 @@ class Gatherer:
 
         `extend` keeps what it has when a row cannot be decoded, so each row is decoded once.
         """
-        rows, decode, left, at = self._rows, self._codec.decode, islice(texts, begin, None), begin
+        rows, decode, at = self._rows, self._codec.decode, begin
+        left = islice(texts, begin, None) if begin else iter(texts)
         second_look, refuse, line = self._codec.second_look, self._refused.add, self.line
         while True:
             before = len(rows)
