@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from airtally.ingest.convert import convert
 from airtally.ingest.json_rows import encoded_rows
-from airtally.kit.time import to_datetime
+from airtally.ingest.kinds import is_text
 from airtally.streams.declaration import Column, Stream, Type
 
 #: Of a row with a value that no JSON stands for, such as bytes for a text: it cannot be sent again.
@@ -55,20 +57,40 @@ def _objects(columns: Mapping[str, list[Any]], count: int) -> list[bytes]:
 
 def _sent(column: Column | None, array: pa.Array) -> list[Any]:
     """JSON values, None where nothing was sent, `_NoForm` where no JSON stands for what was."""
-    fitting = [None] * len(array) if column is None else _values(column, convert(column, array)[0])
-    valid = array.is_valid().to_pylist()
-    return [
-        None if not there else (value if value is not None else _misfit(column, array, row))
-        for row, (there, value) in enumerate(zip(valid, fitting, strict=True))
-    ]
+    values: list[Any] = [None] * len(array)
+    if column is not None:
+        fitting = convert(column, array)[0]
+        values = _values(column, fitting)
+        if fitting.null_count == array.null_count:
+            return values
+    plain = array.to_pylist() if _is_plain(array.type) else None
+    for row, there in enumerate(array.is_valid().to_pylist()):
+        if there and values[row] is None:
+            values[row] = _misfit(column, array, row) if plain is None else plain[row]
+    return values
+
+
+def _is_plain(sent: pa.DataType) -> bool:
+    """Whether a column's values are JSON's own."""
+    return is_text(sent) or pa.types.is_integer(sent) or pa.types.is_boolean(sent)
 
 
 def _values(column: Column, array: pa.Array) -> list[Any]:
     if pa.types.is_timestamp(array.type):
-        array = array.view(pa.int64())
+        return _times(array, "" if column.type is Type.LOCAL_TIME else "Z")
     write = _WRITE.get(column.type)
-    values = array.to_pylist()
+    values: list[Any] = array.to_pylist()
     return values if write is None else [None if value is None else write(value) for value in values]
+
+
+def _times(array: pa.Array, zone: str) -> list[str | None]:
+    """As `isoformat` writes them: a fraction of six digits, or none."""
+    there = array.is_valid().to_pylist()
+    micros = pc.fill_null(array.view(pa.int64()), 0).to_numpy()
+    texts = np.datetime_as_string(micros.astype("M8[us]")).tolist()
+    return [
+        text.removesuffix(".000000") + zone if is_there else None for text, is_there in zip(texts, there, strict=True)
+    ]
 
 
 def _misfit(column: Column | None, array: pa.Array, row: int) -> Any:
@@ -91,17 +113,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _time(us: int) -> str:
-    return to_datetime(us).isoformat().replace("+00:00", "Z")
-
-
-def _local_time(us: int) -> str:
-    return to_datetime(us).isoformat().removesuffix("+00:00")
-
-
 _WRITE: dict[Type, Callable[[Any], Any]] = {
-    Type.TIME: _time,
-    Type.LOCAL_TIME: _local_time,
     Type.DECIMAL: str,
     Type.JSON: lambda text: msgspec.Raw(text.encode()),
 }

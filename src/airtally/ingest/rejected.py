@@ -18,7 +18,7 @@ _CODEC = "zstd"
 _TOGETHER = 2_000
 
 
-class RejectedRow(msgspec.Struct, frozen=True, omit_defaults=True):
+class RejectedRow(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One rejected row. `raw` is its text as received; `raw_base64` stands instead where that is not UTF-8.
 
     `form` says what resending reads: `raw`, which is JSON; `row`; or nothing. None: an entry of a release before 0.2.

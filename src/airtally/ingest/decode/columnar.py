@@ -135,14 +135,23 @@ class Rows:
         return encoded_rows(columns, batch.num_rows)
 
     def _values(self, name: str, array: pa.Array) -> list[Any]:
-        values: list[Any] = json_values(_moments(array))
-        readable = is_text(array.type) and name not in self._json and _not_utf8(array) is None
-        if readable or kind.is_integer(array.type) or kind.is_boolean(array.type):
+        shown = _moments(array)
+        values: list[Any] = json_values(shown)
+        if name not in self._json and _is_plain(shown):
             return values
         if is_text(array.type):
             values = [_mended(array, row) if isinstance(each, Unreadable) else each for row, each in enumerate(values)]
         values = [_jsonable(value) for value in values]
         return [_embedded(value) for value in values] if name in self._json else values
+
+
+def _is_plain(array: pa.Array) -> bool:
+    """Whether all values of a column are JSON's own."""
+    if kind.is_floating(array.type):
+        return bool(pc.all(pc.is_finite(array), min_count=0).as_py())
+    if is_text(array.type):
+        return _not_utf8(array) is None
+    return bool(kind.is_integer(array.type) or kind.is_boolean(array.type))
 
 
 def _moments(array: pa.Array) -> pa.Array:
