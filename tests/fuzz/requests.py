@@ -67,8 +67,7 @@ class Run:
         with self._client() as client:
             self.known = learn(client, self.today)
         asyncio.run(self._all())
-        if self.lenient:
-            asyncio.run(self._again())
+        asyncio.run(self._again())
         with self._client() as client:
             self._afterwards(client)
         self.outcome.seconds = time.monotonic() - started
@@ -85,14 +84,18 @@ class Run:
                 tasks.create_task(self._feed(Connection(host, port, tls=tls, place=place)))
 
     async def _again(self) -> None:
+        """What was slow is asked again, by itself."""
         slow = [each for each in self.outcome.findings if each.what.startswith(SLOW) and each.written]
         self.outcome.findings = [each for each in self.outcome.findings if each not in slow]
         host, port = self.server.host_and_port
         connection = Connection(host, port, tls=self.server.url.startswith("https"), place=self.connections)
         for each in slow:
-            case = Case.read(each.written)
+            case, started = Case.read(each.written), time.perf_counter()
             if case.ledger is None:
                 await self._one(connection, each.name, case)
+            if not self.lenient:
+                alone = f"alone {time.perf_counter() - started:.1f} s"
+                self._found(each.name, f"{each.what}, {alone if case.ledger is None else 'not asked again'}", case)
         await connection.close()
 
     async def _feed(self, connection: Connection) -> None:
