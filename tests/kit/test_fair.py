@@ -202,3 +202,31 @@ def test_room_is_for_so_many_bytes_of_all_and_of_each():
     for thread in threads:
         thread.join(60)
     assert (room._free, room._holders) == (100, {})
+
+
+def test_a_turn_lasts_for_its_time():
+    """Whoever has less to do than a turn lasts need not wait for others between its slices."""
+    slots, done = Slots(1, turn=0.02), list[str]()
+
+    def loud() -> None:
+        with slots.held("loud"):
+            done.append("loud")
+            _until(lambda: slots._waiting.has_other("loud"))
+            for _ in range(3):
+                pause()
+            done.append("loud")
+            while "quiet" not in done:
+                pause()
+
+    def quiet() -> None:
+        with slots.held("quiet"):
+            done.append("quiet")
+
+    threads = [threading.Thread(target=loud)]
+    threads[0].start()
+    _until(lambda: done == ["loud"])
+    threads.append(threading.Thread(target=quiet))
+    threads[1].start()
+    for thread in threads:
+        thread.join(60)
+    assert done == ["loud", "loud", "quiet"]

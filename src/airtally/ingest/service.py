@@ -27,6 +27,8 @@ from airtally.streams.declaration import Kind, Stream
 ERRORS_SHOWN = 100
 #: Batches worked on at the same moment; more would only wait for each other's interpreter lock.
 _AT_ONCE = 2
+#: A batch of 2,000 rows is decoded within a turn.
+_TURN_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Ingest:
         self._unpacked_max = settings.unpacked_max
         self._limits = Limits(unpacked_max=settings.unpacked_max)
         self._clock = clock
-        self._slots = Slots(_AT_ONCE)
+        self._slots = Slots(_AT_ONCE, turn=_TURN_SECONDS)
         largest = settings.unpacked_max + settings.body_max
         self._room = Room(2 * largest, each=largest)
 

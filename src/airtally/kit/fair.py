@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -69,11 +70,16 @@ class Queue(Generic[T]):
 
 
 class Slots:
-    """So many at once, and at most `each` for one key; the keys that wait take turns. Thread-safe."""
+    """So many at once, and at most `each` for one key; the keys that wait take turns. Thread-safe.
 
-    def __init__(self, count: int, *, each: int | None = None) -> None:
+    A turn lasts until the first pause after `turn` seconds of the thread's CPU time: whoever has less to do than that
+    need not wait for others in between.
+    """
+
+    def __init__(self, count: int, *, each: int | None = None, turn: float = 0.0) -> None:
         self._free = count
         self._each = count if each is None else each
+        self._turn = turn
         self._lock = threading.Lock()
         self._waiting: Queue[threading.Event] = Queue()
         self._holders: dict[str, int] = {}
@@ -105,6 +111,7 @@ class Slots:
         except BaseException:
             self._withdraw(key, granted)
             raise
+        _HELD.since = time.thread_time()
 
     def _withdraw(self, key: str, granted: threading.Event) -> None:
         with self._lock:
@@ -134,8 +141,9 @@ class Slots:
         """Whoever else waits has the slot first; for the holder of one."""
         if not self._waiting.has_other(key):  # read without the lock: a turn missed now is taken at the next slice
             return
-        self.release(key)
-        self.acquire(key)
+        if time.thread_time() - _HELD.since >= self._turn:
+            self.release(key)
+            self.acquire(key)
 
 
 class Room:
