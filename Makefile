@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Three, as tests wait a lot; each begins with a stretch of its own, so that few share what a module sets up.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 
-.PHONY: setup setup-test demo test test-slow fuzz bench lint format lock docs clean
+.PHONY: setup setup-test demo test test-slow test-long fuzz bench lint format lock docs clean
 
 setup: $(VENV)/.runtime
 setup-test: $(VENV)/.test
@@ -29,8 +29,12 @@ test: setup-test  ## the whole suite; what depends on the machine's zone in thre
 test-slow: setup-test  ## the long proofs, and the property tests with examples drawn anew
 	scripts/postgres
 	scripts/interpreters
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not long"
 	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile=anew
+
+test-long: setup-test  ## hostile callers for twenty minutes, the whole fuzzer
+	scripts/postgres
+	$(BIN)/python -m pytest -m long
 
 fuzz: setup-test  ## 100,000 requests and 30,000 bodies of a new seed; FUZZ_SEED=n repeats one, CASES="…" single cases
 	scripts/postgres

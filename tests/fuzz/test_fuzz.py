@@ -36,6 +36,7 @@ def test_no_body_breaks_the_decoders_and_all_rows_are_counted() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_the_whole_run() -> None:
     found = all_(100_000, 30_000, SEED)

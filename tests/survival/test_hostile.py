@@ -29,7 +29,7 @@ ATTACK_SECONDS = MINUTES * 60 / 4 / len(ATTACKS)
 GROWTH = 1.2
 FILES = 1500  # a thousand silent connections, and the server's own
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(MINUTES * 60 + 600)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(MINUTES * 60 + 600)]
 
 
 @contextmanager
