@@ -236,7 +236,7 @@ def _utc(day, minutes):
 )
 def test_a_wrong_question_is_answered_in_words(acme, question):
     answer = acme.ask(**question)
-    assert answer.status_code == 400, answer.text
+    assert answer.status_code == 422, answer.text
     assert answer.json()["detail"]
 
 

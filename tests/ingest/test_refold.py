@@ -22,8 +22,11 @@ def older(home, *ids: str) -> None:
         for spelled in ids:
             change = "UPDATE owners SET external_id = ? WHERE kind = 'ad_group' AND external_id = ?"
             assert database.execute(change, (spelled.lower(), spelled)).rowcount == 1
-        for table in ("home", "file_marks"):  # of later revisions
+        for table in ("home", "file_marks", "login_tries", "job_turns"):  # of later revisions
             database.execute(f"DROP TABLE {table}")
+        for index in ("ix_jobs_kind_state_account_id_run_at_id", "ix_deliveries_state_account_id_due_at"):
+            database.execute(f"DROP INDEX {index}")
+        database.execute("ALTER TABLE keys DROP COLUMN shortest_secret")
         database.execute("UPDATE alembic_version SET version_num = '0002'")
     database.close()
 

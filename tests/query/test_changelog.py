@@ -121,5 +121,5 @@ def test_an_empty_changelog(engine: Engine, tmp_path: Path) -> None:
 def test_what_has_no_versions_is_refused() -> None:
     with pytest.raises(ValueError, match="no versions"):
         Records(PLAYLOGS, "acme")
-    with pytest.raises(ValueError, match="no column nothing"):
+    with pytest.raises(ValueError, match="no column 'nothing'"):
         Records(PLAYERS, "acme", order=("nothing",))

@@ -96,16 +96,18 @@ class MetadataStore:
 
         Must not be nested. Raises StorageFull or Unavailable; IntegrityError is the caller's to judge.
         """
-        self._faults.reach("metadata.write")
-        with aside(), _failures(), self._writers.begin() as connection:
-            yield connection
+        with aside():
+            self._faults.reach("metadata.write")
+            with _failures(), self._writers.begin() as connection:
+                yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One transaction that sees a single state and cannot write; it never waits for a writer."""
-        self._faults.reach("metadata.read")
-        with aside(), _failures(), self._readers.begin() as connection:
-            yield connection
+        with aside():
+            self._faults.reach("metadata.read")
+            with _failures(), self._readers.begin() as connection:
+                yield connection
 
     def close(self) -> None:
         self._writers.dispose()
