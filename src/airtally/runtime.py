@@ -63,6 +63,7 @@ from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
 from airtally.kit.troubles import Troubles
 from airtally.lake import Lake
+from airtally.lake.health import LakeHealth
 from airtally.metadata import home
 from airtally.metadata.clock import shared_clock
 from airtally.metadata.jobs import Jobs
@@ -154,6 +155,7 @@ class Services:
     jobs: Jobs
     process: ThisProcess
     lake: Lake
+    health: LakeHealth
     buffer: Buffer | None
     warehouse: Warehouse
     rollups: Rollups
@@ -217,7 +219,7 @@ class Services:
         return {
             "metadata": _problem(self._reads_metadata),
             "buffer": _problem(self._takes_rows) or self._damaged(),
-            "lake": _problem(self.lake.check),
+            "lake": _problem(self.lake.check_folder) or "; ".join(self.health.problems()) or None,
             "background": self._stopped(),
             "home": self.superseded.reason or _problem(self._has_room),
         }
@@ -308,7 +310,12 @@ class _Parts:
         lake, buffer, warehouse = self._storage(watermark)
         engine, heavy = self._engines()
         rollups = self._rollups(lake, warehouse, store)
-        queries = Queries(engine, warehouse, clock, rollups, answer_cache=settings.answer_cache)
+        health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
+        queries = Queries(
+            *(engine, warehouse, clock, rollups),
+            answer_cache=settings.answer_cache,
+            on_missing=lambda missing: health.note(missing.gone),
+        )
         deliveries = Deliveries(store, shared, settings.fouryousee_retry_seconds, process.id)
         declared = Declared(store, clock)
         intake = self._intake(store, owners, declared, queries, warehouse, buffer)
@@ -334,6 +341,7 @@ class _Parts:
             jobs=jobs,
             process=process,
             lake=lake,
+            health=health,
             buffer=buffer,
             warehouse=warehouse,
             rollups=rollups,

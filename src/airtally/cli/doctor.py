@@ -32,11 +32,13 @@ from airtally.kit import logs, private
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Failure
 from airtally.lake import Lake
+from airtally.lake.health import LakeHealth
 from airtally.lake.status import MANY_LOG_FILES
 from airtally.metadata import home
 from airtally.metadata.clock import shared_clock
 from airtally.metadata.jobs import Jobs
 from airtally.metadata.store import MetadataStore
+from airtally.rollups.rollups import tables_of
 from airtally.settings import Settings
 
 _LOW_DISK = 2 << 30
@@ -199,10 +201,14 @@ def _quarantine(settings: Settings) -> Finding:
 
 
 def _lake(settings: Settings) -> Finding:
+    """Every log, and every data file of the newest versions."""
     lake = Lake(settings.lake_url, clock=SystemClock())
-    lake.check()
+    lake.check_folder()
+    problems = LakeHealth(lambda: [*lake.tables(), *tables_of(lake)]).problems(thorough=True)
+    if problems:
+        return Finding("lake", "; ".join(problems), "see what was found; docs/guides/operate.md, A damaged lake")
     tables = lake.existing()
-    long = [table.stream.name for table in tables if table.place.log_files() > MANY_LOG_FILES]
+    long = [table.stream.name for table in tables if len(table.place.log_listing()) > MANY_LOG_FILES]
     mend = f"long logs ({', '.join(long)}): is a `serve` or `worker` running?" if long else None
     return Finding("lake", f"{settings.lake_url}, {len(tables)} tables", mend)
 

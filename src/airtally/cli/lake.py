@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -18,14 +19,17 @@ from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Conflict, NotFound
 from airtally.lake import Lake, LakeTable
 from airtally.lake.compaction import EAGER
+from airtally.lake.damage import Damaged
 from airtally.lake.maintenance import Maintenance
+from airtally.lake.missing import give_up as give_up_missing
+from airtally.lake.missing import missing as missing_files
 from airtally.lake.status import status_of
 from airtally.rollups.rebuild import EAGER as NOW
 from airtally.rollups.rebuild import Rebuilder
 from airtally.runtime import Services
 from airtally.streams import STREAMS
 
-app = App(name="lake", help="The tables: status, compact, expire, rollups.")
+app = App(name="lake", help="The tables: status, compact, expire, rollups, missing.")
 
 StreamName = Annotated[str | None, Parameter(name="--stream", help="One stream; all without.")]
 _COLUMNS = ("stream", "version", "rows", "size", "files", "fresh_files", "days", "log_files", "warnings")
@@ -83,6 +87,28 @@ def rollups(
 
 @app.command
 @command
+def missing(
+    *,
+    stream: StreamName = None,
+    give_up_rows: Annotated[
+        bool,
+        Parameter("--give-up", help="Take them out of the tables: their rows are lost, the rest is read.", negative=()),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show the data files that are gone. Restore them from a backup of the lake, if there is one."""
+    lake = Lake(settings_from_environment().lake_url, clock=SystemClock())
+    look = give_up_missing if give_up_rows else missing_files
+    done = [
+        {"stream": table.name, "file": file.name, "rows": file.data.rows, "given_up": give_up_rows}
+        for table in _tables(lake, stream)
+        for file in look(table)
+    ]
+    print_listing(done, ("stream", "file", "rows", "given_up"), as_json=as_json)
+
+
+@app.command
+@command
 def writers(*, as_json: Json = False) -> None:
     """Show the processes with a buffer whose rows answers wait for, the one that is furthest behind first."""
     with opened_services() as services:
@@ -122,4 +148,18 @@ def _care() -> Iterator[tuple[Services, Rebuilder, Maintenance]]:
 def _tables(lake: Lake, stream: str | None) -> list[LakeTable]:
     if stream is not None and stream not in STREAMS:
         raise NotFound(f"There is no stream {stream!r}", hint="The streams are: " + ", ".join(STREAMS))
-    return [table for table in lake.existing() if stream in {None, table.name}]
+    if stream is not None:
+        table = lake.table(STREAMS[stream])
+        return [table] if table.exists() else []
+    readable = lake.existing()
+    for table in lake.tables():
+        if table not in readable:
+            _warn_if_damaged(table)
+    return readable
+
+
+def _warn_if_damaged(table: LakeTable) -> None:
+    try:
+        table.exists()
+    except Damaged as damaged:
+        print(f"airtally: {damaged.message}. {damaged.hint}", file=sys.stderr)

@@ -68,7 +68,9 @@ def _ids(
     view = table.view()
     if view is None or not view.files:
         return
-    files = Files(tuple(file.data for file in view.files), pa.schema([ACCOUNT, pa.field(name, pa.string())]))
+    files = Files(
+        tuple(file.data for file in view.files), pa.schema([ACCOUNT, pa.field(name, pa.string())]), view.stream.name
+    )
     tree = exp.select(column(ACCOUNT.name), column(name)).distinct().from_(exp.to_table("rows")).where(where)
     for batch in engine.stream(Statement(tree, {"rows": files, **relations}, {})):
         yield from zip(*(each.to_pylist() for each in batch.columns), strict=True)

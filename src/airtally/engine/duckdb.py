@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -117,12 +117,12 @@ class DuckDB:
                 parts = {name: _bound(cursor, name, each, parameters) for name, each in statement.relations.items()}
                 yield cursor.execute(self._texts.of(statement, parts), parameters)
             except (duckdb.Error, pa.ArrowException, OSError) as error:
-                failure = self._failure(error, limit)
+                failure = self._failure(error, limit, statement.relations.values())
                 if failure is None:
                     raise
                 raise failure from error
 
-    def _failure(self, error: Exception, limit: TimeLimit) -> Failure | None:
+    def _failure(self, error: Exception, limit: TimeLimit, relations: Iterable[Relation] = ()) -> Failure | None:
         """Errors met while an answer streams come as Arrow's, so their text is what tells them apart."""
         text = str(error)
         if limit.over and "INTERRUPT Error" in text:
@@ -137,7 +137,7 @@ class DuckDB:
         if "No space left on device" in text:
             return StorageFull("There is no room on disk for what the question does not keep in memory.")
         if any(gone in text for gone in _GONE):
-            return FilesMissing("The rows moved while they were read.", retry_after=1)
+            return FilesMissing.of(relations, text)
         return None
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 from sqlglot import exp
 
 from airtally.kit.errors import Unavailable
+from airtally.lake.damage import PARTS_HELP, ROWS_HELP, missing_words
+from airtally.lake.place import ROLLUPS
 from airtally.lake.snapshot import DataFile, Snapshot
 from airtally.streams.declaration import DAY
 
@@ -18,7 +21,44 @@ Value = str | int | float | bool | None
 
 
 class FilesMissing(Unavailable):
-    """A file of the snapshot is gone (vacuumed); a new snapshot has the rows."""
+    """Files of the snapshot are gone. If they were vacuumed, a new snapshot has the rows; else they are lost.
+
+    `gone` are their names by table, empty where the engine does not tell.
+    """
+
+    code = "data_missing"
+    retry_after = 1
+    hint = ROWS_HELP
+    gone: Mapping[str, Sequence[str]] = {}
+
+    @classmethod
+    def of(cls, relations: Iterable[Relation], said: str) -> FilesMissing:
+        """`said`: the words of the system or the bucket, which name the file."""
+        for relation in relations:
+            gone = [] if isinstance(relation, pa.Table) else [each for each in relation.files if _is_gone(each, said)]
+            if gone:
+                return cls._of_table(relation, gone)
+        return cls("Data files are missing from the lake.", hint="`airtally doctor` names them")
+
+    @classmethod
+    def _of_table(cls, relation: Rows | Files, gone: Sequence[DataFile]) -> FilesMissing:
+        table = relation.table
+        names = [_below(table, each.path) for each in gone]
+        parts = f"/{ROLLUPS}/{table}/" in gone[0].path
+        failure = cls(missing_words(table, names), hint=PARTS_HELP if parts else "")
+        failure.gone = {table: names}
+        return failure
+
+
+def _below(table: str, path: str) -> str:
+    """Never more than the name where a file lies elsewhere: a path of the server is not shown."""
+    return path.rpartition(f"/{table}/" if f"/{table}/" in path else "/")[2]
+
+
+def _is_gone(file: DataFile, said: str) -> bool:
+    if "://" in file.path:
+        return file.path.rpartition("/")[2] in said
+    return not Path(file.path).exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +105,24 @@ class Rows:
         return pa.schema([column for column in stored if column.name != DAY.name])
 
     @property
+    def table(self) -> str:
+        return self.snapshot.stream.name
+
+    @property
     def empty(self) -> bool:
         return not self.files and not any(table.num_rows for table in self.buffered)
 
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Parquet files of one account's own as a relation, for an engine with `file_lists`."""
+    """Parquet files of one account's own as a relation, for an engine with `file_lists`.
+
+    `table` is the folder in which they lie, or the name of what makes them for a while.
+    """
 
     files: tuple[DataFile, ...]
     schema: pa.Schema
+    table: str
 
 
 Relation: TypeAlias = Rows | Files | pa.Table

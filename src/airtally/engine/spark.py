@@ -108,7 +108,7 @@ class Spark:
                 with _tagged(session, name), _views(session, statement, name) as (text, parameters):
                     yield session.sql(text, args=parameters)
             except PySparkException as error:
-                failure = limit.failure if limit.over else _failure(error)
+                failure = limit.failure if limit.over else _failure(error, statement)
                 if failure is None:
                     raise
                 raise failure from error
@@ -127,10 +127,10 @@ def _tagged(session: Any, tag: str) -> Iterator[None]:
         session.removeTag(tag)
 
 
-def _failure(error: PySparkException) -> Failure | None:
+def _failure(error: PySparkException, statement: Statement) -> Failure | None:
     text = str(error)
     if "not found" in text and (".parquet" in text or "commit" in text):
-        return FilesMissing("The rows moved while they were read.", retry_after=1)
+        return FilesMissing.of(statement.relations.values(), text)
     if "UNAVAILABLE" in text or "failed to connect" in text:
         return _unreachable()
     return None

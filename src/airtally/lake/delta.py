@@ -21,7 +21,8 @@ from deltalake.transaction import (
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.lake.place import Place
+from airtally.lake.damage import Damaged, fault_of
+from airtally.lake.place import LOG, Place
 
 #: All commits that remove files carry this application transaction: of two at once, one fails.
 REWRITE = "rewrite"
@@ -40,6 +41,11 @@ class View(Protocol):
     version: int
     mark: float
 
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the data files, as the log has them."""
+        ...
+
     def committed(self, app_id: str) -> int: ...
 
 
@@ -57,7 +63,10 @@ class Layout:
 
 
 class DeltaFiles(Generic[V]):
-    """Thread-safe; other processes and machines change the same table meanwhile."""
+    """Thread-safe; other processes and machines change the same table meanwhile.
+
+    What opens a table raises Damaged where its log cannot be trusted.
+    """
 
     def __init__(
         self,
@@ -106,8 +115,12 @@ class DeltaFiles(Generic[V]):
         for _ in range(_TRIES):
             try:
                 return self._open()
-            except TableNotFoundError:
+            except TableNotFoundError as error:
+                self._check_log(error)  # a new log would be blind to the data that is there, and vacuum delete it
                 self._create()
+            except DeltaError as error:
+                self._check_log(error)
+                raise
         return self._open()
 
     def open_version(self, version: int) -> DeltaTable:
@@ -166,15 +179,31 @@ class DeltaFiles(Generic[V]):
             mark = self.place.log_mark()
             try:
                 return self._viewed(self._open(), mark)
-            except TableNotFoundError:
+            except TableNotFoundError as error:
+                self._check_log(error)
                 return None
-            except DeltaError:
+            except DeltaError as error:
                 if attempt == _TRIES - 1:
+                    self._check_log(error)
                     raise
         return None
 
+    def _check_log(self, error: Exception) -> None:
+        """Raises Damaged where a file of the log is at fault for an error of Delta's."""
+        fault = fault_of(self.place)
+        if fault is not None:
+            raise Damaged(self.name, fault) from error
+
+    def _check_newest(self, version: int) -> None:
+        """An empty commit reads as one that brought nothing. Looked for where it costs no request."""
+        name = f"{version:020d}.json"
+        if self.place.local and self.place.read_log(name) == b"":
+            raise Damaged(self.name, f"{LOG}/{name} is empty")
+
     def _open(self) -> DeltaTable:
-        return DeltaTable(self.url, storage_options=self.place.options or None)
+        handle = DeltaTable(self.url, storage_options=self.place.options or None)
+        self._check_newest(handle.version())
+        return handle
 
     def _create(self) -> None:
         try:

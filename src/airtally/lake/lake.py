@@ -10,6 +10,7 @@ from pathlib import Path
 
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.lake.damage import Damaged
 from airtally.lake.place import open_place
 from airtally.lake.table import LakeTable
 from airtally.streams import STREAMS
@@ -42,20 +43,37 @@ class Lake:
             return self._tables[stream.name]
 
     def existing(self) -> list[LakeTable]:
-        """The tables that have been made, by any process."""
-        tables = (self.table(stream) for stream in STREAMS.values())
-        return [table for table in tables if table.exists()]
+        """The tables that have been made, by any process, but for those whose log is damaged (`check` tells)."""
+        return [table for table in self.tables() if _is_readable(table)]
+
+    def tables(self) -> list[LakeTable]:
+        """Of all streams, made or not."""
+        return [self.table(stream) for stream in STREAMS.values()]
 
     def follow_declarations(self) -> None:
-        """Give the tables that exist the columns that are declared. Raises NewerHome."""
+        """Give the tables that exist the columns that are declared. Raises NewerHome.
+
+        One with a damaged log stays as it is, and keeps no other from its columns.
+        """
         for table in self.existing():
             table.open()
 
     def check(self) -> None:
         """Raises what stands in the way of reading and writing tables here."""
+        self.check_folder()
+        for table in self.tables():
+            table.view()
+
+    def check_folder(self) -> None:
+        """Raises OSError."""
         if "://" not in self.url:
             Path(self.url).mkdir(parents=True, exist_ok=True)
             if not os.access(self.url, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, "may not be written", self.url)
-        for table in self.existing():
-            table.view()
+
+
+def _is_readable(table: LakeTable) -> bool:
+    try:
+        return table.exists()
+    except Damaged:
+        return False

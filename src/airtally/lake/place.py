@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 LOG = "_delta_log"
+#: The folder of the lake in which the rollups' tables lie.
+ROLLUPS = "_rollups"
+DATA = ".parquet"
 #: How many of the last commits are made durable with each new one: a gap in the log would lose the table.
 _SYNCED_COMMITS = 8
 _BUCKET_STALE_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file of a table's log. Of two with one name, that with another `mark` was written anew."""
+
+    name: str
+    size: int
+    mark: Hashable
+
+
 class Place(Protocol):
-    """A table's files. `name`s are relative to the table."""
+    """A table's files. `name`s are relative to the table, those of the log to its folder."""
 
     url: str
     options: dict[str, str]
+    local: bool
 
     def full(self, name: str) -> str:
         """The path or URL by which an engine opens a file."""
@@ -50,15 +64,27 @@ class Place(Protocol):
         """Whether a version opened after `mark` may miss commits made before `since` (monotonic)."""
         ...
 
-    def log_files(self) -> int: ...
+    def log_listing(self) -> list[LogFile]:
+        """In no order; empty where there is no log."""
+        ...
 
-    def commit(self, version: int) -> bytes | None:
-        """The log's entry of a version; None where it was cleaned up."""
+    def read_log(self, name: str) -> bytes | None:
+        """None where it is not there, as what was cleaned up."""
+        ...
+
+    def has_data(self) -> bool:
+        """Whether there is any data file, of whatever version."""
+        ...
+
+    def absent(self, names: Iterable[str]) -> list[str]:
+        """Those of the data files that are not there, in order."""
         ...
 
 
 class LocalPlace:
     """A folder."""
+
+    local = True
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder.removeprefix("file://")).absolute()
@@ -108,18 +134,35 @@ class LocalPlace:
         """`moved_on` sees every commit at once."""
         return False
 
-    def log_files(self) -> int:
-        return sum(1 for _ in Path(self._log).iterdir())
-
-    def commit(self, version: int) -> bytes | None:
+    def log_listing(self) -> list[LogFile]:
         try:
-            return Path(f"{self._log}/{version:020d}.json").read_bytes()
+            with os.scandir(self._log) as entries:
+                return [found for entry in entries if (found := _log_file(entry)) is not None]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def read_log(self, name: str) -> bytes | None:
+        try:
+            return Path(f"{self._log}/{name}").read_bytes()
         except FileNotFoundError:
             return None
+
+    def has_data(self) -> bool:
+        return any(
+            name.endswith(DATA)
+            for folder, _, names in os.walk(self.folder)
+            if not folder.startswith(self._log)
+            for name in names
+        )
+
+    def absent(self, names: Iterable[str]) -> list[str]:
+        return [name for name in names if not _exists(f"{self.url}/{name}")]
 
 
 class BucketPlace:
     """A prefix of a bucket. Credentials come from the environment, as `deltalake` takes them."""
+
+    local = False
 
     def __init__(self, url: str, options: dict[str, str], scratch: Path) -> None:
         import obstore.store  # noqa: PLC0415 (only where there is a bucket)
@@ -172,18 +215,36 @@ class BucketPlace:
     def older(self, mark: float, since: float) -> bool:
         return mark < since
 
-    def log_files(self) -> int:
+    def log_listing(self) -> list[LogFile]:
         import obstore  # noqa: PLC0415
 
-        return sum(len(page) for page in obstore.list(self._store, prefix=LOG))
+        pages = obstore.list(self._store, prefix=LOG)
+        found = (
+            (each["path"].rpartition("/")[2], each["size"], each["last_modified"]) for page in pages for each in page
+        )
+        return [LogFile(name, size, modified) for name, size, modified in found]
 
-    def commit(self, version: int) -> bytes | None:
+    def read_log(self, name: str) -> bytes | None:
         import obstore  # noqa: PLC0415
 
         try:
-            return bytes(obstore.get(self._store, f"{LOG}/{version:020d}.json").bytes())
+            return bytes(obstore.get(self._store, f"{LOG}/{name}").bytes())
         except FileNotFoundError:
             return None
+
+    def has_data(self) -> bool:
+        return any(True for _ in self._data())
+
+    def absent(self, names: Iterable[str]) -> list[str]:
+        there = set(self._data())
+        return [name for name in names if name not in there]
+
+    def _data(self) -> Iterator[str]:
+        import obstore  # noqa: PLC0415
+
+        pages = obstore.list(self._store)
+        paths = (each["path"] for page in pages for each in page)
+        return (path for path in paths if path.endswith(DATA) and not path.startswith(f"{LOG}/"))
 
 
 def open_place(url: str, options: Mapping[str, str], scratch: Path | None = None) -> Place:
@@ -202,10 +263,19 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _log_file(entry: os.DirEntry[str]) -> LogFile | None:
+    """None of one that was cleaned up meanwhile."""
+    try:
+        found = entry.stat()
+    except FileNotFoundError:
+        return None
+    return LogFile(entry.name, found.st_size, (found.st_mtime_ns, found.st_ino))
+
+
 def _exists(path: str) -> bool:
     try:
         os.stat(path)  # noqa: PTH116 (asked at every question; a Path costs more than the call)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     return True
 

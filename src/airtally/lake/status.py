@@ -33,7 +33,7 @@ def status_of(table: LakeTable) -> TableStatus | None:
     if view is None:
         return None
     days = Counter(file.data.day for file in view.files)
-    most, logs = max(days.values(), default=0), table.place.log_files()
+    most, logs = max(days.values(), default=0), len(table.place.log_listing())
     warnings = []
     if logs > MANY_LOG_FILES:
         warnings.append(f"{logs} log files: is a serve or worker running?")

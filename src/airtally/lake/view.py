@@ -60,6 +60,10 @@ class LakeView:
         self._transactions: dict[str, int] = {}
         self._by_account: dict[str, tuple[LiveFile, ...]] = {}
 
+    @property
+    def names(self) -> list[str]:
+        return [file.name for file in self.files]
+
     def committed(self, app_id: str) -> int:
         """The application's transaction version; -1 where it has none."""
         found = self._transactions.get(app_id)

@@ -157,7 +157,7 @@ def _parts(
     binder: Binder, question: Question, source: Source, files: tuple[DataFile, ...], hidden: Sequence[Interval]
 ) -> _Parts:
     rollup = source.wanted.rollup
-    relation = binder.relation(Files(files, part_schema(rollup)), "parts")
+    relation = binder.relation(Files(files, part_schema(rollup), rollup.folder), "parts")
     where = binder.of_parts().condition(question.where)
     hiding = [exp.not_(_within(binder, "time", each)) for each in hidden]
     conditions = [where, _within(binder, "time", interval_of(question)), *hiding]

@@ -61,23 +61,22 @@ class Queries:
         rollups: Rollups | None = None,
         *,
         answer_cache: int = 0,
+        on_missing: Callable[[FilesMissing], None] = lambda _: None,
     ) -> None:
         self._written = AnswerCache(answer_cache)
         self._engine, self._source, self._rollups = engine, source, rollups
         self._clock = clock or SystemClock()
         self._known = RecordsCache()
+        self._on_missing = on_missing
 
     @property
     def engine(self) -> Engine:
         return self._engine
 
     def answer(self, question: Question) -> Answer:
-        """Raises LimitExceeded, and RowsGone where retention has taken what the question needs."""
+        """Raises LimitExceeded, RowsGone where retention has taken what the question needs, and FilesMissing."""
         ask = self._planned if self._rollups is not None and has_rollups(question) else self._from_rows
-        try:
-            return ask(question)
-        except FilesMissing:  # once more on a new view
-            return ask(question)
+        return self._twice(lambda: ask(question))
 
     def written(self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]) -> Written:
         """An answer as `write` puts it, from memory where no row of the stream has come in since.
@@ -190,11 +189,19 @@ class Queries:
         return self._source.snapshot(stream, account, start_us=start_us, end_us=end_us, flushed=flushed)
 
     def _on_snapshot(self, ask: Callable[[Snapshot], T], stream: Stream, account: str) -> T:
-        """Once more on a new view where a file was vacuumed under the first."""
+        return self._twice(lambda: ask(self.snapshot(stream, account)))
+
+    def _twice(self, ask: Callable[[], T]) -> T:
+        """Once more on a new view where a file was vacuumed under the first; what misses one then is told of."""
         try:
-            return ask(self.snapshot(stream, account))
+            return ask()
         except FilesMissing:
-            return ask(self.snapshot(stream, account))
+            pass
+        try:
+            return ask()
+        except FilesMissing as missing:
+            self._on_missing(missing)
+            raise
 
 
 def _too_many_rows(most: int) -> LimitExceeded:

@@ -158,7 +158,7 @@ def _not_in_base(job: PartsJob) -> Iterator[str]:
 
 def _all_of(binder: Binder, rollup: Rollup, files: tuple[DataFile, ...]) -> exp.Select:
     schema = part_schema(rollup)
-    return exp.select(*map(column, schema.names)).from_(binder.relation(Files(files, schema), "parts"))
+    return exp.select(*map(column, schema.names)).from_(binder.relation(Files(files, schema, rollup.folder), "parts"))
 
 
 def _summed(rollup: Rollup, single: exp.Query) -> exp.Select:

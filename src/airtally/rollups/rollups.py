@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from airtally.kit.time import day_start_us, utc_day
 from airtally.lake import Lake, LakeTable
-from airtally.lake.place import open_place
+from airtally.lake.place import ROLLUPS, open_place
 from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.lake.table import EXPIRED
 from airtally.lake.view import LakeView
@@ -16,10 +16,10 @@ from airtally.metadata.store import MetadataStore
 from airtally.rollups.changes import Changes
 from airtally.rollups.plan import Cover, Days, Interval, Look, Wanted, planned
 from airtally.rollups.table import FINAL, NO_PARTS, RollupTable, RollupView, iso_day
+from airtally.streams import STREAMS
 from airtally.streams.declaration import DAY, Stream
 from airtally.streams.rollup import Rollup
 
-FOLDER = "_rollups"
 _LOOKS = 5
 
 
@@ -29,6 +29,16 @@ def _all(stream: Stream) -> Iterator[Rollup]:
 
 def _for_ever(_: Rollup) -> int | None:
     return None
+
+
+def table_of(lake: Lake, rollup: Rollup) -> RollupTable:
+    place = open_place(f"{lake.url}/{ROLLUPS}/{rollup.folder}", lake.options)
+    return RollupTable(rollup, place, clock=lake.clock, faults=lake.faults)
+
+
+def tables_of(lake: Lake) -> list[RollupTable]:
+    """Those of all rollups, made or not."""
+    return [table_of(lake, each) for stream in STREAMS.values() for each in _all(stream)]
 
 
 class Rollups:
@@ -58,9 +68,12 @@ class Rollups:
     def table(self, rollup: Rollup) -> RollupTable:
         with self._lock:
             if rollup.folder not in self._tables:
-                place = open_place(f"{self.lake.url}/{FOLDER}/{rollup.folder}", self.lake.options)
-                self._tables[rollup.folder] = RollupTable(rollup, place, clock=self.lake.clock, faults=self.lake.faults)
+                self._tables[rollup.folder] = table_of(self.lake, rollup)
             return self._tables[rollup.folder]
+
+    def tables(self) -> list[RollupTable]:
+        """Those of all rollups, made or not."""
+        return [self.table(each) for stream in STREAMS.values() for each in _all(stream)]
 
     def changes(self, table: LakeTable) -> Changes:
         with self._lock:

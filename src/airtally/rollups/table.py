@@ -106,6 +106,11 @@ class RollupView:
                 month.days[file.day] = file
         self._transactions = {app: _transaction(handle, app) for app in (FINAL, KEPT, "rewrite")}
 
+    @property
+    def names(self) -> list[str]:
+        months = (month for months in self.accounts.values() for month in months.values())
+        return [file.name for month in months for file in month.files]
+
     def committed(self, app_id: str) -> int:
         return self._transactions[app_id]
 
