@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
 from collections import OrderedDict, deque
@@ -81,7 +82,7 @@ class Slots:
         self._each = count if each is None else each
         self._turn = turn
         self._lock = threading.Lock()
-        self._waiting: Queue[threading.Event] = Queue()
+        self._waiting: Queue[threading.Lock] = Queue()
         self._holders: dict[str, int] = {}
 
     @contextmanager
@@ -101,22 +102,31 @@ class Slots:
 
     def acquire(self, key: str, seconds: float | None = None) -> None:
         """Blocks for a slot; `held` is the usual way. Raises TimeoutError where none comes within so many seconds."""
-        granted = threading.Event()
         with self._lock:
-            self._waiting.put(key, granted)
-            self._grant()
+            waits = not self._free or len(self._waiting) > 0 or not self._allowed(key)
+            if waits:
+                granted = threading.Lock()  # held until then; an event costs ten times as much
+                granted.acquire()
+                self._waiting.put(key, granted)
+                self._grant()
+            else:
+                self._take(key)
+        if waits:
+            self._wait(key, granted, seconds)
+        _HELD.since = time.thread_time()
+
+    def _wait(self, key: str, granted: threading.Lock, seconds: float | None) -> None:
         try:
-            if not granted.wait(seconds):
+            if not granted.acquire(timeout=-1 if seconds is None else seconds):
                 raise TimeoutError  # noqa: TRY301 (withdrawn alike, whatever ends the wait)
         except BaseException:
             self._withdraw(key, granted)
             raise
-        _HELD.since = time.thread_time()
 
-    def _withdraw(self, key: str, granted: threading.Event) -> None:
+    def _withdraw(self, key: str, granted: threading.Lock) -> None:
         with self._lock:
             self._waiting.remove(key, granted)
-            if granted.is_set():
+            if granted.acquire(blocking=False):
                 self._give_back(key)
 
     def release(self, key: str) -> None:
@@ -131,11 +141,14 @@ class Slots:
         self._grant()
 
     def _grant(self) -> None:
-        while self._free and (found := self._waiting.take(self._allowed)) is not None:
+        while self._free and len(self._waiting) and (found := self._waiting.take(self._allowed)) is not None:
             key, granted = found
-            self._free -= 1
-            self._holders[key] = self._holders.get(key, 0) + 1
-            granted.set()
+            self._take(key)
+            granted.release()
+
+    def _take(self, key: str) -> None:
+        self._free -= 1
+        self._holders[key] = self._holders.get(key, 0) + 1
 
     def pass_on(self, key: str) -> None:
         """Whoever else waits has the slot first; for the holder of one."""
@@ -235,7 +248,8 @@ class FairExecutor(Executor):
 
     def __init__(self, threads: int, *, each: int, name: str) -> None:
         self._threads, self._each, self._name = threads, each, name
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()  # wakes a thread without a lock that it needs next
         self._waiting: Queue[tuple[Future[Any], Callable[[], Any]]] = Queue()
         self._working: dict[str, int] = {}
         self._made: list[threading.Thread] = []
@@ -245,21 +259,24 @@ class FairExecutor(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """On behalf of the context's caller. Raises RuntimeError once closed."""
         future: Future[Any] = Future()
-        with self._changed:
+        key = CALLER.get()
+        with self._lock:
             if self._closed:
                 raise RuntimeError("no new calls are taken after the close")
-            self._waiting.put(CALLER.get(), (future, lambda: fn(*args, **kwargs)))
-            if len(self._waiting) > self._idle and len(self._made) < self._threads:
-                self._start()
-            self._changed.notify()
+            self._waiting.put(key, (future, lambda: fn(*args, **kwargs)))
+            if self._allowed(key):  # else a thread that works for the key takes it in turn
+                if len(self._waiting) > self._idle and len(self._made) < self._threads:
+                    self._start()
+                self._signals.put(None)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 (as inherited)
-        with self._changed:
+        with self._lock:
             self._closed = True
             while cancel_futures and (found := self._waiting.take()) is not None:
                 found[1][0].cancel()
-            self._changed.notify_all()
+            for _ in self._made:
+                self._signals.put(None)
         if wait:
             for thread in self._made:
                 thread.join()
@@ -267,36 +284,41 @@ class FairExecutor(Executor):
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._made)}", daemon=True)
         self._made.append(thread)
+        self._idle += 1
         thread.start()
 
     def _allowed(self, key: str) -> bool:
         return self._working.get(key, 0) < self._each
 
     def _work(self) -> None:
-        while (found := self._next()) is not None:
-            key, (future, call) = found
-            if future.set_running_or_notify_cancel():
-                _fulfil(future, call)
-            del future, call  # an idle thread keeps nothing alive
-            self._done(key)
+        while True:
+            self._signals.get()
+            with self._lock:
+                found = self._next()
+                if found is None and self._closed and not len(self._waiting):
+                    self._signals.put(None)  # so do the others
+                    return
+            while found is not None:
+                key, (future, call) = found
+                if future.set_running_or_notify_cancel():
+                    _fulfil(future, call)
+                del future, call  # an idle thread keeps nothing alive
+                found = self._next_after(key)
 
     def _next(self) -> tuple[str, tuple[Future[Any], Callable[[], Any]]] | None:
-        with self._changed:
-            while (found := self._waiting.take(self._allowed)) is None:
-                if self._closed and not len(self._waiting):
-                    return None
-                self._idle += 1
-                self._changed.wait()
-                self._idle -= 1
+        found = self._waiting.take(self._allowed)
+        if found is not None:
             self._working[found[0]] = self._working.get(found[0], 0) + 1
-            return found
+            self._idle -= 1
+        return found
 
-    def _done(self, key: str) -> None:
-        with self._changed:
+    def _next_after(self, key: str) -> tuple[str, tuple[Future[Any], Callable[[], Any]]] | None:
+        with self._lock:
             self._working[key] -= 1
             if not self._working[key]:
                 del self._working[key]
-            self._changed.notify_all() if self._closed else self._changed.notify()
+            self._idle += 1
+            return self._next()
 
 
 def _fulfil(future: Future[Any], call: Callable[[], Any]) -> None:
