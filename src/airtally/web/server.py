@@ -112,26 +112,39 @@ class Listener:
         self._tls, self._handshake_seconds = tls, None if tls is None else limits.head_seconds
         self._loop = asyncio.get_running_loop()
         self._begun: set[asyncio.Task[None]] = set()
-        self._task = self._loop.create_task(self._accept())
+        self._pause: asyncio.TimerHandle | None = None
+        self._loop.add_reader(self._socket, self._accept)
 
     def close(self) -> None:
-        self._task.cancel()
+        self._loop.remove_reader(self._socket)
+        if self._pause is not None:
+            self._pause.cancel()
         for task in self._begun:
             task.cancel()
 
     async def wait_closed(self) -> None:
-        await asyncio.gather(self._task, *self._begun, return_exceptions=True)
+        await asyncio.gather(*self._begun, return_exceptions=True)
 
-    async def _accept(self) -> None:
-        while True:
-            try:
-                client, at = await self._loop.sock_accept(self._socket)
-            except OSError as error:
-                if error.errno != errno.ECONNABORTED:
-                    _log.warning("connections cannot be accepted for a moment", error=str(error))
-                    await asyncio.sleep(_TROUBLE_SECONDS)
-                continue
-            self._admit(client, neighbourhood(str(at[0])) if at else "")
+    def _accept(self) -> None:
+        """One connection each time the socket is ready: what waits for the loop in between has its turn.
+
+        Not `loop.sock_accept`: a connection that is accepted in the moment its waiter is cancelled would stay open.
+        """
+        try:
+            client, at = self._socket.accept()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            if error.errno != errno.ECONNABORTED:
+                self._wait_a_moment(error)
+            return
+        client.setblocking(False)
+        self._admit(client, neighbourhood(str(at[0])) if at else "")
+
+    def _wait_a_moment(self, error: OSError) -> None:
+        _log.warning("connections cannot be accepted for a moment", error=str(error))
+        self._loop.remove_reader(self._socket)
+        self._pause = self._loop.call_later(_TROUBLE_SECONDS, self._loop.add_reader, self._socket, self._accept)
 
     def _admit(self, client: socket.socket, address: str) -> None:
         held = self._connections.enter(address, client.close)
@@ -141,19 +154,23 @@ class Listener:
             return
         task = self._loop.create_task(self._begin(client, held))
         self._begun.add(task)
-        task.add_done_callback(self._begun.discard)
+        task.add_done_callback(partial(self._has_begun, client, held))
         held.close = task.cancel
 
     async def _begin(self, client: socket.socket, held: Held) -> None:
-        try:
-            await self._loop.connect_accepted_socket(
-                partial(self._made, held), client, ssl=self._tls, ssl_handshake_timeout=self._handshake_seconds
-            )
-        except BaseException as error:
+        await self._loop.connect_accepted_socket(
+            partial(self._made, held), client, ssl=self._tls, ssl_handshake_timeout=self._handshake_seconds
+        )
+
+    def _has_begun(self, client: socket.socket, held: Held, task: asyncio.Task[None]) -> None:
+        """Here and not in the task, as a task that is cancelled before its first step runs nothing of its own."""
+        self._begun.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or error is not None:
             held.leave()
             client.close()
-            if not isinstance(error, OSError | asyncio.CancelledError):  # TLS that fails is the client's affair
-                raise
+        if error is not None and not isinstance(error, OSError):  # TLS that fails is the client's affair
+            _log.error("a connection could not begin", error=repr(error))
 
 
 def _is_one_of(networks: Iterable[Network]) -> Callable[[str], bool]:
