@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from airtally import app
 from airtally.areas import area_of
+from airtally.database.store import MetadataStore
+from airtally.database.tables import nodes
+from airtally.jobs.queue import Jobs
 from airtally.kit.clock import SystemClock
 from airtally.kit.faults import Faults
-from airtally.metadata.jobs import Jobs
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import nodes
 from airtally.settings import Settings
 from fixtures.http import check_head
 from fixtures.native import Native

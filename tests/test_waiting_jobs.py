@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from airtally.jobs.queue import Job
+from airtally.jobs.worker import WorkerOptions
 from airtally.kit.faults import Faults
-from airtally.metadata.jobs import Job
-from airtally.metadata.worker import WorkerOptions
 from fixtures.push import Push
 from fixtures.server import LiveServer
 from fixtures.signage import Site

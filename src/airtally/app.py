@@ -27,11 +27,11 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Failure, Internal, MethodNotAllowed, NotFound, TooLarge
 from airtally.kit.faults import Faults
 from airtally.kit.logs import log_failure
-from airtally.reports import downloads
 from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
-from airtally.statistics import downloads as statistics_downloads
+from airtally.vendors.fouryousee import downloads
 from airtally.vendors.fouryousee import serve as fouryousee
+from airtally.vendors.pushwoosh import downloads as statistics_downloads
 from airtally.vendors.pushwoosh import serve as pushwoosh
 from airtally.vendors.scaleengine import serve as scaleengine
 from airtally.vendors.slate import serve as slate

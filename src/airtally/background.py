@@ -7,18 +7,18 @@ import threading
 from airtally.datasets.lateness import LateNotices
 from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.engine.child import HeavyOptions
-from airtally.ingest.buffer import Buffer
 from airtally.ingest.claims import Claims
-from airtally.ingest.flush import Flusher, FlushPolicy
 from airtally.kit.loops import Loop
 from airtally.kit.outgoing import Outgoing
-from airtally.lake.maintenance import Maintenance
 from airtally.reports.build import BuildOptions, ReportBuilder
 from airtally.reports.deliveries import DeliveryLoop
 from airtally.reports.render import Renderer
 from airtally.rollups.rebuild import Rebuilder
 from airtally.runtime import Background, Role, Services
 from airtally.statistics.worker import StatisticsWorker
+from airtally.storage.buffer import Buffer
+from airtally.storage.flush import Flusher, FlushPolicy
+from airtally.storage.lake.maintenance import Maintenance
 
 NODE_SECONDS = 2.0
 #: How soon a process notices that a newer version works on its home.

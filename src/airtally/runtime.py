@@ -20,6 +20,10 @@ from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
+from airtally.database import home
+from airtally.database.clock import shared_clock
+from airtally.database.processes import ThisProcess
+from airtally.database.store import MetadataStore
 from airtally.datasets.catalogue import Catalogue
 from airtally.datasets.files import DatasetFiles
 from airtally.datasets.lateness import LATE_US, described
@@ -37,7 +41,6 @@ from airtally.engine.heavy import HeavyPool
 from airtally.engine.protocol import Engine
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
-from airtally.ingest.buffer import Buffer
 from airtally.ingest.businesses import Businesses
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits
@@ -46,14 +49,13 @@ from airtally.ingest.known import KnownKeys
 from airtally.ingest.loading import Loading
 from airtally.ingest.locks import Locks
 from airtally.ingest.marks import FileMarks
-from airtally.ingest.nodes import Nodes
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.refold import refold
 from airtally.ingest.resend import Resend
 from airtally.ingest.service import Ingest
 from airtally.ingest.versions import Versions
-from airtally.ingest.warehouse import Warehouse
-from airtally.ingest.watermark import Watermark
+from airtally.jobs.queue import Jobs
+from airtally.jobs.worker import WorkerOptions
 from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.disks import check_room, check_write
@@ -62,14 +64,6 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
 from airtally.kit.troubles import Troubles
-from airtally.lake import Lake
-from airtally.lake.health import LakeHealth
-from airtally.metadata import home
-from airtally.metadata.clock import shared_clock
-from airtally.metadata.jobs import Jobs
-from airtally.metadata.processes import ThisProcess
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.worker import WorkerOptions
 from airtally.query import changelog
 from airtally.query.service import Queries
 from airtally.reports.outbox import Deliveries
@@ -78,6 +72,12 @@ from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
+from airtally.storage.buffer import Buffer
+from airtally.storage.lake import Lake
+from airtally.storage.lake.health import LakeHealth
+from airtally.storage.nodes import Nodes
+from airtally.storage.store import Warehouse
+from airtally.storage.watermark import Watermark
 
 _log = structlog.get_logger()
 

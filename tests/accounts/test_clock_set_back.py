@@ -10,11 +10,11 @@ from airtally.accounts.keys import Keys
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import LIFE_US, Sessions
 from airtally.accounts.users import Users
+from airtally.database.store import MetadataStore
 from airtally.datasets.links import FileLinks
 from airtally.kit.clock import MovableClock
 from airtally.kit.signing import LinkSigner
 from airtally.kit.time import DAY_US, SECOND_US
-from airtally.metadata.store import MetadataStore
 
 YEAR = 365 * 86_400
 BACK = "https://app.example/back"

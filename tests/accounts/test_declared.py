@@ -6,9 +6,9 @@ import pytest
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import Declared, MetTag, ValueType
+from airtally.database.store import MetadataStore
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Conflict
-from airtally.metadata.store import MetadataStore
 
 INTEGER, STRING, LIST, PRICE = ValueType.INTEGER, ValueType.STRING, ValueType.LIST, ValueType.PRICE
 

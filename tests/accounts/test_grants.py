@@ -9,9 +9,9 @@ from airtally.accounts.grants import GrantRefused, Grants, Tokens
 from airtally.accounts.keys import Keys
 from airtally.accounts.principal import Principal
 from airtally.accounts.secrets import Secrets
+from airtally.database.store import MetadataStore
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import BadRequest, NotFound
-from airtally.metadata.store import MetadataStore
 
 BACK = "https://app.example/back?a=1"
 

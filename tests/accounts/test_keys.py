@@ -12,12 +12,12 @@ from airtally.accounts.keys import KeyOptions, Keys
 from airtally.accounts.kinds import KINDS
 from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
+from airtally.database.store import MetadataStore
+from airtally.database.tables import keys as table
+from airtally.database.tables import tokens
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 from airtally.kit.time import SECOND_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import keys as table
-from airtally.metadata.tables import tokens
 from fixtures.postgres import on_sqlite
 
 SHAPES = {

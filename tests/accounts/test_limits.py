@@ -7,12 +7,12 @@ from sqlalchemy import func, select
 
 from airtally.accounts import limits
 from airtally.accounts.limits import RateLimiter
+from airtally.database.store import MetadataStore
+from airtally.database.tables import rate_limits
 from airtally.kit import metrics
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Unavailable
 from airtally.kit.faults import Faults
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import rate_limits
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from airtally.accounts import tries
 from airtally.accounts.known_devices import KnownDevices
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.tries import Tries
+from airtally.database.store import MetadataStore
+from airtally.database.tables import login_tries
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import TooManyRequests
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import login_tries
 
 HERE = "192.0.2.1"
 

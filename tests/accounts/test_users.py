@@ -8,11 +8,11 @@ from airtally.accounts.accounts import Account
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import LIFE_US, Sessions
 from airtally.accounts.users import User, Users
+from airtally.database.store import MetadataStore
+from airtally.database.tables import users as table
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 from airtally.kit.time import SECOND_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import users as table
 from fixtures.postgres import on_sqlite
 
 PASSWORD = "correct horse"

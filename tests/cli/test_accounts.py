@@ -13,8 +13,8 @@ from airtally.accounts.kinds import KINDS
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.users import Users
 from airtally.cli.key import KindName
+from airtally.database.store import MetadataStore
 from airtally.kit.clock import SystemClock
-from airtally.metadata.store import MetadataStore
 from fixtures.postgres import on_sqlite
 
 Run = Callable[..., Any]

@@ -13,8 +13,8 @@ import pytest
 
 from airtally import cli
 from airtally.accounts.accounts import Account
+from airtally.database.store import MetadataStore
 from airtally.kit.clock import MovableClock
-from airtally.metadata.store import MetadataStore
 from airtally.reports.outbox import Deliveries
 from airtally.reports.requests import PlayFilter, ReportRequest
 from airtally.reports.service import JOB_KIND, Reports

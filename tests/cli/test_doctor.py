@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import update
 
 from airtally.cli import doctor
+from airtally.database.tables import keys
 from airtally.ingest.row_errors import RowError
 from airtally.kit.time import to_datetime
-from airtally.metadata.tables import keys
 from airtally.runtime import Role, open_services
 from airtally.settings import Settings
 from fixtures.native import Native

@@ -24,9 +24,9 @@ from airtally.accounts.users import Users
 from airtally.console import routes
 from airtally.console.login import safe_path
 from airtally.console.session import current_user, to_login
+from airtally.database.store import MetadataStore
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Failure
-from airtally.metadata.store import MetadataStore
 from airtally.settings import Settings
 from airtally.web.limits import Limits
 from airtally.web.server import Server

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from airtally.accounts.accounts import Account
+from airtally.database.store import MetadataStore
 from airtally.datasets.catalogue import Catalogue, Slice
 from airtally.datasets.entries import NewBusiness
 from airtally.datasets.register import Register
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import BadRequest, Conflict, Failure, NotFound
-from airtally.metadata.store import MetadataStore
 
 MAX = NewBusiness("7890", "abc123", "Acme Max", "US", datasets={"subscription": "data987"})
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airtally.engine.heavy import InProcess
 from airtally.kit.clock import MovableClock
-from airtally.lake.compaction import EAGER, Compactor
+from airtally.storage.lake.compaction import EAGER, Compactor
 from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk
 
 #: What may happen next, at one of two processes on one home; `file` is a load that bypasses the buffers.

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import insert, update
 
 from airtally.accounts.accounts import Account
+from airtally.database.store import MetadataStore
+from airtally.database.tables import dataset_files
 from airtally.datasets.catalogue import ALL, Slice
 from airtally.datasets.entries import Dataset, NewBusiness
 from airtally.datasets.files import DatasetFile, DatasetFiles
@@ -17,8 +19,6 @@ from airtally.datasets.register import Register
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Forbidden, NotFound
 from airtally.kit.signing import LinkSigner
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import dataset_files
 from fixtures.accounts import NOW_US
 
 SECOND = 1_000_000

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from airtally.engine.heavy import InProcess
+from airtally.jobs.queue import LeaseLost
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull, Unavailable
 from airtally.kit.faults import Faults
-from airtally.lake.compaction import EAGER, Compactor
-from airtally.metadata.jobs import LeaseLost
+from airtally.storage.lake.compaction import EAGER, Compactor
 from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk, current
 
 NOON_US = BEFORE_NOON_US + 1_000_000

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from airtally.database.tables import dataset_files
 from airtally.demo.home import Demo, NotADemo, fill, open_home
 from airtally.kit.clock import MovableClock
-from airtally.metadata.tables import dataset_files
 from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
 from airtally.streams import STREAMS

@@ -17,11 +17,12 @@ from airtally.engine import open_engine
 from airtally.engine.bucket import _s3_options
 from airtally.engine.duckdb import DuckDB
 from airtally.engine.limits import TimeLimit
-from airtally.engine.protocol import Engine, FilesMissing, Rows, Statement
+from airtally.engine.protocol import Engine, FilesMissing
 from airtally.engine.scratch import Scratch
 from airtally.engine.spark import Spark
 from airtally.kit.errors import LimitExceeded, StorageFull, Unavailable
 from airtally.kit.time import day_start_us
+from airtally.sql.statement import Rows, Statement
 from airtally.streams import AD_EVENTS
 from fixtures.snapshots import HandMade
 

@@ -26,10 +26,10 @@ from airtally.datasets.entries import NewBusiness
 from airtally.engine.heavy import InProcess
 from airtally.ingest.service import Batch
 from airtally.kit.clock import MovableClock
-from airtally.lake.compaction import EAGER as COMPACT_ALL
 from airtally.rollups.rebuild import EAGER as REBUILD_ALL
 from airtally.runtime import Services, open_services
 from airtally.settings import Settings
+from airtally.storage.lake.compaction import EAGER as COMPACT_ALL
 from airtally.streams import STREAMS
 from fixtures.server import LiveServer
 from fixtures.viewers import signed

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from airtally.background import maintenance_of, rebuilder_of
-from airtally.engine.filters import Equals
 from airtally.engine.heavy import InProcess
 from airtally.kit.time import DAY_US
 from airtally.query.buckets import Bucket
@@ -16,6 +15,7 @@ from airtally.query.question import Function, Metric, Question
 from airtally.query.refusal import RowsGone
 from airtally.rollups.rebuild import EAGER, RebuildPolicy
 from airtally.runtime import open_services
+from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS, VIEWER_SAMPLES
 from airtally.streams.rollup import MINUTE_US, Measure, Rollup
 from fixtures.homes import KILLED_US, RELEASES, unpacked

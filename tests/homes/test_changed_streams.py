@@ -12,15 +12,15 @@ from contextlib import ExitStack
 import pytest
 
 from airtally.background import maintenance_of, rebuilder_of
-from airtally.engine.filters import Equals
 from airtally.engine.heavy import InProcess
 from airtally.ingest.service import Batch
 from airtally.kit.errors import NewerHome
 from airtally.kit.time import DAY_US
-from airtally.lake.compaction import EAGER
-from airtally.lake.schema import SchemaHistory
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.runtime import open_services
+from airtally.sql.filters import Equals
+from airtally.storage.lake.compaction import EAGER
+from airtally.storage.lake.schema import SchemaHistory
 from airtally.streams import PLAYLOGS, STREAMS
 from airtally.streams.declaration import Column, Type
 from airtally.streams.evolution import Removed, Renamed

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from airtally.database.store import MetadataStore
 from airtally.ingest.claims import KEPT_US, Claim, Claims
 from airtally.kit.errors import BadRequest, Conflict, Unavailable, Unprocessable
 from airtally.kit.faults import Faults
-from airtally.metadata.store import MetadataStore
 from airtally.streams import PLAYLOGS
 from fixtures.postgres import on_sqlite
 from fixtures.storage import Storage, playlogs

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import Declared, ValueType
+from airtally.database.store import MetadataStore
 from airtally.ingest.checked import Checked
 from airtally.ingest.declaring import Declaring
 from airtally.ingest.decode import read_rows
 from airtally.kit.clock import MovableClock
-from airtally.metadata.store import MetadataStore
 from airtally.streams import STREAMS
 from fixtures.accounts import NOW_US
 from fixtures.postgres import on_sqlite

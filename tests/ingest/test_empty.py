@@ -18,9 +18,9 @@ from airtally.engine.protocol import Engine
 from airtally.ingest.decode import read_file, read_rows
 from airtally.ingest.times import FEW
 from airtally.kit.time import from_datetime
-from airtally.lake.compaction import EAGER, Compactor
 from airtally.query.question import Metric, Question
 from airtally.query.service import Queries
+from airtally.storage.lake.compaction import EAGER, Compactor
 from airtally.streams import AD_EVENTS, APP_EVENTS, PLAYLOGS, STREAMS, VIEWER_SAMPLES
 from airtally.streams.declaration import Stream
 from fixtures.native import Native

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from airtally.accounts.accounts import Account
-from airtally.ingest.buffer import writer
 from airtally.ingest.coalesce import SMALL_BODY, Coalescer
 from airtally.ingest.decode import read_rows
 from airtally.ingest.row_errors import Errors
@@ -25,6 +24,7 @@ from airtally.kit.fair import Room, Slots
 from airtally.kit.faults import Faults
 from airtally.runtime import Role, open_services
 from airtally.settings import Settings
+from airtally.storage.buffer import writer
 from airtally.streams import PLAYLOGS, STREAMS
 
 NDJSON, JSON, PARQUET = "application/x-ndjson", "application/json", "application/vnd.apache.parquet"

@@ -8,11 +8,11 @@ import shutil
 import pytest
 
 from airtally.ingest.decode import ndjson
-from airtally.ingest.warehouse import Warehouse
 from airtally.kit.errors import BadRequest, UnsupportedMedia
 from airtally.query.question import Dimension, Metric, Question
 from airtally.runtime import Role, open_services
 from airtally.settings import Settings
+from airtally.storage.store import Warehouse
 from airtally.streams import PLAYLOGS
 
 ROWS = 12

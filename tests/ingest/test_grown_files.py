@@ -16,10 +16,10 @@ from airtally.ingest.contents import raw_digest
 from airtally.ingest.decode import csv, ndjson
 from airtally.ingest.places import file_identity
 from airtally.ingest.tails import TOO_SOON
-from airtally.ingest.warehouse import Overtaken, Warehouse
 from airtally.query.question import Dimension, Metric, Question
 from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
+from airtally.storage.store import Overtaken, Warehouse
 from airtally.streams import PLAYLOGS
 from fixtures.homes import unpacked
 

@@ -20,9 +20,9 @@ from airtally.ingest.known import KnownKeys, _Index
 from airtally.ingest.versions import Versions
 from airtally.kit.clock import MovableClock
 from airtally.kit.time import from_datetime
-from airtally.lake.compaction import EAGER, Compactor
 from airtally.query import changelog
 from airtally.query.service import Queries
+from airtally.storage.lake.compaction import EAGER, Compactor
 from airtally.streams import PLAYERS
 from fixtures.storage import NOON_US, Storage, storage
 

@@ -37,7 +37,12 @@ def modes(folder: Path) -> dict[str, str]:
 def test_a_new_home_and_what_is_made_in_it(home: Path) -> None:
     private.enclose(home, shared=False)
     put(home / "lake" / "playlogs" / "part.parquet")
-    assert modes(home) == {".": "700", "lake": "700", "lake/playlogs": "700", "lake/playlogs/part.parquet": "600"}
+    assert modes(home) == {
+        ".": "700",
+        "lake": "700",
+        "lake/playlogs": "700",
+        "lake/playlogs/part.parquet": "600",
+    }
 
 
 def test_a_home_of_an_earlier_release_is_closed_all_through(home: Path) -> None:

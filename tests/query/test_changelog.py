@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from airtally.engine.filters import AllOf, Contains, Equals, OneOf
 from airtally.engine.protocol import Engine
 from airtally.kit.time import SECOND_US, day_start_us
 from airtally.query.changelog import Order, Records, Versions
 from airtally.query.service import Queries
+from airtally.sql.filters import AllOf, Contains, Equals, OneOf
 from airtally.streams import AD_GROUPS, DEVICE_TAGS, PLAYERS, PLAYLOGS
 from fixtures.snapshots import HandMade
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from airtally.engine.protocol import Engine
-from airtally.lake.snapshot import Snapshot
 from airtally.query.holders import Holders, holder_lines
 from airtally.query.service import Queries
+from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams import DEVICE_TAGS, DEVICES
 from airtally.streams.declaration import Stream
 from fixtures.snapshots import HandMade

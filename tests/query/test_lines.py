@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from airtally.engine.filters import AllOf, OneOf
 from airtally.engine.protocol import Engine
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.lines import EventDate, EventTime, Extract, Fixed, Integer, JsonLine, Text, lines
 from airtally.query.service import Queries
+from airtally.sql.filters import AllOf, OneOf
 from airtally.streams import PLAYLOGS
 from fixtures.snapshots import HandMade
 

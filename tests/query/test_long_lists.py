@@ -13,13 +13,14 @@ import pytest
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import ValueType
 from airtally.engine.duckdb import CAPABILITIES
-from airtally.engine.filters import AllOf, AnyOf, Filter, Holds, Member, Names, Not, OneOf
-from airtally.engine.protocol import Engine, Statement
+from airtally.engine.protocol import Engine
 from airtally.kit.time import day_start_us
 from airtally.query.changelog import Records, render_records
 from airtally.query.question import Metric, Question
 from airtally.query.render import render
 from airtally.query.service import Queries
+from airtally.sql.filters import AllOf, AnyOf, Filter, Holds, Member, Names, Not, OneOf
+from airtally.sql.statement import Statement
 from airtally.statistics.asked import Condition, EventStatistics, Operator, Value
 from airtally.statistics.events import question as statistics_question
 from airtally.streams import AD_EVENTS, APP_EVENTS, MEDIAS, PLAYLOGS

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from airtally.engine.filters import Equals
 from airtally.engine.protocol import Engine
 from airtally.kit.time import day_start_us
 from airtally.query.changelog import Records
 from airtally.query.service import Queries
+from airtally.sql.filters import Equals
 from airtally.streams import DEVICE_TAGS
 from fixtures.snapshots import HandMade
 

@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airtally.engine.filters import AllOf, AnyOf, Between, Contains, Equals, Filter, IsNull, Like, Not, OneOf
-from airtally.engine.protocol import Engine, FilesMissing, Statement
+from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us, zone_midnight_us
 from airtally.query.buckets import Bucket, Step
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.service import Queries
+from airtally.sql.filters import AllOf, AnyOf, Between, Contains, Equals, Filter, IsNull, Like, Not, OneOf
+from airtally.sql.statement import Statement
 from airtally.streams import AD_EVENTS, PLAYLOGS
 from fixtures.snapshots import HandMade
 

@@ -12,16 +12,17 @@ import pyarrow as pa
 import pytest
 
 from airtally.engine.heavy import InProcess
-from airtally.engine.protocol import Engine, Statement
-from airtally.ingest.buffer import Buffer
-from airtally.ingest.warehouse import Warehouse
+from airtally.engine.protocol import Engine
 from airtally.kit.clock import MovableClock
 from airtally.kit.time import to_datetime
-from airtally.lake import Lake
-from airtally.lake.compaction import EAGER, Compactor
 from airtally.query.changelog import Records
 from airtally.query.records import KnownRecords, RecordsCache
 from airtally.query.service import Queries
+from airtally.sql.statement import Statement
+from airtally.storage.buffer import Buffer
+from airtally.storage.lake import Lake
+from airtally.storage.lake.compaction import EAGER, Compactor
+from airtally.storage.store import Warehouse
 from airtally.streams import AD_GROUPS, DEVICE_TAGS
 from fixtures.storage import NOON_US
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airtally.engine.filters import Equals
 from airtally.engine.protocol import Engine
 from airtally.kit.time import day_start_us
 from airtally.query.narrow import narrowed, plain, plain_rows
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.service import Queries
+from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS, PLAYLOGS, VIEWER_SAMPLES
 from fixtures.snapshots import HandMade
 

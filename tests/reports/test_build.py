@@ -14,14 +14,14 @@ import msgspec
 import pytest
 
 from airtally.accounts.accounts import Account
+from airtally.database.store import MetadataStore
 from airtally.engine.heavy import HeavyPool
 from airtally.engine.protocol import Engine
+from airtally.jobs.queue import Jobs
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import LimitExceeded, StorageFull, Unavailable
 from airtally.kit.faults import Faults
 from airtally.kit.paging import Page
-from airtally.metadata.jobs import Jobs
-from airtally.metadata.store import MetadataStore
 from airtally.reports import render
 from airtally.reports.outbox import Deliveries
 from airtally.reports.parts import Part

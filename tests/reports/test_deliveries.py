@@ -9,11 +9,11 @@ from ipaddress import ip_network
 import pytest
 
 from airtally.accounts.accounts import Account
+from airtally.database.store import MetadataStore
+from airtally.jobs.queue import Jobs
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import NotFound
 from airtally.kit.outgoing import Outgoing
-from airtally.metadata.jobs import Jobs
-from airtally.metadata.store import MetadataStore
 from airtally.reports.deliveries import DeliveryLoop
 from airtally.reports.outbox import Deliveries, Delivery
 from airtally.reports.requests import PlayFilter, ReportRequest

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from airtally.engine.filters import EVERYTHING, Equals, OneOf
 from airtally.kit.clock import MovableClock
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket, Step
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.rollups.rebuild import EAGER
+from airtally.sql.filters import EVERYTHING, Equals, OneOf
 from airtally.streams import AD_EVENTS, APP_EVENTS, VIEWER_SAMPLES
 from fixtures.rollups import FEW, Warehoused
 

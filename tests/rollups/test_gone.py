@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
-from airtally.engine.filters import Equals
+from airtally.database.tables import accounts
 from airtally.kit.time import DAY_US, HOUR_US, MINUTE_US, day_start_us, from_datetime, to_datetime
-from airtally.metadata.tables import accounts
 from airtally.query.buckets import Bucket
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.refusal import RowsGone
+from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS, APP_EVENTS, VIEWER_SAMPLES
 from fixtures.accounts import NOW_US
 

@@ -10,11 +10,11 @@ import pytest
 from airtally.kit.errors import LimitExceeded
 from airtally.kit.faults import Faults
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
-from airtally.lake.delta import Conflicted
 from airtally.query.buckets import Bucket
 from airtally.query.question import Function, Metric, Question
 from airtally.rollups import build
 from airtally.rollups.rebuild import EAGER, RebuildPolicy
+from airtally.storage.lake.delta import Conflicted
 from airtally.streams import AD_EVENTS
 from fixtures.rollups import FEW
 

@@ -135,7 +135,7 @@ def test_a_month_made_while_its_rows_were_to_leave_is_not_made_of_none(home, clo
     parts = home.services.rollups.table(MINUTE)
     stale_view = parts.view()
     expire(home)
-    from airtally.lake.delta import Conflicted
+    from airtally.storage.lake.delta import Conflicted
 
     with pytest.raises(Conflicted):
         rebuilder._replace(parts, stale_view, list(stale_view.months("acme")["2026-10"].files), [])

@@ -6,10 +6,10 @@ from datetime import date
 
 import pytest
 
-from airtally.engine.filters import Equals
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket
 from airtally.query.question import Dimension, Function, Metric, Question
+from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS, APP_EVENTS, VIEWER_SAMPLES
 
 START = day_start_us(date(2026, 10, 30))

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select
 
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 from airtally.kit.memory import Memory
 from airtally.kit.zones import named_zone
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import accounts
 
 #: First path segments that are the server's own: a slug is one too, in the links of report files.
 RESERVED_SLUGS = frozenset(

@@ -15,12 +15,12 @@ from airtally.accounts.accounts import Account
 from airtally.accounts.last_use import LastUse
 from airtally.accounts.principal import Principal, PrincipalCache
 from airtally.accounts.secrets import Secrets
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts, keys, tokens
 from airtally.kit import attempts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound
 from airtally.kit.time import SECOND_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import accounts, keys, tokens
 
 #: Life of an access token.
 ACCESS_US = 3600 * SECOND_US

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select, tuple_
 
 from airtally.accounts.accounts import Account
-from airtally.metadata.tables import event_attributes, event_types, tags
+from airtally.database.tables import event_attributes, event_types, tags
 
 _CHUNK = 200
 

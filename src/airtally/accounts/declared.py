@@ -19,11 +19,11 @@ from airtally.accounts.declarations import (
     read_events,
     read_tags,
 )
+from airtally.database.store import MetadataStore
+from airtally.database.tables import event_attributes, event_types, tags
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict
 from airtally.kit.memory import Memory
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import event_attributes, event_types, tags
 
 __all__ = ["Declared", "EventKey", "EventType", "MetTag", "Tag", "ValueType"]
 

@@ -13,12 +13,12 @@ from airtally.accounts.authentication import ACCESS_US, SKEW_US, Authentication
 from airtally.accounts.kinds import access_token, refresh_token
 from airtally.accounts.principal import Principal
 from airtally.accounts.secrets import Secrets
+from airtally.database.store import MetadataStore
+from airtally.database.tables import slate_codes
 from airtally.kit import attempts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, NotFound
 from airtally.kit.time import DAY_US, SECOND_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import slate_codes
 
 KIND = "slate"
 CODE_US = 300 * SECOND_US

@@ -17,10 +17,10 @@ from airtally.accounts.options import KeyOptions, check_applications, take_cdn
 from airtally.accounts.owners import Owners
 from airtally.accounts.principal import Principal
 from airtally.accounts.secrets import Secrets
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts, keys, tokens
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import accounts, keys, tokens
 
 __all__ = ["Created", "Key", "KeyOptions", "Keys", "Principal"]
 

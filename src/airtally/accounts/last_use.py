@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from sqlalchemy import update
 
+from airtally.database.store import MetadataStore
+from airtally.database.tables import keys
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
 from airtally.kit.time import SECOND_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import keys
 
 _log = structlog.get_logger()
 

@@ -9,12 +9,12 @@ from collections import OrderedDict
 import structlog
 from sqlalchemy import delete, func
 
+from airtally.database.store import MetadataStore
+from airtally.database.tables import rate_limits
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
 from airtally.kit.time import SECOND_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import rate_limits
 
 _log = structlog.get_logger()
 

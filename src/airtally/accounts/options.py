@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select
 from airtally.accounts.accounts import Account
 from airtally.accounts.kinds import Credentials, KeyKind, checked_cdn
 from airtally.accounts.owners import Owners
+from airtally.database.tables import owners
 from airtally.kit.errors import BadRequest, Conflict
-from airtally.metadata.tables import owners
 
 SCOPES = ("read", "write")
 _APPLICATION = re.compile(r"[!-~]{1,256}")

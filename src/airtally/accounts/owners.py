@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator
 
 from sqlalchemy import Connection, select
 
+from airtally.database.store import MetadataStore
+from airtally.database.tables import owners
 from airtally.kit.memory import Memory
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import owners
 
 _CHUNK = 500
 _REMEMBERED = 10_000

@@ -10,10 +10,10 @@ from sqlalchemy import insert, select, update
 from airtally.accounts.authentication import SKEW_US
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.users import User, Users
+from airtally.database.store import MetadataStore
+from airtally.database.tables import sessions
 from airtally.kit.clock import Clock
 from airtally.kit.time import DAY_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import sessions
 
 LIFE_US = 14 * DAY_US
 

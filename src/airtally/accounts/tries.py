@@ -12,12 +12,12 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy import bindparam, delete, select, update
 
+from airtally.database.store import MetadataStore
+from airtally.database.tables import login_tries
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.clock import Clock
 from airtally.kit.errors import TooManyRequests
 from airtally.kit.time import SECOND_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import login_tries
 
 MAX_KEYS = 100_000
 _LEAK_US = 60 * SECOND_US

@@ -13,11 +13,11 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from sqlalchemy import Connection, func, select, update
 
 from airtally.accounts.accounts import Account, check_name
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts, sessions, users
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound, TooManyRequests
 from airtally.kit.fair import Slots
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import accounts, sessions, users
 
 DEFAULT_GROUP = "Administrators"
 MIN_PASSWORD = 8

@@ -12,8 +12,6 @@ from litestar.params import RawBody
 
 from airtally.accounts.accounts import Account
 from airtally.api.authorize import authorize
-from airtally.engine.binding import type_of
-from airtally.engine.filters import AllOf, Equals, Filter, OneOf
 from airtally.ingest.times import EXPECTED, parse_time
 from airtally.kit.errors import BadRequest, NotFound, Unprocessable
 from airtally.kit.time import to_datetime
@@ -24,6 +22,8 @@ from airtally.query.question import END_US, FIRST_US, Dimension, Function, Metri
 from airtally.query.refusal import RowsGone
 from airtally.query.service import Answer
 from airtally.runtime import Services
+from airtally.sql.compiler import type_of
+from airtally.sql.filters import AllOf, Equals, Filter, OneOf
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream, Type
 

@@ -10,11 +10,11 @@ from litestar.params import RawBody
 
 from airtally.accounts.accounts import Account
 from airtally.api.authorize import authorize
-from airtally.datasets import shown
 from airtally.datasets.entries import NewBusiness
 from airtally.kit.errors import BadRequest
 from airtally.kit.time import iso_seconds
 from airtally.runtime import Services
+from airtally.vendors.slate import shown
 
 T = TypeVar("T")
 AnyRequest = Request[Any, Any, Any]

@@ -17,10 +17,10 @@ from airtally.accounts.keys import Keys
 from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.users import Users
+from airtally.database.store import MetadataStore
 from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import Failure
-from airtally.metadata.store import MetadataStore
 from airtally.settings import SettingError, Settings
 
 P = ParamSpec("P")

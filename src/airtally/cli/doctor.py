@@ -21,25 +21,25 @@ from airtally.cli.common import Json, command, settings_from_environment
 from airtally.cli.listening import Listened
 from airtally.cli.output import moment, print_listing
 from airtally.cli.spellings import split_ids
+from airtally.database import home
+from airtally.database.clock import shared_clock
+from airtally.database.store import MetadataStore
 from airtally.engine import open_engine
 from airtally.engine.duckdb import DuckDB
-from airtally.engine.protocol import Statement
 from airtally.files.store import FileStore
-from airtally.ingest.buffer import damage
-from airtally.ingest.nodes import Nodes
 from airtally.ingest.quarantine import Quarantine
+from airtally.jobs.queue import Jobs
 from airtally.kit import logs, private
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Failure
-from airtally.lake import Lake
-from airtally.lake.health import LakeHealth
-from airtally.lake.status import MANY_LOG_FILES
-from airtally.metadata import home
-from airtally.metadata.clock import shared_clock
-from airtally.metadata.jobs import Jobs
-from airtally.metadata.store import MetadataStore
 from airtally.rollups.rollups import tables_of
 from airtally.settings import Settings
+from airtally.sql.statement import Statement
+from airtally.storage.buffer import damage
+from airtally.storage.lake import Lake
+from airtally.storage.lake.health import LakeHealth
+from airtally.storage.lake.status import MANY_LOG_FILES
+from airtally.storage.nodes import Nodes
 
 _LOW_DISK = 2 << 30
 _MOST_IDS = 20

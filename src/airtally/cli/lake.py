@@ -17,16 +17,16 @@ from airtally.cli.services import opened_services
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Conflict, NotFound
-from airtally.lake import Lake, LakeTable
-from airtally.lake.compaction import EAGER
-from airtally.lake.damage import Damaged
-from airtally.lake.maintenance import Maintenance
-from airtally.lake.missing import give_up as give_up_missing
-from airtally.lake.missing import missing as missing_files
-from airtally.lake.status import status_of
 from airtally.rollups.rebuild import EAGER as NOW
 from airtally.rollups.rebuild import Rebuilder
 from airtally.runtime import Services
+from airtally.storage.lake import Lake, LakeTable
+from airtally.storage.lake.compaction import EAGER
+from airtally.storage.lake.damage import Damaged
+from airtally.storage.lake.maintenance import Maintenance
+from airtally.storage.lake.missing import give_up as give_up_missing
+from airtally.storage.lake.missing import missing as missing_files
+from airtally.storage.lake.status import status_of
 from airtally.streams import STREAMS
 
 app = App(name="lake", help="The tables: status, compact, expire, rollups, missing.")

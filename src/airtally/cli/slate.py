@@ -10,11 +10,11 @@ from airtally.accounts.grants import Grants
 from airtally.accounts.secrets import Secrets
 from airtally.cli.common import AccountSlug, Books, Json, command, opened_books
 from airtally.cli.output import moment, print_listing, print_made
-from airtally.datasets import shown
 from airtally.datasets.catalogue import ALL, Catalogue
 from airtally.datasets.entries import NewBusiness
 from airtally.datasets.register import Register
 from airtally.kit.errors import BadRequest
+from airtally.vendors.slate import shown
 
 app = App(name="slate", help="What a Slate partner sees.")
 account_app = App(name="account", help="Slate accounts; an account of this server has one or more.")

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.engine.case import folded, folded_sql
-from airtally.engine.protocol import Engine, Files, Statement
-from airtally.engine.scope import column
-from airtally.lake import Lake
-from airtally.lake.table import LakeTable
+from airtally.engine.protocol import Engine
+from airtally.sql.case import folded, folded_sql
+from airtally.sql.scope import column
+from airtally.sql.statement import Files, Statement
+from airtally.storage.lake import Lake
+from airtally.storage.lake.table import LakeTable
 from airtally.streams.declaration import ACCOUNT
 
 _BITS_OF_BYTE = 8

@@ -29,12 +29,12 @@ from airtally.console.session import (
     sessions_of,
     to_login,
 )
+from airtally.database.clock import shared_clock
 from airtally.kit import metrics
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.errors import Failure, TooManyRequests
 from airtally.kit.fair import in_thread
 from airtally.kit.http import METHODS
-from airtally.metadata.clock import shared_clock
 
 _log = structlog.get_logger()
 

@@ -14,11 +14,11 @@ from litestar.response import Redirect
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import LIFE_US, Session, Sessions
 from airtally.accounts.users import User, Users
+from airtally.database.store import MetadataStore
 from airtally.kit import attempts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden
 from airtally.kit.time import SECOND_US
-from airtally.metadata.store import MetadataStore
 from airtally.settings import Settings
 
 COOKIE = "airtally_session"

@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Select, func, select
 
 from airtally.accounts.accounts import Account
+from airtally.database.store import MetadataStore
+from airtally.database.tables import datasets, slate_accounts, slate_businesses, slate_groups
 from airtally.datasets.entries import Business, Dataset, Group, SlateAccount, storable
 from airtally.kit.errors import NotFound
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import datasets, slate_accounts, slate_businesses, slate_groups
 
 T = TypeVar("T")
 U = TypeVar("U")

@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts, dataset_files, datasets, publications
 from airtally.datasets.catalogue import Listed, Slice
 from airtally.datasets.entries import Dataset, storable
 from airtally.datasets.links import FileLinks, Link
@@ -15,8 +17,6 @@ from airtally.datasets.stored import stored_name
 from airtally.files.serve import ServedFile
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden, NotFound
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import accounts, dataset_files, datasets, publications
 
 MEDIA_TYPES: Mapping[str, str] = {
     "csv": "text/csv",

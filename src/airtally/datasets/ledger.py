@@ -10,14 +10,14 @@ import msgspec
 from sqlalchemy import Connection, Select, func, insert, or_, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts, dataset_files, datasets, jobs, publications, slate_businesses
 from airtally.datasets.entries import Dataset
 from airtally.datasets.render import Made
 from airtally.datasets.stamps import Named, first_stamp, named, turn_of
+from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.time import SECOND_US
-from airtally.metadata.jobs import Job, Jobs
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import accounts, dataset_files, datasets, jobs, publications, slate_businesses
 
 JOB_KIND = "publication"
 

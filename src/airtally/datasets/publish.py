@@ -19,11 +19,11 @@ from airtally.datasets.stamps import Named, named, turn_of
 from airtally.datasets.stored import folder_of, stored_name
 from airtally.datasets.window import name_of, window
 from airtally.files.store import FileStore, storage_failures
+from airtally.jobs.queue import Job
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.lake.snapshot import Snapshot, SnapshotSource
-from airtally.metadata.jobs import Job
+from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.streams import STREAMS
 
 _log = structlog.get_logger()

@@ -15,10 +15,11 @@ from airtally.datasets.formats import FILE_BYTES, FORMATS
 from airtally.datasets.window import MOMENT, Window, render_lines, render_marks, render_rows
 from airtally.engine.child import HeavyOptions, engine_in_child
 from airtally.engine.heavy import Runner
-from airtally.engine.protocol import Engine, Statement
+from airtally.engine.protocol import Engine
 from airtally.files.store import storage_failures
 from airtally.kit.ahead import read_ahead
 from airtally.kit.time import utc_day
+from airtally.sql.statement import Statement
 
 #: Fewer rows are read in the server's own process: starting a child would take longer.
 SMALL_ROWS = 200_000

@@ -14,11 +14,11 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally.datasets.layout import BUSINESS, LAYOUTS, Layout
-from airtally.engine.binding import Binder, micros
-from airtally.engine.protocol import Rows, Statement
-from airtally.engine.scope import column
-from airtally.lake.snapshot import DataFile, Snapshot
 from airtally.query.changelog import VERSION_TIME
+from airtally.sql.compiler import Binder, micros
+from airtally.sql.scope import column
+from airtally.sql.statement import Rows, Statement
+from airtally.storage.lake.snapshot import DataFile, Snapshot
 from airtally.streams.declaration import Type
 
 #: Columns of the answers beside the ones of a file.

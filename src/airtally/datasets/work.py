@@ -14,14 +14,14 @@ from airtally.accounts.accounts import Account
 from airtally.datasets.ledger import JOB_KIND, Ledger, Subject
 from airtally.datasets.publish import Publication, Publisher
 from airtally.datasets.stamps import turn_of
+from airtally.jobs.lease import KeptLease
+from airtally.jobs.queue import Job, Jobs
+from airtally.jobs.worker import AwaitData, Worker, WorkerOptions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound, Unavailable
 from airtally.kit.loops import Loop
 from airtally.kit.time import DAY_US, SECOND_US
-from airtally.metadata.jobs import Job, Jobs
-from airtally.metadata.lease import KeptLease
-from airtally.metadata.worker import AwaitData, Worker, WorkerOptions
 
 _log = structlog.get_logger()
 

@@ -11,10 +11,10 @@ import msgspec
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import Declared, Tag, ValueType
 from airtally.devices.values import Value, fitted
-from airtally.engine.filters import AllOf, Equals
 from airtally.ingest.edits import Edits, Row
 from airtally.ingest.made import Made
 from airtally.query.service import Queries
+from airtally.sql.filters import AllOf, Equals
 from airtally.streams.device_tags import DEVICE_TAGS
 from airtally.streams.devices import DEVICES
 

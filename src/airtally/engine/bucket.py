@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyarrow import fs
 
-from airtally.lake.snapshot import DataFile
+from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.declaration import ACCOUNT
 
 

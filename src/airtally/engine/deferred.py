@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from airtally.engine.protocol import Capabilities, Engine, Statement
+from airtally.engine.protocol import Engine
+from airtally.sql.capabilities import Capabilities
+from airtally.sql.statement import Statement
 
 
 class Deferred:

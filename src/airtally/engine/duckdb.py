@@ -20,12 +20,14 @@ from sqlglot import exp
 
 from airtally.engine.bucket import dataset, on_bucket
 from airtally.engine.limits import TimeLimit, too_slow
-from airtally.engine.protocol import Capabilities, Files, FilesMissing, Relation, Rows, Statement
-from airtally.engine.scope import column, of_account, written
+from airtally.engine.protocol import FilesMissing
 from airtally.engine.scratch import Scratch
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 from airtally.kit.fair import CALLER, Slots, aside
-from airtally.lake.snapshot import DataFile
+from airtally.sql.capabilities import Capabilities
+from airtally.sql.scope import column, of_account, written
+from airtally.sql.statement import Files, Relation, Rows, Statement
+from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.evolution import former_fields
 
 CAPABILITIES = Capabilities(

@@ -16,9 +16,11 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally.engine.limits import TimeLimit, finished_in
-from airtally.engine.protocol import Capabilities, Files, FilesMissing, Relation, Rows, Statement
-from airtally.engine.scope import column, of_account, written
+from airtally.engine.protocol import FilesMissing
 from airtally.kit.errors import Failure, LimitExceeded, Unavailable, Unprocessable
+from airtally.sql.capabilities import Capabilities
+from airtally.sql.scope import column, of_account, written
+from airtally.sql.statement import Files, Relation, Rows, Statement
 from airtally.streams.declaration import DAY
 
 with warnings.catch_warnings():

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import Declared
 from airtally.accounts.owners import Owners
-from airtally.engine.case import folded_array
 from airtally.ingest.businesses import Businesses
 from airtally.ingest.checked import Checked
 from airtally.ingest.declaring import Declaring
@@ -18,6 +17,7 @@ from airtally.ingest.validate import too_old
 from airtally.kit.clock import Clock
 from airtally.kit.time import DAY_US
 from airtally.settings import Settings
+from airtally.sql.case import folded_array
 from airtally.streams.declaration import Owned, Stream
 
 

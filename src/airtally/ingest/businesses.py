@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from airtally.accounts.accounts import Account
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import slate_businesses
+from airtally.database.store import MetadataStore
+from airtally.database.tables import slate_businesses
 
 _CHUNK = 500
 

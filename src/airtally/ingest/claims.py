@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from airtally.ingest.buffer import Buffer
+from airtally.database.store import MetadataStore
+from airtally.database.tables import claims
 from airtally.ingest.decode import Body
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, Unprocessable
 from airtally.kit.time import DAY_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import claims
+from airtally.storage.buffer import Buffer
 
 KEPT_US = 8 * DAY_US
 MAX_KEY_BYTES = 255

@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from airtally.accounts.accounts import Account
-from airtally.ingest.buffer import Buffer
 from airtally.ingest.made import Made, made_rows, require_all
 from airtally.ingest.versions import CREATED, MILLISECOND, TIME, Versions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import to_datetime
+from airtally.storage.buffer import Buffer
 from airtally.streams.declaration import Stream
 
 Row = dict[str, Any]

@@ -23,9 +23,9 @@ from airtally.ingest.marks import FileMarks, Mark, Tail
 from airtally.ingest.places import Begin, Places
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.tails import completed_line, tail_of
-from airtally.ingest.warehouse import Overtaken, Warehouse
 from airtally.kit.ahead import read_ahead
 from airtally.kit.clock import Clock
+from airtally.storage.store import Overtaken, Warehouse
 from airtally.streams.declaration import Stream
 
 #: Called after each chunk with what was done so far.

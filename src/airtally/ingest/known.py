@@ -15,11 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.engine.binding import Binder
-from airtally.engine.protocol import Engine, Relation, Rows
-from airtally.engine.scope import column
+from airtally.engine.protocol import Engine
 from airtally.kit.errors import LimitExceeded
-from airtally.lake.snapshot import DataFile, Snapshot, SnapshotSource
+from airtally.sql.compiler import Binder
+from airtally.sql.scope import column
+from airtally.sql.statement import Relation, Rows
+from airtally.storage.lake.snapshot import DataFile, Snapshot, SnapshotSource
 from airtally.streams.declaration import Stream
 
 Hashes = npt.NDArray[np.uint64]

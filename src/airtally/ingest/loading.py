@@ -9,9 +9,9 @@ from airtally.accounts.accounts import Account
 from airtally.ingest.checked import Checked
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.versions import Versions
-from airtally.ingest.warehouse import Warehouse
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
+from airtally.storage.store import Warehouse
 from airtally.streams.declaration import Stream
 
 

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.database.store import MetadataStore
+from airtally.database.tables import file_marks
 from airtally.kit.clock import Clock
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import file_marks
 from airtally.streams.declaration import Stream
 
 _CHUNK = 500

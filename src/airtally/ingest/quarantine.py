@@ -10,14 +10,14 @@ import structlog
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts, quarantine
 from airtally.ingest.decode import RowError
 from airtally.ingest.rejected import RejectedRow, packed_errors, packed_rows, unpacked_rows
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict, Failure, NotFound, StorageFull
 from airtally.kit.time import DAY_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import accounts, quarantine
 
 _log = structlog.get_logger()
 

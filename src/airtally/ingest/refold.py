@@ -9,11 +9,11 @@ import structlog
 from sqlalchemy import delete, select
 
 from airtally.accounts.owners import Owners
-from airtally.engine.case import folded
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import accounts, owners
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts, owners
 from airtally.query.changelog import Versions
 from airtally.query.service import Queries
+from airtally.sql.case import folded
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Owned, Stream
 

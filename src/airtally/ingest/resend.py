@@ -16,8 +16,8 @@ from airtally.ingest.loading import Load, Loading
 from airtally.ingest.locks import Locks
 from airtally.ingest.quarantine import Entry, Quarantine
 from airtally.ingest.rejected import RejectedRow
-from airtally.ingest.warehouse import Warehouse
 from airtally.kit.errors import Conflict
+from airtally.storage.store import Warehouse
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 

@@ -11,7 +11,6 @@ import msgspec
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
-from airtally.ingest.buffer import Buffer, Receipt
 from airtally.ingest.claims import Claim, Claims
 from airtally.ingest.decode import SMALL, Body, Checked, Limits, RowError, is_read_by_piece, read_rows, unpacked
 from airtally.ingest.made import Made, made_rows, require_all
@@ -22,6 +21,7 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
 from airtally.kit.fair import Room, Slots, aside
 from airtally.settings import Settings
+from airtally.storage.buffer import Buffer, Receipt
 from airtally.streams.declaration import Kind, Stream
 
 ERRORS_SHOWN = 100

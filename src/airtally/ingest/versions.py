@@ -22,10 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
-from airtally.engine.case import folded
 from airtally.ingest.turns import Turns
 from airtally.kit.fair import aside, pause
 from airtally.kit.time import to_datetime
+from airtally.sql.case import folded
 from airtally.streams.declaration import Kind, Stream
 
 Key = tuple[Any, ...]

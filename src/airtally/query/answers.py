@@ -8,8 +8,8 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from airtally.kit import metrics
-from airtally.lake.snapshot import Snapshot
 from airtally.query.question import Question
+from airtally.storage.lake.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

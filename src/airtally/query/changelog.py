@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.engine.binding import Binder, type_of
-from airtally.engine.case import folded_sql
-from airtally.engine.dedupe import RECEIVED_ORDER
-from airtally.engine.filters import EVERYTHING, AllOf, Equals, Filter, columns_of
-from airtally.engine.protocol import Rows, Statement
-from airtally.engine.scope import column
-from airtally.lake.snapshot import Snapshot
+from airtally.sql.case import folded_sql
+from airtally.sql.compiler import Binder, type_of
+from airtally.sql.dedupe import RECEIVED_ORDER
+from airtally.sql.filters import EVERYTHING, AllOf, Equals, Filter, columns_of
+from airtally.sql.scope import column
+from airtally.sql.statement import Rows, Statement
+from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Kind, Stream
 
 VERSION_TIME = "last_update_time_utc"

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.engine.binding import Binder
-from airtally.engine.filters import EVERYTHING, AllOf, Equals, Filter, IsNull, Not, OneOf
-from airtally.engine.members import member_text, member_texts
-from airtally.engine.numbers import cents_text
-from airtally.engine.protocol import Statement
-from airtally.engine.scope import column
-from airtally.lake.snapshot import Snapshot
 from airtally.query.changelog import Records, current_records
 from airtally.query.lines import Lines, bytes_of
 from airtally.query.service import Queries
+from airtally.sql.compiler import Binder
+from airtally.sql.filters import EVERYTHING, AllOf, Equals, Filter, IsNull, Not, OneOf
+from airtally.sql.members import member_text, member_texts
+from airtally.sql.numbers import cents_text
+from airtally.sql.scope import column
+from airtally.sql.statement import Statement
+from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams import DEVICE_TAGS, DEVICES
 
 DELETED = Equals("is_deleted", 1)

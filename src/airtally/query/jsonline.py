@@ -9,10 +9,10 @@ from itertools import groupby
 
 from sqlglot import exp
 
-from airtally.engine.binding import Binder, micros, type_of
-from airtally.engine.protocol import Capabilities
-from airtally.engine.scope import column
 from airtally.kit.time import SECOND_US
+from airtally.sql.capabilities import Capabilities
+from airtally.sql.compiler import Binder, micros, type_of
+from airtally.sql.scope import column
 from airtally.streams.declaration import Column, Stream, Type
 
 

@@ -9,16 +9,18 @@ from datetime import date, timedelta
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.engine.binding import Binder, micros
-from airtally.engine.dedupe import RECEIVED_ORDER, days_of, events
-from airtally.engine.filters import EVERYTHING, Between, Filter, columns_of
-from airtally.engine.protocol import Capabilities, Engine, Rows, Statement
-from airtally.engine.scope import column
+from airtally.engine.protocol import Engine
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us, utc_day
-from airtally.lake.snapshot import Snapshot
 from airtally.query.buckets import Bucket
 from airtally.query.jsonline import EventDate, EventTime, Fixed, Integer, JsonLine, Text, rendered
 from airtally.query.question import Metric, Question
+from airtally.sql.capabilities import Capabilities
+from airtally.sql.compiler import Binder, micros
+from airtally.sql.dedupe import RECEIVED_ORDER, days_of, events
+from airtally.sql.filters import EVERYTHING, Between, Filter, columns_of
+from airtally.sql.scope import column
+from airtally.sql.statement import Rows, Statement
+from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Partition, Stream
 
 __all__ = [

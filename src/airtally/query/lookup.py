@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from airtally.engine.dedupe import RECEIVED_ORDER
-from airtally.engine.protocol import Rows, Statement
-from airtally.engine.scope import column
-from airtally.lake.snapshot import Snapshot
 from airtally.query.changelog import VERSION_TIME
+from airtally.sql.dedupe import RECEIVED_ORDER
+from airtally.sql.scope import column
+from airtally.sql.statement import Rows, Statement
+from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import ACCOUNT, Stream
 
 Row = dict[str, Any]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from airtally.engine.binding import Binder, type_of
-from airtally.engine.filters import EVERYTHING, Filter, columns_of
 from airtally.kit.time import day_start_us
 from airtally.query.buckets import Bucket, Buckets
+from airtally.sql.compiler import Binder, type_of
+from airtally.sql.filters import EVERYTHING, Filter, columns_of
 from airtally.streams.declaration import Stream, Type
 from airtally.streams.rollup import Function
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from airtally.engine.case import folded
-from airtally.lake.snapshot import Snapshot
+from airtally.sql.case import folded
+from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Stream
 
 #: Records kept in all; the least recently asked go first, those of the last asked account stay.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from airtally.engine.binding import Binder, micros, type_of
-from airtally.engine.dedupe import days_of, events
-from airtally.engine.filters import EVERYTHING, Between
-from airtally.engine.protocol import Capabilities, Statement
 from airtally.kit.errors import LimitExceeded
-from airtally.lake.snapshot import Snapshot
 from airtally.query.buckets import Bucket, Run, at_least, bucket_of, runs
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
 from airtally.rollups.figures import measured
+from airtally.sql.capabilities import Capabilities
+from airtally.sql.compiler import Binder, micros, type_of
+from airtally.sql.dedupe import days_of, events
+from airtally.sql.filters import EVERYTHING, Between
+from airtally.sql.statement import Statement
+from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Stream, Type
 
 MAX_BUCKETS = 100_000

@@ -8,13 +8,7 @@ from datetime import date
 
 from sqlglot import exp
 
-from airtally.engine.binding import Binder, as_type, micros
-from airtally.engine.dedupe import days_of, events
-from airtally.engine.filters import EVERYTHING, Equals, columns_of, shape_of
-from airtally.engine.protocol import Capabilities, Files, Statement
-from airtally.engine.scope import column
 from airtally.kit.time import day_start_us
-from airtally.lake.snapshot import DataFile
 from airtally.query.buckets import Bucket, bucket_of
 from airtally.query.fits import Edges
 from airtally.query.question import BUCKET, Function, Metric, Question
@@ -22,6 +16,13 @@ from airtally.query.render import cut, runs_of
 from airtally.rollups.figures import combined, figures_of_parts, figures_of_rows
 from airtally.rollups.plan import Cover, Interval, Source, Wanted
 from airtally.rollups.table import part_schema
+from airtally.sql.capabilities import Capabilities
+from airtally.sql.compiler import Binder, as_type, micros
+from airtally.sql.dedupe import days_of, events
+from airtally.sql.filters import EVERYTHING, Equals, columns_of, shape_of
+from airtally.sql.scope import column
+from airtally.sql.statement import Files, Statement
+from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.rollup import Measure, Rollup
 
 #: Rows lie in between; an end that a question leaves open lies here.

@@ -8,12 +8,9 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from airtally.engine.dedupe import day_bounds
-from airtally.engine.filters import EVERYTHING, Filter
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import LimitExceeded
-from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.query.answers import AnswerCache, Written, key_of
 from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
 from airtally.query.lookup import Row, last_by
@@ -25,6 +22,9 @@ from airtally.query.render import render
 from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
 from airtally.rollups.plan import Cover
 from airtally.rollups.rollups import Rollups
+from airtally.sql.dedupe import day_bounds
+from airtally.sql.filters import EVERYTHING, Filter
+from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.streams.declaration import Stream
 
 T = TypeVar("T")

@@ -10,13 +10,13 @@ import structlog
 
 from airtally.accounts.accounts import Account
 from airtally.files.store import FileStore
+from airtally.jobs.lease import KeptLease
+from airtally.jobs.queue import Job, Jobs, LeaseLost
+from airtally.jobs.worker import AwaitData, Worker, WorkerOptions
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.loops import Loop
 from airtally.kit.time import DAY_US
-from airtally.metadata.jobs import Job, Jobs, LeaseLost
-from airtally.metadata.lease import KeptLease
-from airtally.metadata.worker import AwaitData, Worker, WorkerOptions
 from airtally.reports.parts import Assembly, Part, Parts, left_over
 from airtally.reports.render import Renderer
 from airtally.reports.report import Report, storage_name

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from airtally.accounts.accounts import Account
-from airtally.engine.filters import AllOf, Filter, OneOf
 from airtally.query.lines import EventDate, EventTime, Extract, Fixed, Integer, JsonLine, Text
 from airtally.reports.requests import PlayFilter
+from airtally.sql.filters import AllOf, Filter, OneOf
 from airtally.streams import PLAYLOGS
 
 

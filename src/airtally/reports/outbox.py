@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, or_, select, update
 
+from airtally.database.store import MetadataStore
+from airtally.database.tables import deliveries
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound
 from airtally.kit.time import SECOND_US
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import deliveries
 
 #: Longer than a try can last; a try whose worker died is made again after this.
 LEASE_SECONDS = 90.0

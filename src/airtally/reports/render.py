@@ -17,11 +17,11 @@ from airtally.engine.protocol import Engine
 from airtally.files.gzip import Packed, pack
 from airtally.files.store import storage_failures
 from airtally.kit.time import DAY_US
-from airtally.lake.snapshot import Snapshot, SnapshotSource
 from airtally.query.lines import Extract, lines_of_day, of_day
 from airtally.reports.detailed import plays_of
 from airtally.reports.parts import Part, sync
 from airtally.reports.report import Report
+from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 
 #: A report of fewer rows is read in the server's own process: starting a child would take longer.
 SMALL_ROWS = 200_000

@@ -11,12 +11,12 @@ from sqlalchemy import Connection, Select, func, insert, select, update
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.owners import Owners
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts, reports
+from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden, NotFound
 from airtally.kit.paging import Page, SortKey
-from airtally.metadata.jobs import Job, Jobs
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import accounts, reports
 from airtally.reports import notices
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import Report, ReportLinks, report_of

@@ -16,21 +16,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlglot import exp
 
-from airtally.engine.binding import Binder
 from airtally.engine.child import HeavyOptions, engine_in_child
-from airtally.engine.dedupe import events
-from airtally.engine.filters import Between
-from airtally.engine.protocol import Engine, Files, Statement
-from airtally.engine.scope import column
+from airtally.engine.protocol import Engine
 from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, day_start_us
 from airtally.kit.zones import spans
-from airtally.lake.place import Place, open_place
-from airtally.lake.snapshot import DataFile, Snapshot
 from airtally.rollups.cells import start_of_cell
 from airtally.rollups.figures import combined, figures_of_rows
 from airtally.rollups.table import part_schema
 from airtally.rollups.wide import stored
+from airtally.sql.compiler import Binder
+from airtally.sql.dedupe import events
+from airtally.sql.filters import Between
+from airtally.sql.scope import column
+from airtally.sql.statement import Files, Statement
+from airtally.storage.lake.place import Place, open_place
+from airtally.storage.lake.snapshot import DataFile, Snapshot
 from airtally.streams.rollup import Rollup
 
 #: Of 4 million rows in a month, groups of half this size, and of twice, are read more slowly.

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from sqlglot import exp
 
-from airtally.engine.binding import micros
 from airtally.kit.time import DAY_US
 from airtally.kit.zones import Span, offset_us
+from airtally.sql.compiler import micros
 from airtally.streams.declaration import Stream
 from airtally.streams.rollup import Rollup
 

@@ -11,11 +11,11 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, delete, select
 
+from airtally.database.store import MetadataStore
+from airtally.database.tables import rollup_changes, rollup_tails
 from airtally.engine.bucket import accounts_in
-from airtally.lake.table import CHANGED, LakeTable
-from airtally.lake.view import LakeView
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import rollup_changes, rollup_tails
+from airtally.storage.lake.table import CHANGED, LakeTable
+from airtally.storage.lake.view import LakeView
 
 _log = structlog.get_logger()
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
 
-from airtally.engine.binding import Binder, micros, type_of
-from airtally.engine.filters import Equals
-from airtally.engine.scope import column
+from airtally.sql.compiler import Binder, micros, type_of
+from airtally.sql.filters import Equals
+from airtally.sql.scope import column
 from airtally.streams.declaration import Stream, Type
 from airtally.streams.rollup import Function, Measure
 

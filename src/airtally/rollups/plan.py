@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from functools import cached_property
 
 from airtally.kit.time import DAY_US, day_start_us
-from airtally.lake.snapshot import DataFile, Snapshot
 from airtally.rollups.table import NO_PARTS, MonthParts, RollupView
+from airtally.storage.lake.snapshot import DataFile, Snapshot
 from airtally.streams.rollup import Measure, Rollup
 
 

@@ -16,14 +16,14 @@ from airtally.engine.heavy import Runner
 from airtally.kit import metrics
 from airtally.kit.time import SECOND_US
 from airtally.kit.troubles import Troubles
-from airtally.lake import LakeTable, LakeView
-from airtally.lake.delta import Conflicted
-from airtally.lake.upkeep import Upkeep
 from airtally.rollups.build import build_in_child
 from airtally.rollups.plan import month_end
 from airtally.rollups.rollups import Rollups
 from airtally.rollups.table import FINAL, KEPT, MonthParts, PartFile, RollupTable, RollupView, day_number
 from airtally.rollups.units import Unit, added, days_of, job_of, parts_of, removed, rows_of
+from airtally.storage.lake import LakeTable, LakeView
+from airtally.storage.lake.delta import Conflicted
+from airtally.storage.lake.upkeep import Upkeep
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 from airtally.streams.rollup import Rollup

@@ -6,16 +6,16 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
+from airtally.database.store import MetadataStore
 from airtally.kit.time import day_start_us, utc_day
-from airtally.lake import Lake, LakeTable
-from airtally.lake.place import ROLLUPS, open_place
-from airtally.lake.snapshot import Snapshot, SnapshotSource
-from airtally.lake.table import EXPIRED
-from airtally.lake.view import LakeView
-from airtally.metadata.store import MetadataStore
 from airtally.rollups.changes import Changes
 from airtally.rollups.plan import Cover, Days, Interval, Look, Wanted, planned
 from airtally.rollups.table import FINAL, NO_PARTS, RollupTable, RollupView, iso_day
+from airtally.storage.lake import Lake, LakeTable
+from airtally.storage.lake.place import ROLLUPS, open_place
+from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
+from airtally.storage.lake.table import EXPIRED
+from airtally.storage.lake.view import LakeView
 from airtally.streams import STREAMS
 from airtally.streams.declaration import DAY, Stream
 from airtally.streams.rollup import Rollup

@@ -18,9 +18,9 @@ from deltalake import DeltaTable
 
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.lake.delta import DeltaFiles, Layout
-from airtally.lake.place import Place
-from airtally.lake.snapshot import DataFile
+from airtally.storage.lake.delta import DeltaFiles, Layout
+from airtally.storage.lake.place import Place
+from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.rollup import Rollup
 
 #: Application whose version is the first day, as an ordinal, that may still be made anew.

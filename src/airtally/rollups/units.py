@@ -9,11 +9,11 @@ import msgspec
 from deltalake.transaction import AddAction, RemoveAction
 
 from airtally.kit.time import SECOND_US, day_start_us
-from airtally.lake import LakeTable, LakeView
-from airtally.lake.snapshot import Snapshot
 from airtally.rollups.build import Built, PartsJob
 from airtally.rollups.plan import month_end
 from airtally.rollups.table import NO_PARTS, ZONES, MonthParts, PartFile, RollupTable, RollupView, zones_text
+from airtally.storage.lake import LakeTable, LakeView
+from airtally.storage.lake.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

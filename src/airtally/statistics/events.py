@@ -8,12 +8,12 @@ import msgspec
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import ValueType
-from airtally.engine.filters import AllOf, AnyOf, Begins, Between, Equals, Filter, Holds, IsNull, Member, Not, OneOf
 from airtally.kit.time import HOUR_US, to_datetime
 from airtally.query.buckets import Bucket
 from airtally.query.narrow import plain
 from airtally.query.question import BUCKET, END_US, FIRST_US, Function, Metric, Question
 from airtally.query.service import Queries
+from airtally.sql.filters import AllOf, AnyOf, Begins, Between, Equals, Filter, Holds, IsNull, Member, Not, OneOf
 from airtally.statistics.asked import Condition, EventStatistics, Operator
 from airtally.streams import APP_EVENTS
 from airtally.streams.declaration import Type

@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts, statistics
+from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.time import DAY_US
-from airtally.metadata.jobs import Job, Jobs
-from airtally.metadata.store import MetadataStore
-from airtally.metadata.tables import accounts, statistics
 from airtally.statistics.asked import Asked, TagStatistics, asked_of, kept
 
 #: Kind of the jobs that compute statistics; the subject is the request's id.

@@ -6,12 +6,12 @@ import structlog
 
 from airtally.accounts.accounts import Account
 from airtally.files.store import FileStore
+from airtally.jobs.lease import KeptLease
+from airtally.jobs.queue import Job, Jobs
+from airtally.jobs.worker import AwaitData, Worker, WorkerOptions
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.loops import Loop
-from airtally.metadata.jobs import Job, Jobs
-from airtally.metadata.lease import KeptLease
-from airtally.metadata.worker import AwaitData, Worker, WorkerOptions
 from airtally.query.service import Queries
 from airtally.statistics.asked import TagStatistics
 from airtally.statistics.events import count_events

@@ -68,7 +68,7 @@ class Column:
     `json` is the Python type msgspec checks a JSON column against. A deletion in a changelog may leave out
     required columns other than the key. `cut_to_minute` and `milliseconds` cut a time on arrival.
     `may_be_empty` lets a key or id be an empty text, which otherwise is none (`Stream.empty_is_null`).
-    `fold_case` marks a key that is matched without regard to the case of the letters A to Z (`engine/case.py`).
+    `fold_case` marks a key that is matched without regard to the case of the letters A to Z (`sql/case.py`).
     """
 
     name: str

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airtally.engine.heavy import InProcess
-from airtally.lake.compaction import EAGER, Compactor
+from airtally.storage.lake.compaction import EAGER, Compactor
 from airtally.streams import VIEWER_SAMPLES
 from fixtures.native import Native
 from fixtures.opened import Opened

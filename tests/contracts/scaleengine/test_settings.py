@@ -10,10 +10,10 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
+from airtally.database.tables import replays
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull, Unavailable
 from airtally.kit.faults import Faults
-from airtally.metadata.tables import replays
 from fixtures.native import Native
 from fixtures.opened import Opened
 from fixtures.server import LiveServer

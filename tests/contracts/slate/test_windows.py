@@ -168,7 +168,7 @@ def test_what_is_older_than_two_years(files: Partner) -> None:
 def test_deleted_files_are_not_listed(files: Partner) -> None:
     from sqlalchemy import update
 
-    from airtally.metadata.tables import dataset_files
+    from airtally.database.tables import dataset_files
 
     [item] = files.listing(f"{D}?startDateTime={LATE}")["data"]
     of = [each.row_id for each in files.datasets]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from airtally.background import rebuilder_of
 from airtally.engine.heavy import InProcess
-from airtally.lake.compaction import EAGER, Compactor
 from airtally.rollups import rebuild
+from airtally.storage.lake.compaction import EAGER, Compactor
 from airtally.streams import AD_EVENTS
 from fixtures.insights import A1, Advertiser
 

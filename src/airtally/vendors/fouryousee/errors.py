@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 
+from airtally.jobs.queue import TooManyJobs
 from airtally.kit.errors import BadRequest, Failure, TooManyRequests, Unauthorized
-from airtally.metadata.jobs import TooManyJobs
 from airtally.vendors.fouryousee.choices import CHOICES
 
 REPORTS_PATH = "/v1/reports"

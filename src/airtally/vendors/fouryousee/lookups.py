@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from airtally.accounts.accounts import Account
-from airtally.engine.filters import EVERYTHING, AllOf, Contains, Equals, Filter, Names, OneOf
 from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
 from airtally.kit.time import from_datetime
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.runtime import Services
+from airtally.sql.filters import EVERYTHING, AllOf, Contains, Equals, Filter, Names, OneOf
 from airtally.streams import MEDIAS, PLAYERS, PLAYLOGS
 from airtally.streams.declaration import Stream
 from airtally.vendors.fouryousee import wire

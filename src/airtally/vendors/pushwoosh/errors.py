@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import msgspec
 from litestar import Request, Response
 
+from airtally.jobs.queue import TooManyJobs
 from airtally.kit.errors import Failure
-from airtally.metadata.jobs import TooManyJobs
 from airtally.vendors.pushwoosh.choices import CHOICES
 
 MEDIA_TYPE = "application/json; charset=utf-8"

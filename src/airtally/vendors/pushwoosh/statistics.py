@@ -13,13 +13,13 @@ import msgspec
 from airtally.accounts.principal import Principal
 from airtally.kit.quality import quality_headers
 from airtally.statistics.asked import EventStatistics, TagStatistics
-from airtally.statistics.downloads import url
 from airtally.statistics.service import Statistic
 from airtally.vendors.pushwoosh import auth
 from airtally.vendors.pushwoosh.call import Call, Method, Reply
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.conditions import condition, entries
 from airtally.vendors.pushwoosh.dates import period
+from airtally.vendors.pushwoosh.downloads import url
 from airtally.vendors.pushwoosh.errors import Failed, Fault, Restricted, StillProcessing
 
 _REQUEST_ID = re.compile(r"DC1_[0-9a-f]{32}")

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from airtally.accounts.principal import Principal
-from airtally.accounts.replays import Replays
 from airtally.kit import attempts
 from airtally.kit.time import SECOND_US
 from airtally.runtime import Services
@@ -20,6 +19,7 @@ from airtally.vendors.scaleengine import signature
 from airtally.vendors.scaleengine.choices import CHOICES
 from airtally.vendors.scaleengine.errors import bad_signature, bad_timestamp, unreadable
 from airtally.vendors.scaleengine.fields import whole_number
+from airtally.vendors.scaleengine.replays import Replays
 
 Members = Mapping[str, Any]
 

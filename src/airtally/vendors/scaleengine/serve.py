@@ -10,7 +10,6 @@ from litestar.enums import HttpMethod
 from litestar.params import RawBody, SkipValidation
 
 from airtally.accounts.principal import Principal
-from airtally.accounts.replays import Replays
 from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.fair import CALLER, in_thread
 from airtally.runtime import Services
@@ -20,6 +19,7 @@ from airtally.vendors.scaleengine.choices import CHOICES
 from airtally.vendors.scaleengine.errors import PATHS, Refused
 from airtally.vendors.scaleengine.fields import read_fields
 from airtally.vendors.scaleengine.form import read_form
+from airtally.vendors.scaleengine.replays import Replays
 from airtally.vendors.scaleengine.viewers import viewers
 
 AnyRequest = Request[Any, Any, Any]

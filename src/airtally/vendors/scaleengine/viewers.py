@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
-from airtally.engine.filters import AllOf, AnyOf, Filter, Like, OneOf
 from airtally.kit.quality import quality_headers
 from airtally.kit.time import DAY_US
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.runtime import Services
+from airtally.sql.filters import AllOf, AnyOf, Filter, Like, OneOf
 from airtally.streams import VIEWER_APPS, VIEWER_SAMPLES
 from airtally.vendors.scaleengine.fields import Apps, Asked
 from airtally.vendors.scaleengine.windows import Kept, longest, window_of

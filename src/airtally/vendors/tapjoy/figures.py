@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from airtally.engine.filters import Equals
 from airtally.kit.time import SECOND_US
 from airtally.query.buckets import Step
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
+from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS
 from airtally.vendors.tapjoy.params import Asked
 

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
-from airtally.engine.case import folded, folded_array
 from airtally.kit.errors import Forbidden, NotFound
 from airtally.runtime import Services
+from airtally.sql.case import folded, folded_array
 from airtally.streams import AD_GROUPS
 from airtally.vendors.tapjoy.choices import CHOICES
 

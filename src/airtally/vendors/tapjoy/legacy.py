@@ -15,13 +15,13 @@ import msgspec
 import numpy as np
 
 from airtally.accounts.keys import Keys, Principal
-from airtally.engine.case import folded
 from airtally.kit import attempts
 from airtally.kit.errors import Unauthorized
 from airtally.kit.time import DAY_US, HOUR_US, SECOND_US, day_start_us, utc_day
 from airtally.query.narrow import plain_rows
 from airtally.query.question import Dimension, Question
 from airtally.query.service import Answer
+from airtally.sql.case import folded
 from airtally.streams import AD_EVENTS
 from airtally.vendors.tapjoy.caller import KIND
 from airtally.vendors.tapjoy.choices import CHOICES

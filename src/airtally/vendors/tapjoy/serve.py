@@ -10,9 +10,9 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, SkipValidation
 from litestar.response import Stream
 
-from airtally.engine.case import folded
 from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
+from airtally.sql.case import folded
 from airtally.streams import AD_GROUPS
 from airtally.vendors.tapjoy import caller, figures, legacy, wire
 from airtally.vendors.tapjoy.choices import CHOICES

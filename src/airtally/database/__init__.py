@@ -1,0 +1,1 @@
+"""The database beside the lake, SQLite or PostgreSQL: its store, tables and migrations."""

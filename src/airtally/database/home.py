@@ -1,0 +1,101 @@
+"""What versions of the program a home has seen: an older one than the newest of them must not go on with it.
+
+A program notes the versions of the streams and rollups that it declares when it opens the home. One that declares a
+lower version, or does not know a stream, would write files without columns that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from airtally import __version__
+from airtally.database.tables import home
+from airtally.kit.errors import NewerHome
+from airtally.streams import ROLLUPS, STREAMS
+
+_MADE, _OPENED = "made by", "opened by"
+
+
+class Store(Protocol):
+    """What is asked of the metadata store."""
+
+    @property
+    def dialect(self) -> str: ...
+    def begin(self) -> AbstractContextManager[Connection]: ...
+    def read(self) -> AbstractContextManager[Connection]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The versions of the program that made a home, and that opened it first with what is declared now."""
+
+    made_by: str
+    opened_by: str
+
+
+def declared() -> dict[str, int]:
+    """The versions of this program's streams and rollups."""
+    streams = {f"stream {name}": stream.version for name, stream in STREAMS.items()}
+    return streams | {f"rollup {name}": rollup.version for name, rollup in ROLLUPS.items()}
+
+
+def check(store: Store) -> None:
+    """Raises NewerHome where a newer program has changed the home."""
+    with store.read() as connection:
+        _refuse(_noted(connection))
+
+
+def enter(store: Store) -> None:
+    """Note that this program works on the home. Raises NewerHome where a newer one has changed it."""
+    with store.read() as connection:
+        noted = _noted(connection)
+    _refuse(noted)
+    if changed := dict(_changes(noted)):
+        with store.begin() as connection:
+            _refuse(_noted(connection))
+            insert = (postgresql if store.dialect == "postgresql" else sqlite).insert(home)
+            for name, version in changed.items():
+                row = {"name": name, "version": version, "program": __version__}
+                insertion = insert.values(row)
+                if name == _MADE:
+                    connection.execute(insertion.on_conflict_do_nothing())
+                else:
+                    connection.execute(insertion.on_conflict_do_update(index_elements=["name"], set_=row))
+
+
+def programs(store: Store) -> Programs:
+    """As noted by `enter`."""
+    with store.read() as connection:
+        noted = _noted(connection)
+    return Programs(noted[_MADE][1], noted[_OPENED][1])
+
+
+def _noted(connection: Connection) -> dict[str, tuple[int, str]]:
+    return {row.name: (row.version, row.program) for row in connection.execute(select(home))}
+
+
+def _changes(noted: Mapping[str, tuple[int, str]]) -> Iterator[tuple[str, int]]:
+    if _MADE not in noted:
+        yield _MADE, 0
+    if noted.get(_OPENED, (0, ""))[1] != __version__:
+        yield _OPENED, 0
+    for name, version in declared().items():
+        if noted.get(name, (0, ""))[0] != version:
+            yield name, version
+
+
+def _refuse(noted: Mapping[str, tuple[int, str]]) -> None:
+    known = {_MADE: 0, _OPENED: 0, **declared()}
+    for name, (version, program) in sorted(noted.items()):
+        if version > known.get(name, -1):
+            mine = f"version {known[name]}" if name in known else "no such thing"
+            raise NewerHome(
+                f"Airtally {program} has changed this home: {name} has version {version}, "
+                f"Airtally {__version__} knows {mine}"
+            )

@@ -1,0 +1,55 @@
+"""The metadata store's tables, one file a subject."""
+
+from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
+from airtally.database.tables.base import metadata
+from airtally.database.tables.home import home
+from airtally.database.tables.ingest import claims, file_marks, nodes, quarantine
+from airtally.database.tables.jobs import job_turns, jobs
+from airtally.database.tables.pushwoosh import event_attributes, event_types, statistics, tags
+from airtally.database.tables.reports import deliveries, reports
+from airtally.database.tables.rollups import rollup_changes, rollup_tails
+from airtally.database.tables.scaleengine import replays
+from airtally.database.tables.slate import (
+    dataset_files,
+    datasets,
+    publications,
+    slate_accounts,
+    slate_businesses,
+    slate_codes,
+    slate_groups,
+)
+
+__all__ = [
+    "accounts",
+    "claims",
+    "dataset_files",
+    "datasets",
+    "deliveries",
+    "event_attributes",
+    "event_types",
+    "file_marks",
+    "home",
+    "job_turns",
+    "jobs",
+    "keys",
+    "login_tries",
+    "metadata",
+    "nodes",
+    "owners",
+    "publications",
+    "quarantine",
+    "rate_limits",
+    "replays",
+    "reports",
+    "rollup_changes",
+    "rollup_tails",
+    "sessions",
+    "slate_accounts",
+    "slate_businesses",
+    "slate_codes",
+    "slate_groups",
+    "statistics",
+    "tags",
+    "tokens",
+    "users",
+]

@@ -1,0 +1,16 @@
+"""Which versions of the program a home has seen."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Table, Text
+
+from airtally.database.tables.base import metadata
+
+#: `name` is `made by` or `opened by` (the program), `stream NAME` or `rollup NAME` (the newest version declared).
+home = Table(
+    "home",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("program", Text, nullable=False),
+)

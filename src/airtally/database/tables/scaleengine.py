@@ -1,0 +1,14 @@
+"""Signatures that were used once."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Table, Text
+
+from airtally.database.tables.base import metadata
+
+replays = Table(
+    "replays",
+    metadata,
+    Column("signature_hash", Text, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)

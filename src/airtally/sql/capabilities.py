@@ -1,0 +1,25 @@
+"""What tells one engine from another, for whoever plans a statement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What queries are planned by, in place of asking which engine it is.
+
+    `file_lists`: reads exactly the files it is given, so clean files can be told from fresh ones.
+    `buffered_rows`: sees rows that are not in the lake yet; without it a snapshot must be flushed.
+    `keeps_order`: rows of an ordered subquery keep their order through what is computed from each.
+    `time_type`: has a type for the time of day, whose text is the quickest way to it.
+    `wide_sums`: sums of bigint are wider than 64 bits by themselves.
+    """
+
+    name: str
+    dialect: str
+    file_lists: bool
+    buffered_rows: bool
+    keeps_order: bool
+    time_type: bool
+    wide_sums: bool

@@ -1,0 +1,360 @@
+"""Values become bound parameters, filters become conditions: no value is ever written into a query's text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from airtally.kit.time import to_datetime
+from airtally.sql.case import folded, folded_sql
+from airtally.sql.filters import (
+    AllOf,
+    AnyOf,
+    Begins,
+    Between,
+    Comparable,
+    Contains,
+    Equals,
+    Filter,
+    Holds,
+    IsNull,
+    Like,
+    Member,
+    Names,
+    Not,
+    OneOf,
+    Subject,
+)
+from airtally.sql.members import any_listed, member_numbers, member_text, member_texts, same_listed
+from airtally.sql.numbers import JsonNumber, json_number
+from airtally.sql.scope import column
+from airtally.sql.statement import Relation, Statement, Value
+from airtally.streams.declaration import ACCOUNT, MACHINE, RECEIVED_AT, SEQUENCE, Stream, Type
+
+#: A longer list of values is joined with as a relation instead of being bound one by one.
+LONG_LIST = 64
+
+_SERVER_COLUMNS = {
+    ACCOUNT.name: Type.TEXT,
+    RECEIVED_AT.name: Type.TIME,
+    MACHINE.name: Type.TEXT,
+    SEQUENCE.name: Type.INT64,
+}
+_INT64_MAX = (1 << 63) - 1
+#: Characters of a caller's text that a refusal repeats.
+_SHOWN = 64
+#: Digits before the point that a decimal column has and a member read as one, and those after it that a value may
+#: be written with.
+_DECIMAL_DIGITS, _MEMBER_DIGITS, _DECIMAL_PLACES = 12, 36, 40
+_TIMES = (Type.TIME, Type.LOCAL_TIME)
+
+
+def type_of(stream: Stream, name: Subject) -> Type:
+    """Raises ValueError for a column that the stream does not have, and for a member of one that has none."""
+    if isinstance(name, Member):
+        if type_of(stream, name.column) is not Type.JSON:
+            raise ValueError(f"column {name.column} of stream {stream.name} has no members")
+        return name.type
+    if name in stream.by_name:
+        return stream.by_name[name].type
+    if name in _SERVER_COLUMNS:
+        return _SERVER_COLUMNS[name]
+    raise ValueError(f"stream {stream.name} has no column {name[:_SHOWN]!r}")
+
+
+def as_type(value: exp.Expr, kind: exp.DType) -> exp.Cast:
+    """A cast without a parser's work, for what is built at each question."""
+    return exp.Cast(this=value, to=exp.DataType(this=kind))
+
+
+def micros(name: str) -> exp.Expr:
+    """A stored time as microseconds since epoch."""
+    return exp.UnixMicros(this=column(name))
+
+
+class Binder:
+    """Collects the parameters and relations of one statement while its tree is built."""
+
+    def __init__(self, stream: Stream, *, in_small_letters: bool = False) -> None:
+        self._stream = stream
+        self._in_small_letters = in_small_letters
+        self.parameters: dict[str, Value] = {}
+        self.relations: dict[str, Relation] = {}
+
+    def of_parts(self) -> Binder:
+        """For conditions on a rollup's parts in the same statement: keys matched without case are in small letters."""
+        return self._sharing(Binder(self._stream, in_small_letters=True))
+
+    def over(self, stream: Stream) -> Binder:
+        """For another stream's part of the same statement."""
+        return self._sharing(Binder(stream))
+
+    def _sharing(self, other: Binder) -> Binder:
+        other.parameters, other.relations = self.parameters, self.relations
+        return other
+
+    def statement(self, tree: exp.Query, key: Hashable | None = None) -> Statement:
+        return Statement(tree, self.relations, self.parameters, key)
+
+    def value(self, value: Value) -> exp.Expr:
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return exp.Placeholder(this=name)
+
+    def relation(self, relation: Relation, name: str = "") -> exp.Table:
+        name = f"{name or 'list'}_{len(self.relations)}"
+        self.relations[name] = relation
+        return exp.to_table(name)
+
+    def time(self, at_us: int) -> exp.Expr:
+        """Raises ValueError for a time before year 1 or after 9999."""
+        try:
+            text = to_datetime(at_us).isoformat(" ", "microseconds")
+        except OverflowError:
+            raise ValueError(f"there is no time {at_us} microseconds from 1970") from None
+        return as_type(self.value(text), exp.DType.TIMESTAMPTZ)
+
+    def column(self, name: Subject) -> exp.Expr:
+        """A column as it is compared and grouped by: a key that is matched without case in small letters."""
+        stored = self._stored(name)
+        return folded_sql(stored) if self._folds(name) and not self._in_small_letters else stored
+
+    def compared(self, name: Subject, value: Comparable) -> exp.Expr:
+        """A value as the column of that name is compared with. Raises ValueError where that makes no sense."""
+        kind = type_of(self._stream, name)
+        if kind in _TIMES:
+            return self.time(_whole(name, value))
+        if kind is Type.DECIMAL:
+            return exp.cast(self.value(_decimal(name, value)), "decimal(18,6)")
+        if kind is Type.DOUBLE:
+            return self.value(float(value))
+        if kind is Type.INT64:
+            return exp.cast(self.value(max(-_INT64_MAX, min(_whole(name, value), _INT64_MAX))), "bigint")
+        return self.value(self._text(name, value))
+
+    def _stored(self, name: Subject) -> exp.Expr:
+        type_of(self._stream, name)
+        return self._member(name) if isinstance(name, Member) else column(name)
+
+    def _member(self, member: Member) -> exp.Expr:
+        return member_text(column(member.column), self.value(member.name))
+
+    def _number(self, name: Subject) -> JsonNumber:
+        """A number inside JSON: a member that is read as one, or the whole text of a JSON column."""
+        return json_number(self._stored(name), type_of(self._stream, name))
+
+    def _folds(self, name: Subject) -> bool:
+        return name in self._stream.by_name and self._stream.by_name[name].fold_case
+
+    def _text(self, name: Subject, value: Comparable) -> str:
+        return folded(_text(value)) if self._folds(name) else _text(value)
+
+    def condition(self, condition: Filter) -> exp.Expr:  # noqa: C901, PLR0911 (one for each kind of filter)
+        """Raises ValueError for a column that the stream does not have, or a value that does not suit it."""
+        match condition:
+            case Equals(name, value):
+                return self._one_of(name, (value,))
+            case OneOf(name, values):
+                return self._one_of(name, values)
+            case Between():
+                return self._between(condition)
+            case Contains(name, text, fold_case):
+                return self._contains(name, text, fold_case=fold_case)
+            case Like(name, pattern):
+                return self._like(name, pattern)
+            case IsNull(name):
+                return self._number(name).is_null if _is_number(name) else self.column(name).is_(exp.null())
+            case Holds(member, texts, exactly):
+                return self._holds(member, texts, exactly=exactly)
+            case Names(name, member, values):
+                return self._names(name, member, values)
+            case Begins():
+                return self._begins(condition)
+            case Not(part):
+                return exp.not_(self.condition(part))
+            case AllOf(parts):
+                return exp.and_(exp.true(), *(self.condition(part) for part in parts))
+            case AnyOf(parts):
+                return exp.or_(exp.false(), *(self.condition(part) for part in parts))
+
+    def _one_of(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:  # noqa: PLR0911 (one for each way)
+        kind = type_of(self._stream, name)
+        if _is_number(name):
+            return self._numbers_in(name, values)
+        if kind is Type.JSON and not all(isinstance(value, str) for value in values):
+            return self._one_of_json(name, values)
+        if kind is Type.INT64 or (kind in _TIMES and len(values) > 1):
+            values = tuple(value for value in values if abs(_whole(name, value)) <= _INT64_MAX)
+        if not values:
+            return exp.false()
+        if len(values) == 1:
+            return self.column(name).eq(self.compared(name, values[0]))
+        if kind in _TIMES:  # as numbers: DuckDB cannot hand a list of zoned times on to an Arrow table
+            return self._micros_in(name, values)
+        if len(values) <= LONG_LIST:
+            return self.column(name).isin(*(self.compared(name, value) for value in values))
+        if self._folds(name):
+            values = tuple(self._text(name, value) for value in values)
+        return self.column(name).isin(query=self._listed(_listed(name, kind, values)))
+
+    def _one_of_json(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
+        """Texts are compared with the JSON as it is written, numbers with the number that it is."""
+        texts = tuple(value for value in values if isinstance(value, str))
+        numbers = tuple(value for value in values if not isinstance(value, str))
+        return exp.or_(self._one_of(name, texts), self._numbers_in(name, numbers))
+
+    def _numbers_in(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
+        if not values:
+            return exp.false()
+        number, decimals = self._number(name), [self._number_of(name, value) for value in values]
+        if len(decimals) <= LONG_LIST:
+            return number.one_of(decimals, self.value)
+        return number.one_of_many(decimals, self._listed)
+
+    def _number_of(self, name: Subject, value: Comparable) -> Decimal:
+        if type_of(self._stream, name) is Type.INT64:
+            return Decimal(_whole(name, value))
+        return Decimal(_decimal(name, value)) if isinstance(name, Member) else Decimal(str(value))
+
+    def _listed(self, values: pa.Array) -> exp.Query:
+        return exp.select(column("value")).from_(self.relation(pa.table({"value": values})))
+
+    def _micros_in(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
+        micros_of = pa.array([_whole(name, value) for value in values], pa.int64())
+        return exp.UnixMicros(this=self._stored(name)).isin(query=self._listed(micros_of))
+
+    def _between(self, between: Between) -> exp.Expr:
+        name, sides = between.column, list[exp.Expr]()
+        if _is_number(name):
+            return self._number_between(name, between)
+        if between.at_least is not None:
+            sides.append(self.column(name) >= self.compared(name, between.at_least))
+        if between.below is not None:
+            sides.append(self.column(name) < self.compared(name, between.below))
+        if between.at_most is not None:
+            sides.append(self.column(name) <= self.compared(name, between.at_most))
+        return exp.and_(exp.true(), *sides)
+
+    def _number_between(self, name: Subject, between: Between) -> exp.Expr:
+        number, sides = self._number(name), list[exp.Expr]()
+        if between.at_least is not None:
+            sides.append(number.at_least(self._number_of(name, between.at_least), self.value))
+        if between.below is not None:
+            sides.append(number.below(self._number_of(name, between.below), self.value))
+        if between.at_most is not None:
+            sides.append(number.at_most(self._number_of(name, between.at_most), self.value))
+        return exp.and_(exp.true(), *sides)
+
+    def _holds(self, member: Member, texts: tuple[str, ...], *, exactly: bool) -> exp.Expr:
+        """By the sizes of sets, so that every engine counts alike."""
+        type_of(self._stream, member)
+        listed = member_texts(column(member.column), self.value(member.name))
+        wanted = sorted(set(map(_text, texts)))
+        if len(wanted) > LONG_LIST:
+            values = self._listed(pa.array(wanted, pa.string()))
+            return same_listed(listed, values) if exactly else any_listed(listed, values)
+        shared = exp.ArrayIntersect(expressions=[listed, exp.Array(expressions=[self.value(text) for text in wanted])])
+        if not exactly:
+            return exp.ArraySize(this=shared) > 0
+        size = exp.Literal.number(len(wanted))
+        distinct = exp.ArraySize(this=exp.ArrayDistinct(this=listed.copy()))
+        return exp.and_(exp.ArraySize(this=shared).eq(size), distinct.eq(size.copy()))
+
+    def _names(self, name: str, member: str, values: tuple[int, ...]) -> exp.Expr:
+        if type_of(self._stream, name) is not Type.JSON:
+            raise ValueError(f"column {name} of stream {self._stream.name} has no members")
+        wanted = pa.array(sorted({value for value in values if abs(value) <= _INT64_MAX}), pa.int64())
+        return any_listed(member_numbers(column(name), member), self._listed(wanted))
+
+    def _begins(self, condition: Begins) -> exp.Expr:
+        text, length = self._stored(condition.column), len(condition.prefixes[0]) if condition.prefixes else 0
+        if any(len(each) != length for each in condition.prefixes):
+            raise ValueError("prefixes of several lengths")
+        number = exp.Literal.number
+        head = exp.Substring(this=text, start=number(1), length=number(length))
+        rest = exp.Substring(this=text.copy(), start=number(length + 1))
+        prefixes = self._listed(pa.array(sorted(set(map(_text, condition.prefixes))), pa.string()))
+        ends = rest >= self.value(_text(condition.at_least)), rest.copy() <= self.value(_text(condition.at_most))
+        return exp.and_(head.isin(query=prefixes), *ends)
+
+    def _contains(self, name: str, text: str, *, fold_case: bool) -> exp.Expr:
+        self._check_text(name)
+        where: exp.Expr = column(name)
+        what = self.value(text)
+        if fold_case:
+            where, what = exp.Lower(this=where), exp.Lower(this=what)
+        return exp.StrPosition(this=where, substr=what) > 0
+
+    def _like(self, name: str, pattern: str) -> exp.Expr:
+        self._check_text(name)
+        if "*" not in pattern:
+            return self.column(name).eq(self.compared(name, pattern))
+        if _is_costly(pattern):
+            return exp.RegexpLike(this=self.column(name), expression=self.value(_regex(self._text(name, pattern))))
+        escaped = re.sub(r"([%_!])", r"!\1", self._text(name, pattern)).replace("*", "%")
+        like = exp.Like(this=self.column(name), expression=self.value(escaped))
+        return exp.Escape(this=like, expression=exp.Literal.string("!"))
+
+    def _check_text(self, name: str) -> None:
+        if type_of(self._stream, name) not in {Type.TEXT, Type.JSON}:
+            raise ValueError(f"column {name} of stream {self._stream.name} holds no text")
+
+
+def _is_number(name: Subject) -> bool:
+    return isinstance(name, Member) and name.type is not Type.TEXT
+
+
+def _is_costly(pattern: str) -> bool:
+    """DuckDB's LIKE tries every place for every star but the last: with three it may not end, nor be interrupted."""
+    inner = pattern.removesuffix("*")
+    return inner.count("*") > 1
+
+
+def _regex(pattern: str) -> str:
+    return r"(?s)\A" + ".*".join(map(re.escape, re.split(r"\*+", pattern))) + r"\z"
+
+
+def _whole(name: Subject, value: Comparable) -> int:
+    if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
+        raise ValueError(f"column {name} holds whole numbers, not {_cut(value)}")
+    return int(value)
+
+
+def _decimal(name: Subject, value: Comparable) -> str:
+    """Raises ValueError too for what no stored number can be: its digits would be written out."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError(f"column {name} holds decimal numbers, not {_cut(value)}") from None
+    exponent = number.as_tuple().exponent
+    endless = not isinstance(exponent, int) or exponent < -_DECIMAL_PLACES
+    digits = _MEMBER_DIGITS if isinstance(name, Member) else _DECIMAL_DIGITS
+    if endless or number.adjusted() >= digits:
+        raise ValueError(f"column {name} holds numbers of at most {digits} digits, not {_cut(value)}")
+    return format(number, "f")
+
+
+def _cut(value: Comparable) -> str:
+    return repr(str(value)[:_SHOWN] if isinstance(value, str) else value)[: _SHOWN + 2]
+
+
+def _text(value: Comparable) -> str:
+    """Raises ValueError (UnicodeEncodeError) for half of a surrogate pair."""
+    text = str(value)
+    text.encode()
+    return text
+
+
+def _listed(name: Subject, kind: Type, values: tuple[Comparable, ...]) -> pa.Array:
+    convert: dict[Type, Callable[[Comparable], Any]] = {
+        Type.INT64: partial(_whole, name),
+        Type.DOUBLE: float,
+        Type.DECIMAL: lambda value: Decimal(_decimal(name, value)),
+    }
+    return pa.array(sorted({convert.get(kind, _text)(value) for value in values}), kind.arrow)

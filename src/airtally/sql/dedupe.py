@@ -1,0 +1,155 @@
+"""Each event once, as its last received version, whatever brought it and wherever it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+import pyarrow as pa
+from sqlglot import exp
+
+from airtally.kit.time import DAY_US, utc_day
+from airtally.sql.capabilities import Capabilities
+from airtally.sql.compiler import Binder
+from airtally.sql.scope import column
+from airtally.sql.statement import Rows
+from airtally.storage.lake.snapshot import Snapshot
+from airtally.streams.declaration import DAY, Kind, Partition, Stream
+
+RECEIVED_ORDER = ("received_at", "machine", "sequence")
+DAY_NUMBER = "_day"
+ARRIVED = "arrived"
+
+Days = tuple[date, date] | None
+
+
+def day_bounds(start_us: int | None, end_us: int | None) -> tuple[int | None, int | None]:
+    """Both ends moved out to whole UTC days: an event and its corrections lie anywhere in one such day."""
+    start = None if start_us is None else start_us // DAY_US * DAY_US
+    end = None if end_us is None else -(-end_us // DAY_US) * DAY_US
+    return start, end
+
+
+def days_of(stream: Stream, start_us: int | None, end_us: int | None) -> Days:
+    """The partitions that hold the events of [start_us, end_us), where both ends are given."""
+    if start_us is None or end_us is None or stream.partition is not Partition.EVENT_DAY:
+        return None
+    return utc_day(start_us), utc_day(max(start_us, end_us - 1))
+
+
+def events(
+    binder: Binder,
+    snapshot: Snapshot,
+    columns: Sequence[str],
+    capabilities: Capabilities,
+    *,
+    days: Days = None,
+    as_received: bool = False,
+) -> exp.Query:
+    """A query for `columns` of the snapshot's events, repeats left out unless `as_received`.
+
+    No condition but those on the account, the identity and the day may be put below it: a correction can
+    move an event into or out of any other.
+    """
+    stream = snapshot.stream
+    if stream.kind is not Kind.EVENT or not stream.identity or as_received:
+        return _plain(binder, Rows.all_of(snapshot, days), columns)
+    if not capabilities.file_lists:
+        return _everywhere(binder, Rows.all_of(snapshot, days), columns)
+    clean, plain, new = _parts(snapshot, days)
+    if new.empty:
+        return _plain(binder, plain, columns)
+    return _merged(binder, clean, plain, new, columns)
+
+
+def _parts(snapshot: Snapshot, days: Days) -> tuple[Rows, Rows, Rows]:
+    """Clean files of the days that new rows fall on; what needs no look at its identity; the new rows."""
+    stream = snapshot.stream
+    buffered = tuple(table for table in snapshot.buffered if _overlaps(stream, table, days))
+    files = tuple(file for file in snapshot.fresh if not file.ids_all_null)
+    tables = tuple(table for table in buffered if _can_repeat(stream, table))
+    touched = {file.day for file in files}.union(*(_days_in(stream, table) for table in tables))
+    beside = tuple(file for file in snapshot.fresh if file.ids_all_null)
+    return (
+        Rows(snapshot, tuple(file for file in snapshot.clean if file.day in touched), ()),
+        Rows(
+            snapshot,
+            tuple(file for file in snapshot.clean if file.day not in touched) + beside,
+            tuple(table for table in buffered if not _can_repeat(stream, table)),
+        ),
+        Rows(snapshot, files, tables),
+    )
+
+
+def _days_in(stream: Stream, table: pa.Table) -> set[str | None]:
+    """The partitions of a buffered table's rows, as files name theirs."""
+    if stream.partition is Partition.NONE:
+        return {None}
+    return {day.isoformat() for day in table[DAY.name].unique().to_pylist()}
+
+
+def _overlaps(stream: Stream, table: pa.Table, days: Days) -> bool:
+    if days is None:
+        return True
+    first, last = (day.isoformat() for day in days)
+    return any(day is None or first <= day <= last for day in _days_in(stream, table))
+
+
+def _can_repeat(stream: Stream, table: pa.Table) -> bool:
+    return table.num_rows > 0 and all(table.column(name).null_count < table.num_rows for name in stream.identity)
+
+
+def _plain(binder: Binder, rows: Rows, columns: Iterable[str]) -> exp.Select:
+    return exp.select(*map(column, columns)).from_(binder.relation(rows, "rows"))
+
+
+def _everywhere(binder: Binder, rows: Rows, columns: Sequence[str]) -> exp.Query:
+    """For engines that cannot tell clean files: every row that has an identity is ranked."""
+    stream = rows.snapshot.stream
+    source = exp.select(*_keyed(stream, columns)).from_(binder.relation(rows, "rows"))
+    rest = exp.select(*map(column, columns)).from_(source.subquery("r")).where(exp.not_(_identified(stream)))
+    return exp.union(_winners(source.where(_identified(stream)), stream, columns), rest, distinct=False)
+
+
+def _merged(binder: Binder, clean: Rows, plain: Rows, new: Rows, columns: Sequence[str]) -> exp.Query:
+    """Clean rows are ranked only where a new row has their key; the rest of them pass."""
+    stream = new.snapshot.stream
+    arrived = exp.select(*_keyed(stream, columns)).from_(binder.relation(new, "new"))
+    ranked: exp.Query = exp.select("*").from_(ARRIVED).where(_identified(stream))
+    branches: list[exp.Query] = [exp.select(*map(column, columns)).from_(ARRIVED).where(exp.not_(_identified(stream)))]
+    if not clean.empty:
+        old = exp.select(*_keyed(stream, columns)).from_(binder.relation(clean, "clean")).subquery("old")
+        ranked = exp.union(ranked, _matched(exp.select("old.*").from_(old.copy()), stream, "semi"), distinct=False)
+        passing = exp.select(*(column(name, "old") for name in columns)).from_(old)
+        branches.append(_matched(passing, stream, "anti"))
+    if not plain.empty:
+        branches.append(_plain(binder, plain, columns))
+    branches.append(_winners(ranked, stream, columns))
+    return exp.union(*branches, distinct=False).with_(ARRIVED, as_=arrived, materialized=True)
+
+
+def _keyed(stream: Stream, columns: Iterable[str]) -> list[exp.Expr]:
+    """The asked columns and what repeats are found and ranked by."""
+    names = dict.fromkeys((*columns, *stream.identity, *RECEIVED_ORDER))
+    day = exp.IntDiv(this=exp.UnixMicros(this=column(stream.time)), expression=exp.Literal.number(DAY_US))
+    return [*map(column, names), day.as_(DAY_NUMBER, quoted=True)]
+
+
+def _identified(stream: Stream) -> exp.Expr:
+    return exp.and_(*(exp.not_(column(name).is_(exp.null())) for name in stream.identity))
+
+
+def _matched(query: exp.Select, stream: Stream, kind: str) -> exp.Select:
+    """Rows of `old` with (`semi`) or without (`anti`) an arrived row of the same key."""
+    same = exp.and_(*(column(name, "old").eq(column(name, ARRIVED)) for name in (*stream.identity, DAY_NUMBER)))
+    return query.join(exp.to_table(ARRIVED), on=same, join_type=kind)
+
+
+def _winners(ranked: exp.Query, stream: Stream, columns: Iterable[str]) -> exp.Select:
+    """The last received of each key."""
+    order = exp.Order(expressions=[exp.Ordered(this=column(name), desc=True) for name in RECEIVED_ORDER])
+    rank = exp.Window(
+        this=exp.RowNumber(), partition_by=[column(name) for name in (*stream.identity, DAY_NUMBER)], order=order
+    )
+    inner = exp.select("*", rank.as_("_rank", quoted=True)).from_(ranked.subquery("candidates"))
+    return exp.select(*map(column, columns)).from_(inner.subquery("ranked")).where(column("_rank").eq(1))

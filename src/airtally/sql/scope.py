@@ -1,0 +1,37 @@
+"""Writes a statement's tree out, an engine's own sources in the place of relation names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from airtally.sql.members import in_dialect
+from airtally.sql.statement import Rows
+from airtally.storage.lake.evolved import read_as
+
+
+def column(name: str, table: str | None = None) -> exp.Column:
+    """A column by name, always quoted."""
+    return exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(table, quoted=True) if table else None)
+
+
+def written(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> str:
+    """The text of a tree in which each relation stands for a query of the engine's own."""
+
+    def place(node: exp.Expr) -> exp.Expr:
+        if isinstance(node, exp.Table) and node.name in sources:
+            return sources[node.name].copy().subquery(node.alias_or_name)
+        form = in_dialect(node, dialect)
+        return node if form is node else form.transform(place, copy=False)  # what stands in it has a form too
+
+    return tree.transform(place).sql(dialect)
+
+
+def of_account(source: exp.Expr, rows: Rows, parameter: str, stored: frozenset[str] | None = None) -> exp.Select:
+    """The account's own rows of a source: the one way by which stored rows come into a query.
+
+    `stored` are the columns that the source has, where they are not the declared ones.
+    """
+    names = [read_as(rows.snapshot.stream, name, stored) for name in rows.schema.names]
+    return exp.select(*names).from_(source).where(column("account").eq(exp.Placeholder(this=parameter)))

@@ -1,0 +1,342 @@
+"""The buffer of this process: acknowledged rows on disk, and in memory for readers."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import NoReturn
+
+import pyarrow as pa
+import structlog
+
+from airtally.kit import metrics
+from airtally.kit.clock import Clock
+from airtally.kit.errors import NewerHome, StorageFull, TooManyRequests
+from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.kit.time import SECOND_US
+from airtally.storage.buffer import batches, damage, store
+from airtally.storage.buffer.batches import Part, Stamp
+from airtally.storage.buffer.salvage import is_readable
+from airtally.storage.buffer.store import BufferStore
+from airtally.storage.buffer.tail import Chunk, Tail, TailPart
+from airtally.storage.buffer.writer import Pending, Receipt, Writer
+from airtally.streams import STREAMS
+from airtally.streams.declaration import Stream
+
+#: From this many rows a batch is packed by its caller; smaller ones are joined first, which packs them at a fifth
+#: of the cost.
+_LARGE_ROWS = 4096
+_RETRY_AFTER = 5
+_TRY_AGAIN_US = 60 * SECOND_US
+
+_log = structlog.get_logger()
+
+
+class _Adopted:
+    """The file of a process that died: readable at once, flushed under its own id, then removed."""
+
+    def __init__(self, file: BufferStore) -> None:
+        self.store = file
+        self._stamp = Stamp(file.id)
+        self.tail = Tail(file.id, self._stamp.column)
+        self.size = 0
+        try:
+            self._read()
+        except BaseException:
+            file.close()
+            raise
+
+    def _read(self) -> None:
+        """One process is of one version: a batch that seems newer than others of its stream is damaged instead."""
+        known: set[str] = set()
+        newer: dict[str, NewerHome] = {}
+        for batch in self.store.batches():
+            try:
+                chunk = decoded(batch, self._stamp)
+            except NewerHome as error:
+                newer[batch.stream] = error
+                continue
+            known.add(batch.stream)
+            self.size += len(batch.content)
+            self.tail.append(batch.stream, batch.lane, chunk)
+        for stream, refusal in newer.items():
+            raise ValueError(f"a batch is unlike others of its stream: {refusal}") if stream in known else refusal
+
+
+def decoded(batch: store.StoredBatch, stamp: Stamp) -> Chunk:
+    stream = STREAMS.get(batch.stream)
+    if stream is None:
+        raise NewerHome(f"The buffer holds rows of stream {batch.stream}, which this version does not know")
+    rows = batches.unpack(stream, batch.content)
+    accounts = frozenset(rows.column("account").unique().to_pylist())
+    if rows.num_rows != batch.rows:
+        raise ValueError(f"batch {batch.sequence} has {rows.num_rows} rows in place of {batch.rows}")
+    stored = stamp.stored(stream, rows, batch.received_at_us, batch.sequence)
+    return Chunk(stored, batch.sequence, batch.sequence, accounts, len(batch.content), batch.received_at_us)
+
+
+def _adopted(path: Path) -> _Adopted | None:
+    """None for a living process's file and a newer program's. One that is damaged is recovered first."""
+    try:
+        file = BufferStore.adopt(path, lambda: damage.mend(path, is_readable))
+        try:
+            return None if file is None else _Adopted(file)
+        except (sqlite3.DatabaseError, pa.ArrowException, OSError, ValueError, KeyError) as error:
+            why = " ".join(str(error).split())
+            strictly = functools.partial(is_readable, newer=False)
+            file = BufferStore.adopt(path, lambda: damage.recover(path, why, strictly))
+            return None if file is None else _Adopted(file)
+    except NewerHome as error:
+        _log.error("a buffer is left to a newer version", file=str(path), error=str(error))
+        return None
+
+
+class Buffer:
+    """Thread-safe. Open it with `Buffer.open`."""
+
+    def __init__(self, folder: Path, *, clock: Clock, max_bytes: int, faults: Faults) -> None:
+        self.folder = folder
+        self.id = uuid.uuid4().hex
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._live = 0
+        self._pending = 0
+        self._adopted: dict[str, _Adopted] = {}
+        #: Told the id of an adopted buffer whose rows are all in the lake, before its file goes.
+        self.on_drained: Callable[[str], object] = lambda _: None
+        self._left: dict[str, str] = {}
+        self._next_try: dict[str, int] = {}
+        stamp = Stamp(self.id)
+        self._store = BufferStore.create(folder, self.id)
+        self._tail = Tail(self.id, stamp.column)
+        self._writer = Writer(self._store, self._tail, stamp, clock=clock, faults=faults, written=self._changed)
+        self._writer.start()
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls, folder: Path, *, clock: Clock, max_bytes: int = 1 << 30, faults: Faults = NO_FAULTS, adopt: bool = True
+    ) -> Buffer:
+        """A new buffer in `folder`; those of dead processes are adopted."""
+        folder.mkdir(parents=True, exist_ok=True)
+        buffer = cls(folder, clock=clock, max_bytes=max_bytes, faults=faults)
+        if adopt:
+            buffer.adopt_orphans()
+        return buffer
+
+    def append(
+        self, stream: Stream, account: str, rows: pa.Table, *, claim: tuple[str, bytes] | None = None
+    ) -> Future[Receipt]:
+        """Keep `rows` (`stream.row_schema`), and the claim's answer with them: all on disk, or nothing.
+
+        Raises TooManyRequests when the buffer is over its limit; the future raises StorageFull or
+        Unavailable where the disk refuses. Many rows are packed on the caller's thread.
+        """
+        if rows.schema != stream.row_schema:
+            rows = rows.select(stream.row_schema.names).cast(stream.row_schema)
+        parts, size = None, rows.nbytes
+        if rows.num_rows == 0:
+            parts, size = [], 0
+        elif rows.num_rows >= _LARGE_ROWS:
+            whole = batches.with_account(rows, account)
+            parts = batches.parts_of(stream, whole, frozenset((account,)), self._clock.now_us())
+            size = sum(part.content.size for part in parts)
+        return self._put(stream, account, rows, parts, claim, size)
+
+    def append_together(self, account: str, tables: Sequence[tuple[Stream, pa.Table]]) -> Future[Receipt]:
+        """Rows of several streams: all on disk, or nothing. Raises as `append` does."""
+        if len(tables) == 1:
+            return self.append(tables[0][0], account, tables[0][1])
+        parts = [
+            part
+            for stream, rows in tables
+            for part in batches.parts_of(
+                stream, batches.with_account(rows, account), frozenset((account,)), self._clock.now_us()
+            )
+        ]
+        stream, rows = tables[0]
+        return self._put(stream, account, rows, parts, None, sum(part.content.size for part in parts))
+
+    def _put(  # noqa: PLR0917 (the fields of what waits)
+        self,
+        stream: Stream,
+        account: str,
+        rows: pa.Table,
+        parts: list[Part] | None,
+        claim: tuple[str, bytes] | None,
+        size: int,
+    ) -> Future[Receipt]:
+        self._take_room(size)
+        done: Future[Receipt] = Future()
+        done.set_running_or_notify_cancel()  # whoever waits may go away; the rows are written all the same
+        done.add_done_callback(lambda _: self._give_room_back(size))
+        self._writer.put(Pending(stream, account, rows, parts, claim, size, done))
+        return done
+
+    def check_room(self, size: int) -> None:
+        """Raises TooManyRequests where `size` more bytes would go over the limit."""
+        if self._live + self._pending + size > self._max_bytes:
+            self._refuse()
+
+    def check_disk(self) -> None:
+        """Raises StorageFull where a write has just failed for want of room."""
+        if self._writer.lacked_room:
+            raise StorageFull("The disk of the buffer is full")
+
+    def tail(self, stream: Stream) -> list[TailPart]:
+        """What this process and the dead ones it adopted hold of a stream."""
+        with self._lock:
+            tails = [self._tail, *(each.tail for each in self._adopted.values())]
+        return [part for tail in tails for part in tail.parts(stream.name)]
+
+    def through_us(self) -> int:
+        """All rows received by then are in a tail read after this call."""
+        return self._writer.moment.through()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Its own id and those of the adopted ones."""
+        with self._lock:
+            return (self.id, *self._adopted)
+
+    @property
+    def adopted(self) -> tuple[str, ...]:
+        with self._lock:
+            return tuple(self._adopted)
+
+    @property
+    def live_bytes(self) -> int:
+        return self._live
+
+    def streams(self) -> list[Stream]:
+        """Those with rows."""
+        with self._lock:
+            tails = [self._tail, *(each.tail for each in self._adopted.values())]
+        return [STREAMS[name] for name in sorted({name for tail in tails for name in tail.streams})]
+
+    def discard(self, stream: Stream, part: TailPart, through: int) -> None:
+        """Forget flushed batches. Call it once readers can see the flush in the lake."""
+        adopted = self._adopted.get(part.buffer_id)
+        if adopted is None and part.buffer_id != self.id:
+            return  # tidied away meanwhile; its numbers mean other rows in this process's own file
+        tail = self._tail if adopted is None else adopted.tail
+        freed = tail.drop(stream.name, part.lane, through)
+        with self._lock:
+            self._live -= freed
+        metrics.BUFFER_BYTES.set(self._live)
+        file = self._store if adopted is None else adopted.store
+        while self._writer.call(lambda: file.discard_some(stream.name, part.lane, through)):
+            pass
+
+    def tidy(self) -> None:
+        """After a flush: empty the write-ahead logs and remove adopted files that hold nothing more."""
+        for adopted in list(self._adopted.values()):
+            if self._writer.call(lambda file=adopted.store: file.empty):  # type: ignore[misc]
+                self.on_drained(adopted.store.id)
+                with self._lock:
+                    del self._adopted[adopted.store.id]
+                self._writer.call(adopted.store.remove)
+            else:
+                self._writer.call(adopted.store.truncate_log)
+        store.copy_log(self._store.path)
+        self._writer.call(self._store.truncate_log)
+
+    def adopt_orphans(self) -> list[str]:
+        """Take over the files of dead processes; returns their ids."""
+        found = []
+        for path in damage.orphans(self.folder):
+            adopted = None if path.stem in self.ids else self._take_over(path)
+            if adopted is None:
+                continue
+            file = adopted.store
+            with self._lock:
+                self._adopted[file.id] = adopted
+                self._live += adopted.size
+            found.append(file.id)
+            _log.info("adopted a buffer", buffer=file.id, bytes=adopted.size)
+        return found
+
+    def problems(self) -> list[str]:
+        """What an operator must know of buffers that were damaged, until what is kept of them is removed."""
+        return [*map(str, damage.kept(self.folder)), *self._left.values()]
+
+    def _take_over(self, path: Path) -> _Adopted | None:
+        """Nothing is lost where a file cannot be recovered now, as on a full disk: that is tried again."""
+        now = self._clock.now_us()
+        if now < self._next_try.get(path.stem, now):
+            return None
+        self._left.pop(path.stem, None)
+        try:
+            return _adopted(path)
+        except (sqlite3.Error, OSError) as error:
+            self._next_try[path.stem] = now + _TRY_AGAIN_US
+            self._left[path.stem] = f"buffer {path} cannot be taken over now, which is tried again: {error}"
+            _log.exception("a buffer cannot be taken over now", file=str(path))
+            return None
+
+    def claim_answer(self, claim_id: str) -> bytes | None:
+        """The answer committed with a claim's rows, in this buffer or an adopted one."""
+        for file in self._stores():
+            answer = self._writer.call(lambda file=file: file.claim_answer(claim_id))  # type: ignore[misc]
+            if answer is not None:
+                return bytes(answer)
+        return None
+
+    def forget_claims(self, claim_ids: Iterable[str]) -> None:
+        ids = list(claim_ids)
+        for file in self._stores():
+            self._writer.call(lambda file=file: file.forget_claims(ids))  # type: ignore[misc]
+
+    def settled(self, buffer_id: str) -> None:
+        """The metadata store knows all claims of an adopted buffer: its file may go once it is empty."""
+        adopted = self._adopted.get(buffer_id)
+        if adopted is not None:
+            self._writer.call(adopted.store.forget_all_claims)
+
+    def close(self) -> None:
+        """Flush before; what is not flushed is adopted by the next process."""
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.stop()
+        for file in self._stores():
+            try:
+                ended = file.empty
+            except sqlite3.DatabaseError:
+                ended = False
+                _log.exception("a buffer cannot be read at the stop; the next start recovers it", file=str(file.path))
+            if ended:
+                file.remove()
+            else:
+                file.close()
+
+    def _stores(self) -> list[BufferStore]:
+        with self._lock:
+            return [self._store, *(each.store for each in self._adopted.values())]
+
+    def _changed(self, size: int = 0) -> None:
+        with self._lock:
+            self._live += size
+        metrics.BUFFER_BYTES.set(self._live)
+
+    def _take_room(self, size: int) -> None:
+        with self._lock:
+            room = self._live + self._pending + size <= self._max_bytes
+            if room:
+                self._pending += size
+        if not room:
+            self._refuse()
+
+    def _give_room_back(self, size: int) -> None:
+        with self._lock:
+            self._pending -= size
+
+    def _refuse(self) -> NoReturn:
+        self._changed()
+        raise TooManyRequests("The server's buffer is full", hint="Send again later", retry_after=_RETRY_AFTER)

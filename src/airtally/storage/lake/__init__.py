@@ -1,0 +1,7 @@
+"""Delta tables, one a stream: append, snapshot, compact, expire."""
+
+from airtally.storage.lake.lake import Lake
+from airtally.storage.lake.table import LakeTable
+from airtally.storage.lake.view import LakeView
+
+__all__ = ["Lake", "LakeTable", "LakeView"]

@@ -1,0 +1,244 @@
+"""Sorted compaction: exactly the files of one pinned version are replaced, or nothing happens."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar, TypeVarTuple
+
+import structlog
+
+from airtally.kit import metrics
+from airtally.kit.time import utc_day
+from airtally.kit.troubles import Troubles
+from airtally.storage.lake.delta import Conflicted
+from airtally.storage.lake.parts import added, removed
+from airtally.storage.lake.rewrite import Rewrite, Rewritten, rewrite, touched
+from airtally.storage.lake.table import LakeTable
+from airtally.storage.lake.view import LakeView, LiveFile
+from airtally.streams.declaration import Partition
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_MEMORY = 512 << 20
+_LARGE_ROWS = 2_000_000
+_FRESH_ROWS = 6_000_000
+_TRIES = 5
+
+_log = structlog.get_logger()
+
+
+class Runner(Protocol):
+    """Where heavy work runs: the low-priority child, or a test's own process."""
+
+    def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionPolicy:
+    """An open day (today and yesterday, UTC) is compacted when it has too many fresh files, a closed one
+    when it has any and has been quiet. Clean files are merged when a day has more than `clean_files`.
+    """
+
+    fresh_files: int = 16
+    clean_files: int = 8
+    quiet_seconds: float = 600.0
+
+
+#: Everything that is not one clean file a day: `airtally lake compact`.
+EAGER = CompactionPolicy(fresh_files=0, clean_files=1, quiet_seconds=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class DayPlan:
+    """The files of one partition that ought to become fewer."""
+
+    day: str | None
+    fresh: tuple[LiveFile, ...]
+    clean: tuple[LiveFile, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(file.data.rows for file in (*self.fresh, *self.clean))
+
+
+def plan(view: LakeView, now_us: int, policy: CompactionPolicy) -> list[DayPlan]:
+    """The days of a version that are worth a rewrite, the fullest first."""
+    days: dict[str | None, list[LiveFile]] = defaultdict(list)
+    for file in view.files:
+        days[file.data.day].append(file)
+    wanted = [_day_plan(day, files) for day, files in days.items() if _worth(view, day, files, now_us, policy)]
+    return sorted(wanted, key=lambda each: -len(each.fresh) - len(each.clean))
+
+
+def _day_plan(day: str | None, files: Iterable[LiveFile]) -> DayPlan:
+    files = list(files)
+    return DayPlan(day, tuple(f for f in files if not f.clean), tuple(f for f in files if f.clean))
+
+
+def _worth(view: LakeView, day: str | None, files: list[LiveFile], now_us: int, policy: CompactionPolicy) -> bool:
+    fresh = [file for file in files if not file.clean]
+    merged = small(file for file in files if file.clean)
+    if len(fresh) > policy.fresh_files or len(merged) > policy.clean_files:
+        return True
+    if not fresh or day is None or view.stream.partition is Partition.NONE:
+        return False
+    if day >= (utc_day(now_us) - timedelta(days=1)).isoformat():
+        return False
+    return max(file.modified_at_ms for file in fresh) * 1000 <= now_us - policy.quiet_seconds * 1_000_000
+
+
+def small(files: Iterable[LiveFile]) -> list[LiveFile]:
+    """Large clean files are left alone, unless an event in them comes again."""
+    return [file for file in files if file.data.rows < _LARGE_ROWS]
+
+
+def _bounded(day: DayPlan) -> DayPlan:
+    """So many fresh rows at once as memory allows; the others stay fresh until the next rewrite."""
+    fresh: list[LiveFile] = []
+    rows = 0
+    for file in sorted(day.fresh, key=lambda each: each.modified_at_ms):
+        if fresh and rows + file.data.rows > _FRESH_ROWS:
+            break
+        fresh.append(file)
+        rows += file.data.rows
+    return DayPlan(day.day, tuple(fresh), day.clean)
+
+
+def _rows(file: LiveFile) -> int:
+    return file.data.rows
+
+
+class Compactor:
+    """Compacts one table's days. Two at once end in a correct table: one of them loses and plans again."""
+
+    def __init__(
+        self,
+        table: LakeTable,
+        runner: Runner,
+        *,
+        memory: int = _MEMORY,
+        scratch: str | None = None,
+        troubles: Troubles | None = None,
+    ) -> None:
+        self._table = table
+        self._runner = runner
+        self._memory = memory
+        self._scratch = scratch
+        self._troubles = troubles
+
+    def run(self, policy: CompactionPolicy, *, at_most: int | None = None) -> int:
+        """Rewrites days until the policy is content; returns how many rewrites that took, `at_most` so many.
+
+        With `troubles` a day that cannot be rewritten is put off, and the others are; without it is raised.
+        """
+        if self._table.exists():
+            self._table.open()  # what is written has the declared columns
+        done: set[str | None] = set()
+        rewritten = lost = 0
+        while at_most is None or rewritten < at_most:
+            view = self._table.view()
+            days = [] if view is None else plan(view, self._table.clock.now_us(), policy)
+            days = [day for day in days if day.day not in done and not self._is_put_off(day)]
+            if view is None or not days:
+                break
+            try:
+                chosen = self._rewrite(view, days[0], policy)
+            except Conflicted:
+                lost += 1
+                if lost >= _TRIES:
+                    break
+                continue
+            except Exception as error:  # noqa: BLE001 (one day's trouble is not another's)
+                self._put_off(days[0], error)
+                done.add(days[0].day)
+                continue
+            rewritten += 1
+            if len(chosen.fresh) == len(days[0].fresh):
+                done.add(days[0].day)
+        return rewritten
+
+    def _is_put_off(self, day: DayPlan) -> bool:
+        return self._troubles is not None and self._troubles.waits(self._key(day))
+
+    def _put_off(self, day: DayPlan, error: Exception) -> None:
+        if self._troubles is None:
+            raise error
+        name = self._table.name
+        self._troubles.failed(self._key(day), f"compaction of {name}, day {day.day}", error)
+        _log.error("a day cannot be compacted", stream=name, day=day.day, exc_info=error)
+
+    def _key(self, day: DayPlan) -> tuple[str, ...]:
+        return "compaction", self._table.name, str(day.day)
+
+    def _rewrite(self, view: LakeView, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
+        """The view's handle is pinned to the version that was planned from, and its own: a commit spends it."""
+        self._table.faults.reach("lake.compact")
+        handle = self._table.open_version(view.version)
+        chosen = self._choose(view, day, policy)
+        result: Rewritten = self._runner.run(rewrite, self._job(view, chosen))
+        now_ms = self._table.clock.now_us() // 1000
+        actions: list[Any] = [added(each, now_ms, data_change=False) for each in result.written if each.rows]
+        actions += [removed(file, now_ms, data_change=False) for file in (*chosen.fresh, *chosen.clean)]
+        try:
+            self._table.replace(handle, view, actions)
+        except Conflicted:
+            for each in result.written:
+                self._table.place.delete(each.name)
+            raise
+        if self._troubles is not None:
+            self._troubles.well(self._key(day))
+        metrics.COMPACTED_ROWS.labels(self._table.stream.name).inc(result.rows)
+        metrics.REPEATS_REMOVED.labels(self._table.stream.name).inc(result.repeats)
+        _log.info(
+            "compacted",
+            stream=self._table.stream.name,
+            day=day.day,
+            files=len(chosen.fresh) + len(chosen.clean),
+            rows=result.rows,
+            repeats=result.repeats,
+        )
+        return chosen
+
+    def _choose(self, view: LakeView, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
+        """The oldest fresh files, the clean ones that hold events they repeat, and clean ones no larger than these.
+
+        So a row is rewritten a logarithmic number of times, however often its day is compacted.
+        """
+        day = _bounded(day)
+        repeated = self._repeated(view, day)
+        chosen = [file for file in day.clean if file.name in repeated]
+        rest = sorted((file for file in small(day.clean) if file.name not in repeated), key=_rows)
+        taken = sum(file.data.rows for file in (*day.fresh, *chosen))
+        for index, file in enumerate(rest):
+            if file.data.rows > taken and len(rest) - index <= policy.clean_files - 1:
+                break
+            chosen.append(file)
+            taken += file.data.rows
+        return DayPlan(day.day, day.fresh, tuple(chosen))
+
+    def _repeated(self, view: LakeView, day: DayPlan) -> set[str]:
+        fresh = tuple(file for file in day.fresh if not file.data.ids_all_null)
+        clean = tuple(file for file in day.clean if not file.data.ids_all_null)
+        if not fresh or not clean:
+            return set()
+        return set(self._runner.run(touched, self._job(view, DayPlan(day.day, fresh, clean))))
+
+    def _job(self, view: LakeView, day: DayPlan) -> Rewrite:
+        older = {file.name: each for file in (*day.fresh, *day.clean) if (each := file.data.columns) is not None}
+        return Rewrite(
+            stream=self._table.stream.name,
+            table_url=self._table.url,
+            storage_options=self._table.place.options,
+            day=day.day,
+            fresh=tuple(file.name for file in day.fresh),
+            clean=tuple(file.name for file in day.clean),
+            rows=day.rows,
+            memory=self._memory,
+            scratch=self._scratch,
+            schema=view.schemas.newest,
+            older=older,
+        )

@@ -1,0 +1,121 @@
+"""A table's log that cannot be trusted: which of its files is at fault, and why.
+
+The reader of Delta logs names none in some cases, and passes over an empty commit as if it had brought nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from airtally.kit.errors import Unavailable
+from airtally.storage.lake.place import LOG, LogFile, Place
+
+LAST = "_last_checkpoint"
+_COMMIT = re.compile(r"([0-9]{20})\.json")
+_CHECKPOINT = re.compile(r"([0-9]{20})\.checkpoint\..*parquet")
+
+
+class Damaged(Unavailable):
+    """A table whose log cannot be read. The message names table and file, below the lake."""
+
+    code = "table_damaged"
+    retry_after = 60
+    hint = "Restore the file from a backup of the lake (docs/guides/operate.md); `airtally doctor` checks all tables"
+
+    def __init__(self, table: str, fault: str) -> None:
+        super().__init__(f"The log of table {table} is damaged: {fault}")
+        self.table, self.fault = table, fault
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Damaged, (self.table, self.fault)  # it crosses from the process for heavy work
+
+
+#: What helps where a data file of a stream, or of a rollup, is gone.
+ROWS_HELP = "Restore it from a backup of the lake; where there is none, `airtally lake missing --give-up` goes on without its rows"
+PARTS_HELP = "`airtally lake rollups --rebuild` makes it anew; where the rows have left, restore it from a backup"
+_SHOWN = 5
+
+
+def missing_words(table: str, names: Sequence[str]) -> str:
+    """`names` of data files below the table's folder."""
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return f"Data {'files are' if len(names) > 1 else 'file is'} missing from table {table}: {shown}"
+
+
+@dataclass(slots=True)
+class Looked:
+    """Files of a log that were found well, as they were then: a look at them again costs a stat."""
+
+    well: set[LogFile] = field(default_factory=set)
+
+
+def fault_of(place: Place, looked: Looked | None = None) -> str | None:
+    """The file of a log that is at fault and why; None where all is well.
+
+    Looked at twice before something is told, since another process may clean the log up meanwhile.
+    """
+    looked = looked or Looked()
+    return next(_faults(place, looked), None) and next(_faults(place, looked), None)
+
+
+def _faults(place: Place, looked: Looked) -> Iterator[str]:
+    files = {file.name: file for file in place.log_listing()}
+    commits = {int(found[1]): files[name] for name in files if (found := _COMMIT.fullmatch(name))}
+    checkpoints = {int(found[1]): files[name] for name in files if (found := _CHECKPOINT.fullmatch(name))}
+    looked.well &= set(files.values())
+    if not commits and not checkpoints:
+        if place.has_data():
+            yield f"{LOG} is gone, and data files are there"
+        return
+    last = max(checkpoints, default=-1)
+    yield from _gaps(place, files, commits, last)
+    needed = [checkpoints[last]] if last >= 0 else []
+    for file in (*needed, *(commits[version] for version in sorted(commits) if version > last)):
+        if file not in looked.well:
+            why = _why(place, file)
+            if why is not None:
+                yield f"{LOG}/{file.name} {why}"
+            looked.well.add(file)
+
+
+def _gaps(place: Place, files: dict[str, LogFile], commits: dict[int, LogFile], last: int) -> Iterator[str]:
+    hinted = _hinted(place) if LAST in files else None
+    if hinted is not None and hinted > last:
+        yield f"{LOG}/{hinted:020d}.checkpoint.parquet is gone"
+    for version in range(last + 1, max(commits, default=last) + 1):
+        if version not in commits:
+            yield f"{LOG}/{version:020d}.json is gone"
+
+
+def _hinted(place: Place) -> int | None:
+    """The checkpoint that readers are sent to; a text that names none is passed over by them."""
+    try:
+        found = msgspec.json.decode(place.read_log(LAST) or b"")
+        return int(found["version"])
+    except (msgspec.DecodeError, UnicodeError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _why(place: Place, file: LogFile) -> str | None:
+    data = place.read_log(file.name)
+    if data is None:
+        return None  # cleaned up meanwhile, or the next look misses it
+    if not data.strip():
+        return "is empty"
+    try:
+        if file.name.endswith(".json"):
+            for line in data.splitlines():
+                msgspec.json.decode(line, type=dict[str, Any])
+        else:
+            pq.read_metadata(io.BytesIO(data))
+    except (msgspec.DecodeError, UnicodeError, pa.ArrowException, OSError):
+        return "is cut off or overwritten"
+    return None

@@ -1,0 +1,224 @@
+"""A Delta table of ours: made on first use, read as pinned versions, changed by checked commits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import (
+    AddAction,
+    CommitProperties,
+    PostCommitHookProperties,
+    RemoveAction,
+    Transaction,
+)
+
+from airtally.kit import metrics
+from airtally.kit.clock import Clock
+from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.storage.lake.damage import Damaged, fault_of
+from airtally.storage.lake.place import LOG, Place
+
+#: All commits that remove files carry this application transaction: of two at once, one fails.
+REWRITE = "rewrite"
+_TRIES = 5
+#: What delta-rs says of a commit that another one excludes: rows, or the table's columns.
+_LOST = ("oncurrent", "etadata changed")
+
+
+class Conflicted(Exception):
+    """Another process committed what excludes this commit; nothing of it was done."""
+
+
+class View(Protocol):
+    """One version; `mark` is the place's from before it was opened."""
+
+    version: int
+    mark: float
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the data files, as the log has them."""
+        ...
+
+    def committed(self, app_id: str) -> int: ...
+
+
+V = TypeVar("V", bound=View)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a table is made: `statistics` names the columns that Delta statistics are kept of."""
+
+    name: str
+    schema: pa.Schema
+    partition_by: tuple[str, ...]
+    statistics: tuple[str, ...]
+
+
+class DeltaFiles(Generic[V]):
+    """Thread-safe; other processes and machines change the same table meanwhile.
+
+    What opens a table raises Damaged where its log cannot be trusted.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        place: Place,
+        viewed: Callable[[DeltaTable, float], V],
+        *,
+        clock: Clock,
+        faults: Faults = NO_FAULTS,
+    ) -> None:
+        self.layout = layout
+        self.place = place
+        self.clock = clock
+        self.faults = faults
+        self._viewed = viewed
+        self._lock = threading.Lock()
+        self._view: V | None = None
+
+    @property
+    def name(self) -> str:
+        return self.layout.name
+
+    @property
+    def url(self) -> str:
+        return self.place.url
+
+    def exists(self) -> bool:
+        return self.view() is not None
+
+    def view(self, since: float = 0.0) -> V | None:
+        """The newest version, with all commits made before `since` (monotonic); None while there is no table."""
+        view = self._view
+        if view is not None and not self._outdated(view, since):
+            return view
+        with self._lock:
+            view = self._view
+            if view is None or self._outdated(view, since):
+                self._view = view = self._load()
+            return view
+
+    def _outdated(self, view: V, since: float) -> bool:
+        return self.place.older(view.mark, since) or self.place.moved_on(view.version, view.mark)
+
+    def open(self) -> DeltaTable:
+        """A fresh handle for one append or rewrite; the table is made where there is none."""
+        for _ in range(_TRIES):
+            try:
+                return self._open()
+            except TableNotFoundError as error:
+                self._check_log(error)  # a new log would be blind to the data that is there, and vacuum delete it
+                self._create()
+            except DeltaError as error:
+                self._check_log(error)
+                raise
+        return self._open()
+
+    def open_version(self, version: int) -> DeltaTable:
+        """A handle pinned to a version, for one rewrite of its files."""
+        return DeltaTable(self.url, version=version, storage_options=self.place.options or None)
+
+    def committed(self, app_id: str) -> int | None:
+        """The application's transaction version, None where it never committed."""
+        view = self.view()
+        found = -1 if view is None else view.committed(app_id)
+        return None if found < 0 else found
+
+    def commit(
+        self,
+        handle: DeltaTable,
+        actions: Sequence[AddAction | RemoveAction],
+        transactions: Mapping[str, int],
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
+        """One Delta commit on a pinned handle, with application transactions. Raises Conflicted when it lost.
+
+        `notes` are kept with the commit in the log.
+        """
+        try:
+            handle.create_write_transaction(
+                list(actions),
+                "append",
+                handle.schema(),
+                list(self.layout.partition_by),
+                commit_properties=CommitProperties(
+                    custom_metadata=dict(notes or {}),
+                    app_transactions=[Transaction(app_id, version) for app_id, version in transactions.items()],
+                ),
+                post_commithook_properties=PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False),
+            )
+        except CommitFailedError as error:
+            if not any(word in str(error) for word in _LOST):
+                raise
+            metrics.LAKE_CONFLICTS.labels(self.name, REWRITE if REWRITE in transactions else "append").inc()
+            raise Conflicted(str(error)) from error
+        self.place.sync_log(self._fresh_view().version)
+
+    def replace(self, handle: DeltaTable, view: V, actions: Sequence[AddAction | RemoveAction], **more: int) -> None:
+        """A commit on the handle of `view` that removes files. Raises Conflicted when another removed some since."""
+        self.commit(handle, actions, {REWRITE: max(view.committed(REWRITE), 0) + 1, **more})
+
+    def _fresh_view(self) -> V:
+        with self._lock:
+            self._view = view = self._load()
+        if view is None:
+            raise TableNotFoundError(f"{self.url} is gone")
+        return view
+
+    def _load(self) -> V | None:
+        for attempt in range(_TRIES):
+            mark = self.place.log_mark()
+            try:
+                return self._viewed(self._open(), mark)
+            except TableNotFoundError as error:
+                self._check_log(error)
+                return None
+            except DeltaError as error:
+                if attempt == _TRIES - 1:
+                    self._check_log(error)
+                    raise
+        return None
+
+    def _check_log(self, error: Exception) -> None:
+        """Raises Damaged where a file of the log is at fault for an error of Delta's."""
+        fault = fault_of(self.place)
+        if fault is not None:
+            raise Damaged(self.name, fault) from error
+
+    def _check_newest(self, version: int) -> None:
+        """An empty commit reads as one that brought nothing. Looked for where it costs no request."""
+        name = f"{version:020d}.json"
+        if self.place.local and self.place.read_log(name) == b"":
+            raise Damaged(self.name, f"{LOG}/{name} is empty")
+
+    def _open(self) -> DeltaTable:
+        handle = DeltaTable(self.url, storage_options=self.place.options or None)
+        self._check_newest(handle.version())
+        return handle
+
+    def _create(self) -> None:
+        try:
+            DeltaTable.create(
+                self.url,
+                self.layout.schema,
+                mode="ignore",
+                partition_by=list(self.layout.partition_by) or None,
+                storage_options=self.place.options or None,
+                configuration={
+                    "delta.logRetentionDuration": "interval 1 hours",
+                    "delta.deletedFileRetentionDuration": "interval 24 hours",
+                    "delta.checkpointInterval": "100",
+                    "delta.dataSkippingStatsColumns": ",".join(self.layout.statistics),
+                },
+            )
+        except DeltaError:
+            self._open()  # another process was first; anything else is raised here

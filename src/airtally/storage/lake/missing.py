@@ -1,0 +1,48 @@
+"""Data files that a table's newest version names and that are not there: shown, and where nothing helps given up."""
+
+from __future__ import annotations
+
+import structlog
+
+from airtally.storage.lake.delta import Conflicted
+from airtally.storage.lake.parts import removed
+from airtally.storage.lake.table import LakeTable
+from airtally.storage.lake.view import LakeView, LiveFile
+
+_TRIES = 8
+
+_log = structlog.get_logger()
+
+
+def missing(table: LakeTable) -> list[LiveFile]:
+    view = table.view()
+    return [] if view is None else _missing(table, view)
+
+
+def give_up(table: LakeTable) -> list[LiveFile]:
+    """Take the missing files out of the table, so that the rest of it can be read; returns them. Their rows are lost.
+
+    Raises Conflicted where other processes keep rewriting the table.
+    """
+    for attempt in range(_TRIES):
+        view = table.view()
+        gone = [] if view is None else _missing(table, view)
+        if view is None or not gone:
+            return []
+        now_ms = table.clock.now_us() // 1000
+        actions = [removed(file, now_ms, data_change=True) for file in gone]
+        try:
+            table.replace(table.open_version(view.version), view, actions)
+        except Conflicted:
+            if attempt == _TRIES - 1:
+                raise
+            continue
+        rows = sum(file.data.rows for file in gone)
+        _log.warning("missing data files given up", stream=table.name, files=len(gone), rows=rows)
+        return gone
+    return []
+
+
+def _missing(table: LakeTable, view: LakeView) -> list[LiveFile]:
+    absent = set(table.place.absent(view.names))
+    return [file for file in view.files if file.name in absent]

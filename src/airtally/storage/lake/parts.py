@@ -1,0 +1,145 @@
+"""Parquet files on their way into a table, and the actions that add and remove them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake.transaction import AddAction, RemoveAction
+
+from airtally.storage.lake.place import Place
+from airtally.storage.lake.schema import suffix
+from airtally.storage.lake.view import LiveFile
+from airtally.streams.declaration import Partition, Stream
+
+FRESH = "part-"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A finished file that no commit names yet. `stats` is Delta's JSON."""
+
+    name: str
+    day: str | None
+    rows: int
+    size: int
+    stats: str
+
+
+def file_name(day: str | None, prefix: str, schema: int) -> str:
+    """`schema` is the number of the table's schema that the file has."""
+    name = f"{prefix}{uuid.uuid4()}{suffix(schema)}"
+    return name if day is None else f"day={day}/{name}"
+
+
+def write_parts(place: Place, stream: Stream, rows: pa.Table, schema: int) -> list[Written]:
+    """`rows` (`stream.stored_schema`, which is the table's schema of that number) as one durable file a day."""
+    written: list[Written] = []
+    try:
+        for day, each in _by_day(stream, rows):
+            written.append(_write(place, stream, file_name(day, FRESH, schema), day, each))
+    except BaseException:
+        for one in written:
+            place.delete(one.name)
+        raise
+    return written
+
+
+def _write(place: Place, stream: Stream, name: str, day: str | None, rows: pa.Table) -> Written:
+    path = place.scratch(name)
+    try:
+        pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=_dictionary(stream))
+        return publish(place, stream, name, day, path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def publish(place: Place, stream: Stream, name: str, day: str | None, path: Path) -> Written:
+    """Read a finished file's statistics and put it where it belongs."""
+    footer = pq.read_metadata(path)
+    return Written(name, day, footer.num_rows, place.put(name, path), statistics(stream, footer))
+
+
+def added(written: Written, now_ms: int, *, data_change: bool) -> AddAction:
+    return AddAction(
+        path=written.name,
+        size=written.size,
+        partition_values={} if written.day is None else {"day": written.day},
+        modification_time=now_ms,
+        data_change=data_change,
+        stats=written.stats,
+    )
+
+
+def removed(file: LiveFile, now_ms: int, *, data_change: bool) -> RemoveAction:
+    day = file.data.day
+    return RemoveAction(file.name, data_change, now_ms, file.data.size, {} if day is None else {"day": day})
+
+
+def statistics_columns(stream: Stream) -> tuple[str, ...]:
+    """The columns that Delta statistics are kept of: what reads prune and plan by."""
+    names = (
+        "account",
+        *stream.entity,
+        *stream.key,
+        stream.time,
+        *stream.identity,
+        "received_at",
+        "machine",
+        "sequence",
+    )
+    return tuple(dict.fromkeys(names))
+
+
+def statistics(stream: Stream, footer: Any) -> str:
+    low: dict[str, Any] = {}
+    high: dict[str, Any] = {}
+    nulls: dict[str, int] = {}
+    places = {footer.schema.column(index).path: index for index in range(footer.num_columns)}
+    for name in statistics_columns(stream):
+        groups = [footer.row_group(index).column(places[name]).statistics for index in range(footer.num_row_groups)]
+        if all(group is not None and group.has_null_count for group in groups):
+            nulls[name] = sum(group.null_count for group in groups)
+        bounds = [(group.min, group.max) for group in groups if group is not None and group.has_min_max]
+        if bounds and _bounded(stream, name):
+            low[name] = _text(min(pair[0] for pair in bounds))
+            high[name] = _text(max(pair[1] for pair in bounds))
+    found = {"numRecords": footer.num_rows, "minValues": low, "maxValues": high, "nullCount": nulls}
+    return msgspec.json.encode(found).decode()
+
+
+def _bounded(stream: Stream, name: str) -> bool:
+    """Bounds of long texts would only fill the log."""
+    return name in {"account", "machine"} or not pa.types.is_string(stream.stored_schema.field(name).type)
+
+
+def _text(value: Any) -> Any:
+    return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else value
+
+
+def _dictionary(stream: Stream) -> list[str]:
+    """Numbers and ids seldom repeat enough to pay for a dictionary's time."""
+    texts = [field.name for field in stream.stored_schema if pa.types.is_string(field.type)]
+    return [name for name in texts if name not in stream.identity]
+
+
+def _by_day(stream: Stream, rows: pa.Table) -> Iterator[tuple[str | None, pa.Table]]:
+    if stream.partition is Partition.NONE:
+        yield None, rows
+        return
+    days, kept = rows.column("day"), rows.drop_columns(["day"])
+    distinct: list[date] = sorted(pc.unique(days).to_pylist())
+    if len(distinct) == 1:
+        yield distinct[0].isoformat(), kept
+        return
+    for day in distinct:
+        yield day.isoformat(), kept.filter(pc.equal(days, pa.scalar(day, pa.date32())))

@@ -1,0 +1,250 @@
+"""The heavy half of compaction: some files of one day become sorted files without repeats. Runs in a child.
+
+The work is DuckDB's; what goes in and comes out is small and can be pickled.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from airtally.storage.lake.evolved import written_as
+from airtally.storage.lake.parts import Written, file_name, publish
+from airtally.storage.lake.place import BucketPlace, Place, open_place
+from airtally.storage.lake.schema import FIRST
+from airtally.storage.lake.view import CLEAN
+from airtally.streams import STREAMS
+from airtally.streams.declaration import Kind, Stream
+
+#: Above this number of rows accounts are sorted in groups, one file each.
+_SORTED_ROWS = 4_000_000
+_RECEIVED_LAST = "received_at DESC NULLS LAST, machine DESC NULLS LAST, sequence DESC NULLS LAST"
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Names of files are relative to the table; `rows` is what Delta says they hold together.
+
+    `schema` is the number of the table's schema that is written; `older` has the columns of the files that have
+    others than those.
+    """
+
+    stream: str
+    table_url: str
+    storage_options: dict[str, str]
+    day: str | None
+    fresh: tuple[str, ...]
+    clean: tuple[str, ...]
+    rows: int
+    memory: int
+    scratch: str | None = None
+    schema: int = FIRST
+    older: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    written: tuple[Written, ...]
+    rows: int
+    repeats: int
+
+
+class RowsDiffer(Exception):
+    """A rewrite would have lost or doubled rows; nothing was committed."""
+
+
+def touched(job: Rewrite) -> list[str]:
+    """The clean files that hold an event which the fresh ones bring again."""
+    stream = STREAMS[job.stream]
+    if not job.clean or not _identity(stream):
+        return []
+    with _Work(job) as work:
+        work.view("clean", job.clean, filename=True)
+        work.view("fresh", job.fresh)
+        keys = ", ".join(_identity(stream))
+        found = work.run(f"SELECT DISTINCT filename FROM clean SEMI JOIN fresh USING ({keys})")  # noqa: S608
+        return [work.name_of(row[0]) for row in found.fetchall()]
+
+
+def rewrite(job: Rewrite) -> Rewritten:
+    """Raises RowsDiffer where the counts before and after do not match."""
+    with _Work(job) as work:
+        work.view("clean", job.clean)
+        work.view("fresh", job.fresh)
+        before = work.one("SELECT (SELECT count(*) FROM fresh) + (SELECT count(*) FROM clean)")
+        if before != job.rows:
+            raise RowsDiffer(f"{job.stream} {job.day}: files hold {before} rows, the log says {job.rows}")
+        repeats = work.find_repeats()
+        written = [work.write(where) for where in work.groups(before)]
+        try:
+            _check(work, written, before, repeats)
+        except RowsDiffer:
+            for each in written:
+                work.place.delete(each.name)
+            raise
+        return Rewritten(tuple(written), before - repeats, repeats)
+
+
+def _check(work: _Work, written: list[Written], before: int, repeats: int) -> None:
+    after = sum(each.rows for each in written)
+    counted = before - after
+    if counted != repeats or repeats != work.count_repeats():
+        raise RowsDiffer(f"{work.stream.name}: {before} rows became {after}, with {repeats} repeats")
+
+
+class _Work:
+    """A DuckDB of its own, with limits, on local files."""
+
+    def __init__(self, job: Rewrite) -> None:
+        self._job = job
+        self.stream = STREAMS[job.stream]
+        self.place: Place = open_place(job.table_url, job.storage_options)
+        if job.scratch is not None:
+            Path(job.scratch).mkdir(parents=True, exist_ok=True)
+        self._folder = tempfile.TemporaryDirectory(dir=job.scratch, prefix="airtally-rewrite-")
+        self._names: dict[str, str] = {}
+        self._keys = ", ".join(_identity(self.stream))
+        self._columns = [name for name in self.stream.stored_schema.names if name != "day"]
+        import duckdb  # noqa: PLC0415 (only the child that does the work loads it)
+
+        self._database = duckdb.connect(
+            config={
+                "memory_limit": f"{job.memory}B",
+                "temp_directory": self._folder.name,
+                "threads": 1,
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+        self._folder.cleanup()
+        for local, name in self._names.items():
+            if local != self.place.full(name):
+                Path(local).unlink(missing_ok=True)
+
+    def run(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
+        return self._database.execute(sql, list(parameters))
+
+    def one(self, sql: str) -> int:
+        row = self.run(sql).fetchone()
+        return 0 if row is None or row[0] is None else int(row[0])
+
+    def view(self, view: str, names: Iterable[str], *, filename: bool = False) -> None:
+        by_schema: dict[frozenset[str] | None, list[str]] = defaultdict(list)
+        for name in names:
+            by_schema[self._job.older.get(name)].append(self._local(name))
+        if by_schema:
+            selects = (self._select(stored, files, filename=filename) for stored, files in by_schema.items())
+            self.run(f"CREATE VIEW {view} AS {' UNION ALL '.join(selects)}")
+        else:
+            self._empty(view)
+
+    def _select(self, stored: frozenset[str] | None, files: Iterable[str], *, filename: bool = False) -> str:
+        """The declared columns of files that have those in `stored`, or just these."""
+        columns = [written_as(self.stream, name, stored) for name in self._columns] + ["filename"] * filename
+        listed = ", ".join(_literal(file) for file in files)
+        source = f"read_parquet([{listed}], hive_partitioning=false, filename={str(filename).lower()})"
+        return f"SELECT {', '.join(columns)} FROM {source}"  # noqa: S608 (names of our own making)
+
+    def name_of(self, local: str) -> str:
+        return self._names[local]
+
+    def find_repeats(self) -> int:
+        """Leaves the keys that more than one row has in table `again`; returns the rows too many."""
+        if not self._keys:
+            return 0
+        self.run(
+            f"CREATE TABLE again AS SELECT {self._keys}, count(*) AS times FROM ({self._candidates(self._keys)})"  # noqa: S608
+            f" GROUP BY {self._keys} HAVING count(*) > 1"
+        )
+        return self.one("SELECT sum(times - 1) FROM again")
+
+    def count_repeats(self) -> int:
+        """The same number found another way: all candidates less the distinct ones."""
+        if not self._keys:
+            return 0
+        candidates = self._candidates(self._keys)
+        distinct = f"SELECT DISTINCT {self._keys} FROM ({candidates})"  # noqa: S608 (unlike a distinct count, it spills)
+        return self.one(f"SELECT (SELECT count(*) FROM ({candidates})) - (SELECT count(*) FROM ({distinct}))")  # noqa: S608
+
+    def groups(self, rows: int) -> Iterator[tuple[str, str] | None]:
+        """Ranges of accounts that are sorted together; None is all."""
+        if rows <= _SORTED_ROWS:
+            yield None
+            return
+        counts = self.run("SELECT account, count(*) FROM (FROM fresh UNION ALL FROM clean) GROUP BY 1 ORDER BY 1")
+        group: list[str] = []
+        size = 0
+        for account, count in counts.fetchall():
+            if group and size + count > _SORTED_ROWS:
+                yield group[0], group[-1]
+                group, size = [], 0
+            group.append(account)
+            size += count
+        yield group[0], group[-1]
+
+    def write(self, accounts: tuple[str, str] | None) -> Written:
+        name = file_name(self._job.day, CLEAN, self._job.schema)
+        path = self.place.scratch(name)
+        order = ", ".join(f"{column} NULLS LAST" for column in self.stream.sort_columns)
+        try:
+            self.run(
+                f"COPY (SELECT * FROM ({self._kept(accounts)}) ORDER BY {order}) TO {_literal(str(path))}"  # noqa: S608
+                " (FORMAT parquet, COMPRESSION zstd)"
+            )
+            return publish(self.place, self.stream, name, self._job.day, path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _kept(self, accounts: tuple[str, str] | None) -> str:
+        columns = ", ".join(self._columns)
+        rows = f"(SELECT {columns} FROM fresh UNION ALL SELECT {columns} FROM clean)"  # noqa: S608
+        if accounts is not None:
+            low, high = (_literal(account) for account in accounts)
+            rows = f"(SELECT * FROM {rows} WHERE account BETWEEN {low} AND {high})"  # noqa: S608
+        if not self._keys:
+            return f"SELECT {columns} FROM {rows}"  # noqa: S608
+        return (
+            f"SELECT {columns} FROM {rows} ANTI JOIN again USING ({self._keys}) UNION ALL "  # noqa: S608
+            f"SELECT {columns} FROM (SELECT *, row_number() OVER (PARTITION BY {self._keys} ORDER BY {_RECEIVED_LAST})"
+            f" AS place FROM {rows} SEMI JOIN again USING ({self._keys})) WHERE place = 1"
+        )
+
+    def _candidates(self, columns: str) -> str:
+        """Rows that may be repeats: the fresh ones with all of the identity, and clean ones of the same events."""
+        known = " AND ".join(f"{column} IS NOT NULL" for column in self.stream.identity)
+        return (
+            f"SELECT {columns} FROM fresh WHERE {known} UNION ALL "  # noqa: S608
+            f"SELECT {columns} FROM clean SEMI JOIN fresh USING ({self._keys})"
+        )
+
+    def _local(self, name: str) -> str:
+        local = str(self.place.fetch(name)) if isinstance(self.place, BucketPlace) else self.place.full(name)
+        self._names[local] = name
+        return local
+
+    def _empty(self, view: str) -> None:
+        name = (self._job.fresh or self._job.clean)[0]
+        self.run(f"CREATE VIEW {view} AS {self._select(self._job.older.get(name), [self._local(name)])} LIMIT 0")
+
+
+def _identity(stream: Stream) -> tuple[str, ...]:
+    """What makes rows of one day the same event. Versions of a changelog are all kept."""
+    if stream.kind is Kind.CHANGELOG or not stream.identity:
+        return ()
+    return ("account", *stream.identity)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,53 @@
+"""What `airtally lake status` shows of a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from airtally.storage.lake.table import LakeTable
+
+MANY_LOG_FILES = 2_000
+MANY_DAY_FILES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class TableStatus:
+    """`day_files` is the number of files of the day that has most; `warnings` say what is out of order."""
+
+    stream: str
+    version: int
+    rows: int
+    size: int
+    files: int
+    fresh_files: int
+    days: int
+    day_files: int
+    log_files: int
+    warnings: tuple[str, ...]
+
+
+def status_of(table: LakeTable) -> TableStatus | None:
+    """None where the stream has no table yet."""
+    view = table.view()
+    if view is None:
+        return None
+    days = Counter(file.data.day for file in view.files)
+    most, logs = max(days.values(), default=0), len(table.place.log_listing())
+    warnings = []
+    if logs > MANY_LOG_FILES:
+        warnings.append(f"{logs} log files: is a serve or worker running?")
+    if most > MANY_DAY_FILES:
+        warnings.append(f"{most} files in one day: compaction does not keep up")
+    return TableStatus(
+        stream=table.stream.name,
+        version=view.version,
+        rows=sum(file.data.rows for file in view.files),
+        size=sum(file.data.size for file in view.files),
+        files=len(view.files),
+        fresh_files=sum(1 for file in view.files if not file.clean),
+        days=len(days),
+        day_files=most,
+        log_files=logs,
+        warnings=tuple(warnings),
+    )

@@ -1,0 +1,75 @@
+"""One stream's Delta table."""
+
+from __future__ import annotations
+
+import msgspec
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from airtally.kit.clock import Clock
+from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.storage.lake.delta import Conflicted, DeltaFiles, Layout
+from airtally.storage.lake.parts import added, statistics_columns, write_parts
+from airtally.storage.lake.place import Place
+from airtally.storage.lake.schema import SchemaHistory, follow
+from airtally.storage.lake.view import LakeView
+from airtally.streams.declaration import DAY, Partition, Stream
+
+_TRIES = 20
+#: Under this name a commit notes the accounts that it brought rows of, by day (JSON).
+CHANGED = "airtally.changed"
+#: Application whose version is the first day, as an ordinal, that no row has left of by retention.
+EXPIRED = "expired"
+
+
+class LakeTable(DeltaFiles[LakeView]):
+    """Thread-safe; see `DeltaFiles`."""
+
+    def __init__(self, stream: Stream, place: Place, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
+        self.stream = stream
+        layout = Layout(
+            stream.name,
+            stream.stored_schema,
+            () if stream.partition is Partition.NONE else (DAY.name,),
+            statistics_columns(stream),
+        )
+        super().__init__(
+            layout, place, lambda handle, mark: LakeView(stream, place, handle, mark), clock=clock, faults=faults
+        )
+
+    def open(self) -> DeltaTable:
+        """A fresh handle for one append or rewrite, of a table that follows the declaration.
+
+        Raises NewerHome for a table that a newer program changed.
+        """
+        for _ in range(_TRIES):
+            handle = super().open()
+            if not follow(self.stream, handle):
+                return handle
+        raise Conflicted(f"{self.url}: other processes keep changing the columns")
+
+    def append(self, handle: DeltaTable, rows: pa.Table, app_id: str, version: int) -> None:
+        """Add `rows` (`stream.stored_schema`) on the handle whose transaction version was looked at.
+
+        Durable when it returns. Raises Conflicted where the application committed since. After any other
+        error nobody knows whether it was done: open a new handle and look.
+        """
+        self.faults.reach("lake.flush")
+        schema = SchemaHistory.of(self.stream, handle).newest
+        written = write_parts(self.place, self.stream, rows, schema)
+        now_ms = self.clock.now_us() // 1000
+        actions = [added(each, now_ms, data_change=True) for each in written]
+        try:
+            self.commit(handle, actions, {app_id: version}, self._changed(rows))
+        except Conflicted:
+            for each in written:
+                self.place.delete(each.name)
+            raise
+
+    def _changed(self, rows: pa.Table) -> dict[str, str]:
+        if not self.stream.rollups:
+            return {}
+        days: dict[str, list[str]] = {}
+        for row in rows.select(["account", DAY.name]).group_by(["account", DAY.name]).aggregate([]).to_pylist():
+            days.setdefault(row[DAY.name].isoformat(), []).append(row["account"])
+        return {CHANGED: msgspec.json.encode(days).decode()}

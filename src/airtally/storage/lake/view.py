@@ -1,0 +1,161 @@
+"""One version of a table: its files with what is known of their rows."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
+
+from airtally.kit.time import DAY_US, day_start_us
+from airtally.storage.lake.place import Place
+from airtally.storage.lake.schema import SchemaHistory
+from airtally.storage.lake.snapshot import DataFile
+from airtally.streams.declaration import Kind, Partition, Stream
+
+CLEAN = "clean-"
+#: Delta statistics of times may be cut to milliseconds.
+_CUT_US = 1000
+_NEVER_US = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFile:
+    """A data file of a version. `name` is as the log has it; bounds are None where nothing is known."""
+
+    name: str
+    data: DataFile
+    modified_at_ms: int
+    first_account: str | None
+    last_account: str | None
+    first_us: int
+    last_us: int
+
+    @property
+    def clean(self) -> bool:
+        return self.name.rpartition("/")[2].startswith(CLEAN)
+
+    def may_hold(self, account: str) -> bool:
+        if self.first_account is None or self.last_account is None:
+            return True
+        return self.first_account <= account <= self.last_account
+
+
+class LakeView:
+    """Immutable. `handle` is pinned to the version and never refreshed."""
+
+    def __init__(self, stream: Stream, place: Place, handle: DeltaTable, mark: float) -> None:
+        self.stream = stream
+        self.handle = handle
+        self.version = handle.version()
+        self.mark = mark
+        self.schemas = SchemaHistory.of(stream, handle)
+        self.files = _live_files(stream, place, handle, self.schemas)
+        self._lock = threading.Lock()
+        self._transactions: dict[str, int] = {}
+        self._by_account: dict[str, tuple[LiveFile, ...]] = {}
+
+    @property
+    def names(self) -> list[str]:
+        return [file.name for file in self.files]
+
+    def committed(self, app_id: str) -> int:
+        """The application's transaction version; -1 where it has none."""
+        found = self._transactions.get(app_id)
+        if found is None:
+            version = self.handle.transaction_version(app_id)
+            found = self._transactions[app_id] = -1 if version is None else version
+        return found
+
+    def prune(self, account: str, start_us: int | None, end_us: int | None) -> list[LiveFile]:
+        """The files that can hold rows of `account` with event time in [start_us, end_us)."""
+        files = self._of_account(account)
+        if start_us is not None:
+            files = tuple(file for file in files if file.last_us >= start_us)
+        if end_us is not None:
+            files = tuple(file for file in files if file.first_us < end_us)
+        return list(files)
+
+    def _of_account(self, account: str) -> tuple[LiveFile, ...]:
+        found = self._by_account.get(account)
+        if found is None:
+            found = tuple(file for file in self.files if file.may_hold(account))
+            with self._lock:
+                if len(self._by_account) < 10_000:
+                    self._by_account[account] = found
+        return found
+
+
+def _live_files(stream: Stream, place: Place, handle: DeltaTable, schemas: SchemaHistory) -> tuple[LiveFile, ...]:
+    actions = pa.table(handle.get_add_actions(flatten=True))
+    column = _Columns(actions)
+    paths = [unquote(path) for path in column("path")]
+    days = column("partition.day")
+    first, last = column.times(f"min.{stream.time}", -_NEVER_US), column.times(f"max.{stream.time}", _NEVER_US)
+    rows, sizes, modified = column("num_records"), column("size_bytes"), column("modification_time")
+    nulls = [column(f"null_count.{name}") for name in stream.identity]
+    accounts = column("min.account"), column("max.account")
+    machines = column("min.machine"), column("max.machine")
+    return tuple(
+        LiveFile(
+            name=path,
+            data=DataFile(
+                path=place.full(path),
+                rows=rows[index],
+                size=sizes[index],
+                day=None if days[index] is None else days[index].isoformat(),
+                ids_all_null=_no_repeats(stream, rows[index], [each[index] for each in nulls]),
+                machine=machines[0][index] if machines[0][index] == machines[1][index] else None,
+                columns=schemas.of_file(path),
+            ),
+            modified_at_ms=modified[index],
+            first_account=accounts[0][index],
+            last_account=accounts[1][index],
+            first_us=max(first[index], _day_start(stream, days[index])),
+            last_us=min(last[index] + _CUT_US, _day_end(stream, days[index])),
+        )
+        for index, path in enumerate(paths)
+    )
+
+
+class _Columns:
+    """Columns of the add actions as lists; all null where statistics are missing."""
+
+    def __init__(self, actions: pa.Table) -> None:
+        self._actions = actions
+        self._names = set(actions.column_names)
+
+    def __call__(self, name: str) -> list[Any]:
+        if name not in self._names:
+            return [None] * self._actions.num_rows
+        values: list[Any] = self._actions.column(name).to_pylist()
+        return values
+
+    def times(self, name: str, unknown: int) -> list[int]:
+        if name not in self._names:
+            return [unknown] * self._actions.num_rows
+        numbers = self._actions.column(name).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+        values: list[int] = pc.fill_null(numbers, unknown).to_pylist()
+        return values
+
+
+def _no_repeats(stream: Stream, rows: int, nulls: list[int | None]) -> bool:
+    """Whether no row of a file can be the same event as another."""
+    if stream.kind is Kind.CHANGELOG:
+        return False
+    return not stream.identity or any(count is not None and count == rows for count in nulls)
+
+
+def _day_start(stream: Stream, day: date | None) -> int:
+    return day_start_us(day) if day is not None and stream.partition is Partition.EVENT_DAY else -_NEVER_US
+
+
+def _day_end(stream: Stream, day: date | None) -> int:
+    if day is None or stream.partition is not Partition.EVENT_DAY:
+        return _NEVER_US
+    return day_start_us(day) + DAY_US - 1

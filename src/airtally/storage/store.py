@@ -1,0 +1,301 @@
+"""Buffer and lake as one: what a question reads, and how rows get from the one into the other."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import structlog
+from deltalake.exceptions import TableNotFoundError
+
+from airtally.kit import metrics
+from airtally.kit.clock import Clock
+from airtally.kit.errors import StorageFull
+from airtally.storage.buffer import Buffer, Chunk, PeerTails, TailPart
+from airtally.storage.buffer.batches import Stamp, with_account, with_day
+from airtally.storage.buffer.writer import is_full
+from airtally.storage.lake import Lake, LakeTable, LakeView
+from airtally.storage.lake.delta import Conflicted
+from airtally.storage.lake.snapshot import Snapshot
+from airtally.storage.watermark import Limit, alone
+from airtally.streams.declaration import DAY, MAX_BATCH_ROWS, Stream
+
+#: One flush commits at most so many rows, so that its memory is bounded.
+_FLUSH_ROWS = 2_000_000
+_TRIES = 8
+_LOOKS = 3
+
+_log = structlog.get_logger()
+
+Due = Callable[[Stream, TailPart], bool]
+
+
+class Overtaken(Exception):
+    """Another process committed rows of the same file; what is left is to be looked at anew."""
+
+
+class Warehouse:
+    """The source of all snapshots. Thread-safe. `buffer` is None in a process that accepts no rows.
+
+    `buffers` is the folder of this machine's buffers; other processes' rows are read from there. `limit` says how far
+    the rows of other machines are in the lake.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        buffer: Buffer | None,
+        *,
+        clock: Clock,
+        buffers: Path | None = None,
+        limit: Callable[[], Limit] = alone,
+    ) -> None:
+        self.lake = lake
+        self.buffer = buffer
+        self._clock = clock
+        self._limit = limit
+        folder = buffers or (None if buffer is None else buffer.folder)
+        self._peers = None if folder is None else PeerTails(folder)
+        self._flushing: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def snapshot(
+        self,
+        stream: Stream,
+        account: str,
+        *,
+        start_us: int | None = None,
+        end_us: int | None = None,
+        flushed: bool = False,
+    ) -> Snapshot:
+        """Everything acknowledged so far of `account`; see `SnapshotSource`.
+
+        `flushed` moves this process's rows into the lake first and leaves out what others still buffer.
+        """
+        if flushed:
+            return self._flushed(stream, account, start_us, end_us)
+        through, tails, view = self._at_one_moment(stream)
+        chunks = [rows for part in tails for rows in self._unflushed(stream, part, view, account)]
+        mark = _mark(view, tails)
+        return _snapshot(stream, account, self.lake.table(stream), view, start_us, end_us, chunks, through, mark)
+
+    def flush(self, stream: Stream | None = None, *, force: bool = True, due: Due | None = None) -> int:
+        """Move buffered rows into the lake; returns how many. Without `force` only what `due` says."""
+        if self.buffer is None:
+            return 0
+        count, failed = 0, None
+        for each in [stream] if stream is not None else self.buffer.streams():
+            try:
+                count += self._flush_stream(self.buffer, each, None if force else due)
+            except Exception as error:  # noqa: BLE001 (one stream's trouble is not another's)
+                metrics.FLUSH_FAILURES.labels(each.name).inc()
+                _log.exception("flush failed; the rows stay in the buffer", stream=each.name)
+                failed = failed or error
+        if failed is not None:
+            raise _as_failure(failed)
+        return count
+
+    def append_file_rows(  # noqa: PLR0917 (what names the rows in the lake)
+        self, stream: Stream, account: str, rows: pa.Table, app_id: str, version: int, after: int | None = None
+    ) -> bool:
+        """Append rows (`stream.row_schema`) of a file straight to the lake, exactly once for (app_id, version).
+
+        `version` must rise from call to call and is what `committed` answers. False: they were there already.
+        `after` is the version that the application must have (-1: none); raises Overtaken where it has another one
+        below `version`, that is where another process has committed some of these rows.
+        """
+        if rows.num_rows > MAX_BATCH_ROWS:
+            raise ValueError(f"at most {MAX_BATCH_ROWS} rows at once")
+        machine = uuid.uuid5(uuid.NAMESPACE_URL, app_id).hex
+        whole = with_day(stream, with_account(rows.cast(stream.row_schema), account))
+        stored = Stamp(machine).stored(stream, whole, self._clock.now_us(), version)
+
+        def above(done: int) -> tuple[pa.Table, int] | None:
+            if done >= version:
+                return None
+            if after is not None and done != after:
+                raise Overtaken
+            return stored, version
+
+        return self._append_once(self.lake.table(stream), app_id, above)
+
+    def committed(self, stream: Stream, app_id: str) -> int | None:
+        """The version of the last `append_file_rows` of an application."""
+        return self.lake.table(stream).committed(app_id)
+
+    def settled(self, stream: Stream, before: date) -> bool:
+        """Whether no row of the days before waits in a buffer of this machine; this process's are flushed first."""
+        self.flush(stream)
+        view = self.lake.table(stream).view()
+        for part in self._tails(stream):
+            done = -1 if view is None else view.committed(part.app_id)
+            left = (chunk.above(done) for chunk in part.chunks if chunk.last > done)
+            if any(pc.min(rows.column(DAY.name)).as_py() < before for rows in left if rows.num_rows):
+                return False
+        return True
+
+    def unreadable(self) -> list[str]:
+        """Damaged buffers of other processes on this machine; see `PeerTails.unreadable`."""
+        return [] if self._peers is None else self._peers.unreadable()
+
+    def close(self) -> None:
+        if self._peers is not None:
+            self._peers.close()
+
+    def _flushed(self, stream: Stream, account: str, start_us: int | None, end_us: int | None) -> Snapshot:
+        through, limit = self._through()
+        self.flush(stream)
+        table = self.lake.table(stream)
+        table.open()  # an engine that reads Delta itself needs a table to be there
+        view = table.view(limit.since)
+        return _snapshot(stream, account, table, view, start_us, end_us, [], limit.cut(through), _mark(view, []))
+
+    def _through(self) -> tuple[int, Limit]:
+        """Through when this machine's rows are seen by what is read from now on, and the bound by other machines."""
+        limit = self._limit()
+        return self._clock.now_us() if self.buffer is None else self.buffer.through_us(), limit
+
+    def _at_one_moment(self, stream: Stream) -> tuple[int, list[TailPart], LakeView | None]:
+        """The moment, then the buffers, then the lake: this order is what loses no acknowledged row.
+
+        Read again when the lake moved on meanwhile, so that a batch under way is not seen in part; that is
+        given up where the lake moves on each time.
+        """
+        table = self.lake.table(stream)
+        view = table.view()
+        for _ in range(_LOOKS):
+            before = view
+            through, limit = self._through()
+            tails = self._tails(stream)
+            view = table.view(limit.since)
+            if view is before:
+                break
+        return limit.cut(through), tails, view
+
+    def _tails(self, stream: Stream) -> list[TailPart]:
+        """By buffer; the peers first, so that a buffer adopted meanwhile is seen in one place or both."""
+        own_ids = () if self.buffer is None else self.buffer.ids
+        peers = [] if self._peers is None else self._peers.tail(stream, own_ids)
+        own = [] if self.buffer is None else self.buffer.tail(stream)
+        held = own_ids if self.buffer is None else self.buffer.ids
+        return [*own, *(part for part in peers if part.buffer_id not in held)]
+
+    def _unflushed(self, stream: Stream, part: TailPart, view: LakeView | None, account: str) -> Iterable[pa.Table]:
+        done = -1 if view is None else view.committed(part.app_id)
+        if self._peers is not None and done >= part.chunks[0].last:
+            self._peers.drop(stream, part, done)
+        for chunk in part.chunks:
+            rows = chunk.of_account(account, done)
+            if rows is not None:
+                yield rows
+
+    def _flush_stream(self, buffer: Buffer, stream: Stream, due: Due | None) -> int:
+        count = 0
+        with self._flushing[stream.name]:
+            for part in buffer.tail(stream):
+                if due is None or due(stream, part):
+                    count += self._flush_part(buffer, stream, part)
+        return count
+
+    def _flush_part(self, buffer: Buffer, stream: Stream, part: TailPart) -> int:
+        """Append one lane's rows, in as many commits as their number needs."""
+        count = 0
+        for chunks in _bounded(part.chunks):
+            taken = _Taken()
+            self._append_once(self.lake.table(stream), part.app_id, lambda done, c=chunks, t=taken: t.take(c, done))  # type: ignore[misc]
+            buffer.discard(stream, part, chunks[-1].last)
+            metrics.ROWS_FLUSHED.labels(stream.name).inc(taken.rows)
+            count += taken.rows
+        return count
+
+    def _append_once(self, table: LakeTable, app_id: str, above: Callable[[int], tuple[pa.Table, int] | None]) -> bool:
+        """`above` gives the rows above a version and their own version, or None if all are there."""
+        for attempt in range(_TRIES):
+            handle = table.open()
+            done = handle.transaction_version(app_id)
+            rows = above(-1 if done is None else done)
+            if rows is None:
+                table.place.sync_log(handle.version())  # whoever committed them may have died before
+                return False
+            try:
+                table.append(handle, rows[0], app_id, rows[1])
+            except Conflicted:
+                if attempt == _TRIES - 1:
+                    raise
+                continue
+            return True
+        raise TableNotFoundError(table.url)
+
+
+def _mark(view: LakeView | None, tails: list[TailPart]) -> Hashable:
+    """What tells one state of a stream from another: a lane's rows only ever grow at their end."""
+    lasts = ((part.app_id, part.chunks[-1].last) for part in tails)
+    if view is None:
+        return -1, frozenset(lasts)
+    return view.version, frozenset((app_id, last) for app_id, last in lasts if last > view.committed(app_id))
+
+
+def _as_failure(error: Exception) -> Exception:
+    if not is_full(error):
+        return error
+    failure = StorageFull("The lake's disk is full; acknowledged rows stay in the buffer")
+    failure.__cause__ = error
+    return failure
+
+
+@dataclass(slots=True)
+class _Taken:
+    rows: int = 0
+
+    def take(self, chunks: list[Chunk], done: int) -> tuple[pa.Table, int] | None:
+        tables = [chunk.above(done) for chunk in chunks if chunk.last > done]
+        if not tables:
+            self.rows = 0
+            return None
+        rows = pa.concat_tables(tables)
+        self.rows = rows.num_rows
+        return rows, chunks[-1].last
+
+
+def _bounded(chunks: tuple[Chunk, ...]) -> Iterable[list[Chunk]]:
+    group: list[Chunk] = []
+    rows = 0
+    for chunk in chunks:
+        if group and rows + chunk.rows.num_rows > _FLUSH_ROWS:
+            yield group
+            group, rows = [], 0
+        group.append(chunk)
+        rows += chunk.rows.num_rows
+    if group:
+        yield group
+
+
+def _snapshot(  # noqa: PLR0917 (the fields of a snapshot)
+    stream: Stream,
+    account: str,
+    table: LakeTable,
+    view: LakeView | None,
+    start_us: int | None,
+    end_us: int | None,
+    buffered: list[pa.Table],
+    through_us: int,
+    mark: Hashable,
+) -> Snapshot:
+    files = [] if view is None else view.prune(account, start_us, end_us)
+    return Snapshot(
+        stream=stream,
+        account=account,
+        table_url=table.url,
+        version=-1 if view is None else view.version,
+        clean=tuple(file.data for file in files if file.clean),
+        fresh=tuple(file.data for file in files if not file.clean),
+        buffered=tuple(buffered),
+        data_through_us=through_us,
+        mark=mark,
+    )
