@@ -10,7 +10,7 @@ from airtally.demo.app_events import AppEvents
 from airtally.demo.applications import Applications
 from airtally.demo.channels import ACME_MAX
 from airtally.demo.subscriptions import Subscriptions
-from airtally.demo.viewers import Viewers
+from airtally.demo.viewers import DemoViewers
 from airtally.kit.time import DAY_US, day_start_us
 from benchmarks.harness import Place
 from benchmarks.kept import Source
@@ -52,9 +52,9 @@ def late_ads(place: Place, end_day: date) -> AdEvents:
     return AdEvents(_SEED, days, end_day, groups_of(place), rows)
 
 
-def viewers_at(place: Place, end_day: date) -> Viewers:
+def viewers_at(place: Place, end_day: date) -> DemoViewers:
     videos, days = place.size(100, 6), place.size(15, 2)
-    return Viewers(_SEED, days, end_day, videos, peak=40_000.0)
+    return DemoViewers(_SEED, days, end_day, videos, peak=40_000.0)
 
 
 def viewers(place: Place) -> Source:

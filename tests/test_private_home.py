@@ -34,7 +34,7 @@ def test_all_that_a_server_and_its_children_make(start_server, tmp_path):
     native = Native(server, "acme")
     with native.http:
         assert native.send("playlogs", ROWS).json()["accepted"] == 50
-        server.services.warehouse.flush()
+        server.services.event_store.flush()
         assert native.count() == 50
         assert exposed(tmp_path / "home") == []
     server.stop()

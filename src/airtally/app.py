@@ -30,12 +30,12 @@ from airtally.kit.logs import log_failure
 from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
 from airtally.vendors.fouryousee import downloads
-from airtally.vendors.fouryousee import serve as fouryousee
+from airtally.vendors.fouryousee import routes as fouryousee
 from airtally.vendors.pushwoosh import downloads as statistics_downloads
-from airtally.vendors.pushwoosh import serve as pushwoosh
-from airtally.vendors.scaleengine import serve as scaleengine
-from airtally.vendors.slate import serve as slate
-from airtally.vendors.tapjoy import serve as tapjoy
+from airtally.vendors.pushwoosh import routes as pushwoosh
+from airtally.vendors.scaleengine import routes as scaleengine
+from airtally.vendors.slate import routes as slate
+from airtally.vendors.tapjoy import routes as tapjoy
 from airtally.web.answers import Answering
 from airtally.web.bodies import Body, BodyMemory, NoBody
 from airtally.web.callers import caller_of

@@ -11,14 +11,14 @@ from litestar import Request, Response
 from airtally.api import authorize, problems
 from airtally.console import errors as console_errors
 from airtally.kit.errors import Failure
-from airtally.vendors.fouryousee import caller as fouryousee_caller
+from airtally.vendors.fouryousee import auth as fouryousee_caller
 from airtally.vendors.fouryousee import errors as fouryousee_errors
 from airtally.vendors.fouryousee.choices import CHOICES as FOURYOUSEE
 from airtally.vendors.pushwoosh import errors as pushwoosh_errors
 from airtally.vendors.scaleengine import errors as scaleengine_errors
-from airtally.vendors.slate import caller as slate_caller
+from airtally.vendors.slate import auth as slate_caller
 from airtally.vendors.slate import errors as slate_errors
-from airtally.vendors.tapjoy import caller as tapjoy_caller
+from airtally.vendors.tapjoy import auth as tapjoy_caller
 from airtally.vendors.tapjoy import errors as tapjoy_errors
 from airtally.web.callers import Reader
 

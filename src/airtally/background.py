@@ -12,7 +12,7 @@ from airtally.kit.loops import Loop
 from airtally.kit.outgoing import Outgoing
 from airtally.reports.build import BuildOptions, ReportBuilder
 from airtally.reports.deliveries import DeliveryLoop
-from airtally.reports.render import Renderer
+from airtally.reports.render import ReportRenderer
 from airtally.rollups.rebuild import Rebuilder
 from airtally.runtime import Background, Role, Services
 from airtally.statistics.worker import StatisticsWorker
@@ -52,7 +52,7 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
     for buffer_id in buffer.adopted:
         adopted(buffer_id)
     flusher = Flusher(
-        services.warehouse,
+        services.event_store,
         buffer,
         clock=services.clock,
         policy=policy,
@@ -88,7 +88,7 @@ def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
         scratch=settings.home / "tmp",
         memory=settings.engine_memory,
         derived=rebuilder,
-        settled=services.warehouse.settled,
+        settled=services.event_store.settled,
         troubles=services.troubles,
     )
 
@@ -111,11 +111,11 @@ def _report_work(services: Services) -> list[Background]:
     builder = ReportBuilder(
         reports,
         services.jobs,
-        Renderer(services.warehouse, services.engine, services.heavy, _heavy_options(services)),
+        ReportRenderer(services.event_store, services.engine, services.heavy, _heavy_options(services)),
         services.files,
         services.clock,
         options=BuildOptions(staging=settings.home / "staging", file_days=settings.report_file_days),
-        await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
+        wait_until_visible=lambda moment, stop: services.nodes.wait_until_visible(moment, stop=stop),
         faults=services.faults,
     )
     sender = DeliveryLoop(services.deliveries, Outgoing(settings.outgoing_allow))
@@ -127,9 +127,9 @@ def _report_work(services: Services) -> list[Background]:
 def _statistics_work(services: Services) -> Background:
     """Other machines' rows are waited for; this one's are read from its buffer where the engine can."""
 
-    def await_data(moment: int, stop: threading.Event) -> None:
+    def wait_until_visible(moment: int, stop: threading.Event) -> None:
         if not (services.engine.capabilities.buffered_rows and services.nodes.alone()):
-            services.nodes.await_through(moment, stop=stop)
+            services.nodes.wait_until_visible(moment, stop=stop)
 
     worker = StatisticsWorker(
         services.statistics,
@@ -137,7 +137,7 @@ def _statistics_work(services: Services) -> Background:
         services.queries,
         services.files,
         services.clock,
-        await_data=await_data,
+        wait_until_visible=wait_until_visible,
         faults=services.faults,
     )
     services.statistics.on_asked.append(worker.wake)
@@ -150,7 +150,7 @@ def _dataset_work(services: Services) -> list[Background]:
         services.jobs,
         services.clock,
         PublicationOptions(),
-        await_data=lambda moment, stop: services.nodes.await_through(moment, stop=stop),
+        wait_until_visible=lambda moment, stop: services.nodes.wait_until_visible(moment, stop=stop),
     )
-    notices = LateNotices(services.publisher.ledger, services.notices, services.clock)
+    notices = LateNotices(services.publisher.publication_store, services.notices, services.clock)
     return [worker, Loop("publication-notices", notices.step, 10.0)]

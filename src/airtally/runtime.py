@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from airtally.accounts.accounts import Accounts
-from airtally.accounts.declared import Declared
+from airtally.accounts.declared import EventTypeRegistry
 from airtally.accounts.grants import Grants
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
@@ -27,17 +27,17 @@ from airtally.database.store import MetadataStore
 from airtally.datasets.catalogue import Catalogue
 from airtally.datasets.files import DatasetFiles
 from airtally.datasets.lateness import LATE_US, described
-from airtally.datasets.ledger import Ledger
 from airtally.datasets.links import FileLinks
+from airtally.datasets.publication_store import PublicationStore
 from airtally.datasets.publish import Publisher
 from airtally.datasets.register import Register
-from airtally.datasets.render import Renderer
+from airtally.datasets.render import DatasetRenderer
 from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine import check_engine, open_engine
 from airtally.engine.child import HeavyOptions
-from airtally.engine.deferred import Deferred
-from airtally.engine.heavy import HeavyPool
+from airtally.engine.child_process import ChildProcess
+from airtally.engine.lazy import LazyEngine
 from airtally.engine.protocol import Engine
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
@@ -53,7 +53,7 @@ from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.refold import refold
 from airtally.ingest.resend import Resend
 from airtally.ingest.service import Ingest
-from airtally.ingest.versions import Versions
+from airtally.ingest.versions import ChangelogVersions
 from airtally.jobs.queue import Jobs
 from airtally.jobs.worker import WorkerOptions
 from airtally.kit import private
@@ -76,7 +76,7 @@ from airtally.storage.buffer import Buffer
 from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
 from airtally.storage.nodes import Nodes
-from airtally.storage.store import Warehouse
+from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 
 _log = structlog.get_logger()
@@ -150,17 +150,17 @@ class Services:
     users: Users
     sessions: Sessions
     owners: Owners
-    declared: Declared
+    declared: EventTypeRegistry
     limiter: RateLimiter
     jobs: Jobs
     process: ThisProcess
     lake: Lake
     health: LakeHealth
     buffer: Buffer | None
-    warehouse: Warehouse
+    event_store: EventStore
     rollups: Rollups
     engine: Engine
-    heavy: HeavyPool
+    heavy: ChildProcess
     queries: Queries
     intake: Intake
     devices: Devices | None
@@ -186,7 +186,7 @@ class Services:
             self.jobs,
             self.clock,
             WorkerOptions(),
-            await_data=lambda moment, stop: self.nodes.await_through(moment, stop=stop),
+            wait_until_visible=lambda moment, stop: self.nodes.wait_until_visible(moment, stop=stop),
         )
 
     def start(self, background: Sequence[Background] = ()) -> None:
@@ -206,7 +206,7 @@ class Services:
     def _leave(self) -> None:
         """The last flush, when nothing comes in any more; what it cannot move is adopted at the next start."""
         try:
-            self.warehouse.flush()
+            self.event_store.flush()
             if self.buffer is not None:
                 self.buffer.tidy()
         except Exception:  # noqa: BLE001 (whatever it is, the process stops)
@@ -226,8 +226,8 @@ class Services:
 
     def remarks(self) -> list[str]:
         """What an operator should know, though this process does its work."""
-        ledger, now = self.publisher.ledger, self.clock.now_us()
-        late = [f"publication is late: {described(each)}" for each in ledger.late(now - LATE_US)]
+        publication_store, now = self.publisher.publication_store, self.clock.now_us()
+        late = [f"publication is late: {described(each)}" for each in publication_store.late(now - LATE_US)]
         return [*late, *(f"put off: {words}" for words in self.troubles.words())]
 
     def _has_room(self) -> None:
@@ -243,7 +243,7 @@ class Services:
     def _damaged(self) -> str | None:
         """Rows go on being taken; whether some are lost is for an operator to see, once."""
         found = [] if self.buffer is None else self.buffer.problems()
-        return "; ".join([*found, *self.warehouse.unreadable()]) or None
+        return "; ".join([*found, *self.event_store.unreadable()]) or None
 
     def _reads_metadata(self) -> None:
         with self.store.read() as connection:
@@ -307,18 +307,18 @@ class _Parts:
         jobs = Jobs(store, shared, process.id, most_waiting=settings.waiting_jobs)
         self._closing.callback(jobs.release_all)
         watermark = Watermark(store, shared, settings.home / "buffer")
-        lake, buffer, warehouse = self._storage(watermark)
+        lake, buffer, event_store = self._storage(watermark)
         engine, heavy = self._engines()
-        rollups = self._rollups(lake, warehouse, store)
+        rollups = self._rollups(lake, event_store, store)
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         queries = Queries(
-            *(engine, warehouse, clock, rollups),
+            *(engine, event_store, clock, rollups),
             answer_cache=settings.answer_cache,
             on_missing=lambda missing: health.note(missing.gone),
         )
         deliveries = Deliveries(store, shared, settings.fouryousee_retry_seconds, process.id)
-        declared = Declared(store, clock)
-        intake = self._intake(store, owners, declared, queries, warehouse, buffer)
+        declared = EventTypeRegistry(store, clock)
+        intake = self._intake(store, owners, declared, queries, event_store, buffer)
         files = FileStore.open(settings.files_url, self._faults)
         dataset_links = FileLinks(
             settings.public_url, LinkSigner(secrets.subkey("dataset links")), round(settings.slate_link_seconds)
@@ -343,21 +343,21 @@ class _Parts:
             lake=lake,
             health=health,
             buffer=buffer,
-            warehouse=warehouse,
+            event_store=event_store,
             rollups=rollups,
             engine=engine,
             heavy=heavy,
             queries=queries,
             intake=intake,
             devices=None if intake.edits is None else Devices(intake.edits, queries, declared),
-            nodes=Nodes(store, shared, buffer, warehouse.flush, watermark),
+            nodes=Nodes(store, shared, buffer, event_store.flush, watermark),
             files=files,
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
             catalogue=Catalogue(store),
             register=Register(store, clock, settings.slate_file_format),
             notices=Notices(users, _mailer(settings.smtp_url)),
             publisher=self._publisher(
-                Ledger(store, clock, jobs, settings.dataset_interval), warehouse, engine, heavy, files
+                PublicationStore(store, clock, jobs, settings.dataset_interval), event_store, engine, heavy, files
             ),
             dataset_files=DatasetFiles(store, clock, dataset_links),
             deliveries=deliveries,
@@ -366,15 +366,26 @@ class _Parts:
         )
 
     def _publisher(
-        self, ledger: Ledger, warehouse: Warehouse, engine: Engine, heavy: HeavyPool, files: FileStore
+        self,
+        publication_store: PublicationStore,
+        event_store: EventStore,
+        engine: Engine,
+        heavy: ChildProcess,
+        files: FileStore,
     ) -> Publisher:
         settings = self._settings
-        renderer = Renderer(engine, heavy, HeavyOptions(settings.engine_memory, settings.home / "tmp"))
+        renderer = DatasetRenderer(engine, heavy, HeavyOptions(settings.engine_memory, settings.home / "tmp"))
         return Publisher(
-            ledger, warehouse, renderer, files, self._clock, staging=settings.home / "staging", faults=self._faults
+            publication_store,
+            event_store,
+            renderer,
+            files,
+            self._clock,
+            staging=settings.home / "staging",
+            faults=self._faults,
         )
 
-    def _storage(self, watermark: Watermark) -> tuple[Lake, Buffer | None, Warehouse]:
+    def _storage(self, watermark: Watermark) -> tuple[Lake, Buffer | None, EventStore]:
         settings, clock, faults = self._settings, self._clock, self._faults
         folder = settings.home / "buffer"
         lake = Lake(settings.lake_url, clock=clock, faults=faults)
@@ -384,25 +395,25 @@ class _Parts:
         if Role.ROWS in self._role:
             buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=faults)
             self._closing.callback(buffer.close)
-        warehouse = Warehouse(lake, buffer, clock=clock, buffers=folder, limit=watermark.now)
-        self._closing.callback(warehouse.close)
-        return lake, buffer, warehouse
+        event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now)
+        self._closing.callback(event_store.close)
+        return lake, buffer, event_store
 
-    def _engines(self) -> tuple[Engine, HeavyPool]:
+    def _engines(self) -> tuple[Engine, ChildProcess]:
         settings = self._settings
         check_engine(settings.engine)
         limits = (settings.engine_memory, settings.query_seconds, settings.home / "tmp")
-        engine = Deferred(lambda: open_engine(settings.engine, *limits))
+        engine = LazyEngine(lambda: open_engine(settings.engine, *limits))
         self._closing.callback(engine.close)
-        heavy = HeavyPool()
+        heavy = ChildProcess()
         self._closing.callback(heavy.close)
         return engine, heavy
 
-    def _rollups(self, lake: Lake, warehouse: Warehouse, store: MetadataStore) -> Rollups:
+    def _rollups(self, lake: Lake, event_store: EventStore, store: MetadataStore) -> Rollups:
         accounts, settings = Accounts(store, self._clock), self._settings
         return Rollups(
             lake,
-            warehouse,
+            event_store,
             store,
             retention=lambda rollup: settings.rollup_retention(rollup.name),
             zones=lambda: {account.slug: account.timezone for account in accounts.all()},
@@ -412,19 +423,19 @@ class _Parts:
         self,
         store: MetadataStore,
         owners: Owners,
-        declared: Declared,
+        declared: EventTypeRegistry,
         queries: Queries,
-        warehouse: Warehouse,
+        event_store: EventStore,
         buffer: Buffer | None,
     ) -> Intake:
         settings, clock = self._settings, self._clock
         quarantine = Quarantine(store, clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
-        versions = Versions(
-            lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)),
-            KnownKeys(queries.engine, warehouse).may_be_known,
+        versions = ChangelogVersions(
+            lambda stream, account, keys: queries.versions(changelog.VersionsQuery(stream, account, keys)),
+            KnownKeys(queries.engine, event_store).may_be_known,
         )
         admission = Admission(owners, Businesses(store), declared, settings, clock)
-        loading = Loading(warehouse=warehouse, quarantine=quarantine, versions=versions, clock=clock)
+        loading = Loading(event_store=event_store, quarantine=quarantine, versions=versions, clock=clock)
         locks = Locks(settings.home / "locks")
         claims = batches = edits = None
         if buffer is not None:
@@ -446,7 +457,7 @@ class _Parts:
             files=FileIngest(
                 admission=admission,
                 loading=loading,
-                warehouse=warehouse,
+                event_store=event_store,
                 quarantine=quarantine,
                 marks=FileMarks(store, clock),
                 locks=locks,
@@ -454,6 +465,6 @@ class _Parts:
             ),
             quarantine=quarantine,
             resend=Resend(
-                admission=admission, loading=loading, warehouse=warehouse, quarantine=quarantine, locks=locks
+                admission=admission, loading=loading, event_store=event_store, quarantine=quarantine, locks=locks
             ),
         )

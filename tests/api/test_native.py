@@ -133,7 +133,7 @@ def test_a_body_over_the_limit_and_a_full_buffer(start_server, connect):
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) > 0
     before = acme.count()
-    server.services.warehouse.flush()
+    server.services.event_store.flush()
     assert acme.send("playlogs", LINE).status_code == 200
     assert acme.count() == before + 1
 

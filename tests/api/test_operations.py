@@ -48,7 +48,7 @@ def test_not_ready_while_the_buffer_is_full(start_server, join):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(server.services.buffer, "_max_bytes", 0)
         assert ready(client) == {"buffer": "The server's buffer is full"}
-    server.services.warehouse.flush()
+    server.services.event_store.flush()
     assert ready(client) == {}
 
 
@@ -105,7 +105,7 @@ def test_every_counter_is_shown(acme):
         ),
         (
             'airtally_rows_flushed_total{stream="playlogs"}',
-            lambda client, server: [client.send("playlogs", LINE), server.services.warehouse.flush()],
+            lambda client, server: [client.send("playlogs", LINE), server.services.event_store.flush()],
         ),
         (
             'airtally_requests_total{area="ingest",method="POST",status="401"}',

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.kit.clock import MovableClock
 from airtally.storage.lake.compaction import EAGER, Compactor
 from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk
@@ -46,7 +46,7 @@ class World:
             case "file":
                 self._load(desk)
             case "flush":
-                desk.services.warehouse.flush()
+                desk.services.event_store.flush()
             case "compact":
                 for table in desk.services.lake.existing():
                     Compactor(table, InProcess()).run(EAGER)

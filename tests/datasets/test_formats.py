@@ -16,9 +16,9 @@ import pytest
 
 from airtally.datasets.layout import LAYOUTS
 from airtally.datasets.publish import Publisher
-from airtally.datasets.render import Renderer
+from airtally.datasets.render import DatasetRenderer
 from airtally.engine.child import HeavyOptions
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.kit.clock import MovableClock
 from airtally.streams import PLAYBACK
 from fixtures.datasets import BEFORE_NOON_US, Desk, rows_of
@@ -165,7 +165,7 @@ def _small_files(desk: Desk) -> None:
     services = desk.services
     publisher: Publisher = services.publisher
     options = HeavyOptions(256 << 20, desk.home / "tmp")
-    publisher._renderer = Renderer(services.engine, InProcess(), options, file_bytes=1000)
+    publisher._renderer = DatasetRenderer(services.engine, InProcess(), options, file_bytes=1000)
 
 
 def test_large_windows_are_rendered_in_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,13 +30,13 @@ def office(tmp_path: Path, smtp_url: str) -> Iterator[Desk]:
             )
         rival = desk.services.accounts.create("Rival")
         desk.services.users.create(rival, username="eve", name="Eve", email="eve@example.com", password="long enough")
-        desk.services.publisher.ledger.enrol()
+        desk.services.publisher.publication_store.enrol()
         yield desk
 
 
 def notices(desk: Desk, grace: float = 0.0) -> LateNotices:
     services = desk.services
-    return LateNotices(services.publisher.ledger, services.notices, desk.clock, grace_seconds=grace)
+    return LateNotices(services.publisher.publication_store, services.notices, desk.clock, grace_seconds=grace)
 
 
 def late_metric() -> float:
@@ -98,7 +98,7 @@ def test_a_mail_server_that_is_away_is_tried_again(office: Desk, mailbox: Mailbo
 def test_without_a_mail_server_the_log_and_readyz_say_it(tmp_path: Path) -> None:
     with ExitStack() as closing:
         desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing)
-        desk.services.publisher.ledger.enrol()
+        desk.services.publisher.publication_store.enrol()
         desk.clock.advance(2 * HOUR)
         counted = late_metric()
         notices(desk).step()
@@ -122,7 +122,7 @@ def test_a_job_held_back_shows_in_readyz(start_server: Callable[..., LiveServer]
     server.services.register.create_business(
         desk_account, NewBusiness("7890", "abc123", "Max", datasets={"subscription": "data987"})
     )
-    server.services.publisher.ledger.enrol()
+    server.services.publisher.publication_store.enrol()
     clock.advance(HOUR + 2)
     try:
         answer = httpx.get(f"{server.url}/readyz")

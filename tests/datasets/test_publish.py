@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.jobs.queue import LeaseLost
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull, Unavailable
@@ -68,9 +68,9 @@ def test_compaction_brings_nothing_again(desk: Desk) -> None:
     for name in "abc":
         desk.events(name)
         desk.publish()
-        desk.services.warehouse.flush()
+        desk.services.event_store.flush()
     desk.events("d")
-    desk.services.warehouse.flush()
+    desk.services.event_store.flush()
     assert compact(desk) == 1
     desk.events("e")
     desk.publish()
@@ -131,7 +131,7 @@ def test_cut_off_anywhere(tmp_path, point: str) -> None:
 def test_a_full_disk_puts_a_turn_off(tmp_path) -> None:
     with ExitStack() as closing:
         desk = Desk(tmp_path / "home", MovableClock(NOON_US), closing, Failing("files.write", error=_full))
-        desk.services.publisher.ledger.enrol()
+        desk.services.publisher.publication_store.enrol()
         desk.events("a")
         desk.clock.advance(4 * HOUR)
         worker = desk.worker()
@@ -163,7 +163,7 @@ def test_a_turn_comes_round_again(desk: Desk) -> None:
 
 
 def test_a_shorter_interval_counts_at_once(desk: Desk) -> None:
-    desk.services.publisher.ledger.enrol()
+    desk.services.publisher.publication_store.enrol()
     desk.close()
     quick = Desk(desk.home, desk.clock, desk._closing, dataset_interval=900.0)
     worker = quick.worker()
@@ -215,10 +215,10 @@ def test_two_publish_at_once(desk: Desk) -> None:
 
 
 def test_who_lost_the_job_publishes_nothing(desk: Desk) -> None:
-    ledger = desk.services.publisher.ledger
-    ledger.enrol()
+    publication_store = desk.services.publisher.publication_store
+    publication_store.enrol()
     desk.events("a")
-    [subject] = [each for each in ledger.subjects() if each.dataset.id == "data987"]
+    [subject] = [each for each in publication_store.subjects() if each.dataset.id == "data987"]
     job = desk.services.jobs.take("publication", str(subject.dataset.row_id))
     assert job is not None
     desk.services.jobs.release(job)
@@ -291,4 +291,4 @@ def test_on_postgresql(tmp_path, empty_postgres_url: str) -> None:
         while worker.step() is not None:
             pass
         assert desk.published() == ["a", "b"]
-        assert desk.services.publisher.ledger.late(desk.clock.now_us()) == []
+        assert desk.services.publisher.publication_store.late(desk.clock.now_us()) == []

@@ -18,7 +18,7 @@ from airtally.demo.channels import ACME_MAX, Catalog
 from airtally.demo.playback import Playback
 from airtally.demo.subscriptions import Subscriptions
 from airtally.demo.tables import plain, write
-from airtally.demo.viewers import Viewers
+from airtally.demo.viewers import DemoViewers
 from airtally.ingest.decode import read_file
 from airtally.streams import STREAMS
 
@@ -26,7 +26,7 @@ NOW_US = 1_793_491_200_000_000
 DAY = date(2026, 10, 31)
 APPS = Applications(devices_each=30, now_us=NOW_US)
 ADS = AdEvents(days=3, end_day=DAY, groups=12, rows=3_000)
-VIEWERS = Viewers(days=1, end_day=DAY, videos=3)
+VIEWERS = DemoViewers(days=1, end_day=DAY, videos=3)
 CATALOG = Catalog(ACME_MAX)
 SUBSCRIPTIONS = Subscriptions(ACME_MAX, days=40, end_day=DAY, customers=150)
 

@@ -76,8 +76,8 @@ def rows_held(services: Services, demo: Demo) -> dict[tuple[str, str], int]:
     found = {}
     for tenant in demo.tenants:
         for stream in STREAMS.values():
-            files = services.warehouse.snapshot(stream, tenant.slug, flushed=True)
-            if rows := sum(file.rows for file in (*files.clean, *files.fresh)):
+            files = services.event_store.snapshot(stream, tenant.slug, flushed=True)
+            if rows := sum(file.rows for file in (*files.compacted, *files.uncompacted)):
                 found[tenant.slug, stream.name] = rows
     return found
 

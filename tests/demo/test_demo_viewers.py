@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 import pytest
 
 from airtally.demo.tables import plain
-from airtally.demo.viewers import Viewers
+from airtally.demo.viewers import DemoViewers
 from airtally.streams import STREAMS
 
-SMALL = Viewers(days=4, end_day=date(2026, 10, 31), videos=6)
+SMALL = DemoViewers(days=4, end_day=date(2026, 10, 31), videos=6)
 
 
-def rows(made: Viewers = SMALL) -> pa.Table:
+def rows(made: DemoViewers = SMALL) -> pa.Table:
     return pa.concat_tables(plain(STREAMS["viewer_samples"], each) for each in made.tables())
 
 
@@ -41,7 +41,7 @@ def together(counted: dict[tuple[Any, ...], int], hour: datetime) -> int:
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others(samples: pa.Table) -> None:
     assert rows().equals(samples)
-    assert not rows(Viewers(seed=2, days=4, videos=6)).equals(samples)
+    assert not rows(DemoViewers(seed=2, days=4, videos=6)).equals(samples)
 
 
 def test_every_server_counts_every_video_every_minute_but_for_the_outage(counted: dict[tuple[Any, ...], int]) -> None:
@@ -88,7 +88,7 @@ def test_some_samples_come_late_and_some_again_with_more(samples: pa.Table) -> N
 
 def test_what_is_still_to_come_has_not_arrived() -> None:
     now = at(date(2026, 10, 31), 12, 30)
-    cut = rows(Viewers(days=1, videos=3, now_us=int(now.timestamp() * 1_000_000)))
+    cut = rows(DemoViewers(days=1, videos=3, now_us=int(now.timestamp() * 1_000_000)))
     assert pc.max(cut["time"]).as_py() == now
 
 
@@ -98,4 +98,4 @@ def test_a_wrong_number_of_an_application_is_corrected_by_a_later_version() -> N
     assert (wrong["app_id"], right["app_id"]) == (100_076, 76)
     assert wrong["last_update_time_utc"] < right["last_update_time_utc"]
     assert {video.app for video in SMALL.all_videos} == {"acme-live", "acme-vod"}
-    assert len({video.url for video in Viewers(videos=100).all_videos}) == 100
+    assert len({video.url for video in DemoViewers(videos=100).all_videos}) == 100

@@ -108,7 +108,7 @@ def test_any_calls_leave_what_the_model_has(services: Services, calls: list[Any]
         elif kind == "unregister":
             devices.unregister(account, application, hwid)
         elif kind == "flush":
-            services.warehouse.flush()
+            services.event_store.flush()
         else:
             services.clock.advance(1)  # type: ignore[attr-defined]
         for each in APPLICATIONS:

@@ -23,7 +23,7 @@ from airtally.accounts.accounts import Account
 from airtally.accounts.keys import KeyOptions
 from airtally.background import maintenance_of, rebuilder_of
 from airtally.datasets.entries import NewBusiness
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.ingest.service import Batch
 from airtally.kit.clock import MovableClock
 from airtally.rollups.rebuild import EAGER as REBUILD_ALL
@@ -75,7 +75,7 @@ class Maker:
         self.services.nodes.join()
 
     def close(self) -> None:
-        self.services.warehouse.flush()
+        self.services.event_store.flush()
         self.services.close()
 
     def go_to(self, text: str) -> None:
@@ -93,7 +93,7 @@ class Maker:
 
     def settle(self, *names: str, compact: bool = True) -> None:
         """Flush, compact, make the rollups, let what is too old go."""
-        self.services.warehouse.flush()
+        self.services.event_store.flush()
         rebuilder = rebuilder_of(self.services)
         maintenance = maintenance_of(self.services, rebuilder)
         for name in names:

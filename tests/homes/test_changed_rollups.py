@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from airtally.background import maintenance_of, rebuilder_of
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.kit.time import DAY_US
 from airtally.query.buckets import Bucket
 from airtally.query.question import Function, Metric, Question
@@ -49,7 +49,7 @@ class Home:
         return sorted((row["bucket"] - TODAY) // DAY_US for row in rows), sorted(row[metric.name] for row in rows)
 
     def rebuild(self, stream=VIEWER_SAMPLES, policy=EAGER):
-        self.services.warehouse.flush()
+        self.services.event_store.flush()
         rebuilder = rebuilder_of(self.services)
         return [rebuilder.rebuild(self.services.lake.table(stream), rollup, policy) for rollup in stream.rollups]
 

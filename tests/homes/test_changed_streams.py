@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from airtally.background import maintenance_of, rebuilder_of
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.ingest.service import Batch
 from airtally.kit.errors import NewerHome
 from airtally.kit.time import DAY_US
@@ -81,7 +81,7 @@ class Home:
         return all(file.data.columns is None for file in self.table.view().files if file.data.day == day)
 
     def settle(self):
-        self.services.warehouse.flush()
+        self.services.event_store.flush()
         maintenance_of(self.services, rebuilder_of(self.services)).compact(self.table, EAGER)
 
 
@@ -106,7 +106,7 @@ def test_a_column_is_added(opened, declare, column):
     declare(PLAYLOGS, **with_column(PLAYLOGS, column))
     home = opened()
     assert home.counts(column.name) == {column.default: ALL}
-    home.services.warehouse.flush()
+    home.services.event_store.flush()
     assert home.counts(column.name) == {column.default: ALL}
     home.send(id="new")
     home.settle()
@@ -119,7 +119,7 @@ def test_no_file_is_rewritten_when_a_column_is_added(opened, declare):
     declare(PLAYLOGS, **with_column(PLAYLOGS, TEXT))
     home = opened()
     home.send(id="new", campaign="spring")
-    home.services.warehouse.flush()
+    home.services.event_store.flush()
     assert before < {file.name for file in home.table.view().files}
     assert home.counts("campaign") == {None: ALL, "spring": 1}
 
@@ -148,7 +148,7 @@ def test_columns_added_one_after_the_other(opened, declare):
         declare(PLAYLOGS, **with_column(PLAYLOGS, column))
         home = opened()
         home.send(id=column.name)
-        home.services.warehouse.flush()
+        home.services.event_store.flush()
         home.services.close()
     home = opened()
     assert home.counts("screens") == {1: ALL + 2}
@@ -218,6 +218,6 @@ def test_every_stream_can_gain_a_column(opened, declare, stream):
     start_us = kept_us if STREAMS[stream].rollups else None
     question = Question(STREAMS[stream], "acme", (Metric("count"),), (Dimension("campaign"),), start_us=start_us)
     found = home.services.queries.answer(question).table.to_pylist()
-    home.services.warehouse.flush()
+    home.services.event_store.flush()
     assert home.services.queries.answer(question).table.to_pylist() == found
     assert not found or found[0]["campaign"] is None

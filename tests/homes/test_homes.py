@@ -117,7 +117,7 @@ def test_the_home_goes_on(kept, server, http):
     native = {"Authorization": "Bearer native-token-of-acme-0123456789"}
     row = {"player_id": 1, "media_id": 8, "played_at": "2026-10-02T10:05:00", "id": "p5", "type": "V"}
     assert http.post("/api/v1/streams/playlogs/events", json=row, headers=native).json()["accepted"] == 1
-    server.services.warehouse.flush()
+    server.services.event_store.flush()
     rows = http.post("/api/v1/query", json={"stream": "playlogs", "dimensions": ["type"]}, headers=native).json()[
         "rows"
     ]

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.declared import Declared, ValueType
+from airtally.accounts.declared import EventTypeRegistry, ValueType
 from airtally.database.store import MetadataStore
 from airtally.ingest.checked import Checked
 from airtally.ingest.declaring import Declaring
@@ -31,8 +31,8 @@ class Rows:
 
     def __init__(self, store: MetadataStore, account: Account) -> None:
         self.store, self.account = store, account
-        self.declared = Declared(store, MovableClock(NOW_US))
-        self.elsewhere = Declared(store, MovableClock(NOW_US))
+        self.declared = EventTypeRegistry(store, MovableClock(NOW_US))
+        self.elsewhere = EventTypeRegistry(store, MovableClock(NOW_US))
         self.declaring = Declaring(self.declared)
 
     def send(self, stream: str, *rows: Mapping[str, Any]) -> Checked:
@@ -52,7 +52,7 @@ class Rows:
         return shown(self.send("device_tags", *made))
 
     def types(self, event: str = "Buy") -> dict[str, str] | None:
-        found = Declared(self.store, MovableClock(NOW_US)).event(self.account, "A", event)
+        found = EventTypeRegistry(self.store, MovableClock(NOW_US)).event(self.account, "A", event)
         return None if found is None else {name: NAMES[kind] for name, kind in found.attributes.items()}
 
     def tag(self, name: str) -> tuple[str, bool] | None:

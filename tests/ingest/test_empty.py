@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.engine.protocol import Engine
 from airtally.ingest.decode import read_file, read_rows
 from airtally.ingest.times import FEW
@@ -125,7 +125,7 @@ def test_three_events_of_an_empty_id_are_three(start_server: Any) -> None:
     acme = Native(server, f"a{secrets.token_hex(3)}")
     assert acme.send("ad_events", [{**ROWS["ad_events"], "id": ""}] * 3).json()["accepted"] == 3
     assert acme.count("ad_events") == 3
-    server.services.warehouse.flush()
+    server.services.event_store.flush()
     assert acme.count("ad_events") == 3
     Compactor(server.services.lake.table(AD_EVENTS), InProcess()).run(EAGER)
     assert acme.count("ad_events") == 3
@@ -137,7 +137,7 @@ def test_rows_of_an_empty_id_that_are_stored_already(engine: Engine, tmp_path: P
     time = from_datetime(datetime.fromisoformat(AT))
     base = {"ad_group_id": "g", "kind": "paid_click", "time": time}
     source = HandMade(tmp_path, AD_EVENTS)
-    for put in (source.clean, source.fresh, source.buffered):
+    for put in (source.compacted, source.uncompacted, source.buffered):
         put([base | {"id": each} for each in ("", "", None, "a")])
     found = Queries(engine, source).answer(Question(AD_EVENTS, "acme", (Metric("rows"),)))
     assert found.table.to_pylist() == [{"rows": 3 * 3 + 1}]

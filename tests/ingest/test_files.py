@@ -12,7 +12,7 @@ from airtally.kit.errors import BadRequest, UnsupportedMedia
 from airtally.query.question import Dimension, Metric, Question
 from airtally.runtime import Role, open_services
 from airtally.settings import Settings
-from airtally.storage.store import Warehouse
+from airtally.storage.store import EventStore
 from airtally.streams import PLAYLOGS
 
 ROWS = 12
@@ -85,7 +85,7 @@ def test_again_means_as_new_rows(services, file):
 
 @pytest.mark.parametrize("when", ["before the commit", "after the commit", "after the chunk"])
 def test_a_run_killed_at_any_chunk_goes_on(services, file, when, monkeypatch):
-    append = Warehouse.append_file_rows
+    append = EventStore.append_file_rows
     for chunk in range(1, 5):
         account = services.accounts.create("Acme", f"acme-{chunk}")
         commits, chunks = [], []
@@ -104,10 +104,10 @@ def test_a_run_killed_at_any_chunk_goes_on(services, file, when, monkeypatch):
             if when == "after the chunk" and len(chunks) == chunk:
                 raise Killed
 
-        monkeypatch.setattr(Warehouse, "append_file_rows", dying)
+        monkeypatch.setattr(EventStore, "append_file_rows", dying)
         with pytest.raises(Killed):
             services.intake.files.load(PLAYLOGS, account, file, progress=progress)
-        monkeypatch.setattr(Warehouse, "append_file_rows", append)
+        monkeypatch.setattr(EventStore, "append_file_rows", append)
         rest = services.intake.files.load(PLAYLOGS, account, file)
         assert rest.position == rest.size
         assert medias(services, account) == EACH_ONCE

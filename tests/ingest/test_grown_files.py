@@ -19,7 +19,7 @@ from airtally.ingest.tails import TOO_SOON
 from airtally.query.question import Dimension, Metric, Question
 from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
-from airtally.storage.store import Overtaken, Warehouse
+from airtally.storage.store import EventStore, Overtaken
 from airtally.streams import PLAYLOGS
 from fixtures.homes import unpacked
 
@@ -149,7 +149,7 @@ def test_the_identity_of_earlier_releases_counts(services, acme, tmp_path, packe
     earlier = file_identity(acme, raw_digest(path))
     load(services, acme, tmp_path / "seed.ndjson", ndjson_line(9))
     rows = services.lake.table(PLAYLOGS).open().to_pyarrow_table().select(PLAYLOGS.row_schema.names)
-    services.warehouse.append_file_rows(PLAYLOGS, "acme", rows, earlier, len(content))
+    services.event_store.append_file_rows(PLAYLOGS, "acme", rows, earlier, len(content))
     assert load(services, acme, path, path.read_bytes()) == (0, 0)
     assert load(services, acme, tmp_path / "twin.ndjson", content) == (0, 0), "known by its content from now on"
     assert load(services, acme, tmp_path / "a.ndjson", content + ndjson_line(3)) == (1, 0)
@@ -262,7 +262,7 @@ def test_a_file_that_grew_between_a_kill_and_the_next_run(services, acme, tmp_pa
     lines = TEXTS[text]
     for module in (ndjson, csv):
         monkeypatch.setattr(module, "CHUNK_BYTES", 60)
-    append = Warehouse.append_file_rows
+    append = EventStore.append_file_rows
     for stopped in range(1, 7):
         account = services.accounts.create("Acme", f"acme-{stopped}")
         path = tmp_path / f"plays-{stopped}.{text}"
@@ -279,7 +279,7 @@ def test_a_file_that_grew_between_a_kill_and_the_next_run(services, acme, tmp_pa
             return done
 
         with monkeypatch.context() as patched:
-            patched.setattr(Warehouse, "append_file_rows", dying)
+            patched.setattr(EventStore, "append_file_rows", dying)
             with contextlib.suppress(Killed):
                 services.intake.files.load(PLAYLOGS, account, path)
         rest = lines(*range(6)) + b"wrong\n" + lines(7, 8).removeprefix(HEADER)
@@ -332,7 +332,7 @@ def test_rows_are_not_committed_after_another_position_than_they_were_read_from(
     load(services, acme, tmp_path / "a.ndjson", ndjson_lines(1))
     table = services.lake.table(PLAYLOGS)
     rows = table.open().to_pyarrow_table().select(PLAYLOGS.row_schema.names)
-    append = services.warehouse.append_file_rows
+    append = services.event_store.append_file_rows
     assert append(PLAYLOGS, "acme", rows, "file:x", 10, -1)
     with pytest.raises(Overtaken):
         append(PLAYLOGS, "acme", rows, "file:x", 20, -1)

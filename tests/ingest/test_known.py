@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airtally.accounts.accounts import Account
+from airtally.engine.child_process import InProcess
 from airtally.engine.duckdb import DuckDB
-from airtally.engine.heavy import InProcess
 from airtally.ingest.known import KnownKeys, _Index
-from airtally.ingest.versions import Versions
+from airtally.ingest.versions import ChangelogVersions
 from airtally.kit.clock import MovableClock
 from airtally.kit.time import from_datetime
 from airtally.query import changelog
@@ -53,10 +53,10 @@ class Keeper:
 
     def __init__(self, storage: Storage, engine: DuckDB, *, quick: bool) -> None:
         self.storage = storage
-        queries = Queries(engine, storage.warehouse)
-        known = KnownKeys(engine, storage.warehouse).may_be_known if quick else None
-        self.versions = Versions(
-            lambda stream, account, keys: queries.versions(changelog.Versions(stream, account, keys)),
+        queries = Queries(engine, storage.event_store)
+        known = KnownKeys(engine, storage.event_store).may_be_known if quick else None
+        self.versions = ChangelogVersions(
+            lambda stream, account, keys: queries.versions(changelog.VersionsQuery(stream, account, keys)),
             known,
             many_rows=1,
         )
@@ -67,7 +67,7 @@ class Keeper:
             if new.num_rows:
                 self.storage.buffer.append(PLAYERS, account.slug, new).result(10)
         if after != "stay":
-            self.storage.warehouse.flush()
+            self.storage.event_store.flush()
         if after == "compact":
             Compactor(self.storage.lake.table(PLAYERS), InProcess()).run(EAGER)
         assert new.schema == PLAYERS.row_schema
@@ -93,7 +93,7 @@ def test_the_quick_way_is_the_careful_one(batches: list[tuple[Account, list[dict
 
 def test_rows_of_other_processes_are_known(storage: Storage, tmp_path: Path) -> None:
     engine = DuckDB(memory=256 << 20, seconds=30, temp_folder=tmp_path / "temp", threads=1)
-    known = KnownKeys(engine, storage.warehouse)
+    known = KnownKeys(engine, storage.event_store)
 
     def asked(*ids: int) -> list[bool]:
         rows = pa.Table.from_pylist([{"player_id": each} for each in ids], schema=PLAYERS.row_schema)
@@ -107,7 +107,7 @@ def test_rows_of_other_processes_are_known(storage: Storage, tmp_path: Path) -> 
     other = storage.again()
     other.buffer.append(PLAYERS, "acme", pa.Table.from_pylist([{"player_id": 2, **row}], PLAYERS.row_schema)).result(10)
     assert asked(1, 2, 3) == [False, True, False]
-    other.warehouse.flush()
+    other.event_store.flush()
     assert asked(1, 2, 3) == [False, True, False]
     engine.close()
 

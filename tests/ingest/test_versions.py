@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from airtally.accounts.accounts import Account
-from airtally.ingest.versions import Versions
+from airtally.ingest.versions import ChangelogVersions
 from airtally.kit.time import from_datetime
 from airtally.streams import STREAMS
 
@@ -24,7 +24,7 @@ class Log:
     def __init__(self) -> None:
         self.stream = STREAMS["players"]
         self.rows = self.stream.row_schema.empty_table()
-        self.versions = Versions(lambda stream, account, keys: self.rows)
+        self.versions = ChangelogVersions(lambda stream, account, keys: self.rows)
 
     def send(self, *rows: dict, at: datetime = NOON) -> list[dict]:
         filled = [{"is_deleted": 0} | row for row in rows]
@@ -104,5 +104,5 @@ def test_two_batches_at_once_see_each_other(log):
 def test_events_pass_unchanged():
     stream = STREAMS["playlogs"]
     table = stream.row_schema.empty_table()
-    with Versions(lambda *_: pytest.fail("not asked")).resolved(stream, ACCOUNT, table, 0) as rows:
+    with ChangelogVersions(lambda *_: pytest.fail("not asked")).resolved(stream, ACCOUNT, table, 0) as rows:
         assert rows is table

@@ -11,7 +11,7 @@ import pytest
 
 from airtally.engine.protocol import Engine
 from airtally.kit.time import SECOND_US, day_start_us
-from airtally.query.changelog import Order, Records, Versions
+from airtally.query.changelog import Order, Records, VersionsQuery
 from airtally.query.service import Queries
 from airtally.sql.filters import AllOf, Contains, Equals, OneOf
 from airtally.streams import AD_GROUPS, DEVICE_TAGS, PLAYERS, PLAYLOGS
@@ -87,8 +87,8 @@ def test_versions_are_told_apart_by_key_and_time(engine: Engine, players: HandMa
     found = queries.versions_of(PLAYERS, "acme", pa.table({"player_id": pa.array([1, 77], pa.int64())}))
     assert sorted(found["name"].to_pylist()) == ["Hall", "Lobby", "late word of old"]
     assert found.schema.names == PLAYERS.row_schema.names
-    assert queries.versions(Versions(PLAYERS, "acme")).num_rows == 9
-    assert queries.versions(Versions(PLAYERS, "acme", where=Equals("is_deleted", 1))).num_rows == 2
+    assert queries.versions(VersionsQuery(PLAYERS, "acme")).num_rows == 9
+    assert queries.versions(VersionsQuery(PLAYERS, "acme", where=Equals("is_deleted", 1))).num_rows == 2
 
 
 def test_keys_without_case_and_keys_with_nulls(engine: Engine, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Both:
     def _put(self, made: HandMade, row: dict[str, Any]) -> None:
         """Into a clean file, a fresh one and the buffer in turn."""
         self.placed += 1
-        (made.clean, made.fresh, made.buffered)[self.placed % 3]([row])
+        (made.compacted, made.uncompacted, made.buffered)[self.placed % 3]([row])
 
 
 @pytest.fixture

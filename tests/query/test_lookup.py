@@ -62,7 +62,7 @@ def test_the_last_version_wherever_it_lies(engine: Engine, tmp_path: Path) -> No
 def test_as_the_listing_has_it(engine: Engine, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     source = HandMade(tmp_path, DEVICE_TAGS)
-    for put in (source.clean, source.fresh, source.fresh, source.buffered, source.buffered):
+    for put in (source.compacted, source.uncompacted, source.uncompacted, source.buffered, source.buffered):
         put(
             [
                 tag(

@@ -254,7 +254,7 @@ def test_a_file_gone_is_asked_once_more_on_a_new_view(duckdb_engine: Engine, tmp
         def snapshot(self, *args: Any, **kwargs: Any) -> Any:
             view = source.snapshot(*args, **kwargs)
             if len(source.asked) <= self.times:
-                Path(view.clean[0].path).rename(tmp_path / f"kept-{len(source.asked)}")
+                Path(view.compacted[0].path).rename(tmp_path / f"kept-{len(source.asked)}")
                 source._clean.clear()
                 source.clean(EVENTS[:2])
             return view

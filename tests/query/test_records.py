@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.engine.protocol import Engine
 from airtally.kit.clock import MovableClock
 from airtally.kit.time import to_datetime
@@ -22,7 +22,7 @@ from airtally.sql.statement import Statement
 from airtally.storage.buffer import Buffer
 from airtally.storage.lake import Lake
 from airtally.storage.lake.compaction import EAGER, Compactor
-from airtally.storage.store import Warehouse
+from airtally.storage.store import EventStore
 from airtally.streams import AD_GROUPS, DEVICE_TAGS
 from fixtures.storage import NOON_US
 
@@ -50,12 +50,12 @@ class Groups:
         self.buffer = Buffer.open(home / "buffer", clock=self.clock)
         opened.callback(self.buffer.close)
         self.lake = Lake(str(home / "lake"), clock=self.clock)
-        self.warehouse = Warehouse(self.lake, self.buffer, clock=self.clock)
-        reader = Warehouse(Lake(str(home / "lake"), clock=self.clock), None, clock=self.clock, buffers=home / "buffer")
+        self.event_store = EventStore(self.lake, self.buffer, clock=self.clock)
+        reader = EventStore(Lake(str(home / "lake"), clock=self.clock), None, clock=self.clock, buffers=home / "buffer")
         opened.callback(reader.close)
-        opened.callback(self.warehouse.close)
+        opened.callback(self.event_store.close)
         self.engine = Counted(engine)
-        self.here = Queries(self.engine, self.warehouse, self.clock)
+        self.here = Queries(self.engine, self.event_store, self.clock)
         self.there = Queries(engine, reader, self.clock)
         self._version = 0
 
@@ -90,12 +90,12 @@ def test_each_acknowledged_row_is_seen_at_once(groups: Groups) -> None:
     assert groups.names() == {"a1": "first"}
     groups.put("second")
     assert groups.names() == {"a1": "second"}
-    groups.warehouse.flush()
+    groups.event_store.flush()
     assert groups.names() == {"a1": "second"}
     groups.put("third", "a1")
     groups.put("other", "B1")
     assert groups.names() == {"a1": "third", "b1": "other"}
-    groups.warehouse.flush()
+    groups.event_store.flush()
     groups.compact()
     assert groups.names() == {"a1": "third", "b1": "other"}
     groups.put("third", is_deleted=1)
@@ -104,7 +104,7 @@ def test_each_acknowledged_row_is_seen_at_once(groups: Groups) -> None:
 
 def test_nothing_is_computed_while_nothing_changes(groups: Groups) -> None:
     groups.put("first")
-    groups.warehouse.flush()
+    groups.event_store.flush()
     groups.put("second")
     known = groups.here.known(AD_GROUPS, "acme")
     for _ in range(3):
@@ -138,7 +138,7 @@ def test_the_least_recently_asked_goes_first(groups: Groups) -> None:
             loads.append(account)
             return groups.here.records(Records(AD_GROUPS, snapshot.account)).table
 
-        return cache.get(groups.warehouse.snapshot(AD_GROUPS, account), load)
+        return cache.get(groups.event_store.snapshot(AD_GROUPS, account), load)
 
     for account in ("one", "two", "one", "three", "one", "two"):
         assert len(ask(account)) == 1

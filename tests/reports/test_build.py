@@ -15,7 +15,7 @@ import pytest
 
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
-from airtally.engine.heavy import HeavyPool
+from airtally.engine.child_process import ChildProcess
 from airtally.engine.protocol import Engine
 from airtally.jobs.queue import Jobs
 from airtally.kit.clock import MovableClock
@@ -24,8 +24,8 @@ from airtally.kit.faults import Faults
 from airtally.kit.paging import Page
 from airtally.reports import render
 from airtally.reports.outbox import Deliveries
-from airtally.reports.parts import Part
-from airtally.reports.render import Day, Plan, Renderer
+from airtally.reports.parts import DayFile
+from airtally.reports.render import Day, Plan, ReportRenderer
 from airtally.reports.report import Report
 from airtally.reports.requests import PlayFilter, ReportRequest
 from airtally.reports.service import JOB_KIND, Reports
@@ -105,7 +105,7 @@ def test_repeats_count_once_as_last_received_and_can_move_out_of_the_interval(
     floor: Floor, built: Callable[..., Report], clock: MovableClock
 ) -> None:
     floor.send(P1 | {"id": "a"}, P2 | {"id": "b"}, P3 | {"id": "c"})
-    floor.warehouse.flush()
+    floor.event_store.flush()
     clock.advance(1)
     corrected = P1 | {"id": "a", "media_id": 7}
     floor.send(corrected, P2 | {"id": "b", "played_at": "2026-10-01T07:00:00"}, P3 | {"id": "c"})
@@ -130,13 +130,13 @@ def test_a_report_is_one_row_with_its_job_and_its_owner(
     assert reports.page(other_account, Page(1, 10)) == ([], 0)
 
 
-class Watched(Renderer):
+class Watched(ReportRenderer):
     """Tells which days were rendered, and calls `then` after each."""
 
     seen: ClassVar[list[date]] = []
     then: ClassVar[Callable[[], object]] = lambda: None
 
-    def render(self, plan: Plan, days: Sequence[Day], paths: Sequence[Path]) -> list[Part]:
+    def render(self, plan: Plan, days: Sequence[Day], paths: Sequence[Path]) -> list[DayFile]:
         parts = super().render(plan, days, paths)
         Watched.seen.extend(day.day for day in days)
         Watched.then()
@@ -308,7 +308,7 @@ def test_a_machine_whose_rows_do_not_come_fails_the_report_after_five_minutes(
         raise Unavailable("Rows received by machine far-away have not reached the lake in time")
 
     report = reports.create(account, ReportRequest(TWO_DAYS))
-    builder = floor.builder(await_data=behind)
+    builder = floor.builder(wait_until_visible=behind)
     builder.step()
     assert reports.get(account, report.id).status == "waiting"
     clock.advance(300)
@@ -377,10 +377,10 @@ def test_a_large_report_is_rendered_in_the_child_process(
 ) -> None:
     monkeypatch.setattr(render, "SMALL_ROWS", 0)
     floor.send(P1, P2 | {"id": "x"}, P4)
-    floor.warehouse.flush()
+    floor.event_store.flush()
     floor.send(P2 | {"id": "x", "media_id": 9})
     report = reports.create(account, ReportRequest(TWO_DAYS))
-    pool = HeavyPool()
+    pool = ChildProcess()
     try:
         assert floor.builder(heavy=pool).step() == 0.0
         assert pool.pid is not None
@@ -391,7 +391,7 @@ def test_a_large_report_is_rendered_in_the_child_process(
 
 def test_the_same_file_on_both_engines(floor: Floor, reports: Reports, account: Account, engine: Engine) -> None:
     floor.send(P1 | {"id": "a"}, P2 | {"id": "b"}, P3, P4, P3)
-    floor.warehouse.flush()
+    floor.event_store.flush()
     floor.send(P1 | {"id": "a", "media_id": 99}, P2 | {"id": "b"})
     report = reports.create(account, ReportRequest(TWO_DAYS))
     assert floor.builder(engine=engine).step() == 0.0

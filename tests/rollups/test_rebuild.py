@@ -14,7 +14,7 @@ from airtally.query.buckets import Bucket
 from airtally.query.question import Function, Metric, Question
 from airtally.rollups import build
 from airtally.rollups.rebuild import EAGER, RebuildPolicy
-from airtally.storage.lake.delta import Conflicted
+from airtally.storage.lake.delta import CommitConflict
 from airtally.streams import AD_EVENTS
 from fixtures.rollups import FEW
 
@@ -189,7 +189,7 @@ def test_two_that_make_the_same_month_make_it_once(home):
     parts = home.services.rollups.table(QUARTERS)
     view = parts.view()
     home.rebuild(AD_EVENTS)
-    with pytest.raises(Conflicted):
+    with pytest.raises(CommitConflict):
         home.rebuilder()._replace(parts, view, list(view.months("acme")["2026-10"].files), [])
     assert counted(home) == 21
 

@@ -108,7 +108,7 @@ def test_what_comes_to_a_final_day_changes_nothing(home, clock):
     late = pa.Table.from_pylist(rows, pa.schema([field for field in VIEWER_SAMPLES.row_schema if field.name != "time"]))
     times = pa.array([row["time"] for row in rows]).cast(pa.timestamp("us", "UTC"))
     late = late.append_column("time", times).select(VIEWER_SAMPLES.row_schema.names)
-    assert home.services.warehouse.append_file_rows(VIEWER_SAMPLES, "acme", late, "found", 0)
+    assert home.services.event_store.append_file_rows(VIEWER_SAMPLES, "acme", late, "found", 0)
     assert home.ask(by(Bucket.DAY)) == before
     assert home.rebuild(VIEWER_SAMPLES, EAGER) == 0
     assert home.ask(by(Bucket.DAY)) == before
@@ -135,9 +135,9 @@ def test_a_month_made_while_its_rows_were_to_leave_is_not_made_of_none(home, clo
     parts = home.services.rollups.table(MINUTE)
     stale_view = parts.view()
     expire(home)
-    from airtally.storage.lake.delta import Conflicted
+    from airtally.storage.lake.delta import CommitConflict
 
-    with pytest.raises(Conflicted):
+    with pytest.raises(CommitConflict):
         rebuilder._replace(parts, stale_view, list(stale_view.months("acme")["2026-10"].files), [])
     assert rebuilder.rebuild(table, MINUTE, EAGER) == 0
     assert home.ask(by(Bucket.MINUTE))[0]["samples"] == 1

@@ -67,7 +67,7 @@ def placed(folder: Path, drawn: list[Row]) -> tuple[HandMade, list[Row]]:
         by_place[row.pop("place")].append(row)
     by_place["clean"] = winners(by_place["clean"])
     source.clean(by_place["clean"])
-    for place, put in (("fresh", source.fresh), ("buffered", source.buffered)):
+    for place, put in (("fresh", source.uncompacted), ("buffered", source.buffered)):
         half = len(by_place[place]) // 2
         put(by_place[place][:half])
         put(by_place[place][half:])

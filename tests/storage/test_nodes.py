@@ -21,7 +21,7 @@ class Node:
 
     def __init__(self, metadata, storage):
         self.storage = storage
-        self.nodes = Nodes(metadata, storage.clock, storage.buffer, storage.warehouse.flush)
+        self.nodes = Nodes(metadata, storage.clock, storage.buffer, storage.event_store.flush)
         self.nodes.join()
 
 
@@ -57,9 +57,9 @@ def test_every_live_node_flushes(node, stepping, clock):
     there.storage.add((2, None, 0))
     clock.advance(1)
     stepping(there.nodes)
-    here.nodes.await_through(clock.now_us())
+    here.nodes.wait_until_visible(clock.now_us())
     snapshot = here.storage.snapshot(flushed=True)
-    assert sum(file.rows for file in snapshot.fresh) == 2
+    assert sum(file.rows for file in snapshot.uncompacted) == 2
     assert there.storage.buffer.streams() == []
 
 
@@ -69,7 +69,7 @@ def test_again_for_what_came_later(node, stepping, clock):
     for number in range(1, 4):
         clock.advance(0.5)
         there.storage.add((number, None, 0))
-        here.nodes.await_through(clock.now_us())
+        here.nodes.wait_until_visible(clock.now_us())
         assert there.storage.buffer.streams() == []
 
 
@@ -82,7 +82,7 @@ def test_the_machine_that_does_not_come_is_named(node, metadata, clock, monkeypa
         )
     clock.advance(1)
     with pytest.raises(Unavailable, match="player-host-7") as late:
-        here.nodes.await_through(clock.now_us())
+        here.nodes.wait_until_visible(clock.now_us())
     assert socket.gethostname() not in late.value.message
 
 
@@ -90,7 +90,7 @@ def test_nodes_not_heard_of_are_taken_for_dead(node, clock, monkeypatch):
     monkeypatch.setattr(nodes_module, "WAIT_SECONDS", 0.0)  # a wait would fail at once
     here, _ = node(), node()
     clock.advance(LIVE_US / 1e6 + 1)
-    here.nodes.await_through(clock.now_us())
+    here.nodes.wait_until_visible(clock.now_us())
     assert here.nodes.live() == 1
 
 
@@ -100,14 +100,14 @@ def test_a_stop_ends_the_wait(node, clock):
     stop = threading.Event()
     stop.set()
     with pytest.raises(Unavailable):
-        here.nodes.await_through(clock.now_us(), stop=stop)
+        here.nodes.wait_until_visible(clock.now_us(), stop=stop)
 
 
 def test_a_node_that_leaves_is_waited_for_no_longer(node, clock, metadata):
     here, there = node(), node()
     there.nodes.leave()
     clock.advance(1)
-    here.nodes.await_through(clock.now_us())
+    here.nodes.wait_until_visible(clock.now_us())
     with metadata.read() as connection:
         assert connection.execute(select(nodes.c.buffer_id)).scalars().all() == [here.storage.buffer.id]
 
@@ -120,7 +120,7 @@ def test_a_process_without_buffer_waits_for_the_others(node, stepping, metadata,
     there.storage.add((1, None, 0))
     clock.advance(1)
     stepping(there.nodes)
-    worker.await_through(clock.now_us())
+    worker.wait_until_visible(clock.now_us())
     assert there.storage.buffer.streams() == []
     assert worker.live() == 1
 
@@ -131,10 +131,10 @@ def test_a_flush_that_fails_is_told_and_nothing_is_claimed(node, metadata, clock
     there.nodes._flush = lambda: 1 / 0
     clock.advance(1)
     with pytest.raises(Unavailable, match="ZeroDivisionError"):
-        there.nodes.await_through(clock.now_us())
+        there.nodes.wait_until_visible(clock.now_us())
     for _ in range(2):
         with pytest.raises(Unavailable, match="machine"):
-            here.nodes.await_through(clock.now_us())
+            here.nodes.wait_until_visible(clock.now_us())
         with pytest.raises(ZeroDivisionError):
             there.nodes.step()
 
@@ -162,12 +162,12 @@ def test_a_killed_process_started_again_does_not_wait_for_itself(node, clock, me
     started = node()
     clock.advance(1)
     assert started.nodes.alone()
-    started.nodes.await_through(clock.now_us())
+    started.nodes.wait_until_visible(clock.now_us())
     assert started.storage.medias() == [0, 1]
     there = node()
     clock.advance(1)
     with pytest.raises(Unavailable):  # another that lives is waited for all the same
-        started.nodes.await_through(clock.now_us())
+        started.nodes.wait_until_visible(clock.now_us())
     there.nodes.leave()
 
 
@@ -176,4 +176,4 @@ def test_a_clock_that_is_set_back_lets_nobody_wait_for_itself(node, clock, monke
     here = node()
     asked_at = clock.now_us()
     clock.advance(-3600)
-    here.nodes.await_through(asked_at)
+    here.nodes.wait_until_visible(asked_at)

@@ -111,7 +111,7 @@ def test_a_dead_writer_holds_until_its_buffer_is_drained(machines):
     there.kill()
     assert here.answer()[1] < acknowledged
     there.open()  # its machine is back: the buffer is adopted and moved into the lake
-    there.services.warehouse.flush()
+    there.services.event_store.flush()
     there.services.buffer.tidy()
     there.services.nodes.step()
     count, through = here.answer()
@@ -138,7 +138,7 @@ def test_a_report_is_complete_to_what_it_saw(machines):
     here, there = machines("here"), machines("there")
     acknowledged = there.send()
     there.kill()
-    snapshot = here.services.warehouse.snapshot(PLAYLOGS, "acme", flushed=True)
+    snapshot = here.services.event_store.snapshot(PLAYLOGS, "acme", flushed=True)
     assert snapshot.data_through_us < acknowledged
 
 

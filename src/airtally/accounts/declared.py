@@ -25,7 +25,7 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict
 from airtally.kit.memory import Memory
 
-__all__ = ["Declared", "EventKey", "EventType", "MetTag", "Tag", "ValueType"]
+__all__ = ["EventKey", "EventType", "EventTypeRegistry", "MetTag", "Tag", "ValueType"]
 
 #: A change to what is remembered here, made in another process, is seen after at most so long.
 TTL_SECONDS = 1.0
@@ -33,7 +33,7 @@ _REMEMBERED = 10_000
 _NONE: Mapping[str, ValueType] = MappingProxyType({})
 
 
-class Declared:
+class EventTypeRegistry:
     """Thread-safe. What is known is remembered for a second; a name that is not known is always asked for.
 
     Declarations only grow, but for the type and scope of what rows met, which a call may set once.

@@ -45,7 +45,7 @@ class AskedMetric(msgspec.Struct, forbid_unknown_fields=True):
     name: str | None = None
 
 
-class Asked(msgspec.Struct, forbid_unknown_fields=True):
+class QueryBody(msgspec.Struct, forbid_unknown_fields=True):
     """`start` and `end` are times as a row of the stream may carry them (`ingest/times.py`); `end` is not included.
 
     A filter on a column of times takes such texts too, or microseconds since 1970 as answers show them.
@@ -78,7 +78,7 @@ def routes(services: Services) -> list[Any]:
     return [query]
 
 
-def _instead(asked: Asked, gone: RowsGone) -> dict[str, Any]:
+def _instead(asked: QueryBody, gone: RowsGone) -> dict[str, Any]:
     """The nearest questions that can be answered, ready to send; `question` is the first."""
     questions = [
         msgspec.to_builtins(asked)
@@ -93,10 +93,10 @@ def _instead(asked: Asked, gone: RowsGone) -> dict[str, Any]:
     return {"question": questions[0], "questions": questions} if questions else {}
 
 
-def _asked(body: bytes) -> Asked:
+def _asked(body: bytes) -> QueryBody:
     """Raises BadRequest for what is no JSON object, Unprocessable for an object that is no question."""
     try:
-        return msgspec.json.decode(body, type=Asked)
+        return msgspec.json.decode(body, type=QueryBody)
     except msgspec.ValidationError as error:
         failure = Unprocessable if body.lstrip()[:1] == b"{" else BadRequest
         raise failure(_in_words("asked", error)) from None
@@ -104,7 +104,7 @@ def _asked(body: bytes) -> Asked:
         raise BadRequest(_in_words("read", error)) from None
 
 
-def _question(asked: Asked, account: Account) -> Question:
+def _question(asked: QueryBody, account: Account) -> Question:
     stream = STREAMS.get(asked.stream)
     if stream is None:
         raise NotFound(f"There is no stream {asked.stream[:64]!r}", hint="The streams are: " + ", ".join(STREAMS))
@@ -131,7 +131,7 @@ def _in_words(what: str, error: Exception) -> str:
     return f"The question cannot be {what}: {error}"[:MAX_WORDS]
 
 
-def _check_sizes(asked: Asked) -> None:
+def _check_sizes(asked: QueryBody) -> None:
     """Each metric is a column of the answer and of the work, each dimension one of every group. Raises Unprocessable."""
     for what, found, most in (
         ("metrics", len(asked.metrics), MAX_METRICS),

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from airtally.accounts.accounts import Account
-from airtally.cli.common import Json, command, opened_books
+from airtally.cli.common import Json, command, opened_database
 from airtally.cli.output import print_listing, print_made
 
 app = App(name="account", help="Accounts.")
@@ -27,8 +27,8 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make an account."""
-    with opened_books() as books:
-        made = books.accounts.create(name, slug, timezone=timezone, currency=currency)
+    with opened_database() as database:
+        made = database.accounts.create(name, slug, timezone=timezone, currency=currency)
     print_made(asdict(made), as_json=as_json)
 
 
@@ -36,6 +36,6 @@ def create(
 @command
 def list_(*, as_json: Json = False) -> None:
     """Show all accounts."""
-    with opened_books() as books:
-        found: list[Account] = books.accounts.all()
+    with opened_database() as database:
+        found: list[Account] = database.accounts.all()
     print_listing([asdict(each) for each in found], _COLUMNS, as_json=as_json)

@@ -70,7 +70,7 @@ def with_settings_flags(arguments: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class DatabaseServices:
     """Accounts and what belongs to them, without the rest of the server."""
 
     settings: Settings
@@ -87,7 +87,7 @@ class Books:
 
 
 @contextmanager
-def opened_books() -> Iterator[Books]:
+def opened_database() -> Iterator[DatabaseServices]:
     """The metadata store of the environment's settings, closed at the end."""
     settings, clock = settings_from_environment(), SystemClock()
     private.enclose(settings.home, shared=settings.shares_folders)
@@ -97,7 +97,7 @@ def opened_books() -> Iterator[Books]:
         secrets = Secrets.open(settings.home, settings.secret_key)
         keys = Keys(store, secrets, clock)
         closing.callback(keys.close)
-        yield Books(settings, clock, store, Accounts(store, clock), keys, Users(store, clock), Owners(store))
+        yield DatabaseServices(settings, clock, store, Accounts(store, clock), keys, Users(store, clock), Owners(store))
 
 
 def _line(error: Exception) -> str:

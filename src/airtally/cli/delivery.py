@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from airtally.cli.common import AnyAccountSlug, Books, Json, command, opened_books
+from airtally.cli.common import AnyAccountSlug, DatabaseServices, Json, command, opened_database
 from airtally.cli.output import moment, print_listing, print_made
 from airtally.reports.outbox import Deliveries, Delivery
 
@@ -25,9 +25,9 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Show the tries, newest first; `try` 0 was asked for by command."""
-    with opened_books() as books:
-        slugs = {each.id: each.slug for each in books.accounts.all()}
-        found = _deliveries(books).latest(_account_id(books, account), report_id=report, limit=limit)
+    with opened_database() as database:
+        slugs = {each.id: each.slug for each in database.accounts.all()}
+        found = _deliveries(database).latest(_account_id(database, account), report_id=report, limit=limit)
     print_listing([_shown(each, slugs) for each in found], _COLUMNS, as_json=as_json)
 
 
@@ -40,18 +40,18 @@ def redeliver(
     as_json: Json = False,
 ) -> None:
     """Send the same notice once more; a running server does it within a second."""
-    with opened_books() as books:
-        slugs = {each.id: each.slug for each in books.accounts.all()}
-        made = _deliveries(books).redeliver(delivery_id, _account_id(books, account))
+    with opened_database() as database:
+        slugs = {each.id: each.slug for each in database.accounts.all()}
+        made = _deliveries(database).redeliver(delivery_id, _account_id(database, account))
     print_made(_shown(made, slugs), as_json=as_json)
 
 
-def _deliveries(books: Books) -> Deliveries:
-    return Deliveries(books.store, books.clock, books.settings.fouryousee_retry_seconds, "command")
+def _deliveries(database: DatabaseServices) -> Deliveries:
+    return Deliveries(database.store, database.clock, database.settings.fouryousee_retry_seconds, "command")
 
 
-def _account_id(books: Books, slug: str | None) -> int | None:
-    account = books.account(slug)
+def _account_id(database: DatabaseServices, slug: str | None) -> int | None:
+    account = database.account(slug)
     return None if account is None else account.id
 
 

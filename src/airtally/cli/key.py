@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from airtally.accounts.keys import Key, KeyOptions
 from airtally.accounts.kinds import LEAST_CHARACTERS
-from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_books
+from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_database
 from airtally.cli.output import moment, print_listing, print_made
 from airtally.kit.errors import BadRequest
 from airtally.settings import parse_duration
@@ -53,12 +53,12 @@ def create(
 ) -> None:
     """Make a key and print it: the only time its secrets are shown."""
     options = KeyOptions(frozenset(scope), application, deny, static, offset_mode)
-    with opened_books() as books:
-        made = books.keys.create(
-            books.accounts.by_slug(account),
+    with opened_database() as database:
+        made = database.keys.create(
+            database.accounts.by_slug(account),
             kind,
             options,
-            expires_at=None if expires is None else books.clock.now_us() + _duration_us(expires),
+            expires_at=None if expires is None else database.clock.now_us() + _duration_us(expires),
             imported=None if import_ is None else _imported(import_),
         )
     for name, length in made.short.items():
@@ -74,9 +74,9 @@ def create(
 @command
 def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
     """Show the keys, without their secrets."""
-    with opened_books() as books:
-        now = books.clock.now_us()
-        found = books.keys.all(books.account(account))
+    with opened_database() as database:
+        now = database.clock.now_us()
+        found = database.keys.all(database.account(account))
     print_listing([_shown(each, now) for each in found], _COLUMNS, as_json=as_json)
 
 
@@ -86,8 +86,8 @@ def revoke(
     key_id: Annotated[int, Parameter(help="As `key list` shows it.")], *, account: AnyAccountSlug = None
 ) -> None:
     """End a key for good; running servers refuse it within a second."""
-    with opened_books() as books:
-        books.keys.revoke(key_id, books.account(account))
+    with opened_database() as database:
+        database.keys.revoke(key_id, database.account(account))
 
 
 def _duration_us(text: str) -> int:

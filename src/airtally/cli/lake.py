@@ -22,7 +22,7 @@ from airtally.rollups.rebuild import Rebuilder
 from airtally.runtime import Services
 from airtally.storage.lake import Lake, LakeTable
 from airtally.storage.lake.compaction import EAGER
-from airtally.storage.lake.damage import Damaged
+from airtally.storage.lake.damage import TableDamaged
 from airtally.storage.lake.maintenance import Maintenance
 from airtally.storage.lake.missing import give_up as give_up_missing
 from airtally.storage.lake.missing import missing as missing_files
@@ -32,7 +32,7 @@ from airtally.streams import STREAMS
 app = App(name="lake", help="The tables: status, compact, expire, rollups, missing.")
 
 StreamName = Annotated[str | None, Parameter(name="--stream", help="One stream; all without.")]
-_COLUMNS = ("stream", "version", "rows", "size", "files", "fresh_files", "days", "log_files", "warnings")
+_COLUMNS = ("stream", "version", "rows", "size", "files", "uncompacted_files", "days", "log_files", "warnings")
 
 
 @app.command
@@ -161,5 +161,5 @@ def _tables(lake: Lake, stream: str | None) -> list[LakeTable]:
 def _warn_if_damaged(table: LakeTable) -> None:
     try:
         table.exists()
-    except Damaged as damaged:
+    except TableDamaged as damaged:
         print(f"airtally: {damaged.message}. {damaged.hint}", file=sys.stderr)

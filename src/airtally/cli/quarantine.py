@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from airtally.cli.common import AccountSlug, Books, Json, command, opened_books
+from airtally.cli.common import AccountSlug, DatabaseServices, Json, command, opened_database
 from airtally.cli.output import moment, print_json, print_listing
 from airtally.cli.services import opened_services
 from airtally.ingest.quarantine import Entry, Quarantine
@@ -25,11 +25,11 @@ _COLUMNS = ("id", "stream", "source", "rows", "received", "resent", "first_error
 @command
 def list_(*, account: AccountSlug, stream: str | None = None, as_json: Json = False) -> None:
     """Show the batches that had refused rows, newest first."""
-    with opened_books() as books:
-        quarantine = _opened(books)
-        entries = quarantine.entries(books.accounts.by_slug(account), stream)
+    with opened_database() as database:
+        quarantine = _opened(database)
+        entries = quarantine.entries(database.accounts.by_slug(account), stream)
         usage = next((each for each in quarantine.usage() if each.account == account), None)
-        most, days = books.settings.quarantine_max, books.settings.quarantine_days
+        most, days = database.settings.quarantine_max, database.settings.quarantine_days
     print_listing([_shown(entry) for entry in entries], _COLUMNS, as_json=as_json)
     if usage is not None:
         print(
@@ -43,8 +43,8 @@ def list_(*, account: AccountSlug, stream: str | None = None, as_json: Json = Fa
 @command
 def show(entry: int, *, account: AccountSlug, raw: bool = False, as_json: Json = False) -> None:
     """Show an entry's rows with their errors; `--raw` prints them as they were received."""
-    with opened_books() as books:
-        rows = list(_opened(books).rows(books.accounts.by_slug(account), entry))
+    with opened_database() as database:
+        rows = list(_opened(database).rows(database.accounts.by_slug(account), entry))
     if raw:
         sys.stdout.buffer.write(b"".join(row.received.rstrip(b"\r\n") + b"\n" for row in rows))
     else:
@@ -67,13 +67,13 @@ def resend(entry: int, *, account: AccountSlug, columns: Columns = "", as_json: 
 @command
 def drop(entry: int, *, account: AccountSlug) -> None:
     """Forget an entry and its rows."""
-    with opened_books() as books:
-        _opened(books).drop(books.accounts.by_slug(account), entry)
+    with opened_database() as database:
+        _opened(database).drop(database.accounts.by_slug(account), entry)
 
 
-def _opened(books: Books) -> Quarantine:
-    settings = books.settings
-    return Quarantine(books.store, books.clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
+def _opened(database: DatabaseServices) -> Quarantine:
+    settings = database.settings
+    return Quarantine(database.store, database.clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
 
 
 def _shown(entry: Entry) -> dict[str, object]:

@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 
 from airtally.accounts.grants import Grants
 from airtally.accounts.secrets import Secrets
-from airtally.cli.common import AccountSlug, Books, Json, command, opened_books
+from airtally.cli.common import AccountSlug, DatabaseServices, Json, command, opened_database
 from airtally.cli.output import moment, print_listing, print_made
 from airtally.datasets.catalogue import ALL, Catalogue
 from airtally.datasets.entries import NewBusiness
@@ -42,8 +42,8 @@ def create_account(
     as_json: Json = False,
 ) -> None:
     """Make a Slate account."""
-    with opened_books() as books:
-        made = _register(books).create_account(books.accounts.by_slug(account), name, id_)
+    with opened_database() as database:
+        made = _register(database).create_account(database.accounts.by_slug(account), name, id_)
     print_made(shown.account(made), as_json=as_json)
 
 
@@ -51,8 +51,8 @@ def create_account(
 @command
 def list_accounts(*, account: AccountSlug, as_json: Json = False) -> None:
     """Show an account's Slate accounts."""
-    with opened_books() as books:
-        found = Catalogue(books.store).accounts(books.accounts.by_slug(account))
+    with opened_database() as database:
+        found = Catalogue(database.store).accounts(database.accounts.by_slug(account))
     print_listing([shown.account(each) for each in found.items], ("id", "name"), as_json=as_json)
 
 
@@ -67,8 +67,8 @@ def create_group(
     as_json: Json = False,
 ) -> None:
     """Make a group."""
-    with opened_books() as books:
-        made = _register(books).create_group(books.accounts.by_slug(account), id_, name, slate_account)
+    with opened_database() as database:
+        made = _register(database).create_group(database.accounts.by_slug(account), id_, name, slate_account)
     print_made(shown.group(made), as_json=as_json)
 
 
@@ -76,8 +76,8 @@ def create_group(
 @command
 def list_groups(*, account: AccountSlug, slate_account: Below = None, as_json: Json = False) -> None:
     """Show the groups."""
-    with opened_books() as books:
-        found = Catalogue(books.store).groups(books.accounts.by_slug(account), ALL, **_path(slate_account))
+    with opened_database() as database:
+        found = Catalogue(database.store).groups(database.accounts.by_slug(account), ALL, **_path(slate_account))
     print_listing([shown.group(each) for each in found.items], ("slate_account", "id", "name"), as_json=as_json)
 
 
@@ -102,8 +102,8 @@ def create_business(
 ) -> None:
     """Make a business and its three datasets."""
     new = NewBusiness(group, business, name, territory, slate_account, _dataset_ids(dataset), format_)
-    with opened_books() as books:
-        made, datasets = _register(books).create_business(books.accounts.by_slug(account), new)
+    with opened_database() as database:
+        made, datasets = _register(database).create_business(database.accounts.by_slug(account), new)
     print_made(shown.business(made, datasets), as_json=as_json)
 
 
@@ -111,8 +111,8 @@ def create_business(
 @command
 def list_businesses(*, account: AccountSlug, slate_account: Below = None, as_json: Json = False) -> None:
     """Show the businesses with their datasets."""
-    with opened_books() as books:
-        catalogue, owner, path = Catalogue(books.store), books.accounts.by_slug(account), _path(slate_account)
+    with opened_database() as database:
+        catalogue, owner, path = Catalogue(database.store), database.accounts.by_slug(account), _path(slate_account)
         found, datasets = catalogue.businesses(owner, ALL, **path), catalogue.datasets(owner, ALL, **path)
     rows = [shown.business(each, datasets.items) for each in found.items]
     columns = ("slate_account", "group", "id", "name", "territory", "format", "datasets")
@@ -129,15 +129,15 @@ def create_code(
     as_json: Json = False,
 ) -> None:
     """Make a one-time authorization code, good for five minutes."""
-    with opened_books() as books:
-        secrets = Secrets.open(books.settings.home, books.settings.secret_key)
-        grants = Grants(books.store, secrets, books.clock, books.keys)
-        made = grants.create_code(books.accounts.by_slug(account), client, redirect_uri)
+    with opened_database() as database:
+        secrets = Secrets.open(database.settings.home, database.settings.secret_key)
+        grants = Grants(database.store, secrets, database.clock, database.keys)
+        made = grants.create_code(database.accounts.by_slug(account), client, redirect_uri)
     print_made({"code": made.code, "expires": moment(made.expires_at)}, as_json=as_json)
 
 
-def _register(books: Books) -> Register:
-    return Register(books.store, books.clock, books.settings.slate_file_format)
+def _register(database: DatabaseServices) -> Register:
+    return Register(database.store, database.clock, database.settings.slate_file_format)
 
 
 def _path(slate_account: str | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from airtally.accounts.users import User
-from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_books
+from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_database
 from airtally.cli.output import print_listing, print_made
 from airtally.kit.errors import BadRequest
 
@@ -34,10 +34,10 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Let a person in; the password is asked for, or read from standard input."""
-    with opened_books() as books:
-        owner = books.accounts.by_slug(account)
+    with opened_database() as database:
+        owner = database.accounts.by_slug(account)
         password = _password(from_stdin=password_stdin)
-        made = books.users.create(owner, username=username, name=name, email=email, group=group, password=password)
+        made = database.users.create(owner, username=username, name=name, email=email, group=group, password=password)
     print_made(_shown(made), as_json=as_json)
 
 
@@ -45,8 +45,8 @@ def create(
 @command
 def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
     """Show the users."""
-    with opened_books() as books:
-        found = books.users.all(books.account(account))
+    with opened_database() as database:
+        found = database.users.all(database.account(account))
     print_listing([_shown(each) for each in found], _COLUMNS, as_json=as_json)
 
 
@@ -54,8 +54,8 @@ def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
 @command
 def password(*, username: str, password_stdin: PasswordStdin = False) -> None:
     """Give a user another password; ends the user's sessions."""
-    with opened_books() as books:
-        books.users.set_password(username, _password(from_stdin=password_stdin))
+    with opened_database() as database:
+        database.users.set_password(username, _password(from_stdin=password_stdin))
 
 
 def _password(*, from_stdin: bool) -> str:

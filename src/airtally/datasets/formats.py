@@ -22,7 +22,7 @@ FILE_BYTES = 48_000_000
 MOST_UNPACKED = 20
 
 
-class PartFile(ABC):
+class DatasetWriter(ABC):
     """One file under way; `finish` makes it whole, the end of the block closes it."""
 
     def __init__(self, path: Path) -> None:
@@ -52,7 +52,7 @@ def header_row(layout: Layout) -> bytes:
     return ",".join(column.name for column in layout.columns).encode() + b"\n"
 
 
-class Csv(PartFile):
+class Csv(DatasetWriter):
     """Lines as the engine laid them out."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
@@ -66,7 +66,7 @@ class Csv(PartFile):
         """Nothing follows the last line."""
 
 
-class _Packed(PartFile):
+class _Packed(DatasetWriter):
     """The lines as one deflate stream between what `before` and `after` write."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
@@ -128,7 +128,7 @@ class Zip(_Packed):
         return self._VERSION, self._FLAGS, self._DEFLATED, self._TIME, self._DATE
 
 
-class Parquet(PartFile):
+class Parquet(DatasetWriter):
     """Times as UTC milliseconds, whole numbers as int64, names as in the CSV."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
@@ -149,4 +149,9 @@ class Parquet(PartFile):
         self._writer.close()
 
 
-FORMATS: dict[str, Callable[[Path, Layout], PartFile]] = {"csv": Csv, "csv.gz": Gzip, "zip": Zip, "parquet": Parquet}
+FORMATS: dict[str, Callable[[Path, Layout], DatasetWriter]] = {
+    "csv": Csv,
+    "csv.gz": Gzip,
+    "zip": Zip,
+    "parquet": Parquet,
+}

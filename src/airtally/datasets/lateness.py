@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from airtally.accounts.notices import Notices
-from airtally.datasets.ledger import Late, Ledger
+from airtally.datasets.publication_store import Late, PublicationStore
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import SECOND_US, to_datetime
@@ -37,8 +37,15 @@ class _Message:
 class LateNotices:
     """The step of a background loop; of several processes one tells."""
 
-    def __init__(self, ledger: Ledger, notices: Notices, clock: Clock, *, grace_seconds: float = GRACE_SECONDS) -> None:
-        self._ledger = ledger
+    def __init__(
+        self,
+        publication_store: PublicationStore,
+        notices: Notices,
+        clock: Clock,
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        self._publication_store = publication_store
         self._notices = notices
         self._clock = clock
         self._grace_seconds = grace_seconds
@@ -46,13 +53,13 @@ class LateNotices:
         self._unsent: list[_Message] = []
 
     def step(self) -> None:
-        late = self._ledger.late(self._clock.now_us() - LATE_US)
+        late = self._publication_store.late(self._clock.now_us() - LATE_US)
         now = time.monotonic()
         self._seen = {each.turn: self._seen.get(each.turn, now) for each in late}
         told = defaultdict(list)
         for each in late:
             waited = now - self._seen[each.turn] >= self._grace_seconds
-            if waited and self._ledger.notice(each):
+            if waited and self._publication_store.notice(each):
                 _tell(each)
                 told[each.subject.account].append(each)
         for account, some in told.items():

@@ -13,8 +13,8 @@ from pathlib import Path
 import structlog
 
 from airtally.datasets.files import DatasetFile
-from airtally.datasets.ledger import Ledger, Published, Subject
-from airtally.datasets.render import Made, Rendered, Renderer
+from airtally.datasets.publication_store import PublicationStore, Published, Subject
+from airtally.datasets.render import DatasetRenderer, Rendered, RenderedFile
 from airtally.datasets.stamps import Named, named, turn_of
 from airtally.datasets.stored import folder_of, stored_name
 from airtally.datasets.window import name_of, window
@@ -48,16 +48,16 @@ class Publisher:
 
     def __init__(
         self,
-        ledger: Ledger,
+        publication_store: PublicationStore,
         source: SnapshotSource,
-        renderer: Renderer,
+        renderer: DatasetRenderer,
         files: FileStore,
         clock: Clock,
         *,
         staging: Path,
         faults: Faults = NO_FAULTS,
     ) -> None:
-        self.ledger = ledger
+        self.publication_store = publication_store
         self._source = source
         self._renderer = renderer
         self._files = files
@@ -67,38 +67,38 @@ class Publisher:
 
     def publish(self, subject: Subject, job: Job, check: Callable[[], None]) -> Publication:
         """`check` raises where the job is lost or the process ends. Raises LeaseLost too."""
-        dataset, ledger = subject.dataset, self.ledger
+        dataset, publication_store = subject.dataset, self.publication_store
         self._faults.reach("dataset.publish")
-        ledger.settle(dataset)
-        before = ledger.published(dataset)
-        turn = turn_of(self._clock.now_us(), ledger.interval_us)
+        publication_store.settle(dataset)
+        before = publication_store.published(dataset)
+        turn = turn_of(self._clock.now_us(), publication_store.interval_us)
         snapshot = self._source.snapshot(STREAMS[dataset.stream], subject.account.slug, flushed=True)
         with self._workplace() as folder:
             wanted = window(snapshot, dataset.business, before.marks, before.covered)
             rendered = self._renderer.render(wanted, dataset.format, folder)
             check()
             done = self._commit(subject, job, _after(before, turn, snapshot, rendered), rendered.files)
-        ledger.settle(dataset)
+        publication_store.settle(dataset)
         _count(done)
         return done
 
-    def _commit(self, subject: Subject, job: Job, now: Published, made: Sequence[Made]) -> Publication:
+    def _commit(self, subject: Subject, job: Job, now: Published, made: Sequence[RenderedFile]) -> Publication:
         dataset = subject.dataset
-        stamp = self.ledger.stamp(dataset)
+        stamp = self.publication_store.stamp(dataset)
         files = [(named(dataset, stamp, part), each) for part, each in enumerate(made)]
         if files:
             self._sweep(subject)
         for name, each in files:
             self._files.take(self._stored(subject, name.id), each.path)
         self._faults.reach("dataset.commit")
-        self.ledger.commit(job, dataset, _stamped(now, stamp if files else None), files)
+        self.publication_store.commit(job, dataset, _stamped(now, stamp if files else None), files)
         self._faults.reach("dataset.settle")
         return Publication(subject, tuple(_file(name, each, stamp) for name, each in files))
 
     def _sweep(self, subject: Subject) -> None:
         """Remove what a publication that was cut off has left."""
         folder = folder_of(subject.account.slug, subject.dataset.row_id)
-        known = {f"{folder}/{file_id}" for file_id in self.ledger.known(subject.dataset)}
+        known = {f"{folder}/{file_id}" for file_id in self.publication_store.known(subject.dataset)}
         for name in self._files.names(folder):
             if name not in known:
                 _log.info("left over by a publication that was cut off", file=name)
@@ -112,10 +112,10 @@ class Publisher:
 
     def expire(self, before_us: int) -> int:
         """Delete the files stamped before a moment; their rows stay in the lake and in the books."""
-        gone = self.ledger.expired(before_us)
+        gone = self.publication_store.expired(before_us)
         for subject, file_id in gone:
             self._files.delete(self._stored(subject, file_id))
-            self.ledger.note_deleted(subject.dataset, file_id)
+            self.publication_store.note_deleted(subject.dataset, file_id)
         return len(gone)
 
     def _stored(self, subject: Subject, file_id: str) -> str:
@@ -133,7 +133,7 @@ class Publisher:
 
 
 def _after(before: Published, turn: int, snapshot: Snapshot, rendered: Rendered) -> Published:
-    covered = frozenset(name_of(file) for file in snapshot.clean + snapshot.fresh)
+    covered = frozenset(name_of(file) for file in snapshot.compacted + snapshot.uncompacted)
     return Published(max(before.turn_at, turn), {**before.marks, **rendered.marks}, covered, None)
 
 
@@ -141,7 +141,7 @@ def _stamped(now: Published, stamp: int | None) -> Published:
     return Published(now.turn_at, now.marks, now.covered, stamp)
 
 
-def _file(name: Named, made: Made, stamp: int) -> DatasetFile:
+def _file(name: Named, made: RenderedFile, stamp: int) -> DatasetFile:
     return DatasetFile(name.id, name.name, made.rows, made.bytes, made.sha256, made.date_begin, made.date_end, stamp)
 
 

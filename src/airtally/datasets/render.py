@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.datasets.formats import FILE_BYTES, FORMATS
-from airtally.datasets.window import MOMENT, Window, render_lines, render_marks, render_rows
+from airtally.datasets.window import MOMENT, PublicationWindow, render_lines, render_marks, render_rows
 from airtally.engine.child import HeavyOptions, engine_in_child
-from airtally.engine.heavy import Runner
 from airtally.engine.protocol import Engine
 from airtally.files.store import storage_failures
-from airtally.kit.ahead import read_ahead
+from airtally.kit.prefetch import prefetch
+from airtally.kit.runner import Runner
 from airtally.kit.time import utc_day
 from airtally.sql.statement import Statement
 
@@ -28,7 +28,7 @@ _STEP_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class RenderedFile:
     """A finished file at `path`. Report dates are ISO dates, UTC."""
 
     path: Path
@@ -43,7 +43,7 @@ class Made:
 class Rendered:
     """The files of a window in their order; `marks` are the last sequences in it, by machine."""
 
-    files: tuple[Made, ...]
+    files: tuple[RenderedFile, ...]
     marks: Mapping[str, int]
 
     @property
@@ -51,7 +51,7 @@ class Rendered:
         return sum(file.rows for file in self.files)
 
 
-class Renderer:
+class DatasetRenderer:
     """Reads through `engine` what is small, and what is large, or not for this engine, through `heavy`."""
 
     def __init__(self, engine: Engine, heavy: Runner, options: HeavyOptions, *, file_bytes: int = FILE_BYTES) -> None:
@@ -60,7 +60,7 @@ class Renderer:
         self._options = options
         self._file_bytes = file_bytes
 
-    def render(self, window: Window, file_format: str, folder: Path) -> Rendered:
+    def render(self, window: PublicationWindow, file_format: str, folder: Path) -> Rendered:
         """The files are left in `folder`. Raises what the engine raises, and StorageFull."""
         if not window.files:
             return Rendered((), {})
@@ -69,7 +69,9 @@ class Renderer:
         return self._heavy.run(_in_child, self._options, window, file_format, folder, self._file_bytes)
 
 
-def render_window(engine: Engine, window: Window, file_format: str, folder: Path, file_bytes: int) -> Rendered:
+def render_window(
+    engine: Engine, window: PublicationWindow, file_format: str, folder: Path, file_bytes: int
+) -> Rendered:
     """One pass over the rows for the files, one over two columns for the marks."""
     marks = engine.query(render_marks(window))
     statement = render_rows(window) if file_format == "parquet" else render_lines(window)
@@ -79,24 +81,26 @@ def render_window(engine: Engine, window: Window, file_format: str, folder: Path
     return Rendered(made, dict(zip(marks["machine"].to_pylist(), marks["through"].to_pylist(), strict=True)))
 
 
-def _in_child(options: HeavyOptions, window: Window, file_format: str, folder: Path, file_bytes: int) -> Rendered:
+def _in_child(
+    options: HeavyOptions, window: PublicationWindow, file_format: str, folder: Path, file_bytes: int
+) -> Rendered:
     return render_window(engine_in_child(options), window, file_format, folder, file_bytes)
 
 
 class _Files:
     """Cuts a stream of rows into files of about one size."""
 
-    def __init__(self, window: Window, file_format: str, folder: Path, file_bytes: int) -> None:
+    def __init__(self, window: PublicationWindow, file_format: str, folder: Path, file_bytes: int) -> None:
         self._layout = window.layout
         self._format = file_format
         self._folder = folder
         self._file_bytes = file_bytes
 
-    def made(self, slices: Iterator[pa.RecordBatch]) -> Iterator[Made]:
+    def made(self, slices: Iterator[pa.RecordBatch]) -> Iterator[RenderedFile]:
         for number, first in enumerate(slices):
             yield self._one(self._folder / f"{number:03d}.{self._format}", first, slices)
 
-    def _one(self, path: Path, first: pa.RecordBatch, slices: Iterator[pa.RecordBatch]) -> Made:
+    def _one(self, path: Path, first: pa.RecordBatch, slices: Iterator[pa.RecordBatch]) -> RenderedFile:
         """A file of `first` and as much of the rest as belongs into it."""
         rows, moments = 0, []
         batch: pa.RecordBatch | None = first
@@ -110,7 +114,7 @@ class _Files:
         begin = min(each["min"].as_py() for each in moments)
         end = max(each["max"].as_py() for each in moments)
         size, sha256 = _settled(path)
-        return Made(path, rows, size, sha256, utc_day(begin).isoformat(), utc_day(end).isoformat())
+        return RenderedFile(path, rows, size, sha256, utc_day(begin).isoformat(), utc_day(end).isoformat())
 
 
 def _settled(path: Path) -> tuple[int, str]:
@@ -122,6 +126,6 @@ def _settled(path: Path) -> tuple[int, str]:
 
 
 def _slices(engine: Engine, statement: Statement) -> Iterator[pa.RecordBatch]:
-    for batch in read_ahead(engine.stream(statement)):
+    for batch in prefetch(engine.stream(statement)):
         for start in range(0, batch.num_rows, _STEP_ROWS):
             yield batch.slice(start, _STEP_ROWS)

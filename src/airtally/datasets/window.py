@@ -27,7 +27,7 @@ _SPECIAL = ('"', ",", "\n", "\r")
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class PublicationWindow:
     """`snapshot` has only files that may hold something new; `marks` the last published sequences by machine."""
 
     snapshot: Snapshot
@@ -40,7 +40,7 @@ class Window:
 
     @property
     def files(self) -> tuple[DataFile, ...]:
-        return self.snapshot.clean + self.snapshot.fresh
+        return self.snapshot.compacted + self.snapshot.uncompacted
 
     @property
     def rows(self) -> int:
@@ -48,13 +48,15 @@ class Window:
         return sum(file.rows for file in self.files)
 
 
-def window(snapshot: Snapshot, business: str, marks: Mapping[str, int], covered: frozenset[str]) -> Window:
+def window(snapshot: Snapshot, business: str, marks: Mapping[str, int], covered: frozenset[str]) -> PublicationWindow:
     """`covered` names files whose rows of the business are all published."""
 
     def new(files: tuple[DataFile, ...]) -> tuple[DataFile, ...]:
         return tuple(file for file in files if name_of(file) not in covered)
 
-    return Window(replace(snapshot, clean=new(snapshot.clean), fresh=new(snapshot.fresh)), business, marks)
+    return PublicationWindow(
+        replace(snapshot, compacted=new(snapshot.compacted), uncompacted=new(snapshot.uncompacted)), business, marks
+    )
 
 
 def name_of(file: DataFile) -> str:
@@ -62,7 +64,7 @@ def name_of(file: DataFile) -> str:
     return PurePosixPath(file.path).name
 
 
-def render_lines(wanted: Window) -> Statement:
+def render_lines(wanted: PublicationWindow) -> Statement:
     """Each row as a line of CSV, and its moment in microseconds for the report dates."""
     binder = Binder(wanted.snapshot.stream)
     cells: list[exp.Expr] = []
@@ -72,21 +74,21 @@ def render_lines(wanted: Window) -> Statement:
     return binder.statement(_rows(binder, wanted, [line.as_(LINE, quoted=True), _moment(wanted.layout)]))
 
 
-def render_rows(wanted: Window) -> Statement:
+def render_rows(wanted: PublicationWindow) -> Statement:
     """The columns of a file, and the moment of each row."""
     binder = Binder(wanted.snapshot.stream)
     names = [column(each.name) for each in wanted.layout.columns]
     return binder.statement(_rows(binder, wanted, [*names, _moment(wanted.layout)]))
 
 
-def render_marks(wanted: Window) -> Statement:
+def render_marks(wanted: PublicationWindow) -> Statement:
     """The highest sequence of each machine, as `machine` and `through`."""
     binder = Binder(wanted.snapshot.stream)
     through = exp.Max(this=column("sequence")).as_("through", quoted=True)
     return binder.statement(_rows(binder, wanted, [column("machine"), through]).group_by(column("machine")))
 
 
-def _rows(binder: Binder, wanted: Window, columns: list[exp.Expr]) -> exp.Select:
+def _rows(binder: Binder, wanted: PublicationWindow, columns: list[exp.Expr]) -> exp.Select:
     """Built in place: a copy of all columns at each step would take longer than a small window's rows."""
     stored = exp.alias_(binder.relation(Rows.all_of(wanted.snapshot), "rows"), "stored", table=True)
     tree = exp.Select(expressions=columns).from_(stored, copy=False)

@@ -11,12 +11,12 @@ from typing import ClassVar
 import structlog
 
 from airtally.accounts.accounts import Account
-from airtally.datasets.ledger import JOB_KIND, Ledger, Subject
+from airtally.datasets.publication_store import JOB_KIND, PublicationStore, Subject
 from airtally.datasets.publish import Publication, Publisher
 from airtally.datasets.stamps import turn_of
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.queue import Job, Jobs
-from airtally.jobs.worker import AwaitData, Worker, WorkerOptions
+from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound, Unavailable
@@ -48,18 +48,24 @@ class PublicationWorker(Worker):
     most_attempts: ClassVar[int] = sys.maxsize  # a dataset's job never ends
 
     def __init__(
-        self, publisher: Publisher, jobs: Jobs, clock: Clock, options: PublicationOptions, *, await_data: AwaitData
+        self,
+        publisher: Publisher,
+        jobs: Jobs,
+        clock: Clock,
+        options: PublicationOptions,
+        *,
+        wait_until_visible: WaitUntilVisible,
     ) -> None:
         super().__init__(jobs, clock, options)
         self._publisher = publisher
-        self._ledger = publisher.ledger
-        self._await_data = await_data
+        self._publication_store = publisher.publication_store
+        self._await_data = wait_until_visible
         self._loops.append(Loop("publication-care", self.care, options.care_seconds))
         self._loops.append(Loop("publication-files", self.expire_files, options.expire_seconds))
 
     def work(self, job: Job, lease: KeptLease) -> None:
-        self._await_data(turn_of(self._clock.now_us(), self._ledger.interval_us), self._stopping)
-        self._publisher.publish(self._ledger.of_job(job), job, lambda: self.check(lease))
+        self._await_data(turn_of(self._clock.now_us(), self._publication_store.interval_us), self._stopping)
+        self._publisher.publish(self._publication_store.of_job(job), job, lambda: self.check(lease))
 
     def give_up(self, job: Job, reason: str) -> None:
         raise NotImplementedError  # rows that wait are published one day
@@ -73,10 +79,10 @@ class PublicationWorker(Worker):
         self._jobs.put_off(job, wait, self._reason(error))
 
     def care(self) -> None:
-        self._ledger.enrol()
-        for subject in self._ledger.unsettled():
+        self._publication_store.enrol()
+        for subject in self._publication_store.unsettled():
             try:
-                self._ledger.settle(subject.dataset)
+                self._publication_store.settle(subject.dataset)
             except Exception:  # noqa: BLE001 (one dataset's trouble is not another's; it is tried at each step)
                 metrics.LOOP_FAILURES.labels("publication-care").inc()
                 _log.exception("a publication cannot be settled", dataset=subject.dataset.id)
@@ -90,22 +96,28 @@ class OnDemand:
     """Publishes an account's datasets now, in any process."""
 
     def __init__(
-        self, publisher: Publisher, jobs: Jobs, clock: Clock, options: WorkerOptions, *, await_data: AwaitData
+        self,
+        publisher: Publisher,
+        jobs: Jobs,
+        clock: Clock,
+        options: WorkerOptions,
+        *,
+        wait_until_visible: WaitUntilVisible,
     ) -> None:
         self._publisher = publisher
         self._jobs = jobs
         self._clock = clock
         self._options = options
-        self._await_data = await_data
+        self._await_data = wait_until_visible
 
     def run(self, account: Account, dataset: str | None = None) -> list[Publication]:
         """All of an account's datasets, or the one of that id: every row acknowledged before the call is in.
 
         Raises NotFound, and Unavailable where rows or a job cannot be had.
         """
-        ledger: Ledger = self._publisher.ledger
-        ledger.enrol()
-        subjects = [each for each in ledger.subjects(account) if dataset in {None, each.dataset.id}]
+        publication_store: PublicationStore = self._publisher.publication_store
+        publication_store.enrol()
+        subjects = [each for each in publication_store.subjects(account) if dataset in {None, each.dataset.id}]
         if dataset is not None and not subjects:
             raise NotFound(f"There is no dataset {dataset[:128]!r}", hint="`airtally slate business list` shows them")
         if subjects:

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from airtally.demo import countries
-from airtally.demo.ad_groups import LAUNCHED, AdGroup, ad_groups
-from airtally.demo.chance import WEEK, Clock, Flags, Floats, Ints, Weighted, draws, on_utc_day, shares
+from airtally.demo.ad_groups import LAUNCHED, DemoAdGroup, ad_groups
+from airtally.demo.chance import WEEK, DayClock, Flags, Floats, Ints, Weighted, draws, on_utc_day, shares
 from airtally.demo.tables import moments, money, picked, some_ids, table
 from airtally.kit.time import DAY_US, day_start_us
 from airtally.streams.ad_events import AD_EVENTS
@@ -22,7 +22,7 @@ KINDS = ("global_render", "paid_click", "global_conversion", "install")
 _RENDER, _CLICK, _CONVERSION, _INSTALL = range(4)
 _KINDS = Weighted((78.0, 15.0, 4.0, 3.0))
 _COUNTRIES = Weighted(countries.SHARES)
-_AWAKE = Clock(countries.AWAKE)
+_AWAKE = DayClock(countries.AWAKE)
 
 _COUNTED = 0.06  # of the renders come as rows that stand for several
 _REFUNDS = 0.01  # of the conversions
@@ -51,7 +51,7 @@ class AdEvents:
     now_us: int | None = None
 
     @cached_property
-    def ad_groups(self) -> list[AdGroup]:
+    def ad_groups(self) -> list[DemoAdGroup]:
         return ad_groups(self.seed, self.groups)
 
     @property

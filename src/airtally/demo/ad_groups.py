@@ -17,7 +17,7 @@ LAUNCHED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class AdGroup:
+class DemoAdGroup:
     """`weight` is its share of the events; `price` of a conversion in the mean country; both of a usual day."""
 
     id: str
@@ -28,10 +28,10 @@ class AdGroup:
     price: float
 
 
-def ad_groups(seed: int, wanted: int) -> list[AdGroup]:
+def ad_groups(seed: int, wanted: int) -> list[DemoAdGroup]:
     """The first is the one that is launched. Every sixth primary group has a secondary offer, which follows it."""
     chance = chooser("ad groups", seed)
-    groups: list[AdGroup] = []
+    groups: list[DemoAdGroup] = []
     weights = falling(wanted + 1, 0.7)
     for number in range(wanted):
         game = _GAMES[number % len(_GAMES)]
@@ -39,15 +39,15 @@ def ad_groups(seed: int, wanted: int) -> list[AdGroup]:
         name, platform = f"{game} - {aim}", "iOS" if number % 2 == 0 else "Android"
         own, second, price = uuid_of(chance), uuid_of(chance), chance.choice(_PRICES)
         weight, has_second = weights[len(groups)], number % 6 == 0 and len(groups) + 1 < wanted
-        groups.append(AdGroup(own, name, platform, second if has_second else None, weight, price))
+        groups.append(DemoAdGroup(own, name, platform, second if has_second else None, weight, price))
         if has_second:
-            groups.append(AdGroup(second, f"{name}, second offer", platform, None, weight / 4, price / 2))
+            groups.append(DemoAdGroup(second, f"{name}, second offer", platform, None, weight / 4, price / 2))
         if len(groups) >= wanted:
             break
     return groups
 
 
-def ad_group_rows(groups: list[AdGroup], made_us: int, now_us: int) -> list[dict[str, Any]]:
+def ad_group_rows(groups: list[DemoAdGroup], made_us: int, now_us: int) -> list[dict[str, Any]]:
     """Rows of the stream `ad_groups`: each group, then a name that was corrected and a group that was given up."""
     rows = [_row(group, made_us) for group in groups]
     if len(groups) >= 8:
@@ -58,7 +58,7 @@ def ad_group_rows(groups: list[AdGroup], made_us: int, now_us: int) -> list[dict
     return rows
 
 
-def _row(group: AdGroup, made_us: int, updated_us: int | None = None) -> dict[str, Any]:
+def _row(group: DemoAdGroup, made_us: int, updated_us: int | None = None) -> dict[str, Any]:
     row = {"ad_group_id": group.id, "name": group.name, "platform": group.platform}
     if group.secondary:
         row["secondary_offer_id"] = group.secondary

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from airtally.demo import countries
 from airtally.demo.applications import Applications
-from airtally.demo.chance import WEEK, Clock, Flags, Floats, Ints, Weighted, draws, falling, on_utc_day, shares
+from airtally.demo.chance import WEEK, DayClock, Flags, Floats, Ints, Weighted, draws, falling, on_utc_day, shares
 from airtally.demo.tables import moments, picked, some, some_ids, table
 from airtally.kit.time import DAY_US, day_start_us
 from airtally.streams.app_events import APP_EVENTS
@@ -21,7 +21,7 @@ from airtally.streams.app_events import APP_EVENTS
 EVENTS = ("ScreenOpen", "ProductView", "CartOpen", "Purchase", "LevelUp")
 _EVENT = Weighted((52.0, 27.0, 12.0, 3.0, 6.0))
 _SOURCES = ("push", "organic", "email", "ad")
-_AWAKE = Clock(countries.AWAKE)
+_AWAKE = DayClock(countries.AWAKE)
 _COUNTRY = Weighted(countries.SHARES)
 
 _WITH_ATTRIBUTES = 0.6

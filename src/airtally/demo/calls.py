@@ -24,7 +24,7 @@ _REPORT_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class SampleCall:
     """`says` what it asks for; `lines` are for a shell with curl, python3 and openssl."""
 
     says: str
@@ -52,7 +52,7 @@ def write_names(tenant: Tenant, home: Path, address: str) -> Path:
     return path
 
 
-def calls(demo: Demo, tenant: Tenant, services: Services, names: Path) -> list[Call]:
+def calls(demo: Demo, tenant: Tenant, services: Services, names: Path) -> list[SampleCall]:
     """In the order in which they can be tried; each can be pasted by itself."""
     account = services.accounts.by_slug(tenant.slug)
     measured = demo.world(tenant, account)
@@ -65,10 +65,10 @@ def calls(demo: Demo, tenant: Tenant, services: Services, names: Path) -> list[C
         _pushwoosh(measured),
         _native(measured.playlogs.end_day - timedelta(days=1)),
     ]
-    return [Call(call.says, (f". {shlex.quote(str(names))}", *call.lines)) for call in found]
+    return [SampleCall(call.says, (f". {shlex.quote(str(names))}", *call.lines)) for call in found]
 
 
-def _fouryousee(demo: Demo, tenant: Tenant, account: Account) -> list[Call]:
+def _fouryousee(demo: Demo, tenant: Tenant, account: Account) -> list[SampleCall]:
     first, last = demo.last_full_days(tenant, account, _REPORT_DAYS)
     wanted = f'{{"filter":{{"startDate":"{first}","endDate":"{last}"}}}}'
     ask = f"""curl -s -H "$fouryousee" $url/v1/reports -d '{wanted}'"""
@@ -79,14 +79,14 @@ def _fouryousee(demo: Demo, tenant: Tenant, account: Account) -> list[Call]:
         """curl -sS "$(report | json '["url"]')" | gunzip | head""",
     )
     return [
-        Call("4YouSee: ask for a report of a week", (ask,)),
-        Call("4YouSee: fetch it as soon as it is done", fetch),
+        SampleCall("4YouSee: ask for a report of a week", (ask,)),
+        SampleCall("4YouSee: fetch it as soon as it is done", fetch),
     ]
 
 
-def _tapjoy(measured: World) -> Call:
+def _tapjoy(measured: World) -> SampleCall:
     group = measured.ads.ad_groups[0].id
-    return Call(
+    return SampleCall(
         "Tapjoy: yesterday of the launched game by country",
         (
             """basic="Authorization: Basic $reporting_api_key\"""",
@@ -97,9 +97,9 @@ def _tapjoy(measured: World) -> Call:
     )
 
 
-def _scaleengine(measured: World) -> Call:
+def _scaleengine(measured: World) -> SampleCall:
     app, _ = measured.setting.apps[0]
-    return Call(
+    return SampleCall(
         "ScaleEngine: viewers of the last six hours, signed",
         (
             f"""form='{{"command":"viewer.log","cdn":%s,"api_key":"%s","app":"{app}","graph":1,"timestamp":%s}}'""",
@@ -110,12 +110,12 @@ def _scaleengine(measured: World) -> Call:
     )
 
 
-def _slate(measured: World, slate_account: str) -> list[Call]:
+def _slate(measured: World, slate_account: str) -> list[SampleCall]:
     business = measured.setting.businesses[0]
     path = f"{slate_account}/{GROUP}/{business.id}/datasets/{dataset_id(business, 'subscriptions')}"
     return [
-        Call("Slate: the accounts that can be reached", ("""curl -s -H "$slate" $url/apis/v2/accounts""",)),
-        Call(
+        SampleCall("Slate: the accounts that can be reached", ("""curl -s -H "$slate" $url/apis/v2/accounts""",)),
+        SampleCall(
             "Slate: the first file of subscription events",
             (
                 f"files=$url/apis/v2/accounts/{path}",
@@ -126,10 +126,10 @@ def _slate(measured: World, slate_account: str) -> list[Call]:
     ]
 
 
-def _pushwoosh(measured: World) -> Call:
+def _pushwoosh(measured: World) -> SampleCall:
     day: date = measured.today - timedelta(days=1)
     of = f'"application":"{measured.applications.codes[0]}","date_from":"{day}","date_to":"{day}"'
-    return Call(
+    return SampleCall(
         "Pushwoosh: carts opened from a push, yesterday by the hour",
         (
             f"""of='{of}'""",
@@ -142,8 +142,8 @@ def _pushwoosh(measured: World) -> Call:
     )
 
 
-def _native(day: date) -> Call:
-    return Call(
+def _native(day: date) -> SampleCall:
+    return SampleCall(
         "Send a play of your own",
         (
             f"""play='{{"player_id":2,"media_id":51,"played_at":"{day}T23:59:59"}}'""",

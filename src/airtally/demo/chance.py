@@ -51,7 +51,7 @@ class Weighted:
 
 
 @dataclass(frozen=True)
-class Clock:
+class DayClock:
     """Times of a day that follow the weights of its 24 hours, even inside an hour."""
 
     hours: Sequence[float]

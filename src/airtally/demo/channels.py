@@ -28,7 +28,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Business:
+class DemoBusiness:
     """A channel in one marketplace. `id` is what rows call `business_id`."""
 
     id: str
@@ -56,7 +56,7 @@ class Business:
         )
 
 
-ACME_MAX = Business(
+ACME_MAX = DemoBusiness(
     "acmemax-us",
     "Acme Max",
     "US",
@@ -67,10 +67,10 @@ ACME_MAX = Business(
     ("9.99", "4.99"),
     "USD",
 )
-ACME_KIDS = Business(
+ACME_KIDS = DemoBusiness(
     "acmekids-de", "Acme Kids", "DE", 4, "DE", "Europe/Berlin", ("Acme Kids",), ("4.99", "2.49"), "EUR"
 )
-HIMAL_CINE = Business(
+HIMAL_CINE = DemoBusiness(
     "himalcine-in", "Himal Cine", "IN", 44571, "IN", "Asia/Kolkata", ("Himal Cine",), ("149", "99"), "INR"
 )
 
@@ -93,7 +93,7 @@ class Title:
 class Catalog:
     """The titles of one business; the same fields give the same."""
 
-    business: Business
+    business: DemoBusiness
     seed: int = 1
     seasons: int = 3
 

@@ -10,7 +10,7 @@ from airtally.accounts.accounts import Account
 from airtally.accounts.keys import KeyOptions
 from airtally.accounts.kinds import Credentials
 from airtally.datasets.entries import KINDS, NewBusiness
-from airtally.demo.channels import Business
+from airtally.demo.channels import DemoBusiness
 from airtally.runtime import Services
 
 GROUP = "channels"
@@ -57,7 +57,7 @@ def give_access(access: Access, account: Account, services: Services) -> None:
         )
 
 
-def make_businesses(businesses: tuple[Business, ...], account: Account, services: Services) -> None:
+def make_businesses(businesses: tuple[DemoBusiness, ...], account: Account, services: Services) -> None:
     """The channels that rows of the dataset streams name, as far as they are not there yet."""
     if not services.catalogue.groups(account).items:
         services.register.create_group(account, GROUP, "Channels")
@@ -69,5 +69,5 @@ def make_businesses(businesses: tuple[Business, ...], account: Account, services
             services.register.create_business(account, new)
 
 
-def dataset_id(business: Business, stream: str) -> str:
+def dataset_id(business: DemoBusiness, stream: str) -> str:
     return f"{business.id}-{stream}"

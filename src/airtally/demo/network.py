@@ -14,8 +14,8 @@ from airtally.demo.venues import (
     CONTENT,
     PLATFORMS,
     SITE_KINDS,
-    Place,
     SiteKind,
+    VenuePlace,
 )
 from airtally.kit.time import iso_seconds
 
@@ -90,7 +90,7 @@ class Network:
         ]
 
 
-def build(seed: int, players: int, place: Place = BRAZIL) -> Network:
+def build(seed: int, players: int, place: VenuePlace = BRAZIL) -> Network:
     """The network of a seed: the same arguments give the same network."""
     chance = random.Random(f"network {seed}")  # noqa: S311 (sample data, no secret)
     medias = _medias()
@@ -107,7 +107,7 @@ def _medias() -> tuple[Media, ...]:
     )
 
 
-def _players(chance: random.Random, wanted: int, place: Place) -> tuple[Player, ...]:
+def _players(chance: random.Random, wanted: int, place: VenuePlace) -> tuple[Player, ...]:
     players: list[Player] = []
     for group_id in count(1):
         if len(players) >= wanted:
@@ -116,7 +116,7 @@ def _players(chance: random.Random, wanted: int, place: Place) -> tuple[Player, 
     return tuple(players[:wanted])
 
 
-def _site(chance: random.Random, group_id: int, first_player: int, place: Place) -> list[Player]:
+def _site(chance: random.Random, group_id: int, first_player: int, place: VenuePlace) -> list[Player]:
     kind = SITE_KINDS[(group_id - 1) % len(SITE_KINDS)]
     site = f"{kind.name} {chance.choice(place.chains)} {chance.choice(place.towns)}"
     spots = kind.spots[: chance.randint(1, len(kind.spots))]

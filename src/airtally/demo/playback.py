@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airtally.demo.chance import Clock, Flags, Floats, Ints, Weighted, draws, falling, on_utc_day
+from airtally.demo.chance import DayClock, Flags, Floats, Ints, Weighted, draws, falling, on_utc_day
 from airtally.demo.channels import Catalog, Title
 from airtally.demo.subscriptions import MONTH_US, RENEWAL, Events, Subscriptions
 from airtally.demo.tables import joined, moments, picked, same, some, table
@@ -21,7 +21,7 @@ _CHUNK = 200_000
 _KINDS = 4_099
 _LIVE_MINUTES = 180
 #: How many begin to watch in each hour of the local day.
-_EVENING = Clock((3, 2, 1, 0.6, 0.5, 0.6, 1, 2, 2.5, 2.6, 2.8, 3, 3.4, 3.4, 3.2, 3.4, 4, 5, 6.5, 8.5, 10, 9.5, 7, 5))
+_EVENING = DayClock((3, 2, 1, 0.6, 0.5, 0.6, 1, 2, 2.5, 2.6, 2.8, 3, 3.4, 3.4, 3.2, 3.4, 4, 5, 6.5, 8.5, 10, 9.5, 7, 5))
 
 _NO_TITLE = 0.02
 _NO_SUBSCRIPTION = 0.03

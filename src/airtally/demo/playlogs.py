@@ -14,8 +14,8 @@ import pyarrow as pa
 from isal import igzip
 
 from airtally.demo.network import Network, build
-from airtally.demo.uploads import DAY_SECONDS, Span, Upload, uploads
-from airtally.demo.venues import BRAZIL, Place
+from airtally.demo.uploads import DAY_SECONDS, DemoDays, Upload, uploads
+from airtally.demo.venues import BRAZIL, VenuePlace
 from airtally.streams.playlogs import PLAYLOGS
 
 CHUNK_ROWS = 200_000
@@ -62,7 +62,7 @@ class Playlogs:
     rows: int | None = 2_000_000
     ids: bool = True
     now: datetime | None = None
-    place: Place = BRAZIL
+    place: VenuePlace = BRAZIL
 
     @cached_property
     def network(self) -> Network:
@@ -115,7 +115,7 @@ class Playlogs:
         return self.total
 
     def _uploads(self, stretch: float) -> list[Upload]:
-        span = Span(self.days, self.end_day, self.now)
+        span = DemoDays(self.days, self.end_day, self.now)
         return uploads(self.seed, self.network, span, stretch=stretch, repeats=self.ids)
 
     def _chunks(self, sql: str, chunk_rows: int) -> Iterator[pa.Table]:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from airtally.demo.chance import Flags, Ints, Weighted, draws
-from airtally.demo.channels import Business
+from airtally.demo.channels import DemoBusiness
 from airtally.demo.tables import joined, moments, picked, same, some, table, uuids
 from airtally.kit.time import DAY_US, HOUR_US, day_start_us
 from airtally.streams.subscriptions import SUBSCRIPTIONS
@@ -53,7 +53,7 @@ class Subscriptions:
     Every customer has exactly one `Start`. `now_us` is when the data ends.
     """
 
-    business: Business
+    business: DemoBusiness
     seed: int = 1
     days: int = 120
     end_day: date = date(2026, 10, 31)

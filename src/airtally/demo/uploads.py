@@ -21,7 +21,7 @@ _REPEATS = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class DemoDays:
     """The days `end_day` - `days` + 1 to `end_day`; what would arrive after `now` (wall clock) has not yet."""
 
     days: int
@@ -63,7 +63,7 @@ class Upload:
         return self.laps * self.slots
 
 
-def uploads(seed: int, network: Network, span: Span, *, stretch: float = 1.0, repeats: bool = True) -> list[Upload]:
+def uploads(seed: int, network: Network, span: DemoDays, *, stretch: float = 1.0, repeats: bool = True) -> list[Upload]:
     """All uploads in order of arrival. `stretch` lengthens the laps, so that fewer plays fill the day."""
     found: list[Upload] = []
     for player in network.players:
@@ -86,7 +86,7 @@ def _midnight(day: date) -> int:
 
 
 def _whole_day(
-    chance: random.Random, network: Network, span: Span, player: Player, day: date, *, stretch: float
+    chance: random.Random, network: Network, span: DemoDays, player: Player, day: date, *, stretch: float
 ) -> Upload | None:
     """A day's playing as if it were one upload; None when the site is closed."""
     hours = player.kind.hours[day.weekday()]

@@ -45,18 +45,18 @@ SITE_KINDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class VenuePlace:
     """Where a network stands: the names of its sites' towns and chains."""
 
     towns: tuple[str, ...]
     chains: tuple[str, ...]
 
 
-BRAZIL = Place(
+BRAZIL = VenuePlace(
     ("São Paulo", "Campinas", "Santos", "Sorocaba", "Curitiba", "Londrina", "Belo Horizonte", "Goiânia", "Recife"),
     ("Aurora", "Bandeira", "Central", "Girassol", "Ipê", "Paineira", "Serra Azul", "Vila Nova"),
 )
-NEPAL = Place(
+NEPAL = VenuePlace(
     ("Kathmandu", "Lalitpur", "Bhaktapur", "Pokhara", "Biratnagar"),
     ("Annapurna", "Everest", "Himal", "Lotus", "Sagar"),
 )

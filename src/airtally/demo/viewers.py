@@ -43,7 +43,7 @@ class Video:
 
 
 @dataclass(frozen=True)
-class Viewers:
+class DemoViewers:
     """Samples of `days` days until `end_day`; the same fields give the same rows.
 
     `apps` are a live application and one of files, with their numbers. Two evenings stand out: a launch on the

@@ -16,13 +16,13 @@ from airtally.demo.ad_events import AdEvents
 from airtally.demo.ad_groups import ad_group_rows
 from airtally.demo.app_events import AppEvents
 from airtally.demo.applications import Applications
-from airtally.demo.channels import ACME_KIDS, ACME_MAX, HIMAL_CINE, Business, Catalog
+from airtally.demo.channels import ACME_KIDS, ACME_MAX, HIMAL_CINE, Catalog, DemoBusiness
 from airtally.demo.playback import Playback
 from airtally.demo.playlogs import Playlogs
 from airtally.demo.subscriptions import Subscriptions
 from airtally.demo.tables import write
-from airtally.demo.venues import BRAZIL, NEPAL, Place
-from airtally.demo.viewers import Viewers
+from airtally.demo.venues import BRAZIL, NEPAL, VenuePlace
+from airtally.demo.viewers import DemoViewers
 from airtally.kit.time import day_start_us, utc_day
 
 #: Samples of viewers are kept for fifteen days, so older ones would be refused.
@@ -34,10 +34,10 @@ _SUBSCRIPTION_DAYS = 120
 class Setting:
     """What an account of the demo is like: where it is, its channels and its delivery applications."""
 
-    place: Place
+    place: VenuePlace
     utc_hours: float
     apps: tuple[tuple[str, int], tuple[str, int]]
-    businesses: tuple[Business, ...]
+    businesses: tuple[DemoBusiness, ...]
 
 
 SETTINGS = {
@@ -77,8 +77,8 @@ class World:
         return AdEvents(self.seed, self.days, self.today, groups, max(300, self.rows // 2), self.now_us)
 
     @cached_property
-    def viewers(self) -> Viewers:
-        return Viewers(
+    def viewers(self) -> DemoViewers:
+        return DemoViewers(
             seed=self.seed,
             days=min(self.days, _VIEWER_DAYS),
             end_day=self.today,

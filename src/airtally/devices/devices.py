@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.declared import Declared, Tag, ValueType
+from airtally.accounts.declared import EventTypeRegistry, Tag, ValueType
 from airtally.devices.values import Value, fitted
 from airtally.ingest.edits import Edits, Row
-from airtally.ingest.made import Made
+from airtally.ingest.row_values import RowValues
 from airtally.query.service import Queries
 from airtally.sql.filters import AllOf, Equals
 from airtally.streams.device_tags import DEVICE_TAGS
@@ -33,18 +33,18 @@ class Skipped:
 class Devices:
     """Thread-safe; calls block. Two changes of one device in this process come one after the other."""
 
-    def __init__(self, edits: Edits, queries: Queries, declared: Declared) -> None:
+    def __init__(self, edits: Edits, queries: Queries, declared: EventTypeRegistry) -> None:
         self._edits = edits
         self._queries = queries
         self._declared = declared
 
     def register(
-        self, account: Account, application: str, hwid: str, fields: Made, tags: Mapping[str, Any] | None = None
+        self, account: Account, application: str, hwid: str, fields: RowValues, tags: Mapping[str, Any] | None = None
     ) -> list[Skipped]:
         """Columns of `fields` replace what is known, the others stay. See `set_tags`."""
         wanted = _WantedTags(application, hwid, tags or {}, self._declared.tags(account, tags or ()))
 
-        def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[Made]]:
+        def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[RowValues]]:
             device = _live(last[DEVICES.name], application) or {}
             return {
                 DEVICES.name: [device | dict(fields) | {"application": application, "hwid": hwid}],
@@ -67,7 +67,7 @@ class Devices:
         """
         wanted = _WantedTags(application, hwid, tags, self._declared.tags(account, tags))
 
-        def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[Made]]:
+        def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[RowValues]]:
             known = _live(last[DEVICES.name], application) is not None
             new = {"application": application, "hwid": hwid, "user_id": user_id}
             return {
@@ -81,7 +81,7 @@ class Devices:
     def unregister(self, account: Account, application: str, hwid: str) -> None:
         """It gets no more notices; all else stays."""
 
-        def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[Made]]:
+        def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[RowValues]]:
             device = _live(last[DEVICES.name], application)
             return {DEVICES.name: [] if device is None else [device | {"push_token": None}]}
 
@@ -90,7 +90,7 @@ class Devices:
     def delete(self, account: Account, application: str, hwid: str) -> None:
         """The device and its tags go; those shared by applications stay while it is registered in another."""
 
-        def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[Made]]:
+        def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[RowValues]]:
             device = _live(last[DEVICES.name], application)
             elsewhere = any(not row["is_deleted"] and row["application"] != application for row in last[DEVICES.name])
             tags = [
@@ -132,7 +132,7 @@ class _WantedTags:
         self._tags, self._declared = tags, declared
         self.skipped: list[Skipped] = []
 
-    def changes(self, last: Iterable[Row]) -> list[Made]:
+    def changes(self, last: Iterable[Row]) -> list[RowValues]:
         """The new rows, given the last ones."""
         held = {(row["application"], row["tag"]): row for row in last if not row["is_deleted"]}
         self.skipped = []
@@ -174,7 +174,7 @@ def _new_value(tag: Tag, before: Row | None, sent: Any) -> Value | None:
     return None
 
 
-def _gone(application: str | None, hwid: str, tag: str) -> Made:
+def _gone(application: str | None, hwid: str, tag: str) -> RowValues:
     return {"application": application, "hwid": hwid, "tag": tag, "value": None, "is_deleted": 1}
 
 

@@ -12,8 +12,8 @@ from airtally.kit.errors import Unavailable
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.statement import Files, Relation, Rows, Statement
 from airtally.storage.lake.damage import PARTS_HELP, ROWS_HELP, missing_words
-from airtally.storage.lake.place import ROLLUPS
 from airtally.storage.lake.snapshot import DataFile
+from airtally.storage.lake.table_storage import ROLLUPS
 
 
 class FilesMissing(Unavailable):

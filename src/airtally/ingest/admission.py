@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.declared import Declared
+from airtally.accounts.declared import EventTypeRegistry
 from airtally.accounts.owners import Owners
 from airtally.ingest.businesses import Businesses
 from airtally.ingest.checked import Checked
@@ -25,7 +25,7 @@ class Admission:
     """Streams that declare ids claim them for the account; rows of the others are checked against the claims."""
 
     def __init__(
-        self, owners: Owners, businesses: Businesses, declared: Declared, settings: Settings, clock: Clock
+        self, owners: Owners, businesses: Businesses, declared: EventTypeRegistry, settings: Settings, clock: Clock
     ) -> None:
         self._owners = owners
         self._businesses = businesses

@@ -15,7 +15,7 @@ from airtally.ingest.row_errors import Codes, Errors, Ints, Reason, RowError, Wr
 from airtally.streams.declaration import Stream
 
 
-class Source(Protocol):
+class RowSource(Protocol):
     """Where the rows of a body came from. Positions count the decoded rows from 0. `is_json`: they were JSON."""
 
     is_json: bool
@@ -49,7 +49,7 @@ class Checked:
 
     rows: pa.Table
     errors: Sequence[RowError]
-    source: Source = field(default_factory=NoSource)
+    source: RowSource = field(default_factory=NoSource)
     gone: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     stream: Stream | None = None
 
@@ -90,7 +90,7 @@ class Checked:
         return rows + np.searchsorted(before, rows, side="right")
 
 
-def joined(schema: pa.Schema, parts: list[Checked], wrong: list[Wrong], source: Source) -> Checked:
+def joined(schema: pa.Schema, parts: list[Checked], wrong: list[Wrong], source: RowSource) -> Checked:
     """One body from the parts it was checked in; `wrong` are the rows that could not be decoded."""
     wrong = [block for block in wrong if len(block.lines)]
     if len(parts) == 1 and not wrong:

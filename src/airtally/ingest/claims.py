@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from airtally.database.store import MetadataStore
 from airtally.database.tables import claims
-from airtally.ingest.decode import Body
+from airtally.ingest.decode import UnpackedBody
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, Unprocessable
 from airtally.kit.time import DAY_US
@@ -44,7 +44,7 @@ class Claims:
         self._buffer = buffer
         self._clock = clock
 
-    def take(self, account_id: int, stream: str, key: str, body: Body | bytes) -> Claim | bytes:
+    def take(self, account_id: int, stream: str, key: str, body: UnpackedBody | bytes) -> Claim | bytes:
         """The claim, or the first request's answer if it has one.
 
         Raises Conflict while the first request is under way, Unprocessable for another body.
@@ -52,7 +52,7 @@ class Claims:
         if not key or len(key.encode()) > MAX_KEY_BYTES or not key.isprintable():
             raise BadRequest(f"Idempotency-Key must be 1 to {MAX_KEY_BYTES} printable characters")
         claim = Claim(account_id, stream, key)
-        digest = (Body.of(body) if isinstance(body, bytes) else body).digest()
+        digest = (UnpackedBody.of(body) if isinstance(body, bytes) else body).digest()
         return self._insert(claim, digest) or self._repeat(claim, digest)
 
     def answer(self, claim: Claim, answer: bytes) -> None:

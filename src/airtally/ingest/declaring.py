@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.declared import Declared, EventKey, MetTag, Tag, ValueType
+from airtally.accounts.declared import EventKey, EventTypeRegistry, MetTag, Tag, ValueType
 from airtally.ingest.checked import Checked
 from airtally.ingest.value_types import fits, inferred, misfit
 from airtally.streams.app_events import APP_EVENTS
@@ -29,7 +29,7 @@ _EVENT = ["application", "event"]
 
 
 class Declaring:
-    def __init__(self, declared: Declared) -> None:
+    def __init__(self, declared: EventTypeRegistry) -> None:
         self._declared = declared
 
     def check(self, stream: Stream, account: Account, checked: Checked) -> Checked:

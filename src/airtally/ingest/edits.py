@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from airtally.accounts.accounts import Account
-from airtally.ingest.made import Made, made_rows, require_all
-from airtally.ingest.versions import CREATED, MILLISECOND, TIME, Versions
+from airtally.ingest.row_values import RowValues, made_rows, require_all
+from airtally.ingest.versions import CREATED, MILLISECOND, TIME, ChangelogVersions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import to_datetime
@@ -26,13 +26,13 @@ LastOf = Callable[[Stream, str, str, str], list[Row]]
 
 #: From the last versions that were looked at, by the stream's name, to the new ones, likewise. JSON is text in the
 #: former and plain values in the latter.
-Change = Callable[[Mapping[str, list[Row]]], Mapping[str, Sequence[Made]]]
+Change = Callable[[Mapping[str, list[Row]]], Mapping[str, Sequence[RowValues]]]
 
 
 class Edits:
     """Thread-safe. Of two changes under one key in this process, the second sees the first."""
 
-    def __init__(self, *, buffer: Buffer, versions: Versions, last_of: LastOf, clock: Clock) -> None:
+    def __init__(self, *, buffer: Buffer, versions: ChangelogVersions, last_of: LastOf, clock: Clock) -> None:
         self._buffer = buffer
         self._versions = versions
         self._last_of = last_of
@@ -42,7 +42,7 @@ class Edits:
         """Read the records that have a value in a column (`of`), and append what `change` makes of them.
 
         All is on disk, or nothing. A new version comes after the last one of its record, whatever the clock says;
-        one that changes nothing is left out. Raises Misfit, TooManyRequests, StorageFull or Unavailable.
+        one that changes nothing is left out. Raises InvalidRow, TooManyRequests, StorageFull or Unavailable.
         """
         self._buffer.check_room(0)
         with ExitStack() as turns:
@@ -59,7 +59,7 @@ class Edits:
             metrics.ROWS_ACCEPTED.labels(stream.name).inc(rows.num_rows)
 
 
-def _versions(stream: Stream, last: Iterable[Row], wanted: Sequence[Made], now: datetime) -> pa.Table:
+def _versions(stream: Stream, last: Iterable[Row], wanted: Sequence[RowValues], now: datetime) -> pa.Table:
     if not wanted:
         return stream.row_schema.empty_table()
     known = {_key(stream, row): row for row in last}

@@ -19,13 +19,13 @@ from airtally.ingest.contents import Beginning, Beginnings, Content, is_text, un
 from airtally.ingest.decode import read_file
 from airtally.ingest.loading import Appended, Load, Loading
 from airtally.ingest.locks import Locks
-from airtally.ingest.marks import FileMarks, Mark, Tail
+from airtally.ingest.marks import FileMarks, LastLine, Mark
 from airtally.ingest.places import Begin, Places
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.tails import completed_line, tail_of
-from airtally.kit.ahead import read_ahead
 from airtally.kit.clock import Clock
-from airtally.storage.store import Overtaken, Warehouse
+from airtally.kit.prefetch import prefetch
+from airtally.storage.store import EventStore, Overtaken
 from airtally.streams.declaration import Stream
 
 #: Called after each chunk with what was done so far.
@@ -66,7 +66,7 @@ class FileIngest:
         *,
         admission: Admission,
         loading: Loading,
-        warehouse: Warehouse,
+        event_store: EventStore,
         quarantine: Quarantine,
         marks: FileMarks,
         locks: Locks,
@@ -76,7 +76,7 @@ class FileIngest:
         self._loading = loading
         self._quarantine = quarantine
         self._marks = marks
-        self._places = Places(marks, warehouse.committed)
+        self._places = Places(marks, event_store.committed)
         self._locks = locks
         self._clock = clock
 
@@ -116,7 +116,7 @@ class FileIngest:
     def _load(self, file: _File, result: FileResult, progress: Progress | None) -> None:
         committed = file.begin.committed
         with _beginnings(file.path) as beginnings:
-            for checked, position in read_ahead(_chunks(file)):
+            for checked, position in prefetch(_chunks(file)):
                 allowed = self._admission.check(file.stream, file.account, checked)
                 mark = None if beginnings is None else _mark(file, result.position, beginnings.at(position), allowed)
                 appended = self._append(file, position, committed, allowed, mark)
@@ -171,6 +171,6 @@ def _mark(file: _File, begins_at: int, end: Beginning | None, checked: Checked) 
         return None  # the file was cut short since the chunk was read
     tail = tail_of(file.path, end, checked.errors)
     if tail is not None and tail[1] == file.begin.rest_of:
-        tail = (Tail.TAKEN, *tail[1:])
+        tail = (LastLine.TAKEN, *tail[1:])
     kind, at, line = tail or (None, 0, 0)
     return Mark(file.begin.app_id, end.position, begins_at, end.digest, 0, kind, at, line)

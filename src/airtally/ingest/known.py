@@ -80,7 +80,7 @@ class KnownKeys:
 
     def _may_be_known(self, snapshot: Snapshot, index: _Index, rows: pa.Table) -> Mask | None:
         stream, account = snapshot.stream, snapshot.account
-        files = snapshot.clean + snapshot.fresh
+        files = snapshot.compacted + snapshot.uncompacted
         index.files.intersection_update(file.path for file in files)
         new = [file for file in files if file.path not in index.files]
         if index.keys + sum(file.rows for file in new) > _MOST_KEYS:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from airtally.accounts.accounts import Account
 from airtally.ingest.checked import Checked
 from airtally.ingest.quarantine import Quarantine
-from airtally.ingest.versions import Versions
+from airtally.ingest.versions import ChangelogVersions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
-from airtally.storage.store import Warehouse
+from airtally.storage.store import EventStore
 from airtally.streams.declaration import Stream
 
 
@@ -38,8 +38,10 @@ class Appended:
 class Loading:
     """Quarantines what is wrong and commits the rest; done twice, it is done once."""
 
-    def __init__(self, *, warehouse: Warehouse, quarantine: Quarantine, versions: Versions, clock: Clock) -> None:
-        self._warehouse = warehouse
+    def __init__(
+        self, *, event_store: EventStore, quarantine: Quarantine, versions: ChangelogVersions, clock: Clock
+    ) -> None:
+        self._event_store = event_store
         self._quarantine = quarantine
         self._versions = versions
         self._clock = clock
@@ -55,6 +57,6 @@ class Loading:
             if before_commit is not None:
                 before_commit(count)
             if count:
-                self._warehouse.append_file_rows(stream, account.slug, rows, load.app_id, load.version, load.after)
+                self._event_store.append_file_rows(stream, account.slug, rows, load.app_id, load.version, load.after)
         metrics.ROWS_ACCEPTED.labels(stream.name).inc(checked.rows.num_rows)
         return Appended(count, kept.rows)

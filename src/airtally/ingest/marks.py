@@ -22,7 +22,7 @@ from airtally.streams.declaration import Stream
 _CHUNK = 500
 
 
-class Tail(StrEnum):
+class LastLine(StrEnum):
     """Of a last line (or CSV record) that may go on: whether a row was taken of it."""
 
     TAKEN = "taken"
@@ -43,7 +43,7 @@ class Mark:
     begins_at: int
     digest: str
     rows: int
-    tail: Tail | None = None
+    tail: LastLine | None = None
     tail_at: int = 0
     tail_line: int = 0
 
@@ -104,7 +104,7 @@ class FileMarks:
         query = select(*columns).where(*_of(account, stream), which).order_by(file_marks.c.position)
         with self._store.read() as connection:
             rows = connection.execute(query).mappings().all()
-        return [Mark(**{**row, "tail": None if row["tail"] is None else Tail(row["tail"])}) for row in rows]
+        return [Mark(**{**row, "tail": None if row["tail"] is None else LastLine(row["tail"])}) for row in rows]
 
 
 def reached(committed: int | None, marks: Iterable[Mark]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.contents import Content, has_lines, is_packed, raw_digest, read_content, unpacked_name
-from airtally.ingest.marks import FileMarks, Mark, Tail, reached
+from airtally.ingest.marks import FileMarks, LastLine, Mark, reached
 from airtally.streams.declaration import Stream
 
 #: Of a stream and an application: how far it was committed, None where it never was.
@@ -98,9 +98,9 @@ def _begin(known: _Known, content: Content) -> Begin:
     begin = Begin(known.app_id, at, known.committed, marked=mark is not None, read_from=at)
     if mark is None or mark.tail is None or at >= content.size:
         return begin
-    if mark.tail is not Tail.OPEN_QUOTE and at in content.followed_by_line_end:
+    if mark.tail is not LastLine.OPEN_QUOTE and at in content.followed_by_line_end:
         return begin
-    if mark.tail is Tail.TAKEN:
+    if mark.tail is LastLine.TAKEN:
         return replace(begin, rest_of=mark.tail_at)
     entry = entry_key(known.app_id, at)
     return replace(begin, read_from=mark.tail_at, again=entry, again_line=mark.tail_line)

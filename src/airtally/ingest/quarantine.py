@@ -47,7 +47,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class QuarantineReceipt:
     """What became of a batch's rejected rows: the first `rows` of them are in the entry `id` (None: kept before)."""
 
     rows: int = 0
@@ -77,13 +77,13 @@ class Quarantine:
 
     def keep(
         self, account: Account, stream: str, errors: Sequence[RowError], *, source: str, source_key: str | None = None
-    ) -> Kept:
+    ) -> QuarantineReceipt:
         """Keep a batch's rejected rows, as many as there is room for; a `source_key` kept before is not kept twice.
 
         Never the reason to refuse a batch for want of room: a full disk keeps none of its rejected rows.
         """
         if not errors:
-            return Kept()
+            return QuarantineReceipt()
         first = errors[0]
         values = {
             "account_id": account.id,
@@ -97,32 +97,32 @@ class Quarantine:
             kept = self._keep(account, values, errors)
         except StorageFull:
             _log.warning("no room for rejected rows", account=account.slug, stream=stream, rows=len(errors))
-            kept = Kept()
+            kept = QuarantineReceipt()
         metrics.ROWS_REJECTED.labels(stream).inc(kept.rows if kept.id is not None else 0)
         metrics.ROWS_NOT_QUARANTINED.labels(stream).inc(len(errors) - kept.rows)
         return kept
 
-    def _keep(self, account: Account, values: dict[str, Any], errors: Sequence[RowError]) -> Kept:
+    def _keep(self, account: Account, values: dict[str, Any], errors: Sequence[RowError]) -> QuarantineReceipt:
         """Packed before the transaction, in which all other writers wait."""
         with self._store.read() as connection:
             kept, room = self._before(connection, account, values["source_key"])
         if kept is not None:
-            return Kept(min(kept, len(errors)))
+            return QuarantineReceipt(min(kept, len(errors)))
         count, content = packed_errors(errors, room)
         if not count:
-            return Kept()
+            return QuarantineReceipt()
         with self._store.begin() as connection:
             # One batch of an account at a time, so that two cannot both take the same room.
             connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update())
             kept, room = self._before(connection, account, values["source_key"])
             if kept is not None:
-                return Kept(min(kept, len(errors)))
+                return QuarantineReceipt(min(kept, len(errors)))
             if len(content) > room:  # another batch took some of it meanwhile
                 count, content = packed_errors(errors[:count], room)
             if not count:
-                return Kept()
+                return QuarantineReceipt()
             made = insert(quarantine).values(**values, rows=count, content=content).returning(quarantine.c.id)
-            return Kept(count, connection.execute(made).scalar_one())
+            return QuarantineReceipt(count, connection.execute(made).scalar_one())
 
     def _before(self, connection: Connection, account: Account, source_key: str | None) -> tuple[int | None, int]:
         """How many rows were kept of this source before, None where it is new; and the bytes that are left."""
@@ -133,7 +133,7 @@ class Quarantine:
         used = connection.execute(select(_BYTES).where(quarantine.c.account_id == account.id)).scalar_one()
         return kept, self._max_bytes - int(used)
 
-    def take_back(self, account: Account, kept: Kept) -> None:
+    def take_back(self, account: Account, kept: QuarantineReceipt) -> None:
         """Of a batch that was refused after all nothing stays."""
         if kept.id is None:
             return

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from airtally.accounts.owners import Owners
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, owners
-from airtally.query.changelog import Versions
+from airtally.query.changelog import VersionsQuery
 from airtally.query.service import Queries
 from airtally.sql.case import folded
 from airtally.streams import STREAMS
@@ -44,7 +44,7 @@ def _claim(
     store: MetadataStore, index: Owners, queries: Queries, what: tuple[Stream, Owned], whose: tuple[int, str]
 ) -> None:
     (stream, owned), (account_id, slug) = what, whose
-    spelled = queries.versions(Versions(stream, slug)).column(owned.column).unique().to_pylist()
+    spelled = queries.versions(VersionsQuery(stream, slug)).column(owned.column).unique().to_pylist()
     ids = {folded(each) for each in spelled if not each.isascii()}
     aside = (owners.c.kind == owned.kind + SET_ASIDE, owners.c.account_id == account_id)
     with store.begin() as connection:

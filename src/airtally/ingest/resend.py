@@ -17,7 +17,7 @@ from airtally.ingest.locks import Locks
 from airtally.ingest.quarantine import Entry, Quarantine
 from airtally.ingest.rejected import RejectedRow
 from airtally.kit.errors import Conflict
-from airtally.storage.store import Warehouse
+from airtally.storage.store import EventStore
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 
@@ -32,11 +32,11 @@ class Resend:
     """Rows that are taken leave the quarantine: their entry counts as sent. The others stay, for their new reasons."""
 
     def __init__(
-        self, *, admission: Admission, loading: Loading, warehouse: Warehouse, quarantine: Quarantine, locks: Locks
+        self, *, admission: Admission, loading: Loading, event_store: EventStore, quarantine: Quarantine, locks: Locks
     ) -> None:
         self._admission = admission
         self._loading = loading
-        self._warehouse = warehouse
+        self._event_store = event_store
         self._quarantine = quarantine
         self._locks = locks
 
@@ -54,7 +54,7 @@ class Resend:
     def _run(self, account: Account, entry: Entry, columns: Sequence[str]) -> Resent:
         """The entry is split before its rows are committed under its number, so that a run that dies is made good."""
         stream, app_id = STREAMS[entry.stream], f"resend:{entry.id}"
-        if self._warehouse.committed(stream, app_id) is not None:
+        if self._event_store.committed(stream, app_id) is not None:
             self._quarantine.mark_resent(account, entry.id)
             return Resent(entry.rows, 0)
         rows = list(self._quarantine.rows(account, entry.id))

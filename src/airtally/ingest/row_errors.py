@@ -158,7 +158,7 @@ class Errors(Sequence[RowError]):
         return [found[each] for each in range(len(numbers))]
 
 
-class Refused:
+class RefusedRows:
     """Gathers refused rows one by one. A reason of a row whose `explain` can find it again need not be kept."""
 
     def __init__(self, explain: Callable[[bytes], Reason] | None = None) -> None:

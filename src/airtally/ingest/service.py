@@ -12,10 +12,19 @@ import msgspec
 from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
 from airtally.ingest.claims import Claim, Claims
-from airtally.ingest.decode import SMALL, Body, Checked, Limits, RowError, is_read_by_piece, read_rows, unpacked
-from airtally.ingest.made import Made, made_rows, require_all
+from airtally.ingest.decode import (
+    SMALL,
+    Checked,
+    DecodeLimits,
+    RowError,
+    UnpackedBody,
+    is_read_by_piece,
+    read_rows,
+    unpacked,
+)
 from airtally.ingest.quarantine import Quarantine
-from airtally.ingest.versions import Versions
+from airtally.ingest.row_values import RowValues, made_rows, require_all
+from airtally.ingest.versions import ChangelogVersions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
@@ -55,7 +64,7 @@ class ShownError(msgspec.Struct, frozen=True):
     quarantined: bool | msgspec.UnsetType = msgspec.UNSET
 
 
-class Answer(msgspec.Struct, frozen=True):
+class IngestAnswer(msgspec.Struct, frozen=True):
     """What the sender is told. `quarantined` is false, of a row and of the whole, where one could not be kept."""
 
     accepted: int
@@ -82,7 +91,7 @@ class Ingest:
         buffer: Buffer,
         claims: Claims,
         quarantine: Quarantine,
-        versions: Versions,
+        versions: ChangelogVersions,
         admission: Admission,
         settings: Settings,
         clock: Clock,
@@ -93,7 +102,7 @@ class Ingest:
         self._versions = versions
         self._admission = admission
         self._unpacked_max = settings.unpacked_max
-        self._limits = Limits(unpacked_max=settings.unpacked_max)
+        self._limits = DecodeLimits(unpacked_max=settings.unpacked_max)
         self._clock = clock
         self._slots = Slots(_AT_ONCE, turn=_TURN_SECONDS)
         largest = settings.unpacked_max + settings.body_max
@@ -122,13 +131,13 @@ class Ingest:
                 return Accepted(claim)
             return self.commit(batch, self.checked(batch, body, limits), claim)
 
-    def unpacked(self, batch: Batch) -> Body:
+    def unpacked(self, batch: Batch) -> UnpackedBody:
         """Raises TooManyRequests before any work where the buffer has no room."""
         self._buffer.check_room(len(batch.body))
         return unpacked(batch.body, batch.content_encoding, unpacked_max=self._unpacked_max)
 
     @contextmanager
-    def _room_for(self, batch: Batch, body: Body) -> Iterator[Limits]:
+    def _room_for(self, batch: Batch, body: UnpackedBody) -> Iterator[DecodeLimits]:
         """Room for what a large body comes to in memory; it is asked for once, by all that it may come to."""
         slug, asked = batch.account.slug, False
         with ExitStack() as held:
@@ -145,7 +154,7 @@ class Ingest:
                 held.enter_context(self._room.held(slug, body.size + columns))
             yield replace(self._limits, holds=holds)
 
-    def checked(self, batch: Batch, body: Body, limits: Limits | None = None) -> Checked:
+    def checked(self, batch: Batch, body: UnpackedBody, limits: DecodeLimits | None = None) -> Checked:
         rows = read_rows(batch.stream, body, batch.media_type, limits=limits or self._limits)
         return self._admission.check(batch.stream, batch.account, rows)
 
@@ -182,10 +191,10 @@ class Ingest:
                     committed.result()  # the next batch of this changelog must see these versions
             return committed
 
-    def put(self, stream: Stream, account: Account, rows: Sequence[Made]) -> None:
+    def put(self, stream: Stream, account: Account, rows: Sequence[RowValues]) -> None:
         """Rows that the program makes: all on disk when this returns, or nothing.
 
-        What they name must be declared already. Raises Misfit for a row that the stream does not take,
+        What they name must be declared already. Raises InvalidRow for a row that the stream does not take,
         TooManyRequests, StorageFull or Unavailable.
         """
         self._buffer.check_room(0)
@@ -206,7 +215,7 @@ class Ingest:
             self._claims.give_up(accepted.claim)
 
     @contextmanager
-    def _claimed(self, batch: Batch, body: Body) -> Iterator[Claim | bytes | None]:
+    def _claimed(self, batch: Batch, body: UnpackedBody) -> Iterator[Claim | bytes | None]:
         if batch.idempotency_key is None:
             yield None
             return
@@ -254,4 +263,6 @@ def answer_of(accepted: int, errors: Sequence[RowError], kept: int | None = None
         ShownError(error.line, error.field, error.error, msgspec.UNSET if place < kept else False)
         for place, error in enumerate(errors[:ERRORS_SHOWN])
     ]
-    return msgspec.json.encode(Answer(accepted, len(errors), shown, msgspec.UNSET if kept >= len(errors) else False))
+    return msgspec.json.encode(
+        IngestAnswer(accepted, len(errors), shown, msgspec.UNSET if kept >= len(errors) else False)
+    )

@@ -10,22 +10,22 @@ from airtally.ingest.contents import Beginning, position_of
 from airtally.ingest.decode.csv_records import OPEN_QUOTE
 from airtally.ingest.decode.limits import LIMITS
 from airtally.ingest.decode.text import TextFile
-from airtally.ingest.marks import Tail
+from airtally.ingest.marks import LastLine
 from airtally.ingest.row_errors import Errors, RowError
 
 TOO_SOON = "the beginning of this line was loaded as a row before its end was written"
 
 
-def tail_of(path: Path, end: Beginning, errors: Sequence[RowError]) -> tuple[Tail, int, int] | None:
+def tail_of(path: Path, end: Beginning, errors: Sequence[RowError]) -> tuple[LastLine, int, int] | None:
     """The last line of a chunk that may go on, where it begins, and its number; `errors` are the chunk's, by line."""
     last = end.line - 1 if end.ends_a_line else end.line
     opened = _open_quote(errors, last)
     if opened is not None:
-        return Tail.OPEN_QUOTE, position_of(path, opened), opened
+        return LastLine.OPEN_QUOTE, position_of(path, opened), opened
     if end.ends_a_line:
         return None
     refused = end.blank or any(error.line == last for error in errors[-1:])
-    return (Tail.REFUSED if refused else Tail.TAKEN), end.line_at, last
+    return (LastLine.REFUSED if refused else LastLine.TAKEN), end.line_at, last
 
 
 def _open_quote(errors: Sequence[RowError], last: int) -> int | None:

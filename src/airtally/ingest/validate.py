@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from airtally.ingest import times
 from airtally.ingest.canonical import NONE, rows_as_sent
-from airtally.ingest.checked import Checked, NoSource, Source
+from airtally.ingest.checked import Checked, NoSource, RowSource
 from airtally.ingest.convert import compiled, convert, matches
 from airtally.ingest.json_text import OUT_OF_RANGE
 from airtally.ingest.row_errors import Codes, Errors, Forms, Ints, Reason, Wrong
@@ -54,7 +54,7 @@ def check(
     stream: Stream,
     wire: Mapping[str, pa.Array],
     count: int,
-    source: Source | None = None,
+    source: RowSource | None = None,
     *,
     start: int = 0,
     canonical: bool = False,

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
-from airtally.ingest.turns import Turns
+from airtally.ingest.changelog_locks import ChangelogLocks
 from airtally.kit.fair import aside, pause
 from airtally.kit.time import to_datetime
 from airtally.sql.case import folded
@@ -65,7 +65,7 @@ class History:
         return self.by_time[max(self.by_time)] if self.by_time else None
 
 
-class Versions:
+class ChangelogVersions:
     """Resolves batches of changelog rows; one batch of an account's stream at a time, until it is in the buffer.
 
     Keys without versions that come once, which are most of a large load, are resolved all at once; with the
@@ -77,9 +77,9 @@ class Versions:
         self._many_rows = many_rows
         self._known = known
         self._lock = threading.Lock()
-        self._turns: dict[tuple[str, str], Turns] = defaultdict(Turns)
+        self._turns: dict[tuple[str, str], ChangelogLocks] = defaultdict(ChangelogLocks)
 
-    def turns(self, stream: Stream, account: Account) -> Turns:
+    def turns(self, stream: Stream, account: Account) -> ChangelogLocks:
         """Whoever adds versions of a stream takes one."""
         with self._lock:
             return self._turns[stream.name, account.slug]

@@ -30,7 +30,7 @@ MOST_ATTEMPTS = 50
 _WAITS = (2, 5, 10, 20, 40, 60, 120)
 
 #: Returns once all rows received by a moment are readable, at once when told to stop; raises Unavailable.
-AwaitData = Callable[[int, threading.Event], None]
+WaitUntilVisible = Callable[[int, threading.Event], None]
 
 
 class Stopping(Exception):
@@ -129,10 +129,10 @@ class Worker(ABC):
         if self._stopping.is_set():
             raise Stopping
 
-    def await_rows(self, job: Job, await_data: AwaitData) -> None:
+    def wait_until_visible(self, job: Job, wait_until_visible: WaitUntilVisible) -> None:
         """Return once every row received before the job was made is readable. Raises Unavailable, GivenUp."""
         try:
-            await_data(job.created_at, self._stopping)
+            wait_until_visible(job.created_at, self._stopping)
         except Unavailable as failure:
             if not self._stopping.is_set() and self._age_us(job) >= DATA_PATIENCE_US:
                 raise GivenUp(failure.message) from failure

@@ -13,7 +13,7 @@ from airtally.storage.lake.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenAnswer:
     """An answer's text; every row received by `data_through_us` is in it."""
 
     body: bytes

@@ -55,7 +55,7 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
-class Versions:
+class VersionsQuery:
     """Every version that meets `where`, of all keys or of those in `keys` (a table of the key columns).
 
     Rows equal in key and time are one version, as it was last received.
@@ -88,7 +88,7 @@ def render_total(wanted: Records, snapshot: Snapshot) -> Statement:
     return binder.statement(current_records(binder, wanted, snapshot, [total]))
 
 
-def render_versions(wanted: Versions, snapshot: Snapshot) -> Statement:
+def render_versions(wanted: VersionsQuery, snapshot: Snapshot) -> Statement:
     """The columns of a row (`stream.row_schema`), in no order."""
     stream, binder = wanted.stream, Binder(wanted.stream)
     names = (*stream.row_schema.names, *RECEIVED_ORDER)

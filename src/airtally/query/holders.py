@@ -9,7 +9,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally.query.changelog import Records, current_records
-from airtally.query.lines import Lines, bytes_of
+from airtally.query.lines import RenderedLines, bytes_of
 from airtally.query.service import Queries
 from airtally.sql.compiler import Binder
 from airtally.sql.filters import EVERYTHING, AllOf, Equals, Filter, IsNull, Not, OneOf
@@ -39,7 +39,7 @@ class Holders:
     decimal: bool = False
 
 
-def holder_lines(queries: Queries, wanted: Holders) -> tuple[Iterator[Lines], int]:
+def holder_lines(queries: Queries, wanted: Holders) -> tuple[Iterator[RenderedLines], int]:
     """Lines of application, value and number of devices, semicolons between; and through when they are complete.
 
     In order of the applications, then the highest number first, then by the value's UTF-8 bytes. Raises what
@@ -49,10 +49,10 @@ def holder_lines(queries: Queries, wanted: Holders) -> tuple[Iterator[Lines], in
     devices = queries.snapshot(DEVICES, wanted.account)
     statement = render_holders(wanted, tags, devices)
 
-    def lines() -> Iterator[Lines]:
+    def lines() -> Iterator[RenderedLines]:
         for batch in queries.engine.stream(statement):
             if batch.num_rows:
-                yield Lines(bytes_of(batch.column(0)), batch.num_rows)
+                yield RenderedLines(bytes_of(batch.column(0)), batch.num_rows)
 
     return lines(), min(tags.data_through_us, devices.data_through_us)
 

@@ -30,7 +30,7 @@ __all__ = [
     "Fixed",
     "Integer",
     "JsonLine",
-    "Lines",
+    "RenderedLines",
     "Text",
     "lines",
     "lines_of_day",
@@ -84,20 +84,20 @@ class Extract:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class RenderedLines:
     """Some lines in the order of the file: their bytes as the engine laid them out, and how many."""
 
     data: memoryview
     rows: int
 
 
-def lines(engine: Engine, extract: Extract, snapshot: Snapshot) -> Iterator[Lines]:
+def lines(engine: Engine, extract: Extract, snapshot: Snapshot) -> Iterator[RenderedLines]:
     """The lines of an extract, day by day, from a pinned snapshot."""
     for day in extract.days():
         yield from lines_of_day(engine, extract, snapshot, day)
 
 
-def lines_of_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date) -> Iterator[Lines]:
+def lines_of_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date) -> Iterator[RenderedLines]:
     """The lines of one day; nothing of another day is read."""
     view = of_day(snapshot, day)
     if Rows.all_of(view).empty:
@@ -105,7 +105,7 @@ def lines_of_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date
     statement = render_lines(extract.on(day), view, engine.capabilities)
     for batch in engine.stream(statement):
         if batch.num_rows:
-            yield Lines(bytes_of(batch.column(0)), batch.num_rows)
+            yield RenderedLines(bytes_of(batch.column(0)), batch.num_rows)
 
 
 def of_day(snapshot: Snapshot, day: date) -> Snapshot:
@@ -115,8 +115,8 @@ def of_day(snapshot: Snapshot, day: date) -> Snapshot:
     wanted = day.isoformat()
     return replace(
         snapshot,
-        clean=tuple(file for file in snapshot.clean if file.day == wanted),
-        fresh=tuple(file for file in snapshot.fresh if file.day == wanted),
+        compacted=tuple(file for file in snapshot.compacted if file.day == wanted),
+        uncompacted=tuple(file for file in snapshot.uncompacted if file.day == wanted),
     )
 
 
@@ -140,7 +140,7 @@ def render_lines(extract: Extract, snapshot: Snapshot, capabilities: Capabilitie
 
 def _arrival_order(snapshot: Snapshot) -> tuple[str, ...]:
     """A text among the keys makes the sort take half as long again: left out where there is one machine."""
-    machines = {file.machine for file in snapshot.clean + snapshot.fresh}
+    machines = {file.machine for file in snapshot.compacted + snapshot.uncompacted}
     one = len(machines) == 1 and None not in machines and not any(table.num_rows for table in snapshot.buffered)
     return tuple(name for name in RECEIVED_ORDER if name != "machine") if one else RECEIVED_ORDER
 

@@ -29,7 +29,7 @@ def last_by(snapshot: Snapshot, name: str, value: str, query: Callable[[Statemen
     stream = snapshot.stream
     names = [*stream.row_schema.names, *RECEIVED_ORDER]
     found = [_of_account(table, snapshot.account, name, value).select(names) for table in snapshot.buffered]
-    if snapshot.clean or snapshot.fresh:
+    if snapshot.compacted or snapshot.uncompacted:
         found.append(query(_statement(snapshot, name, value)))
     rows = [row for table in found if table.num_rows for row in table.to_pylist()]
     return list(_last(stream, rows))
@@ -46,7 +46,7 @@ def _statement(snapshot: Snapshot, name: str, value: str) -> Statement:
         selected = (column(each) for each in (*stream.row_schema.names, *RECEIVED_ORDER))
         tree = exp.select(*selected).from_(exp.to_table("rows"))
         _trees[key] = tree.where(column(name).eq(exp.Placeholder(this="value")))
-    rows = Rows(snapshot, snapshot.clean + snapshot.fresh, ())
+    rows = Rows(snapshot, snapshot.compacted + snapshot.uncompacted, ())
     return Statement(_trees[key], {"rows": rows}, {"value": value}, key=("last_by", *key))
 
 

@@ -11,7 +11,7 @@ from airtally.kit.time import iso_seconds
 from airtally.query.buckets import Bucket, Step
 from airtally.query.question import UTC, Question
 from airtally.query.render import runs_of
-from airtally.rollups.plan import Cover
+from airtally.rollups.plan import RollupPlan
 
 
 class RowsGone(Failure):
@@ -25,9 +25,9 @@ class RowsGone(Failure):
         self.instead = instead
 
 
-def rows_gone(question: Question, cover: Cover, plan: Callable[[Question], Cover]) -> RowsGone:
+def rows_gone(question: Question, rollup_plan: RollupPlan, plan: Callable[[Question], RollupPlan]) -> RowsGone:
     """What `cover` misses, in words, with what can be asked instead: each was planned and misses nothing."""
-    first, last = cover.missing[0].start_us, cover.missing[-1].end_us
+    first, last = rollup_plan.missing[0].start_us, rollup_plan.missing[-1].end_us
     message = (
         f"The rows of stream {question.stream.name} between {iso_seconds(first)} and {iso_seconds(last)} have left by "
         "retention, and no rollup keeps what the question needs of that time: its figures, dimensions, filter, "
@@ -39,7 +39,7 @@ def rows_gone(question: Question, cover: Cover, plan: Callable[[Question], Cover
     return RowsGone(message, hint=hint, instead=instead)
 
 
-def _answerable(question: Question, last_us: int, plan: Callable[[Question], Cover]) -> Iterator[Question]:
+def _answerable(question: Question, last_us: int, plan: Callable[[Question], RollupPlan]) -> Iterator[Question]:
     """The whole interval in cells that are kept; else, or as well, what is left of it."""
     for other in _wider(question):
         if not plan(other).missing:

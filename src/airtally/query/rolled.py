@@ -14,7 +14,7 @@ from airtally.query.fits import Edges
 from airtally.query.question import BUCKET, Function, Metric, Question
 from airtally.query.render import cut, runs_of
 from airtally.rollups.figures import combined, figures_of_parts, figures_of_rows
-from airtally.rollups.plan import Cover, Interval, Source, Wanted
+from airtally.rollups.plan import Interval, RollupPlan, SegmentSource, Wanted
 from airtally.rollups.table import part_schema
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import Binder, as_type, micros
@@ -56,7 +56,7 @@ def rollups_for(question: Question) -> tuple[Wanted, ...]:
     )
 
 
-def render_rolled(question: Question, cover: Cover, capabilities: Capabilities) -> Statement:
+def render_rolled(question: Question, rollup_plan: RollupPlan, capabilities: Capabilities) -> Statement:
     """Groups come in no order.
 
     Where no rows are needed the tree is put together once for all questions of its shape: that would take
@@ -64,17 +64,17 @@ def render_rolled(question: Question, cover: Cover, capabilities: Capabilities) 
     """
     binder = Binder(question.stream)
     bucket, of_bucket = _bucket(binder, question)
-    branches = list(_branches(binder, question, cover))
+    branches = list(_branches(binder, question, rollup_plan))
     shape = None
-    if not cover.has_rows:
+    if not rollup_plan.has_rows:
         sizes = tuple((branch.rollup.folder, len(branch.conditions)) for branch in branches)
         groups = question.metrics, question.dimensions, of_bucket, question.most_rows
         shape = ("rolled", question.stream.name, *groups, shape_of(question.where), sizes)
     tree = None if shape is None else _trees.get(shape)
     if tree is None:
         sources = [branch.select(question) for branch in branches]
-        if cover.has_rows:
-            sources.append(_rows(binder, question, cover, capabilities))
+        if rollup_plan.has_rows:
+            sources.append(_rows(binder, question, rollup_plan, capabilities))
         tree = _summed(question, sources, bucket)
         if shape is not None:
             if len(_trees) >= _MAX_TREES:
@@ -101,8 +101,8 @@ _MAX_TREES = 1000
 _trees: dict[Hashable, exp.Select] = {}
 
 
-def _branches(binder: Binder, question: Question, cover: Cover) -> Iterator[_Parts]:
-    for source in cover.sources:
+def _branches(binder: Binder, question: Question, rollup_plan: RollupPlan) -> Iterator[_Parts]:
+    for source in rollup_plan.sources:
         for files, hidden in ((source.bases, source.hidden), (source.days, ())):
             if files:
                 yield _parts(binder, question, source, files, hidden)
@@ -155,7 +155,7 @@ def _dimensions(question: Question) -> tuple[str, ...]:
 
 
 def _parts(
-    binder: Binder, question: Question, source: Source, files: tuple[DataFile, ...], hidden: Sequence[Interval]
+    binder: Binder, question: Question, source: SegmentSource, files: tuple[DataFile, ...], hidden: Sequence[Interval]
 ) -> _Parts:
     rollup = source.wanted.rollup
     relation = binder.relation(Files(files, part_schema(rollup), rollup.folder), "parts")
@@ -165,18 +165,18 @@ def _parts(
     return _Parts(rollup, source.wanted.measures, relation, conditions)
 
 
-def _rows(binder: Binder, question: Question, cover: Cover, capabilities: Capabilities) -> exp.Select:
+def _rows(binder: Binder, question: Question, rollup_plan: RollupPlan, capabilities: Capabilities) -> exp.Select:
     stream = question.stream
-    measures = cover.sources[0].wanted.measures
+    measures = rollup_plan.sources[0].wanted.measures
     days = days_of(stream, question.start_us, question.end_us)
-    source = events(binder, cover.rows, question.columns, capabilities, days=days)
+    source = events(binder, rollup_plan.rows, question.columns, capabilities, days=days)
     figures = figures_of_rows(binder, stream, _dimensions(question), micros(stream.time), _named(measures))
     return (
         exp.select(*figures)
         .from_(source.subquery("events"))
         .where(
             _within(binder, stream.time, interval_of(question)),
-            exp.or_(*(_within(binder, stream.time, each) for each in cover.stale)),
+            exp.or_(*(_within(binder, stream.time, each) for each in rollup_plan.stale)),
             binder.condition(question.where),
         )
     )

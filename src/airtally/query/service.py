@@ -11,8 +11,8 @@ import pyarrow as pa
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import LimitExceeded
-from airtally.query.answers import AnswerCache, Written, key_of
-from airtally.query.changelog import Order, Records, Versions, render_records, render_total, render_versions
+from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
+from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
 from airtally.query.lookup import Row, last_by
 from airtally.query.narrow import narrowed
 from airtally.query.question import Question
@@ -20,7 +20,7 @@ from airtally.query.records import KnownRecords, RecordsCache
 from airtally.query.refusal import rows_gone
 from airtally.query.render import render
 from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
-from airtally.rollups.plan import Cover
+from airtally.rollups.plan import RollupPlan
 from airtally.rollups.rollups import Rollups
 from airtally.sql.dedupe import day_bounds
 from airtally.sql.filters import EVERYTHING, Filter
@@ -41,7 +41,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RecordPage:
     """`table` of one page (`stream.row_schema`), in order; `total` counts those of all pages."""
 
     table: pa.Table
@@ -78,17 +78,19 @@ class Queries:
         ask = self._planned if self._rollups is not None and has_rollups(question) else self._from_rows
         return self._twice(lambda: ask(question))
 
-    def written(self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]) -> Written:
+    def written(
+        self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]
+    ) -> WrittenAnswer:
         """An answer as `write` puts it, from memory where no row of the stream has come in since.
 
         `form` names the way of writing with all that it depends on but the table. Raises LimitExceeded.
         """
         if not self._written.enabled:
             answer = self.answer(question)
-            return Written(b"".join(write(answer.table)), answer.data_through_us, answer.generated_at_us)
+            return WrittenAnswer(b"".join(write(answer.table)), answer.data_through_us, answer.generated_at_us)
         view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
         body = self._written.get(key_of(question, form), view, lambda: write(self.answer(question).table))
-        return Written(body, view.data_through_us, self._clock.now_us())
+        return WrittenAnswer(body, view.data_through_us, self._clock.now_us())
 
     def _from_rows(self, question: Question) -> Answer:
         snapshot = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
@@ -97,21 +99,21 @@ class Queries:
 
     def _planned(self, question: Question) -> Answer:
         """From the parts and rows that each day of the interval is answered from."""
-        cover = self._cover(question)
-        if cover.missing:
-            raise rows_gone(question, cover, self._cover)
+        rollup_plan = self._cover(question)
+        if rollup_plan.missing:
+            raise rows_gone(question, rollup_plan, self._cover)
         if not self._engine.capabilities.file_lists:
             return self._from_rows(question)
-        if not cover.sources:
-            table = self._engine.query(render(question, cover.rows, self._engine.capabilities))
+        if not rollup_plan.sources:
+            table = self._engine.query(render(question, rollup_plan.rows, self._engine.capabilities))
         else:
-            table = self._engine.query(render_rolled(question, cover, self._engine.capabilities))
-        return self._answer(question, table, cover.rows)
+            table = self._engine.query(render_rolled(question, rollup_plan, self._engine.capabilities))
+        return self._answer(question, table, rollup_plan.rows)
 
-    def _cover(self, question: Question) -> Cover:
+    def _cover(self, question: Question) -> RollupPlan:
         assert self._rollups is not None  # noqa: S101 (asked for only then)
         wanted = rollups_for(question) if self._engine.capabilities.file_lists else ()
-        return self._rollups.cover(wanted, question.stream, question.account, interval_of(question))
+        return self._rollups.rollup_plan(wanted, question.stream, question.account, interval_of(question))
 
     def _answer(self, question: Question, table: pa.Table, snapshot: Snapshot) -> Answer:
         if question.most_rows is not None and table.num_rows > question.most_rows:
@@ -127,19 +129,19 @@ class Queries:
         order: Sequence[Order | str] = (),
         limit: int | None = None,
         offset: int = 0,
-    ) -> Page:
+    ) -> RecordPage:
         """A changelog's records as they are now. Raises LimitExceeded."""
         return self.records(Records(stream, account, where, tuple(order), limit, offset))
 
-    def records(self, wanted: Records) -> Page:
+    def records(self, wanted: Records) -> RecordPage:
         """Raises LimitExceeded."""
 
-        def ask(snapshot: Snapshot) -> Page:
+        def ask(snapshot: Snapshot) -> RecordPage:
             table = self._engine.query(render_records(wanted, snapshot))
             total = table.num_rows
             if wanted.limit is not None:
                 total = self._engine.query(render_total(wanted, snapshot))["total"][0].as_py()
-            return Page(table, total, snapshot.data_through_us, self._clock.now_us())
+            return RecordPage(table, total, snapshot.data_through_us, self._clock.now_us())
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 
@@ -162,7 +164,7 @@ class Queries:
 
         return self._on_snapshot(ask, stream, account)
 
-    def versions(self, wanted: Versions) -> pa.Table:
+    def versions(self, wanted: VersionsQuery) -> pa.Table:
         """Rows (`stream.row_schema`) in no order. Raises LimitExceeded."""
 
         def ask(snapshot: Snapshot) -> pa.Table:
@@ -172,7 +174,7 @@ class Queries:
 
     def versions_of(self, stream: Stream, account: str, keys: pa.Table) -> pa.Table:
         """All versions (`stream.row_schema`, in no order) of the keys in a table of the key columns."""
-        return self.versions(Versions(stream, account, keys))
+        return self.versions(VersionsQuery(stream, account, keys))
 
     def snapshot(
         self,

@@ -12,13 +12,13 @@ from airtally.accounts.accounts import Account
 from airtally.files.store import FileStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.queue import Job, Jobs, LeaseLost
-from airtally.jobs.worker import AwaitData, Worker, WorkerOptions
+from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.loops import Loop
 from airtally.kit.time import DAY_US
-from airtally.reports.parts import Assembly, Part, Parts, left_over
-from airtally.reports.render import Renderer
+from airtally.reports.parts import Assembly, DayFile, Parts, left_over
+from airtally.reports.render import ReportRenderer
 from airtally.reports.report import Report, storage_name
 from airtally.reports.service import JOB_KIND, ReportFile, Reports
 
@@ -46,12 +46,12 @@ class ReportBuilder(Worker):
         self,
         reports: Reports,
         jobs: Jobs,
-        renderer: Renderer,
+        renderer: ReportRenderer,
         files: FileStore,
         clock: Clock,
         *,
         options: BuildOptions,
-        await_data: AwaitData,
+        wait_until_visible: WaitUntilVisible,
         faults: Faults = NO_FAULTS,
     ) -> None:
         super().__init__(jobs, clock, options)
@@ -60,14 +60,14 @@ class ReportBuilder(Worker):
         self._files = files
         self._staging = options.staging
         self._file_days = options.file_days
-        self._await_data = await_data
+        self._await_data = wait_until_visible
         self._faults = faults
         self._loops.append(Loop("report-files", self.expire_files, options.expire_seconds))
 
     def work(self, job: Job, lease: KeptLease) -> None:
         self._faults.reach("report.build")
         account, report = self._reports.of_job(job)
-        self.await_rows(job, self._await_data)
+        self.wait_until_visible(job, self._await_data)
         parts = self._render(account, report, job, lease)
         self._publish(account, report, job, parts, lease)
 
@@ -89,7 +89,7 @@ class ReportBuilder(Worker):
                 Parts(self._staging, report_id).discard()
         return 0.0 if gone else None
 
-    def _render(self, account: Account, report: Report, job: Job, lease: KeptLease) -> list[Part]:
+    def _render(self, account: Account, report: Report, job: Job, lease: KeptLease) -> list[DayFile]:
         plan = self._renderer.plan(account, report)
         kept = Parts(self._staging, report.id)
         done = {day.day: part for day in plan.days if (part := kept.find(day.day)) is not None}
@@ -102,7 +102,7 @@ class ReportBuilder(Worker):
             self._jobs.progress(job, rows, plan.rows, lease_seconds=self._options.lease_seconds)
         return [done[day.day] for day in plan.days]
 
-    def _publish(self, account: Account, report: Report, job: Job, parts: list[Part], lease: KeptLease) -> None:
+    def _publish(self, account: Account, report: Report, job: Job, parts: list[DayFile], lease: KeptLease) -> None:
         """The file is complete before the report says so; whoever lost the lease takes its own away again."""
         kept = Parts(self._staging, report.id)
         assembly = Assembly(parts, kept.folder)
@@ -117,7 +117,7 @@ class ReportBuilder(Worker):
             raise
         kept.discard()
 
-    def _file(self, name: str, assembly: Assembly, parts: list[Part]) -> ReportFile:
+    def _file(self, name: str, assembly: Assembly, parts: list[DayFile]) -> ReportFile:
         now = self._clock.now_us()
         return ReportFile(
             name=name,

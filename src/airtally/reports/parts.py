@@ -20,7 +20,7 @@ from airtally.files.store import CHUNK_BYTES, storage_failures
 from airtally.kit.errors import NotFound
 
 
-class Part(msgspec.Struct, frozen=True):
+class DayFile(msgspec.Struct, frozen=True):
     """One day's lines, packed. `data_through` in microseconds UTC: rows received by then are in."""
 
     day: date
@@ -36,10 +36,10 @@ class Parts:
     def __init__(self, staging: Path, report_id: int) -> None:
         self.folder = staging / f"report-{report_id}"
 
-    def find(self, day: date) -> Part | None:
+    def find(self, day: date) -> DayFile | None:
         """The finished part of a day, if its file is whole."""
         try:
-            part = msgspec.json.decode(self._note(day).read_bytes(), type=Part)
+            part = msgspec.json.decode(self._note(day).read_bytes(), type=DayFile)
             whole = (self.folder / part.file).stat().st_size == part.packed.packed_bytes
         except (FileNotFoundError, msgspec.DecodeError):
             return None
@@ -51,7 +51,7 @@ class Parts:
             self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{day}-{secrets.token_hex(6)}.deflate"
 
-    def note(self, part: Part) -> None:
+    def note(self, part: DayFile) -> None:
         """From now on the day counts as done. Its file must have been synced."""
         draft = self.folder / f"{part.file}.json"
         with storage_failures(draft.name), draft.open("wb") as file:
@@ -70,7 +70,7 @@ class Parts:
 class Assembly:
     """The whole file as a stream of chunks; afterwards `size` and `sha256` are those of the file."""
 
-    parts: Sequence[Part]
+    parts: Sequence[DayFile]
     folder: Path
     size: int = 0
     sha256: str = ""

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from airtally.accounts.accounts import Account
 from airtally.engine.child import HeavyOptions, engine_in_child
-from airtally.engine.heavy import Runner
 from airtally.engine.protocol import Engine
 from airtally.files.gzip import Packed, pack
 from airtally.files.store import storage_failures
+from airtally.kit.runner import Runner
 from airtally.kit.time import DAY_US
 from airtally.query.lines import Extract, lines_of_day, of_day
 from airtally.reports.detailed import plays_of
-from airtally.reports.parts import Part, sync
+from airtally.reports.parts import DayFile, sync
 from airtally.reports.report import Report
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 
@@ -53,7 +53,7 @@ class Plan:
         return sum(day.rows for day in self.days)
 
 
-class Renderer:
+class ReportRenderer:
     """Reads through `engine`; what is large, and only where the engine is in the process, through `heavy`."""
 
     def __init__(self, source: SnapshotSource, engine: Engine, heavy: Runner, options: HeavyOptions) -> None:
@@ -83,7 +83,7 @@ class Renderer:
         if group:
             yield group
 
-    def render(self, plan: Plan, days: Sequence[Day], paths: Sequence[Path]) -> list[Part]:
+    def render(self, plan: Plan, days: Sequence[Day], paths: Sequence[Path]) -> list[DayFile]:
         """Writes each day's packed lines to its path. Raises what the engine raises, and StorageFull."""
         wanted = tuple((day.day, path) for day, path in zip(days, paths, strict=True))
         if self._is_heavy(plan):
@@ -93,7 +93,7 @@ class Renderer:
             made = [render_day(self._engine, plan.extract, plan.snapshot, day, path) for day, path in wanted]
         through = plan.snapshot.data_through_us
         return [
-            Part(day, path.name, rows, through, packed)
+            DayFile(day, path.name, rows, through, packed)
             for (day, path), (rows, packed) in zip(wanted, made, strict=True)
         ]
 
@@ -137,7 +137,7 @@ def _render_in_child(
 def _days(extract: Extract, snapshot: Snapshot) -> Iterator[Day]:
     """Days of whose partition there is no file are left out, unless rows are still buffered."""
     in_files: Counter[str | None] = Counter()
-    for file in snapshot.clean + snapshot.fresh:
+    for file in snapshot.compacted + snapshot.uncompacted:
         in_files[file.day] += file.rows
     buffered = sum(table.num_rows for table in snapshot.buffered)
     for day in extract.days():

@@ -30,8 +30,8 @@ from airtally.sql.dedupe import events
 from airtally.sql.filters import Between
 from airtally.sql.scope import column
 from airtally.sql.statement import Files, Statement
-from airtally.storage.lake.place import Place, open_place
 from airtally.storage.lake.snapshot import DataFile, Snapshot
+from airtally.storage.lake.table_storage import TableStorage, open_place
 from airtally.streams.rollup import Rollup
 
 #: Of 4 million rows in a month, groups of half this size, and of twice, are read more slowly.
@@ -105,7 +105,7 @@ def _make_group(engine: Engine, job: PartsJob, days: list[str], scratch: Path, m
 
 def _groups(job: PartsJob) -> Iterator[list[str]]:
     rows = dict.fromkeys(job.days, 0)
-    for file in job.rows.clean + job.rows.fresh:
+    for file in job.rows.compacted + job.rows.uncompacted:
         if file.day in rows:
             rows[file.day] += file.rows
     group: list[str] = []
@@ -182,7 +182,7 @@ def _ends(days: Sequence[str]) -> tuple[int, int]:
     return first, last + DAY_US
 
 
-def _written(place: Place, job: PartsJob, batches: Iterable[pa.RecordBatch], day: str | None) -> Built:
+def _written(place: TableStorage, job: PartsJob, batches: Iterable[pa.RecordBatch], day: str | None) -> Built:
     kind = "base" if day is None else f"day-{day}"
     name = f"account={job.rows.account}/month={job.month}/{kind}-{uuid.uuid4()}.parquet"
     path = place.scratch(name)

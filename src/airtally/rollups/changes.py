@@ -15,7 +15,7 @@ from airtally.database.store import MetadataStore
 from airtally.database.tables import rollup_changes, rollup_tails
 from airtally.engine.bucket import accounts_in
 from airtally.storage.lake.table import CHANGED, LakeTable
-from airtally.storage.lake.view import LakeView
+from airtally.storage.lake.table_version import TableVersion
 
 _log = structlog.get_logger()
 
@@ -38,17 +38,17 @@ class Changes:
         self._unkept: dict[tuple[str, str], int] = {}
         self._kept = -1
 
-    def of(self, account: str, view: LakeView) -> Mapping[str, int]:
+    def of(self, account: str, view: TableVersion) -> Mapping[str, int]:
         """By day, of every change up to the view's version, later ones perhaps too."""
         self.read(view)
         return dict(self._versions.get(account, {}))
 
-    def all(self, view: LakeView) -> dict[str, dict[str, int]]:
+    def all(self, view: TableVersion) -> dict[str, dict[str, int]]:
         """By account, then by day."""
         self.read(view)
         return {account: dict(days) for account, days in list(self._versions.items())}
 
-    def read(self, view: LakeView) -> None:
+    def read(self, view: TableVersion) -> None:
         """The commits up to the view's version."""
         if self._through == view.version:
             return
@@ -64,7 +64,7 @@ class Changes:
                     self._note(_everything(view))
                     self._through = view.version
 
-    def keep(self, view: LakeView) -> None:
+    def keep(self, view: TableVersion) -> None:
         """Note the reading in the metadata store; then the commits read may be cleaned up."""
         self.read(view)
         with self._lock:
@@ -85,11 +85,11 @@ class Changes:
             for account, days in list(self._versions.items()):
                 self._versions[account] = {day: version for day, version in days.items() if day >= before}
 
-    def _is_back(self, view: LakeView) -> bool:
+    def _is_back(self, view: TableVersion) -> bool:
         """Whether the lake itself, and not just this view of it, is older than what was read: it was restored."""
         return (self._through or 0) > max(self._table.open().version(), view.version)
 
-    def _start_over(self, view: LakeView) -> None:
+    def _start_over(self, view: TableVersion) -> None:
         _log.warning("the lake is older than what was read of it: every day counts as changed", stream=self._table.name)
         with self._store.begin() as connection:
             for table in (rollup_changes, rollup_tails):
@@ -109,7 +109,7 @@ class Changes:
                 self._set(account, day, version)
         self._through = max(-1 if through is None else through, -1 if self._through is None else self._through)
 
-    def _tail(self, view: LakeView) -> bool:
+    def _tail(self, view: TableVersion) -> bool:
         """False where a commit is missing."""
         assert self._through is not None  # noqa: S101 (loaded before)
         while self._through < view.version:
@@ -147,7 +147,7 @@ def _newer(added: Any, version: Any, key: list[str]) -> Any:
     )
 
 
-def _changes_of(commit: bytes, version: int, view: LakeView) -> Iterator[_Change]:
+def _changes_of(commit: bytes, version: int, view: TableVersion) -> Iterator[_Change]:
     actions = [msgspec.json.decode(line) for line in commit.splitlines() if line.strip()]
     noted = next((action["commitInfo"].get(CHANGED) for action in actions if "commitInfo" in action), None)
     if noted is not None:
@@ -160,7 +160,7 @@ def _changes_of(commit: bytes, version: int, view: LakeView) -> Iterator[_Change
         yield from ((account, day, version) for account, day, _ in _everything(view) if day in days)
 
 
-def _everything(view: LakeView) -> Iterator[_Change]:
+def _everything(view: TableVersion) -> Iterator[_Change]:
     for file in view.files:
         if file.data.day is not None:
             single = file.first_account is not None and file.first_account == file.last_account

@@ -40,7 +40,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SegmentSource:
     """Parts of one rollup. Of the `bases` the days in `hidden` do not count; `days` count whole."""
 
     wanted: Wanted
@@ -50,20 +50,20 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Cover:
+class RollupPlan:
     """An interval of an account's events as parts and rows, each event in one of them.
 
     `rows` holds the rows of the days in `stale`, which no part is current for. Of `missing` nothing can be told.
     """
 
-    sources: tuple[Source, ...]
+    sources: tuple[SegmentSource, ...]
     rows: Snapshot
     stale: tuple[Interval, ...]
     missing: tuple[Interval, ...] = ()
 
     @property
     def has_rows(self) -> bool:
-        return bool(self.stale) and bool(self.rows.clean or self.rows.fresh or self.rows.buffered)
+        return bool(self.stale) and bool(self.rows.compacted or self.rows.uncompacted or self.rows.buffered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class _Choice(_Table):
     def _zone(self, day: str) -> str:
         return self.month(day).zone(day) if self.wanted.rollup.local else "UTC"
 
-    def source(self, days: Sequence[str]) -> Source | None:
+    def source(self, days: Sequence[str]) -> SegmentSource | None:
         overlaid = {day for month in self.months.values() for day in month.days}
         from_base = self.chosen - overlaid
         bases = {}
@@ -156,10 +156,12 @@ class _Choice(_Table):
         files = tuple(file.data for file in single if file.data.rows)
         if not bases and not files:
             return None
-        return Source(self.wanted, tuple(bases[month] for month in sorted(bases)), tuple(intervals(hidden)), files)
+        return SegmentSource(
+            self.wanted, tuple(bases[month] for month in sorted(bases)), tuple(intervals(hidden)), files
+        )
 
 
-def planned(wanted: Sequence[Wanted], look: Look, rows: Snapshot, interval: Days) -> Cover:
+def planned(wanted: Sequence[Wanted], look: Look, rows: Snapshot, interval: Days) -> RollupPlan:
     """`wanted`: what is to be taken first comes first."""
     parts = [_Choice(each, look, rows.account) for each in wanted]
     every = _Known(look, rows.account)
@@ -169,7 +171,7 @@ def planned(wanted: Sequence[Wanted], look: Look, rows: Snapshot, interval: Days
     stale = [day for day in left if day >= look.rows_from]
     missing = [day for day in left if day < look.rows_from and not every.is_empty(day)]
     sources = (each.source(days) for each in parts if each.chosen)
-    return Cover(
+    return RollupPlan(
         sources=tuple(each for each in sources if each is not None),
         rows=rows.of_days(set(stale)),
         stale=tuple(intervals(stale)),

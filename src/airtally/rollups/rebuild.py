@@ -12,17 +12,17 @@ import structlog
 from deltalake.transaction import AddAction
 
 from airtally.engine.child import HeavyOptions
-from airtally.engine.heavy import Runner
 from airtally.kit import metrics
+from airtally.kit.runner import Runner
 from airtally.kit.time import SECOND_US
 from airtally.kit.troubles import Troubles
 from airtally.rollups.build import build_in_child
 from airtally.rollups.plan import month_end
 from airtally.rollups.rollups import Rollups
-from airtally.rollups.table import FINAL, KEPT, MonthParts, PartFile, RollupTable, RollupView, day_number
+from airtally.rollups.table import FINAL, KEPT, MonthParts, RollupTable, RollupView, SegmentFile, day_number
 from airtally.rollups.units import Unit, added, days_of, job_of, parts_of, removed, rows_of
-from airtally.storage.lake import LakeTable, LakeView
-from airtally.storage.lake.delta import Conflicted
+from airtally.storage.lake import LakeTable, TableVersion
+from airtally.storage.lake.delta import CommitConflict
 from airtally.storage.lake.upkeep import Upkeep
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
@@ -122,7 +122,7 @@ class Rebuilder:
                 try:
                     self._make(table, rollup, unit)
                     done += 1
-                except Conflicted:
+                except CommitConflict:
                     lost += 1
                 except Exception as error:  # noqa: BLE001 (whatever it is, other accounts are not to wait for it)
                     _log.exception("parts cannot be made", rollup=rollup.name, account=unit.account, month=unit.month)
@@ -206,7 +206,7 @@ class Rebuilder:
         if view is not None:
             self._rollups.changes(table).keep(view)
 
-    def finish(self, table: LakeTable, view: LakeView, before: date) -> date | None:
+    def finish(self, table: LakeTable, view: TableVersion, before: date) -> date | None:
         """See `lake.maintenance.Derived`. Each rollup notes the day, so that all processes know it is final.
 
         An account's day that cannot be made keeps the rows of that day and of later ones, and no others.
@@ -221,7 +221,7 @@ class Rebuilder:
             for rollup, parts in seen:
                 if parts.committed(FINAL) < before.toordinal():
                     self._replace(self._rollups.table(rollup), parts, [], [], **{FINAL: before.toordinal()})
-        except Conflicted:
+        except CommitConflict:
             return None  # parts were changed meanwhile: those that were looked at are not those that would be final
         changes.forget(last)
         return before
@@ -247,7 +247,7 @@ class Rebuilder:
     def _tables(self) -> Iterator[LakeTable]:
         return (table for table in self._rollups.lake.existing() if table.stream.rollups)
 
-    def _plan(self, table: LakeTable, view: LakeView, rollup: Rollup, policy: RebuildPolicy) -> Iterator[Unit]:
+    def _plan(self, table: LakeTable, view: TableVersion, rollup: Rollup, policy: RebuildPolicy) -> Iterator[Unit]:
         parts, first = self._rollups.table(rollup).view(), self._kept_from(rollup)
         stale = set()
         for account, changed in self._rollups.changes(table).all(view).items():
@@ -297,7 +297,7 @@ class Rebuilder:
         try:
             found = [added(each, job, month, self._clock.now_us() // 1000) for each in built]
             self._replace(parts_table, parts, gone, found, source=view.version)
-        except Conflicted:
+        except CommitConflict:
             for each in built:
                 parts_table.place.delete(each.name)
             raise
@@ -306,7 +306,7 @@ class Rebuilder:
         metrics.ROLLUP_PARTS.labels(rollup.name).inc(len(unit.days))
         _log.info("rollup parts made", rollup=rollup.name, account=unit.account, month=unit.month, days=len(unit.days))
 
-    def _as_of(self, view: LakeView, table: LakeTable, rollup: Rollup, parts: RollupView, unit: Unit) -> Unit:
+    def _as_of(self, view: TableVersion, table: LakeTable, rollup: Rollup, parts: RollupView, unit: Unit) -> Unit:
         """A base says of all its days that they are of one version: every stale one is made with it."""
         if not unit.merge:
             return unit
@@ -319,7 +319,7 @@ class Rebuilder:
         return replace(unit, days=tuple(sorted(day for day in days if day[:7] == unit.month and day >= first)))
 
     def _replace(
-        self, table: RollupTable, view: RollupView, gone: list[PartFile], new: list[AddAction], **more: int
+        self, table: RollupTable, view: RollupView, gone: list[SegmentFile], new: list[AddAction], **more: int
     ) -> None:
         now_ms = self._clock.now_us() // 1000
         actions: list[Any] = [*new, *(removed(file, now_ms) for file in gone)]

@@ -9,13 +9,13 @@ from datetime import timedelta
 from airtally.database.store import MetadataStore
 from airtally.kit.time import day_start_us, utc_day
 from airtally.rollups.changes import Changes
-from airtally.rollups.plan import Cover, Days, Interval, Look, Wanted, planned
+from airtally.rollups.plan import Days, Interval, Look, RollupPlan, Wanted, planned
 from airtally.rollups.table import FINAL, NO_PARTS, RollupTable, RollupView, iso_day
 from airtally.storage.lake import Lake, LakeTable
-from airtally.storage.lake.place import ROLLUPS, open_place
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.storage.lake.table import EXPIRED
-from airtally.storage.lake.view import LakeView
+from airtally.storage.lake.table_storage import ROLLUPS, open_place
+from airtally.storage.lake.table_version import TableVersion
 from airtally.streams import STREAMS
 from airtally.streams.declaration import DAY, Stream
 from airtally.streams.rollup import Rollup
@@ -81,7 +81,7 @@ class Rollups:
                 self._changes[table.name] = Changes(self._store, table)
             return self._changes[table.name]
 
-    def cover(self, wanted: Sequence[Wanted], stream: Stream, account: str, interval: Interval) -> Cover:
+    def rollup_plan(self, wanted: Sequence[Wanted], stream: Stream, account: str, interval: Interval) -> RollupPlan:
         """Everything acknowledged so far, in whole UTC days around the interval.
 
         The parts are looked at before the rows, so that none is newer than they are; again where parts
@@ -130,7 +130,7 @@ class Rollups:
         return self._kept_from(rollup, view, lambda: self.rows_from(stream))
 
     def first_stale(
-        self, parts: RollupView, view: LakeView, changed: Mapping[str, Mapping[str, int]], days: tuple[str, str]
+        self, parts: RollupView, view: TableVersion, changed: Mapping[str, Mapping[str, int]], days: tuple[str, str]
     ) -> str | None:
         """The first day from the first up to, but without, the second of which a part needs to be made; None: none."""
         every = changed.items()
@@ -162,7 +162,7 @@ class Rollups:
             stale=lambda parts: set(self.stale_days(rows.account, parts, changed, version)),
         )
 
-    def _rows_from(self, stream: Stream, view: LakeView | None, views: Mapping[str, RollupView | None]) -> str:
+    def _rows_from(self, stream: Stream, view: TableVersion | None, views: Mapping[str, RollupView | None]) -> str:
         """Told by the stream's own table; of a home of 0.1.0 by its rollups."""
         if view is None or not stream.rollups:
             return ""

@@ -18,9 +18,9 @@ from deltalake import DeltaTable
 
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.storage.lake.delta import DeltaFiles, Layout
-from airtally.storage.lake.place import Place
+from airtally.storage.lake.delta import DeltaFiles, TableLayout
 from airtally.storage.lake.snapshot import DataFile
+from airtally.storage.lake.table_storage import TableStorage
 from airtally.streams.rollup import Rollup
 
 #: Application whose version is the first day, as an ordinal, that may still be made anew.
@@ -33,7 +33,7 @@ ZONES = "zones"
 
 
 @dataclass(frozen=True, slots=True)
-class PartFile:
+class SegmentFile:
     """`day` is None of a base. `source` is the lake version that its parts are made of."""
 
     name: str
@@ -63,8 +63,8 @@ class PartFile:
 class MonthParts:
     """The files of an account's month."""
 
-    base: PartFile | None = None
-    days: dict[str, PartFile] = field(default_factory=dict)
+    base: SegmentFile | None = None
+    days: dict[str, SegmentFile] = field(default_factory=dict)
 
     def source(self, day: str) -> int:
         """The lake version that a day's part is made of; -1 where there is none."""
@@ -82,7 +82,7 @@ class MonthParts:
         return file is None or not file.data.rows
 
     @property
-    def files(self) -> Iterator[PartFile]:
+    def files(self) -> Iterator[SegmentFile]:
         if self.base is not None:
             yield self.base
         yield from self.days.values()
@@ -94,7 +94,7 @@ NO_PARTS = MonthParts()
 class RollupView:
     """Immutable."""
 
-    def __init__(self, place: Place, handle: DeltaTable, mark: float) -> None:
+    def __init__(self, place: TableStorage, handle: DeltaTable, mark: float) -> None:
         self.version = handle.version()
         self.mark = mark
         self.accounts: dict[str, dict[str, MonthParts]] = defaultdict(dict)
@@ -137,13 +137,13 @@ class RollupView:
 class RollupTable(DeltaFiles[RollupView]):
     """Thread-safe; see `DeltaFiles`."""
 
-    def __init__(self, rollup: Rollup, place: Place, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
+    def __init__(self, rollup: Rollup, place: TableStorage, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
         self.rollup = rollup
         texts = ("account", "month", "day", ZONES) if rollup.local else ("account", "month", "day")
         names = (pa.field(name, pa.string()) for name in texts)
         schema = pa.schema([*part_schema(rollup), *names, pa.field("source", pa.int64())])
         partition_by = (*PARTITION_BY, ZONES) if rollup.local else PARTITION_BY
-        layout = Layout(rollup.folder, schema, partition_by, ("time",))
+        layout = TableLayout(rollup.folder, schema, partition_by, ("time",))
         super().__init__(
             layout, place, lambda handle, mark: RollupView(place, handle, mark), clock=clock, faults=faults
         )
@@ -177,11 +177,11 @@ def part_schema(rollup: Rollup) -> pa.Schema:
     return pa.schema([*dimensions, pa.field("time", pa.timestamp("us", "UTC")), *measures])
 
 
-def _files(place: Place, handle: DeltaTable) -> Iterator[PartFile]:
+def _files(place: TableStorage, handle: DeltaTable) -> Iterator[SegmentFile]:
     actions: list[dict[str, Any]] = pa.table(handle.get_add_actions(flatten=True)).to_pylist()
     for action in actions:
         name = unquote(action["path"])
-        yield PartFile(
+        yield SegmentFile(
             name=name,
             account=action["partition.account"],
             month=action["partition.month"],

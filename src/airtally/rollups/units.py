@@ -11,8 +11,8 @@ from deltalake.transaction import AddAction, RemoveAction
 from airtally.kit.time import SECOND_US, day_start_us
 from airtally.rollups.build import Built, PartsJob
 from airtally.rollups.plan import month_end
-from airtally.rollups.table import NO_PARTS, ZONES, MonthParts, PartFile, RollupTable, RollupView, zones_text
-from airtally.storage.lake import LakeTable, LakeView
+from airtally.rollups.table import NO_PARTS, ZONES, MonthParts, RollupTable, RollupView, SegmentFile, zones_text
+from airtally.storage.lake import LakeTable, TableVersion
 from airtally.storage.lake.snapshot import Snapshot
 
 
@@ -26,14 +26,14 @@ class Unit:
     merge: bool
 
 
-def rows_of(table: LakeTable, view: LakeView, unit: Unit) -> Snapshot:
+def rows_of(table: LakeTable, view: TableVersion, unit: Unit) -> Snapshot:
     """What lies in the lake, without what is buffered: a part is of a version."""
     first = day_start_us(date.fromisoformat(f"{unit.month}-01"))
     files = view.prune(unit.account, first, first + 32 * 86_400 * SECOND_US) if unit.days else []
     files = [file for file in files if file.data.day in unit.days]
-    clean = tuple(file.data for file in files if file.clean)
-    fresh = tuple(file.data for file in files if not file.clean)
-    return Snapshot(table.stream, unit.account, table.url, view.version, clean, fresh)
+    compacted = tuple(file.data for file in files if file.compacted)
+    uncompacted = tuple(file.data for file in files if not file.compacted)
+    return Snapshot(table.stream, unit.account, table.url, view.version, compacted, uncompacted)
 
 
 def parts_of(parts: RollupView | None, account: str, month: str) -> MonthParts:
@@ -71,7 +71,7 @@ def added(built: Built, job: PartsJob, month: MonthParts, now_ms: int) -> AddAct
     return AddAction(built.name, built.size, values, now_ms, data_change=True, stats=stats)
 
 
-def removed(file: PartFile, now_ms: int) -> RemoveAction:
+def removed(file: SegmentFile, now_ms: int) -> RemoveAction:
     return RemoveAction(
         file.name, data_change=True, deletion_timestamp=now_ms, size=file.data.size, partition_values=file.partition
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Capabilities:
     """What queries are planned by, in place of asking which engine it is.
 
-    `file_lists`: reads exactly the files it is given, so clean files can be told from fresh ones.
+    `file_lists`: reads exactly the files it is given, so compacted files can be told from uncompacted ones.
     `buffered_rows`: sees rows that are not in the lake yet; without it a snapshot must be flushed.
     `keeps_order`: rows of an ordered subquery keep their order through what is computed from each.
     `time_type`: has a type for the time of day, whose text is the quickest way to it.

@@ -56,25 +56,25 @@ def events(
         return _plain(binder, Rows.all_of(snapshot, days), columns)
     if not capabilities.file_lists:
         return _everywhere(binder, Rows.all_of(snapshot, days), columns)
-    clean, plain, new = _parts(snapshot, days)
+    compacted, plain, new = _parts(snapshot, days)
     if new.empty:
         return _plain(binder, plain, columns)
-    return _merged(binder, clean, plain, new, columns)
+    return _merged(binder, compacted, plain, new, columns)
 
 
 def _parts(snapshot: Snapshot, days: Days) -> tuple[Rows, Rows, Rows]:
-    """Clean files of the days that new rows fall on; what needs no look at its identity; the new rows."""
+    """Compacted files of the days that new rows fall on; what needs no look at its identity; the new rows."""
     stream = snapshot.stream
     buffered = tuple(table for table in snapshot.buffered if _overlaps(stream, table, days))
-    files = tuple(file for file in snapshot.fresh if not file.ids_all_null)
+    files = tuple(file for file in snapshot.uncompacted if not file.ids_all_null)
     tables = tuple(table for table in buffered if _can_repeat(stream, table))
     touched = {file.day for file in files}.union(*(_days_in(stream, table) for table in tables))
-    beside = tuple(file for file in snapshot.fresh if file.ids_all_null)
+    beside = tuple(file for file in snapshot.uncompacted if file.ids_all_null)
     return (
-        Rows(snapshot, tuple(file for file in snapshot.clean if file.day in touched), ()),
+        Rows(snapshot, tuple(file for file in snapshot.compacted if file.day in touched), ()),
         Rows(
             snapshot,
-            tuple(file for file in snapshot.clean if file.day not in touched) + beside,
+            tuple(file for file in snapshot.compacted if file.day not in touched) + beside,
             tuple(table for table in buffered if not _can_repeat(stream, table)),
         ),
         Rows(snapshot, files, tables),
@@ -104,21 +104,21 @@ def _plain(binder: Binder, rows: Rows, columns: Iterable[str]) -> exp.Select:
 
 
 def _everywhere(binder: Binder, rows: Rows, columns: Sequence[str]) -> exp.Query:
-    """For engines that cannot tell clean files: every row that has an identity is ranked."""
+    """For engines that cannot tell compacted files: every row that has an identity is ranked."""
     stream = rows.snapshot.stream
     source = exp.select(*_keyed(stream, columns)).from_(binder.relation(rows, "rows"))
     rest = exp.select(*map(column, columns)).from_(source.subquery("r")).where(exp.not_(_identified(stream)))
     return exp.union(_winners(source.where(_identified(stream)), stream, columns), rest, distinct=False)
 
 
-def _merged(binder: Binder, clean: Rows, plain: Rows, new: Rows, columns: Sequence[str]) -> exp.Query:
+def _merged(binder: Binder, compacted: Rows, plain: Rows, new: Rows, columns: Sequence[str]) -> exp.Query:
     """Clean rows are ranked only where a new row has their key; the rest of them pass."""
     stream = new.snapshot.stream
     arrived = exp.select(*_keyed(stream, columns)).from_(binder.relation(new, "new"))
     ranked: exp.Query = exp.select("*").from_(ARRIVED).where(_identified(stream))
     branches: list[exp.Query] = [exp.select(*map(column, columns)).from_(ARRIVED).where(exp.not_(_identified(stream)))]
-    if not clean.empty:
-        old = exp.select(*_keyed(stream, columns)).from_(binder.relation(clean, "clean")).subquery("old")
+    if not compacted.empty:
+        old = exp.select(*_keyed(stream, columns)).from_(binder.relation(compacted, "compacted")).subquery("old")
         ranked = exp.union(ranked, _matched(exp.select("old.*").from_(old.copy()), stream, "semi"), distinct=False)
         passing = exp.select(*(column(name, "old") for name in columns)).from_(old)
         branches.append(_matched(passing, stream, "anti"))

@@ -31,7 +31,7 @@ class Rows:
 
     @classmethod
     def all_of(cls, snapshot: Snapshot, days: tuple[date, date] | None = None) -> Rows:
-        return cls(snapshot, snapshot.clean + snapshot.fresh, snapshot.buffered, days)
+        return cls(snapshot, snapshot.compacted + snapshot.uncompacted, snapshot.buffered, days)
 
     @property
     def schema(self) -> pa.Schema:

@@ -11,7 +11,7 @@ from airtally.accounts.accounts import Account
 from airtally.accounts.declared import ValueType
 from airtally.files.store import FileStore
 from airtally.query.holders import Holders, holder_lines
-from airtally.query.lines import Lines
+from airtally.query.lines import RenderedLines
 from airtally.query.service import Queries
 from airtally.statistics.asked import TagStatistics
 
@@ -48,7 +48,7 @@ def count_tags(
 class _Noted:
     """Passes lines on and notes what they come to."""
 
-    def __init__(self, lines: Iterator[Lines]) -> None:
+    def __init__(self, lines: Iterator[RenderedLines]) -> None:
         self._lines = lines
         self._rows = self._bytes = 0
         self._sha256 = hashlib.sha256()

@@ -8,7 +8,7 @@ from airtally.accounts.accounts import Account
 from airtally.files.store import FileStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.queue import Job, Jobs
-from airtally.jobs.worker import AwaitData, Worker, WorkerOptions
+from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.loops import Loop
@@ -36,7 +36,7 @@ class StatisticsWorker(Worker):
         files: FileStore,
         clock: Clock,
         *,
-        await_data: AwaitData,
+        wait_until_visible: WaitUntilVisible,
         options: WorkerOptions | None = None,
         faults: Faults = NO_FAULTS,
     ) -> None:
@@ -44,14 +44,14 @@ class StatisticsWorker(Worker):
         self._statistics = statistics
         self._queries = queries
         self._files = files
-        self._await_data = await_data
+        self._await_data = wait_until_visible
         self._faults = faults
         self._loops.append(Loop("statistics-expire", self.expire, _EXPIRE_SECONDS))
 
     def work(self, job: Job, lease: KeptLease) -> None:
         self._faults.reach("statistics.run")
         account, wanted = self._statistics.of_job(job)
-        self.await_rows(job, self._await_data)
+        self.wait_until_visible(job, self._await_data)
         result, data_through = self._computed(account, wanted)
         self.check(lease)
         self._statistics.succeed(job, result, data_through)

@@ -12,7 +12,7 @@ from airtally.kit.time import SECOND_US
 from airtally.kit.troubles import Troubles
 from airtally.storage.buffer import Buffer, TailPart
 from airtally.storage.buffer.batches import Lane
-from airtally.storage.store import Due, Warehouse
+from airtally.storage.store import Due, EventStore
 from airtally.streams.declaration import Stream
 
 _FLUSH_BYTES = 64 << 20
@@ -51,7 +51,7 @@ class Flusher:
 
     def __init__(
         self,
-        warehouse: Warehouse,
+        event_store: EventStore,
         buffer: Buffer,
         *,
         clock: Clock,
@@ -60,7 +60,7 @@ class Flusher:
         troubles: Troubles | None = None,
     ) -> None:
         self._troubles = Troubles() if troubles is None else troubles
-        self._warehouse = warehouse
+        self._event_store = event_store
         self._buffer = buffer
         self._clock = clock
         self._policy = policy or FlushPolicy()
@@ -87,8 +87,8 @@ class Flusher:
         if self._troubles.waits(key):
             return 0
         try:
-            count = self._warehouse.flush(stream, force=False, due=due)
-        except Exception as error:  # noqa: BLE001 (logged and counted by the warehouse)
+            count = self._event_store.flush(stream, force=False, due=due)
+        except Exception as error:  # noqa: BLE001 (logged and counted by the store)
             self._troubles.failed(key, f"flush of {stream.name}", error)
             return 0
         self._troubles.well(key)
@@ -96,6 +96,6 @@ class Flusher:
 
     def flush_all(self) -> int:
         """Everything, however young: at a stop, or because a job waits for it."""
-        count = self._warehouse.flush()
+        count = self._event_store.flush()
         self._buffer.tidy()
         return count

@@ -21,8 +21,8 @@ from airtally.kit.errors import StorageFull
 from airtally.storage.buffer import Buffer, Chunk, PeerTails, TailPart
 from airtally.storage.buffer.batches import Stamp, with_account, with_day
 from airtally.storage.buffer.writer import is_full
-from airtally.storage.lake import Lake, LakeTable, LakeView
-from airtally.storage.lake.delta import Conflicted
+from airtally.storage.lake import Lake, LakeTable, TableVersion
+from airtally.storage.lake.delta import CommitConflict
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.storage.watermark import Limit, alone
 from airtally.streams.declaration import DAY, MAX_BATCH_ROWS, Stream
@@ -41,7 +41,7 @@ class Overtaken(Exception):
     """Another process committed rows of the same file; what is left is to be looked at anew."""
 
 
-class Warehouse:
+class EventStore:
     """The source of all snapshots. Thread-safe. `buffer` is None in a process that accepts no rows.
 
     `buffers` is the folder of this machine's buffers; other processes' rows are read from there. `limit` says how far
@@ -161,7 +161,7 @@ class Warehouse:
         limit = self._limit()
         return self._clock.now_us() if self.buffer is None else self.buffer.through_us(), limit
 
-    def _at_one_moment(self, stream: Stream) -> tuple[int, list[TailPart], LakeView | None]:
+    def _at_one_moment(self, stream: Stream) -> tuple[int, list[TailPart], TableVersion | None]:
         """The moment, then the buffers, then the lake: this order is what loses no acknowledged row.
 
         Read again when the lake moved on meanwhile, so that a batch under way is not seen in part; that is
@@ -186,7 +186,7 @@ class Warehouse:
         held = own_ids if self.buffer is None else self.buffer.ids
         return [*own, *(part for part in peers if part.buffer_id not in held)]
 
-    def _unflushed(self, stream: Stream, part: TailPart, view: LakeView | None, account: str) -> Iterable[pa.Table]:
+    def _unflushed(self, stream: Stream, part: TailPart, view: TableVersion | None, account: str) -> Iterable[pa.Table]:
         done = -1 if view is None else view.committed(part.app_id)
         if self._peers is not None and done >= part.chunks[0].last:
             self._peers.drop(stream, part, done)
@@ -225,7 +225,7 @@ class Warehouse:
                 return False
             try:
                 table.append(handle, rows[0], app_id, rows[1])
-            except Conflicted:
+            except CommitConflict:
                 if attempt == _TRIES - 1:
                     raise
                 continue
@@ -233,7 +233,7 @@ class Warehouse:
         raise TableNotFoundError(table.url)
 
 
-def _mark(view: LakeView | None, tails: list[TailPart]) -> Hashable:
+def _mark(view: TableVersion | None, tails: list[TailPart]) -> Hashable:
     """What tells one state of a stream from another: a lane's rows only ever grow at their end."""
     lasts = ((part.app_id, part.chunks[-1].last) for part in tails)
     if view is None:
@@ -280,7 +280,7 @@ def _snapshot(  # noqa: PLR0917 (the fields of a snapshot)
     stream: Stream,
     account: str,
     table: LakeTable,
-    view: LakeView | None,
+    view: TableVersion | None,
     start_us: int | None,
     end_us: int | None,
     buffered: list[pa.Table],
@@ -293,8 +293,8 @@ def _snapshot(  # noqa: PLR0917 (the fields of a snapshot)
         account=account,
         table_url=table.url,
         version=-1 if view is None else view.version,
-        clean=tuple(file.data for file in files if file.clean),
-        fresh=tuple(file.data for file in files if not file.clean),
+        compacted=tuple(file.data for file in files if file.compacted),
+        uncompacted=tuple(file.data for file in files if not file.compacted),
         buffered=tuple(buffered),
         data_through_us=through_us,
         mark=mark,

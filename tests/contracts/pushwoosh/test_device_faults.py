@@ -89,7 +89,7 @@ def test_a_full_buffer_keeps_nothing_of_a_call(start_server: Callable[..., LiveS
     app = opened(App(start_server(buffer_max=4000)))
     app.declare_event("Open")
     app.declare_tag("T", 3)
-    app.server.services.warehouse.flush()
+    app.server.services.event_store.flush()
     for number in range(100):
         answer = app.post("postEvent", body(app, event="Open", userId=f"u{number}"))
         if answer.status_code != 200:

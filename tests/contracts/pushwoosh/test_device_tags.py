@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airtally.query.changelog import Versions
+from airtally.query.changelog import VersionsQuery
 from airtally.streams import STREAMS
 from fixtures.push_devices import App
 
@@ -101,7 +101,7 @@ def test_values_replace_and_null_removes(app: App) -> None:
     app.done("setTags", hwid="d", tags={"T": None})
     app.done("setTags", hwid="d", tags={"T": "a"})
     assert app.tags("d") == {"T": "a"}
-    versions = app.server.services.queries.versions(Versions(STREAMS["device_tags"], app.account.slug))
+    versions = app.server.services.queries.versions(VersionsQuery(STREAMS["device_tags"], app.account.slug))
     assert versions.num_rows == 5
 
 

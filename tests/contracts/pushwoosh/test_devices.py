@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airtally.query.changelog import Versions
+from airtally.query.changelog import VersionsQuery
 from airtally.streams import STREAMS
 from fixtures.opened import Opened
 from fixtures.push_devices import NOW, App
@@ -136,7 +136,7 @@ def test_registering_the_same_again_adds_no_version(app: App) -> None:
     for _ in range(3):
         app.done("registerDevice", hwid="d", device_type=3, push_token="t")
         app.done("setTags", hwid="d", tags={})
-    assert app.server.services.queries.versions(Versions(stream, app.account.slug)).num_rows == 1
+    assert app.server.services.queries.versions(VersionsQuery(stream, app.account.slug)).num_rows == 1
 
 
 @pytest.mark.parametrize("kind", ["three", 3.5, True, [], 2**63, "9" * 20])

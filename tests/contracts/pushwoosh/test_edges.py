@@ -40,7 +40,7 @@ def shop(request: pytest.FixtureRequest, push_server: LiveServer) -> Iterator[Pu
         )
     )
     if request.param == "flushed":
-        push_server.services.warehouse.flush()
+        push_server.services.event_store.flush()
     yield made
     made.close()
 
@@ -111,7 +111,7 @@ def test_counts_that_leave_64_bits(push_server: LiveServer, other: Push) -> None
     right = {"2026-03-10 00:00": 9223372036854775812, "2026-03-10 01:00": MOST}
     assert other.counts() == right
     services = push_server.services
-    services.warehouse.flush()
+    services.event_store.flush()
     rebuilder_of(services).rebuild(services.lake.table(APP_EVENTS), APP_EVENTS.rollups[0], EAGER)
     assert other.counts() == right
 

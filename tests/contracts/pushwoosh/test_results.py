@@ -14,7 +14,7 @@ from airtally.accounts.keys import KeyOptions
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull
 from airtally.kit.faults import Faults
-from airtally.vendors.pushwoosh import serve
+from airtally.vendors.pushwoosh import routes
 from fixtures.push import DAY, E1, E2, Push, fault, where
 from fixtures.signage import until
 
@@ -137,7 +137,7 @@ def test_results_need_a_token(push: Push) -> None:
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits as long as it takes, for tests of what happens meanwhile."""
-    monkeypatch.setattr(serve, "CHOICES", replace(serve.CHOICES, wait_seconds=120.0))
+    monkeypatch.setattr(routes, "CHOICES", replace(routes.CHOICES, wait_seconds=120.0))
 
 
 def test_it_is_ready_at_the_first_look(push: Push, patient: None) -> None:

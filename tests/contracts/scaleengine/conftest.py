@@ -66,7 +66,7 @@ def fill(server: LiveServer, clock: MovableClock) -> None:
     for moment, rows in SAMPLES:
         clock.advance(datetime.fromisoformat(f"{moment}:00+00:00").timestamp() - clock.now_us() / 1_000_000)
         accepted(acme, "viewer_samples", rows)
-        server.services.warehouse.flush()
+        server.services.event_store.flush()
         expired(server)
     accepted(acme, "viewer_apps", [{"app": "acme-vod", "app_id": 76}, {"app": "acme-origin", "app_id": 77}])
     accepted(rival, "viewer_apps", [{"app": "other-origin", "app_id": 90}])

@@ -34,7 +34,7 @@ def native(server):
 def moved(client: Client, where: str) -> None:
     services = client.server.services
     if where != "buffered":
-        services.warehouse.flush()
+        services.event_store.flush()
     if where == "rolled up":
         for rollup in VIEWER_SAMPLES.rollups:
             rebuilder_of(services).rebuild(services.lake.table(VIEWER_SAMPLES), rollup, EAGER)

@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.storage.lake.compaction import EAGER, Compactor
 from airtally.streams import VIEWER_SAMPLES
 from fixtures.native import Native
@@ -91,7 +91,7 @@ def send(client: Client, native: Native, prefix: str, batches: list[Any]) -> Kep
             body.append({"app": prefix + app, "video_url": name, "server": on, "time": moment, "viewers": viewers})
         assert native.send("viewer_samples", body).json()["accepted"] == len(rows)
         if then != "stay":
-            client.server.services.warehouse.flush()
+            client.server.services.event_store.flush()
         if then == "compact":
             Compactor(client.server.services.lake.table(VIEWER_SAMPLES), InProcess()).run(EAGER)
     return kept

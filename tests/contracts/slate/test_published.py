@@ -208,7 +208,7 @@ limit 10;
 
 
 @pytest.fixture(scope="module")
-def warehouse(downloads: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def event_store(downloads: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The replayed tables in DuckDB, loaded from the downloaded files as they are."""
     with duckdb.connect() as database:
         for stream, key in KEYS.items():
@@ -221,8 +221,8 @@ def warehouse(downloads: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield database
 
 
-def test_row_39_the_first_query(warehouse: duckdb.DuckDBPyConnection, history: History) -> None:
-    rows = warehouse.execute(FIRST_QUERY).to_arrow_table().to_pylist()
+def test_row_39_the_first_query(event_store: duckdb.DuckDBPyConnection, history: History) -> None:
+    rows = event_store.execute(FIRST_QUERY).to_arrow_table().to_pylist()
     assert len(rows) == len(history.live["playback"]) == 60
     live = history.live
     for row in rows:
@@ -232,8 +232,8 @@ def test_row_39_the_first_query(warehouse: duckdb.DuckDBPyConnection, history: H
         assert row["subscription_event_type"] == (live["subscriptions"].get(event) or {}).get("subscription_event_type")
 
 
-def test_row_39_the_second_query(warehouse: duckdb.DuckDBPyConnection, history: History) -> None:
-    rows = warehouse.execute(SECOND_QUERY).fetchall()
+def test_row_39_the_second_query(event_store: duckdb.DuckDBPyConnection, history: History) -> None:
+    rows = event_store.execute(SECOND_QUERY).fetchall()
     started = {
         row["cid"] for row in history.live["subscriptions"].values() if row["subscription_event_type"] == "Start"
     }

@@ -63,7 +63,7 @@ def clicks(advertiser: Advertiser, group: str) -> int:
 
 def move(services: Any, where: str) -> None:
     if where != "buffered":
-        services.warehouse.flush()
+        services.event_store.flush()
     if where == "rolled up":
         rebuilder_of(services).rebuild(services.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
 

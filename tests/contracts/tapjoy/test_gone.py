@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from airtally.background import maintenance_of, rebuilder_of
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.kit.clock import MovableClock
 from airtally.rollups.rebuild import EAGER
 from airtally.settings import Settings
@@ -28,7 +28,7 @@ def test_hours_that_are_no_longer_kept_are_refused(tmp_path, parts_days) -> None
         services.heavy.close()
         services.heavy = InProcess()
         rebuilder, table = rebuilder_of(services), services.lake.table(AD_EVENTS)
-        services.warehouse.flush()
+        services.event_store.flush()
         rebuilder.rebuild(table, AD_EVENTS.rollups[0], EAGER)
         services.clock.advance(70 * 86_400)
         rebuilder.rebuild(table, AD_EVENTS.rollups[0], EAGER)

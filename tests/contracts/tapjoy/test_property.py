@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airtally.background import rebuilder_of
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.rollups import rebuild
 from airtally.storage.lake.compaction import EAGER, Compactor
 from airtally.streams import AD_EVENTS
@@ -121,7 +121,7 @@ def test_the_answer_is_a_plain_count(
             network.send("ad_events", *new)
         sent += new
         if part is not buffered:
-            services.warehouse.flush()
+            services.event_store.flush()
         if part is compacted:
             Compactor(services.lake.table(AD_EVENTS), InProcess()).run(EAGER)
         if part is rolled_up:

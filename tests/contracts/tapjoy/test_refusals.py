@@ -178,7 +178,7 @@ def test_row_34_storage_fails(start_server: Callable[..., LiveServer], opened: O
     mine = opened(Advertiser(server, "acme"))
     mine.send("ad_groups", A1)
     mine.send("ad_events", *TABLE)
-    server.services.warehouse.flush()
+    server.services.event_store.flush()
     assert mine.get(query="time_preset=yesterday").status_code == 200
     lake = Path(server.services.lake.url)
     internal = (500, '{"error":"Internal server error"}')

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from airtally.ingest.canonical import rows_as_checked
 from airtally.ingest.checked import Checked
-from airtally.ingest.decode import Limits, read_file, read_rows, unpack
+from airtally.ingest.decode import DecodeLimits, read_file, read_rows, unpack
 from airtally.ingest.service import answer_of
 from airtally.kit.errors import Failure
 from airtally.streams import STREAMS
@@ -17,7 +17,7 @@ from fuzz.decoding.body import Body
 
 #: Small, so that what ought to be refused for its size is seen to be.
 UNPACKED_MAX = 16 << 20
-_LIMITS = Limits(unpacked_max=UNPACKED_MAX)
+_LIMITS = DecodeLimits(unpacked_max=UNPACKED_MAX)
 _AGAIN_MOST = 40
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import ipc
 
-from airtally.ingest.decode import Checked, Limits, read_file, read_rows
+from airtally.ingest.decode import Checked, DecodeLimits, read_file, read_rows
 from airtally.kit.errors import BadRequest, TooLarge
 from airtally.streams import STREAMS
 
@@ -47,7 +47,7 @@ def media_type(request: pytest.FixtureRequest) -> str:
 
 
 def read(table: pa.Table, media_type: str, stream: str = "playlogs", **limits: int) -> Checked:
-    return read_rows(STREAMS[stream], packed(table, media_type), media_type, limits=Limits(**limits))
+    return read_rows(STREAMS[stream], packed(table, media_type), media_type, limits=DecodeLimits(**limits))
 
 
 def said(checked: Checked) -> list[tuple[int, str | None, str]]:
@@ -188,12 +188,12 @@ def test_packed_arrow_buffers_are_bounded_before_they_are_unpacked() -> None:
         body = packed(table, ARROW, compression=compression)
         assert read_rows(STREAMS["playlogs"], body, ARROW).rows.num_rows == 50_000
         with pytest.raises(TooLarge):
-            read_rows(STREAMS["playlogs"], body, ARROW, limits=Limits(unpacked_max=1 << 20))
+            read_rows(STREAMS["playlogs"], body, ARROW, limits=DecodeLimits(unpacked_max=1 << 20))
     dictionary = packed(
         plays(id=pa.array(["x" * 1000 + str(n) for n in range(5000)]).dictionary_encode()), ARROW, compression="zstd"
     )
     with pytest.raises(TooLarge):
-        read_rows(STREAMS["playlogs"], dictionary, ARROW, limits=Limits(unpacked_max=1 << 20))
+        read_rows(STREAMS["playlogs"], dictionary, ARROW, limits=DecodeLimits(unpacked_max=1 << 20))
 
 
 def test_a_batch_that_claims_endless_rows_is_refused() -> None:

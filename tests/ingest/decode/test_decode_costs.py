@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airtally.ingest.decode import Checked, Limits, ndjson, read_file, read_rows, unpacked
+from airtally.ingest.decode import Checked, DecodeLimits, ndjson, read_file, read_rows, unpacked
 from airtally.ingest.decode import json as json_module
 from airtally.ingest.decode import unpack as unpack_function
 from airtally.ingest.row_errors import Errors
@@ -120,7 +120,7 @@ def test_wrong_rows_are_numbers_until_somebody_looks(kind: str, monkeypatch: pyt
     monkeypatch.setattr(Errors, "_made", lambda self, which: made.append(len(which)) or make(self, which))
     media_type, body = WRONG[kind]
     count = 2 if kind == "too long" else ROWS
-    checked = read_rows(PLAYLOGS, body, media_type, limits=Limits(line_max=1000))
+    checked = read_rows(PLAYLOGS, body, media_type, limits=DecodeLimits(line_max=1000))
     assert (checked.rows.num_rows, len(checked.errors), made) == (0, count, [])
     assert [error.line for error in checked.errors[-2:]] == [count - 1, count]
     assert sum(made) == 2
@@ -147,7 +147,9 @@ def test_too_many_wrong_rows_end_the_work_soon() -> None:
 
     def work() -> None:
         with pytest.raises(BadRequest, match="more than 10000 rows"):
-            read_rows(PLAYLOGS, unpacked(body, "gzip", unpacked_max=1 << 30), NDJSON, limits=Limits(errors_max=10_000))
+            read_rows(
+                PLAYLOGS, unpacked(body, "gzip", unpacked_max=1 << 30), NDJSON, limits=DecodeLimits(errors_max=10_000)
+            )
 
     assert peak(work)[1] < 24 << 20
 
@@ -166,7 +168,7 @@ def told(checked: Checked) -> tuple[Any, Any]:
 @settings(max_examples=60, deadline=None)
 @given(LINES, st.integers(1, 400))
 def test_a_body_is_judged_alike_whether_it_is_held_or_not(lines: list[bytes], block: int) -> None:
-    limits = Limits(line_max=200)
+    limits = DecodeLimits(line_max=200)
     texts = {NDJSON: b"\n".join(lines), JSON: b"[" + b" ,\n".join([GOOD, b"{}", b"1", b'"},"'] * len(lines)) + b"\n]"}
     small = unpack_function.__globals__
     before = small["SMALL"], ndjson.BLOCK, json_module.WINDOW

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airtally.ingest.decode import Checked, Limits, read_rows
+from airtally.ingest.decode import Checked, DecodeLimits, read_rows
 from airtally.kit.errors import BadRequest, UnsupportedMedia
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream, Type
@@ -19,7 +19,7 @@ GOOD = b'{"player_id":1,"media_id":2,"played_at":"2026-11-22T08:00:00"}'
 
 
 def read(body: bytes, stream: Stream = PLAYLOGS, **limits: int) -> Checked:
-    return read_rows(stream, body, NDJSON, limits=Limits(**limits))
+    return read_rows(stream, body, NDJSON, limits=DecodeLimits(**limits))
 
 
 def said(checked: Checked) -> list[tuple[int, str | None, str]]:

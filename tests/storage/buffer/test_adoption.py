@@ -36,7 +36,7 @@ def test_rows_flushed_but_not_yet_deleted_are_not_flushed_again(storage: Storage
     storage.add((1, None, 0), (2, None, 9))
     with monkeypatch.context() as patched:
         patched.setattr(BufferStore, "discard_some", lambda *_: False)
-        storage.warehouse.flush()
+        storage.event_store.flush()
     storage.abandon()
     other = storage.again()
     assert other.buffer.adopted
@@ -58,7 +58,7 @@ def test_an_account_sees_only_its_own(storage: Storage) -> None:
     storage.add((2, None, 0), account="other")
     assert storage.medias("acme") == [1]
     assert {name for rows in storage.snapshot("acme").buffered for name in rows["account"].to_pylist()} == {"acme"}
-    storage.warehouse.flush()
+    storage.event_store.flush()
     assert storage.medias("other") == [2]
     assert storage.medias("nobody") == []
 

@@ -175,7 +175,7 @@ def _fill_and_free(storage: Storage, disk: Path) -> None:
     with pytest.raises(OSError, match="No space"):
         filler.write_bytes(bytes(4 << 20))
     with pytest.raises(StorageFull):
-        storage.warehouse.flush()
+        storage.event_store.flush()
     assert len(storage.medias()) == 1 + 1000 * kept
     filler.unlink()
     _remount(disk)

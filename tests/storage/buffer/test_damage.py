@@ -125,7 +125,7 @@ def test_rows_that_the_lake_has_are_not_counted_again(storage, tmp_path, monkeyp
     storage.add((1, None, 0), (2, None, 0))
     with monkeypatch.context() as patched:
         patched.setattr(BufferStore, "discard_some", lambda *_: False)
-        storage.warehouse.flush()
+        storage.event_store.flush()
     storage.add((3, None, 0), (4, None, 0))
     path = died(storage, tmp_path)
     overwrite(path, 0, rubbish(PAGE_BYTES))
@@ -259,13 +259,13 @@ def test_a_living_peers_damaged_file_keeps_nobody_from_an_answer(storage, what):
     assert {7} <= set(other.medias()) <= {1, 7}
     assert log_of(path).read_bytes() == log, "a reader takes nothing away"
     if third.medias() == [7]:
-        assert "rows may be missing" in third.warehouse.unreadable()[0]
+        assert "rows may be missing" in third.event_store.unreadable()[0]
 
 
 def test_a_peers_file_that_is_in_use_is_no_damage(storage):
     other = storage.again()
     storage.add((1, None, 0))
-    peer = other.warehouse._peers
+    peer = other.event_store._peers
     error = sqlite3.OperationalError("database is locked")
     error.sqlite_errorcode = sqlite3.SQLITE_BUSY
     with pytest.raises(Unavailable, match="cannot be read now"):

@@ -22,13 +22,13 @@ from airtally.storage.flush import Flusher, FlushPolicy
 from airtally.storage.lake import Lake
 from airtally.storage.lake.compaction import CompactionPolicy, Compactor
 from airtally.storage.lake.maintenance import Maintenance
-from airtally.storage.store import Warehouse
+from airtally.storage.store import EventStore
 from airtally.streams.playlogs import PLAYLOGS
 
 #: A worker's life is short; what it can append is bounded, so that a slow machine does the same work.
 BATCHES = 60
 THREADS = 8
-POLICY = CompactionPolicy(fresh_files=3, clean_files=2, quiet_seconds=0)
+POLICY = CompactionPolicy(uncompacted_files=3, compacted_files=2, quiet_seconds=0)
 
 
 class InProcess:
@@ -72,10 +72,10 @@ def main() -> None:
     clock = SystemClock()
     buffer = Buffer.open(home / "buffer", clock=clock)
     lake = Lake(str(home / "lake"), clock=clock)
-    warehouse = Warehouse(lake, buffer, clock=clock)
+    event_store = EventStore(lake, buffer, clock=clock)
     for thread in range(3):
         threading.Thread(target=append_for_ever, args=(home, number, buffer, clock, thread), daemon=True).start()
-    flusher = Flusher(warehouse, buffer, clock=clock, policy=FlushPolicy(seconds=0.1, late_seconds=0.4))
+    flusher = Flusher(event_store, buffer, clock=clock, policy=FlushPolicy(seconds=0.1, late_seconds=0.4))
     maintenance = Maintenance(lake, InProcess(), retention=lambda _: None)
     threading.Thread(target=_repeat, args=(flusher.step, 0.1), daemon=True).start()
     compactor = Compactor(lake.table(PLAYLOGS), InProcess())

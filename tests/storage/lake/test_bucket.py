@@ -49,7 +49,7 @@ def test_rows_are_counted_before_and_after_flush_and_compaction(native: Native) 
     services = native.server.services
     for _ in range(3):
         assert native.send("playlogs", plays(50)).json()["accepted"] == 50
-        services.warehouse.flush()
+        services.event_store.flush()
     native.send("playlogs", plays(7))
     assert native.count() == 57
     maintenance_of(services, rebuilder_of(services)).compact(services.lake.table(PLAYLOGS), EAGER)

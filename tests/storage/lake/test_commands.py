@@ -22,12 +22,12 @@ def run(storage: Storage, *words: str) -> Any:
 def test_status_compact_and_expire(storage: Storage) -> None:
     for n in range(3):
         storage.add((n, "a", 0), (n, None, 0))
-        storage.warehouse.flush()
+        storage.event_store.flush()
     (before,) = run(storage, "status", "--json")
-    assert (before["stream"], before["rows"], before["files"], before["fresh_files"]) == ("playlogs", 6, 3, 3)
+    assert (before["stream"], before["rows"], before["files"], before["uncompacted_files"]) == ("playlogs", 6, 3, 3)
     assert before["warnings"] == []
     assert run(storage, "compact", "--json") == [{"stream": "playlogs", "days_rewritten": 1}]
     (after,) = run(storage, "status", "--json")
-    assert (after["rows"], after["files"], after["fresh_files"]) == (4, 1, 0)
+    assert (after["rows"], after["files"], after["uncompacted_files"]) == (4, 1, 0)
     assert run(storage, "expire", "--stream", "playlogs", "--json") == [{"stream": "playlogs", "rows_removed": 0}]
     assert "There is no stream 'nope'" in run(storage, "compact", "--stream", "nope")

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from airtally.engine.heavy import InProcess
+from airtally.engine.child_process import InProcess
 from airtally.kit.time import DAY_US
 from airtally.kit.troubles import Troubles
 from airtally.storage.lake.compaction import EAGER, CompactionPolicy, Compactor, plan
-from airtally.storage.lake.delta import Conflicted
+from airtally.storage.lake.delta import CommitConflict
 from airtally.storage.lake.maintenance import Maintenance
 from airtally.storage.lake.rewrite import Rewrite, RowsDiffer, rewrite
 from airtally.streams.playlogs import PLAYLOGS
@@ -32,7 +32,7 @@ def compact(storage: Storage, policy: CompactionPolicy = EAGER) -> int:
 
 def add_flushed(storage: Storage, *rows: tuple[int, str | None, int], account: str = "acme") -> None:
     storage.add(*rows, account=account)
-    storage.warehouse.flush()
+    storage.event_store.flush()
     storage.clock.advance(1)
 
 
@@ -42,22 +42,24 @@ def test_a_days_files_become_one_sorted_file_without_repeats(storage: Storage) -
     add_flushed(storage, (6, "a", 0), account="other")
     assert compact(storage) == 1
     snapshot = storage.snapshot()
-    assert [file.rows for file in snapshot.clean] == [5]
-    assert snapshot.fresh == ()
+    assert [file.rows for file in snapshot.compacted] == [5]
+    assert snapshot.uncompacted == ()
     assert storage.medias() == [2, 3, 4, 5], "`a` counts as last received"
     assert storage.medias("other") == [6]
-    assert pq.read_table(snapshot.clean[0].path, partitioning=None)["account"].to_pylist() == ["acme"] * 4 + ["other"]
+    assert pq.read_table(snapshot.compacted[0].path, partitioning=None)["account"].to_pylist() == ["acme"] * 4 + [
+        "other"
+    ]
     assert compact(storage) == 0
 
 
 def test_a_correction_replaces_the_row_in_its_clean_file_and_only_there(storage: Storage) -> None:
     for first in (0, 100):
         add_flushed(storage, *((n, f"{n}", 0) for n in range(first, first + 50)))
-        compact(storage, CompactionPolicy(fresh_files=0, clean_files=9))
-    kept = {file.path for file in storage.snapshot().clean}
+        compact(storage, CompactionPolicy(uncompacted_files=0, compacted_files=9))
+    kept = {file.path for file in storage.snapshot().compacted}
     add_flushed(storage, (7, "107", 0), (8, None, 0))
-    compact(storage, CompactionPolicy(fresh_files=0, clean_files=9))
-    assert len(kept & {file.path for file in storage.snapshot().clean}) == len(kept) - 1
+    compact(storage, CompactionPolicy(uncompacted_files=0, compacted_files=9))
+    assert len(kept & {file.path for file in storage.snapshot().compacted}) == len(kept) - 1
     assert storage.medias() == sorted([*range(50), 7, 8, *(n for n in range(100, 150) if n != 107)])
 
 
@@ -68,7 +70,7 @@ def test_an_empty_id_that_earlier_releases_stored_is_none(storage: Storage) -> N
     add_flushed(storage, (4, "", 0), (5, "a", 0))
     compact(storage)
     assert storage.medias() == [1, 2, 4, 5]
-    (file,) = storage.snapshot().clean
+    (file,) = storage.snapshot().compacted
     assert sorted(pq.read_table(file.path, partitioning=None)["id"].to_pylist(), key=str) == [None, None, None, "a"]
 
 
@@ -80,7 +82,7 @@ def test_the_same_id_on_another_day_is_another_event(storage: Storage) -> None:
 
 
 def test_policy(storage: Storage) -> None:
-    policy = CompactionPolicy(fresh_files=2, quiet_seconds=600)
+    policy = CompactionPolicy(uncompacted_files=2, quiet_seconds=600)
     for n in range(2):
         add_flushed(storage, (n, None, 0), (n, None, 5))
     assert _planned(storage, policy) == []
@@ -105,7 +107,7 @@ def test_of_two_compactions_one_loses_and_plans_again(storage: Storage) -> None:
     lost = Compactor(storage.table, Overtaken())
     view = storage.table.view()
     assert view is not None
-    with pytest.raises(Conflicted):
+    with pytest.raises(CommitConflict):
         lost._rewrite(view, plan(view, storage.clock.now_us(), EAGER)[0], EAGER)
     assert storage.medias() == [2, 3, 4]
     files = {path.name for path in (storage.home / "lake" / "playlogs").rglob("clean-*")}
@@ -124,7 +126,7 @@ def test_an_append_meanwhile_is_no_conflict(storage: Storage) -> None:
 
     assert Compactor(storage.table, Busy()).run(EAGER, at_most=1) == 1
     assert storage.medias() == [1, 2]
-    assert len(storage.snapshot().fresh) == len(storage.snapshot().clean) == 1
+    assert len(storage.snapshot().uncompacted) == len(storage.snapshot().compacted) == 1
 
 
 def test_two_flushers_of_one_buffer_append_once(storage: Storage) -> None:
@@ -133,10 +135,10 @@ def test_two_flushers_of_one_buffer_append_once(storage: Storage) -> None:
     rows = part.chunks[0].rows
     handles = [storage.table.open(), storage.table.open()]
     storage.table.append(handles[0], rows, part.app_id, part.chunks[0].last)
-    with pytest.raises(Conflicted):
+    with pytest.raises(CommitConflict):
         storage.table.append(handles[1], rows, part.app_id, part.chunks[0].last)
     assert storage.medias() == [1], "what is in the lake is not taken from the buffer"
-    assert storage.warehouse.flush() == 0
+    assert storage.event_store.flush() == 0
     assert storage.medias() == [1]
 
 
@@ -164,7 +166,7 @@ def test_a_step_does_what_is_due(storage: Storage) -> None:
     for n in range(4):
         add_flushed(storage, (n, "same", 0), (n, None, 40))
     storage.clock.advance(700)
-    work = care(storage, days=30, policy=CompactionPolicy(fresh_files=3))
+    work = care(storage, days=30, policy=CompactionPolicy(uncompacted_files=3))
     assert work.step() > 0
     assert storage.medias() == [3]
     storage.clock.advance(7 * 86_400)
@@ -179,7 +181,7 @@ def test_vacuum_leaves_a_day_and_what_jobs_still_read(storage: Storage) -> None:
     storage.clock._now_us = real_us - 2 * DAY_US
     add_flushed(storage, (1, None, 0))
     add_flushed(storage, (2, None, 0))
-    old = [file.path for file in storage.snapshot().fresh]
+    old = [file.path for file in storage.snapshot().uncompacted]
     compact(storage)
     storage.clock._now_us = real_us
     add_flushed(storage, (3, None, 0))
@@ -201,7 +203,7 @@ def test_the_log_stays_short_and_old_views_recover(storage: Storage) -> None:
     assert len(list(log.glob("*.json"))) <= 2
     assert reader.medias() == storage.medias() == [0, 1, 2, 3, 4]
     storage.add((5, None, 0))
-    assert storage.warehouse.flush() == 1
+    assert storage.event_store.flush() == 1
     assert storage.table.committed(f"{storage.buffer.id}:0") is not None
     assert reader.medias() == [0, 1, 2, 3, 4, 5]
 
@@ -211,20 +213,20 @@ def test_the_table_is_plain_delta_with_statistics(storage: Storage) -> None:
     table = DeltaTable(storage.table.url)
     assert table.protocol()[:2] == (1, 2)
     assert table.metadata().partition_columns == ["day"]
-    snapshot = storage.warehouse.snapshot(PLAYLOGS, "acme", start_us=NOON_US - 1, end_us=NOON_US + 1)
-    assert [file.day for file in snapshot.fresh] == ["2026-11-02"]
-    assert storage.warehouse.snapshot(PLAYLOGS, "other").fresh == ()
-    everything = storage.snapshot().fresh
+    snapshot = storage.event_store.snapshot(PLAYLOGS, "acme", start_us=NOON_US - 1, end_us=NOON_US + 1)
+    assert [file.day for file in snapshot.uncompacted] == ["2026-11-02"]
+    assert storage.event_store.snapshot(PLAYLOGS, "other").uncompacted == ()
+    everything = storage.snapshot().uncompacted
     assert {file.day: file.ids_all_null for file in everything} == {"2026-11-02": False, "2026-10-30": True}
 
 
 def test_files_rows_are_appended_once(storage: Storage) -> None:
-    warehouse = storage.warehouse
-    assert warehouse.committed(PLAYLOGS, "file:x") is None
-    assert warehouse.append_file_rows(PLAYLOGS, "acme", playlogs((1, "a", 0), (2, "b", 30)), "file:x", 1000)
-    assert not warehouse.append_file_rows(PLAYLOGS, "acme", playlogs((1, "a", 0)), "file:x", 1000)
-    assert warehouse.append_file_rows(PLAYLOGS, "acme", playlogs((3, None, 0)), "file:x", 2000)
-    assert warehouse.committed(PLAYLOGS, "file:x") == 2000
+    event_store = storage.event_store
+    assert event_store.committed(PLAYLOGS, "file:x") is None
+    assert event_store.append_file_rows(PLAYLOGS, "acme", playlogs((1, "a", 0), (2, "b", 30)), "file:x", 1000)
+    assert not event_store.append_file_rows(PLAYLOGS, "acme", playlogs((1, "a", 0)), "file:x", 1000)
+    assert event_store.append_file_rows(PLAYLOGS, "acme", playlogs((3, None, 0)), "file:x", 2000)
+    assert event_store.committed(PLAYLOGS, "file:x") == 2000
     assert storage.medias() == [1, 2, 3]
     places = stored_rows(storage.snapshot()).select(["machine", "sequence"]).to_pylist()
     assert len({(row["machine"], row["sequence"]) for row in places}) == 3
@@ -235,7 +237,7 @@ def test_a_flushed_snapshot_has_no_buffered_rows(storage: Storage) -> None:
     storage.add((1, None, 0))
     snapshot = storage.snapshot(flushed=True)
     assert snapshot.buffered == ()
-    assert sum(file.rows for file in snapshot.fresh) == 1
+    assert sum(file.rows for file in snapshot.uncompacted) == 1
     assert snapshot.data_through_us == storage.clock.now_us()
 
 
@@ -246,22 +248,22 @@ def _planned(storage: Storage, policy: CompactionPolicy) -> list[str | None]:
 
 
 def test_a_large_day_is_rewritten_in_bounded_steps(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airtally.storage.lake.compaction._FRESH_ROWS", 4)
+    monkeypatch.setattr("airtally.storage.lake.compaction._UNCOMPACTED_ROWS", 4)
     for n in range(5):
         add_flushed(storage, (n, "same", 0), (n, f"{n}", 0), (n, None, 0))
     assert compact(storage) == 5
     assert storage.medias() == sorted([*range(5), *range(5), 4])
-    assert storage.snapshot().fresh == ()
+    assert storage.snapshot().uncompacted == ()
 
 
 def test_accounts_are_sorted_in_groups_when_a_day_is_large(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airtally.storage.lake.rewrite._SORTED_ROWS", 3)
     for account in ("a", "b", "c'd"):
         add_flushed(storage, (1, "x", 0), (2, "x", 0), (3, None, 0), account=account)
-    assert compact(storage, CompactionPolicy(fresh_files=0)) == 1
+    assert compact(storage, CompactionPolicy(uncompacted_files=0)) == 1
     assert [storage.medias(account) for account in ("a", "b", "c'd")] == [[2, 3]] * 3
-    assert len(storage.snapshot("a").clean) == 1
-    assert storage.snapshot("a").clean != storage.snapshot("b").clean
+    assert len(storage.snapshot("a").compacted) == 1
+    assert storage.snapshot("a").compacted != storage.snapshot("b").compacted
 
 
 def test_a_day_that_cannot_be_compacted_keeps_no_other_day_and_no_other_work_from_it(storage: Storage) -> None:
@@ -269,19 +271,19 @@ def test_a_day_that_cannot_be_compacted_keeps_no_other_day_and_no_other_work_fro
     for day in (1, 2):
         for media in range(1, 4 if day == 1 else 3):
             add_flushed(storage, (media, None, day))
-    lost = next(file for file in storage.snapshot().fresh if file.day == "2026-11-01")
+    lost = next(file for file in storage.snapshot().uncompacted if file.day == "2026-11-01")
     Path(lost.path).unlink()
     troubles = Troubles(now=lambda: 0.0)
     maintenance = Maintenance(
         storage.lake,
         InProcess(),
         retention=lambda _: None,
-        policy=CompactionPolicy(fresh_files=0, clean_files=1, quiet_seconds=0),
+        policy=CompactionPolicy(uncompacted_files=0, compacted_files=1, quiet_seconds=0),
         troubles=troubles,
     )
     maintenance.step()
     maintenance.step()
-    days = {file.day for file in storage.snapshot().clean}
+    days = {file.day for file in storage.snapshot().compacted}
     assert days == {"2026-10-31"}
     [words] = troubles.words()
     assert words.startswith("compaction of playlogs, day 2026-11-01: ")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from airtally.storage.lake import Lake
-from airtally.storage.lake.damage import Damaged, fault_of
+from airtally.storage.lake.damage import TableDamaged, fault_of
 from airtally.storage.lake.health import LakeHealth
 from airtally.storage.lake.missing import give_up, missing
 from airtally.streams.playlogs import PLAYLOGS
@@ -33,7 +33,7 @@ def filled(storage: Storage) -> Storage:
     """Commits 0 to 4, a checkpoint of the third among them; what is before it is cleaned up."""
     for media in range(4):
         storage.add((media, None, 0))
-        storage.warehouse.flush()
+        storage.event_store.flush()
         if media == 1:
             storage.lake.table(PLAYLOGS).open().create_checkpoint()
     for version in (0, 1):
@@ -83,9 +83,9 @@ def test_a_damaged_log_is_named_with_its_file(filled: Storage, case: str) -> Non
         assert named in words
         assert "airtally doctor" in words
         assert str(filled.home) not in words
-    with pytest.raises(Damaged, match="playlogs"):
+    with pytest.raises(TableDamaged, match="playlogs"):
         again(filled).check()
-    with pytest.raises(Damaged):
+    with pytest.raises(TableDamaged):
         again(filled).table(PLAYLOGS).open()
     assert again(filled).existing() == []
 
@@ -109,7 +109,7 @@ def test_an_earlier_commit_that_is_empty_is_told_by_probes(filled: Storage) -> N
 
 
 def test_damage_crosses_processes() -> None:
-    found = pickle.loads(pickle.dumps(Damaged("playlogs", "x is empty")))
+    found = pickle.loads(pickle.dumps(TableDamaged("playlogs", "x is empty")))
     assert (found.message, found.table) == ("The log of table playlogs is damaged: x is empty", "playlogs")
 
 

@@ -18,7 +18,7 @@ from airtally.kit.clock import SystemClock
 from airtally.storage.buffer import Buffer
 from airtally.storage.lake import Lake
 from airtally.storage.lake.snapshot import Snapshot
-from airtally.storage.store import Warehouse
+from airtally.storage.store import EventStore
 from airtally.streams.playlogs import PLAYLOGS
 
 COLUMNS = ["account", "player_id", "media_id", "duration_seconds", "machine", "sequence"]
@@ -72,7 +72,7 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 
 def run_rounds(fleet: Fleet, rounds: int) -> None:
     clock, chance = SystemClock(), random.Random(rounds)
-    watcher = Warehouse(Lake(str(fleet.home / "lake"), clock=clock), None, clock=clock, buffers=fleet.home / "buffer")
+    watcher = EventStore(Lake(str(fleet.home / "lake"), clock=clock), None, clock=clock, buffers=fleet.home / "buffer")
     for turn in range(rounds):
         until = time.monotonic() + chance.uniform(0.2, 1.2)
         acknowledged = acked(fleet.home)
@@ -89,14 +89,14 @@ def run_rounds(fleet: Fleet, rounds: int) -> None:
     check(acknowledged, rows_of(watcher))
     watcher.close()
     buffer = Buffer.open(fleet.home / "buffer", clock=clock)
-    warehouse = Warehouse(Lake(str(fleet.home / "lake"), clock=clock), buffer, clock=clock)
-    check(acknowledged, rows_of(warehouse))
-    warehouse.flush()
+    event_store = EventStore(Lake(str(fleet.home / "lake"), clock=clock), buffer, clock=clock)
+    check(acknowledged, rows_of(event_store))
+    event_store.flush()
     buffer.tidy()
     assert buffer.adopted == ()
-    check(acknowledged, rows_of(warehouse))
-    assert any(snapshot.clean for snapshot in snapshots(warehouse)), "nothing was compacted"
-    warehouse.close()
+    check(acknowledged, rows_of(event_store))
+    assert any(snapshot.compacted for snapshot in snapshots(event_store)), "nothing was compacted"
+    event_store.close()
     buffer.close()
     assert list((fleet.home / "buffer").iterdir()) == []
 
@@ -111,18 +111,18 @@ def acked(home: Path) -> dict[int, int]:
     return found
 
 
-def snapshots(warehouse: Warehouse) -> list[Snapshot]:
-    return [warehouse.snapshot(PLAYLOGS, account) for account in ("acme", "other")]
+def snapshots(event_store: EventStore) -> list[Snapshot]:
+    return [event_store.snapshot(PLAYLOGS, account) for account in ("acme", "other")]
 
 
-def rows_of(warehouse: Warehouse) -> pa.Table:
+def rows_of(event_store: EventStore) -> pa.Table:
     tables = [
         table.filter(pc.equal(table["account"], snapshot.account))
-        for snapshot in snapshots(warehouse)
+        for snapshot in snapshots(event_store)
         for table in (
             *(
                 pq.read_table(file.path, columns=COLUMNS, partitioning=None)
-                for file in (*snapshot.clean, *snapshot.fresh)
+                for file in (*snapshot.compacted, *snapshot.uncompacted)
             ),
             *(rows.select(COLUMNS) for rows in snapshot.buffered),
         )

@@ -21,7 +21,7 @@ from airtally.kit.errors import (
     Unauthorized,
     Unavailable,
 )
-from airtally.vendors.slate.errors import Refused, respond
+from airtally.vendors.slate.errors import TokenRefused, respond
 
 CASES = [
     (BadRequest("m"), 400, "InvalidParameterException", 400, "invalid_request"),
@@ -33,7 +33,7 @@ CASES = [
     (Internal("m"), 500, "InternalServerErrorException", 500, "server_error"),
     (Unavailable("m"), 503, "ServiceUnavailableException", 503, "temporarily_unavailable"),
     (StorageFull("m"), 503, "ServiceUnavailableException", 503, "temporarily_unavailable"),
-    (Refused("invalid_client", "m"), 401, "UnauthorizedException", 401, "invalid_client"),
+    (TokenRefused("invalid_client", "m"), 401, "UnauthorizedException", 401, "invalid_client"),
 ]
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from airtally.vendors.slate.window import Window, window
+from airtally.vendors.slate.window import ListingWindow, window
 
 #: 2026-11-22T10:00:00Z
 NOW_US = 1_795_341_600_000_000
@@ -9,7 +9,7 @@ OLDEST_US = NOW_US - 730 * DAY_US
 
 
 def test_without_bounds() -> None:
-    assert window({}, NOW_US + 999_999) == Window(OLDEST_US, NOW_US)
+    assert window({}, NOW_US + 999_999) == ListingWindow(OLDEST_US, NOW_US)
 
 
 def test_never_later_than_now() -> None:

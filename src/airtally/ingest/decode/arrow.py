@@ -10,9 +10,9 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from airtally.ingest.checked import Checked
-from airtally.ingest.decode.bodies import Body
+from airtally.ingest.decode.bodies import UnpackedBody
 from airtally.ingest.decode.columnar import read_batches
-from airtally.ingest.decode.limits import Limits
+from airtally.ingest.decode.limits import DecodeLimits
 from airtally.ingest.decode.parquet import batch_chunks
 from airtally.ingest.decode.structure import check_schema, check_structure
 from airtally.kit.errors import BadRequest, TooLarge
@@ -22,7 +22,7 @@ _FILE = b"ARROW1"
 _BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError, EOFError)
 
 
-def read_arrow(stream: Stream, body: Body, limits: Limits) -> Checked:
+def read_arrow(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Checked:
     """All rows of a stream. Raises BadRequest where it is none, TooLarge where it unpacks to too much."""
     try:
         content = body.whole()
@@ -34,7 +34,7 @@ def read_arrow(stream: Stream, body: Body, limits: Limits) -> Checked:
         raise _not_arrow("the body", error) from None
 
 
-def arrow_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterator[tuple[Checked, int]]:
+def arrow_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits) -> Iterator[tuple[Checked, int]]:
     """The chunks of a file or a stored stream after row `start`."""
     with path.open("rb") as opened:
         yield from batch_chunks(stream, _stored(opened, path), limits, start=start)
@@ -59,7 +59,7 @@ def _batches(reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         yield batch
 
 
-def _bound(body: bytes | bytearray, limits: Limits) -> None:
+def _bound(body: bytes | bytearray, limits: DecodeLimits) -> None:
     """Raises TooLarge when the buffers that are packed one by one say that they unpack to too much."""
     total = 0
     for message in ipc.MessageReader.open_stream(pa.BufferReader(body)):

@@ -14,7 +14,7 @@ from airtally.kit.fair import pause
 SMALL = 8 << 20
 
 
-class Body:
+class UnpackedBody:
     """`size` is that of the unpacked body. `pieces` unpacks it from the beginning; `content` is all of it, if held."""
 
     def __init__(self, size: int, pieces: Callable[[], Iterator[bytes]], content: bytes | None = None) -> None:
@@ -24,7 +24,7 @@ class Body:
         self._forward: TextFile | None = None
 
     @classmethod
-    def of(cls, content: bytes) -> Body:
+    def of(cls, content: bytes) -> UnpackedBody:
         return cls(len(content), lambda: iter((content,)), content)
 
     def whole(self) -> bytes | bytearray:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from airtally.ingest.checked import Checked
 from airtally.ingest.decode.arrow import read_arrow
-from airtally.ingest.decode.bodies import Body
+from airtally.ingest.decode.bodies import UnpackedBody
 from airtally.ingest.decode.json import read_json
-from airtally.ingest.decode.limits import LIMITS, Limits
+from airtally.ingest.decode.limits import LIMITS, DecodeLimits
 from airtally.ingest.decode.ndjson import read_ndjson
 from airtally.ingest.decode.parquet import read_parquet
 from airtally.kit.errors import BadRequest, UnsupportedMedia
 from airtally.streams.declaration import Stream
 
-_READERS: dict[str, Callable[[Stream, Body, Limits], Checked]] = {
+_READERS: dict[str, Callable[[Stream, UnpackedBody, DecodeLimits], Checked]] = {
     "application/x-ndjson": read_ndjson,
     "application/json": read_json,
     "application/vnd.apache.parquet": read_parquet,
@@ -43,7 +43,9 @@ def _name(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
-def read_rows(stream: Stream, body: Body | bytes | memoryview, media_type: str, *, limits: Limits = LIMITS) -> Checked:
+def read_rows(
+    stream: Stream, body: UnpackedBody | bytes | memoryview, media_type: str, *, limits: DecodeLimits = LIMITS
+) -> Checked:
     """The rows of an unpacked body. `media_type` is the header's value, parameters and all.
 
     Raises UnsupportedMedia, and BadRequest for a body that is not of its type.
@@ -54,8 +56,8 @@ def read_rows(stream: Stream, body: Body | bytes | memoryview, media_type: str, 
         raise UnsupportedMedia(
             f"cannot read a body of type {name[:100] or 'unknown'}", hint=f"Send one of {', '.join(MEDIA_TYPES)}."
         )
-    if not isinstance(body, Body):
-        body = Body.of(bytes(body))
+    if not isinstance(body, UnpackedBody):
+        body = UnpackedBody.of(bytes(body))
     if name in _TEXT:
         for magic, meaning in _MAGIC:
             if body.head.startswith(magic):

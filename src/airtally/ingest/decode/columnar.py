@@ -14,7 +14,7 @@ import pyarrow.types as kind
 
 from airtally.ingest.checked import Checked, joined
 from airtally.ingest.decode.gather import bound_errors
-from airtally.ingest.decode.limits import Limits
+from airtally.ingest.decode.limits import DecodeLimits
 from airtally.ingest.decode.structure import unpacked_size
 from airtally.ingest.json_rows import encoded_rows
 from airtally.ingest.kinds import is_text
@@ -33,12 +33,14 @@ _BYTES = 8 << 20
 _ROWS_MAX = 20_000_000
 
 
-def read_batches(stream: Stream, batches: Iterable[pa.RecordBatch], limits: Limits, *, first_row: int = 0) -> Checked:
+def read_batches(
+    stream: Stream, batches: Iterable[pa.RecordBatch], limits: DecodeLimits, *, first_row: int = 0
+) -> Checked:
     """The rows of batches whose content cannot be trusted.
 
     Raises BadRequest (a column no stream could have; too many wrong rows) and TooLarge.
     """
-    source = Rows(stream, first_row)
+    source = ColumnarRows(stream, first_row)
     parts: list[Checked] = []
     wrong = unpacked = taken = 0
     for whole in _cut(batches):
@@ -56,7 +58,7 @@ def read_batches(stream: Stream, batches: Iterable[pa.RecordBatch], limits: Limi
     return joined(stream.row_schema, parts, [], source)
 
 
-def _checked(stream: Stream, batch: pa.RecordBatch, source: Rows, start: int) -> Checked:
+def _checked(stream: Stream, batch: pa.RecordBatch, source: ColumnarRows, start: int) -> Checked:
     wire = {name: _plain(array) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
     source.add(pa.RecordBatch.from_arrays(list(wire.values()), names=list(wire)))
     broken = {name: found for name, array in wire.items() if (found := _not_utf8(array)) is not None}
@@ -100,7 +102,7 @@ def _not_utf8(array: pa.Array) -> pa.Array | None:
     return None
 
 
-class Rows:
+class ColumnarRows:
     """The source of rows that came as columns: gives a row as a JSON object, to be shown."""
 
     is_json = False

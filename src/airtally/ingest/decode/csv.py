@@ -20,9 +20,9 @@ from airtally.ingest.canonical import NONE
 from airtally.ingest.checked import Checked, joined
 from airtally.ingest.decode.csv_records import SLICE, NoRecord, Spans, Unfinished, leading_records, read_record
 from airtally.ingest.decode.gather import bound_errors, too_long
-from airtally.ingest.decode.limits import Limits
+from airtally.ingest.decode.limits import DecodeLimits
 from airtally.ingest.decode.text import BOM, CHUNK_BYTES, TextFile
-from airtally.ingest.row_errors import Ints, Refused
+from airtally.ingest.row_errors import Ints, RefusedRows
 from airtally.ingest.validate import check
 from airtally.kit.errors import BadRequest
 from airtally.kit.fair import pause
@@ -31,7 +31,7 @@ from airtally.streams.declaration import Stream
 _ROWS_TO_CHECK = 20_000
 
 
-def csv_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterator[tuple[Checked, int]]:
+def csv_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits) -> Iterator[tuple[Checked, int]]:
     """The chunks of a file after the byte `start`. Raises BadRequest for a header that cannot be used."""
     with TextFile.of(path) as text:
         names = _header(text.lines(1, limits.line_max))
@@ -90,7 +90,7 @@ class _Block:
 
     is_json = False
 
-    def __init__(self, stream: Stream, names: list[str], block: bytes, first_line: int, limits: Limits) -> None:
+    def __init__(self, stream: Stream, names: list[str], block: bytes, first_line: int, limits: DecodeLimits) -> None:
         self._stream = stream
         self._names = names
         self._may_be_empty = {column.name for column in stream.columns if column.may_be_empty}
@@ -104,7 +104,7 @@ class _Block:
         self._checked = 0  # of these, rows checked
         self._rows: list[list[str]] = []  # the others
         self._parts: list[Checked] = []
-        self._refused = Refused()
+        self._refused = RefusedRows()
         self._wrong = 0  # rows found wrong by `check`
 
     def read(self, *, last: bool) -> int:

@@ -9,7 +9,7 @@ from airtally.ingest.checked import Checked
 from airtally.ingest.decode.arrow import arrow_chunks
 from airtally.ingest.decode.csv import csv_chunks
 from airtally.ingest.decode.json import json_chunks
-from airtally.ingest.decode.limits import LIMITS, Limits
+from airtally.ingest.decode.limits import LIMITS, DecodeLimits
 from airtally.ingest.decode.ndjson import ndjson_chunks
 from airtally.ingest.decode.parquet import parquet_chunks
 from airtally.kit.errors import UnsupportedMedia
@@ -17,13 +17,13 @@ from airtally.streams.declaration import Stream
 
 Chunks = Iterator[tuple[Checked, int]]
 
-_TEXTS: dict[str, Callable[[Stream, Path, int, Limits], Chunks]] = {
+_TEXTS: dict[str, Callable[[Stream, Path, int, DecodeLimits], Chunks]] = {
     ".ndjson": ndjson_chunks,
     ".jsonl": ndjson_chunks,
     ".json": json_chunks,
     ".csv": csv_chunks,
 }
-_COLUMNS: dict[str, Callable[[Stream, Path, int, Limits], Chunks]] = {
+_COLUMNS: dict[str, Callable[[Stream, Path, int, DecodeLimits], Chunks]] = {
     ".parquet": parquet_chunks,
     ".arrow": arrow_chunks,
     ".arrows": arrow_chunks,
@@ -35,7 +35,7 @@ _PACKED = (".gz", ".zst")
 FILE_TYPES = (*_TEXTS, *_COLUMNS)
 
 
-def read_file(stream: Stream, path: Path, *, start: int = 0, limits: Limits = LIMITS) -> Chunks:
+def read_file(stream: Stream, path: Path, *, start: int = 0, limits: DecodeLimits = LIMITS) -> Chunks:
     """Chunks of about 250,000 rows, each with the position after it: bytes of unpacked text, or rows of
     Parquet and Arrow. `start` is such a position; the chunks are then those that were left.
 

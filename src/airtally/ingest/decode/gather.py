@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from airtally.ingest.canonical import NONE
 from airtally.ingest.checked import Checked, joined
-from airtally.ingest.decode.limits import Limits
+from airtally.ingest.decode.limits import DecodeLimits
 from airtally.ingest.decode.rows import BLANK, WRONG, Codec, codec
-from airtally.ingest.row_errors import Ints, Refused
+from airtally.ingest.row_errors import Ints, RefusedRows
 from airtally.ingest.validate import check
 from airtally.kit.errors import BadRequest
 from airtally.kit.fair import pause
@@ -45,7 +45,7 @@ class _Piece:
     begin: int
 
 
-class Lines:
+class JsonLines:
     """The source of JSON rows: finds a row's line again without having kept it."""
 
     is_json = True
@@ -87,16 +87,16 @@ class Lines:
 class Gatherer:
     """Takes lines (or elements of an array), gathers rows into columns and columns into checked parts."""
 
-    def __init__(self, stream: Stream, limits: Limits, first_line: int = 1) -> None:
+    def __init__(self, stream: Stream, limits: DecodeLimits, first_line: int = 1) -> None:
         self.line = first_line
         self._stream = stream
         self._codec: Codec = codec(stream)
         self._limits = limits
-        self._source = Lines(limits.line_max)
+        self._source = JsonLines(limits.line_max)
         self._rows: list[Any] = []
         self._columns: list[list[pa.Array]] = []
         self._parts: list[Checked] = []
-        self._refused, self._long = Refused(self._codec.reason), Refused()
+        self._refused, self._long = RefusedRows(self._codec.reason), RefusedRows()
         self._wrong = 0  # rows found wrong by `check`
         self._taken = 0  # rows decoded
         self._checked = 0  # of these, rows checked
@@ -214,13 +214,13 @@ def _filled(lines: list[bytes], begin: int) -> list[int]:
     return [place for place in (np.flatnonzero(sizes) + begin).tolist() if not lines[place].isspace()]
 
 
-def too_long(limits: Limits) -> str:
+def too_long(limits: DecodeLimits) -> str:
     """The error of a row over the limit; of the row itself only the beginning is kept."""
     size = f"{limits.line_max >> 20} MiB" if limits.line_max >= 1 << 20 else f"{limits.line_max} bytes"
     return f"line longer than {size}"
 
 
-def bound_errors(count: int, limits: Limits) -> None:
+def bound_errors(count: int, limits: DecodeLimits) -> None:
     """Raises BadRequest when more rows are wrong than may be."""
     if count > limits.errors_max:
         raise BadRequest(f"more than {limits.errors_max} rows of this batch are wrong; nothing of it was kept")

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from airtally.ingest.checked import Checked
-from airtally.ingest.decode.bodies import Body
+from airtally.ingest.decode.bodies import UnpackedBody
 from airtally.ingest.decode.gather import Gatherer
-from airtally.ingest.decode.limits import Limits
+from airtally.ingest.decode.limits import DecodeLimits
 from airtally.ingest.decode.ndjson import ndjson_chunks
 from airtally.ingest.decode.text import BOM, CHUNK_BYTES, TextFile
 from airtally.ingest.json_text import json_error
@@ -28,7 +28,7 @@ _decode = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _WRONG = (msgspec.MsgspecError, RecursionError)
 
 
-def read_json(stream: Stream, body: Body, limits: Limits) -> Checked:
+def read_json(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Checked:
     """All rows of a text. Raises BadRequest where it is no JSON, or neither object nor array."""
     gatherer = Gatherer(stream, limits)
     with body.text() as text:
@@ -38,14 +38,14 @@ def read_json(stream: Stream, body: Body, limits: Limits) -> Checked:
     return gatherer.finish()
 
 
-def _again(body: Body, span: tuple[int, int], size: int) -> list[bytes]:
+def _again(body: UnpackedBody, span: tuple[int, int], size: int) -> list[bytes]:
     """The elements of a window of so many bytes: its span between brackets, of which the text's last one may be there."""
     begin, end = span
     window = b"[" + body.at(begin).read(end - begin)
     return _elements(window if len(window) == size else window + b"]")
 
 
-def json_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterator[tuple[Checked, int]]:
+def json_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits) -> Iterator[tuple[Checked, int]]:
     """The chunks of a file after the byte `start`; a file of several objects is read as NDJSON."""
     if json_has_lines(path):
         yield from ndjson_chunks(stream, path, start, limits)

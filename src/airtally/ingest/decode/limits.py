@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DecodeLimits:
     """`line_max` bytes of one row as text, `unpacked_max` bytes of a Parquet or Arrow body's columns in
     memory, `errors_max` wrong rows above which a body is refused as a whole. `holds` is told how many bytes of a
     Parquet or Arrow body are about to be in memory, and may wait until there is room.
@@ -19,4 +19,4 @@ class Limits:
     holds: Callable[[int], object] = lambda _: None
 
 
-LIMITS = Limits()
+LIMITS = DecodeLimits()

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from airtally.ingest.checked import Checked
-from airtally.ingest.decode.bodies import Body
+from airtally.ingest.decode.bodies import UnpackedBody
 from airtally.ingest.decode.gather import Gatherer
-from airtally.ingest.decode.limits import Limits
+from airtally.ingest.decode.limits import DecodeLimits
 from airtally.ingest.decode.text import BOM, CHUNK_BYTES, TextFile
 from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream
@@ -23,7 +23,7 @@ BLANK_SLICE = 1 << 20
 _SPACE = b" \t\n\r\x0b\x0c"
 
 
-def read_ndjson(stream: Stream, body: Body, limits: Limits) -> Checked:
+def read_ndjson(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Checked:
     """All rows of a text. Raises BadRequest when more rows are wrong than `limits` allow."""
     if body.content is not None:
         return _read_block(stream, body.content, limits)
@@ -39,7 +39,7 @@ def read_ndjson(stream: Stream, body: Body, limits: Limits) -> Checked:
 class _Again:
     """Lines of a body that is not held, once more. Cheap as long as positions rise from call to call."""
 
-    def __init__(self, body: Body, line_max: int) -> None:
+    def __init__(self, body: UnpackedBody, line_max: int) -> None:
         self._body = body
         self._line_max = line_max
         self._block: tuple[int, bytes] = (-1, b"")
@@ -51,7 +51,7 @@ class _Again:
         return _lines(self._block[1], begin, end)
 
 
-def _read_block(stream: Stream, block: bytes, limits: Limits, first_line: int = 1) -> Checked:
+def _read_block(stream: Stream, block: bytes, limits: DecodeLimits, first_line: int = 1) -> Checked:
     gatherer = Gatherer(stream, limits, first_line)
     _gather(gatherer, block, partial(_lines, block))
     return gatherer.finish()
@@ -73,7 +73,7 @@ def _gather(
         at = end
 
 
-def ndjson_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterator[tuple[Checked, int]]:
+def ndjson_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits) -> Iterator[tuple[Checked, int]]:
     """The chunks of a file after the byte `start`."""
     with TextFile.of(path) as text:
         text.skip(start)

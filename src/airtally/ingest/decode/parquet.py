@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from airtally.ingest import times
 from airtally.ingest.checked import Checked
-from airtally.ingest.decode.bodies import Body
+from airtally.ingest.decode.bodies import UnpackedBody
 from airtally.ingest.decode.columnar import BATCH_ROWS, read_batches
-from airtally.ingest.decode.limits import Limits
+from airtally.ingest.decode.limits import DecodeLimits
 from airtally.ingest.decode.structure import check_schema, check_structure
 from airtally.kit.errors import BadRequest, TooLarge
 from airtally.streams.declaration import Stream
@@ -28,7 +28,7 @@ _FAR_S = 2 * times.LATEST_US // 1_000_000
 _BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError)
 
 
-def read_parquet(stream: Stream, body: Body, limits: Limits) -> Checked:
+def read_parquet(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Checked:
     """All rows of a body. Raises BadRequest where it is not Parquet, TooLarge where it unpacks to too much."""
     try:
         buffer = pa.BufferReader(body.whole())
@@ -41,7 +41,7 @@ def read_parquet(stream: Stream, body: Body, limits: Limits) -> Checked:
         raise _not_parquet("the body", error) from None
 
 
-def parquet_chunks(stream: Stream, path: Path, start: int, limits: Limits) -> Iterator[tuple[Checked, int]]:
+def parquet_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits) -> Iterator[tuple[Checked, int]]:
     """The chunks of a file after row `start`."""
     with path.open("rb") as opened:
         try:
@@ -103,7 +103,7 @@ def _unwrapped(micros: pa.Array, seconds: pa.Array) -> pa.Array:
 
 
 def batch_chunks(
-    stream: Stream, batches: Iterable[pa.RecordBatch], limits: Limits, *, start: int, skipped: int = 0
+    stream: Stream, batches: Iterable[pa.RecordBatch], limits: DecodeLimits, *, start: int, skipped: int = 0
 ) -> Iterator[tuple[Checked, int]]:
     """Chunks that end at multiples of `CHUNK_ROWS`, from batches whose first row has the number `skipped`."""
     position = skipped
@@ -123,7 +123,7 @@ def batch_chunks(
         yield _chunk(stream, chunk, position, limits)
 
 
-def _chunk(stream: Stream, chunk: list[pa.RecordBatch], end: int, limits: Limits) -> tuple[Checked, int]:
+def _chunk(stream: Stream, chunk: list[pa.RecordBatch], end: int, limits: DecodeLimits) -> tuple[Checked, int]:
     first = end - sum(batch.num_rows for batch in chunk)
     return read_batches(stream, chunk, limits, first_row=first), end
 
@@ -134,7 +134,7 @@ def _texts(file: pq.ParquetFile) -> list[str]:
     return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
 
 
-def _check(file: pq.ParquetFile, limits: Limits) -> None:
+def _check(file: pq.ParquetFile, limits: DecodeLimits) -> None:
     check_schema(file.schema_arrow)
     sizes = [file.metadata.row_group(index).total_byte_size for index in range(file.num_row_groups)]
     if sizes and max(sizes) > limits.unpacked_max:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
-from airtally.ingest.decode.bodies import SMALL, Body
+from airtally.ingest.decode.bodies import SMALL, UnpackedBody
 from airtally.kit.errors import BadRequest, TooLarge, UnsupportedMedia
 from airtally.kit.fair import pause
 
@@ -26,7 +26,7 @@ def unpack(body: bytes | memoryview, content_encoding: str, *, unpacked_max: int
     return bytes(unpacked(body, content_encoding, unpacked_max=unpacked_max).whole())
 
 
-def unpacked(body: bytes | memoryview, content_encoding: str, *, unpacked_max: int) -> Body:
+def unpacked(body: bytes | memoryview, content_encoding: str, *, unpacked_max: int) -> UnpackedBody:
     """The body as it was before `Content-Encoding`: gzip (several members too), zstd or none.
 
     It has been read to its end once. Raises UnsupportedMedia, BadRequest (broken or cut short) and TooLarge (over
@@ -36,7 +36,7 @@ def unpacked(body: bytes | memoryview, content_encoding: str, *, unpacked_max: i
     if encoding in {"", "identity"}:
         if len(body) > unpacked_max:
             raise _too_large(unpacked_max)
-        return Body.of(bytes(body))
+        return UnpackedBody.of(bytes(body))
     if encoding not in _UNPACK:
         raise UnsupportedMedia(f"cannot unpack Content-Encoding {encoding[:100]}", hint="Send gzip or zstd.")
     held: list[bytes] = []
@@ -49,8 +49,8 @@ def unpacked(body: bytes | memoryview, content_encoding: str, *, unpacked_max: i
         if total <= SMALL:
             held.append(piece)
     if total <= SMALL:
-        return Body.of(held[0] if len(held) == 1 else b"".join(held))
-    return Body(total, lambda: _UNPACK[encoding](body))
+        return UnpackedBody.of(held[0] if len(held) == 1 else b"".join(held))
+    return UnpackedBody(total, lambda: _UNPACK[encoding](body))
 
 
 def _gzip(body: bytes | memoryview) -> Iterator[bytes]:

@@ -28,7 +28,7 @@ class Lane(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BufferBatch:
     """Rows of one stream and lane that go into the buffer as one batch.
 
     `rows` has `account`, the stream's own columns and, for event days, `day`. `content` is what the file keeps.
@@ -45,13 +45,13 @@ def with_account(rows: pa.Table, account: str) -> pa.Table:
     return rows.add_column(0, "account", pa.repeat(pa.scalar(account, pa.string()), rows.num_rows))
 
 
-def parts_of(stream: Stream, rows: pa.Table, accounts: frozenset[str], now_us: int) -> list[Part]:
+def parts_of(stream: Stream, rows: pa.Table, accounts: frozenset[str], now_us: int) -> list[BufferBatch]:
     """`rows` (`account` and the stream's columns) cut by lane and to at most MAX_BATCH_ROWS rows."""
     parts = []
     for lane, laned in _lanes(stream, with_day(stream, rows), now_us):
         for start in range(0, laned.num_rows, MAX_BATCH_ROWS):
             cut = laned.slice(start, MAX_BATCH_ROWS)
-            parts.append(Part(stream, lane, cut, accounts, pack(stream, cut)))
+            parts.append(BufferBatch(stream, lane, cut, accounts, pack(stream, cut)))
     return parts
 
 

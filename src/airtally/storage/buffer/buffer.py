@@ -20,11 +20,11 @@ from airtally.kit.errors import NewerHome, StorageFull, TooManyRequests
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.time import SECOND_US
 from airtally.storage.buffer import batches, damage, store
-from airtally.storage.buffer.batches import Part, Stamp
+from airtally.storage.buffer.batches import BufferBatch, Stamp
 from airtally.storage.buffer.salvage import is_readable
 from airtally.storage.buffer.store import BufferStore
 from airtally.storage.buffer.tail import Chunk, Tail, TailPart
-from airtally.storage.buffer.writer import Pending, Receipt, Writer
+from airtally.storage.buffer.writer import BufferWriter, Pending, Receipt
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 
@@ -115,7 +115,7 @@ class Buffer:
         stamp = Stamp(self.id)
         self._store = BufferStore.create(folder, self.id)
         self._tail = Tail(self.id, stamp.column)
-        self._writer = Writer(self._store, self._tail, stamp, clock=clock, faults=faults, written=self._changed)
+        self._writer = BufferWriter(self._store, self._tail, stamp, clock=clock, faults=faults, written=self._changed)
         self._writer.start()
         self._closed = False
 
@@ -168,7 +168,7 @@ class Buffer:
         stream: Stream,
         account: str,
         rows: pa.Table,
-        parts: list[Part] | None,
+        parts: list[BufferBatch] | None,
         claim: tuple[str, bytes] | None,
         size: int,
     ) -> Future[Receipt]:

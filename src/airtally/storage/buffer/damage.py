@@ -42,7 +42,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Damaged:
+class DamagedBuffer:
     """A file that is kept. `why` is what was found; the counts are of what was recovered, None while that goes on."""
 
     path: Path
@@ -65,7 +65,7 @@ class Damaged:
         )
 
 
-def kept(folder: Path) -> list[Damaged]:
+def kept(folder: Path) -> list[DamagedBuffer]:
     """The damaged files that an operator has not removed yet."""
     return [_described(path) for path in sorted(folder.glob(f"*{KEPT}"))]
 
@@ -123,11 +123,11 @@ def recover(path: Path, why: str, readable: Readable) -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     try:
-        fresh = work / "fresh"
-        found = salvage(original, fresh, readable)
+        uncompacted = work / "fresh"
+        found = salvage(original, uncompacted, readable)
         for suffix in ("-shm", "-wal"):
             beside(path, suffix).unlink(missing_ok=True)
-        fresh.replace(path)
+        uncompacted.replace(path)
         sync_folder(path.parent)
         _report(original, why, found)
     finally:
@@ -184,12 +184,12 @@ def _report(original: Path, why: str, found: Salvaged) -> None:
     sync_folder(original.parent)
 
 
-def _described(path: Path) -> Damaged:
+def _described(path: Path) -> DamagedBuffer:
     try:
         noted = json.loads(beside(path, _REPORT).read_bytes())
-        return Damaged(path, str(noted["why"]), int(noted["rows"]), int(noted["batches"]))
+        return DamagedBuffer(path, str(noted["why"]), int(noted["rows"]), int(noted["batches"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return Damaged(path, "its recovery has not ended")
+        return DamagedBuffer(path, "its recovery has not ended")
 
 
 def _checked(path: Path) -> str | None:

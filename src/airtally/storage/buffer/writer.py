@@ -20,7 +20,7 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure, StorageFull, Unavailable
 from airtally.kit.fair import Queue
 from airtally.kit.faults import Faults
-from airtally.storage.buffer.batches import Part, Stamp, parts_of
+from airtally.storage.buffer.batches import BufferBatch, Stamp, parts_of
 from airtally.storage.buffer.store import BufferStore, NewBatch
 from airtally.storage.buffer.tail import Chunk, Tail
 from airtally.streams.declaration import Stream
@@ -51,7 +51,7 @@ class Pending:
     stream: Stream
     account: str
     rows: pa.Table
-    parts: list[Part] | None
+    parts: list[BufferBatch] | None
     claim: tuple[str, bytes] | None
     size: int
     done: Future[Receipt]
@@ -63,7 +63,7 @@ class _Call:
     done: Future[Any]
 
 
-class Moment:
+class ReceiptClock:
     """Hands out times of receipt, and says up to when all rows received are to be seen."""
 
     def __init__(self, clock: Clock) -> None:
@@ -88,7 +88,7 @@ class Moment:
             return self._clock.now_us() if self._under_way is None else self._under_way - 1
 
 
-class Writer:
+class BufferWriter:
     """The only thread that uses the store. After a commit the tail has the rows before anyone is told."""
 
     def __init__(
@@ -114,7 +114,7 @@ class Writer:
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="airtally-buffer", daemon=True)
         self._full_at: float | None = None
-        self.moment = Moment(clock)
+        self.moment = ReceiptClock(clock)
 
     def start(self) -> None:
         self._thread.start()
@@ -196,21 +196,21 @@ class Writer:
         for pending, owned in zip(group, owners, strict=True):
             pending.done.set_result(Receipt(sequences[owned] if owned >= 0 else 0, received_at))
 
-    def _write(self, parts: list[Part], claims: list[tuple[str, bytes]], received_at: int) -> list[int]:
+    def _write(self, parts: list[BufferBatch], claims: list[tuple[str, bytes]], received_at: int) -> list[int]:
         self._faults.reach("buffer.write")
         return self._store.insert(
             [NewBatch(part.stream.name, part.lane, received_at, part.rows.num_rows, part.content) for part in parts],
             claims,
         )
 
-    def _chunk(self, part: Part, sequence: int, received_at: int) -> Chunk:
+    def _chunk(self, part: BufferBatch, sequence: int, received_at: int) -> Chunk:
         rows = self._stamp.stored(part.stream, part.rows, received_at, sequence)
         return Chunk(rows, sequence, sequence, part.accounts, part.content.size, received_at)
 
 
-def _merge(group: list[Pending], now_us: int) -> tuple[list[int], list[Part]]:
+def _merge(group: list[Pending], now_us: int) -> tuple[list[int], list[BufferBatch]]:
     """The batches to write, and for each append the index of its last one (-1: it had no rows)."""
-    parts: list[Part] = []
+    parts: list[BufferBatch] = []
     owners = [-1] * len(group)
     small: dict[str, list[int]] = {}
     for index, pending in enumerate(group):
@@ -226,7 +226,7 @@ def _merge(group: list[Pending], now_us: int) -> tuple[list[int], list[Part]]:
     return owners, parts
 
 
-def _joined(group: list[Pending], now_us: int) -> list[Part]:
+def _joined(group: list[Pending], now_us: int) -> list[BufferBatch]:
     """Small appends of one stream as one batch (a batch for each lane they touch)."""
     rows = pa.concat_tables([pending.rows for pending in group]).combine_chunks()
     names = [pending.account for pending in group for _ in range(pending.rows.num_rows)]

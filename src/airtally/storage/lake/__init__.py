@@ -2,6 +2,6 @@
 
 from airtally.storage.lake.lake import Lake
 from airtally.storage.lake.table import LakeTable
-from airtally.storage.lake.view import LakeView
+from airtally.storage.lake.table_version import TableVersion
 
-__all__ = ["Lake", "LakeTable", "LakeView"]
+__all__ = ["Lake", "LakeTable", "TableVersion"]

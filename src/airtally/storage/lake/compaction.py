@@ -3,53 +3,45 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar, TypeVarTuple
+from typing import Any
 
 import structlog
 
 from airtally.kit import metrics
+from airtally.kit.runner import Runner
 from airtally.kit.time import utc_day
 from airtally.kit.troubles import Troubles
-from airtally.storage.lake.delta import Conflicted
-from airtally.storage.lake.parts import added, removed
+from airtally.storage.lake.data_files import added, removed
+from airtally.storage.lake.delta import CommitConflict
 from airtally.storage.lake.rewrite import Rewrite, Rewritten, rewrite, touched
 from airtally.storage.lake.table import LakeTable
-from airtally.storage.lake.view import LakeView, LiveFile
+from airtally.storage.lake.table_version import LiveFile, TableVersion
 from airtally.streams.declaration import Partition
-
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
 
 _MEMORY = 512 << 20
 _LARGE_ROWS = 2_000_000
-_FRESH_ROWS = 6_000_000
+_UNCOMPACTED_ROWS = 6_000_000
 _TRIES = 5
 
 _log = structlog.get_logger()
 
 
-class Runner(Protocol):
-    """Where heavy work runs: the low-priority child, or a test's own process."""
-
-    def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T: ...
-
-
 @dataclass(frozen=True, slots=True)
 class CompactionPolicy:
-    """An open day (today and yesterday, UTC) is compacted when it has too many fresh files, a closed one
-    when it has any and has been quiet. Clean files are merged when a day has more than `clean_files`.
+    """An open day (today and yesterday, UTC) is compacted when it has too many uncompacted files, a closed one
+    when it has any and has been quiet. Compacted files are merged when a day has more than `compacted_files`.
     """
 
-    fresh_files: int = 16
-    clean_files: int = 8
+    uncompacted_files: int = 16
+    compacted_files: int = 8
     quiet_seconds: float = 600.0
 
 
-#: Everything that is not one clean file a day: `airtally lake compact`.
-EAGER = CompactionPolicy(fresh_files=0, clean_files=1, quiet_seconds=0.0)
+#: Everything that is not one compacted file a day: `airtally lake compact`.
+EAGER = CompactionPolicy(uncompacted_files=0, compacted_files=1, quiet_seconds=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,55 +49,55 @@ class DayPlan:
     """The files of one partition that ought to become fewer."""
 
     day: str | None
-    fresh: tuple[LiveFile, ...]
-    clean: tuple[LiveFile, ...]
+    uncompacted: tuple[LiveFile, ...]
+    compacted: tuple[LiveFile, ...]
 
     @property
     def rows(self) -> int:
-        return sum(file.data.rows for file in (*self.fresh, *self.clean))
+        return sum(file.data.rows for file in (*self.uncompacted, *self.compacted))
 
 
-def plan(view: LakeView, now_us: int, policy: CompactionPolicy) -> list[DayPlan]:
+def plan(view: TableVersion, now_us: int, policy: CompactionPolicy) -> list[DayPlan]:
     """The days of a version that are worth a rewrite, the fullest first."""
     days: dict[str | None, list[LiveFile]] = defaultdict(list)
     for file in view.files:
         days[file.data.day].append(file)
     wanted = [_day_plan(day, files) for day, files in days.items() if _worth(view, day, files, now_us, policy)]
-    return sorted(wanted, key=lambda each: -len(each.fresh) - len(each.clean))
+    return sorted(wanted, key=lambda each: -len(each.uncompacted) - len(each.compacted))
 
 
 def _day_plan(day: str | None, files: Iterable[LiveFile]) -> DayPlan:
     files = list(files)
-    return DayPlan(day, tuple(f for f in files if not f.clean), tuple(f for f in files if f.clean))
+    return DayPlan(day, tuple(f for f in files if not f.compacted), tuple(f for f in files if f.compacted))
 
 
-def _worth(view: LakeView, day: str | None, files: list[LiveFile], now_us: int, policy: CompactionPolicy) -> bool:
-    fresh = [file for file in files if not file.clean]
-    merged = small(file for file in files if file.clean)
-    if len(fresh) > policy.fresh_files or len(merged) > policy.clean_files:
+def _worth(view: TableVersion, day: str | None, files: list[LiveFile], now_us: int, policy: CompactionPolicy) -> bool:
+    uncompacted = [file for file in files if not file.compacted]
+    merged = small(file for file in files if file.compacted)
+    if len(uncompacted) > policy.uncompacted_files or len(merged) > policy.compacted_files:
         return True
-    if not fresh or day is None or view.stream.partition is Partition.NONE:
+    if not uncompacted or day is None or view.stream.partition is Partition.NONE:
         return False
     if day >= (utc_day(now_us) - timedelta(days=1)).isoformat():
         return False
-    return max(file.modified_at_ms for file in fresh) * 1000 <= now_us - policy.quiet_seconds * 1_000_000
+    return max(file.modified_at_ms for file in uncompacted) * 1000 <= now_us - policy.quiet_seconds * 1_000_000
 
 
 def small(files: Iterable[LiveFile]) -> list[LiveFile]:
-    """Large clean files are left alone, unless an event in them comes again."""
+    """Large compacted files are left alone, unless an event in them comes again."""
     return [file for file in files if file.data.rows < _LARGE_ROWS]
 
 
 def _bounded(day: DayPlan) -> DayPlan:
-    """So many fresh rows at once as memory allows; the others stay fresh until the next rewrite."""
-    fresh: list[LiveFile] = []
+    """So many uncompacted rows at once as memory allows; the others stay uncompacted until the next rewrite."""
+    uncompacted: list[LiveFile] = []
     rows = 0
-    for file in sorted(day.fresh, key=lambda each: each.modified_at_ms):
-        if fresh and rows + file.data.rows > _FRESH_ROWS:
+    for file in sorted(day.uncompacted, key=lambda each: each.modified_at_ms):
+        if uncompacted and rows + file.data.rows > _UNCOMPACTED_ROWS:
             break
-        fresh.append(file)
+        uncompacted.append(file)
         rows += file.data.rows
-    return DayPlan(day.day, tuple(fresh), day.clean)
+    return DayPlan(day.day, tuple(uncompacted), day.compacted)
 
 
 def _rows(file: LiveFile) -> int:
@@ -147,7 +139,7 @@ class Compactor:
                 break
             try:
                 chosen = self._rewrite(view, days[0], policy)
-            except Conflicted:
+            except CommitConflict:
                 lost += 1
                 if lost >= _TRIES:
                     break
@@ -157,7 +149,7 @@ class Compactor:
                 done.add(days[0].day)
                 continue
             rewritten += 1
-            if len(chosen.fresh) == len(days[0].fresh):
+            if len(chosen.uncompacted) == len(days[0].uncompacted):
                 done.add(days[0].day)
         return rewritten
 
@@ -174,7 +166,7 @@ class Compactor:
     def _key(self, day: DayPlan) -> tuple[str, ...]:
         return "compaction", self._table.name, str(day.day)
 
-    def _rewrite(self, view: LakeView, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
+    def _rewrite(self, view: TableVersion, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
         """The view's handle is pinned to the version that was planned from, and its own: a commit spends it."""
         self._table.faults.reach("lake.compact")
         handle = self._table.open_version(view.version)
@@ -182,10 +174,10 @@ class Compactor:
         result: Rewritten = self._runner.run(rewrite, self._job(view, chosen))
         now_ms = self._table.clock.now_us() // 1000
         actions: list[Any] = [added(each, now_ms, data_change=False) for each in result.written if each.rows]
-        actions += [removed(file, now_ms, data_change=False) for file in (*chosen.fresh, *chosen.clean)]
+        actions += [removed(file, now_ms, data_change=False) for file in (*chosen.uncompacted, *chosen.compacted)]
         try:
             self._table.replace(handle, view, actions)
-        except Conflicted:
+        except CommitConflict:
             for each in result.written:
                 self._table.place.delete(each.name)
             raise
@@ -197,45 +189,47 @@ class Compactor:
             "compacted",
             stream=self._table.stream.name,
             day=day.day,
-            files=len(chosen.fresh) + len(chosen.clean),
+            files=len(chosen.uncompacted) + len(chosen.compacted),
             rows=result.rows,
             repeats=result.repeats,
         )
         return chosen
 
-    def _choose(self, view: LakeView, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
-        """The oldest fresh files, the clean ones that hold events they repeat, and clean ones no larger than these.
+    def _choose(self, view: TableVersion, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
+        """The oldest uncompacted files, the compacted ones that hold events they repeat, and compacted ones no larger than these.
 
         So a row is rewritten a logarithmic number of times, however often its day is compacted.
         """
         day = _bounded(day)
         repeated = self._repeated(view, day)
-        chosen = [file for file in day.clean if file.name in repeated]
-        rest = sorted((file for file in small(day.clean) if file.name not in repeated), key=_rows)
-        taken = sum(file.data.rows for file in (*day.fresh, *chosen))
+        chosen = [file for file in day.compacted if file.name in repeated]
+        rest = sorted((file for file in small(day.compacted) if file.name not in repeated), key=_rows)
+        taken = sum(file.data.rows for file in (*day.uncompacted, *chosen))
         for index, file in enumerate(rest):
-            if file.data.rows > taken and len(rest) - index <= policy.clean_files - 1:
+            if file.data.rows > taken and len(rest) - index <= policy.compacted_files - 1:
                 break
             chosen.append(file)
             taken += file.data.rows
-        return DayPlan(day.day, day.fresh, tuple(chosen))
+        return DayPlan(day.day, day.uncompacted, tuple(chosen))
 
-    def _repeated(self, view: LakeView, day: DayPlan) -> set[str]:
-        fresh = tuple(file for file in day.fresh if not file.data.ids_all_null)
-        clean = tuple(file for file in day.clean if not file.data.ids_all_null)
-        if not fresh or not clean:
+    def _repeated(self, view: TableVersion, day: DayPlan) -> set[str]:
+        uncompacted = tuple(file for file in day.uncompacted if not file.data.ids_all_null)
+        compacted = tuple(file for file in day.compacted if not file.data.ids_all_null)
+        if not uncompacted or not compacted:
             return set()
-        return set(self._runner.run(touched, self._job(view, DayPlan(day.day, fresh, clean))))
+        return set(self._runner.run(touched, self._job(view, DayPlan(day.day, uncompacted, compacted))))
 
-    def _job(self, view: LakeView, day: DayPlan) -> Rewrite:
-        older = {file.name: each for file in (*day.fresh, *day.clean) if (each := file.data.columns) is not None}
+    def _job(self, view: TableVersion, day: DayPlan) -> Rewrite:
+        older = {
+            file.name: each for file in (*day.uncompacted, *day.compacted) if (each := file.data.columns) is not None
+        }
         return Rewrite(
             stream=self._table.stream.name,
             table_url=self._table.url,
             storage_options=self._table.place.options,
             day=day.day,
-            fresh=tuple(file.name for file in day.fresh),
-            clean=tuple(file.name for file in day.clean),
+            uncompacted=tuple(file.name for file in day.uncompacted),
+            compacted=tuple(file.name for file in day.compacted),
             rows=day.rows,
             memory=self._memory,
             scratch=self._scratch,

@@ -16,14 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airtally.kit.errors import Unavailable
-from airtally.storage.lake.place import LOG, LogFile, Place
+from airtally.storage.lake.table_storage import LOG, LogFile, TableStorage
 
 LAST = "_last_checkpoint"
 _COMMIT = re.compile(r"([0-9]{20})\.json")
 _CHECKPOINT = re.compile(r"([0-9]{20})\.checkpoint\..*parquet")
 
 
-class Damaged(Unavailable):
+class TableDamaged(Unavailable):
     """A table whose log cannot be read. The message names table and file, below the lake."""
 
     code = "table_damaged"
@@ -35,7 +35,7 @@ class Damaged(Unavailable):
         self.table, self.fault = table, fault
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Damaged, (self.table, self.fault)  # it crosses from the process for heavy work
+        return TableDamaged, (self.table, self.fault)  # it crosses from the process for heavy work
 
 
 #: What helps where a data file of a stream, or of a rollup, is gone.
@@ -57,7 +57,7 @@ class Looked:
     well: set[LogFile] = field(default_factory=set)
 
 
-def fault_of(place: Place, looked: Looked | None = None) -> str | None:
+def fault_of(place: TableStorage, looked: Looked | None = None) -> str | None:
     """The file of a log that is at fault and why; None where all is well.
 
     Looked at twice before something is told, since another process may clean the log up meanwhile.
@@ -66,7 +66,7 @@ def fault_of(place: Place, looked: Looked | None = None) -> str | None:
     return next(_faults(place, looked), None) and next(_faults(place, looked), None)
 
 
-def _faults(place: Place, looked: Looked) -> Iterator[str]:
+def _faults(place: TableStorage, looked: Looked) -> Iterator[str]:
     files = {file.name: file for file in place.log_listing()}
     commits = {int(found[1]): files[name] for name in files if (found := _COMMIT.fullmatch(name))}
     checkpoints = {int(found[1]): files[name] for name in files if (found := _CHECKPOINT.fullmatch(name))}
@@ -86,7 +86,7 @@ def _faults(place: Place, looked: Looked) -> Iterator[str]:
             looked.well.add(file)
 
 
-def _gaps(place: Place, files: dict[str, LogFile], commits: dict[int, LogFile], last: int) -> Iterator[str]:
+def _gaps(place: TableStorage, files: dict[str, LogFile], commits: dict[int, LogFile], last: int) -> Iterator[str]:
     hinted = _hinted(place) if LAST in files else None
     if hinted is not None and hinted > last:
         yield f"{LOG}/{hinted:020d}.checkpoint.parquet is gone"
@@ -95,7 +95,7 @@ def _gaps(place: Place, files: dict[str, LogFile], commits: dict[int, LogFile], 
             yield f"{LOG}/{version:020d}.json is gone"
 
 
-def _hinted(place: Place) -> int | None:
+def _hinted(place: TableStorage) -> int | None:
     """The checkpoint that readers are sent to; a text that names none is passed over by them."""
     try:
         found = msgspec.json.decode(place.read_log(LAST) or b"")
@@ -104,7 +104,7 @@ def _hinted(place: Place) -> int | None:
         return None
 
 
-def _why(place: Place, file: LogFile) -> str | None:
+def _why(place: TableStorage, file: LogFile) -> str | None:
     data = place.read_log(file.name)
     if data is None:
         return None  # cleaned up meanwhile, or the next look misses it

@@ -21,8 +21,8 @@ from deltalake.transaction import (
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.storage.lake.damage import Damaged, fault_of
-from airtally.storage.lake.place import LOG, Place
+from airtally.storage.lake.damage import TableDamaged, fault_of
+from airtally.storage.lake.table_storage import LOG, TableStorage
 
 #: All commits that remove files carry this application transaction: of two at once, one fails.
 REWRITE = "rewrite"
@@ -31,7 +31,7 @@ _TRIES = 5
 _LOST = ("oncurrent", "etadata changed")
 
 
-class Conflicted(Exception):
+class CommitConflict(Exception):
     """Another process committed what excludes this commit; nothing of it was done."""
 
 
@@ -53,7 +53,7 @@ V = TypeVar("V", bound=View)
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class TableLayout:
     """How a table is made: `statistics` names the columns that Delta statistics are kept of."""
 
     name: str
@@ -70,8 +70,8 @@ class DeltaFiles(Generic[V]):
 
     def __init__(
         self,
-        layout: Layout,
-        place: Place,
+        layout: TableLayout,
+        place: TableStorage,
         viewed: Callable[[DeltaTable, float], V],
         *,
         clock: Clock,
@@ -140,7 +140,7 @@ class DeltaFiles(Generic[V]):
         transactions: Mapping[str, int],
         notes: Mapping[str, str] | None = None,
     ) -> None:
-        """One Delta commit on a pinned handle, with application transactions. Raises Conflicted when it lost.
+        """One Delta commit on a pinned handle, with application transactions. Raises CommitConflict when it lost.
 
         `notes` are kept with the commit in the log.
         """
@@ -160,11 +160,11 @@ class DeltaFiles(Generic[V]):
             if not any(word in str(error) for word in _LOST):
                 raise
             metrics.LAKE_CONFLICTS.labels(self.name, REWRITE if REWRITE in transactions else "append").inc()
-            raise Conflicted(str(error)) from error
+            raise CommitConflict(str(error)) from error
         self.place.sync_log(self._fresh_view().version)
 
     def replace(self, handle: DeltaTable, view: V, actions: Sequence[AddAction | RemoveAction], **more: int) -> None:
-        """A commit on the handle of `view` that removes files. Raises Conflicted when another removed some since."""
+        """A commit on the handle of `view` that removes files. Raises CommitConflict when another removed some since."""
         self.commit(handle, actions, {REWRITE: max(view.committed(REWRITE), 0) + 1, **more})
 
     def _fresh_view(self) -> V:
@@ -192,13 +192,13 @@ class DeltaFiles(Generic[V]):
         """Raises Damaged where a file of the log is at fault for an error of Delta's."""
         fault = fault_of(self.place)
         if fault is not None:
-            raise Damaged(self.name, fault) from error
+            raise TableDamaged(self.name, fault) from error
 
     def _check_newest(self, version: int) -> None:
         """An empty commit reads as one that brought nothing. Looked for where it costs no request."""
         name = f"{version:020d}.json"
         if self.place.local and self.place.read_log(name) == b"":
-            raise Damaged(self.name, f"{LOG}/{name} is empty")
+            raise TableDamaged(self.name, f"{LOG}/{name} is empty")
 
     def _open(self) -> DeltaTable:
         handle = DeltaTable(self.url, storage_options=self.place.options or None)

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from airtally.storage.lake.damage import PARTS_HELP, ROWS_HELP, Damaged, Looked, fault_of, missing_words
+from airtally.storage.lake.damage import PARTS_HELP, ROWS_HELP, Looked, TableDamaged, fault_of, missing_words
 from airtally.storage.lake.delta import DeltaFiles
-from airtally.storage.lake.place import ROLLUPS
+from airtally.storage.lake.table_storage import ROLLUPS
 
 Table = DeltaFiles[Any]
 
@@ -44,12 +44,12 @@ class LakeHealth:
             fault = fault_of(table.place, self._logs[table.name]) if table.place.local or thorough else None
             names = [] if view is None else list(view.names)
             gone = sorted(table.place.absent(names)) if thorough else self._seen_gone(table, names)
-        except Damaged as damaged:
+        except TableDamaged as damaged:
             return _words(damaged)
         except Exception as error:  # noqa: BLE001 (a bucket that is away is as much an answer)
             return str(error) or type(error).__name__
         if fault is not None:
-            return _words(Damaged(table.name, fault))
+            return _words(TableDamaged(table.name, fault))
         return f"{missing_words(table.name, gone)}. {_help(table)}" if gone else None
 
     def _seen_gone(self, table: Table, names: list[str]) -> list[str]:
@@ -68,5 +68,5 @@ def _help(table: Table) -> str:
     return PARTS_HELP if f"/{ROLLUPS}/" in table.url else ROWS_HELP
 
 
-def _words(damaged: Damaged) -> str:
+def _words(damaged: TableDamaged) -> str:
     return f"{damaged.message}. {damaged.hint}"

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.storage.lake.damage import Damaged
-from airtally.storage.lake.place import open_place
+from airtally.storage.lake.damage import TableDamaged
 from airtally.storage.lake.table import LakeTable
+from airtally.storage.lake.table_storage import open_place
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 
@@ -75,5 +75,5 @@ class Lake:
 def _is_readable(table: LakeTable) -> bool:
     try:
         return table.exists()
-    except Damaged:
+    except TableDamaged:
         return False

@@ -10,15 +10,16 @@ from typing import Protocol
 import structlog
 
 from airtally.kit import metrics
+from airtally.kit.runner import Runner
 from airtally.kit.time import HOUR_US, utc_day
 from airtally.kit.troubles import Troubles
-from airtally.storage.lake.compaction import CompactionPolicy, Compactor, Runner
-from airtally.storage.lake.delta import Conflicted
+from airtally.storage.lake.compaction import CompactionPolicy, Compactor
+from airtally.storage.lake.data_files import removed
+from airtally.storage.lake.delta import CommitConflict
 from airtally.storage.lake.lake import Lake
-from airtally.storage.lake.parts import removed
 from airtally.storage.lake.table import EXPIRED, LakeTable
+from airtally.storage.lake.table_version import LiveFile, TableVersion
 from airtally.storage.lake.upkeep import Upkeep
-from airtally.storage.lake.view import LakeView, LiveFile
 from airtally.streams.declaration import Partition, Stream
 
 _STEP_SECONDS = 10.0
@@ -37,7 +38,7 @@ class Derived(Protocol):
         """Called before the commits so far may be cleaned up."""
         ...
 
-    def finish(self, table: LakeTable, view: LakeView, before: date) -> date | None:
+    def finish(self, table: LakeTable, view: TableVersion, before: date) -> date | None:
         """The day, `before` at most, before which all is made of the rows; nothing of those days is made anew then.
 
         None where that cannot be said now.
@@ -51,7 +52,7 @@ class NothingDerived:
     def read_log(self, table: LakeTable) -> None:
         """Nobody reads it."""
 
-    def finish(self, table: LakeTable, view: LakeView, before: date) -> date | None:  # noqa: ARG002 (of the protocol)
+    def finish(self, table: LakeTable, view: TableVersion, before: date) -> date | None:  # noqa: ARG002 (of the protocol)
         return before
 
 
@@ -149,7 +150,7 @@ class Maintenance:
                 return 0
             try:
                 _remove(table, view, gone, before)
-            except Conflicted:
+            except CommitConflict:
                 continue
             rows = sum(file.data.rows for file in gone)
             metrics.ROWS_EXPIRED.labels(table.name).inc(rows)
@@ -182,12 +183,12 @@ class Maintenance:
         return first - _GRACE if stream.rollups else first
 
 
-def _before(view: LakeView, day: date) -> list[LiveFile]:
+def _before(view: TableVersion, day: date) -> list[LiveFile]:
     first = day.isoformat()
     return [file for file in view.files if file.data.day is not None and file.data.day < first]
 
 
-def _remove(table: LakeTable, view: LakeView, files: list[LiveFile], before: date) -> None:
+def _remove(table: LakeTable, view: TableVersion, files: list[LiveFile], before: date) -> None:
     now_ms = table.clock.now_us() // 1000
     actions = [removed(file, now_ms, data_change=True) for file in files]
     expired = max(before.toordinal(), view.committed(EXPIRED))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import structlog
 
-from airtally.storage.lake.delta import Conflicted
-from airtally.storage.lake.parts import removed
+from airtally.storage.lake.data_files import removed
+from airtally.storage.lake.delta import CommitConflict
 from airtally.storage.lake.table import LakeTable
-from airtally.storage.lake.view import LakeView, LiveFile
+from airtally.storage.lake.table_version import LiveFile, TableVersion
 
 _TRIES = 8
 
@@ -22,7 +22,7 @@ def missing(table: LakeTable) -> list[LiveFile]:
 def give_up(table: LakeTable) -> list[LiveFile]:
     """Take the missing files out of the table, so that the rest of it can be read; returns them. Their rows are lost.
 
-    Raises Conflicted where other processes keep rewriting the table.
+    Raises CommitConflict where other processes keep rewriting the table.
     """
     for attempt in range(_TRIES):
         view = table.view()
@@ -33,7 +33,7 @@ def give_up(table: LakeTable) -> list[LiveFile]:
         actions = [removed(file, now_ms, data_change=True) for file in gone]
         try:
             table.replace(table.open_version(view.version), view, actions)
-        except Conflicted:
+        except CommitConflict:
             if attempt == _TRIES - 1:
                 raise
             continue
@@ -43,6 +43,6 @@ def give_up(table: LakeTable) -> list[LiveFile]:
     return []
 
 
-def _missing(table: LakeTable, view: LakeView) -> list[LiveFile]:
+def _missing(table: LakeTable, view: TableVersion) -> list[LiveFile]:
     absent = set(table.place.absent(view.names))
     return [file for file in view.files if file.name in absent]

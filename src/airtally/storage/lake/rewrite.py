@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from airtally.storage.lake.data_files import NewFile, file_name, publish
 from airtally.storage.lake.evolved import written_as
-from airtally.storage.lake.parts import Written, file_name, publish
-from airtally.storage.lake.place import BucketPlace, Place, open_place
 from airtally.storage.lake.schema import FIRST
-from airtally.storage.lake.view import CLEAN
+from airtally.storage.lake.table_storage import BucketPlace, TableStorage, open_place
+from airtally.storage.lake.table_version import CLEAN
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream
 
@@ -37,8 +37,8 @@ class Rewrite:
     table_url: str
     storage_options: dict[str, str]
     day: str | None
-    fresh: tuple[str, ...]
-    clean: tuple[str, ...]
+    uncompacted: tuple[str, ...]
+    compacted: tuple[str, ...]
     rows: int
     memory: int
     scratch: str | None = None
@@ -48,7 +48,7 @@ class Rewrite:
 
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    written: tuple[Written, ...]
+    written: tuple[NewFile, ...]
     rows: int
     repeats: int
 
@@ -58,24 +58,24 @@ class RowsDiffer(Exception):
 
 
 def touched(job: Rewrite) -> list[str]:
-    """The clean files that hold an event which the fresh ones bring again."""
+    """The compacted files that hold an event which the uncompacted ones bring again."""
     stream = STREAMS[job.stream]
-    if not job.clean or not _identity(stream):
+    if not job.compacted or not _identity(stream):
         return []
     with _Work(job) as work:
-        work.view("clean", job.clean, filename=True)
-        work.view("fresh", job.fresh)
+        work.view("compacted", job.compacted, filename=True)
+        work.view("uncompacted", job.uncompacted)
         keys = ", ".join(_identity(stream))
-        found = work.run(f"SELECT DISTINCT filename FROM clean SEMI JOIN fresh USING ({keys})")  # noqa: S608
+        found = work.run(f"SELECT DISTINCT filename FROM compacted SEMI JOIN uncompacted USING ({keys})")  # noqa: S608
         return [work.name_of(row[0]) for row in found.fetchall()]
 
 
 def rewrite(job: Rewrite) -> Rewritten:
     """Raises RowsDiffer where the counts before and after do not match."""
     with _Work(job) as work:
-        work.view("clean", job.clean)
-        work.view("fresh", job.fresh)
-        before = work.one("SELECT (SELECT count(*) FROM fresh) + (SELECT count(*) FROM clean)")
+        work.view("compacted", job.compacted)
+        work.view("uncompacted", job.uncompacted)
+        before = work.one("SELECT (SELECT count(*) FROM uncompacted) + (SELECT count(*) FROM compacted)")
         if before != job.rows:
             raise RowsDiffer(f"{job.stream} {job.day}: files hold {before} rows, the log says {job.rows}")
         repeats = work.find_repeats()
@@ -89,7 +89,7 @@ def rewrite(job: Rewrite) -> Rewritten:
         return Rewritten(tuple(written), before - repeats, repeats)
 
 
-def _check(work: _Work, written: list[Written], before: int, repeats: int) -> None:
+def _check(work: _Work, written: list[NewFile], before: int, repeats: int) -> None:
     after = sum(each.rows for each in written)
     counted = before - after
     if counted != repeats or repeats != work.count_repeats():
@@ -102,7 +102,7 @@ class _Work:
     def __init__(self, job: Rewrite) -> None:
         self._job = job
         self.stream = STREAMS[job.stream]
-        self.place: Place = open_place(job.table_url, job.storage_options)
+        self.place: TableStorage = open_place(job.table_url, job.storage_options)
         if job.scratch is not None:
             Path(job.scratch).mkdir(parents=True, exist_ok=True)
         self._folder = tempfile.TemporaryDirectory(dir=job.scratch, prefix="airtally-rewrite-")
@@ -182,7 +182,9 @@ class _Work:
         if rows <= _SORTED_ROWS:
             yield None
             return
-        counts = self.run("SELECT account, count(*) FROM (FROM fresh UNION ALL FROM clean) GROUP BY 1 ORDER BY 1")
+        counts = self.run(
+            "SELECT account, count(*) FROM (FROM uncompacted UNION ALL FROM compacted) GROUP BY 1 ORDER BY 1"
+        )
         group: list[str] = []
         size = 0
         for account, count in counts.fetchall():
@@ -193,7 +195,7 @@ class _Work:
             size += count
         yield group[0], group[-1]
 
-    def write(self, accounts: tuple[str, str] | None) -> Written:
+    def write(self, accounts: tuple[str, str] | None) -> NewFile:
         name = file_name(self._job.day, CLEAN, self._job.schema)
         path = self.place.scratch(name)
         order = ", ".join(f"{column} NULLS LAST" for column in self.stream.sort_columns)
@@ -209,7 +211,7 @@ class _Work:
 
     def _kept(self, accounts: tuple[str, str] | None) -> str:
         columns = ", ".join(self._columns)
-        rows = f"(SELECT {columns} FROM fresh UNION ALL SELECT {columns} FROM clean)"  # noqa: S608
+        rows = f"(SELECT {columns} FROM uncompacted UNION ALL SELECT {columns} FROM compacted)"  # noqa: S608
         if accounts is not None:
             low, high = (_literal(account) for account in accounts)
             rows = f"(SELECT * FROM {rows} WHERE account BETWEEN {low} AND {high})"  # noqa: S608
@@ -222,11 +224,11 @@ class _Work:
         )
 
     def _candidates(self, columns: str) -> str:
-        """Rows that may be repeats: the fresh ones with all of the identity, and clean ones of the same events."""
+        """Rows that may be repeats: the uncompacted ones with all of the identity, and compacted ones of the same events."""
         known = " AND ".join(f"{column} IS NOT NULL" for column in self.stream.identity)
         return (
-            f"SELECT {columns} FROM fresh WHERE {known} UNION ALL "  # noqa: S608
-            f"SELECT {columns} FROM clean SEMI JOIN fresh USING ({self._keys})"
+            f"SELECT {columns} FROM uncompacted WHERE {known} UNION ALL "  # noqa: S608
+            f"SELECT {columns} FROM compacted SEMI JOIN uncompacted USING ({self._keys})"
         )
 
     def _local(self, name: str) -> str:
@@ -235,7 +237,7 @@ class _Work:
         return local
 
     def _empty(self, view: str) -> None:
-        name = (self._job.fresh or self._job.clean)[0]
+        name = (self._job.uncompacted or self._job.compacted)[0]
         self.run(f"CREATE VIEW {view} AS {self._select(self._job.older.get(name), [self._local(name)])} LIMIT 0")
 
 

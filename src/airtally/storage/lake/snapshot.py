@@ -28,7 +28,7 @@ class DataFile:
 class Snapshot:
     """The files of one lake version that can hold the asked rows, and the rows still buffered.
 
-    `clean` files hold no repeat of an event among them (compaction removed them); `fresh` files and
+    `compacted` files hold no repeat of an event among them (compaction removed them); `uncompacted` files and
     `buffered` may. `table_url` with `version` names the same lake rows for an engine that reads Delta
     itself; `buffered` is None or empty where the rows were flushed first. Snapshots of one stream and
     account, with the same bounds, that have equal `mark`s hold the same rows; None says nothing.
@@ -38,17 +38,17 @@ class Snapshot:
     account: str
     table_url: str
     version: int
-    clean: tuple[DataFile, ...]
-    fresh: tuple[DataFile, ...]
+    compacted: tuple[DataFile, ...]
+    uncompacted: tuple[DataFile, ...]
     buffered: tuple[pa.Table, ...] = field(default=())
     data_through_us: int = 0
     mark: Hashable | None = None
 
     def of_days(self, days: Container[str | None]) -> Snapshot:
         """With the files of some days (ISO) alone; what is buffered stays as it is."""
-        clean = tuple(file for file in self.clean if file.day in days)
-        fresh = tuple(file for file in self.fresh if file.day in days)
-        return replace(self, clean=clean, fresh=fresh)
+        compacted = tuple(file for file in self.compacted if file.day in days)
+        uncompacted = tuple(file for file in self.uncompacted if file.day in days)
+        return replace(self, compacted=compacted, uncompacted=uncompacted)
 
 
 class SnapshotSource(Protocol):

@@ -20,7 +20,7 @@ class TableStatus:
     rows: int
     size: int
     files: int
-    fresh_files: int
+    uncompacted_files: int
     days: int
     day_files: int
     log_files: int
@@ -45,7 +45,7 @@ def status_of(table: LakeTable) -> TableStatus | None:
         rows=sum(file.data.rows for file in view.files),
         size=sum(file.data.size for file in view.files),
         files=len(view.files),
-        fresh_files=sum(1 for file in view.files if not file.clean),
+        uncompacted_files=sum(1 for file in view.files if not file.compacted),
         days=len(days),
         day_files=most,
         log_files=logs,

@@ -8,11 +8,11 @@ from deltalake import DeltaTable
 
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.storage.lake.delta import Conflicted, DeltaFiles, Layout
-from airtally.storage.lake.parts import added, statistics_columns, write_parts
-from airtally.storage.lake.place import Place
+from airtally.storage.lake.data_files import added, statistics_columns, write_parts
+from airtally.storage.lake.delta import CommitConflict, DeltaFiles, TableLayout
 from airtally.storage.lake.schema import SchemaHistory, follow
-from airtally.storage.lake.view import LakeView
+from airtally.storage.lake.table_storage import TableStorage
+from airtally.storage.lake.table_version import TableVersion
 from airtally.streams.declaration import DAY, Partition, Stream
 
 _TRIES = 20
@@ -22,19 +22,19 @@ CHANGED = "airtally.changed"
 EXPIRED = "expired"
 
 
-class LakeTable(DeltaFiles[LakeView]):
+class LakeTable(DeltaFiles[TableVersion]):
     """Thread-safe; see `DeltaFiles`."""
 
-    def __init__(self, stream: Stream, place: Place, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
+    def __init__(self, stream: Stream, place: TableStorage, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
         self.stream = stream
-        layout = Layout(
+        layout = TableLayout(
             stream.name,
             stream.stored_schema,
             () if stream.partition is Partition.NONE else (DAY.name,),
             statistics_columns(stream),
         )
         super().__init__(
-            layout, place, lambda handle, mark: LakeView(stream, place, handle, mark), clock=clock, faults=faults
+            layout, place, lambda handle, mark: TableVersion(stream, place, handle, mark), clock=clock, faults=faults
         )
 
     def open(self) -> DeltaTable:
@@ -46,12 +46,12 @@ class LakeTable(DeltaFiles[LakeView]):
             handle = super().open()
             if not follow(self.stream, handle):
                 return handle
-        raise Conflicted(f"{self.url}: other processes keep changing the columns")
+        raise CommitConflict(f"{self.url}: other processes keep changing the columns")
 
     def append(self, handle: DeltaTable, rows: pa.Table, app_id: str, version: int) -> None:
         """Add `rows` (`stream.stored_schema`) on the handle whose transaction version was looked at.
 
-        Durable when it returns. Raises Conflicted where the application committed since. After any other
+        Durable when it returns. Raises CommitConflict where the application committed since. After any other
         error nobody knows whether it was done: open a new handle and look.
         """
         self.faults.reach("lake.flush")
@@ -61,7 +61,7 @@ class LakeTable(DeltaFiles[LakeView]):
         actions = [added(each, now_ms, data_change=True) for each in written]
         try:
             self.commit(handle, actions, {app_id: version}, self._changed(rows))
-        except Conflicted:
+        except CommitConflict:
             for each in written:
                 self.place.delete(each.name)
             raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class FourYouSeeChoices:
     """Each is a reading of silence; docs/vendors/fouryousee.md says why."""
 
     report_types: tuple[str, ...] = ("detailed",)
@@ -39,4 +39,4 @@ class Choices:
     too_many: str = "Too many requests"
 
 
-CHOICES = Choices()
+CHOICES = FourYouSeeChoices()

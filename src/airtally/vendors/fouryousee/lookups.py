@@ -18,7 +18,7 @@ from airtally.runtime import Services
 from airtally.sql.filters import EVERYTHING, AllOf, Contains, Equals, Filter, Names, OneOf
 from airtally.streams import MEDIAS, PLAYERS, PLAYLOGS
 from airtally.streams.declaration import Stream
-from airtally.vendors.fouryousee import wire
+from airtally.vendors.fouryousee import encode
 
 _ONE = Page(1, 1)
 _TIMES = ("last_contact_at", "last_log_at")
@@ -46,7 +46,7 @@ def players(services: Services, account: Account, page: Page, where: Filter = EV
     last_logs = _last_logs(services, account, silent) if silent else {}
     now = services.clock.now_us()
     objects = [
-        wire.player_object(row, now_us=now, zone=account.zone, last_log_us=last_logs.get(row["player_id"]))
+        encode.player_object(row, now_us=now, zone=account.zone, last_log_us=last_logs.get(row["player_id"]))
         for row in rows
     ]
     return replace(found, objects=objects)
@@ -60,7 +60,7 @@ def player(services: Services, account: Account, player_id: int) -> Found:
 def medias(services: Services, account: Account, page: Page, query: Mapping[str, str]) -> Found:
     """Those that meet every condition asked for, in order of their ids."""
     conditions: list[Filter] = []
-    ids, categories = wire.ids_asked(query.get("id")), wire.ids_asked(query.get("categoryId"))
+    ids, categories = encode.ids_asked(query.get("id")), encode.ids_asked(query.get("categoryId"))
     if ids is not None:
         conditions.append(OneOf("media_id", ids))
     if categories is not None:
@@ -80,7 +80,7 @@ def categories(services: Services, account: Account, page: Page) -> Found:
     known = services.queries.current(MEDIAS, account.slug)
     names: dict[int, str] = {}
     for text in known.table.column("categories").to_pylist():
-        names |= {each["id"]: each["name"] for each in wire.categories_of({"categories": text})}
+        names |= {each["id"]: each["name"] for each in encode.categories_of({"categories": text})}
     listed = [{"id": each, "name": names[each]} for each in sorted(names)]
     shown = listed[page.offset : page.offset + page.limit]
     return Found(shown, len(listed), known.data_through_us, known.generated_at_us)
@@ -88,7 +88,7 @@ def categories(services: Services, account: Account, page: Page) -> Found:
 
 def _medias(services: Services, account: Account, page: Page, where: Filter) -> Found:
     rows, found = _records(services, account, MEDIAS, where, page)
-    return replace(found, objects=[wire.media_object(row) for row in rows])
+    return replace(found, objects=[encode.media_object(row) for row in rows])
 
 
 def _records(

@@ -35,7 +35,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class MethodResult:
     """What stands under `response` of a success, and headers beside it."""
 
     response: object = None
@@ -43,7 +43,7 @@ class Reply:
 
 
 #: Runs on a worker thread; raises Fault for what is wrong with the request.
-Method = Callable[[Call], Reply]
+Method = Callable[[Call], MethodResult]
 
 
 def parameters_of(body: bytes, *, bare: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class PushwooshChoices:
     """Each is a reading of silence; docs/vendors/pushwoosh.md says why."""
 
     body_bytes: int = 1 << 20
@@ -54,4 +54,4 @@ class Choices:
     still_processing: str = "Request is still being processed"
 
 
-CHOICES = Choices()
+CHOICES = PushwooshChoices()

@@ -10,12 +10,12 @@ from typing import Any
 from airtally.accounts.declared import ValueType
 from airtally.kit.errors import Conflict
 from airtally.vendors.pushwoosh.auth import application, caller
-from airtally.vendors.pushwoosh.call import Call, Reply
+from airtally.vendors.pushwoosh.call import Call, MethodResult
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import Fault
 
 
-def create_event(call: Call) -> Reply:
+def create_event(call: Call) -> MethodResult:
     principal = caller(call)
     code = application(call, principal)
     name = _name(call.parameters.get("name"), "name", characters=CHOICES.event_name_characters)
@@ -30,10 +30,10 @@ def create_event(call: Call) -> Reply:
         )
     except Conflict:
         raise Fault(CHOICES.event_exists) from None
-    return Reply({"event": event.id})
+    return MethodResult({"event": event.id})
 
 
-def add_tag(call: Call) -> Reply:
+def add_tag(call: Call) -> MethodResult:
     principal = caller(call)
     tag = call.parameters.get("tag")
     if not isinstance(tag, dict):
@@ -48,7 +48,7 @@ def add_tag(call: Call) -> Reply:
         )
     except Conflict:
         raise Fault(CHOICES.tag_exists) from None
-    return Reply({"result": True})
+    return MethodResult({"result": True})
 
 
 def _name(sent: Any, what: str, *, characters: int) -> str:

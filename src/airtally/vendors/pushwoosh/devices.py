@@ -6,8 +6,8 @@ Pushwoosh contract, section 8.
 from __future__ import annotations
 
 from airtally.devices import Skipped
-from airtally.ingest.made import Misfit
-from airtally.vendors.pushwoosh.call import Call, Method, Reply
+from airtally.ingest.row_values import InvalidRow
+from airtally.vendors.pushwoosh.call import Call, Method, MethodResult
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.declarations import add_tag, create_event
 from airtally.vendors.pushwoosh.device_call import (
@@ -25,7 +25,7 @@ from airtally.vendors.pushwoosh.events import post_event
 from airtally.vendors.pushwoosh.sdk import SDK_METHODS, taken
 
 
-def register_device(call: Call) -> Reply:
+def register_device(call: Call) -> MethodResult:
     """Fields that are absent stay as they were."""
     account, application = device_caller(call)
     device = hwid(call)
@@ -41,22 +41,22 @@ def register_device(call: Call) -> Reply:
         raise Fault(CHOICES.required.format("device_type"))
     given = {name: value for name, value in fields.items() if value is not None}
     devices_of(call).register(account, application, device, given, optional_object(call, "tags"))
-    return Reply()
+    return MethodResult()
 
 
-def unregister_device(call: Call) -> Reply:
+def unregister_device(call: Call) -> MethodResult:
     account, application = device_caller(call)
     devices_of(call).unregister(account, application, hwid(call))
-    return Reply()
+    return MethodResult()
 
 
-def delete_device(call: Call) -> Reply:
+def delete_device(call: Call) -> MethodResult:
     account, application = device_caller(call)
     devices_of(call).delete(account, application, hwid(call))
-    return Reply()
+    return MethodResult()
 
 
-def set_tags(call: Call) -> Reply:
+def set_tags(call: Call) -> MethodResult:
     """By `userId` alone: on every device of the user in the application."""
     account, application = device_caller(call)
     found = hwids(call, account, application)
@@ -70,26 +70,26 @@ def set_tags(call: Call) -> Reply:
         user = user_id(call)
         skipped |= {one.tag: one for one in devices_of(call).set_tags(account, application, each, tags, user_id=user)}
     if not skipped:
-        return Reply()
-    return Reply({"skipped": [{"tag": each.tag, "reason": each.reason} for each in skipped.values()]})
+        return MethodResult()
+    return MethodResult({"skipped": [{"tag": each.tag, "reason": each.reason} for each in skipped.values()]})
 
 
-def get_tags(call: Call) -> Reply:
+def get_tags(call: Call) -> MethodResult:
     """By `userId` alone: of all devices of the user; where they differ, of the last by its hwid."""
     account, application = device_caller(call)
     found: dict[str, object] = {}
     for each in hwids(call, account, application):
         found |= devices_of(call).tags(account, application, each)
-    return Reply({"result": found})
+    return MethodResult({"result": found})
 
 
 def _guarded(method: Method) -> Method:
     """What the streams refuse (too long, U+0000, older than is kept) is the caller's fault."""
 
-    def guarded(call: Call) -> Reply:
+    def guarded(call: Call) -> MethodResult:
         try:
             return method(call)
-        except Misfit as misfit:
+        except InvalidRow as misfit:
             raise Fault(CHOICES.invalid.format(_WIRE_NAMES.get(misfit.field or "", misfit.field))) from None
 
     return guarded

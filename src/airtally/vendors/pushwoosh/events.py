@@ -12,7 +12,7 @@ from airtally.accounts.declared import ValueType
 from airtally.devices import fitted
 from airtally.kit.time import SECOND_US
 from airtally.streams.app_events import APP_EVENTS
-from airtally.vendors.pushwoosh.call import Call, Reply
+from airtally.vendors.pushwoosh.call import Call, MethodResult
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.device_call import device_caller, optional_object, optional_text, user_id
 from airtally.vendors.pushwoosh.errors import Fault
@@ -20,7 +20,7 @@ from airtally.vendors.pushwoosh.errors import Fault
 _LATEST_SECONDS = 1 << 33  # beyond what any row may carry
 
 
-def post_event(call: Call) -> Reply:
+def post_event(call: Call) -> MethodResult:
     """Counts one more each time, whether the device is known or not."""
     account, application = device_caller(call)
     name = call.text("event") or ""
@@ -45,7 +45,7 @@ def post_event(call: Call) -> Reply:
     if batches is None:
         raise ValueError("postEvent needs a process that takes rows")
     batches.put(APP_EVENTS, account, [row])
-    return Reply({"code": CHOICES.in_app_code})
+    return MethodResult({"code": CHOICES.in_app_code})
 
 
 def _fitting(declared: Mapping[str, ValueType], sent: Mapping[str, Any]) -> dict[str, Any]:

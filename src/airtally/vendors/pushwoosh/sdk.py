@@ -6,7 +6,7 @@ ones read: `getConfig` without features turns everything optional off.
 
 from __future__ import annotations
 
-from airtally.vendors.pushwoosh.call import Call, Method, Reply
+from airtally.vendors.pushwoosh.call import Call, Method, MethodResult
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.device_call import (
     device_caller,
@@ -18,19 +18,19 @@ from airtally.vendors.pushwoosh.device_call import (
 from airtally.vendors.pushwoosh.errors import Fault
 
 
-def get_config(call: Call) -> Reply:
+def get_config(call: Call) -> MethodResult:
     device_caller(call)
-    return Reply({"features": {}})
+    return MethodResult({"features": {}})
 
 
-def check_device(call: Call) -> Reply:
+def check_device(call: Call) -> MethodResult:
     """The SDK takes a device for subscribed only if it has a push token, too."""
     account, application = device_caller(call)
     device = devices_of(call).find(account, application, hwid(call))
-    return Reply({"exist": device is not None, "push_token_exist": bool(device and device["push_token"])})
+    return MethodResult({"exist": device is not None, "push_token_exist": bool(device and device["push_token"])})
 
 
-def register_user(call: Call) -> Reply:
+def register_user(call: Call) -> MethodResult:
     """The device, known or not, then belongs to the user."""
     account, application = device_caller(call)
     device, user = hwid(call), user_id(call)
@@ -39,30 +39,30 @@ def register_user(call: Call) -> Reply:
     given = {"user_id": user, "device_type": optional_integer(call, "device_type")}
     fields = {name: value for name, value in given.items() if value is not None}
     devices_of(call).register(account, application, device, fields)
-    return Reply()
+    return MethodResult()
 
 
-def taken(call: Call) -> Reply:
+def taken(call: Call) -> MethodResult:
     """Nothing of it is kept."""
     device_caller(call)
     hwid(call)
-    return Reply()
+    return MethodResult()
 
 
-def get_in_apps(call: Call) -> Reply:
+def get_in_apps(call: Call) -> MethodResult:
     device_caller(call)
-    return Reply({"inApps": []})
+    return MethodResult({"inApps": []})
 
 
-def get_popup_forms(call: Call) -> Reply:
+def get_popup_forms(call: Call) -> MethodResult:
     device_caller(call)
-    return Reply({"popup_forms": []})
+    return MethodResult({"popup_forms": []})
 
 
-def get_inbox_messages(call: Call) -> Reply:
+def get_inbox_messages(call: Call) -> MethodResult:
     """`new_inbox`, the number of new ones, is what the browser SDK shows."""
     device_caller(call)
-    return Reply({"messages": [], "deleted": [], "next": "", "new_inbox": 0})
+    return MethodResult({"messages": [], "deleted": [], "next": "", "new_inbox": 0})
 
 
 SDK_METHODS: dict[str, Method] = {

@@ -15,7 +15,7 @@ from airtally.kit.quality import quality_headers
 from airtally.statistics.asked import EventStatistics, TagStatistics
 from airtally.statistics.service import Statistic
 from airtally.vendors.pushwoosh import auth
-from airtally.vendors.pushwoosh.call import Call, Method, Reply
+from airtally.vendors.pushwoosh.call import Call, Method, MethodResult
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.conditions import condition, entries
 from airtally.vendors.pushwoosh.dates import period
@@ -25,7 +25,7 @@ from airtally.vendors.pushwoosh.errors import Failed, Fault, Restricted, StillPr
 _REQUEST_ID = re.compile(r"DC1_[0-9a-f]{32}")
 
 
-def get_event_statistics(call: Call) -> Reply:
+def get_event_statistics(call: Call) -> MethodResult:
     """Everything is checked before there is an id: whoever has one can poll until the result is there."""
     principal = auth.caller(call)
     code = auth.application(call, principal)
@@ -43,7 +43,7 @@ def get_event_statistics(call: Call) -> Reply:
     return _asked(call, principal, EventStatistics(code, event.name, start_us, end_us, conditions))
 
 
-def get_tag_stats(call: Call) -> Reply:
+def get_tag_stats(call: Call) -> MethodResult:
     principal = auth.caller(call)
     name = call.text("tag")
     tag = call.services.declared.tag(principal.account, name) if name else None
@@ -53,7 +53,7 @@ def get_tag_stats(call: Call) -> Reply:
     return _asked(call, principal, TagStatistics(tag.name, tag.type, not tag.application_specific, tuple(codes)))
 
 
-def get_results(call: Call) -> Reply:
+def get_results(call: Call) -> MethodResult:
     """Reading does not use a result up. Raises StillProcessing, for the caller to look again."""
     principal = auth.caller(call)
     found = None
@@ -67,7 +67,7 @@ def get_results(call: Call) -> Reply:
         raise StillProcessing
     if found.status == "failed":
         raise Failed(CHOICES.request_failed)
-    return Reply(_result(call, found), _quality(found))
+    return MethodResult(_result(call, found), _quality(found))
 
 
 def _applications(call: Call, principal: Principal) -> list[str]:
@@ -81,8 +81,8 @@ def _applications(call: Call, principal: Principal) -> list[str]:
     return auth.checked_applications(call, principal, asked)
 
 
-def _asked(call: Call, principal: Principal, asked: EventStatistics | TagStatistics) -> Reply:
-    return Reply({"request_id": call.services.statistics.ask(principal.account, asked)})
+def _asked(call: Call, principal: Principal, asked: EventStatistics | TagStatistics) -> MethodResult:
+    return MethodResult({"request_id": call.services.statistics.ask(principal.account, asked)})
 
 
 def _result(call: Call, found: Statistic) -> object:

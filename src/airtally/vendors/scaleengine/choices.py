@@ -17,7 +17,7 @@ class Graph:
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class ScaleEngineChoices:
     """Each is a reading of silence; docs/vendors/scaleengine.md says why."""
 
     body_bytes: int = 1 << 20
@@ -45,4 +45,4 @@ class Choices:
     invalid: str = "Invalid value for field: {}"
 
 
-CHOICES = Choices()
+CHOICES = ScaleEngineChoices()

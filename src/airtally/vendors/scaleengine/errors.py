@@ -10,7 +10,7 @@ from typing import Any
 from litestar import Request, Response
 
 from airtally.kit.errors import BadRequest, Failure, MethodNotAllowed, NotFound, TimedOut, TooLarge, TooManyRequests
-from airtally.vendors.scaleengine import wire
+from airtally.vendors.scaleengine import encode
 from airtally.vendors.scaleengine.choices import CHOICES
 
 PATHS = ("/stable", "/dev")
@@ -21,7 +21,7 @@ UNEXPECTED = "0004"
 _NO_CALL = (NotFound, MethodNotAllowed, TooLarge, BadRequest, TimedOut, TooManyRequests)
 
 
-class Refused(Failure):
+class ViewerLogRefused(Failure):
     """A request that the API answers with one of its own codes."""
 
     status = 200
@@ -31,24 +31,24 @@ class Refused(Failure):
         self.api_code = code
 
 
-def unreadable() -> Refused:
-    return Refused("0001", CHOICES.not_authorized)
+def unreadable() -> ViewerLogRefused:
+    return ViewerLogRefused("0001", CHOICES.not_authorized)
 
 
-def bad_timestamp() -> Refused:
-    return Refused("0002", CHOICES.bad_timestamp)
+def bad_timestamp() -> ViewerLogRefused:
+    return ViewerLogRefused("0002", CHOICES.bad_timestamp)
 
 
-def bad_signature() -> Refused:
-    return Refused("0003", CHOICES.bad_signature)
+def bad_signature() -> ViewerLogRefused:
+    return ViewerLogRefused("0003", CHOICES.bad_signature)
 
 
-def missing(names: list[str]) -> Refused:
-    return Refused("0006", CHOICES.missing.format(", ".join(names)))
+def missing(names: list[str]) -> ViewerLogRefused:
+    return ViewerLogRefused("0006", CHOICES.missing.format(", ".join(names)))
 
 
-def invalid(name: str) -> Refused:
-    return Refused("0006", CHOICES.invalid.format(name))
+def invalid(name: str) -> ViewerLogRefused:
+    return ViewerLogRefused("0006", CHOICES.invalid.format(name))
 
 
 def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:
@@ -56,9 +56,9 @@ def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes
     path = request.scope["path"].rstrip("/")
     if isinstance(failure, MethodNotAllowed) and path not in PATHS:
         failure = NotFound("Resource not found.")
-    known = isinstance(failure, (Refused, *_NO_CALL))
-    code = failure.api_code if isinstance(failure, Refused) else UNEXPECTED
-    body = wire.failed(wire.call_of(request), code, failure.message if known else CHOICES.unexpected)
+    known = isinstance(failure, (ViewerLogRefused, *_NO_CALL))
+    code = failure.api_code if isinstance(failure, ViewerLogRefused) else UNEXPECTED
+    body = encode.failed(encode.call_of(request), code, failure.message if known else CHOICES.unexpected)
     headers = {"Allow": "POST"} if isinstance(failure, MethodNotAllowed) else {}
     status = failure.status if known else 200
     return Response(body.content, status_code=status, headers=headers, media_type=body.media_type)

@@ -16,7 +16,7 @@ _LENGTH_US = {Bucket.MINUTE: 60 * SECOND_US, Bucket.HOUR: HOUR_US, Bucket.DAY: D
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class SampleWindow:
     """Whole buckets: those that begin in [start_us, end_us)."""
 
     start_us: int
@@ -30,7 +30,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SampleRetention:
     """How many days back minutes and hours are kept; None: for ever."""
 
     minute_days: int | None
@@ -50,7 +50,7 @@ def longest(days: Iterable[int | None]) -> int | None:
     return None if None in found else max(each for each in found if each is not None)
 
 
-def window_of(graph: int, start_us: int | None, *, now_us: int, kept: Kept) -> Window:
+def window_of(graph: int, start_us: int | None, *, now_us: int, kept: SampleRetention) -> SampleWindow:
     """`start_us`: None shows the last buckets up to the running one."""
     length_us, bucket = CHOICES.graphs[graph].length_us, CHOICES.graphs[graph].bucket
     if start_us is None:
@@ -58,7 +58,7 @@ def window_of(graph: int, start_us: int | None, *, now_us: int, kept: Kept) -> W
     bucket = max(bucket, kept.finest(now_us - start_us), key=_LENGTH_US.__getitem__)
     first_us = _ceiling(start_us, bucket) if bucket is Bucket.MINUTE else _floor(start_us, bucket)
     running_us = _floor(now_us, bucket)
-    return Window(first_us, min(_ceiling(start_us + length_us, bucket), running_us + _LENGTH_US[bucket]), bucket)
+    return SampleWindow(first_us, min(_ceiling(start_us + length_us, bucket), running_us + _LENGTH_US[bucket]), bucket)
 
 
 def _floor(at_us: int, bucket: Bucket) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class SlateChoices:
     """Each is a reading of silence; docs/vendors/slate.md says why."""
 
     default_limit: int = 10
@@ -26,4 +26,4 @@ class Choices:
     unsupported_grant: str = "The authorization grant type is not supported by the authorization server"
 
 
-CHOICES = Choices()
+CHOICES = SlateChoices()

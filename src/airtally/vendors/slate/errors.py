@@ -31,7 +31,7 @@ CODES = {
 _OAUTH = {500: "server_error", 503: "temporarily_unavailable"}
 
 
-class Refused(Failure):
+class TokenRefused(Failure):
     """A refusal of the token endpoint. `error` is OAuth's word for it."""
 
     def __init__(self, error: str, message: str) -> None:
@@ -54,7 +54,7 @@ def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes
 
 def _oauth(failure: Failure) -> Response[bytes]:
     status = _status(failure)
-    if isinstance(failure, Refused):
+    if isinstance(failure, TokenRefused):
         error, message = failure.error, failure.message
     elif status == 413:
         status, error, message = 400, "invalid_request", CHOICES.malformed
@@ -71,7 +71,7 @@ def _answer(body: dict[str, str], status: int, failure: Failure, *, allow: str) 
     headers = {"Cache-Control": "no-store"}
     if failure.retry_after is not None:
         headers["Retry-After"] = str(failure.retry_after)
-    if failure.status == 401 and not isinstance(failure, Refused):
+    if failure.status == 401 and not isinstance(failure, TokenRefused):
         headers["WWW-Authenticate"] = "Bearer"
     if status == 405:
         headers["Allow"] = allow

@@ -17,7 +17,7 @@ from airtally.accounts.principal import Principal
 from airtally.kit.time import SECOND_US
 from airtally.runtime import Services
 from airtally.vendors.slate.choices import CHOICES
-from airtally.vendors.slate.errors import JSON, TOKEN_PATH, Refused
+from airtally.vendors.slate.errors import JSON, TOKEN_PATH, TokenRefused
 
 _FORM = "application/x-www-form-urlencoded"
 #: What each grant must carry, in the order in which it is missed.
@@ -42,7 +42,7 @@ def routes(services: Services) -> list[Any]:
 def read_form(media_type: str, body: bytes) -> dict[str, str]:
     """Of a field that stands twice the last counts. Raises Refused."""
     if media_type.partition(";")[0].strip().lower() != _FORM:
-        raise Refused("invalid_request", CHOICES.malformed)
+        raise TokenRefused("invalid_request", CHOICES.malformed)
     try:
         pairs = parse_qsl(
             body.decode("ascii").strip() or "grant_type=",
@@ -52,7 +52,7 @@ def read_form(media_type: str, body: bytes) -> dict[str, str]:
             max_num_fields=CHOICES.form_fields,
         )
     except ValueError:
-        raise Refused("invalid_request", CHOICES.malformed) from None
+        raise TokenRefused("invalid_request", CHOICES.malformed) from None
     return dict(pairs)
 
 
@@ -60,20 +60,20 @@ def check(form: dict[str, str]) -> None:
     """Whether everything is there that the grant needs; more is ignored. Raises Refused."""
     grant = form.get("grant_type") or _missed("grant_type")
     if grant not in _FIELDS:
-        raise Refused("unsupported_grant_type", CHOICES.unsupported_grant)
+        raise TokenRefused("unsupported_grant_type", CHOICES.unsupported_grant)
     for name in _FIELDS[grant]:
         if not form.get(name):
             _missed(name)
 
 
 def _missed(name: str) -> str:
-    raise Refused("invalid_request", CHOICES.missing + name)
+    raise TokenRefused("invalid_request", CHOICES.missing + name)
 
 
 def _client(services: Services, form: dict[str, str]) -> Principal:
     client = services.keys.authenticate(KIND, form["client_id"])
     if client is None or not services.keys.secret_matches(client, form["client_secret"]):
-        raise Refused("invalid_client", CHOICES.invalid_client)
+        raise TokenRefused("invalid_client", CHOICES.invalid_client)
     return client
 
 
@@ -86,7 +86,7 @@ def _granted(services: Services, client: Principal, form: dict[str, str]) -> Tok
         message = CHOICES.invalid_grant + refused.parameter
         if refused.parameter == "refresh_token":
             message = CHOICES.revoked + CHOICES.revoked_more
-        raise Refused("invalid_grant", message) from None
+        raise TokenRefused("invalid_grant", message) from None
 
 
 def _answer(tokens: Tokens) -> Response[bytes]:

@@ -16,7 +16,7 @@ _START, _END = "startDateTime", "endDateTime"
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ListingWindow:
     """Both bounds are included; microseconds UTC, whole seconds."""
 
     start_us: int
@@ -27,7 +27,7 @@ class Window:
         return {_START: query_text(self.start_us), _END: query_text(self.end_us)}
 
 
-def window(query: Mapping[str, str], now_us: int) -> Window:
+def window(query: Mapping[str, str], now_us: int) -> ListingWindow:
     """Never later than now, never earlier than what is kept. Raises BadRequest.
 
     A start that was the limit when the first page was read still counts while the others are.
@@ -38,4 +38,4 @@ def window(query: Mapping[str, str], now_us: int) -> Window:
     end = moment(_END, query[_END]) if _END in query else now
     if start < oldest - CHOICES.retention_grace_seconds * SECOND_US:
         start = oldest
-    return Window(min(start, now + SECOND_US), max(min(end, now), 0))
+    return ListingWindow(min(start, now + SECOND_US), max(min(end, now), 0))

@@ -10,7 +10,7 @@ DAY_S = 24 * HOUR_S
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class TapjoyChoices:
     """Each is a reading of silence; docs/vendors/tapjoy.md says why. Lengths and offsets in seconds."""
 
     default_preset: str = "today"
@@ -34,4 +34,4 @@ class Choices:
     internal: str = "Internal server error"
 
 
-CHOICES = Choices()
+CHOICES = TapjoyChoices()

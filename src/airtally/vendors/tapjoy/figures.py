@@ -12,7 +12,7 @@ from airtally.query.buckets import Step
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
 from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS
-from airtally.vendors.tapjoy.params import Asked
+from airtally.vendors.tapjoy.params import InsightsParams
 
 COUNTS = ("paid_clicks", "global_renders", "global_conversions")
 SPEND = "installs_spend"
@@ -30,7 +30,7 @@ NOTHING = pa.table(
 )
 
 
-def question(account: str, ad_group_id: str, asked: Asked) -> Question:
+def question(account: str, ad_group_id: str, asked: InsightsParams) -> Question:
     """Figures by bucket (and country); a group of rows is in the answer even where its figures are all zero."""
     return Question(
         stream=AD_EVENTS,

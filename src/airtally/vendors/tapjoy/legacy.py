@@ -23,7 +23,7 @@ from airtally.query.question import Dimension, Question
 from airtally.query.service import Answer
 from airtally.sql.case import folded
 from airtally.streams import AD_EVENTS
-from airtally.vendors.tapjoy.caller import KIND
+from airtally.vendors.tapjoy.auth import KIND
 from airtally.vendors.tapjoy.choices import CHOICES
 from airtally.vendors.tapjoy.errors import InvalidParameters
 from airtally.vendors.tapjoy.figures import METRICS, SPEND

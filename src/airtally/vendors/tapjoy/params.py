@@ -17,7 +17,7 @@ _ARRAY = "breakdowns[]"  # as some HTTP libraries write a list
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class InsightsParams:
     """Buckets of `step` seconds from `start`; the last is cut short at `end`."""
 
     start: int
@@ -25,17 +25,17 @@ class Asked:
     step: int
     by_country: bool
 
-    def until(self, now_us: int) -> Asked:
+    def until(self, now_us: int) -> InsightsParams:
         """Without the buckets that start after now. Where none is left, `end` is `start`."""
         begun = max(0, (now_us // SECOND_US - self.start) // self.step + 1)
-        return Asked(self.start, min(self.end, self.start + begun * self.step), self.step, self.by_country)
+        return InsightsParams(self.start, min(self.end, self.start + begun * self.step), self.step, self.by_country)
 
     @property
     def stamps(self) -> range:
         return range(self.start, self.end, self.step)
 
 
-def read_params(query: bytes, now_us: int) -> Asked:
+def read_params(query: bytes, now_us: int) -> InsightsParams:
     """Raises InvalidParameters."""
     pairs = [(name, value) for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
     last = {name: value for name, value in dict(pairs).items() if value}
@@ -46,7 +46,7 @@ def read_params(query: bytes, now_us: int) -> Asked:
     by_country = _by_country(breakdowns, problems)
     if problems:
         raise InvalidParameters(problems)
-    return Asked(start, end, step, by_country)
+    return InsightsParams(start, end, step, by_country)
 
 
 def _range(params: dict[str, str], now_us: int, problems: list[str]) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from airtally.kit.time import SECOND_US
 from airtally.query.narrow import is_wide, plain
 from airtally.query.question import BUCKET
 from airtally.vendors.tapjoy.figures import COUNTS, SPEND
-from airtally.vendors.tapjoy.params import Asked
+from airtally.vendors.tapjoy.params import InsightsParams
 
 Numbers = npt.NDArray[Any]  # of int64, or of Python's numbers
 
@@ -36,7 +36,7 @@ _SIGNS = pa.array(["", "-"])
 _FRACTIONS = pa.array([f".{cents:02}".rstrip("0").rstrip(".") for cents in range(100)])
 
 
-def insights(answer: pa.Table, asked: Asked) -> Iterator[bytes]:
+def insights(answer: pa.Table, asked: InsightsParams) -> Iterator[bytes]:
     """Pieces of the object `insights` from an answer to `figures.question`; countries in order of their codes."""
     if not asked.by_country:
         of_group: Numbers = np.zeros(answer.num_rows, np.int64)
@@ -66,7 +66,7 @@ def _countries(answer: pa.Table) -> tuple[list[str], Numbers]:
     return [found[each] for each in order], ranks[encoded.indices.to_numpy()]
 
 
-def _groups(answer: pa.Table, asked: Asked, groups: int, of_group: Numbers) -> Iterator[bytes]:
+def _groups(answer: pa.Table, asked: InsightsParams, groups: int, of_group: Numbers) -> Iterator[bytes]:
     """The four series of each group, without the braces around them."""
     count = len(asked.stamps)
     places = of_group * count + (_numbers(answer, BUCKET) // SECOND_US - asked.start) // asked.step

@@ -13,14 +13,14 @@ from airtally.accounts.principal import Principal
 from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.fair import CALLER, in_thread
 from airtally.runtime import Services
-from airtally.vendors.scaleengine import wire
-from airtally.vendors.scaleengine.caller import Members, authenticated, read_members
+from airtally.vendors.scaleengine import encode
+from airtally.vendors.scaleengine.auth import Members, authenticated, read_members
 from airtally.vendors.scaleengine.choices import CHOICES
-from airtally.vendors.scaleengine.errors import PATHS, Refused
-from airtally.vendors.scaleengine.fields import read_fields
+from airtally.vendors.scaleengine.errors import PATHS, ViewerLogRefused
 from airtally.vendors.scaleengine.form import read_form
+from airtally.vendors.scaleengine.params import read_fields
+from airtally.vendors.scaleengine.query import viewers
 from airtally.vendors.scaleengine.replays import Replays
-from airtally.vendors.scaleengine.viewers import viewers
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -49,16 +49,16 @@ class Api:
 
     def _answer(self, request: AnyRequest, principal: Principal, members: Members) -> Response[bytes]:
         if members.get("command") != CHOICES.command:
-            raise Refused("0000", CHOICES.unknown_command)
+            raise ViewerLogRefused("0000", CHOICES.unknown_command)
         if CHOICES.command in principal.details.get("denied", ()):
-            raise Refused("0005", CHOICES.denied)
+            raise ViewerLogRefused("0005", CHOICES.denied)
         found = viewers(self._services, principal.account, read_fields(members))
-        call = wire.call_of(request)
+        call = encode.call_of(request)
         if found.table is None or found.table.num_rows == 0:
             status = "success" if self._services.settings.scaleengine_empty_is_success else "failure"
-            reply = wire.nobody(call, CHOICES.nobody, status)
+            reply = encode.nobody(call, CHOICES.nobody, status)
         else:
-            reply = wire.found(call, CHOICES.found, found.table)
+            reply = encode.found(call, CHOICES.found, found.table)
         return Response(reply.content, headers=found.headers, media_type=reply.media_type)
 
 

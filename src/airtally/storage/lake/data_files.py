@@ -15,16 +15,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction, RemoveAction
 
-from airtally.storage.lake.place import Place
 from airtally.storage.lake.schema import suffix
-from airtally.storage.lake.view import LiveFile
+from airtally.storage.lake.table_storage import TableStorage
+from airtally.storage.lake.table_version import LiveFile
 from airtally.streams.declaration import Partition, Stream
 
 FRESH = "part-"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class NewFile:
     """A finished file that no commit names yet. `stats` is Delta's JSON."""
 
     name: str
@@ -40,9 +40,9 @@ def file_name(day: str | None, prefix: str, schema: int) -> str:
     return name if day is None else f"day={day}/{name}"
 
 
-def write_parts(place: Place, stream: Stream, rows: pa.Table, schema: int) -> list[Written]:
+def write_parts(place: TableStorage, stream: Stream, rows: pa.Table, schema: int) -> list[NewFile]:
     """`rows` (`stream.stored_schema`, which is the table's schema of that number) as one durable file a day."""
-    written: list[Written] = []
+    written: list[NewFile] = []
     try:
         for day, each in _by_day(stream, rows):
             written.append(_write(place, stream, file_name(day, FRESH, schema), day, each))
@@ -53,7 +53,7 @@ def write_parts(place: Place, stream: Stream, rows: pa.Table, schema: int) -> li
     return written
 
 
-def _write(place: Place, stream: Stream, name: str, day: str | None, rows: pa.Table) -> Written:
+def _write(place: TableStorage, stream: Stream, name: str, day: str | None, rows: pa.Table) -> NewFile:
     path = place.scratch(name)
     try:
         pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=_dictionary(stream))
@@ -63,13 +63,13 @@ def _write(place: Place, stream: Stream, name: str, day: str | None, rows: pa.Ta
         raise
 
 
-def publish(place: Place, stream: Stream, name: str, day: str | None, path: Path) -> Written:
+def publish(place: TableStorage, stream: Stream, name: str, day: str | None, path: Path) -> NewFile:
     """Read a finished file's statistics and put it where it belongs."""
     footer = pq.read_metadata(path)
-    return Written(name, day, footer.num_rows, place.put(name, path), statistics(stream, footer))
+    return NewFile(name, day, footer.num_rows, place.put(name, path), statistics(stream, footer))
 
 
-def added(written: Written, now_ms: int, *, data_change: bool) -> AddAction:
+def added(written: NewFile, now_ms: int, *, data_change: bool) -> AddAction:
     return AddAction(
         path=written.name,
         size=written.size,

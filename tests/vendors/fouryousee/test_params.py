@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from airtally.reports.requests import PlayFilter
 from airtally.vendors.fouryousee.errors import InvalidReport
-from airtally.vendors.fouryousee.requests import read_report_request
+from airtally.vendors.fouryousee.params import read_report_request
 
 DAY = {"startDate": "2026-10-01", "endDate": "2026-10-01"}
 

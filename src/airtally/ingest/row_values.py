@@ -14,12 +14,12 @@ from airtally.kit.errors import Unprocessable
 from airtally.streams.declaration import Column, Stream, Type
 
 #: Values by column; what is absent is null. Times are microseconds since epoch, JSON columns hold plain values.
-Made = Mapping[str, Any]
+RowValues = Mapping[str, Any]
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
-class Misfit(Unprocessable):
+class InvalidRow(Unprocessable):
     """A row that its stream does not take. `field` is null where the row as a whole is wrong."""
 
     def __init__(self, field: str | None, error: str) -> None:
@@ -27,7 +27,7 @@ class Misfit(Unprocessable):
         self.field = field
 
 
-def made_rows(stream: Stream, rows: Sequence[Made]) -> Checked:
+def made_rows(stream: Stream, rows: Sequence[RowValues]) -> Checked:
     """JSON values must be what their column declares; all else is checked."""
     wire = {column.name: _array(column, [row.get(column.name) for row in rows]) for column in stream.columns}
     return check(stream, wire, len(rows), canonical=True)
@@ -40,7 +40,7 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
 
 
 def require_all(checked: Checked) -> Checked:
-    """Raises Misfit for the first row that is wrong."""
+    """Raises InvalidRow for the first row that is wrong."""
     if checked.errors:
-        raise Misfit(checked.errors[0].field, checked.errors[0].error)
+        raise InvalidRow(checked.errors[0].field, checked.errors[0].error)
     return checked

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from airtally.kit.ahead import read_ahead
+from airtally.kit.prefetch import prefetch
 
 
 def test_the_same_items_in_their_order() -> None:
-    assert list(read_ahead(iter([1, None, 3]))) == [1, None, 3]
+    assert list(prefetch(iter([1, None, 3]))) == [1, None, 3]
 
 
 def test_what_is_raised_is_raised_to_the_reader() -> None:
@@ -17,7 +17,7 @@ def test_what_is_raised_is_raised_to_the_reader() -> None:
         yield 1
         raise ValueError("broken")
 
-    items = read_ahead(broken())
+    items = prefetch(broken())
     assert next(items) == 1
     with pytest.raises(ValueError, match="broken"):
         next(items)
@@ -30,7 +30,7 @@ def test_a_reader_that_goes_away_ends_the_thread() -> None:
         while True:
             yield 1
 
-    items = read_ahead(endless())
+    items = prefetch(endless())
     assert next(items) == 1
     items.close()
     assert threading.active_count() == before

@@ -17,11 +17,11 @@ from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
 from airtally.reports.notices import report_object, single_report_object
 from airtally.runtime import Services
-from airtally.vendors.fouryousee import lookups, page, wire
-from airtally.vendors.fouryousee.caller import AnyRequest, Here, admitted
+from airtally.vendors.fouryousee import encode, lookups, page
+from airtally.vendors.fouryousee.auth import AnyRequest, Here, admitted
 from airtally.vendors.fouryousee.choices import CHOICES
 from airtally.vendors.fouryousee.errors import CORS
-from airtally.vendors.fouryousee.requests import read_report_request
+from airtally.vendors.fouryousee.params import read_report_request
 
 Caller = NamedDependency[SkipValidation[Account]]
 
@@ -64,10 +64,10 @@ def routes(services: Services) -> list[Any]:
 
 @get("/reports", sync_to_thread=True)
 def list_reports(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
-    asked = wire.page_asked(request.query_params)
-    found, total = services.reports.page(account, asked, wire.sort_asked(request.query_params))
+    asked = encode.page_asked(request.query_params)
+    found, total = services.reports.page(account, asked, encode.sort_asked(request.query_params))
     objects = [report_object(each, services.reports.url(account, each)) for each in found]
-    return _answer(wire.listing(objects, total, asked))
+    return _answer(encode.listing(objects, total, asked))
 
 
 @post("/reports", status_code=200, sync_to_thread=True, request_max_body_size=CHOICES.body_bytes)
@@ -89,7 +89,7 @@ def get_report(services: Here, account: Caller, item: FromPath[str]) -> Response
 
 @get("/players", sync_to_thread=True)
 def list_players(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
-    asked = wire.page_asked(request.query_params)
+    asked = encode.page_asked(request.query_params)
     return _found(lookups.players(services, account, asked), account, asked)
 
 
@@ -100,7 +100,7 @@ def get_player(services: Here, account: Caller, item: FromPath[str]) -> Response
 
 @get("/medias", sync_to_thread=True)
 def list_medias(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
-    asked = wire.page_asked(request.query_params)
+    asked = encode.page_asked(request.query_params)
     return _found(lookups.medias(services, account, asked, request.query_params), account, asked)
 
 
@@ -111,7 +111,7 @@ def get_media(services: Here, account: Caller, item: FromPath[str]) -> Response[
 
 @get("/medias/categories", sync_to_thread=True)
 def list_categories(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
-    asked = wire.page_asked(request.query_params)
+    asked = encode.page_asked(request.query_params)
     return _found(lookups.categories(services, account, asked), account, asked)
 
 
@@ -123,10 +123,10 @@ async def no_playlists(account: Caller) -> Response[bytes]:  # noqa: ARG001 (the
 
 @get("/users", sync_to_thread=True)
 def list_users(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
-    asked = wire.page_asked(request.query_params)
+    asked = encode.page_asked(request.query_params)
     users = services.users.all(account)
     shown = users[asked.offset : asked.offset + asked.limit]
-    return _answer(wire.listing([wire.user_object(user) for user in shown], len(users), asked))
+    return _answer(encode.listing([encode.user_object(user) for user in shown], len(users), asked))
 
 
 @route(_PATHS, http_method=HttpMethod.OPTIONS, status_code=204, sync_to_thread=False)
@@ -143,7 +143,7 @@ def _number(item: str, what: str) -> int:
 
 
 def _found(found: lookups.Found, account: Account, asked: Page) -> Response[bytes]:
-    return _answer(wire.listing(found.objects, found.total, asked), found.headers(account))
+    return _answer(encode.listing(found.objects, found.total, asked), found.headers(account))
 
 
 def _single(found: lookups.Found, account: Account, what: str) -> Response[bytes]:

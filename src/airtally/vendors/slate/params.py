@@ -16,7 +16,7 @@ from airtally.vendors.slate.choices import CHOICES
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PageParams:
     """`offset` counts pages, or with `by_item` the items before the page."""
 
     offset: int
@@ -34,14 +34,14 @@ class Asked:
         return following if before < total else None
 
 
-def asked(query: Mapping[str, str], mode: str) -> Asked:
+def asked(query: Mapping[str, str], mode: str) -> PageParams:
     """`mode`: page or item. Raises BadRequest."""
     limit = _number(query, "limit", CHOICES.default_limit, least=1, most=CHOICES.largest_limit)
     offset = _number(query, "offset", 0, least=0, most=CHOICES.largest_offset)
-    return Asked(offset, limit, mode == "item")
+    return PageParams(offset, limit, mode == "item")
 
 
-def next_url(base: str, path: str, filters: Mapping[str, str], page: Asked, total: int) -> str | None:
+def next_url(base: str, path: str, filters: Mapping[str, str], page: PageParams, total: int) -> str | None:
     """Absolute, on the same path: the filters, then `offset`, then `limit`."""
     following = page.next_offset(total)
     if following is None:

@@ -24,11 +24,11 @@ from airtally.query.question import BUCKET
 COUNTS = ("viewer_count_avg", "viewer_count_min", "viewer_count_max", "viewer_count_sum")
 _SLICE = 1 << 16
 
-Written = bytes | memoryview
+Piece = bytes | memoryview
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallContext:
     """When a request came (`time.perf_counter`), and whether its reply is to be PHP's."""
 
     started: float
@@ -40,43 +40,43 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class ReplyBody:
     content: bytes
     media_type: str
 
 
-def call_of(request: Request[Any, Any, Any]) -> Call:
+def call_of(request: Request[Any, Any, Any]) -> CallContext:
     state = request.scope.get("state") or {}
-    return Call(state.get("started") or time.perf_counter(), state.get("serialized", False))
+    return CallContext(state.get("started") or time.perf_counter(), state.get("serialized", False))
 
 
-def failed(call: Call, code: str, message: str) -> Body:
+def failed(call: CallContext, code: str, message: str) -> ReplyBody:
     return _body(call, {"message": message, "status": "failure", "code": code})
 
 
-def nobody(call: Call, message: str, status: str) -> Body:
+def nobody(call: CallContext, message: str, status: str) -> ReplyBody:
     return _body(call, {"message": message, "status": status, "data": []})
 
 
-def found(call: Call, message: str, table: pa.Table) -> Body:
+def found(call: CallContext, message: str, table: pa.Table) -> ReplyBody:
     """`table` has a row for each app, stream and bucket: their samples, sum, least and greatest."""
     rows = _rows(table, _PHP if call.serialized else _JSON)
     return _body(call, {"message": message, "status": "success", "data": rows})
 
 
-def _body(call: Call, members: dict[str, Any]) -> Body:
+def _body(call: CallContext, members: dict[str, Any]) -> ReplyBody:
     """A value that is a list of bytes is written already. The time is taken last."""
     members["handle_time"] = call.handle_time
     form = _PHP if call.serialized else _JSON
-    parts: list[Written] = [form.opening % len(members) if form.numbered else form.opening]
+    parts: list[Piece] = [form.opening % len(members) if form.numbered else form.opening]
     for name, value in members.items():
         parts += [form.write(name), form.colon]
         parts += value if value and isinstance(value, list) else [form.write(value)]
         parts.append(form.comma)
-    return Body(b"".join([*_closed(parts, form), form.closing]), form.media_type)
+    return ReplyBody(b"".join([*_closed(parts, form), form.closing]), form.media_type)
 
 
-def _closed(parts: list[Written], form: _Format) -> list[Written]:
+def _closed(parts: list[Piece], form: _Format) -> list[Piece]:
     """Without the comma after the last."""
     parts[-1] = parts[-1][: len(parts[-1]) - len(form.comma)]
     return parts
@@ -135,11 +135,11 @@ _PHP = _Format(
 )
 
 
-def _rows(table: pa.Table, form: _Format) -> list[Written]:
+def _rows(table: pa.Table, form: _Format) -> list[Piece]:
     """In order of time, app and stream, texts by their bytes."""
     opening, closing = form.row_list
     ordered = table.sort_by([(BUCKET, "ascending"), ("app", "ascending"), ("video_url", "ascending")])
-    parts: list[Written] = [opening % table.num_rows if form.numbered else opening]
+    parts: list[Piece] = [opening % table.num_rows if form.numbered else opening]
     parts += [_slice(ordered.slice(start, _SLICE), start, form) for start in range(0, ordered.num_rows, _SLICE)]
     return [*_closed(parts, form), closing]
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def read_ahead(items: Iterator[T]) -> Iterator[T]:
+def prefetch(items: Iterator[T]) -> Iterator[T]:
     """The same items; a thread of its own asks for each. What `items` raises is raised here."""
     ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(maxsize=1)
     stopped = threading.Event()

@@ -17,8 +17,8 @@ from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.runtime import Services
 from airtally.sql.filters import AllOf, AnyOf, Filter, Like, OneOf
 from airtally.streams import VIEWER_APPS, VIEWER_SAMPLES
-from airtally.vendors.scaleengine.fields import Apps, Asked
-from airtally.vendors.scaleengine.windows import Kept, longest, window_of
+from airtally.vendors.scaleengine.params import Apps, ViewerLogParams
+from airtally.vendors.scaleengine.windows import SampleRetention, longest, window_of
 
 #: Figures of this form, over any servers, are kept ready by the minute, hour and day.
 METRICS = (
@@ -31,23 +31,23 @@ DIMENSIONS = (Dimension("app"), Dimension("video_url"))
 
 
 @dataclass(frozen=True, slots=True)
-class Viewers:
+class ViewerCounts:
     """`table`: a row for each app, stream and bucket with a sample, in no order; None where none can be."""
 
     table: pa.Table | None
     headers: dict[str, str]
 
 
-def viewers(services: Services, account: Account, asked: Asked) -> Viewers:
+def viewers(services: Services, account: Account, asked: ViewerLogParams) -> ViewerCounts:
     """Blocks. Raises LimitExceeded."""
     now_us = services.clock.now_us()
     settings = services.settings
     minutes = settings.rollup_retention("viewer_samples_minute"), settings.retention(VIEWER_SAMPLES.name)
-    kept = Kept(longest(minutes), settings.rollup_retention("viewer_samples_hour"))
+    kept = SampleRetention(longest(minutes), settings.rollup_retention("viewer_samples_hour"))
     window = window_of(asked.graph, asked.start_us, now_us=now_us, kept=kept)
     names = () if window.empty else _app_names(services, account, asked.apps)
     if not names:
-        return Viewers(None, quality_headers(data_through_us=None, generated_at_us=now_us, timezone="UTC"))
+        return ViewerCounts(None, quality_headers(data_through_us=None, generated_at_us=now_us, timezone="UTC"))
     question = Question(
         stream=VIEWER_SAMPLES,
         account=account.slug,
@@ -59,7 +59,7 @@ def viewers(services: Services, account: Account, asked: Asked) -> Viewers:
         bucket=window.bucket,
     )
     answer = services.queries.answer(question)
-    return Viewers(
+    return ViewerCounts(
         answer.table,
         quality_headers(
             data_through_us=answer.data_through_us, generated_at_us=answer.generated_at_us, timezone=answer.timezone
@@ -67,7 +67,7 @@ def viewers(services: Services, account: Account, asked: Asked) -> Viewers:
     )
 
 
-def _condition(apps: tuple[str, ...], asked: Asked) -> Filter:
+def _condition(apps: tuple[str, ...], asked: ViewerLogParams) -> Filter:
     parts: list[Filter] = [OneOf("app", apps)]
     if asked.exact or asked.patterns:
         exact = (OneOf("video_url", asked.exact),) if asked.exact else ()

@@ -18,7 +18,7 @@ from airtally.kit.errors import NotFound
 from airtally.kit.fair import CALLER, in_thread
 from airtally.runtime import Services
 from airtally.vendors.pushwoosh.auth import on_behalf
-from airtally.vendors.pushwoosh.call import Call, Reply, parameters_of
+from airtally.vendors.pushwoosh.call import Call, MethodResult, parameters_of
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import MEDIA_TYPE, StillProcessing, cors, envelope
 from airtally.vendors.pushwoosh.methods import METHODS, WRAPPED
@@ -66,7 +66,7 @@ async def call_method(request: AnyRequest, services: Here, name: FromPath[str], 
     )
 
 
-async def _reply(name: str, call: Call) -> Reply:
+async def _reply(name: str, call: Call) -> MethodResult:
     """Raises Fault. What is still under way is looked for again, with no thread held meanwhile."""
     method = METHODS.get(name)
     if method is None:

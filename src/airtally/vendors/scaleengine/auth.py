@@ -18,7 +18,7 @@ from airtally.runtime import Services
 from airtally.vendors.scaleengine import signature
 from airtally.vendors.scaleengine.choices import CHOICES
 from airtally.vendors.scaleengine.errors import bad_signature, bad_timestamp, unreadable
-from airtally.vendors.scaleengine.fields import whole_number
+from airtally.vendors.scaleengine.params import whole_number
 from airtally.vendors.scaleengine.replays import Replays
 
 Members = Mapping[str, Any]

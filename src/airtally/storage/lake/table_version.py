@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from airtally.kit.time import DAY_US, day_start_us
-from airtally.storage.lake.place import Place
 from airtally.storage.lake.schema import SchemaHistory
 from airtally.storage.lake.snapshot import DataFile
+from airtally.storage.lake.table_storage import TableStorage
 from airtally.streams.declaration import Kind, Partition, Stream
 
 CLEAN = "clean-"
@@ -37,7 +37,7 @@ class LiveFile:
     last_us: int
 
     @property
-    def clean(self) -> bool:
+    def compacted(self) -> bool:
         return self.name.rpartition("/")[2].startswith(CLEAN)
 
     def may_hold(self, account: str) -> bool:
@@ -46,10 +46,10 @@ class LiveFile:
         return self.first_account <= account <= self.last_account
 
 
-class LakeView:
+class TableVersion:
     """Immutable. `handle` is pinned to the version and never refreshed."""
 
-    def __init__(self, stream: Stream, place: Place, handle: DeltaTable, mark: float) -> None:
+    def __init__(self, stream: Stream, place: TableStorage, handle: DeltaTable, mark: float) -> None:
         self.stream = stream
         self.handle = handle
         self.version = handle.version()
@@ -91,7 +91,9 @@ class LakeView:
         return found
 
 
-def _live_files(stream: Stream, place: Place, handle: DeltaTable, schemas: SchemaHistory) -> tuple[LiveFile, ...]:
+def _live_files(
+    stream: Stream, place: TableStorage, handle: DeltaTable, schemas: SchemaHistory
+) -> tuple[LiveFile, ...]:
     actions = pa.table(handle.get_add_actions(flatten=True))
     column = _Columns(actions)
     paths = [unquote(path) for path in column("path")]

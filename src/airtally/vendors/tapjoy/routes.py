@@ -14,11 +14,11 @@ from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
 from airtally.sql.case import folded
 from airtally.streams import AD_GROUPS
-from airtally.vendors.tapjoy import caller, figures, legacy, wire
+from airtally.vendors.tapjoy import auth, encode, figures, legacy
 from airtally.vendors.tapjoy.choices import CHOICES
 from airtally.vendors.tapjoy.errors import JSON, LEGACY_PATH
 from airtally.vendors.tapjoy.groups import find_group
-from airtally.vendors.tapjoy.params import Asked, read_params
+from airtally.vendors.tapjoy.params import InsightsParams, read_params
 from airtally.vendors.tapjoy.series import insights
 
 AnyRequest = Request[Any, Any, Any]
@@ -37,23 +37,23 @@ def routes(services: Services) -> list[Any]:
 @post("/oauth2/token", status_code=200, sync_to_thread=True)
 def issue_token(request: AnyRequest, services: Here) -> Response[bytes]:
     """Query string, body and every other header are ignored, and the body is not waited for."""
-    principal = caller.key_holder(services.keys, request.headers.get("authorization"))
+    principal = auth.key_holder(services.keys, request.headers.get("authorization"))
     _note_account(request, principal.account.slug)
-    token = caller.issue_token(services.keys, principal)
-    return Response(wire.token_body(token), headers={"Cache-Control": "no-store"}, media_type=JSON)
+    token = auth.issue_token(services.keys, principal)
+    return Response(encode.token_body(token), headers={"Cache-Control": "no-store"}, media_type=JSON)
 
 
 @get("/ad_groups/{ad_group_id:str}/insights", sync_to_thread=True)
 def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]) -> Response[Any]:
     """The token is looked at first, then the group, then the parameters."""
-    account = caller.token_holder(services.keys, request.headers.get("authorization")).account
+    account = auth.token_holder(services.keys, request.headers.get("authorization")).account
     _note_account(request, account.slug)
     group = find_group(services, account, ad_group_id)
     now_us = services.clock.now_us()
     asked = read_params(request.scope["query_string"], now_us).until(now_us)
-    link = None if group.secondary_id is None else wire.link_to(services.settings.public_url, group.secondary_id)
+    link = None if group.secondary_id is None else encode.link_to(services.settings.public_url, group.secondary_id)
     pieces, quality = _insights(services, account.slug, folded(ad_group_id), asked)
-    body = wire.insights_body(ad_group_id, group.row, link, pieces)
+    body = encode.insights_body(ad_group_id, group.row, link, pieces)
     if asked.by_country and len(asked.stamps) > CHOICES.streamed_buckets:
         return Stream(body, headers=quality, media_type=JSON)  # years of hours by country are not held in memory
     return Response(b"".join(body), headers=quality, media_type=JSON)
@@ -72,7 +72,7 @@ def get_legacy_report(request: AnyRequest, services: Here) -> Response[bytes]:
 
 
 def _insights(
-    services: Services, account: str, ad_group_id: str, asked: Asked
+    services: Services, account: str, ad_group_id: str, asked: InsightsParams
 ) -> tuple[Iterable[bytes], dict[str, str]]:
     """The pieces, and how good they are. Of no rows at all where no bucket has begun yet."""
     if not asked.stamps:

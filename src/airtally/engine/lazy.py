@@ -12,7 +12,7 @@ from airtally.sql.capabilities import Capabilities
 from airtally.sql.statement import Statement
 
 
-class Deferred:
+class LazyEngine:
     """Passes everything on to the engine that `opened` gives, once."""
 
     def __init__(self, opened: Callable[[], Engine]) -> None:

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 
 from airtally.datasets.catalogue import Slice
 from airtally.kit.errors import BadRequest
-from airtally.vendors.slate.paging import Asked, asked, next_url
+from airtally.vendors.slate.params import PageParams, asked, next_url
 
 
 def test_defaults() -> None:
-    assert asked({}, "page") == Asked(0, 10, by_item=False)
+    assert asked({}, "page") == PageParams(0, 10, by_item=False)
     assert asked({}, "item").part == Slice(0, 10)
 
 
@@ -33,7 +33,7 @@ def test_the_largest() -> None:
 
 
 def test_next() -> None:
-    page = Asked(0, 1, by_item=False)
+    page = PageParams(0, 1, by_item=False)
     filters = {"startDateTime": "2026-11-22T00:00:00+00:00"}
     assert next_url("https://h/", "/apis/v2/x/", filters, page, 3) == (
         "https://h/apis/v2/x?startDateTime=2026-11-22T00%3A00%3A00%2B00%3A00&offset=1&limit=1"
@@ -48,9 +48,9 @@ def test_followers_see_the_rest_once(total: int, limit: int, mode: str, start: i
     rows = list(range(total))
     seen: list[int] = []
     offset: int | None = start
-    first = Asked(start, limit, mode == "item").part.offset
+    first = PageParams(start, limit, mode == "item").part.offset
     while offset is not None:
-        page = Asked(offset, limit, mode == "item")
+        page = PageParams(offset, limit, mode == "item")
         seen += rows[page.part.offset : page.part.offset + limit]
         offset = page.next_offset(total)
     assert seen == rows[first:]

@@ -14,8 +14,8 @@ from airtally.datasets.catalogue import Listed
 from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
-from airtally.vendors.slate import downloads, oauth, paging, wire
-from airtally.vendors.slate.caller import OFFSET_MODE, AnyRequest, Caller, Here, admitted
+from airtally.vendors.slate import downloads, encode, oauth, params
+from airtally.vendors.slate.auth import OFFSET_MODE, AnyRequest, Caller, Here, admitted
 from airtally.vendors.slate.errors import JSON
 from airtally.vendors.slate.window import window
 
@@ -46,28 +46,28 @@ def routes(services: Services) -> list[Any]:
 def list_accounts(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
     page = _page(request)
     found = services.catalogue.accounts(account, page.part)
-    return _answer(request, services, page, found.map(wire.named))
+    return _answer(request, services, page, found.map(encode.named))
 
 
 @get(_GROUPS, sync_to_thread=True)
 def list_groups(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
     page = _page(request)
     found = services.catalogue.groups(account, page.part, **request.path_params)
-    return _answer(request, services, page, found.map(wire.named))
+    return _answer(request, services, page, found.map(encode.named))
 
 
 @get(_BUSINESSES, sync_to_thread=True)
 def list_businesses(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
     page = _page(request)
     found = services.catalogue.businesses(account, page.part, **request.path_params)
-    return _answer(request, services, page, found.map(wire.business))
+    return _answer(request, services, page, found.map(encode.business))
 
 
 @get(_DATASETS, sync_to_thread=True)
 def list_datasets(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
     page = _page(request)
     found = services.catalogue.datasets(account, page.part, **request.path_params)
-    return _answer(request, services, page, found.map(wire.named))
+    return _answer(request, services, page, found.map(encode.named))
 
 
 @get(_FILES, sync_to_thread=True)
@@ -76,7 +76,7 @@ def list_files(request: AnyRequest, services: Here, account: Caller) -> Response
     dataset, files = services.catalogue.dataset(account, **request.path_params), services.dataset_files
     through = files.data_through(dataset)
     found = files.page(dataset, asked.start_us, asked.end_us, page.part)
-    items = found.map(lambda each: wire.file(each, files.link(dataset, each)))
+    items = found.map(lambda each: encode.file(each, files.link(dataset, each)))
     return _answer(request, services, page, items, filters=asked.filters(), data_through_us=through)
 
 
@@ -85,20 +85,20 @@ def options() -> Response[None]:
     raise MethodNotAllowed("Method OPTIONS is not allowed here")
 
 
-def _page(request: AnyRequest) -> paging.Asked:
-    return paging.asked(request.query_params, request.scope["state"][OFFSET_MODE])
+def _page(request: AnyRequest) -> params.PageParams:
+    return params.asked(request.query_params, request.scope["state"][OFFSET_MODE])
 
 
 def _answer(
     request: AnyRequest,
     services: Services,
-    page: paging.Asked,
-    found: Listed[wire.Item],
+    page: params.PageParams,
+    found: Listed[encode.Item],
     *,
     filters: Mapping[str, str] | None = None,
     data_through_us: int | None = None,
 ) -> Response[bytes]:
-    following = paging.next_url(services.settings.public_url, request.scope["path"], filters or {}, page, found.total)
+    following = params.next_url(services.settings.public_url, request.scope["path"], filters or {}, page, found.total)
     body = {"total": found.total, "next": following, "data": found.items}
     headers = quality_headers(data_through_us=data_through_us, generated_at_us=services.clock.now_us(), timezone="UTC")
     return Response(msgspec.json.encode(body), headers=headers, media_type=JSON)

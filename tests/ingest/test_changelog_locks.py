@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
-from airtally.ingest.turns import Turns
+from airtally.ingest.changelog_locks import ChangelogLocks
 
 
 def _entered(turn, seen: threading.Event, leave: threading.Event) -> threading.Thread:
@@ -18,7 +18,7 @@ def _entered(turn, seen: threading.Event, leave: threading.Event) -> threading.T
 
 
 def test_equal_keys_wait_for_each_other_and_others_do_not() -> None:
-    turns, leave = Turns(), threading.Event()
+    turns, leave = ChangelogLocks(), threading.Event()
     seen = [threading.Event() for _ in range(3)]
     threads = [_entered(turns.of_key(key), each, leave) for key, each in zip("aab", seen, strict=True)]
     assert seen[2].wait(120)
@@ -31,7 +31,7 @@ def test_equal_keys_wait_for_each_other_and_others_do_not() -> None:
 
 
 def test_a_batch_is_alone_and_does_not_starve() -> None:
-    turns, leave, batch_leave = Turns(), threading.Event(), threading.Event()
+    turns, leave, batch_leave = ChangelogLocks(), threading.Event(), threading.Event()
     key, batch, late = threading.Event(), threading.Event(), threading.Event()
     _entered(turns.of_key("a"), key, leave)
     assert key.wait(120)

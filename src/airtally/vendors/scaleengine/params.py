@@ -34,7 +34,7 @@ class Apps:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ViewerLogParams:
     """`exact` and `patterns` name streams and files, both empty: all. `servers` empty: all. `start_us` in UTC."""
 
     apps: Apps
@@ -45,14 +45,14 @@ class Asked:
     start_us: int | None
 
 
-def read_fields(members: Mapping[str, Any]) -> Asked:
+def read_fields(members: Mapping[str, Any]) -> ViewerLogParams:
     """Raises Refused: first for what is missing, then for the first field that cannot be read."""
     absent = [name for name in ("app", "graph") if _is_empty(members.get(name))]
     if absent:
         raise missing(absent)
     apps = _apps(_listed(members, "app"))
     exact, patterns = _urls(_texts(members, "url"))
-    return Asked(
+    return ViewerLogParams(
         apps,
         exact,
         patterns,

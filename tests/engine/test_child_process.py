@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from airtally.engine.heavy import NICE, HeavyPool, InProcess
+from airtally.engine.child_process import NICE, ChildProcess, InProcess
 from airtally.kit.errors import LimitExceeded, Unavailable
 
 
 @pytest.fixture
-def pool() -> Iterator[HeavyPool]:
-    pool = HeavyPool(idle_seconds=60)
+def pool() -> Iterator[ChildProcess]:
+    pool = ChildProcess(idle_seconds=60)
     yield pool
     pool.close()
 
@@ -35,7 +35,7 @@ def over_the_limit() -> None:
     raise LimitExceeded("too much", hint="ask for less")
 
 
-def test_a_call_runs_in_a_child_of_low_priority(pool: HeavyPool) -> None:
+def test_a_call_runs_in_a_child_of_low_priority(pool: ChildProcess) -> None:
     child = pool.run(os.getpid)
     assert child != os.getpid()
     assert pool.run(os.getpid) == child == pool.pid
@@ -43,7 +43,7 @@ def test_a_call_runs_in_a_child_of_low_priority(pool: HeavyPool) -> None:
     assert InProcess().run(os.getpid) == os.getpid()
 
 
-def test_a_failure_arrives_as_itself(pool: HeavyPool) -> None:
+def test_a_failure_arrives_as_itself(pool: ChildProcess) -> None:
     with pytest.raises(LimitExceeded) as caught:
         pool.run(over_the_limit)
     assert (caught.value.message, caught.value.hint) == ("too much", "ask for less")
@@ -51,7 +51,7 @@ def test_a_failure_arrives_as_itself(pool: HeavyPool) -> None:
     assert pool.run(len, "abc") == 3
 
 
-def test_a_result_that_cannot_be_handed_over_is_an_error(pool: HeavyPool) -> None:
+def test_a_result_that_cannot_be_handed_over_is_an_error(pool: ChildProcess) -> None:
     with pytest.raises(RuntimeError, match="cannot be handed over"):
         pool.run(iter_of_nothing)
     assert pool.run(len, "abc") == 3
@@ -61,21 +61,21 @@ def iter_of_nothing() -> Iterator[int]:
     return (number for number in ())
 
 
-def test_a_killed_child_is_unavailable_once(pool: HeavyPool) -> None:
+def test_a_killed_child_is_unavailable_once(pool: ChildProcess) -> None:
     with pytest.raises(Unavailable, match="exit code -9"):
         pool.run(os.kill, pool.run(os.getpid), signal.SIGKILL)
     assert pool.run(len, "abc") == 3
 
 
 def test_an_idle_child_ends_and_comes_back() -> None:
-    pool = HeavyPool(idle_seconds=0.05)
+    pool = ChildProcess(idle_seconds=0.05)
     pool.run(len, "abc")
     until(lambda: pool.pid is None)
     assert pool.run(len, "abcd") == 4
     pool.close()
 
 
-def test_close_ends_a_call_under_way(pool: HeavyPool) -> None:
+def test_close_ends_a_call_under_way(pool: ChildProcess) -> None:
     pool.run(len, "abc")
     errors: list[Exception] = []
 
@@ -97,9 +97,9 @@ def test_close_ends_a_call_under_way(pool: HeavyPool) -> None:
 
 PARENT = """
 import os, time
-from airtally.engine.heavy import HeavyPool
+from airtally.engine.child_process import ChildProcess
 if __name__ == "__main__":
-    pool = HeavyPool()
+    pool = ChildProcess()
     print(pool.run(os.getpid), flush=True)
     pool.run(time.sleep, 60)
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Turns:
+class ChangelogLocks:
     """A batch waits until nobody else has a turn, and nobody new gets one before it; equal keys wait for each other."""
 
     def __init__(self) -> None:

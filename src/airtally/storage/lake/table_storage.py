@@ -27,7 +27,7 @@ class LogFile:
     mark: Hashable
 
 
-class Place(Protocol):
+class TableStorage(Protocol):
     """A table's files. `name`s are relative to the table, those of the log to its folder."""
 
     url: str
@@ -247,7 +247,7 @@ class BucketPlace:
         return (path for path in paths if path.endswith(DATA) and not path.startswith(f"{LOG}/"))
 
 
-def open_place(url: str, options: Mapping[str, str], scratch: Path | None = None) -> Place:
+def open_place(url: str, options: Mapping[str, str], scratch: Path | None = None) -> TableStorage:
     if "://" not in url or url.startswith("file://"):
         return LocalPlace(url)
     import tempfile  # noqa: PLC0415

@@ -13,7 +13,7 @@ from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, dataset_files, datasets, jobs, publications, slate_businesses
 from airtally.datasets.entries import Dataset
-from airtally.datasets.render import Made
+from airtally.datasets.render import RenderedFile
 from airtally.datasets.stamps import Named, first_stamp, named, turn_of
 from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
@@ -64,7 +64,7 @@ _SUBJECTS = (
 )
 
 
-class Ledger:
+class PublicationStore:
     """Thread-safe. Turns fall on multiples of `interval` seconds since 1970-01-01 UTC."""
 
     def __init__(self, store: MetadataStore, clock: Clock, jobs: Jobs, interval: float) -> None:
@@ -131,7 +131,7 @@ class Ledger:
             last = connection.execute(query).scalar_one()
         return first_stamp(self._clock.now_us(), last or 0)
 
-    def commit(self, job: Job, dataset: Dataset, now: Published, files: Sequence[tuple[Named, Made]]) -> None:
+    def commit(self, job: Job, dataset: Dataset, now: Published, files: Sequence[tuple[Named, RenderedFile]]) -> None:
         """Files, marks and the end of the job: all, or nothing. Raises LeaseLost."""
         at = self._clock.now_us()
         with self._store.begin() as connection:
@@ -214,7 +214,7 @@ class Ledger:
             return [Subject(Account(*row[:5]), Dataset(*row[5:])) for row in connection.execute(query)]
 
 
-def _row(dataset: Dataset, now: Published, file: tuple[Named, Made]) -> dict[str, Any]:
+def _row(dataset: Dataset, now: Published, file: tuple[Named, RenderedFile]) -> dict[str, Any]:
     name, made = file
     return {
         "dataset_id": dataset.row_id,

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Any, Protocol, TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 
 import structlog
 
@@ -26,14 +26,6 @@ log = structlog.get_logger()
 NICE = 10
 
 
-class Runner(Protocol):
-    """Runs a function and hands back what it returns or raises."""
-
-    def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T: ...
-
-    def close(self) -> None: ...
-
-
 class InProcess:
     """The runner of tests and small tools: the caller's own thread."""
 
@@ -44,7 +36,7 @@ class InProcess:
         """Nothing is open."""
 
 
-class HeavyPool:
+class ChildProcess:
     """One spawned child, started on demand, ended when idle, one call at a time.
 
     The function is named by its module, and arguments and result are pickled, so they should be small:
