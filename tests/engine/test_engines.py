@@ -39,8 +39,8 @@ def tree(text: str) -> exp.Query:
 @pytest.fixture
 def source(tmp_path: Path) -> HandMade:
     made = HandMade(tmp_path, AD_EVENTS)
-    made.clean([EVENT, {**EVENT, "account": "other", "ad_group_id": "secret"}])
-    made.fresh([EVENT])
+    made.compacted([EVENT, {**EVENT, "account": "other", "ad_group_id": "secret"}])
+    made.uncompacted([EVENT])
     made.buffered([EVENT, {**EVENT, "account": "other", "ad_group_id": "secret"}])
     return made
 
@@ -154,7 +154,7 @@ def test_nothing_is_fetched(duckdb_engine: DuckDB) -> None:
 
 def test_a_path_with_pattern_characters_is_a_path(duckdb_engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path / "a[b]*c?", AD_EVENTS)
-    source.clean([EVENT])
+    source.compacted([EVENT])
     statement = Statement(tree("SELECT ad_group_id FROM r"), {"r": rows_of(duckdb_engine, source)})
     assert duckdb_engine.query(statement).num_rows == 1
 

@@ -35,8 +35,8 @@ def player(number: int, name: str, version: int, **more: Any) -> dict[str, Any]:
 @pytest.fixture
 def players(tmp_path: Path) -> HandMade:
     source = HandMade(tmp_path, PLAYERS)
-    source.clean([player(1, "Hall", 1), player(2, "Window", 1), player(3, "Gone", 1), player(4, "Back", 1)])
-    source.fresh([player(3, "Gone", 2, is_deleted=1), player(4, "Back", 2, is_deleted=1), player(1, "Lobby", 5)])
+    source.compacted([player(1, "Hall", 1), player(2, "Window", 1), player(3, "Gone", 1), player(4, "Back", 1)])
+    source.uncompacted([player(3, "Gone", 2, is_deleted=1), player(4, "Back", 2, is_deleted=1), player(1, "Lobby", 5)])
     source.buffered(
         [
             player(4, "back again", 3),
@@ -75,14 +75,14 @@ def test_pages_and_orders(engine: Engine, players: HandMade) -> None:
 
 def test_nulls_come_last_in_both_directions(engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, PLAYERS)
-    source.clean([player(1, "a", 1), player(2, "b", 1, group_id=7), player(3, "c", 1, group_id=9)])
+    source.compacted([player(1, "a", 1), player(2, "b", 1, group_id=7), player(3, "c", 1, group_id=9)])
     queries = Queries(engine, source)
     assert names(queries, order=(Order("group_id"),)) == ["b", "c", "a"]
     assert names(queries, order=(Order("group_id", descending=True),)) == ["c", "b", "a"]
 
 
 def test_versions_are_told_apart_by_key_and_time(engine: Engine, players: HandMade) -> None:
-    players.fresh([player(1, "Lobby", 5, received_at=NOW + 2 * SECOND_US)])
+    players.uncompacted([player(1, "Lobby", 5, received_at=NOW + 2 * SECOND_US)])
     queries = Queries(engine, players)
     found = queries.versions_of(PLAYERS, "acme", pa.table({"player_id": pa.array([1, 77], pa.int64())}))
     assert sorted(found["name"].to_pylist()) == ["Hall", "Lobby", "late word of old"]
@@ -95,7 +95,7 @@ def test_keys_without_case_and_keys_with_nulls(engine: Engine, tmp_path: Path) -
     stamps = {"create_time_utc": NOW, "last_update_time_utc": NOW, "received_at": NOW}
     groups = HandMade(tmp_path / "groups", AD_GROUPS)
     group = {"platform": "iOS", **stamps}
-    groups.clean([{"ad_group_id": "ABC", "name": "old", **group}])
+    groups.compacted([{"ad_group_id": "ABC", "name": "old", **group}])
     groups.buffered([{"ad_group_id": "abc", "name": "new", **group, "last_update_time_utc": NOW + 1000}])
     queries = Queries(engine, groups)
     assert queries.current(AD_GROUPS, "acme").table["name"].to_pylist() == ["new"]
@@ -104,7 +104,7 @@ def test_keys_without_case_and_keys_with_nulls(engine: Engine, tmp_path: Path) -
 
     tags = HandMade(tmp_path / "tags", DEVICE_TAGS)
     tag = {"hwid": "h", "tag": "t", **stamps}
-    tags.clean([{"application": None, "value": "1", **tag}, {"application": "A", "value": "2", **tag}])
+    tags.compacted([{"application": None, "value": "1", **tag}, {"application": "A", "value": "2", **tag}])
     keys = pa.table({"application": pa.array([None], pa.string()), "hwid": ["h"], "tag": ["t"]})
     queries = Queries(engine, tags)
     assert queries.versions_of(DEVICE_TAGS, "acme", keys)["value"].to_pylist() == ["1"]

@@ -41,8 +41,8 @@ def play(player: int, media: int, day: int, text: str, **more: Any) -> dict[str,
 @pytest.fixture
 def plays(tmp_path: Path) -> HandMade:
     made = HandMade(tmp_path, PLAYLOGS)
-    made.clean([play(2, 48, 1, "8:0:0"), play(4, 48, 1, "23:59:59"), play(4, 51, 2, "0:0:0")])
-    made.fresh([play(2, 51, 1, "8:0:10"), play(9, 9, 1, "8:0:0", account="other")])
+    made.compacted([play(2, 48, 1, "8:0:0"), play(4, 48, 1, "23:59:59"), play(4, 51, 2, "0:0:0")])
+    made.uncompacted([play(2, 51, 1, "8:0:10"), play(9, 9, 1, "8:0:0", account="other")])
     made.buffered([play(2, 48, 31, "12:0:0")])
     return made
 
@@ -95,8 +95,8 @@ def test_an_interval_within_a_day_is_half_open_to_the_microsecond(engine: Engine
 
 def test_half_a_second_before_midnight_is_cut_and_stays_on_its_day(engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, PLAYLOGS)
-    source.clean([play(1, 2, 1, "23:59:59.9"), play(1, 1, 1, "23:59:59.5"), play(1, 3, 1, "23:59:59.999999")])
-    source.fresh([play(1, 4, 2, "0:0:0.000001")])
+    source.compacted([play(1, 2, 1, "23:59:59.9"), play(1, 1, 1, "23:59:59.5"), play(1, 3, 1, "23:59:59.999999")])
+    source.uncompacted([play(1, 4, 2, "0:0:0.000001")])
     expected = [("2026-10-01", "23:59:59", 1, media) for media in (2, 1, 3)] + [("2026-10-02", "00:00:00", 1, 4)]
     assert plays_of(text_of(engine, source)) == expected
     assert plays_of(text_of(engine, source, descending=True)) == expected[::-1]
@@ -109,7 +109,7 @@ def test_within_a_second_lines_are_in_order_of_arrival(engine: Engine, tmp_path:
         play(1, number, 1, "8:0:0", received_at=received_at, machine=machine, sequence=sequence)
         for number, (received_at, machine, sequence) in enumerate(order)
     ]
-    source.fresh([rows[2], rows[0]])
+    source.uncompacted([rows[2], rows[0]])
     source.buffered([rows[3], rows[1]])
     assert [media for *_, media in plays_of(text_of(engine, source))] == [0, 1, 2, 3]
     assert [media for *_, media in plays_of(text_of(engine, source, descending=True))] == [3, 2, 1, 0]
@@ -120,8 +120,8 @@ NASTY = ['"', "\\", "\\\"'", "\n\r\t\b\f", "".join(map(chr, range(1, 32))), "Ã©æ
 
 def test_text_is_escaped_as_json_wants_it(engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, PLAYLOGS)
-    source.clean([play(number, 1, 1, "8:0:0", id=text) for number, text in enumerate(NASTY)])
-    source.fresh([play(99, 1, 1, "8:0:0")])
+    source.compacted([play(number, 1, 1, "8:0:0", id=text) for number, text in enumerate(NASTY)])
+    source.uncompacted([play(99, 1, 1, "8:0:0")])
     line = JsonLine((("p", Integer("player_id")), ("i'd\"\\\n", Text("id")), ("fix", Fixed(NASTY[2]))))
     rows = [json.loads(text) for text in text_of(engine, source, line=line).splitlines()]
     assert {row["p"]: row["i'd\"\\\n"] for row in rows} == {**dict(enumerate(NASTY)), 99: None}

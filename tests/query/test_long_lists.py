@@ -108,6 +108,6 @@ def _values(kind: ValueType, count: int) -> list[Value]:
 
 def test_a_long_list_finds_what_is_in_it(duckdb_engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, PLAYLOGS)
-    source.clean([{"player_id": player, "media_id": 1, "played_at": START} for player in (5, 19_999, 20_000)])
+    source.compacted([{"player_id": player, "media_id": 1, "played_at": START} for player in (5, 19_999, 20_000)])
     question = Question(PLAYLOGS, "acme", (Metric("rows"),), where=OneOf("player_id", tuple(range(MANY))))
     assert Queries(duckdb_engine, source).answer(question).table["rows"].to_pylist() == [2]

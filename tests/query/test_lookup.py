@@ -36,8 +36,8 @@ def last_by(queries: Queries, hwid: str) -> list[tuple[str | None, str, str, int
 
 def test_the_last_version_wherever_it_lies(engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, DEVICE_TAGS)
-    source.clean([tag("h", "a", "1", 1), tag("h", "b", "1", 1), tag("other", "a", "9", 1)])
-    source.fresh([tag("h", "b", "2", 2, is_deleted=1), tag("h", "c", "1", 5)])
+    source.compacted([tag("h", "a", "1", 1), tag("h", "b", "1", 1), tag("other", "a", "9", 1)])
+    source.uncompacted([tag("h", "b", "2", 2, is_deleted=1), tag("h", "c", "1", 5)])
     source.buffered(
         [
             tag("h", "a", "2", 3),

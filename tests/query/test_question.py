@@ -37,8 +37,8 @@ EVENTS: list[dict[str, Any]] = [
 @pytest.fixture
 def ads(tmp_path: Path) -> HandMade:
     source = HandMade(tmp_path, AD_EVENTS)
-    source.clean(EVENTS[:2])
-    source.fresh(EVENTS[2:3])
+    source.compacted(EVENTS[:2])
+    source.uncompacted(EVENTS[2:3])
     source.buffered([*EVENTS[3:], {**EVENTS[0], "account": "other"}])
     return source
 
@@ -80,7 +80,7 @@ def test_figures_are_integers_and_money_is_micros(engine: Engine, ads: HandMade)
 
 def test_a_key_matched_without_case_is_one_group(engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, AD_EVENTS)
-    source.clean([EVENTS[0]])
+    source.compacted([EVENTS[0]])
     source.buffered([EVENTS[0] | {"ad_group_id": "G1"}])
     assert ask(engine, source, dimensions=(Dimension("ad_group_id"),)) == [{"ad_group_id": "g1", "rows": 2}]
     assert ask(engine, source, Metric("groups", Function.DISTINCT, "ad_group_id")) == [{"groups": 1}]
@@ -165,8 +165,8 @@ def test_hours_lived_twice_and_short_days_in_new_york(engine: Engine, tmp_path: 
     source = HandMade(tmp_path, AD_EVENTS)
     midnight = zone_midnight_us(date(2026, 11, 1), NEW_YORK)
     event = {"ad_group_id": "g", "kind": "install"}
-    source.clean([{**event, "time": midnight + hour * HOUR} for hour in range(25)])
-    source.fresh([{**event, "time": midnight + 25 * HOUR}])
+    source.compacted([{**event, "time": midnight + hour * HOUR} for hour in range(25)])
+    source.uncompacted([{**event, "time": midnight + 25 * HOUR}])
     asked = {"zone": NEW_YORK, "start_us": midnight, "end_us": midnight + 40 * HOUR}
     hours = ask(engine, source, bucket=Bucket.HOUR, **asked)
     assert {row["bucket"]: row["rows"] for row in hours} == {midnight + hour * HOUR: 1 for hour in range(26)}
@@ -184,7 +184,7 @@ def test_days_of_kathmandu(engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, AD_EVENTS)
     midnight = zone_midnight_us(date(2026, 10, 2), ZoneInfo("Asia/Kathmandu"))
     event = {"ad_group_id": "g", "kind": "install"}
-    source.clean([{**event, "time": midnight - 1}, {**event, "time": midnight}])
+    source.compacted([{**event, "time": midnight - 1}, {**event, "time": midnight}])
     rows = ask(
         engine,
         source,
@@ -198,7 +198,7 @@ def test_days_of_kathmandu(engine: Engine, tmp_path: Path) -> None:
 
 def test_local_times_are_bucketed_by_the_clock_on_the_wall(engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, PLAYLOGS)
-    source.clean([{"player_id": 1, "media_id": 1, "played_at": START + 2 * HOUR + 1}])
+    source.compacted([{"player_id": 1, "media_id": 1, "played_at": START + 2 * HOUR + 1}])
     question = Question(
         PLAYLOGS,
         "acme",
@@ -246,7 +246,7 @@ def test_too_many_buckets_name_the_limit(duckdb_engine: Engine, ads: HandMade) -
 
 def test_a_file_gone_is_asked_once_more_on_a_new_view(duckdb_engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, AD_EVENTS)
-    source.clean(EVENTS[:2])
+    source.compacted(EVENTS[:2])
 
     class Vacuumed(HandMade):
         """The first view's file is removed under it."""
@@ -255,8 +255,8 @@ def test_a_file_gone_is_asked_once_more_on_a_new_view(duckdb_engine: Engine, tmp
             view = source.snapshot(*args, **kwargs)
             if len(source.asked) <= self.times:
                 Path(view.compacted[0].path).rename(tmp_path / f"kept-{len(source.asked)}")
-                source._clean.clear()
-                source.clean(EVENTS[:2])
+                source._compacted.clear()
+                source.compacted(EVENTS[:2])
             return view
 
     vacuumed = Vacuumed(tmp_path, AD_EVENTS)

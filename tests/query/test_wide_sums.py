@@ -35,8 +35,8 @@ def ask(engine: Engine, source: HandMade, *metrics: Metric, **more: Any) -> list
 
 def split(tmp_path: Path, stream: Any, rows: list[dict[str, Any]]) -> HandMade:
     source = HandMade(tmp_path, stream)
-    source.clean(rows[::3])
-    source.fresh(rows[1::3])
+    source.compacted(rows[::3])
+    source.uncompacted(rows[1::3])
     source.buffered(rows[2::3])
     return source
 

@@ -37,7 +37,7 @@ PLAYS = st.lists(
             "received_at": st.integers(1, 3),
             "machine": st.sampled_from(["m1", "m2"]),
             "account": st.sampled_from(["acme", "acme", "acme", "other"]),
-            "place": st.sampled_from(["clean", "fresh", "fresh", "buffered"]),
+            "place": st.sampled_from(["compacted", "uncompacted", "uncompacted", "buffered"]),
         }
     ),
     max_size=40,
@@ -59,15 +59,15 @@ def winners(rows: Iterable[Row]) -> list[Row]:
 
 
 def placed(folder: Path, drawn: list[Row]) -> tuple[HandMade, list[Row]]:
-    """A source with the rows where they were drawn to lie; clean files hold no repeats."""
+    """A source with the rows where they were drawn to lie; compacted files hold no repeats."""
     rows = [{**row, "sequence": number} for number, row in enumerate(drawn)]
     source = HandMade(folder, PLAYLOGS)
-    by_place: dict[str, list[Row]] = {"clean": [], "fresh": [], "buffered": []}
+    by_place: dict[str, list[Row]] = {"compacted": [], "uncompacted": [], "buffered": []}
     for row in rows:
         by_place[row.pop("place")].append(row)
-    by_place["clean"] = winners(by_place["clean"])
-    source.clean(by_place["clean"])
-    for place, put in (("fresh", source.uncompacted), ("buffered", source.buffered)):
+    by_place["compacted"] = winners(by_place["compacted"])
+    source.compacted(by_place["compacted"])
+    for place, put in (("uncompacted", source.uncompacted), ("buffered", source.buffered)):
         half = len(by_place[place]) // 2
         put(by_place[place][:half])
         put(by_place[place][half:])
@@ -130,8 +130,8 @@ def count(engine: Engine, source: HandMade, **more: Any) -> int:
 def test_a_correction_moves_an_event_out_of_the_asked_hour(engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, PLAYLOGS)
     play = {"id": "a", "player_id": 1, "media_id": 1}
-    source.clean([{**play, "played_at": START + 9 * 3600 * SECOND_US}])
-    source.fresh([{**play, "played_at": START + 15 * 3600 * SECOND_US}])
+    source.compacted([{**play, "played_at": START + 9 * 3600 * SECOND_US}])
+    source.uncompacted([{**play, "played_at": START + 15 * 3600 * SECOND_US}])
     asked = {"start_us": START + 8 * 3600 * SECOND_US, "end_us": START + 10 * 3600 * SECOND_US}
     assert count(engine, source, **asked) == 0
     assert source.asked[-1]["start_us"] == START
@@ -143,8 +143,8 @@ def test_a_correction_moves_an_event_out_of_the_asked_hour(engine: Engine, tmp_p
 def test_one_servers_count_of_one_minute_replaces_the_earlier_one(engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, VIEWER_SAMPLES)
     sample = {"app": "a", "video_url": "u", "server": "s", "time": START, "viewers": 5}
-    source.clean([sample, {**sample, "server": "t"}])
-    source.fresh([{**sample, "viewers": 7}])
+    source.compacted([sample, {**sample, "server": "t"}])
+    source.uncompacted([{**sample, "viewers": 7}])
     source.buffered([{**sample, "viewers": 9, "time": START + 60 * SECOND_US}])
     assert count(engine, source) == 3
 
@@ -152,7 +152,7 @@ def test_one_servers_count_of_one_minute_replaces_the_earlier_one(engine: Engine
 def test_the_same_id_on_another_day_is_another_event(engine: Engine, tmp_path: Path) -> None:
     source = HandMade(tmp_path, AD_EVENTS)
     click = {"id": "a", "ad_group_id": "g", "kind": "paid_click", "time": START + DAY_US - 1}
-    source.clean([click])
+    source.compacted([click])
     source.buffered([{**click, "time": START + DAY_US}, {**click, "account": "other"}])
     assert count(engine, source) == 2
 

@@ -114,8 +114,8 @@ def events(tmp_path: Path) -> HandMade:
         }
         for second, attributes in enumerate(ATTRIBUTES)
     ]
-    source.clean(rows[:3])
-    source.fresh(rows[3:5])
+    source.compacted(rows[:3])
+    source.uncompacted(rows[3:5])
     source.buffered(rows[5:])
     return source
 
@@ -136,8 +136,8 @@ def test_objects_of_a_list_by_their_number(engine: Engine, tmp_path: Path) -> No
         {"media_id": number, "last_update_time_utc": START, "categories": text}
         for number, text in enumerate(CATEGORIES)
     ]
-    source.clean(rows[:2])
-    source.fresh(rows[2:])
+    source.compacted(rows[:2])
+    source.uncompacted(rows[2:])
     for numbers, expected in (((1,), [2]), ((30, 1 << 70), [3]), (range(100), [2, 3]), ((3,), []), ((), [])):
         for where in (Names("categories", "id", tuple(numbers)), AnyOf((Names("categories", "id", tuple(numbers)),))):
             found = Queries(engine, source).current(MEDIAS, "acme", where=where).table["media_id"].to_pylist()

@@ -90,8 +90,8 @@ def events(folder: Path, values: list[Any]) -> HandMade:
         }
         for second, value in enumerate(values)
     ]
-    source.clean(rows[::3])
-    source.fresh(rows[1::3])
+    source.compacted(rows[::3])
+    source.uncompacted(rows[1::3])
     source.buffered(rows[2::3])
     return source
 
@@ -171,7 +171,7 @@ def test_any_number(engine: Engine, values: list[Any], wanted: Any, kind: Type) 
 def test_a_column_of_json_is_compared_as_the_number_that_it_is(engine: Engine, tmp_path: Path) -> None:
     values = [*NUMBERS, "5", "", True, ["1"]]
     source = HandMade(tmp_path, DEVICE_TAGS)
-    source.clean(
+    source.compacted(
         [
             {"hwid": f"h{n}", "tag": "t", "value": text(value), "last_update_time_utc": START + n * 1_000_000}
             for n, value in enumerate(values)

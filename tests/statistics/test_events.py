@@ -116,13 +116,13 @@ def naive(rows: list[dict[str, Any]], asked: EventStatistics) -> list[int]:
 
 
 def placed(folder: Path, rows: list[dict[str, Any]], cuts: tuple[int, int]) -> HandMade:
-    """The first in clean files, without repeats, then fresh ones, then the buffer."""
+    """The first in compacted files, without repeats, then uncompacted ones, then the buffer."""
     source = HandMade(folder, APP_EVENTS)
     stored = [row | {"attributes": text(row["attributes"])} for row in rows]
     low, high = sorted(cuts)
     seen = {(row["id"], row["time"] // (24 * HOUR_US)): row for row in stored[:low] if row["id"]}
-    source.clean([row for row in stored[:low] if not row["id"]] + list(seen.values()))
-    source.fresh(stored[low:high])
+    source.compacted([row for row in stored[:low] if not row["id"]] + list(seen.values()))
+    source.uncompacted(stored[low:high])
     source.buffered(stored[high:])
     return source
 

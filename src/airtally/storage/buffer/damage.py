@@ -123,11 +123,11 @@ def recover(path: Path, why: str, readable: Readable) -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     try:
-        uncompacted = work / "fresh"
-        found = salvage(original, uncompacted, readable)
+        fresh = work / "fresh"
+        found = salvage(original, fresh, readable)
         for suffix in ("-shm", "-wal"):
             beside(path, suffix).unlink(missing_ok=True)
-        uncompacted.replace(path)
+        fresh.replace(path)
         sync_folder(path.parent)
         _report(original, why, found)
     finally:

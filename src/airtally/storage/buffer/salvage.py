@@ -72,19 +72,19 @@ def is_readable(batch: StoredBatch, *, newer: bool = True) -> bool:
     return bool(rows.num_rows == batch.rows)
 
 
-def salvage(damaged: Path, uncompacted: Path, readable: Readable) -> Salvaged:
+def salvage(damaged: Path, fresh: Path, readable: Readable) -> Salvaged:
     """Write what is whole in `damaged` and its log to the new file `fresh`, in one transaction.
 
     Batches keep their sequences: one that the lake has is not counted again. So it does no harm that a page whose
     newest state is lost is read in an older one, which may hold batches that had been deleted.
     """
     log = wal.read(store.beside(damaged, "-wal"), PAGE_BYTES)
-    with closing(store.connect(uncompacted)) as target:
-        first_page = _first_page(uncompacted, target)
+    with closing(store.connect(fresh)) as target:
+        first_page = _first_page(fresh, target)
         target.execute("BEGIN IMMEDIATE")
         taken = _Taken(target, readable)
         for beyond_damage in (False, True) if log is not None and log.is_broken else (False,):
-            copy = uncompacted.with_name("copy")
+            copy = fresh.with_name("copy")
             _lay(damaged, log, copy, beyond_damage=beyond_damage)
             _complete(copy, first_page)
             _scan(copy, _BATCHES, taken.batch)
@@ -116,10 +116,10 @@ class _Taken:
             self.counts.claims += self._target.execute("INSERT OR IGNORE INTO claims VALUES (?, ?)", row).rowcount
 
 
-def _first_page(uncompacted: Path, target: sqlite3.Connection) -> bytes:
+def _first_page(fresh: Path, target: sqlite3.Connection) -> bytes:
     """The first page of any buffer file: all are made by the same statements, so it says the same in each."""
     target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    with uncompacted.open("rb") as file:
+    with fresh.open("rb") as file:
         return file.read(PAGE_BYTES)
 
 

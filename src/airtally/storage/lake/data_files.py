@@ -20,7 +20,7 @@ from airtally.storage.lake.table_storage import TableStorage
 from airtally.storage.lake.table_version import LiveFile
 from airtally.streams.declaration import Partition, Stream
 
-FRESH = "part-"
+UNCOMPACTED = "part-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def write_parts(place: TableStorage, stream: Stream, rows: pa.Table, schema: int
     written: list[NewFile] = []
     try:
         for day, each in _by_day(stream, rows):
-            written.append(_write(place, stream, file_name(day, FRESH, schema), day, each))
+            written.append(_write(place, stream, file_name(day, UNCOMPACTED, schema), day, each))
     except BaseException:
         for one in written:
             place.delete(one.name)

@@ -16,7 +16,7 @@ from airtally.storage.lake.data_files import NewFile, file_name, publish
 from airtally.storage.lake.evolved import written_as
 from airtally.storage.lake.schema import FIRST
 from airtally.storage.lake.table_storage import BucketPlace, TableStorage, open_place
-from airtally.storage.lake.table_version import CLEAN
+from airtally.storage.lake.table_version import COMPACTED
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream
 
@@ -196,7 +196,7 @@ class _Work:
         yield group[0], group[-1]
 
     def write(self, accounts: tuple[str, str] | None) -> NewFile:
-        name = file_name(self._job.day, CLEAN, self._job.schema)
+        name = file_name(self._job.day, COMPACTED, self._job.schema)
         path = self.place.scratch(name)
         order = ", ".join(f"{column} NULLS LAST" for column in self.stream.sort_columns)
         try:

@@ -18,7 +18,7 @@ from airtally.storage.lake.snapshot import DataFile
 from airtally.storage.lake.table_storage import TableStorage
 from airtally.streams.declaration import Kind, Partition, Stream
 
-CLEAN = "clean-"
+COMPACTED = "clean-"
 #: Delta statistics of times may be cut to milliseconds.
 _CUT_US = 1000
 _NEVER_US = 1 << 62
@@ -38,7 +38,7 @@ class LiveFile:
 
     @property
     def compacted(self) -> bool:
-        return self.name.rpartition("/")[2].startswith(CLEAN)
+        return self.name.rpartition("/")[2].startswith(COMPACTED)
 
     def may_hold(self, account: str) -> bool:
         if self.first_account is None or self.last_account is None:
