@@ -17,7 +17,7 @@ from airtally.accounts.guessing import Guesses
 from airtally.api import operations, query
 from airtally.api import slate as slate_register
 from airtally.api.ingest import IngestHandler, Receive, Scope, Send, is_ingest
-from airtally.areas import Area, area_of
+from airtally.areas import area_of
 from airtally.background import background_of
 from airtally.console import login
 from airtally.kit import fair, metrics
@@ -29,14 +29,9 @@ from airtally.kit.faults import Faults
 from airtally.kit.logs import log_failure
 from airtally.runtime import Role, Services, open_services
 from airtally.settings import Settings
-from airtally.vendors.fouryousee import downloads
-from airtally.vendors.fouryousee import routes as fouryousee
-from airtally.vendors.pushwoosh import downloads as statistics_downloads
-from airtally.vendors.pushwoosh import routes as pushwoosh
-from airtally.vendors.scaleengine import routes as scaleengine
-from airtally.vendors.slate import routes as slate
-from airtally.vendors.tapjoy import routes as tapjoy
+from airtally.vendors.apis import APIS
 from airtally.web.answers import Answering
+from airtally.web.areas import Area
 from airtally.web.bodies import Body, BodyMemory, NoBody
 from airtally.web.callers import caller_of
 from airtally.web.hosts import check_host
@@ -156,13 +151,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
             *query.routes(services),
             *slate_register.routes(services),
             *login.routes(services),
-            *fouryousee.routes(services),
-            *slate.routes(services),
-            *tapjoy.routes(services),
-            *scaleengine.routes(services),
-            *pushwoosh.routes(services),
-            *downloads.routes(services),
-            *statistics_downloads.routes(services),
+            *(handler for api in APIS for handler in api.routes(services)),
         ],
         exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _broke},
         lifespan=[lifespan],

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from litestar import MediaType, Request, Response, route
+from litestar import MediaType, Response, route
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from airtally.api.operators import is_operator
 from airtally.kit.errors import Unauthorized
 from airtally.kit.http import METHODS
 from airtally.runtime import Services
-
-AnyRequest = Request[Any, Any, Any]
+from airtally.web.requests import AnyRequest
 
 _FOR_OPERATORS = "Authorization: Bearer <the token of AIRTALLY_OPERATIONS_TOKEN> is missing or wrong"
 

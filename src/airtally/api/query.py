@@ -26,6 +26,7 @@ from airtally.sql.compiler import type_of
 from airtally.sql.filters import AllOf, Equals, Filter, OneOf
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream, Type
+from airtally.web.requests import note_account
 
 MAX_ROWS = 100_000
 MAX_METRICS, MAX_DIMENSIONS = 100, 20
@@ -66,7 +67,7 @@ def routes(services: Services) -> list[Any]:
     @post("/api/v1/query", status_code=200, sync_to_thread=True, request_max_body_size=MAX_BODY)
     def query(request: Request[Any, Any, Any], body: RawBody) -> Response[dict[str, Any]]:
         account = authorize(services.keys, request.headers.get("authorization", ""), "read").account
-        request.scope.setdefault("state", {})["account"] = account.slug
+        note_account(request, account.slug)
         asked = _asked(body)
         try:
             answer = services.queries.answer(_question(asked, account))

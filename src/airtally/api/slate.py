@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Response, post
 from litestar.params import RawBody
 
 from airtally.accounts.accounts import Account
@@ -15,9 +15,9 @@ from airtally.kit.errors import BadRequest
 from airtally.kit.time import iso_seconds
 from airtally.runtime import Services
 from airtally.vendors.slate import shown
+from airtally.web.requests import AnyRequest, note_account
 
 T = TypeVar("T")
-AnyRequest = Request[Any, Any, Any]
 
 
 class NewAccountBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,7 +51,7 @@ class NewCodeBody(msgspec.Struct, forbid_unknown_fields=True):
 def routes(services: Services) -> list[Any]:
     def writer(request: AnyRequest) -> Account:
         account = authorize(services.keys, request.headers.get("authorization", ""), "write").account
-        request.scope.setdefault("state", {})["account"] = account.slug
+        note_account(request, account.slug)
         return account
 
     @post("/api/v1/slate/accounts", sync_to_thread=True)

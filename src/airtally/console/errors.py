@@ -8,9 +8,9 @@ from litestar import Response
 
 from airtally.api import problems
 from airtally.console.pages import page
-from airtally.console.session import AnyRequest
 from airtally.kit.errors import Failure
 from airtally.kit.http import prefers_page
+from airtally.web.requests import AnyRequest
 
 
 def respond(failure: Failure, request: AnyRequest) -> Response[str] | Response[bytes]:

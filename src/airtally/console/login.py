@@ -20,7 +20,6 @@ from airtally.console.forms import read_form
 from airtally.console.pages import asset, page
 from airtally.console.session import (
     COOKIE,
-    AnyRequest,
     PageServices,
     check_form,
     current_session,
@@ -35,6 +34,7 @@ from airtally.kit.addresses import neighbourhood
 from airtally.kit.errors import Failure, TooManyRequests
 from airtally.kit.fair import in_thread
 from airtally.kit.http import METHODS
+from airtally.web.requests import AnyRequest
 
 _log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from litestar import Request, Response
+from litestar import Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
@@ -20,10 +20,9 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden
 from airtally.kit.time import SECOND_US
 from airtally.settings import Settings
+from airtally.web.requests import AnyRequest
 
 COOKIE = "airtally_session"
-
-AnyRequest = Request[Any, Any, Any]
 
 
 class PageServices(Protocol):

@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
@@ -17,8 +14,8 @@ from airtally.kit.errors import TooManyRequests, Unauthorized
 from airtally.runtime import Services
 from airtally.vendors.fouryousee.choices import CHOICES
 from airtally.web.callers import Headers, Presented
+from airtally.web.requests import AnyRequest, note_account
 
-AnyRequest = Request[Any, Any, Any]
 Here = NamedDependency[SkipValidation[Services]]
 
 
@@ -31,7 +28,7 @@ def admitted(request: AnyRequest, services: Here) -> Account:
     principal = services.keys.authenticate("fouryousee", token) if token else None
     if principal is None:
         raise Unauthorized(CHOICES.bad_token)
-    request.scope.setdefault("state", {})["account"] = principal.account.slug
+    note_account(request, principal.account.slug)
     return principal.account
 
 

@@ -11,10 +11,11 @@ from litestar import Response, route
 from litestar.response import Redirect
 
 from airtally.console.pages import page
-from airtally.console.session import AnyRequest, current_session
+from airtally.console.session import current_session
 from airtally.kit.http import METHODS
 from airtally.kit.paging import Page, SortKey, whole_number
 from airtally.runtime import Services
+from airtally.web.requests import AnyRequest
 
 PATH = "/admin/reports_api.php"
 _NEWEST_FIRST = (SortKey("id", descending=True),)

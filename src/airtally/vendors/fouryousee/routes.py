@@ -17,11 +17,13 @@ from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
 from airtally.reports.notices import report_object, single_report_object
 from airtally.runtime import Services
-from airtally.vendors.fouryousee import encode, lookups, page
-from airtally.vendors.fouryousee.auth import AnyRequest, Here, admitted
+from airtally.vendors.fouryousee import downloads, encode, errors, lookups, page
+from airtally.vendors.fouryousee.auth import Here, admitted, presented
 from airtally.vendors.fouryousee.choices import CHOICES
 from airtally.vendors.fouryousee.errors import CORS
 from airtally.vendors.fouryousee.params import read_report_request
+from airtally.vendors.vendor_api import Prefix, VendorApi
+from airtally.web.requests import AnyRequest
 
 Caller = NamedDependency[SkipValidation[Account]]
 
@@ -59,7 +61,7 @@ def routes(services: Services) -> list[Any]:
             "account": Provide(admitted, sync_to_thread=True),
         },
     )
-    return [api, *page.routes(services)]
+    return [api, *page.routes(services), *downloads.routes(services)]
 
 
 @get("/reports", sync_to_thread=True)
@@ -154,3 +156,11 @@ def _single(found: lookups.Found, account: Account, what: str) -> Response[bytes
 
 def _answer(body: object, headers: dict[str, str] | None = None) -> Response[bytes]:
     return Response(msgspec.json.encode(body), headers=CORS | (headers or {}), media_type="application/json")
+
+
+API = VendorApi(
+    "fouryousee",
+    (Prefix("/v1/", presented, CHOICES.body_bytes), Prefix("/admin/reports_api.php")),
+    routes,
+    errors.respond,
+)

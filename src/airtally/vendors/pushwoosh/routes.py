@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import anyio
-from litestar import Request, Response, Router, post, route
+from litestar import Response, Router, post, route
 from litestar.config.compression import CompressionConfig
 from litestar.di import NamedDependency, Provide
 from litestar.enums import HttpMethod
@@ -17,13 +17,15 @@ from litestar.params import FromPath, RawBody, SkipValidation
 from airtally.kit.errors import NotFound
 from airtally.kit.fair import CALLER, in_thread
 from airtally.runtime import Services
+from airtally.vendors.pushwoosh import downloads, errors
 from airtally.vendors.pushwoosh.auth import on_behalf
 from airtally.vendors.pushwoosh.call import Call, MethodResult, parameters_of
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import MEDIA_TYPE, StillProcessing, cors, envelope
 from airtally.vendors.pushwoosh.methods import METHODS, WRAPPED
+from airtally.vendors.vendor_api import Prefix, VendorApi
+from airtally.web.requests import AnyRequest
 
-AnyRequest = Request[Any, Any, Any]
 Here = NamedDependency[SkipValidation[Services]]
 
 _PREFLIGHT = {
@@ -45,7 +47,8 @@ def routes(services: Services) -> list[Any]:
             route_handlers=[preflight, call_method],
             dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
             middleware=[DefineMiddleware(CompressionMiddleware, config=_GZIP)],
-        )
+        ),
+        *downloads.routes(services),
     ]
 
 
@@ -82,3 +85,11 @@ async def _reply(name: str, call: Call) -> MethodResult:
             if time.monotonic() + wait > deadline:
                 raise
         await anyio.sleep(wait)
+
+
+API = VendorApi(
+    "pushwoosh",
+    (Prefix("/json/1.3/"),),
+    routes,
+    errors.respond,
+)

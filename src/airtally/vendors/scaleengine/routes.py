@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, Response, Router, post, route
+from litestar import Response, Router, post, route
 from litestar.di import NamedDependency, Provide
 from litestar.enums import HttpMethod
 from litestar.params import RawBody, SkipValidation
@@ -13,7 +13,7 @@ from airtally.accounts.principal import Principal
 from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.fair import CALLER, in_thread
 from airtally.runtime import Services
-from airtally.vendors.scaleengine import encode
+from airtally.vendors.scaleengine import encode, errors
 from airtally.vendors.scaleengine.auth import Members, authenticated, read_members
 from airtally.vendors.scaleengine.choices import CHOICES
 from airtally.vendors.scaleengine.errors import PATHS, ViewerLogRefused
@@ -21,8 +21,8 @@ from airtally.vendors.scaleengine.form import read_form
 from airtally.vendors.scaleengine.params import read_fields
 from airtally.vendors.scaleengine.query import viewers
 from airtally.vendors.scaleengine.replays import Replays
-
-AnyRequest = Request[Any, Any, Any]
+from airtally.vendors.vendor_api import Prefix, VendorApi
+from airtally.web.requests import AnyRequest
 
 
 class Api:
@@ -78,3 +78,11 @@ async def call(request: AnyRequest, api: NamedDependency[SkipValidation[Api]], b
 @route("/", http_method=HttpMethod.OPTIONS, sync_to_thread=False)
 def options() -> None:
     raise MethodNotAllowed("Method OPTIONS is not allowed here")
+
+
+API = VendorApi(
+    "scaleengine",
+    (Prefix("/stable/"), Prefix("/dev/")),
+    routes,
+    errors.respond,
+)

@@ -5,9 +5,6 @@ Slate contract, section 2.4.
 
 from __future__ import annotations
 
-from typing import Any
-
-from litestar import Request
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
@@ -17,8 +14,8 @@ from airtally.kit.errors import Unauthorized
 from airtally.runtime import Services
 from airtally.vendors.slate.choices import CHOICES
 from airtally.web.callers import Headers, Presented
+from airtally.web.requests import AnyRequest
 
-AnyRequest = Request[Any, Any, Any]
 Here = NamedDependency[SkipValidation[Services]]
 Caller = NamedDependency[SkipValidation[Account]]
 

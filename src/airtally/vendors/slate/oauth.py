@@ -18,6 +18,7 @@ from airtally.kit.time import SECOND_US
 from airtally.runtime import Services
 from airtally.vendors.slate.choices import CHOICES
 from airtally.vendors.slate.errors import JSON, TOKEN_PATH, TokenRefused
+from airtally.web.requests import note_account
 
 _FORM = "application/x-www-form-urlencoded"
 #: What each grant must carry, in the order in which it is missed.
@@ -33,7 +34,7 @@ def routes(services: Services) -> list[Any]:
         form = read_form(request.headers.get("content-type", _FORM), body)
         check(form)
         client = _client(services, form)
-        request.scope.setdefault("state", {})["account"] = client.account.slug
+        note_account(request, client.account.slug)
         return _answer(_granted(services, client, form))
 
     return [token]

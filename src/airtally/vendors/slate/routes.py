@@ -14,10 +14,12 @@ from airtally.datasets.catalogue import Listed
 from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
-from airtally.vendors.slate import downloads, encode, oauth, params
-from airtally.vendors.slate.auth import OFFSET_MODE, AnyRequest, Caller, Here, admitted
+from airtally.vendors.slate import downloads, encode, errors, oauth, params
+from airtally.vendors.slate.auth import OFFSET_MODE, Caller, Here, admitted, presented
 from airtally.vendors.slate.errors import JSON
 from airtally.vendors.slate.window import window
+from airtally.vendors.vendor_api import Prefix, VendorApi
+from airtally.web.requests import AnyRequest
 
 _ACCOUNTS = "/accounts"
 _GROUPS = "/accounts/{slate_account:str}"
@@ -102,3 +104,11 @@ def _answer(
     body = {"total": found.total, "next": following, "data": found.items}
     headers = quality_headers(data_through_us=data_through_us, generated_at_us=services.clock.now_us(), timezone="UTC")
     return Response(msgspec.json.encode(body), headers=headers, media_type=JSON)
+
+
+API = VendorApi(
+    "slate",
+    (Prefix("/apis/v2/", presented), Prefix("/auth/o2/token")),
+    routes,
+    errors.respond,
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from litestar import Request, Response, Router, get, post
+from litestar import Response, Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, SkipValidation
 from litestar.response import Stream
@@ -14,14 +14,15 @@ from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
 from airtally.sql.case import folded
 from airtally.streams import AD_GROUPS
-from airtally.vendors.tapjoy import auth, encode, figures, legacy
+from airtally.vendors.tapjoy import auth, encode, errors, figures, legacy
 from airtally.vendors.tapjoy.choices import CHOICES
 from airtally.vendors.tapjoy.errors import JSON, LEGACY_PATH
 from airtally.vendors.tapjoy.groups import find_group
 from airtally.vendors.tapjoy.params import InsightsParams, read_params
 from airtally.vendors.tapjoy.series import insights
+from airtally.vendors.vendor_api import Prefix, VendorApi
+from airtally.web.requests import AnyRequest, note_account
 
-AnyRequest = Request[Any, Any, Any]
 Here = NamedDependency[SkipValidation[Services]]
 
 
@@ -38,7 +39,7 @@ def routes(services: Services) -> list[Any]:
 def issue_token(request: AnyRequest, services: Here) -> Response[bytes]:
     """Query string, body and every other header are ignored, and the body is not waited for."""
     principal = auth.key_holder(services.keys, request.headers.get("authorization"))
-    _note_account(request, principal.account.slug)
+    note_account(request, principal.account.slug)
     token = auth.issue_token(services.keys, principal)
     return Response(encode.token_body(token), headers={"Cache-Control": "no-store"}, media_type=JSON)
 
@@ -47,7 +48,7 @@ def issue_token(request: AnyRequest, services: Here) -> Response[bytes]:
 def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]) -> Response[Any]:
     """The token is looked at first, then the group, then the parameters."""
     account = auth.token_holder(services.keys, request.headers.get("authorization")).account
-    _note_account(request, account.slug)
+    note_account(request, account.slug)
     group = find_group(services, account, ad_group_id)
     now_us = services.clock.now_us()
     asked = read_params(request.scope["query_string"], now_us).until(now_us)
@@ -63,7 +64,7 @@ def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]
 def get_legacy_report(request: AnyRequest, services: Here) -> Response[bytes]:
     """Of one day, where clients learn the ids of the groups: the credentials first, then the parameters."""
     account = legacy.report_holder(services.keys, request.query_params).account
-    _note_account(request, account.slug)
+    note_account(request, account.slug)
     now_us = services.clock.now_us()
     asked = legacy.read_day(request.query_params, now_us)
     answer = services.queries.answer(legacy.question(account.slug, asked, now_us))
@@ -90,6 +91,9 @@ def _quality(data_through_us: int, generated_at_us: int) -> dict[str, str]:
     return quality_headers(data_through_us=data_through_us, generated_at_us=generated_at_us, timezone="UTC")
 
 
-def _note_account(request: AnyRequest, account: str) -> None:
-    """For the log line of the request."""
-    request.scope.setdefault("state", {})["account"] = account
+API = VendorApi(
+    "tapjoy",
+    (Prefix("/v1/oauth2/"), Prefix("/v1/ad_groups", auth.presented), Prefix(errors.LEGACY_PATH)),
+    routes,
+    errors.respond,
+)

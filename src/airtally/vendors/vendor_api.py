@@ -1,0 +1,34 @@
+"""What the application knows of a vendor's API: its name, its paths and its handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airtally.runtime import Services
+from airtally.web.areas import ANYBODY_BYTES, Area, Responder
+from airtally.web.callers import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Paths below it are the vendor's. `presented` and `body_bytes` as in an `Area`."""
+
+    path: str
+    presented: Reader | None = None
+    body_bytes: int = ANYBODY_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class VendorApi:
+    """`routes` makes the handlers; `respond` writes every failure on the vendor's paths in the vendor's form."""
+
+    name: str
+    prefixes: Sequence[Prefix]
+    routes: Callable[[Services], list[Any]]
+    respond: Responder
+
+    @property
+    def areas(self) -> list[Area]:
+        return [Area(each.path, self.name, self.respond, each.presented, each.body_bytes) for each in self.prefixes]
