@@ -1,0 +1,61 @@
+"""What the docs name is there, and what is there is named by the docs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import airtally
+from airtally.cli import app
+from airtally.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(airtally.__file__).parent
+PAGES = [ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+IDS = [str(each.relative_to(ROOT)) for each in PAGES]
+#: A module or folder of the package, named from its top; `src/airtally/` may stand before it.
+MODULE = re.compile(r"`(?:src/airtally/)?((?:[a-z_]+/)+[a-z_]+\.py)`")
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)")
+TOPS = {each.name for each in PACKAGE.iterdir() if each.is_dir()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_modules_that_a_page_names_are_there(page):
+    named = {each for each in MODULE.findall(page.read_text()) if each.split("/")[0] in TOPS}
+    assert [each for each in sorted(named) if not (PACKAGE / each).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_links_of_a_page_lead_somewhere(page):
+    assert [each for each in LINK.findall(page.read_text()) if not (page.parent / each).exists()] == []
+
+
+def test_modules_that_the_code_names_are_there():
+    """In comments and docstrings, which no import checks."""
+    found = {
+        (str(file.relative_to(PACKAGE)), each)
+        for file in PACKAGE.rglob("*.py")
+        for each in MODULE.findall(file.read_text())
+        if each.split("/")[0] in TOPS and not (PACKAGE / each).exists()
+    }
+    assert found == set()
+
+
+def test_every_command_and_setting_is_in_the_docs():
+    docs = "\n".join(each.read_text() for each in PAGES)
+    commands = [name for name in app if not name.startswith("-")]
+    assert commands
+    assert [name for name in commands if f"airtally {name}" not in docs] == []
+    settings = [item.metadata["env"] for item in fields(Settings) if "env" in item.metadata]
+    assert [name for name in settings if name.removesuffix("<STREAM>") not in docs] == []
+
+
+def test_no_public_class_has_the_name_of_another():
+    names: dict[str, list[str]] = {}
+    for file in PACKAGE.rglob("*.py"):
+        for name in re.findall(r"^class ([A-Z]\w*)", file.read_text(), re.MULTILINE):
+            names.setdefault(name, []).append(str(file.relative_to(PACKAGE)))
+    assert {name: files for name, files in names.items() if len(files) > 1} == {}
