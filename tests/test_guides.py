@@ -27,7 +27,7 @@ def patched(folder: Path, guide: str) -> Release:
     found = PATCH.findall((GUIDES / guide).read_text())
     assert found, guide
     for each in found:
-        command = [GIT, "apply", "--recount", "--verbose", "-"]
+        command = [GIT, "apply", "--verbose", "-"]
         applied = subprocess.run(command, cwd=folder, input=each, capture_output=True, text=True, check=False)
         assert applied.returncode == 0, applied.stderr
     return release

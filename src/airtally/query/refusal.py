@@ -26,7 +26,7 @@ class RowsGone(Failure):
 
 
 def rows_gone(question: Question, rollup_plan: RollupPlan, plan: Callable[[Question], RollupPlan]) -> RowsGone:
-    """What `cover` misses, in words, with what can be asked instead: each was planned and misses nothing."""
+    """What `rollup_plan` misses, in words, with what can be asked instead: each was planned and misses nothing."""
     first, last = rollup_plan.missing[0].start_us, rollup_plan.missing[-1].end_us
     message = (
         f"The rows of stream {question.stream.name} between {iso_seconds(first)} and {iso_seconds(last)} have left by "

@@ -112,7 +112,7 @@ def _everywhere(binder: Binder, rows: Rows, columns: Sequence[str]) -> exp.Query
 
 
 def _merged(binder: Binder, compacted: Rows, plain: Rows, new: Rows, columns: Sequence[str]) -> exp.Query:
-    """Clean rows are ranked only where a new row has their key; the rest of them pass."""
+    """Rows of compacted files are ranked only where a new row has their key; the rest of them pass."""
     stream = new.snapshot.stream
     arrived = exp.select(*_keyed(stream, columns)).from_(binder.relation(new, "new"))
     ranked: exp.Query = exp.select("*").from_(ARRIVED).where(_identified(stream))

@@ -40,7 +40,7 @@ class Writer:
 class Nodes:
     """The row of this process among the nodes, and the wait for all of them.
 
-    A job that reads only the lake calls `await_through`: every live node then flushes, however young its
+    A job that reads only the lake calls `wait_until_visible`: every live node then flushes, however young its
     rows are, and the call returns once all of them have.
     """
 

@@ -1,4 +1,4 @@
-"""What handlers of every API share: the request's type, the services they are given, the account in the log's line."""
+"""What handlers of every API share: the type of a request, and the account in its line of the log."""
 
 from __future__ import annotations
 

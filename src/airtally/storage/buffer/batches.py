@@ -93,7 +93,7 @@ def pack(stream: Stream, rows: pa.Table) -> pa.Buffer:
 
 
 def unpack(stream: Stream, content: bytes) -> pa.Table:
-    """The rows of a packed batch as today's declaration has them, with `day` where a `Part` has it.
+    """The rows of a packed batch as today's declaration has them, with `day` where a `BufferBatch` has it.
 
     Raises NewerHome for a batch that a newer program packed.
     """

@@ -196,7 +196,7 @@ class Compactor:
         return chosen
 
     def _choose(self, view: TableVersion, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
-        """The oldest uncompacted files, the compacted ones that hold events they repeat, and compacted ones no larger than these.
+        """The oldest uncompacted files, the compacted ones that hold events they repeat, and compacted ones no larger.
 
         So a row is rewritten a logarithmic number of times, however often its day is compacted.
         """

@@ -65,7 +65,7 @@ class TableLayout:
 class DeltaFiles(Generic[V]):
     """Thread-safe; other processes and machines change the same table meanwhile.
 
-    What opens a table raises Damaged where its log cannot be trusted.
+    What opens a table raises TableDamaged where its log cannot be trusted.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ class DeltaFiles(Generic[V]):
         return None
 
     def _check_log(self, error: Exception) -> None:
-        """Raises Damaged where a file of the log is at fault for an error of Delta's."""
+        """Raises TableDamaged where a file of the log is at fault for an error of Delta's."""
         fault = fault_of(self.place)
         if fault is not None:
             raise TableDamaged(self.name, fault) from error

@@ -224,7 +224,7 @@ class _Work:
         )
 
     def _candidates(self, columns: str) -> str:
-        """Rows that may be repeats: the uncompacted ones with all of the identity, and compacted ones of the same events."""
+        """Rows that may be repeats: the uncompacted ones with all of the identity, and compacted ones of their events."""
         known = " AND ".join(f"{column} IS NOT NULL" for column in self.stream.identity)
         return (
             f"SELECT {columns} FROM uncompacted WHERE {known} UNION ALL "  # noqa: S608

@@ -25,7 +25,7 @@ Members = Mapping[str, Any]
 
 
 def read_members(text: bytes | None) -> Members:
-    """The JSON object of a request. Raises Refused."""
+    """The JSON object of a request. Raises ViewerLogRefused."""
     try:
         found = None if text is None else msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -36,7 +36,7 @@ def read_members(text: bytes | None) -> Members:
 
 
 def authenticated(services: Services, replays: Replays, text: bytes, members: Members) -> Principal:
-    """Raises Refused for a wrong key, time or signature. Reads the store."""
+    """Raises ViewerLogRefused for a wrong key, time or signature. Reads the store."""
     principal = _holder(services, members)
     sent_at = _timestamp(members)
     window = services.settings.scaleengine_window

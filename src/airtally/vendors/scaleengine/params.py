@@ -46,7 +46,7 @@ class ViewerLogParams:
 
 
 def read_fields(members: Mapping[str, Any]) -> ViewerLogParams:
-    """Raises Refused: first for what is missing, then for the first field that cannot be read."""
+    """Raises ViewerLogRefused: first for what is missing, then for the first field that cannot be read."""
     absent = [name for name in ("app", "graph") if _is_empty(members.get(name))]
     if absent:
         raise missing(absent)

@@ -33,7 +33,7 @@ class Api:
         self._replays = Replays(services.store, services.clock)
 
     async def answer(self, request: AnyRequest, body: bytes) -> Response[bytes]:
-        """Raises Refused, or what `errors.respond` makes 0004 of."""
+        """Raises ViewerLogRefused, or what `errors.respond` makes 0004 of."""
         principal, members = await in_thread(self._caller, request, body)
         CALLER.set(principal.account.slug)
         return await in_thread(self._answer, request, principal, members)

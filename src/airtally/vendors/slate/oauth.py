@@ -41,7 +41,7 @@ def routes(services: Services) -> list[Any]:
 
 
 def read_form(media_type: str, body: bytes) -> dict[str, str]:
-    """Of a field that stands twice the last counts. Raises Refused."""
+    """Of a field that stands twice the last counts. Raises TokenRefused."""
     if media_type.partition(";")[0].strip().lower() != _FORM:
         raise TokenRefused("invalid_request", CHOICES.malformed)
     try:
@@ -58,7 +58,7 @@ def read_form(media_type: str, body: bytes) -> dict[str, str]:
 
 
 def check(form: dict[str, str]) -> None:
-    """Whether everything is there that the grant needs; more is ignored. Raises Refused."""
+    """Whether everything is there that the grant needs; more is ignored. Raises TokenRefused."""
     grant = form.get("grant_type") or _missed("grant_type")
     if grant not in _FIELDS:
         raise TokenRefused("unsupported_grant_type", CHOICES.unsupported_grant)
