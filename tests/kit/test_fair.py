@@ -115,6 +115,20 @@ def test_a_caller_does_not_wait_for_anothers_calls():
     assert all(each.done() for each in loud)
 
 
+def test_a_close_ends_all_threads_whoever_sees_it_first():
+    """Also where an idle thread takes every signal of the close while another's calls still wait."""
+    executor, release = FairExecutor(3, each=2, name="test"), threading.Event()
+    loud = [_submit(executor, "loud", release.wait) for _ in range(20)]
+    assert _submit(executor, "quiet", lambda: "done").result(5) == "done"
+    executor.shutdown(wait=False)
+    _until(executor._signals.empty)
+    release.set()
+    for thread in executor._made:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in executor._made)
+    assert all(each.done() for each in loud)
+
+
 def test_what_a_call_raises_comes_back():
     executor = FairExecutor(1, each=1, name="test")
     failed = _submit(executor, "any", lambda: 1 // 0)

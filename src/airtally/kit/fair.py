@@ -295,15 +295,16 @@ class FairExecutor(Executor):
             self._signals.get()
             with self._lock:
                 found = self._next()
-                if found is None and self._closed and not len(self._waiting):
-                    self._signals.put(None)  # so do the others
-                    return
             while found is not None:
                 key, (future, call) = found
                 if future.set_running_or_notify_cancel():
                     _fulfil(future, call)
                 del future, call  # an idle thread keeps nothing alive
                 found = self._next_after(key)
+            with self._lock:  # after the calls too: others may have used up the signals of the close meanwhile
+                if self._closed and not len(self._waiting):
+                    self._signals.put(None)  # so do the others
+                    return
 
     def _next(self) -> tuple[str, tuple[Future[Any], Callable[[], Any]]] | None:
         found = self._waiting.take(self._allowed)
