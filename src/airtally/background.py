@@ -115,7 +115,7 @@ def _report_work(services: Services) -> list[Background]:
         services.files,
         services.clock,
         options=BuildOptions(staging=settings.home / "staging", file_days=settings.report_file_days),
-        wait_until_visible=lambda moment, stop: services.nodes.wait_until_visible(moment, stop=stop),
+        wait_until_visible=services.nodes.wait_until_visible,
         faults=services.faults,
     )
     sender = DeliveryLoop(services.deliveries, Outgoing(settings.outgoing_allow))
@@ -129,7 +129,7 @@ def _statistics_work(services: Services) -> Background:
 
     def wait_until_visible(moment: int, stop: threading.Event) -> None:
         if not (services.engine.capabilities.buffered_rows and services.nodes.alone()):
-            services.nodes.wait_until_visible(moment, stop=stop)
+            services.nodes.wait_until_visible(moment, stop)
 
     worker = StatisticsWorker(
         services.statistics,
@@ -150,7 +150,7 @@ def _dataset_work(services: Services) -> list[Background]:
         services.jobs,
         services.clock,
         PublicationOptions(),
-        wait_until_visible=lambda moment, stop: services.nodes.wait_until_visible(moment, stop=stop),
+        wait_until_visible=services.nodes.wait_until_visible,
     )
     notices = LateNotices(services.publisher.publication_store, services.notices, services.clock)
     return [worker, Loop("publication-notices", notices.step, 10.0)]

@@ -186,7 +186,7 @@ class Services:
             self.jobs,
             self.clock,
             WorkerOptions(),
-            wait_until_visible=lambda moment, stop: self.nodes.wait_until_visible(moment, stop=stop),
+            wait_until_visible=self.nodes.wait_until_visible,
         )
 
     def start(self, background: Sequence[Background] = ()) -> None:

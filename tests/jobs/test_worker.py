@@ -107,5 +107,5 @@ def test_rows_that_do_not_come_are_waited_for_five_minutes(run: Callable[..., Jo
     def behind(moment: int, _stop: object) -> None:
         raise Unavailable(f"Rows received by {moment} have not come")
 
-    job = run(lambda task, job: task.wait_until_visible(job, behind), age=300)
+    job = run(lambda task, job: task.wait_for_rows_of(job, behind), age=300)
     assert (job.state, job.error) == ("failed", f"Rows received by {job.created_at} have not come")

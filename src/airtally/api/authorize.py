@@ -6,7 +6,10 @@ from airtally.accounts.keys import Keys
 from airtally.accounts.principal import Principal
 from airtally.kit import bearer
 from airtally.kit.errors import Forbidden, Unauthorized
-from airtally.web.callers import Headers, Presented
+from airtally.web.callers import bearer_of
+
+#: For whoever looks at the caller before the body is read.
+presented = bearer_of("native")
 
 
 def bearer_token(header: str) -> str:
@@ -29,9 +32,3 @@ def allowed(principal: Principal | None, scope: str) -> Principal:
 def authorize(keys: Keys, header: str, scope: str) -> Principal:
     """Blocks for a look into the metadata store where the key was not seen a moment ago."""
     return allowed(keys.authenticate("native", bearer_token(header)), scope)
-
-
-def presented(headers: Headers) -> Presented | None:
-    """For whoever looks at the key before the body is read."""
-    token = bearer.bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
-    return None if token is None else Presented("native", token)

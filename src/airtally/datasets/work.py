@@ -59,12 +59,12 @@ class PublicationWorker(Worker):
         super().__init__(jobs, clock, options)
         self._publisher = publisher
         self._publication_store = publisher.publication_store
-        self._await_data = wait_until_visible
+        self._wait_until_visible = wait_until_visible
         self._loops.append(Loop("publication-care", self.care, options.care_seconds))
         self._loops.append(Loop("publication-files", self.expire_files, options.expire_seconds))
 
     def work(self, job: Job, lease: KeptLease) -> None:
-        self._await_data(turn_of(self._clock.now_us(), self._publication_store.interval_us), self._stopping)
+        self._wait_until_visible(turn_of(self._clock.now_us(), self._publication_store.interval_us), self._stopping)
         self._publisher.publish(self._publication_store.of_job(job), job, lambda: self.check(lease))
 
     def give_up(self, job: Job, reason: str) -> None:
@@ -108,7 +108,7 @@ class OnDemand:
         self._jobs = jobs
         self._clock = clock
         self._options = options
-        self._await_data = wait_until_visible
+        self._wait_until_visible = wait_until_visible
 
     def run(self, account: Account, dataset: str | None = None) -> list[Publication]:
         """All of an account's datasets, or the one of that id: every row acknowledged before the call is in.
@@ -121,7 +121,7 @@ class OnDemand:
         if dataset is not None and not subjects:
             raise NotFound(f"There is no dataset {dataset[:128]!r}", hint="`airtally slate business list` shows them")
         if subjects:
-            self._await_data(self._clock.now_us(), threading.Event())
+            self._wait_until_visible(self._clock.now_us(), threading.Event())
         return [self._one(subject) for subject in subjects]
 
     def _one(self, subject: Subject) -> Publication:

@@ -129,7 +129,7 @@ class Worker(ABC):
         if self._stopping.is_set():
             raise Stopping
 
-    def wait_until_visible(self, job: Job, wait_until_visible: WaitUntilVisible) -> None:
+    def wait_for_rows_of(self, job: Job, wait_until_visible: WaitUntilVisible) -> None:
         """Return once every row received before the job was made is readable. Raises Unavailable, GivenUp."""
         try:
             wait_until_visible(job.created_at, self._stopping)

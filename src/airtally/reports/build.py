@@ -60,14 +60,14 @@ class ReportBuilder(Worker):
         self._files = files
         self._staging = options.staging
         self._file_days = options.file_days
-        self._await_data = wait_until_visible
+        self._wait_until_visible = wait_until_visible
         self._faults = faults
         self._loops.append(Loop("report-files", self.expire_files, options.expire_seconds))
 
     def work(self, job: Job, lease: KeptLease) -> None:
         self._faults.reach("report.build")
         account, report = self._reports.of_job(job)
-        self.wait_until_visible(job, self._await_data)
+        self.wait_for_rows_of(job, self._wait_until_visible)
         parts = self._render(account, report, job, lease)
         self._publish(account, report, job, parts, lease)
 

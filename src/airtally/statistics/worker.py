@@ -44,14 +44,14 @@ class StatisticsWorker(Worker):
         self._statistics = statistics
         self._queries = queries
         self._files = files
-        self._await_data = wait_until_visible
+        self._wait_until_visible = wait_until_visible
         self._faults = faults
         self._loops.append(Loop("statistics-expire", self.expire, _EXPIRE_SECONDS))
 
     def work(self, job: Job, lease: KeptLease) -> None:
         self._faults.reach("statistics.run")
         account, wanted = self._statistics.of_job(job)
-        self.wait_until_visible(job, self._await_data)
+        self.wait_for_rows_of(job, self._wait_until_visible)
         result, data_through = self._computed(account, wanted)
         self.check(lease)
         self._statistics.succeed(job, result, data_through)

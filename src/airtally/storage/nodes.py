@@ -101,7 +101,7 @@ class Nodes:
         self._seen_wanted = wanted or 0
         self._beat(through)
 
-    def wait_until_visible(self, moment_us: int, *, stop: threading.Event | None = None) -> None:
+    def wait_until_visible(self, moment_us: int, stop: threading.Event | None = None) -> None:
         """Return once all rows received by `moment_us` are in the lake.
 
         Raises Unavailable after 5 minutes, naming the nodes that did not answer, and where this one cannot flush.

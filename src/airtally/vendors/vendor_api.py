@@ -6,9 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
+
 from airtally.runtime import Services
 from airtally.web.areas import ANYBODY_BYTES, Area, Responder
 from airtally.web.callers import Reader
+
+#: The services, as a handler asks for them by the name `services`.
+Here = NamedDependency[SkipValidation[Services]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from airtally.accounts.keys import Keys, Principal
+from airtally.kit.bearer import bearer_token
 from airtally.kit.fair import in_thread
 
 Headers = Mapping[bytes, bytes]
@@ -22,6 +23,16 @@ class Presented:
 
 #: The credential among the headers (names in small letters), if there is one.
 Reader = Callable[[Headers], Presented | None]
+
+
+def bearer_of(kind: str, use: str | None = None) -> Reader:
+    """Reads `Authorization: Bearer …` as a credential of the kind."""
+
+    def read(headers: Headers) -> Presented | None:
+        token = bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
+        return None if token is None else Presented(kind, token, use)
+
+    return read
 
 
 async def caller_of(keys: Keys, presented: Presented) -> Principal | None:

@@ -5,18 +5,13 @@
 
 from __future__ import annotations
 
-from litestar.di import NamedDependency
-from litestar.params import SkipValidation
-
 from airtally.accounts.accounts import Account
 from airtally.kit import metrics
 from airtally.kit.errors import TooManyRequests, Unauthorized
-from airtally.runtime import Services
 from airtally.vendors.fouryousee.choices import CHOICES
+from airtally.vendors.vendor_api import Here
 from airtally.web.callers import Headers, Presented
 from airtally.web.requests import AnyRequest, note_account
-
-Here = NamedDependency[SkipValidation[Services]]
 
 
 def admitted(request: AnyRequest, services: Here) -> Account:

@@ -18,11 +18,11 @@ from airtally.kit.quality import quality_headers
 from airtally.reports.notices import report_object, single_report_object
 from airtally.runtime import Services
 from airtally.vendors.fouryousee import downloads, encode, errors, lookups, page
-from airtally.vendors.fouryousee.auth import Here, admitted, presented
+from airtally.vendors.fouryousee.auth import admitted, presented
 from airtally.vendors.fouryousee.choices import CHOICES
 from airtally.vendors.fouryousee.errors import CORS
 from airtally.vendors.fouryousee.params import read_report_request
-from airtally.vendors.vendor_api import Prefix, VendorApi
+from airtally.vendors.vendor_api import Here, Prefix, VendorApi
 from airtally.web.requests import AnyRequest
 
 Caller = NamedDependency[SkipValidation[Account]]

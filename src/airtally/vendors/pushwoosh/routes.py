@@ -8,11 +8,11 @@ from typing import Any
 import anyio
 from litestar import Response, Router, post, route
 from litestar.config.compression import CompressionConfig
-from litestar.di import NamedDependency, Provide
+from litestar.di import Provide
 from litestar.enums import HttpMethod
 from litestar.middleware import DefineMiddleware
 from litestar.middleware.compression import CompressionMiddleware
-from litestar.params import FromPath, RawBody, SkipValidation
+from litestar.params import FromPath, RawBody
 
 from airtally.kit.errors import NotFound
 from airtally.kit.fair import CALLER, in_thread
@@ -23,10 +23,8 @@ from airtally.vendors.pushwoosh.call import Call, MethodResult, parameters_of
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import MEDIA_TYPE, StillProcessing, cors, envelope
 from airtally.vendors.pushwoosh.methods import METHODS, WRAPPED
-from airtally.vendors.vendor_api import Prefix, VendorApi
+from airtally.vendors.vendor_api import Here, Prefix, VendorApi
 from airtally.web.requests import AnyRequest
-
-Here = NamedDependency[SkipValidation[Services]]
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": CHOICES.cors_methods,

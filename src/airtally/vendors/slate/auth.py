@@ -11,13 +11,15 @@ from litestar.params import SkipValidation
 from airtally.accounts.accounts import Account
 from airtally.kit.bearer import bearer_token
 from airtally.kit.errors import Unauthorized
-from airtally.runtime import Services
 from airtally.vendors.slate.choices import CHOICES
-from airtally.web.callers import Headers, Presented
-from airtally.web.requests import AnyRequest
+from airtally.vendors.vendor_api import Here
+from airtally.web.callers import bearer_of
+from airtally.web.requests import AnyRequest, note_account
 
-Here = NamedDependency[SkipValidation[Services]]
 Caller = NamedDependency[SkipValidation[Account]]
+
+#: For whoever looks at the caller before the body is read.
+presented = bearer_of("slate", "access")
 
 
 #: In the state of an admitted request: what `offset` counts for its key.
@@ -30,13 +32,6 @@ def admitted(request: AnyRequest, services: Here) -> Account:
     principal = services.keys.authenticate_token("slate", "access", token) if token else None
     if principal is None:
         raise Unauthorized(CHOICES.unauthorized)
-    state = request.scope.setdefault("state", {})
-    state["account"] = principal.account.slug
-    state[OFFSET_MODE] = principal.details.get(OFFSET_MODE, services.settings.slate_offset_mode)
+    note_account(request, principal.account.slug)
+    request.scope["state"][OFFSET_MODE] = principal.details.get(OFFSET_MODE, services.settings.slate_offset_mode)
     return principal.account
-
-
-def presented(headers: Headers) -> Presented | None:
-    """The token, for whoever looks at it before the request is handled."""
-    token = bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
-    return None if token is None else Presented("slate", token, "access")

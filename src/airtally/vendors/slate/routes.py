@@ -15,10 +15,10 @@ from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.quality import quality_headers
 from airtally.runtime import Services
 from airtally.vendors.slate import downloads, encode, errors, oauth, params
-from airtally.vendors.slate.auth import OFFSET_MODE, Caller, Here, admitted, presented
+from airtally.vendors.slate.auth import OFFSET_MODE, Caller, admitted, presented
 from airtally.vendors.slate.errors import JSON
 from airtally.vendors.slate.window import window
-from airtally.vendors.vendor_api import Prefix, VendorApi
+from airtally.vendors.vendor_api import Here, Prefix, VendorApi
 from airtally.web.requests import AnyRequest
 
 _ACCOUNTS = "/accounts"

@@ -14,11 +14,14 @@ from airtally.accounts.keys import Keys, Principal
 from airtally.kit.bearer import bearer_token, credential
 from airtally.kit.errors import Unauthorized
 from airtally.vendors.tapjoy.choices import CHOICES
-from airtally.web.callers import Headers, Presented
+from airtally.web.callers import bearer_of
 
 KIND = "tapjoy"
 _ACCESS = "access"
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
+
+#: For whoever looks at the caller before the body is read.
+presented = bearer_of(KIND, _ACCESS)
 
 
 def key_holder(keys: Keys, header: str | None) -> Principal:
@@ -38,12 +41,6 @@ def token_holder(keys: Keys, header: str | None) -> Principal:
     if principal is None:
         raise Unauthorized(CHOICES.unauthorized)
     return principal
-
-
-def presented(headers: Headers) -> Presented | None:
-    """The token, for whoever looks at it before the request is handled."""
-    token = bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
-    return None if token is None else Presented(KIND, token, _ACCESS)
 
 
 def issue_token(keys: Keys, principal: Principal) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from litestar import Response, Router, get, post
-from litestar.di import NamedDependency, Provide
-from litestar.params import FromPath, SkipValidation
+from litestar.di import Provide
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from airtally.kit.quality import quality_headers
@@ -20,10 +20,8 @@ from airtally.vendors.tapjoy.errors import JSON, LEGACY_PATH
 from airtally.vendors.tapjoy.groups import find_group
 from airtally.vendors.tapjoy.params import InsightsParams, read_params
 from airtally.vendors.tapjoy.series import insights
-from airtally.vendors.vendor_api import Prefix, VendorApi
+from airtally.vendors.vendor_api import Here, Prefix, VendorApi
 from airtally.web.requests import AnyRequest, note_account
-
-Here = NamedDependency[SkipValidation[Services]]
 
 
 def routes(services: Services) -> list[Any]:
