@@ -236,6 +236,6 @@ def test_every_api_notes_a_wrong_credential_and_none_a_right_or_missing_one(star
     server = start_server()
     native, services = Native(server, "acme"), server.services
     with native.http, httpx.Client(base_url=server.url) as http:
-        caller = Caller(native, http, services.keys, services.owners, noted)
+        caller = Caller(native, http, services.access.keys, services.access.owners, noted)
         for api in (native_api, fouryousee, tapjoy, scaleengine, pushwoosh, slate, links_and_sessions):
             api(caller)

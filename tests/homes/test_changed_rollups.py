@@ -15,6 +15,7 @@ from airtally.query.question import Function, Metric, Question
 from airtally.query.refusal import RowsGone
 from airtally.rollups.rebuild import EAGER, RebuildPolicy
 from airtally.runtime import open_services
+from airtally.services import Engines
 from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS, VIEWER_SAMPLES
 from airtally.streams.rollup import MINUTE_US, Measure, Rollup
@@ -40,8 +41,8 @@ class Home:
         self._closing.close()
         self.services = open_services(self._kept.settings, clock=self.clock)
         self._closing.callback(self.services.close)
-        self.services.heavy.close()
-        self.services.heavy = InProcess()
+        self.services.engines.heavy.close()
+        self.services.engines = Engines(self.services.engines.engine, InProcess())
 
     def ask(self, metric, start, end, bucket=Bucket.DAY, stream=VIEWER_SAMPLES):
         question = Question(stream, "acme", (metric,), start_us=start, end_us=end, bucket=bucket)
@@ -49,19 +50,21 @@ class Home:
         return sorted((row["bucket"] - TODAY) // DAY_US for row in rows), sorted(row[metric.name] for row in rows)
 
     def rebuild(self, stream=VIEWER_SAMPLES, policy=EAGER):
-        self.services.event_store.flush()
+        self.services.storage.event_store.flush()
         rebuilder = rebuilder_of(self.services)
-        return [rebuilder.rebuild(self.services.lake.table(stream), rollup, policy) for rollup in stream.rollups]
+        return [
+            rebuilder.rebuild(self.services.storage.lake.table(stream), rollup, policy) for rollup in stream.rollups
+        ]
 
     def expire(self, days):
         self.clock.advance(days * 86_400)
         self.rebuild()
         assert maintenance_of(self.services, rebuilder_of(self.services)).expire(
-            self.services.lake.table(VIEWER_SAMPLES)
+            self.services.storage.lake.table(VIEWER_SAMPLES)
         )
 
     def files(self, rollup):
-        view = self.services.rollups.table(rollup).view()
+        view = self.services.storage.rollups.table(rollup).view()
         return {} if view is None else dict(view.months("acme"))
 
 

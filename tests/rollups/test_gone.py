@@ -41,7 +41,7 @@ def care(home) -> None:
     """Everything is flushed, made and let go that is due."""
     home.flush()
     home.rebuild(VIEWER_SAMPLES)
-    home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES))
+    home.maintenance().expire(home.services.storage.lake.table(VIEWER_SAMPLES))
     for rollup in VIEWER_SAMPLES.rollups:
         home.rebuilder().expire(rollup)
 
@@ -53,7 +53,7 @@ def lived(tmp_path_factory):
     from fixtures.rollups import Warehoused
 
     home = Warehoused(tmp_path_factory.mktemp("lived"), MovableClock(NOW_US - 120 * DAY_US))
-    accounts = [home.services.accounts.create(slug, slug, timezone=zone) for slug, zone in ZONES.items()]
+    accounts = [home.services.access.accounts.create(slug, slug, timezone=zone) for slug, zone in ZONES.items()]
     for first in range(120, 0, -12):
         home.clock.advance(12 * 86_400)
         for account in accounts:
@@ -156,7 +156,7 @@ def test_without_ends_a_question_is_of_all_that_there_ever_was(lived):
 
 def test_an_account_without_rows_then_is_answered(lived):
     """That nothing happened is known, whatever was asked of it."""
-    lived.services.accounts.create("new", "new")
+    lived.services.access.accounts.create("new", "new")
     assert lived.ask(asked("new", bucket=Bucket.HOUR)) == []
     assert lived.ask(asked("new", zone=KOLKATA)) == []
 
@@ -164,7 +164,7 @@ def test_an_account_without_rows_then_is_answered(lived):
 def test_days_of_23_and_25_hours_are_kept(warehoused, clock):
     """Europe/Berlin set its clock back on 25 October 2026."""
     home = warehoused()
-    berlin = home.services.accounts.create("berlin", "berlin", timezone="Europe/Berlin")
+    berlin = home.services.access.accounts.create("berlin", "berlin", timezone="Europe/Berlin")
     hours = range(at("2026-10-24", BERLIN), at("2026-10-27", BERLIN), HOUR_US)
     base = {"app": "a", "video_url": "v", "server": "s", "viewers": 1}
     home.send(VIEWER_SAMPLES, berlin, [base | {"time": each} for each in hours])
@@ -211,7 +211,7 @@ def test_every_stream_with_rollups_refuses_a_silent_part(warehoused, clock, stre
     home.flush()
     home.rebuild(stream)
     clock.advance(20 * 86_400)
-    assert home.maintenance().expire(home.services.lake.table(stream)) == 1
+    assert home.maintenance().expire(home.services.storage.lake.table(stream)) == 1
     metric = Metric(
         "n", Function.SUM, "count", Equals("kind", "paid_click") if stream is AD_EVENTS else Equals("event", "e")
     )

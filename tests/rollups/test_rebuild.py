@@ -38,7 +38,7 @@ def counted(home, slug: str = "acme", days: int = 31) -> int:
 
 
 def month(home, slug: str = "acme"):
-    return home.services.rollups.table(QUARTERS).view().months(slug)["2026-10"]
+    return home.services.storage.rollups.table(QUARTERS).view().months(slug)["2026-10"]
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_quiet_month_becomes_one_base(home, clock):
 
 def test_a_base_is_not_called_newer_than_a_day_that_waits(home, clock):
     """A month is put together while one of its days has changed and is not due yet."""
-    rebuilder, table = home.rebuilder(), home.services.lake.table(AD_EVENTS)
+    rebuilder, table = home.rebuilder(), home.services.storage.lake.table(AD_EVENTS)
     rebuilder.rebuild(table, QUARTERS, DAILY)
     home.send(AD_EVENTS, home.acme, [click(7)])
     home.flush()
@@ -143,7 +143,7 @@ def test_a_base_is_not_called_newer_than_a_day_that_waits(home, clock):
 
 
 def test_a_day_that_never_rests_is_made_all_the_same(home, clock):
-    rebuilder, table = home.rebuilder(), home.services.lake.table(AD_EVENTS)
+    rebuilder, table = home.rebuilder(), home.services.storage.lake.table(AD_EVENTS)
     rebuilder.rebuild(table, QUARTERS, DAILY)
     made = 0
     for _ in range(14):
@@ -186,7 +186,7 @@ def test_a_rebuild_that_dies_leaves_the_old_parts(home, monkeypatch):
 def test_two_that_make_the_same_month_make_it_once(home):
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
-    parts = home.services.rollups.table(QUARTERS)
+    parts = home.services.storage.rollups.table(QUARTERS)
     view = parts.view()
     home.rebuild(AD_EVENTS)
     with pytest.raises(CommitConflict):
@@ -196,7 +196,7 @@ def test_two_that_make_the_same_month_make_it_once(home):
 
 def test_everything_made_anew(home):
     home.rebuilder().forget(QUARTERS)
-    assert home.services.rollups.table(QUARTERS).view().months("acme") == {}
+    assert home.services.storage.rollups.table(QUARTERS).view().months("acme") == {}
     assert counted(home) == 20
     assert home.rebuild(AD_EVENTS) == 2
     assert counted(home) == 20
@@ -206,7 +206,7 @@ def test_what_the_log_lost_counts_as_changed(home):
     """A process whose reading, and the store's, end before the commits that are left."""
     home.send(AD_EVENTS, home.acme, [click(4), click(25)])
     home.flush()
-    table = home.services.lake.table(AD_EVENTS)
+    table = home.services.storage.lake.table(AD_EVENTS)
     handle = table.open()
     handle.create_checkpoint()
     for version in range(handle.version() + 1):
@@ -221,17 +221,17 @@ def test_what_the_log_lost_counts_as_changed(home):
 def test_the_log_is_read_before_it_is_cleaned(home):
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
-    rebuilder, table = home.rebuilder(), home.services.lake.table(AD_EVENTS)
+    rebuilder, table = home.rebuilder(), home.services.storage.lake.table(AD_EVENTS)
     rebuilder.read_log(table)
     home.restart()
-    changes = home.services.rollups.changes(home.services.lake.table(AD_EVENTS))
-    view = home.services.lake.table(AD_EVENTS).view()
+    changes = home.services.storage.rollups.changes(home.services.storage.lake.table(AD_EVENTS))
+    view = home.services.storage.lake.table(AD_EVENTS).view()
     assert changes.of("acme", view)["2026-10-05"] == view.version
 
 
 def test_commits_of_others_count_too(home):
     """Of a writer that does not say what it changed."""
-    table = home.services.lake.table(AD_EVENTS)
+    table = home.services.storage.lake.table(AD_EVENTS)
     table._changed = lambda _: {}
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
@@ -241,7 +241,7 @@ def test_commits_of_others_count_too(home):
 
 
 def test_no_parts_without_an_account(home):
-    assert home.services.rollups.table(QUARTERS).view().months("nobody") == {}
+    assert home.services.storage.rollups.table(QUARTERS).view().months("nobody") == {}
     assert counted(home, "nobody") == 0
 
 
@@ -253,7 +253,7 @@ def test_faults_are_not_hidden(warehoused):
 
     home = warehoused()
     home.send(AD_EVENTS, home.account("acme"), [click(4)])
-    home.services.lake.table(AD_EVENTS).faults = Full()
+    home.services.storage.lake.table(AD_EVENTS).faults = Full()
     with pytest.raises(Exception, match=r"full|room"):
         home.flush()
     assert counted(home) == 1
@@ -273,7 +273,10 @@ def test_what_cannot_be_made_does_not_hold_up_others(home, monkeypatch):
     monkeypatch.setattr(build, "build", broken)
     with pytest.raises(OSError, match="too large"):
         home.rebuild(AD_EVENTS)
-    parts, lake = home.services.rollups.table(QUARTERS).view(), home.services.lake.table(AD_EVENTS).view()
+    parts, lake = (
+        home.services.storage.rollups.table(QUARTERS).view(),
+        home.services.storage.lake.table(AD_EVENTS).view(),
+    )
     assert parts.months("rival")["2026-10"].source("2026-10-05") == lake.version
     assert (counted(home), counted(home, "rival")) == (21, 2)
 

@@ -12,6 +12,7 @@ from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.refusal import RowsGone
+from airtally.readiness import remarks
 from airtally.rollups import build
 from airtally.rollups.rebuild import EAGER
 from airtally.streams import VIEWER_SAMPLES
@@ -48,11 +49,11 @@ def home(warehoused, clock):
 
 
 def expire(home) -> int:
-    return home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES))
+    return home.maintenance().expire(home.services.storage.lake.table(VIEWER_SAMPLES))
 
 
 def raw_days(home) -> set[str | None]:
-    return {file.data.day for file in home.services.lake.table(VIEWER_SAMPLES).view().files}
+    return {file.data.day for file in home.services.storage.lake.table(VIEWER_SAMPLES).view().files}
 
 
 def test_rows_stay_until_their_rollups_are_current(home, clock):
@@ -108,7 +109,7 @@ def test_what_comes_to_a_final_day_changes_nothing(home, clock):
     late = pa.Table.from_pylist(rows, pa.schema([field for field in VIEWER_SAMPLES.row_schema if field.name != "time"]))
     times = pa.array([row["time"] for row in rows]).cast(pa.timestamp("us", "UTC"))
     late = late.append_column("time", times).select(VIEWER_SAMPLES.row_schema.names)
-    assert home.services.event_store.append_file_rows(VIEWER_SAMPLES, "acme", late, "found", 0)
+    assert home.services.storage.event_store.append_file_rows(VIEWER_SAMPLES, "acme", late, "found", 0)
     assert home.ask(by(Bucket.DAY)) == before
     assert home.rebuild(VIEWER_SAMPLES, EAGER) == 0
     assert home.ask(by(Bucket.DAY)) == before
@@ -131,8 +132,8 @@ def test_a_month_made_while_its_rows_were_to_leave_is_not_made_of_none(home, clo
     """The rebuild looked at the parts before the day became final: its commit is refused."""
     home.rebuild(VIEWER_SAMPLES)
     clock.advance(5 * 86_400)
-    rebuilder, table = home.rebuilder(), home.services.lake.table(VIEWER_SAMPLES)
-    parts = home.services.rollups.table(MINUTE)
+    rebuilder, table = home.rebuilder(), home.services.storage.lake.table(VIEWER_SAMPLES)
+    parts = home.services.storage.rollups.table(MINUTE)
     stale_view = parts.view()
     expire(home)
     from airtally.storage.lake.delta import CommitConflict
@@ -155,7 +156,7 @@ def test_rows_that_outlive_their_parts_answer_for_themselves(warehoused, clock):
     home.send(VIEWER_SAMPLES, acme, [sample(OLD + 60 * SECOND_US, 3)])
     home.flush()
     home.rebuild(VIEWER_SAMPLES)
-    assert home.services.rollups.table(MINUTE).view() is None
+    assert home.services.storage.rollups.table(MINUTE).view() is None
     assert home.rebuild(VIEWER_SAMPLES) == 0
     assert home.ask(by(Bucket.MINUTE))[0]["sum"] == 3
     clock.advance(25 * 86_400)
@@ -223,7 +224,7 @@ def test_an_account_whose_figures_cannot_be_made_keeps_its_day_and_later_ones_al
     assert expire(home) == 2
     assert raw_days(home) == {"2026-10-21"}
     assert home.ask(by(Bucket.DAY))[0]["sum"] == 8
-    assert any("rival" in words and "too large" in words for words in home.services.remarks())
+    assert any("rival" in words and "too large" in words for words in remarks(home.services))
     monkeypatch.undo()
     home.rebuild(VIEWER_SAMPLES)
     assert expire(home) == 1

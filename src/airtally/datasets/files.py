@@ -1,22 +1,21 @@
-"""The published files of a dataset: listed by their publication time, and found by their links."""
+"""The published files of a dataset: listed by their publication time, found by their ids."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 
-from airtally.database.store import MetadataStore
+from airtally.database.store import MetadataStore, storable
 from airtally.database.tables import accounts, dataset_files, datasets, publications
-from airtally.datasets.catalogue import Listed, Slice
-from airtally.datasets.entries import Dataset, storable
-from airtally.datasets.links import FileLinks, Link
+from airtally.datasets.dataset import Dataset
 from airtally.datasets.stored import stored_name
 from airtally.files.serve import ServedFile
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden, NotFound
+from airtally.kit.paging import Listed, Slice
 
 MEDIA_TYPES: Mapping[str, str] = {
     "csv": "text/csv",
@@ -48,10 +47,9 @@ class DatasetFile:
 class DatasetFiles:
     """Thread-safe. A file is there from its publication time on, until it is deleted."""
 
-    def __init__(self, store: MetadataStore, clock: Clock, links: FileLinks) -> None:
+    def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._links = links
 
     def page(self, dataset: Dataset, start_us: int, end_us: int, part: Slice) -> Listed[DatasetFile]:
         """Those published from start to end (both included, never later than now), oldest first."""
@@ -77,13 +75,11 @@ class DatasetFiles:
         with self._store.read() as connection:
             return connection.execute(turn).scalar_one_or_none()
 
-    def link(self, dataset: Dataset, file: DatasetFile) -> Link:
-        """A fresh link to the file."""
-        return self._links.link(dataset.row_id, file.id, self._clock.now_us())
+    def find(self, file_id: str, permits: Callable[[int], bool]) -> tuple[DatasetFile, ServedFile]:
+        """The file of that id in the dataset that the caller's link permits, told by the dataset's row id.
 
-    def by_link(self, file_id: str, query: Mapping[str, str]) -> tuple[DatasetFile, ServedFile]:
-        """What a link leads to. Raises NotFound for a file that is not there, Forbidden for a link that is not ours
-        or over.
+        Datasets of two accounts may have files of the same id. Raises NotFound for a file that is not there,
+        Forbidden where no dataset is permitted.
         """
         found = select(*_FILE, dataset_files.c.deleted_at, datasets.c.id, datasets.c.format, accounts.c.slug)
         found = found.select_from(dataset_files.join(datasets).join(accounts))
@@ -91,9 +87,8 @@ class DatasetFiles:
             rows = connection.execute(found.where(dataset_files.c.file_id == storable(file_id))).all()
         if not rows:
             raise NotFound("The specified key does not exist.")
-        now = self._clock.now_us()
         for *columns, deleted_at, row_id, file_format, slug in rows:
-            if self._links.is_valid(row_id, file_id, query, now):
+            if permits(row_id):
                 if deleted_at is not None:
                     raise NotFound("The specified key does not exist.")
                 return _served(DatasetFile(*columns), row_id, file_format, slug)

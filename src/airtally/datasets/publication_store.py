@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, func, insert, or_, select, update
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, dataset_files, datasets, jobs, publications, slate_businesses
-from airtally.datasets.entries import Dataset
+from airtally.datasets.dataset import Dataset
 from airtally.datasets.render import RenderedFile
 from airtally.datasets.stamps import Named, first_stamp, named, turn_of
 from airtally.jobs.queue import Job, Jobs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airtally.datasets.entries import Dataset
+from airtally.datasets.dataset import Dataset
 from airtally.datasets.layout import LAYOUTS
 from airtally.kit.time import SECOND_US, to_datetime
 

@@ -17,9 +17,9 @@ from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden, NotFound
 from airtally.kit.paging import Page, SortKey
-from airtally.reports import notices
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import Report, ReportLinks, report_of
+from airtally.reports.report_type import ReportType
 from airtally.reports.requests import ReportRequest
 
 #: Kind of the jobs that build reports; the subject is the report's id.
@@ -52,8 +52,10 @@ class Reports:
         owners: Owners,
         deliveries: Deliveries,
         links: ReportLinks,
+        report_type: ReportType,
     ) -> None:
         self._store = store
+        self._report_type = report_type
         self._jobs = jobs
         self._owners = owners
         self._deliveries = deliveries
@@ -188,7 +190,7 @@ class Reports:
         values = {name: getattr(done, name) for name in (*names, "data_through", "updated_at")}
         connection.execute(update(reports).where(reports.c.id == done.id).values(values))
         if done.webhook is not None:
-            payload = notices.notice(done, self.url(account, done)).decode()
+            payload = self._report_type.notice(done, self.url(account, done)).decode()
             self._deliveries.add(connection, done.account_id, done.id, done.webhook, payload)
 
 

@@ -178,9 +178,9 @@ def test_row_34_storage_fails(start_server: Callable[..., LiveServer], opened: O
     mine = opened(Advertiser(server, "acme"))
     mine.send("ad_groups", A1)
     mine.send("ad_events", *TABLE)
-    server.services.event_store.flush()
+    server.services.storage.event_store.flush()
     assert mine.get(query="time_preset=yesterday").status_code == 200
-    lake = Path(server.services.lake.url)
+    lake = Path(server.services.storage.lake.url)
     internal = (500, '{"error":"Internal server error"}')
     for file in lake.glob("ad_events/**/*.parquet"):
         file.write_bytes(b"no Parquet")

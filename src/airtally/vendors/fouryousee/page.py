@@ -14,7 +14,7 @@ from airtally.console.pages import page
 from airtally.console.session import current_session
 from airtally.kit.http import METHODS
 from airtally.kit.paging import Page, SortKey, whole_number
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.web.requests import AnyRequest
 
 PATH = "/admin/reports_api.php"

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from airtally.kit.errors import BadRequest
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.vendors.pushwoosh.choices import CHOICES
 
 

@@ -30,14 +30,14 @@ def get_event_statistics(call: Call) -> MethodResult:
     principal = auth.caller(call)
     code = auth.application(call, principal)
     name = call.text("event")
-    event = call.services.declared.event(principal.account, code, name) if name else None
+    event = call.services.access.declared.event(principal.account, code, name) if name else None
     if event is None:
         raise Fault(CHOICES.event_not_found)
     start_us, end_us = period(call.parameters.get("date_from"), call.parameters.get("date_to"))
     found = entries(call.parameters.get("attributes"))
     if found:
         names = [each["name"] for each in found if isinstance(each.get("name"), str)]
-        event = call.services.declared.event(principal.account, code, event.name, names) or event
+        event = call.services.access.declared.event(principal.account, code, event.name, names) or event
     now_us = call.services.clock.now_us()
     conditions = tuple(condition(each, event.attributes, now_us) for each in found)
     return _asked(call, principal, EventStatistics(code, event.name, start_us, end_us, conditions))
@@ -46,7 +46,7 @@ def get_event_statistics(call: Call) -> MethodResult:
 def get_tag_stats(call: Call) -> MethodResult:
     principal = auth.caller(call)
     name = call.text("tag")
-    tag = call.services.declared.tag(principal.account, name) if name else None
+    tag = call.services.access.declared.tag(principal.account, name) if name else None
     if tag is None:
         raise Fault(CHOICES.tag_not_found)
     codes = _applications(call, principal)
@@ -74,7 +74,7 @@ def _applications(call: Call, principal: Principal) -> list[str]:
     """Those asked for, each once; all that the token may use where none is. Raises Fault."""
     asked: Any = call.parameters.get("applications")
     if asked is None or asked == []:
-        owned = call.services.owners.ids_of("application", principal.account.id)
+        owned = call.services.access.owners.ids_of("application", principal.account.id)
         return sorted(code for code in owned if auth.may_use(principal, code))
     if not isinstance(asked, list) or not all(isinstance(code, str) for code in asked):
         raise Fault(CHOICES.applications_no_array)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from airtally.datasets.catalogue import Slice
 from airtally.kit.errors import BadRequest
+from airtally.kit.paging import Slice
 from airtally.vendors.slate.choices import CHOICES
 
 

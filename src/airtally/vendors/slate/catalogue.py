@@ -9,36 +9,14 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import ColumnElement, Select, func, select
 
 from airtally.accounts.accounts import Account
-from airtally.database.store import MetadataStore
+from airtally.database.store import MetadataStore, storable
 from airtally.database.tables import datasets, slate_accounts, slate_businesses, slate_groups
-from airtally.datasets.entries import Business, Dataset, Group, SlateAccount, storable
+from airtally.datasets.dataset import Dataset
 from airtally.kit.errors import NotFound
+from airtally.kit.paging import ALL, Listed, Slice
+from airtally.vendors.slate.entries import Business, Group, SlateAccount
 
 T = TypeVar("T")
-U = TypeVar("U")
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Which part of a listing. Without a limit: all."""
-
-    offset: int = 0
-    limit: int | None = None
-
-
-ALL = Slice()
-
-
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
-    """A part of a listing, and how many there are in all of it."""
-
-    items: list[T]
-    total: int
-
-    def map(self, change: Callable[[T], U]) -> Listed[U]:
-        """The same part, each item changed."""
-        return Listed([change(each) for each in self.items], self.total)
 
 
 @dataclass(frozen=True, slots=True)

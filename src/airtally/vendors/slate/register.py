@@ -11,12 +11,13 @@ from sqlalchemy import Connection, Table, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from airtally.accounts.accounts import Account, check_name
-from airtally.database.store import MetadataStore
+from airtally.database.store import MetadataStore, storable
 from airtally.database.tables import accounts, datasets, slate_accounts, slate_businesses, slate_groups
-from airtally.datasets.entries import STREAMS, Business, Dataset, Group, NewBusiness, SlateAccount, check_id, storable
+from airtally.datasets.dataset import STREAMS, Dataset
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 from airtally.settings import DATASET_FORMATS
+from airtally.vendors.slate.entries import Business, Group, NewBusiness, SlateAccount, check_id
 
 
 class Register:
