@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Column, Row
+from sqlalchemy import Row
+from sqlalchemy.sql.elements import NamedColumn
+
+#: A row of whatever columns.
+AnyRow = Row[*tuple[Any, ...]]
 
 
-def values_of(row: Row[Any], columns: Iterable[Column[Any]]) -> dict[str, Any]:
-    """The values of these columns by their names, wherever they are in the row and whatever else is in it.
+def values_of(row: AnyRow, columns: Iterable[NamedColumn[Any]]) -> dict[str, Any]:
+    """The values of these columns by their names or labels, wherever they are in the row and whatever else is in it.
 
     Columns of other tables may have the same names. Raises NoSuchColumnError for a column that was not selected.
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 
+from airtally.database.rows import values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, dataset_files, datasets, publications
 from airtally.datasets.catalogue import Listed, Slice
@@ -25,7 +26,7 @@ MEDIA_TYPES: Mapping[str, str] = {
     "parquet": "application/vnd.apache.parquet",
 }
 _FILE = (
-    *(dataset_files.c.file_id, dataset_files.c.name, dataset_files.c.rows, dataset_files.c.bytes),
+    *(dataset_files.c.file_id.label("id"), dataset_files.c.name, dataset_files.c.rows, dataset_files.c.bytes),
     *(dataset_files.c.sha256, dataset_files.c.report_date_begin, dataset_files.c.report_date_end),
     dataset_files.c.published_at,
 )
@@ -65,7 +66,7 @@ class DatasetFiles:
         query = select(*_FILE).where(*where).order_by(*order).limit(part.limit).offset(part.offset)
         with self._store.read() as connection:
             total = connection.execute(select(func.count()).select_from(dataset_files).where(*where)).scalar_one()
-            return Listed([DatasetFile(*row) for row in connection.execute(query)], total)
+            return Listed([DatasetFile(**values_of(row, _FILE)) for row in connection.execute(query)], total)
 
     def data_through(self, dataset: Dataset) -> int | None:
         """All rows received by then are in files that can be listed. None while a turn's files become so."""
@@ -85,18 +86,20 @@ class DatasetFiles:
         """What a link leads to. Raises NotFound for a file that is not there, Forbidden for a link that is not ours
         or over.
         """
-        found = select(*_FILE, dataset_files.c.deleted_at, datasets.c.id, datasets.c.format, accounts.c.slug)
+        found = select(
+            *_FILE, dataset_files.c.deleted_at, dataset_files.c.dataset_id, datasets.c.format, accounts.c.slug
+        )
         found = found.select_from(dataset_files.join(datasets).join(accounts))
         with self._store.read() as connection:
             rows = connection.execute(found.where(dataset_files.c.file_id == storable(file_id))).all()
         if not rows:
             raise NotFound("The specified key does not exist.")
         now = self._clock.now_us()
-        for *columns, deleted_at, row_id, file_format, slug in rows:
-            if self._links.is_valid(row_id, file_id, query, now):
-                if deleted_at is not None:
+        for row in rows:
+            if self._links.is_valid(row.dataset_id, file_id, query, now):
+                if row.deleted_at is not None:
                     raise NotFound("The specified key does not exist.")
-                return _served(DatasetFile(*columns), row_id, file_format, slug)
+                return _served(DatasetFile(**values_of(row, _FILE)), row.dataset_id, row.format, row.slug)
         raise Forbidden("Request has expired")
 
 

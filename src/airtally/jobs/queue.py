@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from airtally.database.rows import values_of
+from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import jobs
 from airtally.jobs import turns
@@ -58,7 +58,7 @@ class Job:
     updated_at: int
 
     @classmethod
-    def from_row(cls, row: Row[Any]) -> Job:
+    def from_row(cls, row: AnyRow) -> Job:
         values = values_of(row, jobs.c)
         return cls(**values | {"state": JobState(values["state"])})
 
@@ -281,5 +281,5 @@ def _set_back(now: int) -> dict[str, Any]:
     }
 
 
-def _job_of(row: Row[Any] | None) -> Job | None:
+def _job_of(row: AnyRow | None) -> Job | None:
     return None if row is None else Job.from_row(row)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, or_, select, update
 
-from airtally.database.rows import values_of
+from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import deliveries
 from airtally.jobs.leased_table import NO_LEASE, LeasedTable
@@ -63,7 +63,7 @@ class Delivery:
     created_at: int
 
     @classmethod
-    def from_row(cls, row: Row[Any]) -> Delivery:
+    def from_row(cls, row: AnyRow) -> Delivery:
         values = values_of(row, deliveries.c)
         return cls(**values | {"state": DeliveryState(values["state"])})
 
