@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airtally.engine.child_process import InProcess
-from airtally.jobs.queue import LeaseLost
+from airtally.jobs.leased_table import LeaseLost
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull, Unavailable
 from airtally.kit.faults import Faults

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 
+from airtally.database.rows import values_of
 from airtally.database.store import MetadataStore, storable
 from airtally.database.tables import accounts, dataset_files, datasets, publications
 from airtally.datasets.dataset import Dataset
@@ -24,7 +25,7 @@ MEDIA_TYPES: Mapping[str, str] = {
     "parquet": "application/vnd.apache.parquet",
 }
 _FILE = (
-    *(dataset_files.c.file_id, dataset_files.c.name, dataset_files.c.rows, dataset_files.c.bytes),
+    *(dataset_files.c.file_id.label("id"), dataset_files.c.name, dataset_files.c.rows, dataset_files.c.bytes),
     *(dataset_files.c.sha256, dataset_files.c.report_date_begin, dataset_files.c.report_date_end),
     dataset_files.c.published_at,
 )
@@ -63,7 +64,7 @@ class DatasetFiles:
         query = select(*_FILE).where(*where).order_by(*order).limit(part.limit).offset(part.offset)
         with self._store.read() as connection:
             total = connection.execute(select(func.count()).select_from(dataset_files).where(*where)).scalar_one()
-            return Listed([DatasetFile(*row) for row in connection.execute(query)], total)
+            return Listed([DatasetFile(**values_of(row, _FILE)) for row in connection.execute(query)], total)
 
     def data_through(self, dataset: Dataset) -> int | None:
         """All rows received by then are in files that can be listed. None while a turn's files become so."""
@@ -81,17 +82,19 @@ class DatasetFiles:
         Datasets of two accounts may have files of the same id. Raises NotFound for a file that is not there,
         Forbidden where no dataset is permitted.
         """
-        found = select(*_FILE, dataset_files.c.deleted_at, datasets.c.id, datasets.c.format, accounts.c.slug)
+        found = select(
+            *_FILE, dataset_files.c.deleted_at, dataset_files.c.dataset_id, datasets.c.format, accounts.c.slug
+        )
         found = found.select_from(dataset_files.join(datasets).join(accounts))
         with self._store.read() as connection:
             rows = connection.execute(found.where(dataset_files.c.file_id == storable(file_id))).all()
         if not rows:
             raise NotFound("The specified key does not exist.")
-        for *columns, deleted_at, row_id, file_format, slug in rows:
-            if permits(row_id):
-                if deleted_at is not None:
+        for row in rows:
+            if permits(row.dataset_id):
+                if row.deleted_at is not None:
                     raise NotFound("The specified key does not exist.")
-                return _served(DatasetFile(*columns), row_id, file_format, slug)
+                return _served(DatasetFile(**values_of(row, _FILE)), row.dataset_id, row.format, row.slug)
         raise Forbidden("Request has expired")
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, func, insert, or_, select, update
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, dataset_files, datasets, jobs, publications, slate_businesses
-from airtally.datasets.dataset import Dataset
+from airtally.datasets.dataset import DATASET_COLUMNS, Dataset, dataset_of
 from airtally.datasets.render import RenderedFile
 from airtally.datasets.stamps import Named, first_stamp, named, turn_of
 from airtally.jobs.queue import Job, Jobs
+from airtally.jobs.states import JobState
 from airtally.kit.clock import Clock
 from airtally.kit.time import SECOND_US
 
@@ -53,10 +54,7 @@ class Late:
 
 
 _SUBJECTS = (
-    select(
-        *(accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency),
-        *(datasets.c.id, datasets.c.dataset_id, datasets.c.stream, datasets.c.format, slate_businesses.c.business_id),
-    )
+    select(*ACCOUNT_COLUMNS, *DATASET_COLUMNS)
     .select_from(datasets)
     .join(slate_businesses, slate_businesses.c.id == datasets.c.slate_business_id)
     .join(accounts, accounts.c.id == datasets.c.account_id)
@@ -80,7 +78,7 @@ class PublicationStore:
         missing = select(datasets.c.id, datasets.c.account_id, datasets.c.created_at).where(
             datasets.c.id.not_in(select(publications.c.dataset_id))
         )
-        early = (jobs.c.kind == JOB_KIND, jobs.c.state == "ready", jobs.c.run_at > due)
+        early = (jobs.c.kind == JOB_KIND, jobs.c.state == JobState.READY, jobs.c.run_at > due)
         with self._store.read() as connection:
             new = connection.execute(missing).all()
             off = connection.execute(select(jobs.c.id).where(*early).limit(1)).first()
@@ -211,7 +209,7 @@ class PublicationStore:
 
     def _subjects(self, query: Select[Any]) -> list[Subject]:
         with self._store.read() as connection:
-            return [Subject(Account(*row[:5]), Dataset(*row[5:])) for row in connection.execute(query)]
+            return [Subject(Account.from_row(row), dataset_of(row)) for row in connection.execute(query)]
 
 
 def _row(dataset: Dataset, now: Published, file: tuple[Named, RenderedFile]) -> dict[str, Any]:

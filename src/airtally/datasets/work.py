@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from airtally.datasets.publish import Publication, Publisher
 from airtally.datasets.stamps import turn_of
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.queue import Job, Jobs
+from airtally.jobs.retry_policy import RetryPolicy
 from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
@@ -28,8 +28,8 @@ _log = structlog.get_logger()
 #: How long published files are kept; the rows of a changelog stay. A day longer than listings show them (contract,
 #: section 6), so that pages and links given out before lead to them for all of their time.
 FILE_DAYS = 731
-#: Waits after a failure grow with the time since the turn, between these.
-_SHORTEST, _LONGEST = 2.0, 120.0
+#: A dataset's job never ends. Each wait is about a quarter of the time since the turn, 2 minutes at most.
+RETRY = RetryPolicy(waits=(*[2.0] * 4, 2.5, 3, 4, 5, 6, 7, 9, 11, 14, 18, 22, 28, 35, 43, 54, 68, 84, 105, 120))
 #: How long a publication on demand waits for one that is under way.
 _PATIENCE_SECONDS = 600.0
 
@@ -45,7 +45,7 @@ class PublicationWorker(Worker):
 
     name: ClassVar[str] = "publications"
     kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
-    most_attempts: ClassVar[int] = sys.maxsize  # a dataset's job never ends
+    retry: ClassVar[RetryPolicy] = RETRY
 
     def __init__(
         self,
@@ -72,11 +72,15 @@ class PublicationWorker(Worker):
 
     def _trouble(self, job: Job, error: Exception) -> None:
         """Whatever it is, the turn is tried again; that it is late is told elsewhere."""
-        since = max(0, self._clock.now_us() - job.run_at) / SECOND_US
-        wait = min(max(since / 4, _SHORTEST), _LONGEST)
+        wait = self.retry.wait_at((self._clock.now_us() - self._due(job)) / SECOND_US)
         metrics.PUBLICATION_FAILURES.inc()
         _log.error("publication failed", dataset=job.subject, seconds=wait, exc_info=error)
         self._jobs.put_off(job, wait, self._reason(error))
+
+    def _due(self, job: Job) -> int:
+        """When the job came due first, however often it was put off since: the turn after its last end."""
+        interval = self._publication_store.interval_us
+        return turn_of(job.created_at, interval) + interval
 
     def care(self) -> None:
         self._publication_store.enrol()

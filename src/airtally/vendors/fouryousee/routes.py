@@ -15,6 +15,7 @@ from airtally.accounts.accounts import Account
 from airtally.kit.errors import NotFound
 from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
+from airtally.reports.report import ReportState
 from airtally.services import Services
 from airtally.vendors.fouryousee import downloads, encode, errors, lookups, page
 from airtally.vendors.fouryousee.auth import admitted, presented
@@ -81,7 +82,7 @@ def create_report(services: Here, account: Caller, body: RawBody) -> Response[by
 @get("/reports/{item:str}", sync_to_thread=True)
 def get_report(services: Here, account: Caller, item: FromPath[str]) -> Response[bytes]:
     report = services.reports.get(account, _number(item, "Report"))
-    headers = {"Retry-After": str(CHOICES.poll_after_seconds)} if report.status == "waiting" else {}
+    headers = {"Retry-After": str(CHOICES.poll_after_seconds)} if report.status == ReportState.WAITING else {}
     if report.data_through is not None:
         headers |= quality_headers(
             data_through_us=report.data_through, generated_at_us=report.updated_at, timezone=account.timezone

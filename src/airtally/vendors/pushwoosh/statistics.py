@@ -13,7 +13,7 @@ import msgspec
 from airtally.accounts.principal import Principal
 from airtally.kit.quality import quality_headers
 from airtally.statistics.asked import EventStatistics, TagStatistics
-from airtally.statistics.service import Statistic
+from airtally.statistics.service import Statistic, StatisticState
 from airtally.vendors.pushwoosh import auth
 from airtally.vendors.pushwoosh.call import Call, Method, MethodResult
 from airtally.vendors.pushwoosh.choices import CHOICES
@@ -63,9 +63,9 @@ def get_results(call: Call) -> MethodResult:
         raise Fault(CHOICES.request_not_found)
     if not all(auth.may_use(principal, code) for code in found.asked.applications):
         raise Restricted
-    if found.status == "waiting":
+    if found.status == StatisticState.WAITING:
         raise StillProcessing
-    if found.status == "failed":
+    if found.status == StatisticState.FAILED:
         raise Failed(CHOICES.request_failed)
     return MethodResult(_result(call, found), _quality(found))
 
