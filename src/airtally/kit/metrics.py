@@ -62,7 +62,8 @@ CARE_FAILURES = Counter(
     "airtally_care_failures_total", "Care of a table that ended in an error and was put off.", ["stream", "work"]
 )
 
-ROLLUP_PARTS = Counter("airtally_rollup_parts_total", "Parts of rollups made.", ["rollup"])
+#: The name is of 0.1.0, where a segment was called a part; dashboards know it.
+ROLLUP_SEGMENTS = Counter("airtally_rollup_parts_total", "Segments of rollups built.", ["rollup"])
 ROLLUP_FAILURES = Counter("airtally_rollup_failures_total", "Care of a rollup that ended in an error.", ["rollup"])
 
 ANSWER_CACHE_HITS = Counter("airtally_answer_cache_hits_total", "Answers given from memory.")
