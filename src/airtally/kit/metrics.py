@@ -42,9 +42,9 @@ JOBS = Counter("airtally_jobs_ended_total", "Jobs that ended, done or failed.", 
 JOB_TRIES = Counter("airtally_job_tries_failed_total", "Tries at a job put off by trouble.", ["kind", "reason"])
 DELIVERIES = Counter("airtally_deliveries_total", "Webhook tries by what came of them.", ["state"])
 
-PUBLICATIONS = Counter("airtally_publications_total", "Turns of a dataset that were published.", ["stream"])
+PUBLICATIONS = Counter("airtally_publications_total", "Publications of a dataset.", ["stream"])
 PUBLICATION_FAILURES = Counter("airtally_publication_failures_total", "Tries at a publication that failed.")
-PUBLICATIONS_LATE = Counter("airtally_publications_late_total", "Turns not published an hour after.", ["stream"])
+PUBLICATIONS_LATE = Counter("airtally_publications_late_total", "Slots not published an hour later.", ["stream"])
 DATASET_FILES = Counter("airtally_dataset_files_total", "Dataset files published.", ["stream"])
 DATASET_ROWS = Counter("airtally_dataset_rows_total", "Rows in published dataset files.", ["stream"])
 MAILS = Counter("airtally_mails_total", "E-mails by what came of them.", ["state"])
