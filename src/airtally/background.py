@@ -88,7 +88,7 @@ def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
         oldest_job_us=services.jobs.oldest_running,
         scratch=settings.home / "tmp",
         memory=settings.engine_memory,
-        derived=rebuilder,
+        derived=rebuilder.expiry,
         settled=services.storage.event_store.settled,
         troubles=services.troubles,
     )

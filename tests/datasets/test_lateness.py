@@ -23,7 +23,7 @@ from fixtures.smtp import Mailbox
 
 @pytest.fixture
 def office(tmp_path: Path, smtp_url: str) -> Iterator[Desk]:
-    """With two users, and a turn at noon that nobody keeps."""
+    """With two users, and a slot at noon that nobody publishes."""
     with ExitStack() as closing:
         desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing, smtp_url=smtp_url)
         for name in ("ana", "bo"):
@@ -69,7 +69,7 @@ def test_one_message_to_each_of_the_accounts_people(office: Desk, mailbox: Mailb
     assert len(mailbox.messages) == 2, "once, whichever process looks"
 
 
-def test_the_next_turn_is_told_of_again(office: Desk, mailbox: Mailbox) -> None:
+def test_the_next_slot_is_told_of_again(office: Desk, mailbox: Mailbox) -> None:
     step = notices(office).step
     office.clock.advance(HOUR + 1)
     step()

@@ -1,4 +1,4 @@
-"""Each version in exactly one file, whatever happens between rows, lake, files and books."""
+"""Each version in exactly one file, whatever happens between rows, lake, files and metadata store."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_cut_off_anywhere(tmp_path, point: str) -> None:
         assert len(stored) == len(desk.files()), "an object that no file names is left"
 
 
-def test_a_full_disk_puts_a_turn_off(tmp_path) -> None:
+def test_a_full_disk_puts_a_slot_off(tmp_path) -> None:
     with ExitStack() as closing:
         desk = Desk(tmp_path / "home", MovableClock(NOON_US), closing, Failing("files.write", error=_full))
         desk.services.datasets.publisher.publication_store.enrol()
@@ -149,7 +149,7 @@ def _full() -> Exception:
     return StorageFull("no room")
 
 
-def test_a_turn_comes_round_again(desk: Desk) -> None:
+def test_every_slot_is_published(desk: Desk) -> None:
     worker = desk.worker()
     worker.care()
     for hour in range(0, 24, 2):

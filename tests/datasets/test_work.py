@@ -26,7 +26,7 @@ def test_waits_grow_with_the_time_since_the_slot(tmp_path: Path) -> None:
     waits = []
     with ExitStack() as closing:
         desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US + SECOND_US), closing, Full())
-        desk.services.publisher.publication_store.enrol()
+        desk.services.datasets.publisher.publication_store.enrol()
         desk.events("a")
         desk.clock.advance(4 * HOUR)
         worker, subject = desk.worker(), str(desk.row_id("data987"))

@@ -106,7 +106,7 @@ class Maker:
                 rebuilder.rebuild(table, rollup, REBUILD_ALL)
             maintenance.expire(table)
             for rollup in STREAMS[name].rollups:
-                rebuilder.expire(rollup)
+                rebuilder.expiry.expire(rollup)
 
 
 def accounts(maker: Maker) -> None:

@@ -106,7 +106,7 @@ def test_a_measure_is_added(home, redeclare):
     assert before == ([-62, -61, -29, -28, -3, -2, 0], [40, 40, 40, 60, 80, 80, 80])
     redeclare(VIEWER_SAMPLES, with_peak)
     home.open()
-    assert home.ask(SUM, *whole) == before  # the old parts serve
+    assert home.ask(SUM, *whole) == before  # the old segments serve
     assert home.ask(PEAK, NEW, TODAY + DAY_US)[1] == [10, 20, 30]  # from rows
     with pytest.raises(RowsGone, match="2026-09-01T00:00:00"):
         home.ask(PEAK, *whole)
@@ -120,10 +120,10 @@ def test_a_measure_is_added(home, redeclare):
     home.expire(40)
     home.open()
     assert home.ask(SUM, *whole) == before
-    assert home.ask(PEAK, NEW, TODAY + DAY_US)[1] == [10, 20, 30]  # from the new parts alone
+    assert home.ask(PEAK, NEW, TODAY + DAY_US)[1] == [10, 20, 30]  # from the new segments alone
 
 
-def test_old_parts_go_once_they_are_replaced_and_stay_where_rows_have_left(home, redeclare):
+def test_old_segments_go_once_they_are_replaced_and_stay_where_rows_have_left(home, redeclare):
     home.rebuild()
     (day, *_) = VIEWER_SAMPLES.rollups
     redeclare(VIEWER_SAMPLES, with_peak)

@@ -1,4 +1,4 @@
-"""Rows and fine parts have left: each day comes from what is still kept and fits, or the question is refused."""
+"""Rows and fine segments were removed: each day comes from what is still kept and fits, or the question is refused."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def care(home) -> None:
     home.rebuild(VIEWER_SAMPLES)
     home.maintenance().expire(home.services.storage.lake.table(VIEWER_SAMPLES))
     for rollup in VIEWER_SAMPLES.rollups:
-        home.rebuilder().expire(rollup)
+        home.rebuilder().expiry.expire(rollup)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def test_a_start_within_a_day_is_refused_with_the_nearest_that_can_be_asked(live
     assert "2026" in failure.message
 
 
-def test_only_the_days_that_are_cut_need_finer_parts(lived):
+def test_only_the_days_that_are_cut_need_finer_segments(lived):
     """The interval's ends lie within the hours that are kept, its middle only in days; both add up."""
     start = TODAY - 30 * DAY_US + HOUR_US
     found = lived.ask(replace(asked(bucket=Bucket.NONE), start_us=start))
@@ -203,7 +203,7 @@ def test_a_zone_that_changes_cuts_anew_what_rows_are_left_of(warehoused, clock):
 
 
 @pytest.mark.parametrize("stream", [AD_EVENTS, APP_EVENTS])
-def test_every_stream_with_rollups_refuses_a_silent_part(warehoused, clock, stream):
+def test_every_stream_with_rollups_refuses_what_it_only_has_in_part(warehoused, clock, stream):
     home = warehoused(retain_days={"ad_events": 5, "app_events": 5, "ad_events_quarter": 400})
     start = day_start_us(date(2026, 10, 30))
     row = {"ad_group_id": "g", "kind": "paid_click"} if stream is AD_EVENTS else {"application": "A", "event": "e"}

@@ -23,7 +23,7 @@ _COLUMNS = ("dataset", "stream", "business", "name", "rows", "bytes", "published
 @app.command
 @command
 def publish(*, account: AccountSlug, dataset: DatasetId = None, as_json: Json = False) -> None:
-    """Publish what is due now, not at the next turn; prints the new files once listings have them."""
+    """Publish what is due now, not at the next slot; prints the new files once listings have them."""
     logs.configure("warning")
     with opened_services() as services:
         done = services.on_demand().run(services.access.accounts.by_slug(account), dataset)

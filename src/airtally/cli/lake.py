@@ -70,17 +70,17 @@ def rollups(
     *,
     stream: StreamName = None,
     rebuild: Annotated[
-        bool, Parameter(help="Drop the parts first, but for months that rows have left.", negative=())
+        bool, Parameter(help="Drop the segments first, except in months whose rows were removed.", negative=())
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make all parts of rollups that are not current, whether or not they are due."""
+    """Build all stale segments of rollups, whether or not they are due."""
     done = []
     with _care() as (services, rebuilder, _):
         for table in _tables(services.storage.lake, stream):
             for rollup in table.stream.rollups:
                 if rebuild:
-                    rebuilder.forget(rollup)
+                    rebuilder.expiry.drop_all(rollup)
                 done.append({"rollup": rollup.name, "months_made": rebuilder.rebuild(table, rollup, NOW)})
     print_listing(done, ("rollup", "months_made"), as_json=as_json)
 

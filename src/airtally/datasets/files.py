@@ -46,14 +46,17 @@ class DatasetFile:
 
 
 class DatasetFiles:
-    """Thread-safe. A file is there from its publication time on, until it is deleted."""
+    """A file can be listed from its publication time on, until it is deleted.
+
+    Thread-safe: it holds no state of its own and reads in transactions of the metadata store.
+    """
 
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     def page(self, dataset: Dataset, start_us: int, end_us: int, part: Slice) -> Listed[DatasetFile]:
-        """Those published from start to end (both included, never later than now), oldest first."""
+        """The files published from start to end, both included and never later than now, oldest first."""
         where = (
             dataset_files.c.dataset_id == dataset.row_id,
             dataset_files.c.published_at.between(start_us, min(end_us, self._clock.now_us())),
@@ -67,14 +70,14 @@ class DatasetFiles:
             return Listed([DatasetFile(**values_of(row, _FILE)) for row in connection.execute(query)], total)
 
     def data_through(self, dataset: Dataset) -> int | None:
-        """All rows received by then are in files that can be listed. None while a turn's files become so."""
+        """The moment up to which all rows are in files that can be listed; None while new files await their stamp."""
         coming = select(dataset_files.c.id).where(
             dataset_files.c.dataset_id == dataset.row_id, dataset_files.c.published_at > self._clock.now_us()
         )
         settled = publications.c.stamp.is_(None), ~coming.exists()
-        turn = select(publications.c.turn_at).where(publications.c.dataset_id == dataset.row_id, *settled)
+        slot = select(publications.c.slot_at).where(publications.c.dataset_id == dataset.row_id, *settled)
         with self._store.read() as connection:
-            return connection.execute(turn).scalar_one_or_none()
+            return connection.execute(slot).scalar_one_or_none()
 
     def find(self, file_id: str, permits: Callable[[int], bool]) -> tuple[DatasetFile, ServedFile]:
         """The file of that id in the dataset that the caller's link permits, told by the dataset's row id.
@@ -94,16 +97,16 @@ class DatasetFiles:
             if permits(row.dataset_id):
                 if row.deleted_at is not None:
                     raise NotFound("The specified key does not exist.")
-                return _served(DatasetFile(**values_of(row, _FILE)), row.dataset_id, row.format, row.slug)
+                return _served_file(DatasetFile(**values_of(row, _FILE)), row.dataset_id, row.format, row.slug)
         raise Forbidden("Request has expired")
 
 
 def _unsettled(dataset: Dataset, stamp: ColumnElement[int]) -> Select[Any]:
-    """Files that may still be stamped anew: a window read now would have them twice."""
+    """Finds files that may still get a new stamp: a client that lists now would see them twice."""
     mine = publications.c.dataset_id == dataset.row_id, publications.c.stamp == stamp
     return select(publications.c.dataset_id).where(*mine)
 
 
-def _served(file: DatasetFile, dataset_row_id: int, file_format: str, slug: str) -> tuple[DatasetFile, ServedFile]:
+def _served_file(file: DatasetFile, dataset_row_id: int, file_format: str, slug: str) -> tuple[DatasetFile, ServedFile]:
     stored = stored_name(slug, dataset_row_id, file.id)
     return file, ServedFile(stored, file.name, file.bytes, file.sha256, MEDIA_TYPES[file_format])

@@ -1,4 +1,4 @@
-"""A dataset file as it is written: text in one of three wrappings, or Parquet."""
+"""The formats of dataset files: CSV, plain, in gzip or in ZIP, and Parquet."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from airtally.files.gzip import HEADER, LAST_BLOCK, Packed, Packer, trailer
 from airtally.query.lines import bytes_of
 from airtally.streams.declaration import Type
 
-#: A file is ended once it is so long: clients give a download 30 seconds.
+#: A file ends once it has so many bytes: clients allow 30 seconds for a download.
 FILE_BYTES = 48_000_000
+#: A packed file also ends once it unpacks to so many times as much.
 MOST_UNPACKED = 20
 
 
 class DatasetWriter(ABC):
-    """One file under way; `finish` makes it whole, the end of the block closes it."""
+    """One file being written. `finish` completes it, and the end of the `with` block closes it."""
 
     def __init__(self, path: Path) -> None:
         self._file: IO[bytes] = path.open("wb")
@@ -36,7 +37,7 @@ class DatasetWriter(ABC):
 
     @property
     def size(self) -> int:
-        """About how long it is by now."""
+        """About how many bytes it has so far."""
         return self._file.tell()
 
     def __enter__(self) -> Self:
@@ -53,7 +54,7 @@ def header_row(layout: Layout) -> bytes:
 
 
 class Csv(DatasetWriter):
-    """Lines as the engine laid them out."""
+    """The lines as the engine rendered them."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         super().__init__(path)
@@ -63,11 +64,11 @@ class Csv(DatasetWriter):
         self._file.write(bytes_of(batch.column(0)))
 
     def finish(self) -> None:
-        """Nothing follows the last line."""
+        """Nothing to do: nothing follows the last line."""
 
 
 class _Packed(DatasetWriter):
-    """The lines as one deflate stream between what `before` and `after` write."""
+    """The lines as one deflate stream, between a header (`before`) and a trailer (`after`)."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         super().__init__(path)
@@ -78,7 +79,7 @@ class _Packed(DatasetWriter):
 
     @property
     def size(self) -> int:
-        """What unpacks to twenty times as much is long enough too."""
+        """The packed bytes, or a twentieth of the unpacked ones if that is more."""
         return max(self._packer.packed, self._packer.plain // MOST_UNPACKED)
 
     @abstractmethod
@@ -103,7 +104,7 @@ class Gzip(_Packed):
 
 
 class Zip(_Packed):
-    """One member, `<table>.csv`, whose sizes follow it; files end long before either needs 64 bits."""
+    """One member, `<table>.csv`, followed by its sizes, which are far below what would need 64 bits."""
 
     _FLAGS = 1 << 3 | 1 << 11  # sizes follow; names are UTF-8
     _DEFLATED, _VERSION = 8, 20
@@ -129,7 +130,7 @@ class Zip(_Packed):
 
 
 class Parquet(DatasetWriter):
-    """Times as UTC milliseconds, whole numbers as int64, names as in the CSV."""
+    """Times as UTC milliseconds, whole numbers as int64, column names as in the CSV."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         super().__init__(path)

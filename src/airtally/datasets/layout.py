@@ -20,7 +20,7 @@ class Layout:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The stream's own columns but the business: a file is of one."""
+        """The stream's own columns without the business: all rows of a file have the same."""
         return tuple(column for column in self.stream.columns if column.name != BUSINESS)
 
 

@@ -34,7 +34,7 @@ def test_hours_that_are_no_longer_kept_are_refused(tmp_path, parts_days) -> None
         services.clock.advance(70 * 86_400)
         rebuilder.rebuild(table, AD_EVENTS.rollups[0], EAGER)
         maintenance_of(services, rebuilder).expire(table)
-        rebuilder.expire(AD_EVENTS.rollups[0])
+        rebuilder.expiry.expire(AD_EVENTS.rollups[0])
         network.token = network.new_token()
         day = "start_time=2026-11-20T00:00:00Z&end_time=2026-11-21T00:00:00Z"
         answer = network.get("A1", day)
