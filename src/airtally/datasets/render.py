@@ -20,6 +20,7 @@ from airtally.kit.prefetch import prefetch
 from airtally.kit.runner import Runner
 from airtally.kit.time import utc_day
 from airtally.sql.statement import Statement
+from airtally.streams.declaration import WRITER_ID
 
 #: Fewer rows are read in the server's own process: starting a child would take longer.
 SMALL_ROWS = 200_000
@@ -41,7 +42,7 @@ class RenderedFile:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The files of a window in their order; `marks` are the last sequences in it, by machine."""
+    """The files of a window in their order; `marks` are the last sequences in it, by writer."""
 
     files: tuple[RenderedFile, ...]
     marks: Mapping[str, int]
@@ -78,7 +79,7 @@ def render_window(
     files = _Files(window, file_format, folder, file_bytes)
     with storage_failures(folder.name):
         made = tuple(files.made(_slices(engine, statement)))
-    return Rendered(made, dict(zip(marks["machine"].to_pylist(), marks["through"].to_pylist(), strict=True)))
+    return Rendered(made, dict(zip(marks[WRITER_ID.name].to_pylist(), marks["through"].to_pylist(), strict=True)))
 
 
 def _in_child(

@@ -10,12 +10,11 @@ from sqlglot import exp
 
 from airtally.sql.case import folded_sql
 from airtally.sql.compiler import Binder, type_of
-from airtally.sql.dedupe import RECEIVED_ORDER
 from airtally.sql.filters import EVERYTHING, AllOf, Equals, Filter, columns_of
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import Snapshot
-from airtally.streams.declaration import Kind, Stream
+from airtally.streams.declaration import RECEIVED_ORDER, Kind, Stream
 
 VERSION_TIME = "last_update_time_utc"
 LIVE = Equals("is_deleted", 0)

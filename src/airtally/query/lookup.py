@@ -13,11 +13,10 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from airtally.query.changelog import VERSION_TIME
-from airtally.sql.dedupe import RECEIVED_ORDER
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import Snapshot
-from airtally.streams.declaration import ACCOUNT, Stream
+from airtally.streams.declaration import ACCOUNT, RECEIVED_ORDER, Stream
 
 Row = dict[str, Any]
 

@@ -14,9 +14,8 @@ from airtally.sql.compiler import Binder
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows
 from airtally.storage.lake.snapshot import Snapshot
-from airtally.streams.declaration import DAY, Kind, Partition, Stream
+from airtally.streams.declaration import DAY, RECEIVED_ORDER, Kind, Partition, Stream
 
-RECEIVED_ORDER = ("received_at", "machine", "sequence")
 DAY_NUMBER = "_day"
 ARRIVED = "arrived"
 

@@ -112,9 +112,9 @@ class EventStore:
         """
         if rows.num_rows > MAX_BATCH_ROWS:
             raise ValueError(f"at most {MAX_BATCH_ROWS} rows at once")
-        machine = uuid.uuid5(uuid.NAMESPACE_URL, app_id).hex
+        writer_id = uuid.uuid5(uuid.NAMESPACE_URL, app_id).hex
         whole = with_day(stream, with_account(rows.cast(stream.row_schema), account))
-        stored = Stamp(machine).stored(stream, whole, self._clock.now_us(), version)
+        stored = Stamp(writer_id).stored(stream, whole, self._clock.now_us(), version)
 
         def above(done: int) -> tuple[pa.Table, int] | None:
             if done >= version:

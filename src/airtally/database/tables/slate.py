@@ -75,7 +75,7 @@ publications = Table(
     metadata,
     Column("dataset_id", ForeignKey("datasets.id"), primary_key=True),
     Column("turn_at", BigInteger, nullable=False),  # the turn that was published last
-    Column("marks", Text, nullable=False),  # JSON: the last published sequence of each machine
+    Column("marks", Text, nullable=False),  # JSON: the last published sequence of each writer
     Column("covered", Text, nullable=False),  # JSON: names of the lake files whose rows are all published
     Column("stamp", BigInteger),  # of files whose commit nobody has seen to end before it
     Column("noticed_at", BigInteger),  # when the account was last told that a turn is late

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airtally.streams.declaration import SEQUENCE_SHIFT
+from airtally.streams.declaration import SEQUENCE_SHIFT, WRITER_ID
 
 #: Chunks up to this size are joined, so that thousands of small batches do not slow a question.
 _JOINED_ROWS = 1 << 14
@@ -71,10 +71,10 @@ class TailPart:
 class LaneTail:
     """Appended to at each commit, joined when read, cut after each flush."""
 
-    def __init__(self, buffer_id: str, lane: int, machine: Callable[[int], pa.ChunkedArray]) -> None:
+    def __init__(self, buffer_id: str, lane: int, writer_ids: Callable[[int], pa.ChunkedArray]) -> None:
         self._buffer_id = buffer_id
         self._lane = lane
-        self._machine = machine
+        self._writer_ids = writer_ids
         self._lock = threading.Lock()
         self._chunks: list[Chunk] = []
         self._new: list[Chunk] = []
@@ -125,9 +125,9 @@ class LaneTail:
 
     def _joined(self, run: list[Chunk]) -> Chunk:
         rows = pa.concat_tables([chunk.rows for chunk in run])
-        place = rows.schema.get_field_index("machine")
+        place = rows.schema.get_field_index(WRITER_ID.name)
         rows = rows.remove_column(place).combine_chunks()
-        rows = rows.add_column(place, "machine", self._machine(rows.num_rows))
+        rows = rows.add_column(place, WRITER_ID.name, self._writer_ids(rows.num_rows))
         return Chunk(
             rows,
             run[0].first,
@@ -158,15 +158,15 @@ def _cut(chunk: Chunk, through: int) -> Chunk:
 class Tail:
     """All streams and lanes of one buffer."""
 
-    def __init__(self, buffer_id: str, machine: Callable[[int], pa.ChunkedArray]) -> None:
+    def __init__(self, buffer_id: str, writer_ids: Callable[[int], pa.ChunkedArray]) -> None:
         self.buffer_id = buffer_id
-        self._machine = machine
+        self._writer_ids = writer_ids
         self._lanes: dict[str, dict[int, LaneTail]] = defaultdict(dict)
 
     def append(self, stream: str, lane: int, chunk: Chunk) -> None:
         lanes = self._lanes[stream]
         if lane not in lanes:
-            lanes[lane] = LaneTail(self.buffer_id, lane, self._machine)
+            lanes[lane] = LaneTail(self.buffer_id, lane, self._writer_ids)
         lanes[lane].append(chunk)
 
     def parts(self, stream: str) -> list[TailPart]:

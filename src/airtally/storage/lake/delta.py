@@ -22,6 +22,7 @@ from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.storage.lake.damage import TableDamaged, fault_of
+from airtally.storage.lake.schema import STATISTICS
 from airtally.storage.lake.table_storage import LOG, TableStorage
 
 #: All commits that remove files carry this application transaction: of two at once, one fails.
@@ -217,7 +218,7 @@ class DeltaFiles(Generic[V]):
                     "delta.logRetentionDuration": "interval 1 hours",
                     "delta.deletedFileRetentionDuration": "interval 24 hours",
                     "delta.checkpointInterval": "100",
-                    "delta.dataSkippingStatsColumns": ",".join(self.layout.statistics),
+                    STATISTICS: ",".join(self.layout.statistics),
                 },
             )
         except DeltaError:

@@ -18,11 +18,11 @@ from airtally.storage.lake.schema import FIRST
 from airtally.storage.lake.table_storage import BucketPlace, TableStorage, open_place
 from airtally.storage.lake.table_version import COMPACTED
 from airtally.streams import STREAMS
-from airtally.streams.declaration import Kind, Stream
+from airtally.streams.declaration import RECEIVED_ORDER, Kind, Stream
 
 #: Above this number of rows accounts are sorted in groups, one file each.
 _SORTED_ROWS = 4_000_000
-_RECEIVED_LAST = "received_at DESC NULLS LAST, machine DESC NULLS LAST, sequence DESC NULLS LAST"
+_RECEIVED_LAST = ", ".join(f"{name} DESC NULLS LAST" for name in RECEIVED_ORDER)
 
 
 @dataclass(frozen=True, slots=True)

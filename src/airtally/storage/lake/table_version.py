@@ -16,7 +16,8 @@ from airtally.kit.time import DAY_US, day_start_us
 from airtally.storage.lake.schema import SchemaHistory
 from airtally.storage.lake.snapshot import DataFile
 from airtally.storage.lake.table_storage import TableStorage
-from airtally.streams.declaration import Kind, Partition, Stream
+from airtally.streams.declaration import WRITER_ID, Kind, Partition, Stream
+from airtally.streams.evolution import former_names
 
 COMPACTED = "clean-"
 #: Delta statistics of times may be cut to milliseconds.
@@ -102,7 +103,7 @@ def _live_files(
     rows, sizes, modified = column("num_records"), column("size_bytes"), column("modification_time")
     nulls = [column(f"null_count.{name}") for name in stream.identity]
     accounts = column("min.account"), column("max.account")
-    machines = column("min.machine"), column("max.machine")
+    writers = _writers(stream, column)
     return tuple(
         LiveFile(
             name=path,
@@ -112,7 +113,7 @@ def _live_files(
                 size=sizes[index],
                 day=None if days[index] is None else days[index].isoformat(),
                 ids_all_null=_no_repeats(stream, rows[index], [each[index] for each in nulls]),
-                machine=machines[0][index] if machines[0][index] == machines[1][index] else None,
+                writer_id=writers[index],
                 columns=schemas.of_file(path),
             ),
             modified_at_ms=modified[index],
@@ -123,6 +124,16 @@ def _live_files(
         )
         for index, path in enumerate(paths)
     )
+
+
+def _writers(stream: Stream, column: _Columns) -> list[str | None]:
+    """Of each file the writer of all its rows, whichever name the file's schema has for it; None where there are more."""
+    found: list[str | None] = [None] * len(column("path"))
+    for name in (WRITER_ID.name, *former_names(stream, WRITER_ID.name)):
+        pairs = zip(column(f"min.{name}"), column(f"max.{name}"), strict=True)
+        same = (low if low == high else None for low, high in pairs)
+        found = [one or other for one, other in zip(found, same, strict=True)]
+    return found
 
 
 class _Columns:
