@@ -20,7 +20,7 @@ from airtally.storage.buffer import Buffer
 from airtally.storage.flush import Flusher, FlushPolicy
 from airtally.storage.lake.maintenance import Maintenance
 
-NODE_SECONDS = 2.0
+WRITER_SECONDS = 2.0
 #: How soon a process notices that a newer version works on its home.
 HOME_SECONDS = 5.0
 
@@ -61,7 +61,7 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
     )
     return [
         Loop("flush", flusher.step, 1.0),
-        Loop("nodes", services.nodes.step, NODE_SECONDS),
+        Loop("writers", services.writers.step, WRITER_SECONDS),
         Loop("claims", claims.expire, 3600.0),
     ]
 
@@ -115,7 +115,7 @@ def _report_work(services: Services) -> list[Background]:
         services.files,
         services.clock,
         options=BuildOptions(staging=settings.home / "staging", file_days=settings.report_file_days),
-        wait_until_visible=services.nodes.wait_until_visible,
+        wait_until_visible=services.writers.wait_until_visible,
         faults=services.faults,
     )
     sender = DeliveryLoop(services.deliveries, Outgoing(settings.outgoing_allow))
@@ -128,8 +128,8 @@ def _statistics_work(services: Services) -> Background:
     """Other machines' rows are waited for; this one's are read from its buffer where the engine can."""
 
     def wait_until_visible(moment: int, stop: threading.Event) -> None:
-        if not (services.engine.capabilities.buffered_rows and services.nodes.alone()):
-            services.nodes.wait_until_visible(moment, stop)
+        if not (services.engine.capabilities.buffered_rows and services.writers.alone()):
+            services.writers.wait_until_visible(moment, stop)
 
     worker = StatisticsWorker(
         services.statistics,
@@ -150,7 +150,7 @@ def _dataset_work(services: Services) -> list[Background]:
         services.jobs,
         services.clock,
         PublicationOptions(),
-        wait_until_visible=services.nodes.wait_until_visible,
+        wait_until_visible=services.writers.wait_until_visible,
     )
     notices = LateNotices(services.publisher.publication_store, services.notices, services.clock)
     return [worker, Loop("publication-notices", notices.step, 10.0)]

@@ -75,9 +75,9 @@ from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
 from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
-from airtally.storage.nodes import Nodes
 from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
+from airtally.storage.writers import Writers
 
 _log = structlog.get_logger()
 
@@ -164,7 +164,7 @@ class Services:
     queries: Queries
     intake: Intake
     devices: Devices | None
-    nodes: Nodes
+    writers: Writers
     files: FileStore
     reports: Reports
     catalogue: Catalogue
@@ -186,12 +186,12 @@ class Services:
             self.jobs,
             self.clock,
             WorkerOptions(),
-            wait_until_visible=self.nodes.wait_until_visible,
+            wait_until_visible=self.writers.wait_until_visible,
         )
 
     def start(self, background: Sequence[Background] = ()) -> None:
         """`background` is stopped by `close`, the last to start first."""
-        self.nodes.join()
+        self.writers.join()
         self.closing.callback(self._leave)
         for each in background:
             each.start()
@@ -212,7 +212,7 @@ class Services:
         except Exception:  # noqa: BLE001 (whatever it is, the process stops)
             _log.exception("the last flush failed; the rows stay in the buffer")
         else:
-            self.nodes.leave()
+            self.writers.leave()
 
     def checks(self) -> dict[str, str | None]:
         """What must be well for this process to do its work; None where it is, else what is wrong."""
@@ -350,7 +350,7 @@ class _Parts:
             queries=queries,
             intake=intake,
             devices=None if intake.edits is None else Devices(intake.edits, queries, declared),
-            nodes=Nodes(store, shared, buffer, event_store.flush, watermark),
+            writers=Writers(store, shared, buffer, event_store.flush, watermark),
             files=files,
             reports=Reports(store, clock, jobs=jobs, owners=owners, deliveries=deliveries, links=links),
             catalogue=Catalogue(store),

@@ -72,7 +72,7 @@ class Maker:
         self.services = open_services(self.settings, clock=self.clock)
         self.services.heavy.close()
         self.services.heavy = InProcess()
-        self.services.nodes.join()
+        self.services.writers.join()
 
     def close(self) -> None:
         self.services.event_store.flush()

@@ -148,3 +148,13 @@ def test_a_table_that_follows_is_not_changed_again(home):
     version = table.view().version
     table.open()
     assert table.view().version == version
+
+
+def test_the_killed_process_is_a_writer_until_its_buffer_is_drained(home):
+    """Its row was in the table `nodes`."""
+    (killed,) = home.services.buffer.adopted
+    assert killed in {each.id for each in home.services.writers.all()}
+    home.services.event_store.flush()
+    home.services.buffer.settled(killed)
+    home.services.buffer.tidy()
+    assert killed not in {each.id for each in home.services.writers.all()}
