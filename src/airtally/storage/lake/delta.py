@@ -64,9 +64,10 @@ class TableLayout:
 
 
 class DeltaFiles(Generic[V]):
-    """Thread-safe; other processes and machines change the same table meanwhile.
+    """One Delta table, which other processes and hosts change at the same time.
 
-    What opens a table raises TableDamaged where its log cannot be trusted.
+    Thread-safe: a version is immutable, the newest one is replaced under a lock, and each commit has a handle of its
+    own. What opens a table raises TableDamaged where its log cannot be trusted.
     """
 
     def __init__(

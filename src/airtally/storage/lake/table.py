@@ -23,7 +23,7 @@ EXPIRED = "expired"
 
 
 class LakeTable(DeltaFiles[TableVersion]):
-    """Thread-safe; see `DeltaFiles`."""
+    """The table of a stream: appends rows to it and follows its declaration. Thread-safe as `DeltaFiles` is."""
 
     def __init__(self, stream: Stream, place: TableStorage, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
         self.stream = stream

@@ -23,6 +23,7 @@ COMPACTED = "clean-"
 #: Delta statistics of times may be cut to milliseconds.
 _CUT_US = 1000
 _NEVER_US = 1 << 62
+_REMEMBERED_ACCOUNTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class LiveFile:
 
 
 class TableVersion:
-    """Immutable. `handle` is pinned to the version and never refreshed."""
+    """Immutable but for what it remembers of questions, which a lock guards. `handle` is pinned to the version."""
 
     def __init__(self, stream: Stream, place: TableStorage, handle: DeltaTable, mark: float) -> None:
         self.stream = stream
@@ -67,11 +68,12 @@ class TableVersion:
 
     def committed(self, app_id: str) -> int:
         """The application's transaction version; -1 where it has none."""
-        found = self._transactions.get(app_id)
-        if found is None:
-            version = self.handle.transaction_version(app_id)
-            found = self._transactions[app_id] = -1 if version is None else version
-        return found
+        with self._lock:
+            found = self._transactions.get(app_id)
+            if found is None:
+                version = self.handle.transaction_version(app_id)
+                found = self._transactions[app_id] = -1 if version is None else version
+            return found
 
     def prune(self, account: str, start_us: int | None, end_us: int | None) -> list[LiveFile]:
         """The files that can hold rows of `account` with event time in [start_us, end_us)."""
@@ -83,11 +85,12 @@ class TableVersion:
         return list(files)
 
     def _of_account(self, account: str) -> tuple[LiveFile, ...]:
-        found = self._by_account.get(account)
+        with self._lock:
+            found = self._by_account.get(account)
         if found is None:
             found = tuple(file for file in self.files if file.may_hold(account))
             with self._lock:
-                if len(self._by_account) < 10_000:
+                if len(self._by_account) < _REMEMBERED_ACCOUNTS:
                     self._by_account[account] = found
         return found
 
