@@ -17,7 +17,7 @@ from benchmarks.server import SLUG, Home
 ONCE = """
     SELECT * FROM {rows} WHERE id IS NULL UNION ALL SELECT * FROM (
         SELECT * FROM {rows} WHERE id IS NOT NULL
-        QUALIFY row_number() OVER (PARTITION BY id, day ORDER BY received_at DESC, machine DESC, sequence DESC) = 1)
+        QUALIFY row_number() OVER (PARTITION BY id, day ORDER BY received_at DESC, writer_id DESC, sequence DESC) = 1)
 """
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from airtally import app
 from airtally.areas import area_of
 from airtally.database.store import MetadataStore
-from airtally.database.tables import nodes
+from airtally.database.tables import writers
 from airtally.jobs.queue import Jobs
 from airtally.kit.clock import SystemClock
 from airtally.kit.faults import Faults
@@ -282,7 +282,7 @@ def test_a_stop_answers_flushes_and_lets_go(start_server, tmp_path, opened):
     assert list((tmp_path / "home" / "buffer").iterdir()) == [], "every row is in the lake, every lock is gone"
     with closing(MetadataStore.open(f"sqlite:///{tmp_path}/home/metadata.sqlite")) as store:
         with store.read() as connection:
-            assert connection.execute(select(nodes)).all() == []
+            assert connection.execute(select(writers)).all() == []
         assert Jobs(store, SystemClock(), "another").claim(["a long one"]) is not None
     again = start_server()
     rows = again.services.storage.lake.existing()[0].view().prune("acme", None, None)

@@ -21,7 +21,7 @@ from airtally.storage.flush import Flusher, FlushPolicy
 from airtally.storage.lake.maintenance import Maintenance
 from airtally.vendors.fouryousee.detailed import DETAILED
 
-NODE_SECONDS = 2.0
+WRITER_SECONDS = 2.0
 #: How soon a process notices that a newer version works on its home.
 HOME_SECONDS = 5.0
 
@@ -62,7 +62,7 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
     )
     return [
         Loop("flush", flusher.step, 1.0),
-        Loop("nodes", services.storage.nodes.step, NODE_SECONDS),
+        Loop("writers", services.storage.writers.step, WRITER_SECONDS),
         Loop("claims", claims.expire, 3600.0),
     ]
 
@@ -122,7 +122,7 @@ def _report_work(services: Services) -> list[Background]:
         services.files,
         services.clock,
         options=BuildOptions(staging=settings.home / "staging", file_days=settings.report_file_days),
-        wait_until_visible=services.storage.nodes.wait_until_visible,
+        wait_until_visible=services.storage.writers.wait_until_visible,
         faults=services.faults,
     )
     sender = DeliveryLoop(services.deliveries, Outgoing(settings.outgoing_allow))
@@ -135,8 +135,8 @@ def _statistics_work(services: Services) -> Background:
     """Other machines' rows are waited for; this one's are read from its buffer where the engine can."""
 
     def wait_until_visible(moment: int, stop: threading.Event) -> None:
-        if not (services.engines.engine.capabilities.buffered_rows and services.storage.nodes.alone()):
-            services.storage.nodes.wait_until_visible(moment, stop)
+        if not (services.engines.engine.capabilities.buffered_rows and services.storage.writers.alone()):
+            services.storage.writers.wait_until_visible(moment, stop)
 
     worker = StatisticsWorker(
         services.statistics,
@@ -157,7 +157,7 @@ def _dataset_work(services: Services) -> list[Background]:
         services.jobs,
         services.clock,
         PublicationOptions(),
-        wait_until_visible=services.storage.nodes.wait_until_visible,
+        wait_until_visible=services.storage.writers.wait_until_visible,
     )
     notices = LateNotices(services.datasets.publisher.publication_store, services.datasets.notices, services.clock)
     return [worker, Loop("publication-notices", notices.step, 10.0)]

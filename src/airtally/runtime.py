@@ -58,9 +58,9 @@ from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
 from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
-from airtally.storage.nodes import Nodes
 from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
+from airtally.storage.writers import Writers
 from airtally.vendors.fouryousee.detailed import DETAILED
 
 
@@ -160,8 +160,8 @@ class _Opening:
             zones=lambda: {account.slug: account.timezone for account in accounts.all()},
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
-        nodes = Nodes(self._store, self._shared, buffer, event_store.flush, watermark)
-        return Storage(lake, health, buffer, event_store, nodes, rollups)
+        writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)
+        return Storage(lake, health, buffer, event_store, writers, rollups)
 
     def _engines(self) -> Engines:
         settings = self._settings

@@ -50,8 +50,8 @@ from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
 from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
-from airtally.storage.nodes import Nodes
 from airtally.storage.store import EventStore
+from airtally.storage.writers import Writers
 
 _log = structlog.get_logger()
 
@@ -98,7 +98,7 @@ class Storage:
     health: LakeHealth
     buffer: Buffer | None
     event_store: EventStore
-    nodes: Nodes
+    writers: Writers
     rollups: Rollups
 
 
@@ -185,12 +185,12 @@ class Services:
             self.jobs,
             self.clock,
             WorkerOptions(),
-            wait_until_visible=self.storage.nodes.wait_until_visible,
+            wait_until_visible=self.storage.writers.wait_until_visible,
         )
 
     def start(self, background: Sequence[Background] = ()) -> None:
         """`background` is stopped by `close`, the last to start first."""
-        self.storage.nodes.join()
+        self.storage.writers.join()
         self.closing.callback(self._leave)
         for each in background:
             each.start()
@@ -211,4 +211,4 @@ class Services:
         except Exception:  # noqa: BLE001 (whatever it is, the process stops)
             _log.exception("the last flush failed; the rows stay in the buffer")
         else:
-            self.storage.nodes.leave()
+            self.storage.writers.leave()

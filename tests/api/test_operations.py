@@ -72,10 +72,10 @@ def test_not_ready_while_the_metadata_store_is_away(server, acme, monkeypatch):
 
 def test_not_ready_when_background_work_has_stopped(server, acme):
     for each in server.services.background:
-        if each.name in {"flush", "nodes"}:
+        if each.name in {"flush", "writers"}:
             each.stop()
     (problem,) = ready(acme).values()
-    assert problem == "stopped: flush, nodes"
+    assert problem == "stopped: flush, writers"
 
 
 def value(client, sample):

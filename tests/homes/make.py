@@ -74,7 +74,7 @@ class Maker:
         self.services = open_services(self.settings, clock=self.clock)
         self.services.engines.heavy.close()
         self.services.engines = Engines(self.services.engines.engine, InProcess())
-        self.services.storage.nodes.join()
+        self.services.storage.writers.join()
 
     def close(self) -> None:
         self.services.storage.event_store.flush()

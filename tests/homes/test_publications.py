@@ -21,7 +21,7 @@ def services(request, tmp_path):
 def test_only_rows_that_the_release_did_not_publish_are_published(services):
     """It published s0 to s4; then s1 was deleted, and s9 was in its buffer when it was killed."""
     account = services.access.accounts.by_slug("acme")
-    services.storage.nodes.step()
+    services.storage.writers.step()
     [done] = services.on_demand().run(account, "data987")
     [file] = done.files
     content = b"".join(services.files.read(f"datasets/acme/{done.subject.dataset.row_id}/{file.id}"))

@@ -106,8 +106,8 @@ def test_within_a_second_lines_are_in_order_of_arrival(engine: Engine, tmp_path:
     source = HandMade(tmp_path, PLAYLOGS)
     order = [(1, "a", 5), (1, "b", 2), (1, "b", 3), (2, "a", 1)]
     rows = [
-        play(1, number, 1, "8:0:0", received_at=received_at, machine=machine, sequence=sequence)
-        for number, (received_at, machine, sequence) in enumerate(order)
+        play(1, number, 1, "8:0:0", received_at=received_at, writer_id=writer_id, sequence=sequence)
+        for number, (received_at, writer_id, sequence) in enumerate(order)
     ]
     source.uncompacted([rows[2], rows[0]])
     source.buffered([rows[3], rows[1]])

@@ -306,7 +306,7 @@ def test_a_machine_whose_rows_do_not_come_fails_the_report_after_five_minutes(
     floor: Floor, reports: Reports, account: Account, clock: MovableClock
 ) -> None:
     def behind(_moment: int, _stop: threading.Event) -> None:
-        raise Unavailable("Rows received by machine far-away have not reached the lake in time")
+        raise Unavailable("Rows received by the writer on far-away have not reached the lake in time")
 
     report = reports.create(account, ReportRequest(TWO_DAYS))
     builder = floor.builder(wait_until_visible=behind)
@@ -317,7 +317,7 @@ def test_a_machine_whose_rows_do_not_come_fails_the_report_after_five_minutes(
     failed = reports.get(account, report.id)
     assert (failed.status, failed.error) == (
         "failed",
-        "Rows received by machine far-away have not reached the lake in time",
+        "Rows received by the writer on far-away have not reached the lake in time",
     )
 
 

@@ -35,7 +35,7 @@ PLAYS = st.lists(
             "player_id": st.integers(1, 3),
             "media_id": st.integers(1, 1000),
             "received_at": st.integers(1, 3),
-            "machine": st.sampled_from(["m1", "m2"]),
+            "writer_id": st.sampled_from(["m1", "m2"]),
             "account": st.sampled_from(["acme", "acme", "acme", "other"]),
             "place": st.sampled_from(["compacted", "uncompacted", "uncompacted", "buffered"]),
         }
@@ -45,7 +45,7 @@ PLAYS = st.lists(
 
 
 def received(row: Row) -> tuple[int, str, int]:
-    return row["received_at"], row["machine"], row["sequence"]
+    return row["received_at"], row["writer_id"], row["sequence"]
 
 
 def winners(rows: Iterable[Row]) -> list[Row]:

@@ -39,7 +39,7 @@ from airtally.storage.buffer import damage
 from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
 from airtally.storage.lake.status import MANY_LOG_FILES
-from airtally.storage.nodes import Nodes
+from airtally.storage.writers import Writers
 
 _LOW_DISK = 2 << 30
 _MOST_IDS = 20
@@ -168,7 +168,7 @@ def _writers(settings: Settings) -> Finding:
     except Exception:  # noqa: BLE001 (whatever it is, the look at the metadata has told it)
         return Finding("writers", "not looked at, as the metadata store cannot be read")
     try:
-        found = Nodes(store, shared_clock(store, SystemClock()), None, lambda: None).all()
+        found = Writers(store, shared_clock(store, SystemClock()), None, lambda: None).all()
     finally:
         store.close()
     away = [each for each in found if not each.lives and not (settings.home / "buffer" / f"{each.id}.sqlite").exists()]

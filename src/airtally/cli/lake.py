@@ -112,7 +112,7 @@ def missing(
 def writers(*, as_json: Json = False) -> None:
     """Show the processes with a buffer whose rows answers wait for, the one that is furthest behind first."""
     with opened_services() as services:
-        found = services.storage.nodes.all()
+        found = services.storage.writers.all()
     rows = [
         {
             "id": each.id,
@@ -131,9 +131,9 @@ def writers(*, as_json: Json = False) -> None:
 def give_up(writer_id: Annotated[str, Parameter(help="As `lake writers` shows it.")]) -> None:
     """Wait no longer for a writer whose machine is lost for good: rows in its buffer alone are lost with it."""
     with opened_services() as services:
-        if any(each.id == writer_id and each.lives for each in services.storage.nodes.all()):
+        if any(each.id == writer_id and each.lives for each in services.storage.writers.all()):
             raise Conflict(f"The writer {writer_id} is alive", hint="Stop it: it then moves its rows into the lake")
-        if not services.storage.nodes.forget(writer_id):
+        if not services.storage.writers.forget(writer_id):
             raise NotFound(f"There is no writer {writer_id[:64]!r}", hint="`airtally lake writers` shows them")
 
 

@@ -18,6 +18,7 @@ from airtally import __version__
 from airtally.database.tables import home
 from airtally.kit.errors import NewerHome
 from airtally.streams import ROLLUPS, STREAMS
+from airtally.streams.evolution import SERVER_COLUMNS_VERSION
 
 _MADE, _OPENED = "made by", "opened by"
 
@@ -40,9 +41,10 @@ class Programs:
 
 
 def declared() -> dict[str, int]:
-    """The versions of this program's streams and rollups."""
+    """The versions of this program's streams, rollups and columns of the server."""
     streams = {f"stream {name}": stream.version for name, stream in STREAMS.items()}
-    return streams | {f"rollup {name}": rollup.version for name, rollup in ROLLUPS.items()}
+    rollups = {f"rollup {name}": rollup.version for name, rollup in ROLLUPS.items()}
+    return streams | rollups | {"columns of the server": SERVER_COLUMNS_VERSION}
 
 
 def check(store: Store) -> None:

@@ -20,6 +20,7 @@ from airtally.kit.prefetch import prefetch
 from airtally.kit.runner import Runner
 from airtally.kit.time import utc_day
 from airtally.sql.statement import Statement
+from airtally.streams.declaration import WRITER_ID
 
 #: Windows of fewer rows are rendered in the server's own process: starting a child takes longer.
 SMALL_ROWS = 200_000
@@ -41,7 +42,7 @@ class RenderedFile:
 
 @dataclass(frozen=True, slots=True)
 class RenderedWindow:
-    """The files of a window in their order; `offsets` are the last sequences in it, by machine."""
+    """The files of a window in their order; `offsets` are the last sequences in it, by writer."""
 
     files: tuple[RenderedFile, ...]
     offsets: Mapping[str, int]
@@ -82,7 +83,7 @@ def render_window(
     with storage_failures(folder.name):
         made = tuple(files.rendered(_slices(engine, statement)))
     ends = offsets["through"].to_pylist()
-    return RenderedWindow(made, dict(zip(offsets["machine"].to_pylist(), ends, strict=True)))
+    return RenderedWindow(made, dict(zip(offsets[WRITER_ID.name].to_pylist(), ends, strict=True)))
 
 
 def _in_child(

@@ -1,7 +1,7 @@
 """The rows of a publication: those of a business whose sequence is above their writer's offset.
 
-Rows of one machine enter the lake in the order of their sequence, so the last published sequence of each
-machine says exactly what was published, whatever files the rows lie in since.
+Rows of one writer enter the lake in the order of their sequence, so the last published sequence of each
+writer says exactly what was published, whatever files the rows lie in since.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airtally.sql.compiler import Binder, micros
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import DataFile, Snapshot
-from airtally.streams.declaration import Type
+from airtally.streams.declaration import WRITER_ID, Type
 
 #: Columns of the answers beside the ones of a file.
 LINE, MOMENT = "line", "_moment"
@@ -28,7 +28,7 @@ _SPECIAL = ('"', ",", "\n", "\r")
 
 @dataclass(frozen=True, slots=True)
 class PublicationWindow:
-    """`snapshot` has only files that may hold something new; `offsets` the last published sequences by machine."""
+    """`snapshot` has only files that may hold something new; `offsets` the last published sequences by writer."""
 
     snapshot: Snapshot
     business: str
@@ -84,10 +84,10 @@ def render_rows(wanted: PublicationWindow) -> Statement:
 
 
 def render_offsets(wanted: PublicationWindow) -> Statement:
-    """The highest sequence of each machine, as `machine` and `through`."""
+    """The highest sequence of each writer, as `writer_id` and `through`."""
     binder = Binder(wanted.snapshot.stream)
-    through = exp.Max(this=column("sequence")).as_("through", quoted=True)
-    return binder.statement(_unpublished(binder, wanted, [column("machine"), through]).group_by(column("machine")))
+    writer, through = column(WRITER_ID.name), exp.Max(this=column("sequence")).as_("through", quoted=True)
+    return binder.statement(_unpublished(binder, wanted, [writer, through]).group_by(writer))
 
 
 def _unpublished(binder: Binder, wanted: PublicationWindow, columns: list[exp.Expr]) -> exp.Select:
@@ -100,7 +100,7 @@ def _unpublished(binder: Binder, wanted: PublicationWindow, columns: list[exp.Ex
     ends = pa.array(wanted.offsets.values(), pa.int64())
     offsets = pa.table({"published": pa.array(wanted.offsets, pa.string()), "through": ends})
     listed = exp.alias_(binder.relation(offsets, "offsets"), "offsets", table=True)
-    tree = tree.join(listed, on=column("machine").eq(column("published")), join_type="left", copy=False)
+    tree = tree.join(listed, on=column(WRITER_ID.name).eq(column("published")), join_type="left", copy=False)
     return tree.where(exp.or_(column("through").is_(exp.null()), column("sequence") > column("through")), copy=False)
 
 

@@ -10,12 +10,12 @@ from sqlglot import exp
 
 from airtally.sql.case import folded_sql
 from airtally.sql.compiler import Binder, type_of
-from airtally.sql.dedupe import RECEIVED_ORDER
 from airtally.sql.filters import EVERYTHING, AllOf, Equals, Filter, columns_of
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
+from airtally.storage.lake.last_received import last_received
 from airtally.storage.lake.snapshot import Snapshot
-from airtally.streams.declaration import Kind, Stream
+from airtally.streams.declaration import RECEIVED_ORDER, Kind, Stream
 
 VERSION_TIME = "last_update_time_utc"
 LIVE = Equals("is_deleted", 0)
@@ -102,8 +102,8 @@ def render_versions(wanted: VersionsQuery, snapshot: Snapshot) -> Statement:
         )
         stored = stored.join(asked, on=exp.and_(*same), join_type="semi")
     partition = [*(_folded(stream, name) for name in stream.key), column(VERSION_TIME)]
-    tree = exp.select(*map(column, stream.row_schema.names)).from_(_ranked(stored, partition, RECEIVED_ORDER))
-    return binder.statement(tree.where(column("_rank").eq(1)).where(binder.condition(wanted.where)))
+    tree = last_received(stored, partition, [column(name) for name in stream.row_schema.names])
+    return binder.statement(tree.where(binder.condition(wanted.where)))
 
 
 def current_records(
@@ -129,15 +129,8 @@ def current_records(
         met = rows().where(binder.condition(once)).subquery("once")
         stored = exp.select("stored.*").from_(stored.subquery("stored")).join(met, on=exp.and_(*same), join_type="semi")
     partition = [_folded(stream, name) for name in stream.key]
-    tree = exp.select(*columns).from_(_ranked(stored, partition, (VERSION_TIME, *RECEIVED_ORDER)))
-    tree = tree.where(column("_rank").eq(1)).where(binder.condition(wanted.where))
+    tree = last_received(stored, partition, columns, first_by=(VERSION_TIME,)).where(binder.condition(wanted.where))
     return tree if wanted.deleted else tree.where(binder.condition(LIVE))
-
-
-def _ranked(stored: exp.Select, partition: list[exp.Expr], newest: Iterable[str]) -> exp.Subquery:
-    order = exp.Order(expressions=[exp.Ordered(this=column(name), desc=True, nulls_first=False) for name in newest])
-    rank = exp.Window(this=exp.RowNumber(), partition_by=partition, order=order)
-    return exp.select("*", rank.as_("_rank", quoted=True)).from_(stored.subquery("stored")).subquery("ranked")
 
 
 def _folded(stream: Stream, name: str, table: str | None = None) -> exp.Expr:

@@ -16,12 +16,12 @@ from airtally.query.jsonline import EventDate, EventTime, Fixed, Integer, JsonLi
 from airtally.query.question import Metric, Question
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import Binder, micros
-from airtally.sql.dedupe import RECEIVED_ORDER, days_of, events
+from airtally.sql.dedupe import days_of, events
 from airtally.sql.filters import EVERYTHING, Between, Filter, columns_of
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import Snapshot
-from airtally.streams.declaration import Partition, Stream
+from airtally.streams.declaration import RECEIVED_ORDER, WRITER_ID, Partition, Stream
 
 __all__ = [
     "EventDate",
@@ -139,10 +139,10 @@ def render_lines(extract: Extract, snapshot: Snapshot, capabilities: Capabilitie
 
 
 def _arrival_order(snapshot: Snapshot) -> tuple[str, ...]:
-    """A text among the keys makes the sort take half as long again: left out where there is one machine."""
-    machines = {file.machine for file in snapshot.compacted + snapshot.uncompacted}
-    one = len(machines) == 1 and None not in machines and not any(table.num_rows for table in snapshot.buffered)
-    return tuple(name for name in RECEIVED_ORDER if name != "machine") if one else RECEIVED_ORDER
+    """A text among the keys makes the sort take half as long again: left out where there is one writer."""
+    writers = {file.writer_id for file in snapshot.compacted + snapshot.uncompacted}
+    one = len(writers) == 1 and None not in writers and not any(table.num_rows for table in snapshot.buffered)
+    return tuple(name for name in RECEIVED_ORDER if name != WRITER_ID.name) if one else RECEIVED_ORDER
 
 
 def _ordered(

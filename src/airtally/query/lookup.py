@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from airtally.query.changelog import VERSION_TIME
-from airtally.sql.dedupe import RECEIVED_ORDER
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
+from airtally.storage.lake.last_received import order_of
 from airtally.storage.lake.snapshot import Snapshot
-from airtally.streams.declaration import ACCOUNT, Stream
+from airtally.streams.declaration import ACCOUNT, RECEIVED_ORDER, Stream
 
 Row = dict[str, Any]
 
@@ -54,7 +54,7 @@ def _last(stream: Stream, rows: Iterable[Row]) -> Iterable[Row]:
     newest: dict[tuple[Any, ...], tuple[tuple[Any, ...], Row]] = {}
     for row in rows:
         key = tuple(row[name] for name in stream.key)
-        order = (row[VERSION_TIME], *(row.pop(name) for name in RECEIVED_ORDER))
+        order = order_of(row, first_by=(VERSION_TIME,))
         if key not in newest or newest[key][0] < order:
             newest[key] = (order, row)
-    return (row for _, row in newest.values())
+    return ({name: row[name] for name in stream.row_schema.names} for _, row in newest.values())

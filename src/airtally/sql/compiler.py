@@ -35,7 +35,7 @@ from airtally.sql.members import any_listed, member_numbers, member_text, member
 from airtally.sql.numbers import JsonNumber, json_number
 from airtally.sql.scope import column
 from airtally.sql.statement import Relation, Statement, Value
-from airtally.streams.declaration import ACCOUNT, MACHINE, RECEIVED_AT, SEQUENCE, Stream, Type
+from airtally.streams.declaration import ACCOUNT, RECEIVED_AT, SEQUENCE, WRITER_ID, Stream, Type
 
 #: A longer list of values is joined with as a relation instead of being bound one by one.
 LONG_LIST = 64
@@ -43,7 +43,7 @@ LONG_LIST = 64
 _SERVER_COLUMNS = {
     ACCOUNT.name: Type.TEXT,
     RECEIVED_AT.name: Type.TIME,
-    MACHINE.name: Type.TEXT,
+    WRITER_ID.name: Type.TEXT,
     SEQUENCE.name: Type.INT64,
 }
 _INT64_MAX = (1 << 63) - 1

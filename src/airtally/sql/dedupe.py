@@ -13,10 +13,10 @@ from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import Binder
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows
+from airtally.storage.lake.last_received import last_received
 from airtally.storage.lake.snapshot import Snapshot
-from airtally.streams.declaration import DAY, Kind, Partition, Stream
+from airtally.streams.declaration import DAY, RECEIVED_ORDER, Kind, Partition, Stream
 
-RECEIVED_ORDER = ("received_at", "machine", "sequence")
 DAY_NUMBER = "_day"
 ARRIVED = "arrived"
 
@@ -147,9 +147,5 @@ def _matched(query: exp.Select, stream: Stream, kind: str) -> exp.Select:
 
 def _winners(ranked: exp.Query, stream: Stream, columns: Iterable[str]) -> exp.Select:
     """The last received of each key."""
-    order = exp.Order(expressions=[exp.Ordered(this=column(name), desc=True) for name in RECEIVED_ORDER])
-    rank = exp.Window(
-        this=exp.RowNumber(), partition_by=[column(name) for name in (*stream.identity, DAY_NUMBER)], order=order
-    )
-    inner = exp.select("*", rank.as_("_rank", quoted=True)).from_(ranked.subquery("candidates"))
-    return exp.select(*map(column, columns)).from_(inner.subquery("ranked")).where(column("_rank").eq(1))
+    key = [column(name) for name in (*stream.identity, DAY_NUMBER)]
+    return last_received(ranked, key, [column(name) for name in columns])

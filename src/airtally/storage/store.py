@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -25,6 +24,7 @@ from airtally.storage.lake import Lake, LakeTable, TableVersion
 from airtally.storage.lake.delta import CommitConflict
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.storage.watermark import Limit, alone
+from airtally.streams import STREAMS
 from airtally.streams.declaration import DAY, MAX_BATCH_ROWS, Stream
 
 #: One flush commits at most so many rows, so that its memory is bounded.
@@ -42,10 +42,10 @@ class Overtaken(Exception):
 
 
 class EventStore:
-    """The source of all snapshots. Thread-safe. `buffer` is None in a process that accepts no rows.
+    """The source of all snapshots. `buffer` is None in a process that accepts no rows.
 
-    `buffers` is the folder of this machine's buffers; other processes' rows are read from there. `limit` says how far
-    the rows of other machines are in the lake.
+    `buffers` is the folder of this host's buffers; other processes' rows are read from there. `limit` says how far the
+    rows of other hosts are in the lake. Thread-safe: buffer and lake are, and of each stream one thread flushes.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class EventStore:
         self._limit = limit
         folder = buffers or (None if buffer is None else buffer.folder)
         self._peers = None if folder is None else PeerTails(folder)
-        self._flushing: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._flushing = {name: threading.Lock() for name in STREAMS}
 
     def snapshot(
         self,
@@ -112,9 +112,9 @@ class EventStore:
         """
         if rows.num_rows > MAX_BATCH_ROWS:
             raise ValueError(f"at most {MAX_BATCH_ROWS} rows at once")
-        machine = uuid.uuid5(uuid.NAMESPACE_URL, app_id).hex
+        writer_id = uuid.uuid5(uuid.NAMESPACE_URL, app_id).hex
         whole = with_day(stream, with_account(rows.cast(stream.row_schema), account))
-        stored = Stamp(machine).stored(stream, whole, self._clock.now_us(), version)
+        stored = Stamp(writer_id).stored(stream, whole, self._clock.now_us(), version)
 
         def above(done: int) -> tuple[pa.Table, int] | None:
             if done >= version:

@@ -98,10 +98,13 @@ class Column:
 
 #: Columns the server adds to every stored row, after the stream's own.
 RECEIVED_AT = pa.field("received_at", pa.timestamp("us", "UTC"))
-MACHINE = pa.field("machine", pa.string())
+WRITER_ID = pa.field("writer_id", pa.string())  # of the process or the file load that took the row
 SEQUENCE = pa.field("sequence", pa.int64())
 DAY = pa.field("day", pa.date32())
 ACCOUNT = pa.field("account", pa.string())
+
+#: Of two rows of one event or version the one that is later in this order counts.
+RECEIVED_ORDER = (RECEIVED_AT.name, WRITER_ID.name, SEQUENCE.name)
 
 #: `sequence` of a row = buffer sequence of its batch << 20 | position in the batch.
 SEQUENCE_SHIFT = 20
@@ -199,7 +202,7 @@ class Stream:
 
         `day` is the partition column and last; Delta keeps it out of the Parquet files.
         """
-        fields = [ACCOUNT, *self.row_schema, RECEIVED_AT, MACHINE, SEQUENCE]
+        fields = [ACCOUNT, *self.row_schema, RECEIVED_AT, WRITER_ID, SEQUENCE]
         if self.partition is not Partition.NONE:
             fields.append(DAY)
         return pa.schema(fields)
@@ -207,4 +210,4 @@ class Stream:
     @cached_property
     def sort_columns(self) -> tuple[str, ...]:
         """The order of rows inside a compacted file."""
-        return tuple(dict.fromkeys(("account", *self.entity, self.time, "received_at", "machine", "sequence")))
+        return tuple(dict.fromkeys(("account", *self.entity, self.time, *RECEIVED_ORDER)))

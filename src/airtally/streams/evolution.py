@@ -1,7 +1,7 @@
 """How rows stored under an earlier schema of a stream are read as today's declaration has them.
 
 Adding a column needs nothing but its declaration: rows stored before read it as its default. Whatever else changes
-what is stored is a named step in the stream's `steps`.
+what is stored is a named step in the stream's `steps`, or in `SERVER_STEPS` where it is one of the server's columns.
 """
 
 from __future__ import annotations
@@ -39,11 +39,21 @@ class Removed:
 
 Step: TypeAlias = Renamed | Removed
 
+#: Changes of the columns that the server adds to the rows of every stream. 0.1.0 called the writer `machine`.
+SERVER_STEPS: tuple[Step, ...] = (Renamed("machine", "writer_id"),)
+#: Noted in a home, so that a program that does not know the columns stops (`database/home.py`).
+SERVER_COLUMNS_VERSION = 1 + len(SERVER_STEPS)
+
+
+def steps_of(stream: Stream) -> tuple[Step, ...]:
+    """All that has changed in what is stored of a stream, the earliest first."""
+    return (*SERVER_STEPS, *stream.steps)
+
 
 def former_names(stream: Stream, name: str) -> tuple[str, ...]:
     """What a column was called before, the latest first; a column renamed twice has two."""
     found: list[str] = []
-    for step in reversed(stream.steps):
+    for step in reversed(steps_of(stream)):
         if isinstance(step, Renamed) and step.name == (found[-1] if found else name):
             found.append(step.former)
     return tuple(found)
@@ -57,7 +67,7 @@ def stored_name(stream: Stream, name: str, stored: Collection[str]) -> str | Non
 def unknown_columns(stream: Stream, stored: Collection[str]) -> set[str]:
     """Those of `stored` that no version of the declaration up to this program's has had."""
     known = {*stream.stored_schema.names, "day"}
-    known |= {step.former if isinstance(step, Renamed) else step.name for step in stream.steps}
+    known |= {step.former if isinstance(step, Renamed) else step.name for step in steps_of(stream)}
     return set(stored) - known
 
 
@@ -107,25 +117,27 @@ def _exactly(value: pa.Scalar, kind: pa.DataType, default: pa.Scalar) -> pa.Scal
 
 
 def _all_former(stream: Stream) -> set[str]:
-    return {step.former if isinstance(step, Renamed) else step.name for step in stream.steps}
+    return {step.former if isinstance(step, Renamed) else step.name for step in steps_of(stream)}
 
 
 def former_fields(stream: Stream) -> Mapping[str, pa.Field]:
     """Columns that were renamed, under their former names with their former types."""
     fields: dict[str, pa.Field] = {}
-    for step in stream.steps:
+    for step in steps_of(stream):
         if isinstance(step, Renamed):
             now = _now(stream, step)
-            kind = step.type or (stream.by_name[now].type if now in stream.by_name else None)
-            if kind is not None:
-                fields[step.former] = pa.field(step.former, kind.arrow)
+            if step.type is not None:
+                fields[step.former] = pa.field(step.former, step.type.arrow)
+            elif now in stream.stored_schema.names:
+                fields[step.former] = stream.stored_schema.field(now).with_name(step.former)
     return fields
 
 
 def _now(stream: Stream, step: Renamed) -> str:
     """What a renamed column is called at last."""
     name = step.name
-    for later in stream.steps[stream.steps.index(step) + 1 :]:
+    steps = steps_of(stream)
+    for later in steps[steps.index(step) + 1 :]:
         if isinstance(later, Renamed) and later.former == name:
             name = later.name
     return name
@@ -133,4 +145,4 @@ def _now(stream: Stream, step: Renamed) -> str:
 
 def former_types(stream: Stream) -> Mapping[str, Type]:
     """The former types of columns that were renamed because their type changed, by former name."""
-    return {step.former: step.type for step in stream.steps if isinstance(step, Renamed) and step.type is not None}
+    return {step.former: step.type for step in steps_of(stream) if isinstance(step, Renamed) and step.type is not None}

@@ -48,6 +48,14 @@ for local times), dates for local times (midnight), dictionaries; JSON columns a
 not fit costs its own row: a time out of range in whatever unit, a number too large, NaN, text that is not UTF-8, bytes
 or a time where JSON goes. Fixed-size binary, run-end encoded and list view columns are refused as a whole.
 
+## Columns of the server
+
+Every stored row also has `account` (the account's slug), `received_at` (UTC, microseconds), `writer_id` (of the process
+or the file load that took the row) and `sequence`, which rises with each row of a writer; no two rows have the same
+`writer_id` and `sequence`. "Last received" means the greatest `received_at`, then `writer_id`, then `sequence`. Tables
+that are cut into days have `day` as partition column. 0.1.0 called `writer_id` `machine`:
+[upgrade.md](../guides/upgrade.md#what-to-do).
+
 ## Limits
 
 A row of JSON has at most 1 MiB, a body at most what the settings `AIRTALLY_BODY_MAX` and

@@ -57,7 +57,7 @@ def test_rows_carry_when_where_and_in_which_order_they_came(storage: Storage) ->
     rows = pa.concat_tables(storage.snapshot().buffered)
     assert rows.schema == PLAYLOGS.stored_schema
     assert rows["received_at"].cast(pa.int64()).to_pylist() == [NOON_US, NOON_US + 1_000_000, NOON_US + 1_000_000]
-    assert set(rows["machine"].to_pylist()) == {storage.buffer.id}
+    assert set(rows["writer_id"].to_pylist()) == {storage.buffer.id}
     assert rows["sequence"].to_pylist() == [1 << SEQUENCE_SHIFT, 2 << SEQUENCE_SHIFT, (2 << SEQUENCE_SHIFT) + 1]
 
 

@@ -228,8 +228,8 @@ def test_files_rows_are_appended_once(storage: Storage) -> None:
     assert event_store.append_file_rows(PLAYLOGS, "acme", playlogs((3, None, 0)), "file:x", 2000)
     assert event_store.committed(PLAYLOGS, "file:x") == 2000
     assert storage.medias() == [1, 2, 3]
-    places = stored_rows(storage.snapshot()).select(["machine", "sequence"]).to_pylist()
-    assert len({(row["machine"], row["sequence"]) for row in places}) == 3
+    places = stored_rows(storage.snapshot()).select(["writer_id", "sequence"]).to_pylist()
+    assert len({(row["writer_id"], row["sequence"]) for row in places}) == 3
 
 
 def test_a_flushed_snapshot_has_no_buffered_rows(storage: Storage) -> None:

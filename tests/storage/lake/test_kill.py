@@ -21,7 +21,7 @@ from airtally.storage.lake.snapshot import Snapshot
 from airtally.storage.store import EventStore
 from airtally.streams.playlogs import PLAYLOGS
 
-COLUMNS = ["account", "player_id", "media_id", "duration_seconds", "machine", "sequence"]
+COLUMNS = ["account", "player_id", "media_id", "duration_seconds", "writer_id", "sequence"]
 WORKERS = 3
 
 
@@ -142,7 +142,7 @@ def check(acknowledged: dict[int, int], rows: pa.Table, *, strict: bool = True) 
         found[row["player_id"]] = row["media_id_count"]
     missing = [name for name in acknowledged if found.get(name) != acknowledged[name]]
     assert not missing, f"{len(missing)} acknowledged batches are not there, such as {missing[:3]}"
-    places = rows.group_by(["machine", "sequence"]).aggregate([([], "count_all")])
+    places = rows.group_by(["writer_id", "sequence"]).aggregate([([], "count_all")])
     assert places.num_rows == rows.num_rows, "two rows have the same place"
 
 

@@ -3,7 +3,7 @@
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
 from airtally.database.tables.base import metadata
 from airtally.database.tables.home import home
-from airtally.database.tables.ingest import claims, file_marks, nodes, quarantine
+from airtally.database.tables.ingest import claims, file_marks, quarantine, writers
 from airtally.database.tables.jobs import job_turns, jobs
 from airtally.database.tables.pushwoosh import event_attributes, event_types, statistics, tags
 from airtally.database.tables.reports import deliveries, reports
@@ -34,7 +34,6 @@ __all__ = [
     "keys",
     "login_tries",
     "metadata",
-    "nodes",
     "owners",
     "publications",
     "quarantine",
@@ -52,4 +51,5 @@ __all__ = [
     "tags",
     "tokens",
     "users",
+    "writers",
 ]

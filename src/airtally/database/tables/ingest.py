@@ -36,9 +36,9 @@ quarantine = numbered(
     Column("resent_at", BigInteger),
 )
 
-#: One row for each running process with a buffer; tells how far its rows have reached the lake.
-nodes = Table(
-    "nodes",
+#: One row for each process with a buffer whose rows are not all in the lake; says how far they are.
+writers = Table(
+    "writers",
     metadata,
     Column("buffer_id", Text, primary_key=True),
     Column("host", Text, nullable=False),

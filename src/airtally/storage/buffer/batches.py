@@ -102,11 +102,11 @@ def unpack(stream: Stream, content: bytes) -> pa.Table:
 
 
 class Stamp:
-    """Adds the server's columns to rows of one machine (a buffer's id, or a loaded file's)."""
+    """Adds the server's columns to rows of one writer."""
 
-    def __init__(self, machine: str) -> None:
-        self.machine = machine
-        self._machines = pa.array([], pa.string())
+    def __init__(self, writer_id: str) -> None:
+        self.writer_id = writer_id
+        self._ids = pa.array([], pa.string())
 
     def stored(self, stream: Stream, rows: pa.Table, received_at_us: int, sequence: int) -> pa.Table:
         """`stream.stored_schema`; `sequence` is the batch's."""
@@ -114,7 +114,7 @@ class Stamp:
         first = sequence << SEQUENCE_SHIFT
         columns = {name: rows.column(name) for name in ("account", *stream.row_schema.names)}
         columns["received_at"] = pa.repeat(pa.scalar(received_at_us, RECEIVED_AT.type), count)
-        columns["machine"] = self.column(count)
+        columns["writer_id"] = self.column(count)
         columns["sequence"] = pa.array(np.arange(first, first + count, dtype=np.int64))
         if stream.partition is Partition.EVENT_DAY:
             columns["day"] = rows.column("day")
@@ -123,10 +123,10 @@ class Stamp:
         return pa.table(columns, schema=stream.stored_schema)
 
     def column(self, count: int) -> pa.ChunkedArray:
-        """The machine's name `count` times; all batches share the memory."""
-        shared = self._machines  # read once: the writer and readers of the tail come here at the same time
+        """The writer's id `count` times; all batches share the memory."""
+        shared = self._ids  # read once: the writer and readers of the tail come here at the same time
         wanted = min(count, _SHARED_ROWS)
         if len(shared) < wanted:
-            self._machines = shared = pa.repeat(pa.scalar(self.machine), min(max(64, 2 * wanted), _SHARED_ROWS))
+            self._ids = shared = pa.repeat(pa.scalar(self.writer_id), min(max(64, 2 * wanted), _SHARED_ROWS))
         whole, rest = divmod(count, _SHARED_ROWS)
         return pa.chunked_array([shared] * whole + [shared.slice(0, rest)], pa.string())

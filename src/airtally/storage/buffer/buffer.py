@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sqlite3
 import threading
 import uuid
@@ -16,14 +15,14 @@ import structlog
 
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
-from airtally.kit.errors import NewerHome, StorageFull, TooManyRequests
+from airtally.kit.errors import StorageFull, TooManyRequests
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.time import SECOND_US
 from airtally.storage.buffer import batches, damage, store
+from airtally.storage.buffer.adopted import AdoptedBuffer, take_over
 from airtally.storage.buffer.batches import BufferBatch, Stamp
-from airtally.storage.buffer.salvage import is_readable
 from airtally.storage.buffer.store import BufferStore
-from airtally.storage.buffer.tail import Chunk, Tail, TailPart
+from airtally.storage.buffer.tail import Tail, TailPart
 from airtally.storage.buffer.writer import BufferWriter, Pending, Receipt
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
@@ -37,67 +36,12 @@ _TRY_AGAIN_US = 60 * SECOND_US
 _log = structlog.get_logger()
 
 
-class _Adopted:
-    """The file of a process that died: readable at once, flushed under its own id, then removed."""
-
-    def __init__(self, file: BufferStore) -> None:
-        self.store = file
-        self._stamp = Stamp(file.id)
-        self.tail = Tail(file.id, self._stamp.column)
-        self.size = 0
-        try:
-            self._read()
-        except BaseException:
-            file.close()
-            raise
-
-    def _read(self) -> None:
-        """One process is of one version: a batch that seems newer than others of its stream is damaged instead."""
-        known: set[str] = set()
-        newer: dict[str, NewerHome] = {}
-        for batch in self.store.batches():
-            try:
-                chunk = decoded(batch, self._stamp)
-            except NewerHome as error:
-                newer[batch.stream] = error
-                continue
-            known.add(batch.stream)
-            self.size += len(batch.content)
-            self.tail.append(batch.stream, batch.lane, chunk)
-        for stream, refusal in newer.items():
-            raise ValueError(f"a batch is unlike others of its stream: {refusal}") if stream in known else refusal
-
-
-def decoded(batch: store.StoredBatch, stamp: Stamp) -> Chunk:
-    stream = STREAMS.get(batch.stream)
-    if stream is None:
-        raise NewerHome(f"The buffer holds rows of stream {batch.stream}, which this version does not know")
-    rows = batches.unpack(stream, batch.content)
-    accounts = frozenset(rows.column("account").unique().to_pylist())
-    if rows.num_rows != batch.rows:
-        raise ValueError(f"batch {batch.sequence} has {rows.num_rows} rows in place of {batch.rows}")
-    stored = stamp.stored(stream, rows, batch.received_at_us, batch.sequence)
-    return Chunk(stored, batch.sequence, batch.sequence, accounts, len(batch.content), batch.received_at_us)
-
-
-def _adopted(path: Path) -> _Adopted | None:
-    """None for a living process's file and a newer program's. One that is damaged is recovered first."""
-    try:
-        file = BufferStore.adopt(path, lambda: damage.mend(path, is_readable))
-        try:
-            return None if file is None else _Adopted(file)
-        except (sqlite3.DatabaseError, pa.ArrowException, OSError, ValueError, KeyError) as error:
-            why = " ".join(str(error).split())
-            strictly = functools.partial(is_readable, newer=False)
-            file = BufferStore.adopt(path, lambda: damage.recover(path, why, strictly))
-            return None if file is None else _Adopted(file)
-    except NewerHome as error:
-        _log.error("a buffer is left to a newer version", file=str(path), error=str(error))
-        return None
-
-
 class Buffer:
-    """Thread-safe. Open it with `Buffer.open`."""
+    """The file of this process, those of dead processes that it adopted, and their rows in memory. See `Buffer.open`.
+
+    Thread-safe: a lock guards the counts of bytes and the lists of files, the writer's thread alone uses the
+    files, and `adopt_orphans` and `tidy` belong to the thread that flushes.
+    """
 
     def __init__(self, folder: Path, *, clock: Clock, max_bytes: int, faults: Faults) -> None:
         self.folder = folder
@@ -107,7 +51,7 @@ class Buffer:
         self._lock = threading.Lock()
         self._live = 0
         self._pending = 0
-        self._adopted: dict[str, _Adopted] = {}
+        self._adopted: dict[str, AdoptedBuffer] = {}
         #: Told the id of an adopted buffer whose rows are all in the lake, before its file goes.
         self.on_drained: Callable[[str], object] = lambda _: None
         self._left: dict[str, str] = {}
@@ -181,7 +125,9 @@ class Buffer:
 
     def check_room(self, size: int) -> None:
         """Raises TooManyRequests where `size` more bytes would go over the limit."""
-        if self._live + self._pending + size > self._max_bytes:
+        with self._lock:
+            room = self._has_room(size)
+        if not room:
             self._refuse()
 
     def check_disk(self) -> None:
@@ -212,7 +158,8 @@ class Buffer:
 
     @property
     def live_bytes(self) -> int:
-        return self._live
+        with self._lock:
+            return self._live
 
     def streams(self) -> list[Stream]:
         """Those with rows."""
@@ -222,21 +169,20 @@ class Buffer:
 
     def discard(self, stream: Stream, part: TailPart, through: int) -> None:
         """Forget flushed batches. Call it once readers can see the flush in the lake."""
-        adopted = self._adopted.get(part.buffer_id)
+        adopted = self._adopted_file(part.buffer_id)
         if adopted is None and part.buffer_id != self.id:
             return  # tidied away meanwhile; its numbers mean other rows in this process's own file
         tail = self._tail if adopted is None else adopted.tail
-        freed = tail.drop(stream.name, part.lane, through)
-        with self._lock:
-            self._live -= freed
-        metrics.BUFFER_BYTES.set(self._live)
+        self._changed(-tail.drop(stream.name, part.lane, through))
         file = self._store if adopted is None else adopted.store
         while self._writer.call(lambda: file.discard_some(stream.name, part.lane, through)):
             pass
 
     def tidy(self) -> None:
         """After a flush: empty the write-ahead logs and remove adopted files that hold nothing more."""
-        for adopted in list(self._adopted.values()):
+        with self._lock:
+            files = list(self._adopted.values())
+        for adopted in files:
             if self._writer.call(lambda file=adopted.store: file.empty):  # type: ignore[misc]
                 self.on_drained(adopted.store.id)
                 with self._lock:
@@ -264,19 +210,23 @@ class Buffer:
 
     def problems(self) -> list[str]:
         """What an operator must know of buffers that were damaged, until what is kept of them is removed."""
-        return [*map(str, damage.kept(self.folder)), *self._left.values()]
+        with self._lock:
+            left = list(self._left.values())
+        return [*map(str, damage.kept(self.folder)), *left]
 
-    def _take_over(self, path: Path) -> _Adopted | None:
-        """Nothing is lost where a file cannot be recovered now, as on a full disk: that is tried again."""
+    def _take_over(self, path: Path) -> AdoptedBuffer | None:
+        """None where the file cannot be recovered now, as on a full disk; it is tried again after a minute."""
         now = self._clock.now_us()
         if now < self._next_try.get(path.stem, now):
             return None
-        self._left.pop(path.stem, None)
+        with self._lock:
+            self._left.pop(path.stem, None)
         try:
-            return _adopted(path)
+            return take_over(path)
         except (sqlite3.Error, OSError) as error:
             self._next_try[path.stem] = now + _TRY_AGAIN_US
-            self._left[path.stem] = f"buffer {path} cannot be taken over now, which is tried again: {error}"
+            with self._lock:
+                self._left[path.stem] = f"buffer {path} cannot be taken over now, which is tried again: {error}"
             _log.exception("a buffer cannot be taken over now", file=str(path))
             return None
 
@@ -295,7 +245,7 @@ class Buffer:
 
     def settled(self, buffer_id: str) -> None:
         """The metadata store knows all claims of an adopted buffer: its file may go once it is empty."""
-        adopted = self._adopted.get(buffer_id)
+        adopted = self._adopted_file(buffer_id)
         if adopted is not None:
             self._writer.call(adopted.store.forget_all_claims)
 
@@ -316,6 +266,10 @@ class Buffer:
             else:
                 file.close()
 
+    def _adopted_file(self, buffer_id: str) -> AdoptedBuffer | None:
+        with self._lock:
+            return self._adopted.get(buffer_id)
+
     def _stores(self) -> list[BufferStore]:
         with self._lock:
             return [self._store, *(each.store for each in self._adopted.values())]
@@ -323,15 +277,19 @@ class Buffer:
     def _changed(self, size: int = 0) -> None:
         with self._lock:
             self._live += size
-        metrics.BUFFER_BYTES.set(self._live)
+            metrics.BUFFER_BYTES.set(self._live)
 
     def _take_room(self, size: int) -> None:
         with self._lock:
-            room = self._live + self._pending + size <= self._max_bytes
+            room = self._has_room(size)
             if room:
                 self._pending += size
         if not room:
             self._refuse()
+
+    def _has_room(self, size: int) -> bool:
+        """To be asked under the lock."""
+        return self._live + self._pending + size <= self._max_bytes
 
     def _give_room_back(self, size: int) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The buffers of other processes on this machine, read only."""
+"""The buffers of other processes on this host, read only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pyarrow as pa
 import structlog
 
 from airtally.kit.errors import Unavailable
+from airtally.storage.buffer.adopted import decoded
 from airtally.storage.buffer.batches import Stamp
-from airtally.storage.buffer.buffer import decoded
 from airtally.storage.buffer.damage import is_of_the_file
 from airtally.storage.buffer.store import SUFFIX, StoredBatch, beside
 from airtally.storage.buffer.tail import Tail, TailPart
@@ -53,7 +53,10 @@ class _Peer:
 
 
 class PeerTails:
-    """Rows acknowledged by other living processes, and by dead ones that nobody has adopted yet."""
+    """Rows acknowledged by other living processes, and by dead ones that nobody has adopted yet.
+
+    Thread-safe: one lock, held while the files are read.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -73,7 +73,7 @@ class FileLock:
 
 
 class BufferStore:
-    """A locked buffer file. Not thread-safe: one thread at a time uses it."""
+    """A locked buffer file. Not thread-safe: only the thread of its `BufferWriter` uses it."""
 
     def __init__(self, path: Path, lock: FileLock) -> None:
         self.path = path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airtally.streams.declaration import SEQUENCE_SHIFT
+from airtally.streams.declaration import SEQUENCE_SHIFT, WRITER_ID
 
 #: Chunks up to this size are joined, so that thousands of small batches do not slow a question.
 _JOINED_ROWS = 1 << 14
@@ -69,28 +68,28 @@ class TailPart:
 
 
 class LaneTail:
-    """Appended to at each commit, joined when read, cut after each flush."""
+    """One lane's chunks: appended to at each commit, joined when read, cut after each flush. Thread-safe (one lock)."""
 
-    def __init__(self, buffer_id: str, lane: int, machine: Callable[[int], pa.ChunkedArray]) -> None:
+    def __init__(self, buffer_id: str, lane: int, writer_ids: Callable[[int], pa.ChunkedArray]) -> None:
         self._buffer_id = buffer_id
         self._lane = lane
-        self._machine = machine
+        self._writer_ids = writer_ids
         self._lock = threading.Lock()
         self._chunks: list[Chunk] = []
         self._new: list[Chunk] = []
-        self._view: TailPart | None = TailPart(buffer_id, lane, ())
+        self._part: TailPart | None = TailPart(buffer_id, lane, ())
 
     def append(self, chunk: Chunk) -> None:
         with self._lock:
             self._new.append(chunk)
-            self._view = None
+            self._part = None
 
-    def view(self) -> TailPart:
+    def part(self) -> TailPart:
         with self._lock:
-            if self._view is None:
+            if self._part is None:
                 self._join()
-                self._view = TailPart(self._buffer_id, self._lane, tuple(self._chunks))
-            return self._view
+                self._part = TailPart(self._buffer_id, self._lane, tuple(self._chunks))
+            return self._part
 
     def drop(self, through: int) -> int:
         """Forget batches up to `through`; returns the bytes they took in the file."""
@@ -98,7 +97,7 @@ class LaneTail:
             before = self._bytes()
             self._chunks = _kept(self._chunks, through)
             self._new = _kept(self._new, through)
-            self._view = None
+            self._part = None
             return before - self._bytes()
 
     def _bytes(self) -> int:
@@ -125,9 +124,9 @@ class LaneTail:
 
     def _joined(self, run: list[Chunk]) -> Chunk:
         rows = pa.concat_tables([chunk.rows for chunk in run])
-        place = rows.schema.get_field_index("machine")
-        rows = rows.remove_column(place).combine_chunks()
-        rows = rows.add_column(place, "machine", self._machine(rows.num_rows))
+        index = rows.schema.get_field_index(WRITER_ID.name)
+        rows = rows.remove_column(index).combine_chunks()
+        rows = rows.add_column(index, WRITER_ID.name, self._writer_ids(rows.num_rows))
         return Chunk(
             rows,
             run[0].first,
@@ -156,29 +155,37 @@ def _cut(chunk: Chunk, through: int) -> Chunk:
 
 
 class Tail:
-    """All streams and lanes of one buffer."""
+    """All streams and lanes of one buffer. Thread-safe: a lock guards the list of lanes, each lane has one for its rows."""
 
-    def __init__(self, buffer_id: str, machine: Callable[[int], pa.ChunkedArray]) -> None:
+    def __init__(self, buffer_id: str, writer_ids: Callable[[int], pa.ChunkedArray]) -> None:
         self.buffer_id = buffer_id
-        self._machine = machine
-        self._lanes: dict[str, dict[int, LaneTail]] = defaultdict(dict)
+        self._writer_ids = writer_ids
+        self._lock = threading.Lock()
+        self._lanes: dict[str, dict[int, LaneTail]] = {}
 
     def append(self, stream: str, lane: int, chunk: Chunk) -> None:
-        lanes = self._lanes[stream]
-        if lane not in lanes:
-            lanes[lane] = LaneTail(self.buffer_id, lane, self._machine)
-        lanes[lane].append(chunk)
+        with self._lock:
+            lanes = self._lanes.setdefault(stream, {})
+            if lane not in lanes:
+                lanes[lane] = LaneTail(self.buffer_id, lane, self._writer_ids)
+            found = lanes[lane]
+        found.append(chunk)
 
     def parts(self, stream: str) -> list[TailPart]:
-        lanes = self._lanes.get(stream)
-        if not lanes:
-            return []
-        return [part for part in (lane.view() for lane in list(lanes.values())) if part.chunks]
+        """What each lane holds of a stream; lanes without rows are left out."""
+        with self._lock:
+            lanes = list(self._lanes.get(stream, {}).values())
+        return [part for part in (lane.part() for lane in lanes) if part.chunks]
 
     def drop(self, stream: str, lane: int, through: int) -> int:
-        found = self._lanes[stream].get(lane)
+        """Forget a lane's batches up to `through`; returns the bytes they took in the file."""
+        with self._lock:
+            found = self._lanes.get(stream, {}).get(lane)
         return 0 if found is None else found.drop(through)
 
     @property
     def streams(self) -> list[str]:
-        return [name for name in list(self._lanes) if self.parts(name)]
+        """Those with rows."""
+        with self._lock:
+            names = list(self._lanes)
+        return [name for name in names if self.parts(name)]

@@ -64,7 +64,7 @@ class _Call:
 
 
 class ReceiptClock:
-    """Hands out times of receipt, and says up to when all rows received are to be seen."""
+    """Gives times of receipt, and says by when all rows received can be seen. Thread-safe (one lock)."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -89,7 +89,10 @@ class ReceiptClock:
 
 
 class BufferWriter:
-    """The only thread that uses the store. After a commit the tail has the rows before anyone is told."""
+    """The only thread that uses the store. After a commit the tail has the rows before anyone is told.
+
+    Thread-safe: a lock guards what waits; `_full_at` is written by its thread alone.
+    """
 
     def __init__(
         self,

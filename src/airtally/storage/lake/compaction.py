@@ -32,16 +32,18 @@ _log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class CompactionPolicy:
     """An open day (today and yesterday, UTC) is compacted when it has too many uncompacted files, a closed one
-    when it has any and has been quiet. Compacted files are merged when a day has more than `compacted_files`.
+    when it has any and has been quiet. Compacted files are merged when a day has more than `compacted_files`, and
+    with `convert` rewritten where they have an earlier schema.
     """
 
     uncompacted_files: int = 16
     compacted_files: int = 8
     quiet_seconds: float = 600.0
+    convert: bool = False
 
 
-#: Everything that is not one compacted file a day: `airtally lake compact`.
-EAGER = CompactionPolicy(uncompacted_files=0, compacted_files=1, quiet_seconds=0.0)
+#: Everything that is not one compacted file a day with today's columns: `airtally lake compact`.
+EAGER = CompactionPolicy(uncompacted_files=0, compacted_files=1, quiet_seconds=0.0, convert=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,17 @@ def _worth(view: TableVersion, day: str | None, files: list[LiveFile], now_us: i
     merged = small(file for file in files if file.compacted)
     if len(uncompacted) > policy.uncompacted_files or len(merged) > policy.compacted_files:
         return True
+    if policy.convert and any(map(_is_outdated, files)):
+        return True
     if not uncompacted or day is None or view.stream.partition is Partition.NONE:
         return False
     if day >= (utc_day(now_us) - timedelta(days=1)).isoformat():
         return False
     return max(file.modified_at_ms for file in uncompacted) * 1000 <= now_us - policy.quiet_seconds * 1_000_000
+
+
+def _is_outdated(file: LiveFile) -> bool:
+    return file.data.columns is not None
 
 
 def small(files: Iterable[LiveFile]) -> list[LiveFile]:
@@ -201,9 +209,11 @@ class Compactor:
         So a row is rewritten a logarithmic number of times, however often its day is compacted.
         """
         day = _bounded(day)
-        repeated = self._repeated(view, day)
-        chosen = [file for file in day.compacted if file.name in repeated]
-        rest = sorted((file for file in small(day.compacted) if file.name not in repeated), key=_rows)
+        needed = self._repeated(view, day)
+        if policy.convert:
+            needed |= {file.name for file in day.compacted if _is_outdated(file)}
+        chosen = [file for file in day.compacted if file.name in needed]
+        rest = sorted((file for file in small(day.compacted) if file.name not in needed), key=_rows)
         taken = sum(file.data.rows for file in (*day.uncompacted, *chosen))
         for index, file in enumerate(rest):
             if file.data.rows > taken and len(rest) - index <= policy.compacted_files - 1:

@@ -15,10 +15,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake.transaction import AddAction, RemoveAction
 
-from airtally.storage.lake.schema import suffix
+from airtally.storage.lake.schema import statistics_columns, suffix
 from airtally.storage.lake.table_storage import TableStorage
 from airtally.storage.lake.table_version import LiveFile
-from airtally.streams.declaration import Partition, Stream
+from airtally.streams.declaration import ACCOUNT, WRITER_ID, Partition, Stream
 
 UNCOMPACTED = "part-"
 
@@ -85,21 +85,6 @@ def removed(file: LiveFile, now_ms: int, *, data_change: bool) -> RemoveAction:
     return RemoveAction(file.name, data_change, now_ms, file.data.size, {} if day is None else {"day": day})
 
 
-def statistics_columns(stream: Stream) -> tuple[str, ...]:
-    """The columns that Delta statistics are kept of: what reads prune and plan by."""
-    names = (
-        "account",
-        *stream.entity,
-        *stream.key,
-        stream.time,
-        *stream.identity,
-        "received_at",
-        "machine",
-        "sequence",
-    )
-    return tuple(dict.fromkeys(names))
-
-
 def statistics(stream: Stream, footer: Any) -> str:
     low: dict[str, Any] = {}
     high: dict[str, Any] = {}
@@ -119,7 +104,7 @@ def statistics(stream: Stream, footer: Any) -> str:
 
 def _bounded(stream: Stream, name: str) -> bool:
     """Bounds of long texts would only fill the log."""
-    return name in {"account", "machine"} or not pa.types.is_string(stream.stored_schema.field(name).type)
+    return name in {ACCOUNT.name, WRITER_ID.name} or not pa.types.is_string(stream.stored_schema.field(name).type)
 
 
 def _text(value: Any) -> Any:

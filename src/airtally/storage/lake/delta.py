@@ -22,6 +22,7 @@ from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.storage.lake.damage import TableDamaged, fault_of
+from airtally.storage.lake.schema import STATISTICS
 from airtally.storage.lake.table_storage import LOG, TableStorage
 
 #: All commits that remove files carry this application transaction: of two at once, one fails.
@@ -63,9 +64,10 @@ class TableLayout:
 
 
 class DeltaFiles(Generic[V]):
-    """Thread-safe; other processes and machines change the same table meanwhile.
+    """One Delta table, which other processes and hosts change at the same time.
 
-    What opens a table raises TableDamaged where its log cannot be trusted.
+    Thread-safe: a version is immutable, the newest one is replaced under a lock, and each commit has a handle of its
+    own. What opens a table raises TableDamaged where its log cannot be trusted.
     """
 
     def __init__(
@@ -217,7 +219,7 @@ class DeltaFiles(Generic[V]):
                     "delta.logRetentionDuration": "interval 1 hours",
                     "delta.deletedFileRetentionDuration": "interval 24 hours",
                     "delta.checkpointInterval": "100",
-                    "delta.dataSkippingStatsColumns": ",".join(self.layout.statistics),
+                    STATISTICS: ",".join(self.layout.statistics),
                 },
             )
         except DeltaError:

@@ -18,7 +18,7 @@ _AT_ONCE = 500
 
 
 class LakeHealth:
-    """Thread-safe. `tables` are those of streams and of rollups."""
+    """Looks at `tables`, those of streams and of rollups. Thread-safe: one lock, held during a look."""
 
     def __init__(self, tables: Callable[[], Iterable[Table]]) -> None:
         self._tables = tables

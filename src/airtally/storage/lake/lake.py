@@ -18,7 +18,10 @@ from airtally.streams.declaration import Stream
 
 
 class Lake:
-    """`url` is a folder or `s3://bucket/prefix`; credentials come from the environment or `storage_options`."""
+    """The tables, each made at its first use. Thread-safe: a lock guards the list of tables.
+
+    `url` is a folder or `s3://bucket/prefix`; credentials come from the environment or `storage_options`.
+    """
 
     def __init__(
         self,

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from sqlglot import exp
+
 from airtally.storage.lake.data_files import NewFile, file_name, publish
 from airtally.storage.lake.evolved import written_as
+from airtally.storage.lake.last_received import last_received
 from airtally.storage.lake.schema import FIRST
 from airtally.storage.lake.table_storage import BucketPlace, TableStorage, open_place
 from airtally.storage.lake.table_version import COMPACTED
@@ -22,7 +25,6 @@ from airtally.streams.declaration import Kind, Stream
 
 #: Above this number of rows accounts are sorted in groups, one file each.
 _SORTED_ROWS = 4_000_000
-_RECEIVED_LAST = "received_at DESC NULLS LAST, machine DESC NULLS LAST, sequence DESC NULLS LAST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,18 +212,21 @@ class _Work:
             raise
 
     def _kept(self, accounts: tuple[str, str] | None) -> str:
-        columns = ", ".join(self._columns)
-        rows = f"(SELECT {columns} FROM uncompacted UNION ALL SELECT {columns} FROM compacted)"  # noqa: S608
-        if accounts is not None:
-            low, high = (_literal(account) for account in accounts)
-            rows = f"(SELECT * FROM {rows} WHERE account BETWEEN {low} AND {high})"  # noqa: S608
-        if not self._keys:
-            return f"SELECT {columns} FROM {rows}"  # noqa: S608
-        return (
-            f"SELECT {columns} FROM {rows} ANTI JOIN again USING ({self._keys}) UNION ALL "  # noqa: S608
-            f"SELECT {columns} FROM (SELECT *, row_number() OVER (PARTITION BY {self._keys} ORDER BY {_RECEIVED_LAST})"
-            f" AS place FROM {rows} SEMI JOIN again USING ({self._keys})) WHERE place = 1"
+        """The rows without duplicates: only those with a key in `again` are ranked."""
+        columns = [exp.column(name, quoted=True) for name in self._columns]
+        rows: exp.Query = exp.union(
+            exp.select(*columns).from_("uncompacted"), exp.select(*columns).from_("compacted"), distinct=False
         )
+        if accounts is not None:
+            low, high = (exp.Literal.string(account) for account in accounts)
+            rows = exp.select("*").from_(rows.subquery("rows")).where(exp.column("account").between(low, high))
+        chosen = exp.select(*columns).from_(rows.subquery("rows"))
+        keys = _identity(self.stream)
+        if not keys:
+            return chosen.sql("duckdb")
+        repeated = exp.select("*").from_(rows.subquery("rows")).join("again", using=keys, join_type="semi")
+        last = last_received(repeated, [exp.column(name, quoted=True) for name in keys], columns)
+        return exp.union(chosen.join("again", using=keys, join_type="anti"), last, distinct=False).sql("duckdb")
 
     def _candidates(self, columns: str) -> str:
         """Rows that may be repeats: the uncompacted ones with all of the identity, and compacted ones of their events."""

@@ -9,7 +9,7 @@ opening it, and no file is rewritten when a column is added.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,10 +19,12 @@ from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError
 
 from airtally.kit.errors import NewerHome
-from airtally.streams.declaration import DAY, Stream
-from airtally.streams.evolution import unknown_columns
+from airtally.streams.declaration import DAY, RECEIVED_ORDER, Stream
+from airtally.streams.evolution import former_names, unknown_columns
 
 FIRST = 1
+#: Delta's own property: the columns whose statistics readers of the log are given.
+STATISTICS = "delta.dataSkippingStatsColumns"
 _NEWEST, _COLUMNS, _DECLARED = "airtally.schemaVersion", "airtally.schema.", "airtally.streamVersion"
 _OF_FILE = re.compile(r"-s([0-9]+)\.parquet$")
 
@@ -86,6 +88,18 @@ class SchemaHistory:
         return listed | {_NEWEST: str(self.newest + 1), _DECLARED: str(self.stream.version)}
 
 
+def statistics_columns(stream: Stream) -> tuple[str, ...]:
+    """The columns that Delta statistics are kept of: what reads prune and plan by."""
+    names = ("account", *stream.entity, *stream.key, stream.time, *stream.identity, *RECEIVED_ORDER)
+    return tuple(dict.fromkeys(names))
+
+
+def _with_statistics(stream: Stream, have: Collection[str]) -> Iterator[str]:
+    """`statistics_columns`, each under every name that the table has for it: older files have the older ones."""
+    for name in statistics_columns(stream):
+        yield from (each for each in (name, *former_names(stream, name)) if each in have)
+
+
 def suffix(number: int) -> str:
     """How the names of files of a schema end."""
     return ".parquet" if number == FIRST else f"-s{number}.parquet"
@@ -101,11 +115,14 @@ def follow(stream: Stream, handle: DeltaTable) -> bool:
     history = SchemaHistory.of(stream, handle)
     have = {field.name for field in handle.schema().fields}
     missing = [field for field in stream.stored_schema if field.name not in have]
+    statistics = ",".join(_with_statistics(stream, have))
     try:
         if not history.current:
             handle.alter.set_table_properties(history.properties, raise_if_not_exists=False)
         elif missing:
             handle.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
+        elif handle.metadata().configuration.get(STATISTICS) != statistics:
+            handle.alter.set_table_properties({STATISTICS: statistics})
         else:
             return False
     except CommitFailedError:

@@ -20,7 +20,7 @@ class DataFile:
     size: int
     day: str | None  # ISO date of the partition, null where the stream has none
     ids_all_null: bool  # no row of the file can be a repeat
-    machine: str | None = None  # the one that received all of its rows; null where there are several
+    writer_id: str | None = None  # of the writer of all its rows; null where there are several
     columns: frozenset[str] | None = None  # those it has, where they are not the ones declared today
 
 

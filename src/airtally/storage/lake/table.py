@@ -8,9 +8,9 @@ from deltalake import DeltaTable
 
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.storage.lake.data_files import added, statistics_columns, write_parts
+from airtally.storage.lake.data_files import added, write_parts
 from airtally.storage.lake.delta import CommitConflict, DeltaFiles, TableLayout
-from airtally.storage.lake.schema import SchemaHistory, follow
+from airtally.storage.lake.schema import SchemaHistory, follow, statistics_columns
 from airtally.storage.lake.table_storage import TableStorage
 from airtally.storage.lake.table_version import TableVersion
 from airtally.streams.declaration import DAY, Partition, Stream
@@ -23,7 +23,7 @@ EXPIRED = "expired"
 
 
 class LakeTable(DeltaFiles[TableVersion]):
-    """Thread-safe; see `DeltaFiles`."""
+    """The table of a stream: appends rows to it and follows its declaration. Thread-safe as `DeltaFiles` is."""
 
     def __init__(self, stream: Stream, place: TableStorage, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
         self.stream = stream

@@ -16,12 +16,14 @@ from airtally.kit.time import DAY_US, day_start_us
 from airtally.storage.lake.schema import SchemaHistory
 from airtally.storage.lake.snapshot import DataFile
 from airtally.storage.lake.table_storage import TableStorage
-from airtally.streams.declaration import Kind, Partition, Stream
+from airtally.streams.declaration import WRITER_ID, Kind, Partition, Stream
+from airtally.streams.evolution import former_names
 
 COMPACTED = "clean-"
 #: Delta statistics of times may be cut to milliseconds.
 _CUT_US = 1000
 _NEVER_US = 1 << 62
+_REMEMBERED_ACCOUNTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class LiveFile:
 
 
 class TableVersion:
-    """Immutable. `handle` is pinned to the version and never refreshed."""
+    """Immutable but for what it remembers of questions, which a lock guards. `handle` is pinned to the version."""
 
     def __init__(self, stream: Stream, place: TableStorage, handle: DeltaTable, mark: float) -> None:
         self.stream = stream
@@ -66,11 +68,12 @@ class TableVersion:
 
     def committed(self, app_id: str) -> int:
         """The application's transaction version; -1 where it has none."""
-        found = self._transactions.get(app_id)
-        if found is None:
-            version = self.handle.transaction_version(app_id)
-            found = self._transactions[app_id] = -1 if version is None else version
-        return found
+        with self._lock:
+            found = self._transactions.get(app_id)
+            if found is None:
+                version = self.handle.transaction_version(app_id)
+                found = self._transactions[app_id] = -1 if version is None else version
+            return found
 
     def prune(self, account: str, start_us: int | None, end_us: int | None) -> list[LiveFile]:
         """The files that can hold rows of `account` with event time in [start_us, end_us)."""
@@ -82,11 +85,12 @@ class TableVersion:
         return list(files)
 
     def _of_account(self, account: str) -> tuple[LiveFile, ...]:
-        found = self._by_account.get(account)
+        with self._lock:
+            found = self._by_account.get(account)
         if found is None:
             found = tuple(file for file in self.files if file.may_hold(account))
             with self._lock:
-                if len(self._by_account) < 10_000:
+                if len(self._by_account) < _REMEMBERED_ACCOUNTS:
                     self._by_account[account] = found
         return found
 
@@ -102,7 +106,7 @@ def _live_files(
     rows, sizes, modified = column("num_records"), column("size_bytes"), column("modification_time")
     nulls = [column(f"null_count.{name}") for name in stream.identity]
     accounts = column("min.account"), column("max.account")
-    machines = column("min.machine"), column("max.machine")
+    writers = _writers(stream, column)
     return tuple(
         LiveFile(
             name=path,
@@ -112,7 +116,7 @@ def _live_files(
                 size=sizes[index],
                 day=None if days[index] is None else days[index].isoformat(),
                 ids_all_null=_no_repeats(stream, rows[index], [each[index] for each in nulls]),
-                machine=machines[0][index] if machines[0][index] == machines[1][index] else None,
+                writer_id=writers[index],
                 columns=schemas.of_file(path),
             ),
             modified_at_ms=modified[index],
@@ -123,6 +127,16 @@ def _live_files(
         )
         for index, path in enumerate(paths)
     )
+
+
+def _writers(stream: Stream, column: _Columns) -> list[str | None]:
+    """Of each file the writer of all its rows, whichever name the file's schema has for it; None where there are more."""
+    found: list[str | None] = [None] * len(column("path"))
+    for name in (WRITER_ID.name, *former_names(stream, WRITER_ID.name)):
+        pairs = zip(column(f"min.{name}"), column(f"max.{name}"), strict=True)
+        same = (low if low == high else None for low, high in pairs)
+        found = [one or other for one, other in zip(found, same, strict=True)]
+    return found
 
 
 class _Columns:

@@ -1,4 +1,4 @@
-"""Which processes hold buffered rows, and how far the rows of each have reached the lake."""
+"""The writers: which processes hold buffered rows, and how far the rows of each have reached the lake."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from airtally.database.store import MetadataStore
-from airtally.database.tables import nodes
+from airtally.database.tables import writers
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure, Unavailable
 from airtally.kit.time import SECOND_US
 from airtally.storage.buffer import Buffer
 from airtally.storage.watermark import Watermark
 
-#: A node not heard of for so long is taken for dead: its rows are in the lake once its buffer is adopted.
+#: A writer that has not been heard from for so long is taken for dead: its rows get into the lake when its buffer is
+#: adopted.
 LIVE_US = 30 * SECOND_US
 WAIT_SECONDS = 300.0
-#: On several machines the others see a row within 10 s.
+#: Other hosts see a row once it is flushed, which is to be within 10 s.
 SHARED_FLUSH_SECONDS = 4.0
 
 
@@ -37,11 +38,12 @@ class Writer:
     lives: bool
 
 
-class Nodes:
-    """The row of this process among the nodes, and the wait for all of them.
+class Writers:
+    """The row of this process in the table of writers, and the wait for the others.
 
-    A job that reads only the lake calls `wait_until_visible`: every live node then flushes, however young its
-    rows are, and the call returns once all of them have.
+    A job that reads only the lake calls `wait_until_visible`: each live writer then flushes, however young its rows
+    are, and the call returns once all of them have. Thread-safe: what all threads use is set once, and `step` belongs
+    to one thread, which alone uses `_seen_wanted` and `_flushed_at`.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class Nodes:
         flush: Callable[[], object],
         watermark: Watermark | None = None,
     ) -> None:
-        """`clock` is the one that all machines share."""
+        """`clock` is the one that all hosts share; `buffer` is None in a process that accepts no rows."""
         self._store = store
         self._clock = clock
         self._buffer = buffer
@@ -70,25 +72,25 @@ class Nodes:
             self._beat(self._clock.now_us())
 
     def leave(self) -> None:
-        """Called after the last flush."""
+        """Remove this process's row, after the last flush."""
         if self._buffer_id is not None:
             self.forget(self._buffer_id)
 
     def forget(self, buffer_id: str) -> bool:
-        """A writer's rows are all in the lake, or are waited for no longer. False where nobody knows it."""
+        """Remove the row of a writer whose rows are all in the lake, or are given up. False where there is none."""
         with self._store.begin() as connection:
-            return bool(connection.execute(delete(nodes).where(nodes.c.buffer_id == buffer_id)).rowcount)
+            return bool(connection.execute(delete(writers).where(writers.c.buffer_id == buffer_id)).rowcount)
 
     def step(self) -> None:
-        """Flush if a job waits for it, and every few seconds where other machines answer for these rows too.
+        """Note that this writer lives, and flush if a job waits for its rows, or every 4 s where other hosts read them.
 
-        Says that this node lives. To be called every few seconds.
+        To be called every few seconds, by one thread.
         """
         if self._buffer_id is None:
             return
         with self._store.read() as connection:
             wanted = connection.execute(
-                select(nodes.c.flush_wanted_at).where(nodes.c.buffer_id == self._buffer_id)
+                select(writers.c.flush_wanted_at).where(writers.c.buffer_id == self._buffer_id)
             ).scalar_one_or_none()
         shared = self._watermark is not None and self._watermark.now().others > 0
         waited = shared and time.monotonic() >= self._flushed_at + SHARED_FLUSH_SECONDS
@@ -104,7 +106,7 @@ class Nodes:
     def wait_until_visible(self, moment_us: int, stop: threading.Event | None = None) -> None:
         """Return once all rows received by `moment_us` are in the lake.
 
-        Raises Unavailable after 5 minutes, naming the nodes that did not answer, and where this one cannot flush.
+        Raises Unavailable after 5 minutes, naming the hosts whose writers did not flush, and where this one cannot.
         """
         own_through = self._clock.now_us()
         moment_us = min(moment_us, own_through)
@@ -116,11 +118,13 @@ class Nodes:
         self._want_flush(moment_us)
         while behind := self._behind(moment_us):
             if waited >= WAIT_SECONDS or stop.wait(0.2):
-                raise Unavailable(f"Rows received by machine {', '.join(behind)} have not reached the lake in time")
+                raise Unavailable(
+                    f"Rows received by the writer on {', '.join(behind)} have not reached the lake in time"
+                )
             waited += 0.2
 
     def _flush_own(self) -> None:
-        """A flush that failed is tried again: nothing for the job to end for."""
+        """Raises Unavailable where the flush failed: the job tries again later."""
         try:
             self._flush()
         except Failure:
@@ -129,14 +133,14 @@ class Nodes:
             raise Unavailable(f"Received rows cannot be moved into the lake ({type(error).__name__})") from error
 
     def _behind(self, moment_us: int) -> list[str]:
-        query = select(nodes.c.host).where(nodes.c.data_through < moment_us, *self._others())
+        query = select(writers.c.host).where(writers.c.data_through < moment_us, *self._others())
         with self._store.read() as connection:
             return list(connection.execute(query).scalars())
 
     def _want_flush(self, moment_us: int) -> None:
         with self._store.begin() as connection:
             connection.execute(
-                update(nodes).where(nodes.c.data_through < moment_us).values(flush_wanted_at=self._clock.now_us())
+                update(writers).where(writers.c.data_through < moment_us).values(flush_wanted_at=self._clock.now_us())
             )
 
     def _beat(self, through_us: int | None) -> None:
@@ -150,13 +154,13 @@ class Nodes:
             "flush_wanted_at": 0,
         }
         changed = {"seen_at": now} | ({} if through_us is None else {"data_through": through_us})
-        statement = dialect.insert(nodes).values(row)
+        statement = dialect.insert(writers).values(row)
         with self._store.begin() as connection:
             connection.execute(statement.on_conflict_do_update(index_elements=["buffer_id"], set_=changed))
 
     def all(self) -> list[Writer]:
-        """Every writer that is neither drained nor given up, the one that is furthest behind first."""
-        query = select(nodes).order_by(nodes.c.data_through, nodes.c.buffer_id)
+        """Every writer that is neither drained nor given up, the one furthest behind first."""
+        query = select(writers).order_by(writers.c.data_through, writers.c.buffer_id)
         with self._store.read() as connection:
             rows = connection.execute(query).all()
         now = self._clock.now_us()
@@ -165,20 +169,20 @@ class Nodes:
         ]
 
     def alone(self) -> bool:
-        """Whether no other process is heard of whose rows this one could miss."""
-        others = select(nodes.c.buffer_id).where(*self._others())
+        """Whether no other live writer has rows that this process could miss."""
+        others = select(writers.c.buffer_id).where(*self._others())
         with self._store.read() as connection:
             return connection.execute(others.limit(1)).first() is None
 
     def _others(self) -> tuple[ColumnElement[bool], ...]:
-        """Writers that are heard of, but for this one and those whose buffers it has adopted: these it flushes itself."""
+        """Conditions on live writers other than this one and those whose buffers it has adopted and flushes itself."""
         own = () if self._buffer is None else self._buffer.ids
         now = self._clock.now_us()
-        heard_of = nodes.c.seen_at.between(now - LIVE_US, now + LIVE_US)  # later: the clock was set back since
-        return heard_of, nodes.c.buffer_id.not_in(own)
+        is_live = writers.c.seen_at.between(now - LIVE_US, now + LIVE_US)  # later: the clock was set back since
+        return is_live, writers.c.buffer_id.not_in(own)
 
     def live(self) -> int:
-        """How many nodes are heard of."""
-        query = select(func.count()).select_from(nodes).where(nodes.c.seen_at >= self._clock.now_us() - LIVE_US)
+        """How many writers are live."""
+        query = select(func.count()).select_from(writers).where(writers.c.seen_at >= self._clock.now_us() - LIVE_US)
         with self._store.read() as connection:
             return int(connection.execute(query).scalar_one())
