@@ -12,9 +12,9 @@ from sqlalchemy import ColumnElement, select
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts
+from airtally.kit.cache import StoreCache
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
-from airtally.kit.memory import Memory
 from airtally.kit.zones import named_zone
 
 #: First path segments that are the server's own: a slug is one too, in the links of report files.
@@ -60,7 +60,7 @@ class Accounts:
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._by_id: Memory[int, Account] = Memory(_REMEMBERED, _REMEMBERED_SECONDS)
+        self._by_id: StoreCache[int, Account] = StoreCache(_REMEMBERED, _REMEMBERED_SECONDS)
 
     def create(self, name: str, slug: str | None = None, *, timezone: str = "UTC", currency: str = "USD") -> Account:
         """Without a slug, one is made of the name. Raises BadRequest or Conflict."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from airtally.datasets.window import MOMENT, PublicationWindow, render_lines, re
 from airtally.engine.child import HeavyOptions, engine_in_child
 from airtally.engine.protocol import Engine
 from airtally.files.store import storage_failures
+from airtally.kit.durable import sync_path
 from airtally.kit.prefetch import prefetch
 from airtally.kit.runner import Runner
 from airtally.kit.time import utc_day
@@ -126,8 +126,9 @@ def _synced(path: Path) -> tuple[int, str]:
     """The size and SHA-256 of a file, which is synced to disk first."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-        os.fsync(file.fileno())
-        return file.tell(), digest.hexdigest()
+        size = file.tell()
+    sync_path(path)
+    return size, digest.hexdigest()
 
 
 def _slices(engine: Engine, statement: Statement) -> Iterator[pa.RecordBatch]:

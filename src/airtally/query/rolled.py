@@ -8,6 +8,7 @@ from datetime import date
 
 from sqlglot import exp
 
+from airtally.kit.cache import Cache
 from airtally.kit.time import day_start_us
 from airtally.query.buckets import Bucket, bucket_of
 from airtally.query.fits import Edges
@@ -70,16 +71,14 @@ def render_rolled(question: Question, rollup_plan: RollupPlan, capabilities: Cap
         sizes = tuple((branch.rollup.folder, len(branch.conditions)) for branch in branches)
         groups = question.metrics, question.dimensions, of_bucket, question.most_rows
         shape = ("rolled", question.stream.name, *groups, shape_of(question.where), sizes)
-    tree = None if shape is None else _trees.get(shape)
+    tree = None if shape is None else _TREES.get(shape)
     if tree is None:
         sources = [branch.select(question) for branch in branches]
         if rollup_plan.has_rows:
             sources.append(_rows(binder, question, rollup_plan, capabilities))
         tree = _summed(question, sources, bucket)
         if shape is not None:
-            if len(_trees) >= _MAX_TREES:
-                _trees.clear()  # shapes that are asked often are soon back
-            _trees[shape] = tree
+            _TREES.put(shape, tree)
     return binder.statement(tree, key=shape)
 
 
@@ -97,8 +96,7 @@ class _SegmentBranch:
         return exp.select(*figures).from_(self.relation).where(*self.conditions)
 
 
-_MAX_TREES = 1000
-_trees: dict[Hashable, exp.Select] = {}
+_TREES: Cache[Hashable, exp.Select] = Cache(1000)
 
 
 def _branches(binder: Binder, question: Question, rollup_plan: RollupPlan) -> Iterator[_SegmentBranch]:

@@ -15,10 +15,11 @@ from airtally.engine.child import HeavyOptions, engine_in_child
 from airtally.engine.protocol import Engine
 from airtally.files.gzip import Packed, pack
 from airtally.files.store import storage_failures
+from airtally.kit.durable import sync_file
 from airtally.kit.runner import Runner
 from airtally.kit.time import DAY_US
 from airtally.query.lines import Extract, lines_of_day, of_day
-from airtally.reports.parts import DayFile, sync
+from airtally.reports.parts import DayFile
 from airtally.reports.report import Report
 from airtally.reports.report_type import ReportType
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
@@ -117,7 +118,7 @@ def render_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date, 
     try:
         with storage_failures(path.name), path.open("wb") as file:
             packed = pack(chunks(), file)
-            sync(file)
+            sync_file(file)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
