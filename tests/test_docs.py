@@ -21,6 +21,11 @@ MODULE = re.compile(r"`(?:src/airtally/)?((?:[a-z_]+/)+[a-z_]+\.py)`")
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)")
 #: No settings of the server: the example of the guide that adds one, and what `make bench` reads.
 OTHERS = {"AIRTALLY_ANSWER_DAYS", "AIRTALLY_BENCHMARK_DATA"}
+#: A section of a vendor's page as docstrings and comments cite it: `docs/vendors/slate.md#2, #3`.
+CITATION = re.compile(r"docs/vendors/(\w+)\.md((?:#\d+)(?:, #\d+)*)")
+HEADING = re.compile(r"^## (\d+)\. ", re.MULTILINE)
+#: What stood for a section before the pages numbered theirs, and cites nothing that is here.
+UNRESOLVED = re.compile(r"\b(?:contract|test table|storage rules?|design page)\b|\bsections? \d", re.IGNORECASE)
 TOPS = {each.name for each in PACKAGE.iterdir() if each.is_dir()}
 
 
@@ -63,3 +68,28 @@ def test_no_public_class_has_the_name_of_another():
         for name in re.findall(r"^class ([A-Z]\w*)", file.read_text(), re.MULTILINE):
             names.setdefault(name, []).append(str(file.relative_to(PACKAGE)))
     assert {name: files for name, files in names.items() if len(files) > 1} == {}
+
+
+def sections_of(vendor: str) -> list[int]:
+    return [int(number) for number in HEADING.findall((ROOT / f"docs/vendors/{vendor}.md").read_text())]
+
+
+@pytest.mark.parametrize("vendor", sorted(each.stem for each in (ROOT / "docs/vendors").glob("*.md")))
+def test_sections_of_a_vendor_page_are_numbered_in_order(vendor):
+    text = (ROOT / f"docs/vendors/{vendor}.md").read_text()
+    assert sections_of(vendor) == list(range(1, len(re.findall("^## ", text, re.MULTILINE)) + 1))
+
+
+def test_citations_lead_to_sections():
+    sources = [*PACKAGE.rglob("*.py"), *(each for each in Path(__file__).parent.rglob("*.py") if str(each) != __file__)]
+    cited: set[tuple[str, int]] = set()
+    wrong = []
+    for file in sources:
+        text = file.read_text()
+        named = {(vendor, int(each)) for vendor, all_ in CITATION.findall(text) for each in re.findall(r"\d+", all_)}
+        cited |= named
+        wrong += [(file.name, *each) for each in named if each[1] not in sections_of(each[0])]
+        wrong += [(file.name, line) for line in text.splitlines() if UNRESOLVED.search(line)]
+    assert wrong == []
+    told = {(each.stem, number) for each in (ROOT / "docs/vendors").glob("*.md") for number in sections_of(each.stem)}
+    assert told - cited == {("slate", 8)}  # what is not served has no code

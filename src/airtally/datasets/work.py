@@ -25,8 +25,8 @@ from airtally.kit.time import DAY_US, SECOND_US
 
 _log = structlog.get_logger()
 
-#: How long published files are kept; the rows of a changelog stay. A day longer than listings show them (contract,
-#: section 6), so that pages and links given out before lead to them for all of their time.
+#: How long published files are kept; the rows of a changelog stay. A day longer than listings show them
+#: (docs/vendors/slate.md#5, #7), so that pages and links given out before lead to them for all of their time.
 FILE_DAYS = 731
 #: Waits after a failure grow with the time since the turn, between these.
 _SHORTEST, _LONGEST = 2.0, 120.0
