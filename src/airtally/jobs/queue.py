@@ -25,7 +25,7 @@ MOST_WAITING = 1000
 
 
 class LeaseLost(Failure):
-    """Another worker has the job; whatever this one was about to write must not be written."""
+    """Another worker has taken the job over; this one must write nothing more of it."""
 
     code = "lease_lost"
 
