@@ -33,7 +33,7 @@ UNRESOLVED = re.compile(r"\b(?:contract|test table|storage rules?|design page)\b
 #: Cookies of the pages, whose names look like a metric's.
 COOKIES = {"airtally_device", "airtally_session"}
 #: What the guides' examples add.
-EXAMPLES: set[str] = set()
+EXAMPLES = {"ad_events_kinds", "door_counts"}
 #: All but those in which vendors' own codes stand.
 OUR_PAGES = [each for each in FILES if each.parent.name != "vendors"]
 TEXT = "\n".join(each.read_text() for each in FILES)
