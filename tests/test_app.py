@@ -199,7 +199,7 @@ def test_a_head_of_what_is_not_there(client, accept):
         *("/dev/", "/json/1.3/getResults", "/api/v1/query", "/api/v1/streams/playlogs/events"),
     ],
 )
-def test_no_head_where_a_contract_has_none(client, path):
+def test_no_head_where_an_api_has_none(client, path):
     head = client.http.head(path)
     assert (head.status_code, head.content) == (405, b"")
     if path.startswith("/json/"):

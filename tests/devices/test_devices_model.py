@@ -34,7 +34,7 @@ _calls = st.tuples(
 
 
 class Model:
-    """What the contract says, in the plainest way."""
+    """What docs/vendors/pushwoosh.md#8 says, in the plainest way."""
 
     def __init__(self) -> None:
         self.registered: set[tuple[str, str]] = set()

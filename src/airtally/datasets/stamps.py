@@ -31,7 +31,7 @@ def first_stamp(now_us: int, last_us: int) -> int:
 
 
 def file_names(dataset: Dataset, stamp_us: int, number: int) -> FileNames:
-    """Contract, sections 4.5 and 5: `data987-20261122T000000Z-000`, `subscription_event_log_20261122T000000Z_000.csv`."""
+    """`data987-20261122T000000Z-000` and `subscription_event_log_20261122T000000Z_000.csv`: docs/vendors/slate.md#5."""
     stamp = f"{to_datetime(stamp_us):%Y%m%dT%H%M%SZ}"
     table = LAYOUTS[dataset.stream].table
     return FileNames(f"{dataset.id}-{stamp}-{number:03d}", f"{table}_{stamp}_{number:03d}.{dataset.format}")

@@ -25,8 +25,8 @@ from airtally.kit.time import DAY_US, SECOND_US
 
 _log = structlog.get_logger()
 
-#: How long published files are kept; the rows of a changelog stay. A day longer than listings show them (contract,
-#: section 6), so that pages and links given out before lead to them for all of their time.
+#: How long published files are kept; the rows of a changelog stay. A day longer than listings show them
+#: (docs/vendors/slate.md#5, #7), so that pages and links given out before lead to them for all of their time.
 FILE_DAYS = 731
 #: A dataset's job never ends. Each wait is about a quarter of the time since the turn, 2 minutes at most.
 RETRY = RetryPolicy(waits=(*[2.0] * 4, 2.5, 3, 4, 5, 6, 7, 9, 11, 14, 18, 22, 28, 35, 43, 54, 68, 84, 105, 120))

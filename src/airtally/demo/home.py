@@ -23,7 +23,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class NotADemo(Failure):
-    """The folder holds something that the demo did not make."""
+    """The folder given to `airtally demo` holds something that the demo did not make."""
 
     code = "not_a_demo"
 

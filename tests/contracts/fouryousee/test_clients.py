@@ -1,4 +1,4 @@
-"""Rows 41 to 46 of the vendor's test table: the published client, browsers, paths that are none, the page."""
+"""The published client, browsers, unknown paths, the page: docs/vendors/fouryousee.md#1, #9."""
 
 from __future__ import annotations
 

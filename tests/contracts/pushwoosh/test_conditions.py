@@ -1,4 +1,4 @@
-"""Operators and values of every type of attribute, beyond the vendor's test table (section 6 of the contract)."""
+"""Operators and values of every type of attribute: docs/vendors/pushwoosh.md#4."""
 
 from __future__ import annotations
 

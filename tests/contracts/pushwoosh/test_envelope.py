@@ -1,4 +1,4 @@
-"""Paths, bodies and tokens: rows 22 to 25, 38 and 39 of the vendor's test table, and what it leaves out."""
+"""Paths, bodies and tokens: docs/vendors/pushwoosh.md#1, #2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""getResults: rows 26 to 29 of the vendor's test table, and what it leaves out."""
+"""getResults: docs/vendors/pushwoosh.md#7."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""getTagStats and its files: rows 30 to 32 of the vendor's test table, and what it leaves out."""
+"""getTagStats and its files: docs/vendors/pushwoosh.md#6."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fixture of the vendor's test table, on one server; a test that needs another setting starts its own."""
+"""Samples of known figures on one server; a test that needs another setting starts its own."""
 
 from __future__ import annotations
 

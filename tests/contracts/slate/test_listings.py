@@ -1,4 +1,4 @@
-"""Rows 12 to 21 and 40 of the vendor's test table: accounts, groups, businesses, datasets, and their pages."""
+"""Accounts, groups, businesses, datasets, and their pages: docs/vendors/slate.md#1, #4."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows 1 to 11 of the vendor's test table: access tokens, and how a client comes by them."""
+"""Access tokens, and how a client comes by them: docs/vendors/slate.md#2, #3."""
 
 from __future__ import annotations
 

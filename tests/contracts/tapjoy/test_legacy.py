@@ -1,4 +1,4 @@
-"""Row 35 of the vendor's test table: the legacy report, where published clients begin."""
+"""The legacy report, where published clients begin: docs/vendors/tapjoy.md#7."""
 
 from __future__ import annotations
 

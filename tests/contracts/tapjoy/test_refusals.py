@@ -1,4 +1,4 @@
-"""Rows 19 to 22, 24, 25, 29 to 32 and 34 of the vendor's test table: what is refused, and how."""
+"""What is refused, and how: docs/vendors/tapjoy.md#3, #6."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows 1 to 7 of the vendor's test table, and what else may stand in the header."""
+"""Tokens, and what may stand in the header: docs/vendors/tapjoy.md#2."""
 
 from __future__ import annotations
 

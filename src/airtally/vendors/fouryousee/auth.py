@@ -1,6 +1,6 @@
 """Who calls, and whether they may call again already.
 
-4YouSee contract, sections 1 and 2.
+docs/vendors/fouryousee.md#1, #2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The detailed report: one line for each play.
 
-4YouSee contract, section 7: keys, order and forms of a line are exact.
+docs/vendors/fouryousee.md#7: keys, order and forms of a line are exact.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`GET /{slug}/{id}-{13 hex}.gz`: the file of a report, for whoever has its link.
 
-4YouSee contract, section 7.
+docs/vendors/fouryousee.md#7.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Players and medias as they are now, from their changelogs.
 
-4YouSee contract, section 9.
+docs/vendors/fouryousee.md#9.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`/admin/reports_api.php`: an account's reports, for people.
 
-4YouSee contract, section 9.
+docs/vendors/fouryousee.md#9.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who calls, and which applications they may use.
 
-Pushwoosh contract, sections 2 and 3.
+docs/vendors/pushwoosh.md#1, #2.
 """
 
 from __future__ import annotations

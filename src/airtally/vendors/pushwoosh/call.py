@@ -1,6 +1,6 @@
 """A call as a method gets it, and what the method gives back.
 
-Pushwoosh contract, sections 1 and 2.
+docs/vendors/pushwoosh.md#1.
 """
 
 from __future__ import annotations

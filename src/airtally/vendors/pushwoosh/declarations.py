@@ -1,6 +1,6 @@
 """createEvent and addTag: what applications may send later.
 
-Pushwoosh contract, section 8.
+docs/vendors/pushwoosh.md#8.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the device methods have in common: whose application it is, which device, and how fields are read.
 
-Pushwoosh contract, sections 3 and 8: device calls carry no server token, and a null is an absent field.
+docs/vendors/pushwoosh.md#2, #8: device calls carry no server token, and a null is an absent field.
 """
 
 from __future__ import annotations

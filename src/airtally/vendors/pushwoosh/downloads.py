@@ -1,6 +1,6 @@
 """`GET /files/tags/{32 hex}.csv`: the file of a tag's statistics, for whoever has its link.
 
-Pushwoosh contract, section 9.
+docs/vendors/pushwoosh.md#6.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """postEvent: one trigger of a declared event.
 
-Pushwoosh contract, section 8.
+docs/vendors/pushwoosh.md#8.
 """
 
 from __future__ import annotations

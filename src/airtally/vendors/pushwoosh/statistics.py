@@ -1,6 +1,6 @@
 """The methods that read: statistics are asked for, then fetched.
 
-Pushwoosh contract, sections 4, 5 and 9.
+docs/vendors/pushwoosh.md#3, #6, #7.
 """
 
 from __future__ import annotations

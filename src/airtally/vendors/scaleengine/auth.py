@@ -1,6 +1,6 @@
 """Who calls, and whether it was they who wrote this, just now.
 
-ScaleEngine contract, section 2, and the order of checks of section 7.
+docs/vendors/scaleengine.md#2, and the order of the checks: docs/vendors/scaleengine.md#6.
 """
 
 from __future__ import annotations

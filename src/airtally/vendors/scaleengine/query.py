@@ -1,6 +1,6 @@
 """Counts of viewers by app, stream and bucket of time: one question to the samples.
 
-ScaleEngine contract, sections 3 to 5.
+docs/vendors/scaleengine.md#3, #4, #5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who calls: the account behind the access token.
 
-Slate contract, section 2.4.
+docs/vendors/slate.md#3.
 """
 
 from __future__ import annotations

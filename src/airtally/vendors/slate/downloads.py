@@ -1,6 +1,6 @@
 """`GET /files/{file_id}?…`: a dataset file, for whoever has its link. Errors are the file store's XML.
 
-Slate contract, section 4.6.
+docs/vendors/slate.md#6.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Items of the listings.
 
-Slate contract, section 4.
+docs/vendors/slate.md#4, #5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`POST /auth/o2/token`: tokens for an authorization code or a refresh token.
 
-Slate contract, section 2.3.
+docs/vendors/slate.md#2.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Pages of listings: which one is asked for, and the address of the one after it.
 
-Slate contract, section 3.
+docs/vendors/slate.md#4.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ad groups as they are now: whose they are, and what leads from one to its secondary offer.
 
-Tapjoy contract, sections 1, 7 and 8.
+docs/vendors/tapjoy.md#1, #5, #6.
 """
 
 from __future__ import annotations
