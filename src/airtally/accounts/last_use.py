@@ -1,4 +1,4 @@
-"""When keys were last used: noted beside the calls, at most once a minute for each key."""
+"""Records when keys were last used, in the background and at most once a minute for each key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVERY_US = 60 * SECOND_US
 
 
 class LastUse:
-    """Writes on a thread of its own, which exists only once a key was used: no call waits for the store."""
+    """Writes on its own thread, started with the first use of a key, so that no call waits for the store."""
 
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
@@ -31,7 +31,7 @@ class LastUse:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="airtally-last-use")
 
     def note(self, key_id: int, written_us: int | None) -> None:
-        """`written_us`: what the store has, as just read."""
+        """Record a use now. `written_us` is the last use that the store has, as just read."""
         now = self._clock.now_us()
         with self._lock:
             last = max(written_us or 0, self._noted.get(key_id, 0))
@@ -44,7 +44,7 @@ class LastUse:
             metrics.LAST_USE_FAILURES.inc()
 
     def close(self) -> None:
-        """Write what was noted."""
+        """Write what was recorded, and end the thread."""
         self._writer.shutdown(wait=True)
 
     def _write(self, key_id: int, now: int) -> None:

@@ -1,4 +1,4 @@
-"""Who calls: the account behind a presented key, remembered for a moment."""
+"""The principal of a call, and a cache of those that were authenticated."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from airtally.accounts.accounts import Account
 
-#: A key revoked in another process works at most so long in this one.
+#: How long a key revoked in another process may still work in this one.
 TTL_SECONDS = 1.0
-#: From here on one caller asks the store again while the others still get the remembered answer.
+#: From this age on, one caller reads the store again while the others still get the cached principal.
 _FRESH_SECONDS = 0.7
 _MAX_ENTRIES = 10_000
 
@@ -41,7 +41,7 @@ class _Entry:
 
 
 class PrincipalCache:
-    """Bounded memory of valid keys, by their hash. Thread-safe; `get` never blocks."""
+    """A bounded cache of principals by the hash of their key. Thread-safe; `get` never blocks."""
 
     def __init__(self) -> None:
         self._entries: dict[str, _Entry] = {}
@@ -49,7 +49,7 @@ class PrincipalCache:
         self.generation = 0
 
     def get(self, key: str, now_us: int) -> Principal | None:
-        """None also for the one caller that should ask the store again before the others must."""
+        """None also for the one caller that is to refresh the entry before it expires for the others."""
         entry = self._entries.get(key)
         now = time.monotonic()
         if entry is None or now >= entry.stale_at or _expired(entry.principal, now_us):
@@ -60,7 +60,7 @@ class PrincipalCache:
         return entry.principal
 
     def put(self, key: str, principal: Principal, read_at: float, generation: int) -> None:
-        """`read_at`: monotonic time from before the store was read; `generation`: from then, too."""
+        """`read_at` (monotonic) and `generation` are from before the store was read."""
         with self._lock:
             if generation != self.generation:
                 return
@@ -70,7 +70,7 @@ class PrincipalCache:
                 self._entries.pop(next(iter(self._entries)))
 
     def clear(self) -> None:
-        """Forget all, and what is being read at this moment."""
+        """Drop all entries, and any that is being read at this moment."""
         with self._lock:
             self.generation += 1
             self._entries.clear()

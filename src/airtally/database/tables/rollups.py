@@ -1,4 +1,4 @@
-"""Which parts of the lake changed, for the rollups made of them."""
+"""Which days of the lake changed, for rebuilding the rollups made of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, Table, Text
 
 from airtally.database.tables.base import metadata
 
-#: How far a stream's log was read.
+#: The version up to which a stream's Delta log was read.
 rollup_tails = Table(
     "rollup_tails",
     metadata,
