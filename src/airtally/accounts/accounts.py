@@ -17,7 +17,7 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 from airtally.kit.zones import named_zone
 
-#: First path segments that are the server's own: a slug is one too, in the links of report files.
+#: Slugs that no account may have: links to report files begin with a slug, other paths with one of these.
 RESERVED_SLUGS = frozenset(
     {
         *("v1", "admin", "apis", "auth", "stable", "dev", "json", "files", "api"),
@@ -30,7 +30,7 @@ _SLUG = re.compile(r"[a-z0-9-]{2,32}(-[A-F0-9]{6})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _REMEMBERED = 1000
 _REMEMBERED_SECONDS = 1.0
-#: What `Account.from_row` needs of a query.
+#: The columns that `Account.from_row` needs.
 ACCOUNT_COLUMNS = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
 
 
@@ -46,7 +46,7 @@ class Account:
 
     @classmethod
     def from_row(cls, row: AnyRow) -> Account:
-        """Of a row that has `ACCOUNT_COLUMNS`, whatever else is in it."""
+        """From a row with ACCOUNT_COLUMNS; it may have others."""
         return cls(**values_of(row, ACCOUNT_COLUMNS))
 
     @property
@@ -63,7 +63,7 @@ class Accounts:
         self._by_id: StoreCache[int, Account] = StoreCache(_REMEMBERED, _REMEMBERED_SECONDS)
 
     def create(self, name: str, slug: str | None = None, *, timezone: str = "UTC", currency: str = "USD") -> Account:
-        """Without a slug, one is made of the name. Raises BadRequest or Conflict."""
+        """Create an account; without a slug, one is derived from the name. Raises BadRequest or Conflict."""
         check_name(name)
         slug = slug_of(name) if slug is None else slug
         check_slug(slug)
@@ -89,7 +89,7 @@ class Accounts:
         return found[0]
 
     def by_id(self, account_id: int) -> Account:
-        """As it was within the last second. Raises NotFound."""
+        """The account, cached for a second. Raises NotFound."""
         account = self._by_id.get(account_id)
         if account is not None:
             return account

@@ -1,4 +1,4 @@
-"""Recognising a presented key or token."""
+"""Authenticates presented keys and tokens."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound
 from airtally.kit.time import SECOND_US
 
-#: Life of an access token.
+#: Lifetime of an access token.
 ACCESS_US = 3600 * SECOND_US
-#: So far the clocks of servers may lie apart; what begins later than that is of a clock that was set back since.
+#: Allowed difference between servers' clocks. A token made later than that in the future was made before the clock
+#: was set back.
 SKEW_US = 60 * SECOND_US
 
 _KEY = (
@@ -41,7 +42,7 @@ _TOKEN = _KEY.join(tokens, tokens.c.key_id == keys.c.id).add_columns(
 
 
 class Authentication:
-    """Thread-safe. `authenticate` may read the store: not for the event loop; `cached` is."""
+    """Thread-safe. `authenticate` may read the store, so not on the event loop; `cached` never blocks."""
 
     def __init__(self, store: MetadataStore, secrets: Secrets, clock: Clock) -> None:
         self._store = store
@@ -51,31 +52,31 @@ class Authentication:
         self._last_use = LastUse(store, clock)
 
     def close(self) -> None:
-        """Write the last uses that were noted. To be called before the store is closed."""
+        """Write the recorded last uses. Call this before the store is closed."""
         self._last_use.close()
 
     def cached(self, kind: str, presented: str) -> Principal | None:
-        """A key authenticated less than a second ago. None says: ask `authenticate`. Never blocks."""
+        """The principal of a key authenticated less than a second ago, else None: call `authenticate`. Never blocks."""
         return self._cache.get(self._secrets.hashed(kind, presented), self._clock.now_us())
 
     def cached_token(self, kind: str, use: str, presented: str) -> Principal | None:
-        """The same for an OAuth token."""
+        """As `cached`, for an OAuth token."""
         return self._cache.get(self._token_hash(kind, use, presented), self._clock.now_us())
 
     def authenticate(self, kind: str, presented: str) -> Principal | None:
-        """Who presents this (a token, key or client id of the kind); None if unknown, revoked or expired."""
+        """The principal that presents a token, key or client id of the kind; None if unknown, revoked or expired."""
         hashed = self._secrets.hashed(kind, presented)
         query = _KEY.where(keys.c.kind == kind, keys.c.lookup_hash == hashed)
         return self._noted(self._cache.get(hashed, self._clock.now_us()) or self._read(hashed, query))
 
     def authenticate_token(self, kind: str, use: str, presented: str) -> Principal | None:
-        """The same for an OAuth token. `use`: access or refresh."""
+        """As `authenticate`, for an OAuth token. `use`: access or refresh."""
         hashed = self._token_hash(kind, use, presented)
         query = _TOKEN.where(keys.c.kind == kind, tokens.c.token_hash == hashed)
         return self._noted(self._cache.get(hashed, self._clock.now_us()) or self._read(hashed, query))
 
     def issue_token(self, principal: Principal, use: str, text: str, *, lifetime_us: int | None = ACCESS_US) -> None:
-        """Make `text` a token of the principal's key; tokens over their time are dropped on the way."""
+        """Store `text` as a token of the principal's key, and delete expired tokens."""
         with self._store.begin() as connection:
             self.issue_within(connection, principal, use, text, lifetime_us=lifetime_us)
 
@@ -88,7 +89,7 @@ class Authentication:
         *,
         lifetime_us: int | None = ACCESS_US,
     ) -> None:
-        """The same inside the caller's transaction."""
+        """As `issue_token`, inside the caller's transaction."""
         now = self._clock.now_us()
         connection.execute(tokens.delete().where(tokens.c.expires_at <= now))
         values = {
@@ -101,7 +102,7 @@ class Authentication:
         connection.execute(insert(tokens).values(values))
 
     def secret(self, principal: Principal) -> str:
-        """The secret that must be read back, for checking signatures. Raises NotFound if the kind has none."""
+        """The key's secret in plain text, for checking signatures. Raises NotFound if the kind keeps none."""
         sealed = self._column(principal, keys.c.secret_sealed)
         if sealed is None:
             raise NotFound(f"A key for {principal.kind} has no secret to be read")
@@ -132,9 +133,9 @@ class Authentication:
         return principal
 
     def _token_expiry(self, hashed: str, row: AnyRow) -> int | None:
-        """When the token ends, None for never and for what is no token.
+        """When a token expires; None for never, and for a row without a token.
 
-        One that begins in the future, made before the clock was set back, has its life from now on.
+        A token made in the future, before the clock was set back, gets its lifetime from now on.
         """
         if "token_expires_at" not in row._fields or row.token_expires_at is None:
             return None
@@ -158,7 +159,7 @@ class Authentication:
 
 
 def _principal(row: AnyRow, token_expires_at: int | None) -> Principal:
-    """The earlier of the key's expiry and its token's counts."""
+    """Expires when the key or the token does, whichever is earlier."""
     expiries = [each for each in (row.expires_at, token_expires_at) if each is not None]
     return Principal(
         account=Account.from_row(row),

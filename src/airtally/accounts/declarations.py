@@ -1,4 +1,4 @@
-"""What a declared event or tag is, and how it is read from the metadata store."""
+"""Declared events and tags, and reading them from the metadata store."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ValueType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """`met`: only rows have named it so far, no call declared it."""
+    """An event of an application. `met`: rows have named it, but no call has declared it."""
 
     id: int
     application: str
@@ -56,7 +56,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class MetTag:
-    """What the first row with a tag says of it."""
+    """The type and scope of a tag as its first row has them."""
 
     type: ValueType
     application_specific: bool

@@ -1,4 +1,4 @@
-"""Which events, attributes and tags an account's applications have: declared by a call, or met in rows."""
+"""The events, attributes and tags of an account's applications: declared by a call, or met in rows."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from airtally.kit.errors import Conflict
 
 __all__ = ["EventKey", "EventType", "EventTypeRegistry", "MetTag", "Tag", "ValueType"]
 
-#: A change to what is remembered here, made in another process, is seen after at most so long.
+#: How long a change made in another process may go unseen.
 TTL_SECONDS = 1.0
 _REMEMBERED = 10_000
 _NONE: Mapping[str, ValueType] = MappingProxyType({})
 
 
 class EventTypeRegistry:
-    """Thread-safe. What is known is remembered for a second; a name that is not known is always asked for.
+    """Thread-safe. Declarations are cached for a second; unknown names are always looked up.
 
-    Declarations only grow, but for the type and scope of what rows met, which a call may set once.
+    Declarations only grow, except that a call may set, once, the type and scope of what only rows named so far.
     """
 
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
@@ -48,19 +48,19 @@ class EventTypeRegistry:
     def event(
         self, account: Account, application: str, name: str, attributes: Collection[str] = ()
     ) -> EventType | None:
-        """`attributes`: those that the caller has values for; asked for again where one is not known."""
+        """The event, None if not declared. It is read again where the cache lacks one of `attributes`."""
         key = (application, name)
         return self._known_events(account, {key: dict.fromkeys(attributes)}).get(key)
 
     def events(self, account: Account, keys: Collection[EventKey]) -> dict[EventKey, EventType]:
-        """Those of the events that are declared."""
+        """The declared ones of these events."""
         return self._known_events(account, dict.fromkeys(keys, ()))
 
     def tag(self, account: Account, name: str) -> Tag | None:
         return self.tags(account, [name]).get(name)
 
     def tags(self, account: Account, names: Collection[str]) -> dict[str, Tag]:
-        """Those of the names that are declared."""
+        """The declared tags of these names."""
         known = {name: tag for name in names if (tag := self._tags.get((account.id, name)))}
         if missing := [name for name in names if name not in known]:
             generation = self._tags.generation
@@ -80,7 +80,7 @@ class EventTypeRegistry:
         attributes: Mapping[str, ValueType] = _NONE,
         track_revenue: bool = False,
     ) -> EventType:
-        """Attributes that rows met before are kept; one that is given here has its type from here.
+        """Declare an event. Attributes that rows named before are kept; those given here set their type.
 
         Raises Conflict if a call declared the event already.
         """
@@ -104,7 +104,7 @@ class EventTypeRegistry:
         application_specific: bool | None = None,
         user_specific: bool = False,
     ) -> Tag:
-        """Without `application_specific` a tag that rows met keeps its scope, and a new one is shared.
+        """Declare a tag. Without `application_specific` one that rows named keeps its scope; a new one is shared.
 
         Raises Conflict if a call declared the tag already.
         """
@@ -122,7 +122,7 @@ class EventTypeRegistry:
     def meet_events(
         self, account: Account, met: Mapping[EventKey, Mapping[str, ValueType]]
     ) -> dict[EventKey, EventType]:
-        """Declare what rows name and nobody declared; how all of them are declared then."""
+        """Declare the events that rows name and no call declared. Returns all of them as declared."""
         known = self._known_events(account, met)
         new = sorted(key for key in met if not _covers(known.get(key), met[key]))
         if not new:
@@ -136,7 +136,7 @@ class EventTypeRegistry:
         return known | read
 
     def meet_tags(self, account: Account, met: Mapping[str, MetTag]) -> dict[str, Tag]:
-        """The same for tags."""
+        """As `meet_events`, for tags."""
         known = self.tags(account, met)
         new = sorted(name for name in met if name not in known)
         if not new:
@@ -153,7 +153,7 @@ class EventTypeRegistry:
         return known | read
 
     def _known_events(self, account: Account, wanted: Mapping[EventKey, Collection[str]]) -> dict[EventKey, EventType]:
-        """Those that are declared; asked for again where not all wanted attributes are known."""
+        """The declared ones; read again where the cache lacks a wanted attribute."""
         known = {key: event for key in wanted if (event := self._events.get((account.id, key)))}
         if missing := [key for key in wanted if not _covers(known.get(key), wanted[key])]:
             generation = self._events.generation
@@ -171,7 +171,7 @@ class EventTypeRegistry:
         values: Mapping[str, Any],
         defaults: Mapping[str, Any] = MappingProxyType({}),
     ) -> int | None:
-        """Add it, or upgrade what only rows met; the id, None where a call declared it."""
+        """Insert a declaration, or update one that only rows named. Returns the id, None where a call declared it."""
         row = {**defaults, **own, **values, "created_at": self._clock.now_us()}
         insert = self._store.upserts.insert(table).values(row).on_conflict_do_nothing().returning(table.c.id)
         added: int | None = connection.execute(insert).scalar_one_or_none()
@@ -201,7 +201,7 @@ class EventTypeRegistry:
         self._insert_new(connection, event_attributes, _attribute_rows(wanted))
 
     def _insert_new(self, connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
-        """Rows come in one order in every process, so that none waits for each other."""
+        """Insert in the same order in every process, so that two cannot deadlock."""
         for part in chunks(rows):
             connection.execute(self._store.upserts.insert(table).values(part).on_conflict_do_nothing())
 

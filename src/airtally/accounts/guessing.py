@@ -1,14 +1,14 @@
-"""Guesses of keys are slowed: the answers that refuse a credential wait, by address and growing. No other answer waits.
+"""Slows the guessing of keys: answers that refuse a credential are delayed, longer with each, by address.
 
 How the outermost ASGI layer uses it, with `Attempt` and `ATTEMPT` of `kit/attempts.py`:
 
     attempt = Attempt()
-    ATTEMPT.set(attempt)                # before the request is handled; each request has a context of its own
+    ATTEMPT.set(attempt)                # before the request is handled; each request has its own context
     ...
-    if attempt.failed:                  # when the answer's first message is to be sent, whatever its status
+    if attempt.failed:                  # before the answer's first message is sent, whatever its status
         await asyncio.sleep(guesses.failed(host))
 
-The status does not tell: ScaleEngine and Pushwoosh refuse with 200, and an account's own limits with 403.
+The status cannot tell: ScaleEngine and Pushwoosh refuse with 200, and a valid key without permission gets 403.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from collections.abc import Callable
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.cache import Cache
 
-#: So many refused credentials of an address in a minute are answered at once: somebody mends a configuration.
+#: Refused credentials of an address that are answered at once, per minute: somebody may be fixing a configuration.
 FREE = 10
 _FREE_SECONDS = 60.0
 _FIRST_SECONDS = 0.05
-#: Far below what clients wait for an answer. A guesser has ten tries at once, then one a second on each connection.
+#: Far below clients' timeouts. A guesser gets ten tries at once, then one a second on each connection.
 MOST_SECONDS = 1.0
-#: Above it a count is not raised: whoever stops guessing is answered at once again within 50 seconds.
+#: The highest count: whoever stops guessing is answered at once again within 50 seconds.
 _MOST_OVER = 8.0
 MAX_ADDRESSES = 10_000
 
@@ -38,9 +38,9 @@ class Guesses:
         self._counts: Cache[str, tuple[float, float]] = Cache(MAX_ADDRESSES)
 
     def failed(self, host: str) -> float:
-        """Note that a credential from this address was wrong; for how many seconds its answer is to wait, one at most.
+        """Count a wrong credential from this address. Returns the seconds to delay its answer, at most one.
 
-        An IPv6 address stands for its /64. Several at one moment count each, so guessing in parallel is slowed too.
+        IPv6 addresses are counted by their /64. Parallel guesses each count.
         """
         address, now = neighbourhood(host), self._now()
         with self._counts.locked() as counts:

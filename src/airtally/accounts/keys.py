@@ -1,4 +1,4 @@
-"""Keys of every API: made or imported, listed, revoked, and recognised when presented."""
+"""Creates, imports, lists, revokes and authenticates the keys of every API."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ _LISTED = (
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A new key. `credentials` is the only time its secrets are shown; an import takes the same object.
+    """A new key. `credentials` has its secrets, which are shown only now; an import takes the same object.
 
-    `short` are the lengths of those secrets that are under `LEAST_CHARACTERS`, by field.
+    `short` has the lengths of secrets shorter than `LEAST_CHARACTERS`, by field.
     """
 
     id: int
@@ -47,7 +47,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class ShortKey:
-    """A key that is in force, with the length of its shortest secret; None: an earlier release made it, none knows."""
+    """A valid key and the length of its shortest secret; None (unknown) if an earlier release made it."""
 
     id: int
     account: str
@@ -57,7 +57,7 @@ class ShortKey:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as listed: without its secrets. `hint` is the end of what is presented. Times in microseconds UTC."""
+    """A key without its secrets. `hint` has the last characters of the presented one. Times in microseconds UTC."""
 
     id: int
     account: str
@@ -99,7 +99,7 @@ class Keys(Authentication):
         expires_at: int | None = None,
         imported: Mapping[str, object] | None = None,
     ) -> Created:
-        """Make a key, or take over one that a client has. Raises BadRequest or Conflict."""
+        """Create a key, or import one that a client has already. Raises BadRequest or Conflict."""
         of = kind_of(kind)
         if expires_at is not None and expires_at <= self._clock.now_us():
             raise BadRequest("The key would have expired already")
@@ -110,7 +110,7 @@ class Keys(Authentication):
                 made = (take_cdn(connection, self._owners, account, credentials) if of.has_cdn else {}) | credentials
                 row = self._row(account, of, made, options) | {"expires_at": expires_at}
                 key_id = int(connection.execute(insert(keys).values(row).returning(keys.c.id)).scalar_one())
-                alone = imported is not None and set(imported) == {"access_token"}  # there is no way to renew it
+                alone = imported is not None and set(imported) == {"access_token"}  # it cannot be renewed
                 self._insert_tokens(connection, of, made, key_id, static=options.static or alone)
         except IntegrityError:
             raise Conflict("This key is known already; a revoked or expired one cannot come back") from None
@@ -118,7 +118,7 @@ class Keys(Authentication):
         return Created(key_id, kind, made, {name: n for name, n in lengths.items() if n < LEAST_CHARACTERS})
 
     def all(self, account: Account | None = None) -> list[Key]:
-        """Oldest first, revoked and expired ones too."""
+        """All keys, oldest first, with the revoked and expired ones."""
         query = select(*_LISTED).join_from(keys, accounts).order_by(keys.c.id)
         if account is not None:
             query = query.where(keys.c.account_id == account.id)
@@ -126,7 +126,7 @@ class Keys(Authentication):
             return [Key.from_row(row) for row in connection.execute(query)]
 
     def short(self) -> list[ShortKey]:
-        """Keys in force whose secrets have under `LEAST_CHARACTERS`, or of which it is not known; oldest first."""
+        """Valid keys with a secret shorter than `LEAST_CHARACTERS` or of unknown length; oldest first."""
         legacy = exists().where(tokens.c.key_id == keys.c.id, tokens.c.use == "legacy").label("has_legacy")
         query = select(keys, accounts.c.slug, legacy).join_from(keys, accounts).order_by(keys.c.id)
         in_force = (
@@ -139,7 +139,7 @@ class Keys(Authentication):
         return [each for each in found if each.length is None or each.length < LEAST_CHARACTERS]
 
     def _shortest(self, row: Any) -> int | None:
-        """Of a key of an earlier release as far as it shows: by what is sealed, or by the hint, which has 16 or none."""
+        """For a key of an earlier release: by the sealed secret, or by the hint, which needs 16 characters."""
         if row.shortest_secret is not None:
             return int(row.shortest_secret)
         if row.secret_sealed is not None:
@@ -149,7 +149,7 @@ class Keys(Authentication):
         return LEAST_CHARACTERS if row.hint else LEAST_CHARACTERS - 1
 
     def revoke(self, key_id: int, account: Account | None = None) -> None:
-        """At once here, within a second in other processes. Revoking twice is no error. Raises NotFound."""
+        """Revoke at once in this process, within a second in others. Revoking twice is no error. Raises NotFound."""
         where = [keys.c.id == key_id] + ([] if account is None else [keys.c.account_id == account.id])
         with self._store.begin() as connection:
             if connection.execute(select(keys.c.id).where(*where)).one_or_none() is None:

@@ -1,4 +1,4 @@
-"""The kinds of keys: what `key create` prints for each, how it is made, and how it is kept."""
+"""The kinds of keys: the fields that `key create` prints for each, how they are made and how they are stored."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _CDN_MAX = 1 << 53
 #: Fields that are sent in the clear beside a secret.
 _NAMES = frozenset({"client_id", "api_key", "email", "cdn"})
 
-#: A shorter secret can be guessed in the end, however much guesses are slowed. None is refused: clients have them.
+#: Shorter secrets can be guessed in time. They are imported all the same, because clients have them.
 LEAST_CHARACTERS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class KeyKind:
-    """`fields` are those of the printed object, in order, each with its maker.
+    """A kind of key. `fields` are those of the printed object, in order, each with the function that makes it.
 
-    `lookup` is presented first and kept as a hash; `hashed` is presented beside it; `sealed` must be read
-    back; `tokens` are kept apart, by use. A field of `optional` may be absent from an import, one of `extra`
-    can come with an import alone, and those of `together` come all or not at all.
+    Keys are looked up by the hash of `lookup`; `hashed` is presented beside it; `sealed` is encrypted, to be read
+    back; `tokens` are stored on their own, by use. A field of `optional` may be absent from an import, one of `extra`
+    only comes with an import, and those of `together` come all or none.
     """
 
     name: str
@@ -47,11 +47,11 @@ class KeyKind:
         return {name: make() for name, make in self.fields.items()}
 
     def secrets(self, credentials: Credentials) -> dict[str, str]:
-        """What of a key must not be guessed, by field: all but what only names its holder."""
+        """The secret fields: all but those that only name the holder."""
         return {name: str(value) for name, value in credentials.items() if name not in _NAMES}
 
     def check(self, imported: Mapping[str, object]) -> Credentials:
-        """An imported object with what is absent made. Raises BadRequest, which says what is needed."""
+        """Complete an imported object with generated fields. Raises BadRequest, which says what is missing."""
         if problem := self._problem(set(imported)):
             raise BadRequest(f"The imported {self.name} key cannot be used: {problem}; expected {self._expected()}")
         made: Credentials = {
@@ -77,7 +77,7 @@ class KeyKind:
         return None
 
     def _expected(self) -> str:
-        """What an import must have and may have, in words."""
+        """The required and optional fields of an import, in words."""
         needed = set(self.fields) - self.optional
         more = (self.optional | self.extra | ({"cdn"} if self.has_cdn else set())) - set(self.together)
         may = f" and, if there are any, {_listed(more)}" if more else ""
@@ -99,13 +99,13 @@ def _native() -> str:
 
 
 def _tapjoy() -> str:
-    """Base64 of `uuid:secret`, 168 characters, as the vendor's look."""
+    """Base64 of `uuid:secret`, 168 characters, like the vendor's keys."""
     secret = base64.b64encode(random.token_bytes(64)).decode()
     return base64.b64encode(f"{uuid4()}:{secret}".encode()).decode()
 
 
 def access_token() -> str:
-    """An access token as Login with Amazon issues them: over 350 characters."""
+    """An access token like those of Login with Amazon, over 350 characters."""
     return "Atza|" + random.token_urlsafe(270)
 
 

@@ -1,4 +1,4 @@
-"""Devices that a user has logged in from: a cookie tells them, so that others' guesses do not keep the user out."""
+"""Recognises devices that a user has logged in from, so that others' guesses do not lock the user out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from airtally.accounts.secrets import Secrets
 
 
 class KnownDevices:
-    """The cookie is an id and its signature for one user name. It lets nobody in: only tries are counted by it.
+    """Signs and checks cookies: a device's id and its signature for one user name.
 
-    Whoever steals it has a device's own count of tries at that user, one in a minute in the end.
+    A cookie logs nobody in; failed log-ins are counted by it. Whoever steals one gets the device's own count of tries
+    for that user, in the end one a minute.
     """
 
     def __init__(self, secrets: Secrets) -> None:
@@ -24,7 +25,7 @@ class KnownDevices:
         return f"{device}.{self._sign(device, username)}"
 
     def known(self, cookie: str, username: str) -> str | None:
-        """The device's id; None for a cookie that is not ours, or that is for another user."""
+        """The device's id; None for a cookie with a wrong signature or of another user."""
         device, _, signature = cookie.partition(".")
         right = hmac.compare_digest(self._sign(device, username).encode(), signature.encode(errors="replace"))
         return device if right else None

@@ -1,4 +1,4 @@
-"""When keys were last used: noted beside the calls, at most once a minute for each key."""
+"""Records when keys were last used, in the background and at most once a minute for each key."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_KEYS = 10_000
 
 
 class LastUse:
-    """Writes on a thread of its own, which exists only once a key was used: no call waits for the store."""
+    """Writes on its own thread, started with the first use of a key, so that no call waits for the store."""
 
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
@@ -32,7 +32,7 @@ class LastUse:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="airtally-last-use")
 
     def note(self, key_id: int, written_us: int | None) -> None:
-        """`written_us`: what the store has, as just read."""
+        """Record a use now. `written_us` is the last use that the store has, as just read."""
         now = self._clock.now_us()
         with self._noted.locked() as noted:
             last = max(written_us or 0, noted.get(key_id, 0))
@@ -45,7 +45,7 @@ class LastUse:
             metrics.LAST_USE_FAILURES.inc()
 
     def close(self) -> None:
-        """Write what was noted."""
+        """Write what was recorded, and end the thread."""
         self._writer.shutdown(wait=True)
 
     def _write(self, key_id: int, now: int) -> None:

@@ -1,4 +1,4 @@
-"""Rate limits: one call in so many seconds for each key; refused calls count as calls."""
+"""Rate limits: one call per interval and key; a refused call counts as one."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _SWEEP_EVERY = 1000
 
 
 class RateLimiter:
-    """In this process, or shared through the metadata store where that is PostgreSQL.
+    """Limits calls in this process, or in all processes where the metadata store is PostgreSQL.
 
-    `allow` then reads and writes the store (`shared` says so): not for the event loop. If the store fails,
-    the call is let through and counted.
+    Then `shared` is true, and `allow` reads and writes the store: not for the event loop. If the store fails,
+    the call is allowed and counted in the metrics.
     """
 
     def __init__(self, store: MetadataStore, clock: Clock, *, enabled: bool = True) -> None:
@@ -42,7 +42,7 @@ class RateLimiter:
     def allow(self, key: str, per_seconds: float) -> bool:
         """Whether the last call with this key is at least `per_seconds` ago (an hour at most).
 
-        A last call that lies further ahead than that is of a clock that was set back since, and limits nothing.
+        A last call further in the future than that was made before the clock was set back, and limits nothing.
         """
         if not self._enabled:
             return True
@@ -68,7 +68,7 @@ class RateLimiter:
         return allowed
 
     def _ask(self, key: str, per_us: int) -> bool:
-        """One statement: the row's lock decides between calls that meet."""
+        """Check and record in one statement: the row's lock decides between simultaneous calls."""
         new = self._store.upserts.insert(rate_limits).values(key=key, last_call_at=self._clock.now_us(), allowed=True)
         waited = new.excluded.last_call_at - rate_limits.c.last_call_at
         changes = {"last_call_at": new.excluded.last_call_at, "allowed": func.abs(waited) >= per_us}
@@ -77,7 +77,7 @@ class RateLimiter:
             return bool(connection.execute(asked).scalar_one())
 
     def _sweep(self) -> None:
-        """Rows older than the longest limit say nothing any more."""
+        """Delete rows older than the longest limit."""
         with self._lock:
             self._calls += 1
             due = self._calls % _SWEEP_EVERY == 0

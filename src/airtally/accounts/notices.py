@@ -1,4 +1,4 @@
-"""What an account's people are told by e-mail: a publication that is late, a schedule that failed."""
+"""Sends notices by e-mail to an account's users, as of a late publication."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _log = structlog.get_logger()
 
 
 class Notices:
-    """Without a mailer nothing is sent."""
+    """Without a mailer, no notice is sent."""
 
     def __init__(self, users: Users, mailer: Mailer | None) -> None:
         self._users = users
         self._mailer = mailer
 
     def addresses(self, account: Account) -> list[str]:
-        """Each once, whoever shares it."""
+        """The users' addresses, each once."""
         return [] if self._mailer is None else list(dict.fromkeys(user.email for user in self._users.all(account)))
 
     def tell(self, to: list[str], subject: str, text: str) -> list[str]:
-        """A message to each address; the answer is those that may be told later."""
+        """Send a message to each address. Returns those for which it can be tried again later."""
         left = []
         for number, address in enumerate(to):
             try:
@@ -36,5 +36,5 @@ class Notices:
                 _log.warning("a notice could not be sent", subject=subject, reason=failure.message)
                 left.append(address)
                 if not number:
-                    return to  # the first one failed: the server is away, and each try takes its time
+                    return to  # the first failed: the mail server is unreachable, and each try takes up to 15 seconds
         return left

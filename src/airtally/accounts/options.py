@@ -1,4 +1,4 @@
-"""What a key may do, beyond its kind."""
+"""The options of a key, such as its scopes and applications."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _OPTION_FLAGS = {
 
 @dataclass(frozen=True, slots=True)
 class KeyOptions:
-    """`scopes`: native keys. `applications`: Pushwoosh codes; none stands for all. `denied`: ScaleEngine commands.
-    `static`: Slate's access token never expires. `offset_mode`: what `offset` counts for the Slate key, page or item;
-    None leaves it to the setting.
+    """`scopes`: of native keys. `applications`: Pushwoosh codes; empty means all. `denied`: ScaleEngine commands.
+    `static`: Slate's access token never expires. `offset_mode`: what `offset` counts for a Slate key, page or item;
+    None follows the setting.
     """
 
     scopes: frozenset[str] = frozenset()
@@ -43,7 +43,7 @@ class KeyOptions:
     offset_mode: str | None = None
 
     def details(self, kind: KeyKind) -> dict[str, Any]:
-        """What is kept with the key. Raises BadRequest for options that the kind does not have."""
+        """The options as stored with the key. Raises BadRequest for options that the kind does not have."""
         for option, flag in _OPTION_FLAGS.items():
             if getattr(self, option) and option not in kind.options:
                 raise BadRequest(f"{flag} is not for {kind.name} keys")
@@ -64,14 +64,14 @@ class KeyOptions:
 
 
 def check_applications(options: KeyOptions, account: Account, owners_index: Owners) -> None:
-    """A key cannot name another account's application. Raises BadRequest."""
+    """Raises BadRequest if an option names another account's application."""
     for code, owner in owners_index.owners_of("application", options.applications).items():
         if owner != account.id:
             raise BadRequest(f"The application {code!r} is not this account's")
 
 
 def take_cdn(connection: Connection, index: Owners, account: Account, wanted: Mapping[str, object]) -> Credentials:
-    """The CDN number of a new ScaleEngine key: the given one, else the account's, else a new one.
+    """Claim the CDN number of a new ScaleEngine key: the given one, else the account's, else a new one.
 
     Raises Conflict for another account's.
     """

@@ -1,4 +1,4 @@
-"""Which account owns an ad group, application code or CDN number: the one index that knows of all accounts."""
+"""Which account owns an ad group, application code or CDN number: the only index across accounts."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _REMEMBERED_SECONDS = 600.0
 
 
 class Owners:
-    """Ids are compared as they are given; whoever matches without case folds them first.
+    """Ids are compared exactly; callers that ignore case fold them first.
 
-    An owner stays the owner, so those that were read are remembered; what is nobody's is asked for each time.
+    An owner never changes, so known owners are cached; ids without an owner are looked up each time.
     """
 
     def __init__(self, store: MetadataStore) -> None:
@@ -41,17 +41,17 @@ class Owners:
         return known
 
     def ids_of(self, kind: str, account_id: int) -> list[str]:
-        """What an account owns of a kind, in order of text."""
+        """The ids of a kind that an account owns, sorted."""
         query = select(owners.c.external_id).where(owners.c.account_id == account_id, owners.c.kind == kind)
         with self._store.read() as connection:
             return list(connection.execute(query.order_by(owners.c.external_id)).scalars())
 
     def claim(self, kind: str, external_id: str, account_id: int) -> bool:
-        """Make it the account's if nobody has it; False if another account does."""
+        """Give an id without owner to the account; False if another account owns it."""
         return not self.claim_all(kind, [external_id], account_id)
 
     def claim_all(self, kind: str, external_ids: Collection[str], account_id: int) -> set[str]:
-        """Claim several; the answer is those that could not be. Known ones cost a read only."""
+        """Claim several. Returns those that other accounts own. Known owners cost no write."""
         known = self.owners_of(kind, external_ids)
         new = {each for each in external_ids if each not in known and _keepable(each)}
         if new:
@@ -62,7 +62,7 @@ class Owners:
     def claim_within(
         self, connection: Connection, kind: str, external_ids: Collection[str], account_id: int
     ) -> dict[str, int]:
-        """The same inside the caller's transaction; the owners by id afterwards."""
+        """Claim several inside the caller's transaction. Returns the owners by id."""
         for part in _chunks(external_ids):
             rows = [{"kind": kind, "external_id": each, "account_id": account_id} for each in part]
             connection.execute(self._store.upserts.insert(owners).values(rows).on_conflict_do_nothing())
@@ -70,7 +70,7 @@ class Owners:
 
 
 def _keepable(external_id: str) -> bool:
-    """PostgreSQL has no text with NUL in it: nobody can own such an id."""
+    """PostgreSQL cannot store text with NUL in it, so nobody can own such an id."""
     return "\0" not in external_id
 
 
@@ -84,6 +84,6 @@ def _known(connection: Connection, kind: str, external_ids: Collection[str]) -> 
 
 
 def _chunks(external_ids: Collection[str]) -> Iterator[list[str]]:
-    ordered = sorted(set(external_ids))  # the same order in every process, so that none waits for each other
+    ordered = sorted(set(external_ids))  # the same order in every process, so that two cannot deadlock
     for start in range(0, len(ordered), _CHUNK):
         yield ordered[start : start + _CHUNK]

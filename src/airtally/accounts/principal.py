@@ -1,4 +1,4 @@
-"""Who calls: the account behind a presented key, remembered for a moment."""
+"""The principal of a call, and a cache of those that were authenticated."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from airtally.accounts.accounts import Account
 from airtally.kit.cache import StoreCache
 
-#: A key revoked in another process works at most so long in this one.
+#: How long a key revoked in another process may still work in this one.
 TTL_SECONDS = 1.0
-#: From here on one caller asks the store again while the others still get the remembered answer.
+#: From this age on, one caller reads the store again while the others still get the cached principal.
 _FRESH_SECONDS = 0.7
 _MAX_ENTRIES = 10_000
 
@@ -51,7 +51,7 @@ class PrincipalCache:
         return self._entries.generation
 
     def get(self, key: str, now_us: int) -> Principal | None:
-        """None also for the one caller that should ask the store again before the others must."""
+        """None also for the one caller that is to refresh the entry before it expires for the others."""
         entry = self._entries.get(key)
         now = time.monotonic()
         if entry is None or now >= entry.stale_at or _expired(entry.principal, now_us):

@@ -1,4 +1,4 @@
-"""The server's one secret, and what is derived from it: lookup hashes, sealing, keys that sign."""
+"""The server's secret key, and what is derived from it: lookup hashes, encryption, signing keys."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SEAL_VERSION = b"\x01"
 
 
 class Secrets:
-    """Made from AIRTALLY_SECRET_KEY, or from a file of the home that only its owner may read."""
+    """Hashes, encrypts and derives with AIRTALLY_SECRET_KEY, or a key file in the home that only its owner may read."""
 
     def __init__(self, master: bytes) -> None:
         self._master = master
@@ -35,7 +35,7 @@ class Secrets:
 
     @classmethod
     def open(cls, home: Path, configured: str = "") -> Secrets:
-        """Raises SettingError for a key too short to be secret."""
+        """Raises SettingError for a key that is too short."""
         text = configured or _kept(home / FILE_NAME)
         if len(text) < MIN_CHARACTERS:
             where = "AIRTALLY_SECRET_KEY" if configured else str(home / FILE_NAME)
@@ -43,20 +43,20 @@ class Secrets:
         return cls(text.encode())
 
     def subkey(self, purpose: str) -> bytes:
-        """32 bytes that only this secret and purpose give, such as for signing links."""
+        """Derive 32 bytes for one purpose, such as signing links."""
         return HKDF(SHA256(), 32, salt=None, info=f"airtally/{purpose}".encode()).derive(self._master)
 
     def hashed(self, kind: str, presented: str) -> str:
-        """Keyed hash to find what was presented by, without keeping it."""
+        """A keyed hash, to look up what was presented without storing it."""
         return hmac.digest(self._lookup, f"{kind}\0{presented}".encode(errors="surrogatepass"), hashlib.sha256).hex()
 
     def seal(self, text: str, context: str) -> bytes:
-        """Encrypted for reading back with the same context."""
+        """Encrypt; `unseal` needs the same context."""
         nonce = os.urandom(_NONCE_BYTES)
         return _SEAL_VERSION + nonce + self._cipher.encrypt(nonce, text.encode(), context.encode())
 
     def unseal(self, sealed: bytes, context: str) -> str:
-        """Raises SettingError if it was sealed with another secret key."""
+        """Decrypt. Raises SettingError if it was sealed with another secret key."""
         nonce, content = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
             return self._cipher.decrypt(nonce, content, context.encode()).decode()
@@ -65,7 +65,7 @@ class Secrets:
 
 
 def _kept(path: Path) -> str:
-    """The file's key; made by whichever process comes first."""
+    """The key in the file; the first process makes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         create_file(path, f"{random.token_urlsafe(48)}\n".encode())

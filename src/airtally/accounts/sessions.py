@@ -1,4 +1,4 @@
-"""Sessions of the pages: a random token in a cookie, its hash in the store."""
+"""Sessions of the console: a random token in a cookie, its hash in the store."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Sessions:
         self._clock = clock
 
     def begin(self, user: User) -> str:
-        """A new session's token; sessions over their time are dropped on the way."""
+        """Start a session and return its token; expired sessions are deleted."""
         token, now = random.token_urlsafe(32), self._clock.now_us()
         row = {
             "token_hash": self._hash(token),
@@ -50,7 +50,7 @@ class Sessions:
         return token
 
     def get(self, token: str) -> Session | None:
-        """None for an unknown, ended or expired one."""
+        """None for an unknown, ended or expired session."""
         hashed, now = self._hash(token), self._clock.now_us()
         query = select(sessions.c.user_id, sessions.c.csrf_token, sessions.c.expires_at).where(
             sessions.c.token_hash == hashed, sessions.c.expires_at > now
@@ -63,7 +63,7 @@ class Sessions:
         return None if row is None or user is None else Session(user, row.csrf_token)
 
     def _shorten(self, hashed: str, expires_at: int) -> None:
-        """Of a clock that was set back since the log-in: nobody is put out, and no session lives for years."""
+        """After the clock was set back since the log-in: keep the session, but not for years."""
         with self._store.begin() as connection:
             connection.execute(update(sessions).where(sessions.c.token_hash == hashed).values(expires_at=expires_at))
 

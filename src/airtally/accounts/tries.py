@@ -1,4 +1,4 @@
-"""Tries to log in: when the next one may come, by address, by user, and by a device that the user has logged in from."""
+"""Limits log-ins: when the next try is allowed, by address, by user and by known device."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SWEEP_EVERY = 1000
 
 
 class Count(NamedTuple):
-    """Failures that have not leaked away yet (one a minute does), and when the last counted try began."""
+    """A leaky bucket: failures less one a minute, and when the last counted try began."""
 
     failures: float
     last_us: int
@@ -33,9 +33,9 @@ class Count(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A second between tries; after `free` failures each further one doubles it, up to `most` seconds.
+    """The wait between tries: 1 second, doubled by each failure after the first `free`, up to `most` seconds.
 
-    `own`: only tries from where the user is now count; a right password then makes good for all of them.
+    `own`: counts only tries from the user's present address or device; a right password clears them all.
     """
 
     free: int
@@ -43,49 +43,49 @@ class Rule:
     own: bool = False
 
     def wait(self, count: Count, now_us: int) -> float:
-        """In seconds. A clock that was set back ends the wait: nobody waits for it to come round again."""
+        """Seconds to wait. A clock that was set back ends the wait."""
         gap = min(self.most, 2.0 ** max(0.0, self.leaked(count, now_us) - self.free))
         elapsed = (now_us - count.last_us) / SECOND_US
         return 0.0 if abs(elapsed) >= gap else min(gap, gap - elapsed)
 
     def leaked(self, count: Count, now_us: int) -> float:
-        """No more failures are counted than make the longest wait, so that it ends soon after the guessing does."""
+        """Failures left, at most as many as make the longest wait, so that waits end soon after the guessing."""
         leaked = max(0.0, count.failures - max(0, now_us - count.last_us) / _LEAK_US)
         return min(leaked, self.free + math.log2(self.most))
 
 
-#: 30 addresses that guess at one user come to a try in 5 seconds together, and each of them soon to one in a minute,
-#: which leaves the user a turn. A device that the user has logged in from waits for its own failures alone.
+#: 30 addresses that guess at one user get one try in 5 seconds together, and each of them soon one in a minute,
+#: which leaves the user a turn. A device that the user has logged in from waits only for its own failures.
 _ADDRESS, _USER = Rule(10, 5.0), Rule(3, 5.0)
 _USER_AT_ADDRESS = _DEVICE = Rule(3, 60.0, own=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One that may be made, and what was counted before it."""
+    """A try that is allowed, and the counts before it."""
 
     rules: Mapping[str, Rule]
     before: Mapping[str, Count]
 
 
 class Book(Protocol):
-    """Where the counts are."""
+    """Stores the counts."""
 
     def change(self, keys: list[str], change: Callable[[Mapping[str, Count]], Mapping[str, Count]]) -> None:
-        """Atomic. What `change` raises leaves all as it was."""
+        """Change the counts of these keys atomically; an exception of `change` leaves them as they were."""
 
 
 class Tries:
-    """Thread-safe. In this process, or shared through the metadata store where that is PostgreSQL. Always on."""
+    """Thread-safe. Counts in this process, or in all of them where the metadata store is PostgreSQL. Always on."""
 
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._clock = clock
         self._book: Book = _Shared(store, clock) if store.dialect == "postgresql" else _Here()
 
     def begin(self, username: str, host: str, device: str | None = None) -> Try:
-        """Counted as a failure until it succeeds, whether there is such a user or not.
+        """Start a try, counted as a failure until `succeeded`, whether or not the user exists.
 
-        `device`: what `KnownDevices` knows the browser by. Raises TooManyRequests; a refused try counts nowhere.
+        `device`: the id from `KnownDevices`. Raises TooManyRequests; a refused try is not counted.
         """
         rules = _rules(username, neighbourhood(host), device)
         before: dict[str, Count] = {}
@@ -102,7 +102,7 @@ class Tries:
         return Try(rules, before)
 
     def succeeded(self, tried: Try) -> None:
-        """The user's own failures, and this try, are forgiven; those of others at the user are not."""
+        """Clear this try and the user's own failures, not those of others for this user."""
         own = max(tried.before[key].failures for key, rule in tried.rules.items() if rule.own)
 
         def forgive(found: Mapping[str, Count]) -> Mapping[str, Count]:
@@ -112,7 +112,7 @@ class Tries:
         self._book.change(list(tried.rules), forgive)
 
     def undo(self, tried: Try) -> None:
-        """The password was not looked at."""
+        """Restore the counts: the password was not checked."""
         self._book.change(list(tried.rules), lambda _: tried.before)
 
 
@@ -136,7 +136,7 @@ def _too_many(seconds: int) -> TooManyRequests:
 
 
 class _Here:
-    """In memory, the latest `MAX_KEYS` of them."""
+    """Counts in memory, of the latest `MAX_KEYS` keys."""
 
     def __init__(self) -> None:
         self._counts: Cache[str, Count] = Cache(MAX_KEYS)
@@ -147,7 +147,7 @@ class _Here:
 
 
 class _Shared:
-    """Rows are locked in the order of their keys, so that tries which meet do not deadlock."""
+    """Counts in PostgreSQL. Rows are locked in the order of their keys, so that two tries cannot deadlock."""
 
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""Users: people who may open an account's pages, and whom `/v1/users` lists."""
+"""Users: people who may log in to an account's pages, and whom `/v1/users` lists."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ class User:
 
 
 class Users:
-    """Thread-safe. Passwords are hashed with argon2id, two at a time at most: each takes 64 MiB for a moment.
+    """Thread-safe. Passwords are hashed with argon2id, at most two at a time: each hash takes 64 MiB.
 
-    Those who wait for it hold a thread each, so there are never more than `MOST_AT_ONCE` of either kind of log-in.
+    A waiting log-in holds a thread, so at most `MOST_AT_ONCE` of strangers and as many of known devices may wait.
     """
 
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
@@ -65,7 +65,7 @@ class Users:
     def create(
         self, account: Account, *, username: str, name: str, email: str, password: str, group: str | None = None
     ) -> User:
-        """A user name is unique on the server. Raises BadRequest or Conflict."""
+        """Create a user; the name is unique on the server. Raises BadRequest or Conflict."""
         group = DEFAULT_GROUP if group is None else group
         _check(username, name, email, group)
         password_hash = self._hash(password)
@@ -100,10 +100,10 @@ class Users:
         return None if row is None else User.from_row(row)
 
     def login(self, username: str, password: str, *, caller: str = "", known: bool = False) -> User | None:
-        """The user if the password is right. Takes as long for a name that nobody has; not for the event loop.
+        """The user if the password is right. Takes as long for an unknown name. Blocks: not for the event loop.
 
-        Callers, which are addresses, take turns. `known`: from a device of the user, which no stranger holds up.
-        Raises TooManyRequests where too many are at it.
+        Callers, given by address, take turns. `known`: from a device of the user, which strangers do not delay.
+        Raises TooManyRequests where too many log in at once.
         """
         at_once = self._known if known else self._strangers
         if not at_once.acquire(blocking=False):
@@ -114,7 +114,7 @@ class Users:
             at_once.release()
 
     def _login(self, username: str, password: str, caller: str) -> User | None:
-        nobody = self._nobody_hash()  # made at the first log-in of all, so that a missing name does not show by it
+        nobody = self._nobody_hash()  # always made first, so that its time does not tell an unknown name
         row = self._with_hash(username) if _USERNAME.fullmatch(username) else None
         kept = nobody if row is None else row.password_hash
         if not self._verified(kept, password, caller) or row is None:
@@ -125,7 +125,7 @@ class Users:
         return user
 
     def set_password(self, username: str, password: str) -> None:
-        """Ends the user's sessions. Raises NotFound or BadRequest."""
+        """Set the password and end the user's sessions. Raises NotFound or BadRequest."""
         password_hash = self._hash(password)
         with self._store.begin() as connection:
             user_id = connection.execute(select(users.c.id).where(users.c.username == username)).scalar_one_or_none()
@@ -176,7 +176,7 @@ def _check(username: str, name: str, email: str, group: str) -> None:
 
 
 def _group_id(connection: Connection, account: Account, group: str) -> int:
-    """The number of the account's group of that name, or its next one."""
+    """The number of the account's group of that name, or the next free number."""
     of_account = select(func.max(users.c.group_id)).where(users.c.account_id == account.id)
     known = connection.execute(of_account.where(users.c.group_name == group)).scalar_one()
     highest = connection.execute(of_account).scalar_one()

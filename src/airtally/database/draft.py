@@ -1,6 +1,6 @@
-"""`python -m airtally.database.draft 0002 "What changes"`: a new revision from what `tables.py` says now.
+"""`python -m airtally.database.draft 0002 "What changes"` drafts a revision from the tables in `tables/`.
 
-To be read and corrected by hand afterwards; then `migrate.HEAD` is set to it.
+Read and correct the draft by hand, then set `migrate.HEAD` to its number.
 """
 
 from __future__ import annotations

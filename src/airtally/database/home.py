@@ -1,7 +1,7 @@
-"""What versions of the program a home has seen: an older one than the newest of them must not go on with it.
+"""Records which versions have opened a home, so that an older program refuses a home that a newer one changed.
 
-A program notes the versions of the streams and rollups that it declares when it opens the home. One that declares a
-lower version, or does not know a stream, would write files without columns that it does not know.
+When a program opens a home it records the versions of the streams and rollups that it declares. A program that
+declares a lower version, or lacks a stream, would write files without the columns that it does not know.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MADE, _OPENED = "made by", "opened by"
 
 
 class Store(Protocol):
-    """What is asked of the metadata store."""
+    """The methods of the metadata store that this module uses."""
 
     @property
     def dialect(self) -> str: ...
@@ -34,7 +34,7 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The versions of the program that made a home, and that opened it first with what is declared now."""
+    """The program's version that made a home, and the last one that opened it."""
 
     made_by: str
     opened_by: str
@@ -54,7 +54,7 @@ def check(store: Store) -> None:
 
 
 def enter(store: Store) -> None:
-    """Note that this program works on the home. Raises NewerHome where a newer one has changed it."""
+    """Record that this program works on the home. Raises NewerHome where a newer one has changed it."""
     with store.read() as connection:
         noted = _noted(connection)
     _refuse(noted)
@@ -72,7 +72,7 @@ def enter(store: Store) -> None:
 
 
 def programs(store: Store) -> Programs:
-    """As noted by `enter`."""
+    """The versions that `enter` recorded."""
     with store.read() as connection:
         noted = _noted(connection)
     return Programs(noted[_MADE][1], noted[_OPENED][1])

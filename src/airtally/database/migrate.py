@@ -1,4 +1,4 @@
-"""Bringing the metadata store's tables up to date, by the revisions in `migrations/`."""
+"""Upgrades the metadata store's tables by the revisions in `migrations/`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOCK = 0x61697274616C6C79
 
 
 def upgrade(engine: Engine) -> None:
-    """Run what is missing in one transaction; processes that start together wait for one another.
+    """Run the missing revisions in one transaction; processes that start together wait for one another.
 
     Raises NewerHome for tables that a newer program has changed.
     """
@@ -40,19 +40,19 @@ def upgrade(engine: Engine) -> None:
 
 
 def revisions() -> set[str]:
-    """Those that this program knows."""
+    """The revisions that this program knows."""
     return {path.name.partition("_")[0] for path in (_FOLDER / "versions").glob("[0-9]*.py")}
 
 
 def current(connection: Connection) -> str | None:
-    """The store's revision; None for an empty store."""
+    """The store's revision, None for an empty store."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
 
 
 def draft(connection: Connection, revision: str, message: str) -> None:
-    """Write the revision file that leads from an empty store, brought to the last revision, to the tables of now."""
+    """Write a revision file with the differences between the last revision and the declared tables."""
     from alembic import command  # noqa: PLC0415 (loaded only when needed: it is big)
 
     command.upgrade(_config(connection), "head")

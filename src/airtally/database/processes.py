@@ -1,9 +1,8 @@
-"""The processes that hold leases: each known by an id made at its start, never by its host and process number.
+"""Identifies the processes that hold leases, and tells which of them have ended.
 
-Containers may share a host name, and number their processes alike. That a process is gone is known by its lease, which it
-renews for as long as it lives; earlier only where it can be proved: a process keeps a lock on a file of its home, which
-the system takes from it with its life. Whoever gets that lock knows that the process is gone. Of processes of other
-homes nothing can be proved.
+A process is known by an id made at its start, never by its host name and process number, which two containers may
+share. A process that has ended renews no lease. Among processes of one home that is known earlier: each keeps a file
+lock in the home, which the system releases when the process ends.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _SUFFIX = ".alive"
 
 
 class ThisProcess:
-    """`folder` is one of the home that all processes of the home share."""
+    """The id of this process and its file lock in `folder`, which all processes of the home share."""
 
     def __init__(self, folder: Path) -> None:
         self.id = uuid4().hex
@@ -30,7 +29,7 @@ class ThisProcess:
         fcntl.flock(self._lock, fcntl.LOCK_EX)
 
     def is_gone(self, process_id: str) -> bool:
-        """Whether a process of this home no longer runs. False where that cannot be told."""
+        """Whether a process of this home has ended. False where that cannot be told."""
         if process_id == self.id or not _ID.fullmatch(process_id):
             return False
         try:
@@ -46,7 +45,7 @@ class ThisProcess:
         return True
 
     def tidy(self) -> None:
-        """Remove the files of processes that are gone. To be called once nothing of theirs is left to be taken over."""
+        """Remove the files of processes that have ended. Call this once their leases have been handed back."""
         for path in self._folder.glob(f"*{_SUFFIX}"):
             if self.is_gone(path.name.removesuffix(_SUFFIX)):
                 path.unlink(missing_ok=True)

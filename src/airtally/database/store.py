@@ -33,7 +33,7 @@ _RESTORE = (
 
 _FULL = {"SQLITE_FULL", "53100"}
 _DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "XX001", "XX002")
-#: Beginnings of the codes that speak of the store, not of the statement.
+#: Prefixes of error codes that concern the store (locked, full, unreachable), not the statement.
 _AWAY = (
     "no connection",
     "SQLITE_BUSY",
@@ -51,8 +51,8 @@ _AWAY = (
 class MetadataStore:
     """Transactions on the metadata store. Thread-safe; connections are pooled.
 
-    SQLite has one writer at a time: this process's writers queue for one connection, so only other
-    processes are waited for by polling. Readers have connections of their own that cannot write.
+    SQLite has one writer at a time: this process's writers queue for one connection, so that only other
+    processes' transactions are polled for. Readers have connections of their own, which cannot write.
     """
 
     def __init__(self, writers: Engine, readers: Engine, faults: Faults = NO_FAULTS) -> None:
@@ -64,8 +64,8 @@ class MetadataStore:
     def open(cls, url: str, *, migrate_schema: bool = True, faults: Faults = NO_FAULTS) -> MetadataStore:
         """Open the store and bring its tables up to date.
 
-        Raises SettingError for a URL that cannot be used, Unavailable when there is no answer, NewerHome where a
-        newer program has changed the home.
+        Raises SettingError for a URL that cannot be used, Unavailable where the database does not answer, and
+        NewerHome where a newer program has changed the home.
         """
         parsed = _parse(url)
         engines = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgresql(parsed)
@@ -92,9 +92,9 @@ class MetadataStore:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """One transaction that may write; committed at the end of the block, rolled back by an error.
+        """A transaction that may write, committed at the end of the block and rolled back by an exception.
 
-        Must not be nested. Raises StorageFull or Unavailable; IntegrityError is the caller's to judge.
+        Must not be nested. Raises StorageFull or Unavailable; lets IntegrityError through.
         """
         with aside():
             self._faults.reach("metadata.write")
@@ -103,7 +103,7 @@ class MetadataStore:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One transaction that sees a single state and cannot write; it never waits for a writer."""
+        """A transaction that reads one consistent state and cannot write; it never waits for a writer."""
         with aside():
             self._faults.reach("metadata.read")
             with _failures(), self._readers.begin() as connection:
@@ -184,7 +184,7 @@ def _failures() -> Iterator[None]:
 
 
 def _failure(error: object, without_code: str) -> Failure | None:
-    """None for mistakes of the program, such as a statement that the store does not take."""
+    """None for a fault of the program, such as a statement that the database rejects."""
     code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or without_code
     if code in _FULL:
         metrics.METADATA_FAILURES.labels("storage_full").inc()

@@ -1,4 +1,4 @@
-"""One gzip member made of independent parts, so that a file can be written, and gone on with, day by day."""
+"""Writes one gzip member from independent parts, so that a file can be made, and resumed, day by day."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What one part holds: `crc32` and `plain_bytes` are of the text before compression."""
+    """Sizes and checksum of one part; `crc32` and `plain_bytes` are of the text before compression."""
 
     crc32: int
     plain_bytes: int
@@ -31,7 +31,7 @@ class Packed:
 
 
 class Packer:
-    """Deflate blocks that end on a byte and refer to nothing before them."""
+    """Writes deflate blocks that end on a byte boundary and refer to nothing before them."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -51,7 +51,7 @@ class Packer:
 
 
 def pack(chunks: Iterable[bytes | memoryview], sink: Sink) -> Packed:
-    """All the chunks as one part."""
+    """Compress all the chunks as one part."""
     packer = Packer(sink)
     for chunk in chunks:
         packer.write(chunk)
@@ -59,7 +59,7 @@ def pack(chunks: Iterable[bytes | memoryview], sink: Sink) -> Packed:
 
 
 def trailer(parts: Sequence[Packed]) -> bytes:
-    """What follows the parts, in their order, to make the member whole."""
+    """The bytes after the last part that complete the member; the parts in their order."""
     crc32 = plain = 0
     for part in parts:
         crc32 = isal_zlib.crc32_combine(crc32, part.crc32, part.plain_bytes)

@@ -1,4 +1,4 @@
-"""A stored file as an answer: whole, in a range, or its headers alone."""
+"""Serves a stored file over HTTP: whole, a range of it, or its headers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 @dataclass(frozen=True, slots=True)
 class ServedFile:
-    """`stored` is its name in the file store, `name` the one it is saved under."""
+    """`stored` is its name in the file store, `name` the name that clients save it under."""
 
     stored: str
     name: str
@@ -34,7 +34,7 @@ class ServedFile:
 def send(
     request: Request[Any, Any, Any], files: FileStore, file: ServedFile, headers: Mapping[str, str] | None = None
 ) -> Response[Any]:
-    """Whole or in one range; `headers` are added and count before those made here. Reads the store, so not for the event loop.
+    """Send the file or one range; `headers` override those made here. Reads the store: not for the event loop.
 
     Raises NotFound where the store has no such file, Unavailable where it does not answer.
     """
@@ -55,7 +55,7 @@ def send(
 
 
 def _asked(request: Request[Any, Any, Any], file: ServedFile) -> tuple[int, int, int]:
-    """Start, end and status; a range that cannot be read is as none."""
+    """Start, end and status; a range that cannot be parsed is ignored."""
     match = _RANGE.fullmatch(request.headers.get("range", ""))
     if match is None or not (match[1] or match[2]) or request.headers.get("if-range", file.etag) != file.etag:
         return 0, file.size, 200

@@ -1,4 +1,4 @@
-"""Generated files, in a local folder or a bucket."""
+"""Stores generated files in a local folder or a bucket."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from obstore import GetOptions
 
 CHUNK_BYTES = 1 << 20
-#: A file is sent to a bucket in parts of this size: S3 refuses parts below 5 MiB, but for the last.
+#: Part size of uploads to a bucket: S3 refuses parts below 5 MiB, except the last.
 PART_BYTES = 8 << 20
 
 
 class FileStore:
-    """Whole files by name: one is there complete or not at all."""
+    """Files by name, each complete or absent."""
 
     def __init__(self, store: ObjectStore, faults: Faults = NO_FAULTS) -> None:
         self._store = store
@@ -43,7 +43,7 @@ class FileStore:
         return cls(from_url(url), faults)
 
     def write(self, name: str, chunks: Iterable[bytes]) -> None:
-        """Raises StorageFull or Unavailable; then nothing is there by that name."""
+        """Raises StorageFull or Unavailable; then there is no file of that name."""
         with storage_failures(name):
             obstore.put(self._store, name, self._faulty(chunks), chunk_size=PART_BYTES, max_concurrency=4)
             self._sync(name)
@@ -77,7 +77,7 @@ class FileStore:
         return (bytes(chunk) for chunk in stream)
 
     def delete(self, name: str) -> None:
-        """A file that is gone already is no failure."""
+        """Deleting a file that is not there is no error."""
         try:
             with storage_failures(name):
                 obstore.delete(self._store, name)
@@ -108,7 +108,7 @@ class FileStore:
         return True
 
     def _sync(self, name: str) -> None:
-        """A file that is called done survives a power loss: obstore leaves the last bytes to the system."""
+        """Make a finished file survive a power loss: obstore does not fsync."""
         if not isinstance(self._store, LocalStore) or self._store.prefix is None:
             return
         file = Path(self._store.prefix) / name
@@ -117,7 +117,7 @@ class FileStore:
 
 
 def _range(start: int, end: int | None) -> GetOptions:
-    """The whole file without one: S3 answers 416 to any range of an empty file."""
+    """No range for the whole file: S3 answers 416 to any range of an empty file."""
     if end is not None:
         return {"range": (start, end)}
     return {"range": {"offset": start}} if start else {}
@@ -125,7 +125,7 @@ def _range(start: int, end: int | None) -> GetOptions:
 
 @contextmanager
 def storage_failures(what: str) -> Iterator[None]:
-    """Turns a full disk into StorageFull and other trouble with it into Unavailable."""
+    """Raises StorageFull for a full disk and Unavailable for other failures of the store."""
     try:
         yield
     except FileNotFoundError as error:

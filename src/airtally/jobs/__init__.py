@@ -1,1 +1,1 @@
-"""Jobs as rows of the database: the queue, whose turn it is, leases, the worker."""
+"""Jobs as rows of the database: the queue, turns of accounts, leases, retry policies and the worker."""

@@ -1,4 +1,4 @@
-"""Keeps a job while it is worked on."""
+"""Keeps the lease of a job while it is worked on."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class KeptLease:
         self._thread.join()
 
     def check(self) -> None:
-        """Raises LeaseLost: what is left to do is another worker's."""
+        """Raises LeaseLost if another worker has taken the job over."""
         if self._lost.is_set():
             raise LeaseLost(f"Job {self._job.id} was taken over")
 

@@ -1,8 +1,8 @@
-"""Rows of the database that one process at a time works on, under a lease: jobs, and tries to deliver a notice.
+"""Leases on rows of the database, so that one process at a time works on each: jobs, and deliveries.
 
-A process takes a row until a moment (`lease_until`), may renew that, and ends its work or hands the row back. Where it
-lets the moment pass, any process takes the row over. `number` counts how often a row was taken and tells one lease from
-the next: whoever comes back late changes nothing, also in the process that has the row anew.
+A process takes a row until `lease_until`, may renew the lease, and ends the work or hands the row back. Once the lease
+has ended, any process may take the row over. `number` counts the leases of a row and fences them: a change made under
+an earlier lease has no effect, even by the process that holds the row again.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from airtally.kit.errors import Failure
 
-#: What a row has whose work has ended, or that nobody works on.
+#: The lease columns of a row that no process holds.
 NO_LEASE: Mapping[str, None] = MappingProxyType({"lease_owner": None, "lease_until": None})
 
 
 class LeaseLost(Failure):
-    """Another worker has the row; whatever this one was about to write must not be written."""
+    """Another worker has taken the row over; this one must not write its result."""
 
     code = "lease_lost"
 
@@ -40,35 +40,35 @@ class LeasedTable:
     free: StrEnum
     held: StrEnum
     number: Column[int]
-    #: What a row gets that is handed back, besides its state.
+    #: Values set when a row is handed back, besides state and lease.
     when_released: Mapping[str, Any] = field(default_factory=dict)
 
     def taken(self, owner: str, until: int, **values: Any) -> ReturningUpdate[Any]:
-        """Gives the row to the process `owner`; returns all columns. To be narrowed to rows that may be taken.
+        """Takes rows for the process `owner`, returning all columns. The caller adds the condition.
 
-        The condition must name the row's own state: PostgreSQL looks at it again once another transaction that had the
-        row has ended, and at nothing else.
+        The condition must include the row's own state. PostgreSQL checks it again after waiting for another transaction
+        on the row, but does not run a subquery again, and would take a row twice.
         """
         lease = {"state": self.held, "lease_owner": owner, "lease_until": until, self.number.name: self.number + 1}
         return update(self.table).values(lease | values).returning(*self.table.c)
 
     def orphaned(self, now: int) -> ColumnElement[bool]:
-        """Rows whose process let its lease end: it died, or lost the database."""
+        """Rows whose lease has ended: their process died, or could not reach the database."""
         return (self.table.c.state == self.held) & (self.table.c.lease_until <= now)
 
     def held_rows(
         self, owner: str, row_id: int | None = None, number: int | None = None
     ) -> tuple[ColumnElement[bool], ...]:
-        """The rows that a process has, or the one that it has under the lease of that number."""
+        """Rows that a process holds: all of them, or one under the lease of that number."""
         held = (self.table.c.state == self.held, self.table.c.lease_owner == owner)
         return held if row_id is None else (*held, self.table.c.id == row_id, self.number == number)
 
     def released(self, **values: Any) -> Update:
-        """Hands rows back: any process may take them at once. To be narrowed."""
+        """Hands rows back, to be taken by any process. The caller adds the condition."""
         return update(self.table).values({"state": self.free, **NO_LEASE, **self.when_released, **values})
 
     def release_gone(self, connection: Connection, is_gone: Callable[[str], bool], **values: Any) -> int:
-        """Hand back the rows of processes that are known to be gone, before their leases end; returns how many."""
+        """Hand back the rows of processes known to have ended, before their leases do. Returns how many."""
         held = self.table.c.state == self.held
         owners = connection.execute(select(self.table.c.lease_owner).distinct().where(held)).scalars()
         gone = [owner for owner in owners if owner and is_gone(owner)]

@@ -1,4 +1,4 @@
-"""Jobs are rows with a lease: written in the transaction of what they are about, taken by any worker."""
+"""The queue of jobs: added in the transaction of what they are about, taken under a lease by any worker."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airtally.kit.time import SECOND_US
 
 LEASE_SECONDS = 60.0
 
-#: Kinds of jobs that callers ask for, as many as they like; an account has so many waiting or under way at once.
+#: Kinds of jobs that callers request without limit; an account may have MOST_WAITING of them unended.
 ASKED_KINDS = ("report", "statistics")
 MOST_WAITING = 1000
 
@@ -30,7 +30,7 @@ _LEASES = LeasedTable(jobs, JobState.READY, JobState.RUNNING, jobs.c.attempts)
 
 
 class TooManyJobs(TooManyRequests):
-    """An account has as many jobs as it may; nothing of this one is stored."""
+    """The account has as many unended jobs as it may; this one was not stored."""
 
     retry_after = 30
 
@@ -39,7 +39,7 @@ class TooManyJobs(TooManyRequests):
 class Job:
     """A job as it was when read. Times in microseconds UTC.
 
-    `attempts` counts how often the job was taken, also by workers that stopped or died.
+    `attempts` counts the leases of the job, also those of workers that stopped or died.
     """
 
     id: int
@@ -64,9 +64,9 @@ class Job:
 
 
 class Jobs:
-    """`owner` names this process among all that share the store. Thread-safe.
+    """Thread-safe: each call is a transaction. `owner` is the id of this process.
 
-    An account may have `most_waiting` jobs of the kinds that are asked for waiting or under way.
+    An account may have `most_waiting` unended jobs of ASKED_KINDS.
     """
 
     def __init__(self, store: MetadataStore, clock: Clock, owner: str, *, most_waiting: int = MOST_WAITING) -> None:
@@ -79,9 +79,9 @@ class Jobs:
     def add(
         self, connection: Connection, kind: str, subject: str, account_id: int | None, run_at: int | None = None
     ) -> int:
-        """The new job's id. Due at once without `run_at`.
+        """Add a job, due at once without `run_at`, and return its id.
 
-        Raises Conflict if the subject has such a job, and TooManyJobs where the account has too many.
+        Raises Conflict if the subject has a job of this kind, TooManyJobs where the account has too many.
         """
         now = self._clock.now_us()
         if kind in ASKED_KINDS and account_id is not None:
@@ -116,10 +116,10 @@ class Jobs:
     def claim(
         self, kinds: Collection[str], lease_seconds: float = LEASE_SECONDS, *, each: int | None = None
     ) -> Job | None:
-        """Take a due job of the account whose turn it is; None when there is nothing to do.
+        """Take a due job of the account whose turn it is; None if no job is due.
 
-        An account has at most `each` jobs of a kind under way in this process. With nothing to do this is two reads
-        of an index for each kind, and no lock.
+        An account has at most `each` jobs of a kind under way in this process. Where no job is due,
+        this costs two index reads for each kind and no lock.
         """
         now = self._clock.now_us()
         self._mend_clock(now)
@@ -136,7 +136,7 @@ class Jobs:
             return connection.execute(lost).first() is not None or bool(self._next(connection, kind, now, each))
 
     def _claim(self, kind: str, now: int, lease_seconds: float, each: int | None) -> Job | None:
-        """Jobs of workers that are gone become ready first: they, too, wait for their account's turn."""
+        """Make jobs whose lease has ended ready first: they, too, wait for their account's turn."""
         with self._store.begin() as connection:
             turns.lock_claims(connection, kind)
             connection.execute(_LEASES.released().where(jobs.c.kind == kind, _LEASES.orphaned(now)))
@@ -145,14 +145,14 @@ class Jobs:
                 free = jobs.c.id == job_id, jobs.c.state == JobState.READY
                 job = _job_of(connection.execute(self._taken(now, lease_seconds).where(*free)).one_or_none())
                 if job is None:
-                    continue  # taken by name in this moment
+                    continue  # `take` got it in between
                 if account_id is not None:
                     turns.serve(self._store, connection, kind, account_id)
                 return job
         return None
 
     def _next(self, connection: Connection, kind: str, now: int, each: int | None) -> tuple[int, int | None] | None:
-        """Id and account."""
+        """Id and account of the next job."""
         asked = {"kind": kind, "owner": self.owner, "now": now, "each": each or 1 << 30}
         found = connection.execute(turns.NEXT_JOB, asked).one_or_none()
         if found is not None:
@@ -161,7 +161,7 @@ class Jobs:
         return None if of_nobody is None else (int(of_nobody.id), None)
 
     def _mend_clock(self, now: int) -> None:
-        """Where the clock went back, nothing that was due or waits for a time is delayed by as much."""
+        """After the clock went back, move due times and leases by as much, so that no job is delayed."""
         if not self._setback.happened(now):
             return
         late = jobs.c.updated_at > now + SECOND_US, jobs.c.state.in_(UNENDED)
@@ -169,7 +169,7 @@ class Jobs:
             connection.execute(update(jobs).where(*late).values(_set_back(now)))
 
     def take(self, kind: str, subject: str, lease_seconds: float = LEASE_SECONDS) -> Job | None:
-        """One job, due or not; None while another worker has it, or where there is none."""
+        """Take a certain job, due or not; None while another worker holds it, and where there is none."""
         now = self._clock.now_us()
         free = or_(jobs.c.state != JobState.RUNNING, _LEASES.orphaned(now))
         taken = self._taken(now, lease_seconds).where(jobs.c.kind == kind, jobs.c.subject == subject, free)
@@ -183,71 +183,71 @@ class Jobs:
         return self._one(jobs.c.kind == kind, jobs.c.subject == subject)
 
     def counts(self) -> dict[tuple[str, JobState], int]:
-        """How many jobs there are by kind and state."""
+        """The number of jobs by kind and state."""
         query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
         with self._store.read() as connection:
             return {(kind, JobState(state)): count for kind, state, count in connection.execute(query)}
 
     def oldest_running(self) -> int | None:
-        """When the longest-waiting of the jobs under way was made; what it reads must stay."""
+        """When the oldest running job was added. Maintenance keeps the rows and files that it may still read."""
         query = select(func.min(jobs.c.created_at)).where(jobs.c.state == JobState.RUNNING)
         with self._store.read() as connection:
             oldest: int | None = connection.execute(query).scalar_one()
             return oldest
 
     def renew(self, job: Job, lease_seconds: float = LEASE_SECONDS) -> None:
-        """Keep the job for longer. Raises LeaseLost."""
+        """Extend the lease. Raises LeaseLost."""
         with self._store.begin() as connection:
             self._change(connection, job, lease_until=self._until(lease_seconds))
 
     def progress(self, job: Job, done: int, total: int | None = None, *, lease_seconds: float = LEASE_SECONDS) -> None:
-        """Note how far the job is and renew its lease. Raises LeaseLost."""
+        """Record the progress and extend the lease. Raises LeaseLost."""
         with self._store.begin() as connection:
             self._change(
                 connection, job, progress_done=done, progress_total=total, lease_until=self._until(lease_seconds)
             )
 
     def finish(self, connection: Connection, job: Job) -> None:
-        """Done; to be called in the transaction of the job's result. Raises LeaseLost."""
+        """End the job as done. Call this in the transaction of its result. Raises LeaseLost."""
         self._change(connection, job, state=JobState.DONE, error=None, **NO_LEASE)
 
     def fail(self, connection: Connection, job: Job, error: str) -> None:
-        """Given up, with the reason in words. Raises LeaseLost."""
+        """End the job as failed, with the reason in words. Raises LeaseLost."""
         self._change(connection, job, state=JobState.FAILED, error=error, **NO_LEASE)
 
     def retry(self, connection: Connection, job: Job, run_at: int, error: str) -> None:
-        """To be tried again at `run_at`. Raises LeaseLost."""
+        """Make the job ready again, due at `run_at`. Raises LeaseLost."""
         self._change(connection, job, state=JobState.READY, run_at=run_at, error=error, **NO_LEASE)
 
     def again(self, connection: Connection, job: Job, run_at: int) -> None:
-        """Done for this time, and as if made anew, due at `run_at`: the end of a job that comes back. Raises LeaseLost."""
+        """End one run of a recurring job: it is ready as if added now, due at `run_at`. Raises LeaseLost."""
         made = self._clock.now_us()
         values = {"state": JobState.READY, "run_at": run_at, "created_at": made, "error": None}
         self._change(connection, job, **values, **NO_LEASE)
 
     def put_off(self, job: Job, seconds: float, error: str) -> None:
-        """The same in a transaction of its own, `seconds` from now."""
+        """As `retry`, `seconds` from now and in a transaction of its own."""
         with self._store.begin() as connection:
             self.retry(connection, job, self._clock.now_us() + round(seconds * SECOND_US), error)
 
     def release(self, job: Job) -> None:
-        """Hand a job back that this process will not end, such as when it stops. A lost lease is no error."""
+        """Hand back a job unfinished, as when the process stops. Does nothing if the lease is lost."""
         with self._store.begin() as connection:
             connection.execute(_LEASES.released(updated_at=self._clock.now_us()).where(*self._held(job)))
 
     def release_all(self) -> int:
-        """Hand back every job this process holds; returns how many."""
+        """Hand back every job that this process holds. Returns how many."""
         with self._store.begin() as connection:
             held = _LEASES.held_rows(self.owner)
             return int(connection.execute(_LEASES.released(updated_at=self._clock.now_us()).where(*held)).rowcount)
 
     def release_gone(self, is_gone: Callable[[str], bool]) -> int:
-        """Hand back the jobs of processes that are known to be gone, before their leases end; returns how many."""
+        """Hand back the jobs of processes known to have ended, before their leases do. Returns how many."""
         with self._store.begin() as connection:
             return _LEASES.release_gone(connection, is_gone, updated_at=self._clock.now_us())
 
     def forget(self, connection: Connection, kind: str, subject: str) -> None:
-        """Remove a job with what it was about; a worker that has it meets LeaseLost."""
+        """Delete a job together with its subject; a worker that holds it gets LeaseLost."""
         connection.execute(jobs.delete().where(jobs.c.kind == kind, jobs.c.subject == subject))
 
     def _change(self, connection: Connection, job: Job, **values: Any) -> None:
@@ -270,7 +270,7 @@ class Jobs:
 
 
 def _set_back(now: int) -> dict[str, Any]:
-    """Waits begin anew at `now`; what comes due by the clock (a publication) stays due by it."""
+    """Waits begin again at `now`; a job due at a certain time (a publication) keeps it."""
     by_clock = jobs.c.error.is_(None) & (jobs.c.run_at > jobs.c.created_at)
     waits = jobs.c.run_at - jobs.c.updated_at
     return {

@@ -1,4 +1,4 @@
-"""When what failed is tried again: how often, and after which waits."""
+"""Retry schedules: how often something is tried, and the waits in between."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class RetryPolicy:
     """`waits`, in seconds: before the second attempt, the third and so on; the last one repeats.
 
-    At most `attempts` are made; None: as many as it takes. A policy has no clock and remembers nothing: the attempts
-    and the moment of the next one are in the database, where they outlive a restart.
+    At most `attempts` are made, any number if that is None. A policy keeps no state: the number of attempts and the
+    time of the next are in the database, so that a restart changes nothing.
     """
 
     waits: tuple[float, ...]
@@ -19,22 +19,22 @@ class RetryPolicy:
 
     @classmethod
     def ending_after(cls, waits: Iterable[float]) -> RetryPolicy:
-        """One attempt after each wait, and then no more."""
+        """A policy with one attempt after each wait and no more."""
         kept = tuple(waits)
         return cls(kept, len(kept) + 1)
 
     def allows(self, attempt: int) -> bool:
-        """Whether the attempt of this number is to be made; the first is 1."""
+        """Whether attempt number `attempt` may be made; the first is 1."""
         return self.attempts is None or attempt <= self.attempts
 
     def wait(self, attempt: int) -> float | None:
-        """Seconds from the attempt of this number to the next; None after the last."""
+        """Seconds from attempt number `attempt` to the next; None after the last."""
         if not self.allows(attempt + 1):
             return None
         return self.waits[min(attempt, len(self.waits)) - 1]
 
     def wait_at(self, age: float) -> float:
-        """Seconds to the next attempt of what has been tried for `age` seconds, where nobody counted the attempts."""
+        """Seconds to the next attempt, `age` seconds after the first, for jobs whose attempts are not counted."""
         begun = 0.0
         for wait in self.waits:
             begun += wait

@@ -1,4 +1,4 @@
-"""Notices that the clock has gone back, as when a machine's time is corrected."""
+"""Detects that the clock has gone back, as when a machine's time is corrected."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from airtally.kit.time import SECOND_US
 
 
 class Setback:
-    """Of one clock, as often as it is looked at. Thread-safe.
+    """Detects setbacks of one clock between calls. Thread-safe, by a lock.
 
-    The first look counts as a setback too: nobody knows what the clock did before the start.
+    The first call reports a setback too: the clock may have gone back before the process started.
     """
 
     def __init__(self, *, more_than_us: int = SECOND_US) -> None:
@@ -19,7 +19,7 @@ class Setback:
         self._latest: int | None = None
 
     def happened(self, now: int) -> bool:
-        """Whether the clock that now reads `now` went back by more than a second since the last look."""
+        """Whether the clock, which now reads `now`, went back by more than a second since the last call."""
         with self._lock:
             back = self._latest is None or now < self._latest - self._more_than_us
             self._latest = now if back or self._latest is None else max(now, self._latest)

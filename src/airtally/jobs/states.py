@@ -1,4 +1,4 @@
-"""The states of a job, as the database and the metrics name them."""
+"""The states of a job, as stored and as labels of metrics."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from enum import StrEnum
 
 
 class JobState(StrEnum):
-    READY = "ready"  # to be taken once it is due
+    READY = "ready"  # may be taken once it is due
     RUNNING = "running"  # under a lease
     DONE = "done"
     FAILED = "failed"
 
 
-#: A job in one of these will still be worked on.
+#: The states of jobs that have not ended.
 UNENDED = (JobState.READY, JobState.RUNNING)

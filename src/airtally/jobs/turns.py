@@ -1,4 +1,4 @@
-"""Whose job is next: accounts take turns, and whoever was served longest ago is first."""
+"""Chooses the next job: accounts take turns, and the one served longest ago is first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airtally.database.store import MetadataStore
 from airtally.database.tables import job_turns, jobs
 from airtally.jobs.states import JobState
 
-#: Classes of PostgreSQL's advisory locks; the second number is of the kind or the account.
+#: First keys of PostgreSQL's advisory locks; the second key is the kind or the account.
 _CLAIMS, _ADDS = 0x61746A63, 0x61746A61
 
 _KIND, _OWNER = bindparam("kind", type_=Text), bindparam("owner", type_=Text)
@@ -18,7 +18,7 @@ _NOW, _EACH = bindparam("now", type_=BigInteger), bindparam("each", type_=BigInt
 
 
 def lock_claims(connection: Connection, kind: str) -> None:
-    """Let one process at a time look whose turn it is, until the transaction ends. SQLite has one writer anyway."""
+    """Let one process at a time choose, until its transaction ends. SQLite has one writer anyway."""
     _lock(connection, _CLAIMS, func.hashtext(kind))
 
 
@@ -37,8 +37,8 @@ def _next_job() -> Select[tuple[int, int]]:
 
     Of the accounts with a due job it is the one with the fewest jobs under way in the process `owner`, then the one
     that was served longest ago; of its jobs the one due first. An account has at most `each` under way in a process,
-    and one alone beside another account's. The cost is a few looks into an index for each account with waiting jobs,
-    however many jobs these are.
+    and one alone beside another account's. The cost is a few index reads for each account with waiting jobs,
+    however many jobs wait.
     """
     account, own = _waiting_accounts().c.account_id, _under_way("under_way")
     turn = (job_turns.c.kind == _KIND) & (job_turns.c.account_id == account)
@@ -65,14 +65,14 @@ def _next_job() -> Select[tuple[int, int]]:
 
 
 def _under_way(name: str) -> CTE:
-    """How many jobs each account has under way in the process."""
+    """The number of running jobs of each account in the process."""
     held = (jobs.c.kind == _KIND, jobs.c.state == JobState.RUNNING, jobs.c.lease_owner == _OWNER)
     counted = select(jobs.c.account_id, func.count().label("count")).where(*held, jobs.c.account_id.is_not(None))
     return counted.group_by(jobs.c.account_id).cte(name)
 
 
 def serve(store: MetadataStore, connection: Connection, kind: str, account_id: int) -> None:
-    """Note that the account had its turn; turns are counted, so that no clock matters."""
+    """Record that the account had its turn. Turns are counted, so that they do not depend on a clock."""
     last = select(func.coalesce(func.max(job_turns.c.turn), 0) + 1).where(job_turns.c.kind == kind).scalar_subquery()
     row = store.upserts.insert(job_turns).values(kind=kind, account_id=account_id, turn=last)
     connection.execute(
@@ -81,7 +81,7 @@ def serve(store: MetadataStore, connection: Connection, kind: str, account_id: i
 
 
 def _waiting_accounts() -> CTE:
-    """Every account with a ready job, due or not, by one look into the index each; the last row is null."""
+    """Every account with a ready job, due or not, by one index read each; the last row is null."""
     least = select(func.min(jobs.c.account_id)).where(jobs.c.kind == _KIND, jobs.c.state == JobState.READY)
     first = select(least.scalar_subquery().label("account_id")).cte("waiting", recursive=True)
     following = least.where(jobs.c.account_id > first.c.account_id).scalar_subquery()
@@ -101,9 +101,9 @@ def _any_work() -> Select[tuple[bool]]:
     return select(or_(lost, select(account).where(due.is_not(None)).exists(), of_nobody.is_not(None)))
 
 
-#: Made once: to make the first of them takes longer than to run it.
+#: Built once: building the first of them takes longer than running it.
 NEXT_JOB = _next_job()
 #: The same for jobs that belong to no account: the one due first.
 NEXT_OF_NOBODY = _due().where(jobs.c.account_id.is_(None))
-#: Whether a job is due, or was left by its worker.
+#: Whether a job is due, or has a lease that ended.
 ANY_WORK = _any_work()

@@ -1,4 +1,4 @@
-"""Works on jobs: each is claimed, kept by its lease, and ended, put off or given up."""
+"""Works on jobs: claims each, keeps its lease, and ends it, puts it off or fails it."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ from airtally.kit.time import SECOND_US
 
 _log = structlog.get_logger()
 
-#: Trouble that may pass (a full disk, a database away) is waited out for so long after the job was made.
+#: Temporary failures (a full disk, an unreachable database) are retried until the job is this old.
 PATIENCE_US = 3600 * SECOND_US
-#: A machine whose rows do not come is waited for so long.
+#: Rows of another machine are waited for until the job is this old.
 DATA_PATIENCE_US = 300 * SECOND_US
-#: Waits that come to more than an hour, so that attempts run out only where workers die without a word.
+#: The waits add up to more than an hour, so that attempts run out only where workers keep dying.
 RETRY = RetryPolicy(waits=(2, 5, 10, 20, 40, 60, 120), attempts=50)
 
-#: Returns once all rows received by a moment are readable, at once when told to stop; raises Unavailable.
+#: Returns once all rows received by a moment are readable, at once when the event is set; raises Unavailable.
 WaitUntilVisible = Callable[[int, threading.Event], None]
 
 
 class Stopping(Exception):
-    """The process ends: the job goes back as it is."""
+    """The process is stopping; the job is handed back as it is."""
 
 
 class GivenUp(Failure):
-    """No use to try again."""
+    """The job cannot succeed; it is not tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """`workers` jobs at once in one process, so that a small one does not wait behind a large one.
+    """`workers` is the number of jobs at once in one process, so that a small one does not wait behind a large one.
 
-    One of them is for other accounts than the one that has the rest: an account with long jobs delays nobody.
+    One worker is left for other accounts, so that an account with long jobs delays nobody else.
     """
 
     workers: int = 3
@@ -57,14 +57,14 @@ class WorkerOptions:
 
     @property
     def each(self) -> int:
-        """How many an account may have at once."""
+        """How many jobs an account may have running in this process."""
         return max(1, self.workers - 1)
 
 
 class Worker(ABC):
-    """Claims jobs of its kinds until stopped; a subclass says what is done for one.
+    """Claims jobs of its kinds until stopped; a subclass does the work of one.
 
-    `thing` and `doing` name a job's subject and the work in reasons for people.
+    `thing` and `doing` name a job's subject and its work in messages to people.
     """
 
     name: ClassVar[str]
@@ -83,14 +83,14 @@ class Worker(ABC):
 
     @abstractmethod
     def work(self, job: Job, lease: KeptLease) -> None:
-        """Do it, and end the job (`Jobs.finish`) in the transaction of its result.
+        """Do the work, and call `Jobs.finish` in the transaction of its result.
 
-        What it raises is judged by `step`: Unavailable and StorageFull are waited out, the rest gives the job up.
+        Unavailable and StorageFull put the job off; any other exception fails it.
         """
 
     @abstractmethod
     def give_up(self, job: Job, reason: str) -> None:
-        """End the job (`Jobs.fail`) in the transaction that notes the reason. May raise LeaseLost."""
+        """Call `Jobs.fail` in the transaction that records the reason. May raise LeaseLost."""
 
     def start(self) -> None:
         for loop in self._loops:
@@ -105,17 +105,17 @@ class Worker(ABC):
         return all(loop.alive for loop in self._loops)
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Jobs under way go back where `check` meets the stop; another worker goes on with them."""
+        """Stop the loops; jobs under way are handed back at their next `check`, for another worker."""
         self._stopping.set()
         for loop in self._loops:
             loop.stop(timeout)
 
     def step(self) -> float | None:
-        """Work on one job, if one waits; 0 asks to be called again at once."""
+        """Work on one job, if one is due; returns 0 to be called again at once."""
         job = self._jobs.claim(self.kinds, self._options.lease_seconds, each=self._options.each)
         if job is None:
             return None
-        CALLER.set(f"account {job.account_id}")  # of this thread, for whoever lets accounts take turns
+        CALLER.set(f"account {job.account_id}")  # for the turns of accounts on this thread
         try:
             self._attempt(job)
         except LeaseLost:
@@ -126,7 +126,7 @@ class Worker(ABC):
         return 0.0
 
     def check(self, lease: KeptLease) -> None:
-        """To be called between parts of long work. Raises LeaseLost or Stopping."""
+        """Call this between the steps of long work. Raises LeaseLost or Stopping."""
         lease.check()
         if self._stopping.is_set():
             raise Stopping
@@ -161,7 +161,7 @@ class Worker(ABC):
             self.work(job, lease)
 
     def _trouble(self, job: Job, error: Exception) -> None:
-        """Wait out what may pass, give up the rest with a reason a person can use."""
+        """Put the job off for a temporary failure, else fail it with a reason for people."""
         reason = self._reason(error)
         wait = self.retry.wait(job.attempts)
         if isinstance(error, Unavailable | StorageFull) and self._age_us(job) < PATIENCE_US and wait is not None:
@@ -177,7 +177,7 @@ class Worker(ABC):
         return self._clock.now_us() - job.created_at
 
     def _reason(self, error: Exception) -> str:
-        """In words for whoever asked for it."""
+        """The reason in words for whoever requested the job."""
         if isinstance(error, Failure):
             return " ".join(filter(None, (error.message, error.hint)))
         kind = type(error).__name__

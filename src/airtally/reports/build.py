@@ -1,4 +1,4 @@
-"""Builds reports: a job is claimed, its days are rendered one by one, the file is put together, all ends at once."""
+"""Builds reports: claims a job, renders its days, assembles the file and ends everything in one transaction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions(WorkerOptions):
-    """`staging` keeps the parts of reports under way."""
+    """`staging` is the folder for finished days of reports under way. Files are kept for `file_days`."""
 
     staging: Path
     file_days: int = 90
@@ -36,7 +36,7 @@ class BuildOptions(WorkerOptions):
 
 
 class ReportBuilder(Worker):
-    """Builds what is asked for, and removes files whose life is over."""
+    """Builds requested reports, and deletes expired files."""
 
     name = "reports"
     kinds = (JOB_KIND,)
@@ -78,7 +78,7 @@ class ReportBuilder(Worker):
         self._reports.fail(account, report, job, reason)
 
     def expire_files(self) -> float | None:
-        """Remove the files whose life is over; the reports stay."""
+        """Delete expired files, and staged days of reports that have ended; the reports stay."""
         gone = self._reports.expired()
         for account_slug, report in gone:
             if report.file_name is not None:
@@ -104,7 +104,7 @@ class ReportBuilder(Worker):
         return [done[day.day] for day in plan.days]
 
     def _publish(self, account: Account, report: Report, job: Job, parts: list[DayFile], lease: KeptLease) -> None:
-        """The file is complete before the report says so; whoever lost the lease takes its own away again."""
+        """Store the complete file before the report refers to it; delete it again if the lease was lost."""
         kept = Parts(self._staging, report.id)
         assembly = Assembly(parts, kept.folder)
         name = f"{report.id}-{secrets.token_hex(7)[:13]}.gz"

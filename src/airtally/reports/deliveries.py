@@ -1,4 +1,4 @@
-"""Sends what is due, each try on its own, so that a slow receiver delays nobody."""
+"""Sends the deliveries that are due, each in a task of its own, so that a slow receiver delays no other."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from airtally.reports.outbox import Deliveries, Delivery
 _log = structlog.get_logger()
 T = TypeVar("T")
 
-#: Tries under way at once in one process; a hanging one costs a socket and no thread.
+#: Tries under way at once in one process; each holds a socket and no thread.
 MOST_AT_ONCE = 500
-#: Of one account, whose receiver may hang until each has its time.
+#: Of one account: its receiver may hang for the 30 seconds that each try has.
 MOST_EACH = 100
 _A_TIME = 100
 _HEADERS = {"Content-Type": "application/json"}
-#: For noting what came of a try; well within its lease.
+#: For recording the outcome of a try: 7.5 seconds, well within the 90 of its lease.
 _NOTING = RetryPolicy.ending_after((0.5, 2.0, 5.0))
 
 
 class DeliveryLoop:
-    """Looks for due tries every `poll_seconds`, and at once after `wake`. Lives on a thread of its own."""
+    """Looks for due tries every `poll_seconds`, and at once after `wake`. Runs an event loop on its own thread."""
 
     name = "deliveries"
 
@@ -62,7 +62,7 @@ class DeliveryLoop:
         return self._thread.is_alive()
 
     def stop(self, timeout: float = 2.0) -> None:
-        """Tries under way get `timeout` seconds; the others are handed back, to be made again."""
+        """Give tries under way `timeout` seconds to end; hand back the others, to be made again."""
         self._patience = timeout
         self._stopping = True
         if self._thread.is_alive():
@@ -150,7 +150,7 @@ class DeliveryLoop:
         return reply.status, None
 
     async def _settle(self, delivery: Delivery, status: int | None, error: str | None) -> None:
-        """What came of a try must be noted, or it would be made again after its lease."""
+        """Record the outcome; where that fails, the try is made again once its lease has ended."""
         for attempt in itertools.count(1):
             try:
                 await self._call(self._deliveries.settle, delivery, status, error)

@@ -1,4 +1,4 @@
-"""Notices to webhooks: one row a try, with what is sent and when; a waiting try is a row, not a worker."""
+"""Stores the deliveries of notices to webhooks: one row for each try, so that a waiting try holds no worker."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound
 from airtally.kit.time import SECOND_US
 
-#: Longer than a try can last; a try whose process died is made again after this.
+#: Longer than a try can last (30 s). A try whose process died is made again after this.
 LEASE_SECONDS = 90.0
 
-#: The number of a try that was asked for by command; it has no successors.
+#: The `attempt` of a try made by `airtally delivery redeliver`; no other follows it.
 BY_COMMAND = 0
 
 
 class DeliveryState(StrEnum):
-    """Of one try."""
+    """The state of one try."""
 
     DUE = "due"
     SENDING = "sending"  # under a lease
     ACKNOWLEDGED = "acknowledged"
-    REFUSED = "refused"  # any answer but 200, and none
+    REFUSED = "refused"  # answered with another status than 200, or not at all
 
 
 _LEASES = LeasedTable(
@@ -79,13 +79,13 @@ class Deliveries:
         self._setback = Setback()
 
     def add(self, connection: Connection, account_id: int, report_id: int, url: str, payload: str) -> None:
-        """The first try, due at once, in the transaction of what it tells of."""
+        """Add the first try, due at once, in the transaction that ends the report."""
         self._insert(connection, account_id, report_id, url, payload, attempt=1, due_at=self._clock.now_us())
 
     def claim_due(self, busy: Mapping[int, int], limit: int = 100, each: int = 100) -> list[Delivery]:
-        """Tries to make now, also those of a worker that died; the accounts take turns, whoever has more of them.
+        """Take tries that are due, and those whose lease has ended; accounts take turns.
 
-        `busy` are under way in this process, each with its account; none has more than `each`.
+        `busy` maps the ids of tries under way in this process to their accounts; no account gets more than `each`.
         """
         now = self._clock.now_us()
         if self._setback.happened(now):
@@ -101,7 +101,7 @@ class Deliveries:
             return sorted(map(Delivery.from_row, rows), key=lambda each: each.id)
 
     def settle(self, delivery: Delivery, status_code: int | None, error: str | None) -> None:
-        """What came of a try. Only 200 acknowledges; otherwise the next try is noted, if there is one."""
+        """Record the outcome of a try. Any status but 200 schedules the next try, if there is one."""
         state = DeliveryState.ACKNOWLEDGED if status_code == 200 else DeliveryState.REFUSED
         values = {"state": state, "status_code": status_code, "error": error, **NO_LEASE}
         noted = update(deliveries).where(*self._held(delivery)).values(values).returning(*deliveries.c)
@@ -112,12 +112,12 @@ class Deliveries:
         metrics.DELIVERIES.labels(state).inc()
 
     def release(self, delivery: Delivery) -> None:
-        """Hand back a try that was not made, such as when the process stops. A lost lease is no error."""
+        """Hand back a try that was not finished, as when the process stops. Does nothing if the lease is lost."""
         with self._store.begin() as connection:
             connection.execute(_LEASES.released().where(*self._held(delivery)))
 
     def release_gone(self, is_gone: Callable[[str], bool]) -> int:
-        """Hand back the tries of processes that are known to be gone, before their leases end; returns how many."""
+        """Hand back the tries of processes known to have ended, before their leases do. Returns how many."""
         with self._store.begin() as connection:
             return _LEASES.release_gone(connection, is_gone)
 
@@ -136,7 +136,7 @@ class Deliveries:
             )
 
     def get(self, delivery_id: int, account_id: int | None = None) -> Delivery:
-        """Raises NotFound, also for a delivery of another account than the one given."""
+        """Raises NotFound, also for another account's delivery where `account_id` is given."""
         where = [deliveries.c.id == delivery_id, *_of(account_id)]
         with self._store.read() as connection:
             row = connection.execute(select(*deliveries.c).where(*where)).one_or_none()
@@ -147,14 +147,14 @@ class Deliveries:
     def latest(
         self, account_id: int | None = None, *, report_id: int | None = None, limit: int = 100
     ) -> list[Delivery]:
-        """Newest first; of all accounts where none is given (the operator's view)."""
+        """Newest first; of all accounts where none is given."""
         where = [*_of(account_id), *([] if report_id is None else [deliveries.c.report_id == report_id])]
         query = select(*deliveries.c).where(*where).order_by(deliveries.c.id.desc()).limit(limit)
         with self._store.read() as connection:
             return [Delivery.from_row(row) for row in connection.execute(query)]
 
     def _follow_setback(self, now: int) -> None:
-        """Where the clock went back, tries wait and leases last as long as they would have."""
+        """After the clock went back, move due times and leases by as much, so that none lasts longer."""
         latest = case((deliveries.c.state == DeliveryState.DUE, deliveries.c.created_at), else_=deliveries.c.sent_at)
         late = deliveries.c.state.in_((DeliveryState.DUE, DeliveryState.SENDING)), latest > now + SECOND_US
         with self._store.read() as connection:
@@ -203,7 +203,7 @@ class Deliveries:
 
 
 def _due(now: int) -> ColumnElement[bool]:
-    """To be sent now, among them what a process left that let its lease end."""
+    """Tries to send now: due ones, and those whose lease has ended."""
     return or_(and_(deliveries.c.state == DeliveryState.DUE, deliveries.c.due_at <= now), _LEASES.orphaned(now))
 
 
@@ -218,7 +218,7 @@ def _set_back(now: int) -> dict[str, Any]:
 
 
 def _by_turns(now: int, busy: Mapping[int, int], each: int) -> Select[tuple[int]]:
-    """The due tries: of each account the one that is due longest, then the second of each, and so on."""
+    """Ids of due tries: the longest due of each account first, then the second of each, and so on."""
     order = deliveries.c.due_at, deliveries.c.id
     number = func.row_number().over(partition_by=deliveries.c.account_id, order_by=order)
     due = select(*(deliveries.c.id, deliveries.c.account_id, deliveries.c.due_at), number.label("number"))

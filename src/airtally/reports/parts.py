@@ -1,4 +1,4 @@
-"""Finished days of a report under way, on local disk, so that a build that was cut off goes on where it was."""
+"""Keeps finished days of a report under way on local disk, so that an interrupted build resumes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airtally.kit.errors import NotFound
 
 
 class DayFile(msgspec.Struct, frozen=True):
-    """One day's lines, packed. `data_through` in microseconds UTC: rows received by then are in."""
+    """One day's compressed lines. `data_through` in microseconds UTC: all rows received by then are in."""
 
     day: date
     file: str
@@ -31,13 +31,13 @@ class DayFile(msgspec.Struct, frozen=True):
 
 
 class Parts:
-    """The parts of one report, in a folder of its own. What `note` has kept survives a power loss."""
+    """The finished days of one report, in a folder of its own. What `note` recorded survives a power loss."""
 
     def __init__(self, staging: Path, report_id: int) -> None:
         self.folder = staging / f"report-{report_id}"
 
     def find(self, day: date) -> DayFile | None:
-        """The finished part of a day, if its file is whole."""
+        """The finished file of a day, None if it is missing or incomplete."""
         try:
             part = msgspec.json.decode(self._note(day).read_bytes(), type=DayFile)
             whole = (self.folder / part.file).stat().st_size == part.packed.packed_bytes
@@ -46,13 +46,13 @@ class Parts:
         return part if whole else None
 
     def new_file(self, day: date) -> Path:
-        """A name that no other worker uses, should two believe they have the job."""
+        """A new name that no other worker uses, in case two believe that they hold the job."""
         with storage_failures(self.folder.name):
             self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / f"{day}-{secrets.token_hex(6)}.deflate"
 
     def note(self, part: DayFile) -> None:
-        """From now on the day counts as done. Its file must have been synced."""
+        """Record that the day is done. Its file must have been fsynced."""
         draft = self.folder / f"{part.file}.json"
         with storage_failures(draft.name):
             write_file(self._note(part.day), msgspec.json.encode(part), draft=draft)
@@ -66,7 +66,7 @@ class Parts:
 
 @dataclass
 class Assembly:
-    """The whole file as a stream of chunks; afterwards `size` and `sha256` are those of the file."""
+    """Streams the whole file in chunks; `size` and `sha256` are set once all chunks were read."""
 
     parts: Sequence[DayFile]
     folder: Path
@@ -91,7 +91,7 @@ class Assembly:
 
 
 def left_over(staging: Path) -> list[int]:
-    """Ids of reports that have parts here."""
+    """Ids of reports that have finished days in the folder."""
     if not staging.is_dir():
         return []
     names = [path.name.removeprefix("report-") for path in staging.glob("report-*")]

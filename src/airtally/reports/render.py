@@ -1,4 +1,4 @@
-"""A day of a report, from the lake to packed lines on disk; large reports in the child process for heavy work."""
+"""Renders the days of a report from the lake to compressed lines on disk; large ones in the child process."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from airtally.reports.report import Report
 from airtally.reports.report_type import ReportType
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 
-#: A report of fewer rows is read in the server's own process: starting a child would take longer.
+#: Reports with fewer rows are rendered in the server's process: starting a child would take longer.
 SMALL_ROWS = 200_000
 
-#: Rows of the days that one call renders in the child.
+#: Rows of the days that one call renders in the child process.
 GROUP_ROWS = 1_200_000
 
 _CORES = min(os.cpu_count() or 1, 4)
@@ -35,7 +35,7 @@ _CORES = min(os.cpu_count() or 1, 4)
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day to render; `rows` are those of its files, before the filter."""
+    """One day to render; `rows` counts those in its files, before the filter."""
 
     day: date
     rows: int
@@ -55,7 +55,7 @@ class Plan:
 
 
 class ReportRenderer:
-    """Reads through `engine`; what is large, and only where the engine is in the process, through `heavy`."""
+    """Renders with `engine`, and large reports with `heavy` where the engine runs in this process."""
 
     def __init__(
         self, report_type: ReportType, source: SnapshotSource, engine: Engine, heavy: Runner, options: HeavyOptions
@@ -74,7 +74,7 @@ class ReportRenderer:
         return Plan(extract, snapshot, tuple(_days(extract, snapshot)))
 
     def groups(self, plan: Plan, days: Sequence[Day]) -> Iterator[list[Day]]:
-        """Days to be rendered by one call: several where that is quicker, few enough to tell of progress."""
+        """Days to render in one call: several where that is quicker, few enough to report progress."""
         if not self._is_heavy(plan):
             yield from ([day] for day in days)
             return
@@ -88,7 +88,7 @@ class ReportRenderer:
             yield group
 
     def render(self, plan: Plan, days: Sequence[Day], paths: Sequence[Path]) -> list[DayFile]:
-        """Writes each day's packed lines to its path. Raises what the engine raises, and StorageFull."""
+        """Write each day's compressed lines to its path. Raises what the engine raises, and StorageFull."""
         wanted = tuple((day.day, path) for day, path in zip(days, paths, strict=True))
         if self._is_heavy(plan):
             snapshots = tuple(of_day(plan.snapshot, day.day) for day in days)
@@ -106,7 +106,7 @@ class ReportRenderer:
 
 
 def render_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date, path: Path) -> tuple[int, Packed]:
-    """How many lines there are, and what they came to."""
+    """Write one day; returns the number of lines, and their sizes and checksum."""
     rows = 0
 
     def chunks() -> Iterator[memoryview]:
@@ -128,7 +128,7 @@ def render_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date, 
 def _render_in_child(
     options: HeavyOptions, extract: Extract, snapshots: Sequence[Snapshot], wanted: Sequence[tuple[date, Path]]
 ) -> list[tuple[int, Packed]]:
-    """As many days at once as there are cores, each on one: cheaper than many cores on one day."""
+    """Render as many days at once as there are cores, one core each: cheaper than all cores on one day."""
     engine = engine_in_child(options)
     with ThreadPoolExecutor(min(_CORES, len(wanted))) as pool:
         made = [
@@ -139,7 +139,7 @@ def _render_in_child(
 
 
 def _days(extract: Extract, snapshot: Snapshot) -> Iterator[Day]:
-    """Days of whose partition there is no file are left out, unless rows are still buffered."""
+    """The days to render: those with files in their partition, and those with buffered rows."""
     in_files: Counter[str | None] = Counter()
     for file in snapshot.compacted + snapshot.uncompacted:
         in_files[file.day] += file.rows

@@ -1,4 +1,4 @@
-"""A report as it was when read, and the link to its file."""
+"""A report, and the link to its file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from airtally.database.tables import reports
 from airtally.kit.signing import LinkSigner
 from airtally.reports.requests import PlayFilter
 
-#: Some reader looks for this word in the link before it accepts a notice.
+#: Some clients look for this word in the link before they accept a notice.
 SIGNATURE_NAME = "playlogs-reports"
 
 
 class ReportState(StrEnum):
-    """As the vendor's wire says it too."""
+    """The state of a report, in the words of the vendor's wire."""
 
     WAITING = "waiting"
     SUCCESS = "success"
@@ -26,7 +26,7 @@ class ReportState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report as it was when read. `error` says in words for a person why it failed. Times in microseconds UTC."""
+    """A report as it was when read. `error` tells a person why it failed. Times in microseconds UTC."""
 
     id: int
     account_id: int
@@ -48,7 +48,7 @@ class Report:
 
     @classmethod
     def from_row(cls, row: AnyRow) -> Report:
-        """Of a row that has all columns of reports, whatever else is in it."""
+        """From a row with all columns of `reports`; it may have others."""
         values = values_of(row, reports.c)
         asked = msgspec.json.decode(values["filter"], type=PlayFilter)
         return cls(**values | {"filter": asked, "status": ReportState(values["status"])})
@@ -59,12 +59,12 @@ class Report:
 
 
 def storage_name(slug: str, file_name: str) -> str:
-    """Where the file store keeps a report's file."""
+    """The name of a report's file in the file store."""
     return f"reports/{slug}/{file_name}"
 
 
 class ReportLinks:
-    """Links that are their own permission and stay valid as long as the file does."""
+    """Makes and checks signed links, which need no other credential. They are valid as long as the file is kept."""
 
     def __init__(self, public_url: str, signer: LinkSigner) -> None:
         self._public_url = public_url.rstrip("/")

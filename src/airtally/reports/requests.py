@@ -1,4 +1,4 @@
-"""What a report is asked to hold."""
+"""The request for a report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airtally.kit.time import SECOND_US, from_datetime
 
 
 class PlayFilter(msgspec.Struct, frozen=True, rename="camel"):
-    """The plays of a detailed report, as it is echoed: texts as on the wire, empty lists for all.
+    """The filter of a detailed report, as it is echoed: texts as on the wire, an empty list means all.
 
     The interval is continuous, in the players' wall clock, both ends included, compared by whole seconds.
     """
@@ -30,7 +30,7 @@ class PlayFilter(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def end_us(self) -> int:
-        """The first moment that is too late: the last second counts to its end."""
+        """The first moment after the interval; its last second is included."""
         return _wall_clock_us(self.end_date, self.end_time) + SECOND_US
 
     @property
@@ -46,7 +46,7 @@ class PlayFilter(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """A valid request. `webhook` is told when the file is there or cannot be made."""
+    """A valid request. `webhook` gets a notice when the report has succeeded or failed."""
 
     filter: PlayFilter
     webhook: str | None = None

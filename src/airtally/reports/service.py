@@ -1,4 +1,4 @@
-"""Reports of an account: asked for, found, listed, ended."""
+"""Creates, finds, lists and ends the reports of an account."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OWNED = "report"
 
 @dataclass(frozen=True, slots=True)
 class ReportFile:
-    """A finished file; it is there under `name` when this is noted. `expires_at` in microseconds UTC."""
+    """A finished file, already stored under `name`. Times in microseconds UTC."""
 
     name: str
     rows: int
@@ -42,7 +42,7 @@ class ReportFile:
 
 
 class Reports:
-    """Thread-safe. Whoever builds is woken through `on_created`, whoever delivers through `on_notice`."""
+    """Thread-safe. Wakes workers through `on_created` after a new report, `on_notice` after a new delivery."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Reports:
         self.on_notice: list[Callable[[], None]] = []
 
     def create(self, account: Account, request: ReportRequest) -> Report:
-        """The waiting report; it and its job are kept together or not at all."""
+        """Store a waiting report and its job in one transaction."""
         now = self._clock.now_us()
         values = {
             "account_id": account.id,
@@ -100,7 +100,7 @@ class Reports:
     def page(
         self, account: Account, page: Page, sort: Sequence[SortKey] = (), *, statuses: Sequence[ReportState] = ()
     ) -> tuple[list[Report], int]:
-        """A page of the account's reports, and how many there are. `sort` names columns; then by id."""
+        """A page of the account's reports, and the number of all. `sort` names columns; ties are ordered by id."""
         where = [reports.c.account_id == account.id]
         if statuses:
             where.append(reports.c.status.in_(statuses))
@@ -115,7 +115,7 @@ class Reports:
         return None if report.file_name is None else self._links.url(account.slug, report.file_name)
 
     def progress(self, report: Report) -> str:
-        """How far a waiting report is, in words for a person."""
+        """The progress of a waiting report, in words for a person."""
         job = self._jobs.find(JOB_KIND, str(report.id))
         if job is None or report.status != ReportState.WAITING:
             return report.status
@@ -123,7 +123,7 @@ class Reports:
         return f"{done}; put off: {job.error}" if job.error and job.state == JobState.READY else done
 
     def by_link(self, slug: str, file_name: str, signature: str) -> tuple[Account, Report]:
-        """What a link leads to. Raises NotFound for a link that is not ours, and after the file's life."""
+        """The report behind a link. Raises NotFound for a wrong signature, and once the file has expired."""
         missing = NotFound("There is no such file, or it is no longer kept")
         if not self._links.is_valid(slug, file_name, signature):
             raise missing
@@ -138,7 +138,7 @@ class Reports:
         return account, report
 
     def of_job(self, job: Job) -> tuple[Account, Report]:
-        """What a job is to build, for workers."""
+        """The report that a job is to build."""
         query = _with_account().where(reports.c.id == int(job.subject))
         with self._store.read() as connection:
             return _account_and_report(connection.execute(query).one())
@@ -149,20 +149,20 @@ class Reports:
             return connection.execute(query).first() is not None
 
     def expired(self, limit: int = 100) -> list[tuple[str, Report]]:
-        """Reports whose file's life is over and whose file is not yet deleted, with their account's slug."""
+        """Reports whose file has expired and is not deleted yet, with their account's slug."""
         over = (reports.c.file_expires_at <= self._clock.now_us()) & reports.c.file_deleted_at.is_(None)
         with self._store.read() as connection:
             found = [_account_and_report(row) for row in connection.execute(_with_account().where(over).limit(limit))]
         return [(account.slug, report) for account, report in found]
 
     def note_deleted(self, report: Report) -> None:
-        """The report stays a success; only its file is gone."""
+        """Record that the file was deleted; the report stays a success."""
         gone = update(reports).where(reports.c.id == report.id).values(file_deleted_at=self._clock.now_us())
         with self._store.begin() as connection:
             connection.execute(gone)
 
     def succeed(self, account: Account, report: Report, job: Job, file: ReportFile) -> None:
-        """The file is there: report, job and first delivery in one transaction. Raises LeaseLost."""
+        """End report and job and add the first delivery, in one transaction; the file is stored. Raises LeaseLost."""
         done = replace(
             report,
             status=ReportState.SUCCESS,
@@ -180,7 +180,7 @@ class Reports:
         _call(self.on_notice)
 
     def fail(self, account: Account, report: Report, job: Job, reason: str) -> None:
-        """Given up: `reason` is for a person. Raises LeaseLost."""
+        """End report and job as failed, with the reason in words for a person. Raises LeaseLost."""
         done = replace(report, status=ReportState.FAILED, error=reason, updated_at=self._clock.now_us())
         with self._store.begin() as connection:
             self._jobs.fail(connection, job, reason)

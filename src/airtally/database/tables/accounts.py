@@ -1,4 +1,4 @@
-"""Accounts, who may act for them, what they own, and how often."""
+"""Accounts, their keys, users, sessions, external ids and rate limits."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ keys = numbered(
     Column("lookup_hash", Text, nullable=False),  # keyed hash of what a caller presents first
     Column("secret_hash", Text),  # keyed hash of a secret that is presented beside the first (Slate's client secret)
     Column("secret_sealed", LargeBinary),  # encrypted: only for what must be read back (HMAC secrets)
-    Column("shortest_secret", Integer),  # characters; null for keys of before 0.3, of which nobody knows
+    Column("shortest_secret", Integer),  # characters; null (unknown) for keys made before 0.3
     Column("hint", Text, nullable=False),  # last characters, to tell keys apart in a listing
     Column("scopes", Text, nullable=False),  # JSON list
     Column("details", Text, nullable=False),  # JSON object: applications, denied endpoints, CDN number, ...
@@ -69,7 +69,7 @@ keys = numbered(
     UniqueConstraint("kind", "lookup_hash"),
 )
 
-#: What a key was traded for, or is issued with: OAuth access and refresh tokens. They die with their key.
+#: OAuth access and refresh tokens of keys. They are valid only as long as their key is.
 tokens = Table(
     "tokens",
     metadata,
@@ -99,7 +99,7 @@ rate_limits = Table(
     Index(None, "last_call_at"),
 )
 
-#: Tries to log in, by hashes of addresses, users and devices; where the store is PostgreSQL.
+#: Failed log-ins by hashes of addresses, users and devices; used on PostgreSQL only.
 login_tries = Table(
     "login_tries",
     metadata,

@@ -1,4 +1,4 @@
-"""What every table is made with. Times are microseconds since 1970-01-01 UTC in BIGINT columns."""
+"""The conventions of every table. Times are microseconds since 1970-01-01 UTC in BIGINT columns."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 
 
 def numbered(name: str, *args: Column[Any] | UniqueConstraint | Index) -> Table:
-    """A table whose ids are never given out again."""
+    """A table whose ids are never reused."""
     return Table(name, metadata, *args, sqlite_autoincrement=True)

@@ -1,4 +1,4 @@
-"""Which versions of the program a home has seen."""
+"""The versions of the program that have opened a home."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows on their way in."""
+"""Idempotency claims, quarantine, writers and positions in loaded files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ quarantine = numbered(
     Column("account_id", ForeignKey("accounts.id"), nullable=False, index=True),
     Column("stream", Text, nullable=False),
     Column("source", Text, nullable=False),  # "http" or the file's name
-    Column("source_key", Text, unique=True),  # makes a file's entries repeatable after a crash
+    Column("source_key", Text, unique=True),  # lets a file that is loaded again after a crash replace its entries
     Column("rows", BigInteger, nullable=False),
     Column("first_error", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),

@@ -1,4 +1,4 @@
-"""Jobs of every kind."""
+"""Jobs of every kind, and whose turn it is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ jobs = numbered(
     Index(None, "kind", "state", "account_id", "run_at", "id"),
 )
 
-#: When each account last had a job taken of a kind, counted in turns.
+#: The number of the turn in which each account last had a job of a kind started.
 job_turns = Table(
     "job_turns",
     metadata,

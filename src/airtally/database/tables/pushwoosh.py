@@ -1,4 +1,4 @@
-"""Declared events, attributes and tags of applications, and statistics that were asked for."""
+"""Declared events, attributes and tags of applications, and requested statistics."""
 
 from __future__ import annotations
 

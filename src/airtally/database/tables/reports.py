@@ -1,4 +1,4 @@
-"""Reports and the notices of them."""
+"""Reports, and the deliveries of their notices."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ deliveries = numbered(
     Column("due_at", BigInteger, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until", BigInteger),
-    Column("lease_number", Integer, nullable=False, server_default="0"),  # how often the try was taken
+    Column("lease_number", Integer, nullable=False, server_default="0"),  # counts the leases of this row
     Column("sent_at", BigInteger),
     Column("status_code", Integer),
     Column("error", Text),

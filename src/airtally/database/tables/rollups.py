@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, Table, Text
 
 from airtally.database.tables.base import metadata
 
-#: How far a stream's log was read.
+#: The version up to which a stream's Delta log was read.
 rollup_tails = Table(
     "rollup_tails",
     metadata,

@@ -1,4 +1,4 @@
-"""Signatures that were used once."""
+"""Signatures that were used, so that none is accepted twice."""
 
 from __future__ import annotations
 
