@@ -51,6 +51,19 @@ def test_links_of_a_page_lead_somewhere(page):
     assert [each for each in LINK.findall(page.read_text()) if not (page.parent / each).exists()] == []
 
 
+def anchors_of(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", FILES, ids=IDS)
+def test_anchors_of_a_page_lead_to_a_heading(page):
+    found = re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", page.read_text())
+    wrong = [(file, at) for file, at in found if at not in anchors_of((page.parent / file) if file else page)]
+    assert wrong == []
+
+
 def test_modules_that_the_code_names_are_there():
     """In comments and docstrings, which no import checks."""
     found = {

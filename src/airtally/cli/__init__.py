@@ -13,19 +13,23 @@ app = cyclopts.App(
 )
 
 for command, target, summary in (
-    ("serve", "airtally.cli.serve:serve", "API, pages and jobs in one process."),
-    ("worker", "airtally.cli.serve:worker", "Jobs only."),
-    ("demo", "airtally.cli.demo:demo", "Sample accounts, keys and some million events in a fresh home, then serve."),
-    ("account", "airtally.cli.account:app", "Accounts."),
-    ("user", "airtally.cli.user:app", "People who may open an account's pages."),
-    ("key", "airtally.cli.key:app", "Keys of every API."),
-    ("slate", "airtally.cli.slate:app", "What a Slate partner sees: accounts, groups, businesses, codes."),
-    ("ingest", "airtally.cli.ingest:ingest", "Rows from files."),
-    ("quarantine", "airtally.cli.quarantine:app", "Rows that were refused."),
-    ("delivery", "airtally.cli.delivery:app", "Webhook deliveries."),
-    ("dataset", "airtally.cli.dataset:app", "Dataset files of changelogs."),
-    ("lake", "airtally.cli.lake:app", "The tables: status, compact, expire, rollups."),
-    ("doctor", "airtally.cli.doctor:doctor", "Checks the set-up and says what to mend."),
+    ("serve", "airtally.cli.serve:serve", "Serve every API, the pages and the jobs from one process."),
+    ("worker", "airtally.cli.serve:worker", "Run jobs only."),
+    ("demo", "airtally.cli.demo:demo", "Fill a fresh home with accounts, keys and some million events, then serve it."),
+    ("account", "airtally.cli.account:app", "Create and list accounts."),
+    ("user", "airtally.cli.user:app", "Create and list users: people who may open an account's pages."),
+    ("key", "airtally.cli.key:app", "Create, list and revoke API keys."),
+    ("slate", "airtally.cli.slate:app", "Create and list Slate accounts, groups, businesses and authorization codes."),
+    ("ingest", "airtally.cli.ingest:ingest", "Load rows from files."),
+    ("quarantine", "airtally.cli.quarantine:app", "List, resend and drop refused rows."),
+    ("delivery", "airtally.cli.delivery:app", "List and repeat webhook deliveries."),
+    ("dataset", "airtally.cli.dataset:app", "Publish dataset files of changelogs."),
+    (
+        "lake",
+        "airtally.cli.lake:app",
+        "Look after the lake's tables: status, compact, expire, rollups, missing, writers.",
+    ),
+    ("doctor", "airtally.cli.doctor:doctor", "Check the set-up and say what to fix."),
 ):
     app.command(target, name=command, help=summary)
 

@@ -11,7 +11,7 @@ from airtally.accounts.accounts import Account
 from airtally.cli.common import Json, command, opened_database
 from airtally.cli.output import print_listing, print_made
 
-app = App(name="account", help="Accounts.")
+app = App(name="account", help="Create and list accounts.")
 
 _COLUMNS = ("slug", "name", "timezone", "currency")
 
@@ -20,13 +20,13 @@ _COLUMNS = ("slug", "name", "timezone", "currency")
 @command
 def create(
     *,
-    name: Annotated[str, Parameter(help="What people call it.")],
-    slug: Annotated[str | None, Parameter(help="What addresses call it; made of the name if not given.")] = None,
-    timezone: Annotated[str, Parameter(help="IANA name of the zone its days are counted in.")] = "UTC",
-    currency: Annotated[str, Parameter(help="ISO 4217 code of its money.")] = "USD",
+    name: Annotated[str, Parameter(help="Its name for people.")],
+    slug: Annotated[str | None, Parameter(help="Its name in URLs; derived from --name if not given.")] = None,
+    timezone: Annotated[str, Parameter(help="IANA name of the time zone in which its days are counted.")] = "UTC",
+    currency: Annotated[str, Parameter(help="ISO 4217 code of its currency.")] = "USD",
     as_json: Json = False,
 ) -> None:
-    """Make an account."""
+    """Create an account."""
     with opened_database() as database:
         made = database.accounts.create(name, slug, timezone=timezone, currency=currency)
     print_made(asdict(made), as_json=as_json)

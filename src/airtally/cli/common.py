@@ -29,7 +29,9 @@ R = TypeVar("R")
 #: Options that many commands have.
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
 AccountSlug = Annotated[str, Parameter(name="--account", help="The account's slug.")]
-AnyAccountSlug = Annotated[str | None, Parameter(name="--account", help="The account's slug; all accounts without.")]
+AnyAccountSlug = Annotated[
+    str | None, Parameter(name="--account", help="The account's slug; if not given, all accounts.")
+]
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:

@@ -16,14 +16,16 @@ from airtally.kit.time import SECOND_US
 
 app = App(name="dataset", help="Dataset files of changelogs.")
 
-DatasetId = Annotated[str | None, Parameter(name="--dataset", help="One dataset's id; all of the account without.")]
+DatasetId = Annotated[
+    str | None, Parameter(name="--dataset", help="The dataset's id; if not given, all of the account.")
+]
 _COLUMNS = ("dataset", "stream", "business", "name", "rows", "bytes", "published_at")
 
 
 @app.command
 @command
 def publish(*, account: AccountSlug, dataset: DatasetId = None, as_json: Json = False) -> None:
-    """Publish what is due now, not at the next slot; prints the new files once listings have them."""
+    """Publish now what the next slot would; prints the new files once listings have them."""
     logs.configure("warning")
     with opened_services() as services:
         done = services.on_demand().run(services.access.accounts.by_slug(account), dataset)

@@ -10,7 +10,7 @@ from airtally.cli.common import AnyAccountSlug, DatabaseServices, Json, command,
 from airtally.cli.output import moment, print_listing, print_made
 from airtally.reports.outbox import Deliveries, Delivery
 
-app = App(name="delivery", help="Webhook deliveries.")
+app = App(name="delivery", help="List and repeat webhook deliveries.")
 
 _COLUMNS = ("id", "account", "report", "try", "state", "due", "sent", "status", "error", "url")
 
@@ -21,10 +21,10 @@ def list_(
     *,
     account: AnyAccountSlug = None,
     report: Annotated[int | None, Parameter(help="Only those of this report.")] = None,
-    limit: Annotated[int, Parameter(help="How many, newest first.")] = 100,
+    limit: Annotated[int, Parameter(help="How many to show.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """Show the tries, newest first; `try` 0 was asked for by command."""
+    """Show the tries, newest first; `try` 0 was made by `delivery redeliver`."""
     with opened_database() as database:
         slugs = {each.id: each.slug for each in database.accounts.all()}
         found = _deliveries(database).latest(_account_id(database, account), report_id=report, limit=limit)

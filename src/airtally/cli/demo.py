@@ -33,7 +33,7 @@ def demo(
     log_level: Annotated[str, Parameter(help="debug, info, warning or error")] = "warning",
     serve_after: Annotated[bool, Parameter(name="--serve", help="serve when the home is filled")] = True,
 ) -> None:
-    """Make or open a demo home (AIRTALLY_HOME, or ./airtally-demo), say what can be tried, and serve it."""
+    """Fill or open a demo home (AIRTALLY_HOME, or ./airtally-demo), print calls to try, and serve it."""
     logs.configure(log_level)
     os.environ.setdefault("AIRTALLY_HOME", DEFAULT_HOME)
     settings = Settings.from_env()

@@ -1,4 +1,4 @@
-"""`airtally doctor`: checks the set-up and says what to mend."""
+"""`airtally doctor`: checks the set-up and says what to fix."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Finding:
 
 @command
 def doctor(*, as_json: Json = False) -> None:
-    """Look at settings, disk, metadata, lake, engine and files; ends with status 1 if something is to be mended."""
+    """Check settings, disk, database, lake, engine and files; ends with status 1 if something has to be fixed."""
     logs.configure("critical")  # what goes wrong is what is printed
     findings = list(examine(settings_from_environment()))
     print_listing([finding.row for finding in findings], ("state", "about", "found", "mend"), as_json=as_json)

@@ -30,10 +30,10 @@ def ingest(
     stream: Annotated[str, Parameter(help="Name of the stream, such as playlogs.")],
     *files: Annotated[Path, Parameter(help="NDJSON, JSON, CSV, Parquet or Arrow files, also .gz and .zst.")],
     account: AccountSlug,
-    again: Annotated[bool, Parameter(help="Load files that were loaded before once more, as new rows.")] = False,
+    again: Annotated[bool, Parameter(help="Load files again that were loaded before, as new rows.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Load rows from files. A run that was stopped goes on where it ended when it is started again.
+    """Load rows from files. A run that was stopped continues where it ended when it is started again.
 
     Ends with status 1 where rows were refused; the others are loaded.
     """

@@ -16,7 +16,7 @@ from airtally.cli.output import moment, print_listing, print_made
 from airtally.kit.errors import BadRequest
 from airtally.settings import parse_duration
 
-app = App(name="key", help="Keys of every API.")
+app = App(name="key", help="Create, list and revoke API keys.")
 
 KindName = Literal["native", "fouryousee", "slate", "tapjoy", "scaleengine", "pushwoosh", "pushwoosh-device"]
 _COLUMNS = ("id", "account", "kind", "ends_with", "state", "scopes", "details", "expires", "last_used")
@@ -27,31 +27,35 @@ _COLUMNS = ("id", "account", "kind", "ends_with", "state", "scopes", "details", 
 def create(
     *,
     account: AccountSlug,
-    kind: Annotated[KindName, Parameter(name="--for", help="The API it is for.")],
+    kind: Annotated[KindName, Parameter(name="--for", help="The API that it is for.")],
     scope: Annotated[
-        tuple[Literal["read", "write"], ...], Parameter(help="What a native key may do; may be repeated.", negative=())
+        tuple[Literal["read", "write"], ...],
+        Parameter(help="What a native key may do; can be given twice.", negative=()),
     ] = (),
     application: Annotated[
-        tuple[str, ...], Parameter(help="Codes a Pushwoosh key may use; all without.", negative=())
+        tuple[str, ...],
+        Parameter(help="Application codes that a Pushwoosh key may use; if not given, all.", negative=()),
     ] = (),
-    deny: Annotated[tuple[str, ...], Parameter(help="Commands a ScaleEngine key may not use.", negative=())] = (),
-    static: Annotated[bool, Parameter(help="Slate's access token never expires.", negative=())] = False,
+    deny: Annotated[tuple[str, ...], Parameter(help="Commands that a ScaleEngine key may not use.", negative=())] = (),
+    static: Annotated[bool, Parameter(help="The Slate access token never expires.", negative=())] = False,
     offset_mode: Annotated[
         Literal["page", "item"] | None,
-        Parameter(help="What `offset` counts for a Slate key; AIRTALLY_SLATE_OFFSET_MODE without."),
+        Parameter(help="What `offset` counts for a Slate key; if not given, AIRTALLY_SLATE_OFFSET_MODE says."),
     ] = None,
-    expires: Annotated[str | None, Parameter(help="Life of the key, such as 90d or 12h; for ever without.")] = None,
+    expires: Annotated[
+        str | None, Parameter(help="How long the key is valid, such as 90d or 12h; if not given, for ever.")
+    ] = None,
     import_: Annotated[
         str | None,
         Parameter(
             name="--import",
             allow_leading_hyphen=True,
-            help="File (or -) with the object this command prints: keep that key.",
+            help="File, or - for standard input, with the JSON object that this command prints: store that key.",
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a key and print it: the only time its secrets are shown."""
+    """Create a key and print it: the only time its secrets are shown."""
     options = KeyOptions(frozenset(scope), application, deny, static, offset_mode)
     with opened_database() as database:
         made = database.keys.create(
@@ -85,7 +89,7 @@ def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
 def revoke(
     key_id: Annotated[int, Parameter(help="As `key list` shows it.")], *, account: AnyAccountSlug = None
 ) -> None:
-    """End a key for good; running servers refuse it within a second."""
+    """Revoke a key; running servers refuse it within a second."""
     with opened_database() as database:
         database.keys.revoke(key_id, database.account(account))
 

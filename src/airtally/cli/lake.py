@@ -1,4 +1,4 @@
-"""`airtally lake`: the tables, and their care by hand."""
+"""`airtally lake`: the lake's tables, and their maintenance by hand."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from airtally.storage.lake.missing import missing as missing_files
 from airtally.storage.lake.status import status_of
 from airtally.streams import STREAMS
 
-app = App(name="lake", help="The tables: status, compact, expire, rollups, missing.")
+app = App(name="lake", help="Look after the lake's tables.")
 
-StreamName = Annotated[str | None, Parameter(name="--stream", help="One stream; all without.")]
+StreamName = Annotated[str | None, Parameter(name="--stream", help="The stream; if not given, all.")]
 _COLUMNS = ("stream", "version", "rows", "size", "files", "uncompacted_files", "days", "log_files", "warnings")
 
 
 @app.command
 @command
 def status(*, stream: StreamName = None, as_json: Json = False) -> None:
-    """Show each stream's table: rows, files, log, and what is out of order."""
+    """Show each stream's table: its rows, files and log, and any problem."""
     lake = Lake(settings_from_environment().lake_url, clock=SystemClock())
     found = [status_of(table) for table in _tables(lake, stream)]
     print_listing([dataclasses.asdict(each) for each in found if each is not None], _COLUMNS, as_json=as_json)
@@ -47,7 +47,7 @@ def status(*, stream: StreamName = None, as_json: Json = False) -> None:
 @app.command
 @command
 def compact(*, stream: StreamName = None, as_json: Json = False) -> None:
-    """Rewrite every day into sorted files without repeats, whether or not it is due."""
+    """Compact every day into sorted files without duplicates, whether or not it is due."""
     with _care() as (services, _, care):
         tables = _tables(services.storage.lake, stream)
         done = [{"stream": table.name, "days_rewritten": care.compact(table, EAGER)} for table in tables]
@@ -92,11 +92,15 @@ def missing(
     stream: StreamName = None,
     give_up_rows: Annotated[
         bool,
-        Parameter("--give-up", help="Take them out of the tables: their rows are lost, the rest is read.", negative=()),
+        Parameter(
+            "--give-up",
+            help="Remove the missing files from the tables: their rows are lost, all others can be read again.",
+            negative=(),
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show the data files that are gone. Restore them from a backup of the lake, if there is one."""
+    """Show the data files that are missing. Restore them from a backup of the lake, if there is one."""
     lake = Lake(settings_from_environment().lake_url, clock=SystemClock())
     look = give_up_missing if give_up_rows else missing_files
     done = [
@@ -110,7 +114,7 @@ def missing(
 @app.command
 @command
 def writers(*, as_json: Json = False) -> None:
-    """Show the processes with a buffer whose rows answers wait for, the one that is furthest behind first."""
+    """Show the writers whose rows answers wait for, the one that is furthest behind first."""
     with opened_services() as services:
         found = services.storage.writers.all()
     rows = [
@@ -129,7 +133,7 @@ def writers(*, as_json: Json = False) -> None:
 @app.command(name="give-up")
 @command
 def give_up(writer_id: Annotated[str, Parameter(help="As `lake writers` shows it.")]) -> None:
-    """Wait no longer for a writer whose machine is lost for good: rows in its buffer alone are lost with it."""
+    """Stop waiting for a writer whose machine is lost for good: the rows that only its buffer had are lost too."""
     with opened_services() as services:
         if any(each.id == writer_id and each.lives for each in services.storage.writers.all()):
             raise Conflict(f"The writer {writer_id} is alive", hint="Stop it: it then moves its rows into the lake")

@@ -14,9 +14,9 @@ from airtally.cli.services import opened_services
 from airtally.ingest.quarantine import Entry, Quarantine
 from airtally.ingest.rejected import RejectedRow
 
-Columns = Annotated[str, Parameter(help="The columns, with commas, of CSV rows that a release before 0.2 refused.")]
+Columns = Annotated[str, Parameter(help="Comma-separated columns of CSV rows that a release before 0.2 refused.")]
 
-app = App(name="quarantine", help="Rows that were refused.")
+app = App(name="quarantine", help="List, resend and drop refused rows.")
 
 _COLUMNS = ("id", "stream", "source", "rows", "received", "resent", "first_error")
 
@@ -54,7 +54,7 @@ def show(entry: int, *, account: AccountSlug, raw: bool = False, as_json: Json =
 @app.command
 @command
 def resend(entry: int, *, account: AccountSlug, columns: Columns = "", as_json: Json = False) -> None:
-    """Check an entry's rows anew and take those that are right now; the others stay, for their new reasons."""
+    """Validate an entry's rows again and store those that are valid now; the others stay, with their new errors."""
     names = tuple(name.strip() for name in columns.split(",")) if columns else ()
     with opened_services() as services:
         answer = services.intake.resend.run(services.access.accounts.by_slug(account), entry, columns=names)
@@ -66,7 +66,7 @@ def resend(entry: int, *, account: AccountSlug, columns: Columns = "", as_json: 
 @app.command
 @command
 def drop(entry: int, *, account: AccountSlug) -> None:
-    """Forget an entry and its rows."""
+    """Delete an entry and its rows."""
     with opened_database() as database:
         _opened(database).drop(database.accounts.by_slug(account), entry)
 

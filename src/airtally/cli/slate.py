@@ -17,7 +17,7 @@ from airtally.vendors.slate.entries import NewBusiness
 from airtally.vendors.slate.grants import Grants
 from airtally.vendors.slate.register import Register
 
-app = App(name="slate", help="What a Slate partner sees.")
+app = App(name="slate", help="Create and list what a Slate partner sees.")
 account_app = App(name="account", help="Slate accounts; an account of this server has one or more.")
 group_app = App(name="group", help="Lines of business, such as Channels.")
 business_app = App(name="business", help="Channels or studios, each with its three datasets.")
@@ -27,9 +27,12 @@ for each in (account_app, group_app, business_app, code_app):
 
 SlateAccountId = Annotated[
     str | None,
-    Parameter(name="--slate-account", help="Id of the Slate account; without, the only one, made if need be."),
+    Parameter(
+        name="--slate-account",
+        help="Id of the Slate account; if not given, the only one, which is created if there is none.",
+    ),
 ]
-Below = Annotated[str | None, Parameter(name="--slate-account", help="Id of the Slate account; all without.")]
+Below = Annotated[str | None, Parameter(name="--slate-account", help="Id of the Slate account; if not given, all.")]
 Format = Literal["csv", "csv.gz", "zip", "parquet"]
 
 
@@ -38,11 +41,11 @@ Format = Literal["csv", "csv.gz", "zip", "parquet"]
 def create_account(
     *,
     account: AccountSlug,
-    id_: Annotated[str | None, Parameter(name="--id", help="As in paths; made up without.")] = None,
-    name: Annotated[str, Parameter(help="What people call it.")],
+    id_: Annotated[str | None, Parameter(name="--id", help="Its id in paths; if not given, one is made.")] = None,
+    name: Annotated[str, Parameter(help="Its name for people.")],
     as_json: Json = False,
 ) -> None:
-    """Make a Slate account."""
+    """Create a Slate account."""
     with opened_database() as database:
         made = _register(database).create_account(database.accounts.by_slug(account), name, id_)
     print_made(shown.account(made), as_json=as_json)
@@ -63,11 +66,11 @@ def create_group(
     *,
     account: AccountSlug,
     slate_account: SlateAccountId = None,
-    id_: Annotated[str, Parameter(name="--id", help="As in paths.")],
-    name: Annotated[str | None, Parameter(help="What people call it; its id without.")] = None,
+    id_: Annotated[str, Parameter(name="--id", help="Its id in paths.")],
+    name: Annotated[str | None, Parameter(help="Its name for people; if not given, its id.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a group."""
+    """Create a group."""
     with opened_database() as database:
         made = _register(database).create_group(database.accounts.by_slug(account), id_, name, slate_account)
     print_made(shown.group(made), as_json=as_json)
@@ -88,20 +91,27 @@ def create_business(
     *,
     account: AccountSlug,
     slate_account: SlateAccountId = None,
-    group: Annotated[str, Parameter(help="Id of its group, which is made if there is none.")],
+    group: Annotated[str, Parameter(help="Id of its group, which is created if it is not there.")],
     business: Annotated[str, Parameter(help="Its id: the `business_id` of its rows.")],
-    name: Annotated[str, Parameter(help="What people call it.")],
-    territory: Annotated[str | None, Parameter(help="Such as US.")] = None,
+    name: Annotated[str, Parameter(help="Its name for people.")],
+    territory: Annotated[str | None, Parameter(help="The territory, such as US.")] = None,
     dataset: Annotated[
         tuple[str, ...],
-        Parameter(help="KIND=ID for subscription, playback or catalog; made up without. May be repeated.", negative=()),
+        Parameter(
+            help="KIND=ID for subscription, playback or catalog; can be repeated. Ids not given are made.",
+            negative=(),
+        ),
     ] = (),
     format_: Annotated[
-        Format | None, Parameter(name="--format", help="Of its files, for good; AIRTALLY_SLATE_FILE_FORMAT without.")
+        Format | None,
+        Parameter(
+            name="--format",
+            help="Format of its files, which cannot be changed later; if not given, AIRTALLY_SLATE_FILE_FORMAT.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a business and its three datasets."""
+    """Create a business and its three datasets."""
     new = NewBusiness(group, business, name, territory, slate_account, _dataset_ids(dataset), format_)
     with opened_database() as database:
         made, datasets = _register(database).create_business(database.accounts.by_slug(account), new)
@@ -126,10 +136,12 @@ def create_code(
     *,
     account: AccountSlug,
     client: Annotated[str, Parameter(help="The client id of a Slate key of the account.")],
-    redirect_uri: Annotated[str, Parameter(name="--redirect-uri", help="The address the client will give with it.")],
+    redirect_uri: Annotated[
+        str, Parameter(name="--redirect-uri", help="The redirect URI that the client will send with the code.")
+    ],
     as_json: Json = False,
 ) -> None:
-    """Make a one-time authorization code, good for five minutes."""
+    """Create an authorization code for one use within five minutes."""
     with opened_database() as database:
         secrets = Secrets.open(database.settings.home, database.settings.secret_key)
         grants = Grants(database.store, secrets, database.clock, database.keys)

@@ -13,7 +13,7 @@ from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, open
 from airtally.cli.output import print_listing, print_made
 from airtally.kit.errors import BadRequest
 
-app = App(name="user", help="People who may open an account's pages.")
+app = App(name="user", help="Create and list users: people who may open an account's pages.")
 
 PasswordStdin = Annotated[
     bool, Parameter(name="--password-stdin", negative=(), help="Read the password from standard input.")
@@ -33,7 +33,7 @@ def create(
     password_stdin: PasswordStdin = False,
     as_json: Json = False,
 ) -> None:
-    """Let a person in; the password is asked for, or read from standard input."""
+    """Create a user; the password is asked for, or read from standard input."""
     with opened_database() as database:
         owner = database.accounts.by_slug(account)
         password = _password(from_stdin=password_stdin)
@@ -53,7 +53,7 @@ def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
 @app.command
 @command
 def password(*, username: str, password_stdin: PasswordStdin = False) -> None:
-    """Give a user another password; ends the user's sessions."""
+    """Change a user's password; ends the user's sessions."""
     with opened_database() as database:
         database.users.set_password(username, _password(from_stdin=password_stdin))
 

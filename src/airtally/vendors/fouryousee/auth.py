@@ -1,4 +1,4 @@
-"""Who calls, and whether they may call again already.
+"""Authenticates callers, and limits how often they call.
 
 docs/vendors/fouryousee.md#1, #2.
 """
@@ -28,13 +28,13 @@ def admitted(request: AnyRequest, services: Here) -> Account:
 
 
 def presented(headers: Headers) -> Presented | None:
-    """For whoever looks at the token before the body is read."""
+    """Reads the token from the headers, before the body is read."""
     token = headers.get(b"secret-token", b"").decode("latin-1")
     return Presented("fouryousee", token) if token else None
 
 
 def _uri(request: AnyRequest) -> str:
-    """What a limit is for: address, method, path and query."""
+    """The key of the rate limit: address, method, path and query."""
     address = request.client.host if request.client else ""
     query = request.scope["query_string"].decode("latin-1")
     return f"fouryousee {address} {request.method} {request.scope['path']}?{query}"

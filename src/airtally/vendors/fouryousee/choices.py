@@ -1,4 +1,4 @@
-"""What this server chose where nothing documents the vendor's behaviour. One place to change it."""
+"""Behaviour that the vendor's documentation leaves open, as values in one place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class FourYouSeeChoices:
-    """Each is a reading of silence; docs/vendors/fouryousee.md says why."""
+    """docs/vendors/fouryousee.md marks what these decide with †."""
 
     report_types: tuple[str, ...] = ("detailed",)
     report_format: str = "json"

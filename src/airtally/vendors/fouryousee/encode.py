@@ -1,4 +1,4 @@
-"""The vendor's objects and listings, built from what this server knows.
+"""Writes the vendor's objects and listings from the stored records.
 
 docs/vendors/fouryousee.md#3, #4, #9: keys and their order are exact.
 """
@@ -39,7 +39,7 @@ class Listing(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def page_asked(query: Mapping[str, str]) -> Page:
-    """What cannot be read is as if not asked for."""
+    """The page and limit of the query string; a value that cannot be read counts as absent."""
     number = whole_number(query.get("page"), default=1, largest=10**9)
     limit = whole_number(query.get("limit"), default=CHOICES.default_limit, largest=CHOICES.largest_limit)
     return Page(number, limit)

@@ -1,4 +1,4 @@
-"""Players and medias as they are now, from their changelogs.
+"""Reads the current players and medias from their changelogs.
 
 docs/vendors/fouryousee.md#9.
 """
@@ -58,7 +58,7 @@ def player(services: Services, account: Account, player_id: int) -> Found:
 
 
 def medias(services: Services, account: Account, page: Page, query: Mapping[str, str]) -> Found:
-    """Those that meet every condition asked for, in order of their ids."""
+    """The medias that meet every condition of the query string, in order of their ids."""
     conditions: list[Filter] = []
     ids, categories = encode.ids_asked(query.get("id")), encode.ids_asked(query.get("categoryId"))
     if ids is not None:

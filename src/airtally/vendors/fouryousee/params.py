@@ -1,4 +1,4 @@
-"""A report request read from the wire: either every rule holds, or each broken one is named.
+"""Parses a report request; an error names every rule that it breaks.
 
 docs/vendors/fouryousee.md#5.
 """

@@ -1,4 +1,4 @@
-"""Who calls, and which applications they may use.
+"""Authenticates callers, and checks which applications they may use.
 
 docs/vendors/pushwoosh.md#1, #2.
 """
@@ -25,9 +25,9 @@ def caller(call: Call) -> Principal:
 
 
 async def on_behalf(call: Call) -> str | None:
-    """Whose turn the call is: of the account of its token, or else of the owner of its application; None: nobody's.
+    """The account whose turn at a worker thread the call takes: that of its token, else the owner of its application.
 
-    Nothing is refused here. Looks into the store where neither was seen a moment ago.
+    Refuses nothing. Reads the database unless either was seen within the last second.
     """
     token = call.text("auth")
     known = call.services.access.keys.cached(KIND, token) if token else None

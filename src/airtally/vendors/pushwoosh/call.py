@@ -1,4 +1,4 @@
-"""A call as a method gets it, and what the method gives back.
+"""The call that a method gets, and the result that it returns.
 
 docs/vendors/pushwoosh.md#1.
 """

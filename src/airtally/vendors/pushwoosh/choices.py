@@ -1,4 +1,4 @@
-"""What this server chose where nothing documents the vendor's behaviour. One place to change it."""
+"""Behaviour that the vendor's documentation leaves open, as values in one place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PushwooshChoices:
-    """Each is a reading of silence; docs/vendors/pushwoosh.md says why."""
+    """docs/vendors/pushwoosh.md marks what these decide with †."""
 
     body_bytes: int = 1 << 20
     #: createEvent and addTag. The vendor says the first, third and fourth; names are at most 256 bytes besides.

@@ -32,7 +32,7 @@ def device_caller(call: Call) -> tuple[Account, str]:
     owner = call.services.access.owners.owner_of("application", code)
     if owner is None:
         raise Fault(CHOICES.application_not_found)
-    attempts.note(right=True)  # the application is what lets a device in, whatever `auth` it may carry
+    attempts.note(right=True)  # a device is let in by its application; `auth` in the body is not looked at
     account = call.services.access.accounts.by_id(owner)
     call.state["account"] = account.slug
     return account, code

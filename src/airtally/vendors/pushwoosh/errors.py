@@ -35,7 +35,7 @@ class Restricted(Fault):
 
 
 class StillProcessing(Fault):
-    """Not yet: whoever runs the method may try again for a while."""
+    """The result is not there yet; the handler looks again for up to 2 seconds."""
 
     status_code = 420
 
@@ -44,7 +44,7 @@ class StillProcessing(Fault):
 
 
 class Failed(Fault):
-    """What was asked for could not be done; the call itself was well."""
+    """The scheduled work failed; the call itself was right."""
 
     status_code = 500
 
@@ -65,7 +65,7 @@ def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes
 
 
 def cors(headers: Mapping[str, str]) -> dict[str, str]:
-    """Browsers call from pages of any host, with credentials: these want their own origin named."""
+    """The CORS headers: browsers that send credentials want their own origin named."""
     origin = headers.get("origin")
     if origin is None:
         return {"Access-Control-Allow-Origin": "*"}

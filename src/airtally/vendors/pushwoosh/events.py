@@ -21,7 +21,7 @@ _LATEST_SECONDS = 1 << 33  # beyond what any row may carry
 
 
 def post_event(call: Call) -> MethodResult:
-    """Counts one more each time, whether the device is known or not."""
+    """Store one more event, whether the device is known or not."""
     account, application = device_caller(call)
     name = call.text("event") or ""
     sent = call.parameters.get("attributes")
@@ -49,7 +49,7 @@ def post_event(call: Call) -> MethodResult:
 
 
 def _fitting(declared: Mapping[str, ValueType], sent: Mapping[str, Any]) -> dict[str, Any]:
-    """What is undeclared or does not fit is dropped, and the event counts all the same."""
+    """The attributes that are declared and fit their type; the others are dropped, and the event still counts."""
     fitting = {}
     for name, value in sent.items():
         if name in declared and (fits := fitted(declared[name], value)) is not None:

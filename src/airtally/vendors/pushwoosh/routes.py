@@ -58,7 +58,7 @@ def preflight(request: AnyRequest) -> Response[None]:
 
 @post("/{name:str}", status_code=200, request_max_body_size=CHOICES.body_bytes)
 async def call_method(request: AnyRequest, services: Here, name: FromPath[str], body: RawBody) -> Response[bytes]:
-    """The body first, then the method: what a stranger sees of an unknown method is no more than that."""
+    """Reads the body first, then looks for the method."""
     state = request.scope.setdefault("state", {})
     call = Call(services, parameters_of(body, bare=name not in WRAPPED), request.headers, state)
     reply = await _reply(name, call)
@@ -68,7 +68,7 @@ async def call_method(request: AnyRequest, services: Here, name: FromPath[str], 
 
 
 async def _reply(name: str, call: Call) -> MethodResult:
-    """Raises Fault. What is still under way is looked for again, with no thread held meanwhile."""
+    """The method's answer. It looks again for a result that is not there yet, without a thread. Raises Fault."""
     method = METHODS.get(name)
     if method is None:
         raise NotFound(CHOICES.method_not_found)

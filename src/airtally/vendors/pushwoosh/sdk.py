@@ -1,4 +1,4 @@
-"""What the vendor's SDKs call beside the documented methods, answered so that they go on; none enters statistics.
+"""Answers the undocumented methods that the vendor's SDKs call; none of them enters statistics.
 
 docs/vendors/pushwoosh.md#10. The answers are those that the browser SDK (3.x) and the mobile
 ones read: `getConfig` without features turns everything optional off.

@@ -1,4 +1,4 @@
-"""The methods that read: statistics are asked for, then fetched.
+"""The methods that schedule statistics, and the one that fetches their results.
 
 docs/vendors/pushwoosh.md#3, #6, #7.
 """
@@ -26,7 +26,7 @@ _REQUEST_ID = re.compile(r"DC1_[0-9a-f]{32}")
 
 
 def get_event_statistics(call: Call) -> MethodResult:
-    """Everything is checked before there is an id: whoever has one can poll until the result is there."""
+    """Schedules the count. Everything is checked before an id is given: a client with an id gets a result."""
     principal = auth.caller(call)
     code = auth.application(call, principal)
     name = call.text("event")
@@ -54,7 +54,7 @@ def get_tag_stats(call: Call) -> MethodResult:
 
 
 def get_results(call: Call) -> MethodResult:
-    """Reading does not use a result up. Raises StillProcessing, for the caller to look again."""
+    """A result can be read many times. Raises StillProcessing while it is not there."""
     principal = auth.caller(call)
     found = None
     if _REQUEST_ID.fullmatch(request_id := call.text("request_id") or ""):

@@ -1,4 +1,4 @@
-"""Who calls, and whether it was they who wrote this, just now.
+"""Authenticates a request by its key, timestamp and signature.
 
 docs/vendors/scaleengine.md#2, and the order of the checks: docs/vendors/scaleengine.md#6.
 """
@@ -72,7 +72,7 @@ def _holder(services: Services, members: Members) -> Principal:
 
 
 def _cdn(members: Members) -> int | None:
-    """`cdn`, or `cdn_id`, as the vendor's page calls it in one place; both only where they agree."""
+    """The CDN number from `cdn` or `cdn_id`, both of which the vendor's page uses; two must be equal."""
     given = [members[name] for name in ("cdn", "cdn_id") if members.get(name) is not None]
     numbers = {whole_number(each) for each in given}
     return numbers.pop() if len(numbers) == 1 else None

@@ -1,4 +1,4 @@
-"""What this server chose where nothing documents the vendor's behaviour. One place to change it."""
+"""Behaviour that the vendor's documentation leaves open, as values in one place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class ScaleEngineChoices:
-    """Each is a reading of silence; docs/vendors/scaleengine.md says why."""
+    """docs/vendors/scaleengine.md marks what these decide with †."""
 
     body_bytes: int = 1 << 20
     nesting_levels: int = 16

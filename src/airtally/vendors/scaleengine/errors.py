@@ -17,7 +17,7 @@ PATHS = ("/stable", "/dev")
 UNEXPECTED = "0004"
 
 
-#: What is no call of the API, refused before one was read: its path, its method, its `Host`, its body's size or speed.
+#: Failures before a call is read: of the path, the method, `Host`, or the body's size or speed.
 _NO_CALL = (NotFound, MethodNotAllowed, TooLarge, BadRequest, TimedOut, TooManyRequests)
 
 
@@ -52,7 +52,7 @@ def invalid(name: str) -> ViewerLogRefused:
 
 
 def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:
-    """In the form that was asked for. What is no call of the API says so in its status."""
+    """The error in the form that was asked for. Only what is no call of the API has a status other than 200."""
     path = request.scope["path"].rstrip("/")
     if isinstance(failure, MethodNotAllowed) and path not in PATHS:
         failure = NotFound("Resource not found.")

@@ -1,4 +1,4 @@
-"""The signed text out of a posted form, byte for byte as the client wrote it.
+"""Extracts the signed text from a posted form, byte for byte as the client wrote it.
 
 docs/vendors/scaleengine.md#1.
 """
@@ -23,7 +23,7 @@ class Posted:
 
 
 def read_form(content_type: str, body: bytes) -> Posted:
-    """The field `json`, else `php`; names without case, of several the last."""
+    """The field `json`, else `php`; names in any case, the last of several."""
     try:
         fields = dict(_fields(content_type, body))
     except MultipartError:

@@ -1,4 +1,4 @@
-"""What a verified request asks for, read from its members.
+"""Parses the members of a verified request.
 
 docs/vendors/scaleengine.md#3.
 """

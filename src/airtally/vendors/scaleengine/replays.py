@@ -1,4 +1,4 @@
-"""Signatures that were used once, so that a copied request can be refused: shared by all processes."""
+"""Remembers signatures, so that a copied request can be refused. All processes of one database share them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ class Replays:
         self._clock = clock
 
     def is_first(self, principal: Principal, signature: bytes, good_until_us: int) -> bool:
-        """Of several at one moment exactly one is. Remembered until the request is too old anyway."""
+        """Whether the signature was not used before; of several calls at once exactly one is told so.
+
+        It is remembered until its timestamp is out of the window.
+        """
         used = hashlib.sha256(b"%d/%b" % (principal.key_id, signature)).hexdigest()
         row = {"signature_hash": used, "expires_at": good_until_us}
         claim = self._store.upserts.insert(replays).values(row).on_conflict_do_nothing()

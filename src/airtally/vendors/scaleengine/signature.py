@@ -1,4 +1,4 @@
-"""Signatures are checked over the client's own bytes: the member is cut out, nothing is encoded again.
+"""Verifies signatures over the client's own bytes, with the member `signature` cut out of them.
 
 docs/vendors/scaleengine.md#2. The text is JSON that was read already, so its tokens need no check here.
 """
@@ -71,7 +71,7 @@ def decoded(value: object) -> bytes | None:
 def _candidates(signed: bytes, members: Mapping[str, Any]) -> Iterator[bytes]:
     """What the client may have signed; all say the same as what it sent."""
     yield signed
-    if b"\r\n" in signed:  # form libraries of browsers write line ends so
+    if b"\r\n" in signed:  # browsers' forms write line ends so
         yield signed.replace(b"\r\n", b"\n")
     rest = {name: value for name, value in members.items() if name != NAME}
     compact = json.dumps(rest, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Which buckets a graph shows, and of which length: what is older is kept in less detail.
+"""Chooses the buckets that a graph shows, and their length: older samples are kept in less detail.
 
 docs/vendors/scaleengine.md#4. All is cut on UTC.
 """
@@ -37,7 +37,7 @@ class SampleRetention:
     hour_days: int | None
 
     def finest(self, age_us: int) -> Bucket:
-        """The finest detail there is of a moment so long ago."""
+        """The shortest bucket that is still kept of a moment so long ago."""
         for bucket, days in ((Bucket.MINUTE, self.minute_days), (Bucket.HOUR, self.hour_days)):
             if days is None or age_us <= days * DAY_US:
                 return bucket
@@ -45,7 +45,7 @@ class SampleRetention:
 
 
 def longest(days: Iterable[int | None]) -> int | None:
-    """Of several times of keeping; None: for ever."""
+    """The longest of several retentions; None: for ever."""
     found = list(days)
     return None if None in found else max(each for each in found if each is not None)
 

@@ -1,4 +1,4 @@
-"""Who calls: the account behind the access token.
+"""Authenticates callers by their access token.
 
 docs/vendors/slate.md#3.
 """
@@ -18,7 +18,7 @@ from airtally.web.requests import AnyRequest, note_account
 
 Caller = NamedDependency[SkipValidation[Account]]
 
-#: For whoever looks at the caller before the body is read.
+#: Reads the caller's credential from the headers, before the body is read.
 presented = bearer_of("slate", "access")
 
 
@@ -27,7 +27,7 @@ OFFSET_MODE = "offset_mode"
 
 
 def admitted(request: AnyRequest, services: Here) -> Account:
-    """Raises Unauthorized; reads the store."""
+    """The holder of the access token, read from the database. Raises Unauthorized."""
     token = bearer_token(request.headers.get("authorization", ""))
     principal = services.access.keys.authenticate_token("slate", "access", token) if token else None
     if principal is None:

@@ -1,4 +1,4 @@
-"""What this server chose where nothing documents the vendor's behaviour. One place to change it."""
+"""Behaviour that the vendor's documentation leaves open, as values in one place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SlateChoices:
-    """Each is a reading of silence; docs/vendors/slate.md says why."""
+    """docs/vendors/slate.md marks what these decide with †."""
 
     default_limit: int = 10
     largest_limit: int = 1000

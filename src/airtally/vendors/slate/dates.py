@@ -1,4 +1,4 @@
-"""The bounds of a file listing, in every form that clients send.
+"""Parses the bounds of a file listing, in every form that clients send.
 
 docs/vendors/slate.md#5.
 """

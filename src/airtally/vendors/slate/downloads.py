@@ -47,5 +47,5 @@ def failed(_: Request[Any, Any, Any], failure: Failure) -> Response[bytes]:
 
 
 def _message(failure: Failure) -> str:
-    """What the store's files are called inside is nobody's business."""
+    """The message of the XML body; names of stored files are left out of it."""
     return "The specified key does not exist." if failure.status == 404 else failure.message

@@ -32,7 +32,7 @@ _OAUTH = {500: "server_error", 503: "temporarily_unavailable"}
 
 
 class TokenRefused(Failure):
-    """A refusal of the token endpoint. `error` is OAuth's word for it."""
+    """A refusal of the token endpoint. `error` is an error code of OAuth 2."""
 
     def __init__(self, error: str, message: str) -> None:
         super().__init__(message)

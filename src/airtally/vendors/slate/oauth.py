@@ -22,7 +22,7 @@ from airtally.vendors.slate.services import slate_services
 from airtally.web.requests import note_account
 
 _FORM = "application/x-www-form-urlencoded"
-#: What each grant must carry, in the order in which it is missed.
+#: The fields each grant type needs; the error names the first that is missing.
 _FIELDS = {
     "authorization_code": ("code", "client_id", "client_secret", "redirect_uri"),
     "refresh_token": ("refresh_token", "client_id", "client_secret"),
@@ -42,7 +42,7 @@ def routes(services: Services) -> list[Any]:
 
 
 def read_form(media_type: str, body: bytes) -> dict[str, str]:
-    """Of a field that stands twice the last counts. Raises TokenRefused."""
+    """The fields of the form; the last value of a repeated field counts. Raises TokenRefused."""
     if media_type.partition(";")[0].strip().lower() != _FORM:
         raise TokenRefused("invalid_request", CHOICES.malformed)
     try:
@@ -59,7 +59,7 @@ def read_form(media_type: str, body: bytes) -> dict[str, str]:
 
 
 def check(form: dict[str, str]) -> None:
-    """Whether everything is there that the grant needs; more is ignored. Raises TokenRefused."""
+    """Check that every field of the grant type is there; others are ignored. Raises TokenRefused."""
     grant = form.get("grant_type") or _missed("grant_type")
     if grant not in _FIELDS:
         raise TokenRefused("unsupported_grant_type", CHOICES.unsupported_grant)

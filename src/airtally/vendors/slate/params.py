@@ -1,4 +1,4 @@
-"""Pages of listings: which one is asked for, and the address of the one after it.
+"""Parses the page that a listing is asked for, and writes the address of the next one.
 
 docs/vendors/slate.md#4.
 """

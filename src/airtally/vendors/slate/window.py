@@ -1,4 +1,4 @@
-"""Which files are asked for: the bounds of their publication time.
+"""Parses the publication times that a file listing is asked for.
 
 docs/vendors/slate.md#5.
 """
@@ -23,7 +23,7 @@ class ListingWindow:
     end_us: int
 
     def filters(self) -> dict[str, str]:
-        """As the next page's address carries them, so that every page is of one closed set."""
+        """The bounds as query parameters of the next page, so that all pages list one closed set of files."""
         return {_START: query_text(self.start_us), _END: query_text(self.end_us)}
 
 

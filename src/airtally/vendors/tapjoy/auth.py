@@ -1,4 +1,4 @@
-"""Who calls: the key at the token endpoint, the token everywhere else. The header is read by hand.
+"""Authenticates callers: by the key at the token endpoint, by an access token everywhere else.
 
 docs/vendors/tapjoy.md#2, #3.
 """
@@ -20,12 +20,12 @@ KIND = "tapjoy"
 _ACCESS = "access"
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 
-#: For whoever looks at the caller before the body is read.
+#: Reads the caller's credential from the headers, before the body is read.
 presented = bearer_of(KIND, _ACCESS)
 
 
 def key_holder(keys: Keys, header: str | None) -> Principal:
-    """By the key as it is, else by the Base64 of it, also of the key with a colon. Raises Unauthorized."""
+    """The holder of the key: sent as it is, as its Base64, or as the Base64 of `key:`. Raises Unauthorized."""
     presented = credential(header, "basic")
     for text in _readings(presented) if presented else ():
         principal = keys.authenticate(KIND, text)
@@ -35,7 +35,7 @@ def key_holder(keys: Keys, header: str | None) -> Principal:
 
 
 def token_holder(keys: Keys, header: str | None) -> Principal:
-    """Raises Unauthorized."""
+    """The holder of the access token. Raises Unauthorized."""
     token = bearer_token(header or "")
     principal = keys.authenticate_token(KIND, _ACCESS, token) if token else None
     if principal is None:
@@ -44,7 +44,7 @@ def token_holder(keys: Keys, header: str | None) -> Principal:
 
 
 def issue_token(keys: Keys, principal: Principal) -> str:
-    """Standard Base64. Tokens issued before stay valid."""
+    """A new access token, in standard Base64. Tokens issued before stay valid."""
     token = base64.b64encode(secrets.token_bytes(CHOICES.token_bytes)).decode()
     keys.issue_token(principal, _ACCESS, token, lifetime_us=CHOICES.expires_in * 1_000_000)
     return token

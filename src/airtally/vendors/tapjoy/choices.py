@@ -1,4 +1,4 @@
-"""What this server chose where nothing documents the vendor's behaviour. One place to change it."""
+"""Behaviour that the vendor's documentation leaves open, as values in one place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DAY_S = 24 * HOUR_S
 
 @dataclass(frozen=True, slots=True)
 class TapjoyChoices:
-    """Each is a reading of silence; docs/vendors/tapjoy.md says why. Lengths and offsets in seconds."""
+    """docs/vendors/tapjoy.md marks what these decide with †. Lengths and offsets in seconds."""
 
     default_preset: str = "today"
     default_increment: str = "daily"

@@ -39,7 +39,7 @@ def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes
     """The whole answer, for the application's error handlers too (unknown route, wrong method, a bug)."""
     if isinstance(failure, InvalidParameters):
         return _answer(422, {"errors": failure.problems})
-    if isinstance(failure, RowsGone):  # another start_time mends it
+    if isinstance(failure, RowsGone):  # another start_time can be answered
         return _answer(422, {"errors": [f"{failure.message} {failure.hint}"]})
     status = _status(failure)
     headers = {}
@@ -49,7 +49,7 @@ def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes
 
 
 def _status(failure: Failure) -> int:
-    """What a parameter cannot mend (a full buffer or disk, a limit of the server) is a failure of the server."""
+    """The status of the answer: 500 for what other parameters would not change (a full buffer or disk, a limit)."""
     return 500 if failure.status in {422, 429} or failure.status > 500 else failure.status
 
 

@@ -1,4 +1,4 @@
-"""Ad groups as they are now: whose they are, and what leads from one to its secondary offer.
+"""Finds an ad group's current record, its owner and its secondary offer.
 
 docs/vendors/tapjoy.md#1, #5, #6.
 """
@@ -27,7 +27,7 @@ class AdGroup:
 
 
 def find_group(services: Services, account: Account, ad_group_id: str) -> AdGroup:
-    """Whatever the case of letters. Raises Forbidden for another account's group, NotFound for none."""
+    """The group of an id, in any case. Raises Forbidden for another account's group, NotFound for an unknown one."""
     known = services.queries.known(AD_GROUPS, account.slug)
     row = known.get(ad_group_id)
     if row is None:

@@ -1,4 +1,4 @@
-"""The legacy report: where clients learn the ids of ad groups, with the figures of one day.
+"""The legacy report: the ids of all ad groups, with the figures of one day.
 
 docs/vendors/tapjoy.md#7.
 """
@@ -49,13 +49,13 @@ class DayAsked:
 
 
 def report_holder(keys: Keys, query: Mapping[str, str]) -> Principal:
-    """Whose `api_key` it is: a reporting key, or the legacy one imported with it. Raises Unauthorized."""
+    """The holder of `api_key`: a reporting key, or a legacy key imported with it. Raises Unauthorized."""
     key, email = query.get("api_key", ""), query.get("email", "")
     principal = (keys.authenticate(KIND, key) or keys.authenticate_token(KIND, "legacy", key)) if key else None
     wanted = None if principal is None else principal.details.get("email")
     if principal is None or (wanted is not None and folded(wanted) != folded(email.strip())):
         if key:
-            attempts.note(right=False)  # the e-mail address is half of it
+            attempts.note(right=False)  # where an e-mail address was imported it must match too
         raise Unauthorized(CHOICES.unauthorized)
     return principal
 
@@ -73,7 +73,7 @@ def read_day(query: Mapping[str, str], now_us: int) -> DayAsked:
 
 
 def question(account: str, asked: DayAsked, now_us: int) -> Question:
-    """The figures of every ad group; of a day that is yet to come those of none."""
+    """The query for the figures of every ad group; for a day in the future it matches none."""
     start_us = min(asked.start_us, now_us // DAY_US * DAY_US + 2 * DAY_US)
     return Question(
         stream=AD_EVENTS,
@@ -110,7 +110,7 @@ def _app(group: Mapping[str, Any], figures: Mapping[str, int]) -> dict[str, Any]
 
 
 def _money(micros: int) -> str:
-    """Of the opposite sign, in cents, as `installs_spend` is written."""
+    """Money with the opposite sign, rounded to cents, as `installs_spend` has it."""
     whole, fraction = divmod(abs(rounded := int(cents(np.array([-micros], object))[0])), 100)
     text = f"{whole}.{fraction:02}".rstrip("0").rstrip(".") if fraction else str(whole)
     return f"-{text}" if rounded < 0 else text

@@ -1,4 +1,4 @@
-"""What an insights request asks for, read from its query string. All that is wrong is told at once.
+"""Parses the query string of an insights request; an error names everything that is wrong.
 
 docs/vendors/tapjoy.md#3, #6.
 """
@@ -26,7 +26,7 @@ class InsightsParams:
     by_country: bool
 
     def until(self, now_us: int) -> InsightsParams:
-        """Without the buckets that start after now. Where none is left, `end` is `start`."""
+        """The same range without the buckets that start after `now`; if none is left, `end` equals `start`."""
         begun = max(0, (now_us // SECOND_US - self.start) // self.step + 1)
         return InsightsParams(self.start, min(self.end, self.start + begun * self.step), self.step, self.by_country)
 

@@ -44,7 +44,7 @@ def issue_token(request: AnyRequest, services: Here) -> Response[bytes]:
 
 @get("/ad_groups/{ad_group_id:str}/insights", sync_to_thread=True)
 def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]) -> Response[Any]:
-    """The token is looked at first, then the group, then the parameters."""
+    """Checks the token first, then the group, then the parameters."""
     account = auth.token_holder(services.access.keys, request.headers.get("authorization")).account
     note_account(request, account.slug)
     group = find_group(services, account, ad_group_id)
@@ -60,7 +60,7 @@ def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]
 
 @get(LEGACY_PATH, sync_to_thread=True)
 def get_legacy_report(request: AnyRequest, services: Here) -> Response[bytes]:
-    """Of one day, where clients learn the ids of the groups: the credentials first, then the parameters."""
+    """Checks the credentials first, then the parameters."""
     account = legacy.report_holder(services.access.keys, request.query_params).account
     note_account(request, account.slug)
     now_us = services.clock.now_us()
@@ -73,7 +73,7 @@ def get_legacy_report(request: AnyRequest, services: Here) -> Response[bytes]:
 def _insights(
     services: Services, account: str, ad_group_id: str, asked: InsightsParams
 ) -> tuple[Iterable[bytes], dict[str, str]]:
-    """The pieces, and how good they are. Of no rows at all where no bucket has begun yet."""
+    """The body in pieces, and its quality headers. If no bucket has begun yet, no row is read."""
     if not asked.stamps:
         now_us = services.clock.now_us()
         return insights(figures.NOTHING, asked), _quality(now_us, now_us)

@@ -51,7 +51,7 @@ def insights(answer: pa.Table, asked: InsightsParams) -> Iterator[bytes]:
 
 
 def cents(micros: Numbers) -> Numbers:
-    """Half a cent is rounded away from zero."""
+    """Micros rounded to cents, half a cent away from zero."""
     rounded: Numbers = (np.abs(micros) + _MICROS_OF_CENT // 2) // _MICROS_OF_CENT * np.sign(micros)
     return rounded
 

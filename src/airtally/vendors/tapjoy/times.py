@@ -1,4 +1,4 @@
-"""Times as the query string writes them, presets, and how far back data may be asked for.
+"""Parses times and presets of the query string, and says how far back they may go.
 
 docs/vendors/tapjoy.md#3, #4. Instants are seconds since 1970-01-01 UTC, so that an offset at the end of the
 calendar leads to no overflow.
