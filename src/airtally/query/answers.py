@@ -38,24 +38,24 @@ class AnswerCache:
         return self._most > 0
 
     def get(self, key: Hashable, view: Snapshot, write: Callable[[], Iterable[bytes]]) -> bytes:
-        """What `write` gives now, or gave when the view was the same."""
+        """What `write` gives now, or gave on a snapshot of the same state."""
         with self._lock:
-            mark, body = self._kept.get(key, (None, b""))
-            if mark is not None and mark == view.mark:
+            state, body = self._kept.get(key, (None, b""))
+            if state is not None and state == view.state:
                 self._kept.move_to_end(key)
                 metrics.ANSWER_CACHE_HITS.inc()
                 return body
         metrics.ANSWER_CACHE_MISSES.inc()
         body = b"".join(write())
-        if view.mark is not None and len(body) <= self._most // 8:
-            self._keep(key, view.mark, body)
+        if view.state is not None and len(body) <= self._most // 8:
+            self._keep(key, view.state, body)
         return body
 
-    def _keep(self, key: Hashable, mark: Hashable, body: bytes) -> None:
-        """The view was looked at before the answer, which may hold later rows: then the mark fits no later view."""
+    def _keep(self, key: Hashable, state: Hashable, body: bytes) -> None:
+        """The snapshot was taken before the answer, which may hold later rows: then its state is that of no later one."""
         with self._lock:
             self._size += len(body) - len(self._kept.pop(key, (None, b""))[1])
-            self._kept[key] = (mark, body)
+            self._kept[key] = (state, body)
             while self._size > self._most:
                 self._size -= len(self._kept.popitem(last=False)[1][1])
 

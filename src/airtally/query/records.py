@@ -59,29 +59,29 @@ class RecordsCache:
     def get(self, snapshot: Snapshot, load: Callable[[Snapshot], pa.Table]) -> KnownRecords:
         """`load` gives the records of the snapshot; of several callers at once, one loads."""
         place = (snapshot.stream.name, snapshot.account)
-        found = self._find(place, snapshot.mark)
+        found = self._find(place, snapshot.state)
         if found is not None:
             return found
         with self._lock:
             loading = self._loading[place]
         with loading:
-            found = self._find(place, snapshot.mark)
+            found = self._find(place, snapshot.state)
             if found is None:
                 found = KnownRecords(snapshot.stream, load(snapshot))
-                self._keep(place, snapshot.mark, found)
+                self._keep(place, snapshot.state, found)
             return found
 
-    def _find(self, place: tuple[str, str], mark: Hashable | None) -> KnownRecords | None:
+    def _find(self, place: tuple[str, str], state: Hashable | None) -> KnownRecords | None:
         with self._lock:
             kept = self._kept.get(place)
-            if kept is None or mark is None or kept[0] != mark:
+            if kept is None or state is None or kept[0] != state:
                 return None
             self._kept.move_to_end(place)
             return kept[1]
 
-    def _keep(self, place: tuple[str, str], mark: Hashable | None, records: KnownRecords) -> None:
+    def _keep(self, place: tuple[str, str], state: Hashable | None, records: KnownRecords) -> None:
         with self._lock:
-            self._kept[place] = (mark, records)
+            self._kept[place] = (state, records)
             self._kept.move_to_end(place)
             while len(self._kept) > 1 and sum(len(each) for _, each in self._kept.values()) > self._max_records:
                 gone, _ = self._kept.popitem(last=False)

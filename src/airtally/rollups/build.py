@@ -31,7 +31,7 @@ from airtally.sql.filters import Between
 from airtally.sql.scope import column
 from airtally.sql.statement import Files, Statement
 from airtally.storage.lake.snapshot import DataFile, Snapshot
-from airtally.storage.lake.table_storage import TableStorage, open_place
+from airtally.storage.lake.table_storage import TableStorage, open_storage
 from airtally.streams.rollup import Rollup
 
 #: Of 4 million rows in a month, groups of half this size, and of twice, are read more slowly.
@@ -76,7 +76,7 @@ def build_in_child(options: HeavyOptions, job: PartsJob) -> list[Built]:
 
 def build(engine: Engine, job: PartsJob, scratch: Path) -> list[Built]:
     """Raises what the engine raises; then nothing is left."""
-    place = open_place(job.table_url, job.storage_options)
+    place = open_storage(job.table_url, job.storage_options)
     if not job.merge:
         return [_written(place, job, _figures(engine, job, [day]), day) for day in job.days]
     scratch.mkdir(parents=True, exist_ok=True)

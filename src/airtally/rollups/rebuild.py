@@ -299,7 +299,7 @@ class Rebuilder:
             self._replace(parts_table, parts, gone, found, source=view.version)
         except CommitConflict:
             for each in built:
-                parts_table.place.delete(each.name)
+                parts_table.storage.delete(each.name)
             raise
         for day in unit.days:
             self._seen.pop((rollup.name, unit.account, day), None)

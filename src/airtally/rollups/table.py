@@ -94,9 +94,9 @@ NO_PARTS = MonthParts()
 class RollupView:
     """Immutable."""
 
-    def __init__(self, place: TableStorage, handle: DeltaTable, mark: float) -> None:
+    def __init__(self, place: TableStorage, handle: DeltaTable, log_state: float) -> None:
         self.version = handle.version()
-        self.mark = mark
+        self.log_state = log_state
         self.accounts: dict[str, dict[str, MonthParts]] = defaultdict(dict)
         for file in _files(place, handle):
             month = self.accounts[file.account].setdefault(file.month, MonthParts())
@@ -145,7 +145,7 @@ class RollupTable(DeltaFiles[RollupView]):
         partition_by = (*PARTITION_BY, ZONES) if rollup.local else PARTITION_BY
         layout = TableLayout(rollup.folder, schema, partition_by, ("time",))
         super().__init__(
-            layout, place, lambda handle, mark: RollupView(place, handle, mark), clock=clock, faults=faults
+            layout, place, lambda handle, log_state: RollupView(place, handle, log_state), clock=clock, faults=faults
         )
 
 

@@ -47,7 +47,7 @@ def job_of(table: RollupTable, rows: Snapshot, unit: Unit, month: MonthParts, zo
         rollup=table.rollup,
         zone=zone,
         table_url=table.url,
-        storage_options=table.place.options,
+        storage_options=table.storage.options,
         rows=rows,
         month=unit.month,
         days=unit.days,

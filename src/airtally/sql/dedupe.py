@@ -46,7 +46,7 @@ def events(
     days: Days = None,
     as_received: bool = False,
 ) -> exp.Query:
-    """A query for `columns` of the snapshot's events, repeats left out unless `as_received`.
+    """A query for `columns` of the snapshot's events, duplicates left out unless `as_received`.
 
     No condition but those on the account, the identity and the day may be put below it: a correction can
     move an event into or out of any other.
@@ -67,7 +67,7 @@ def _parts(snapshot: Snapshot, days: Days) -> tuple[Rows, Rows, Rows]:
     stream = snapshot.stream
     buffered = tuple(table for table in snapshot.buffered if _overlaps(stream, table, days))
     files = tuple(file for file in snapshot.uncompacted if not file.ids_all_null)
-    tables = tuple(table for table in buffered if _can_repeat(stream, table))
+    tables = tuple(table for table in buffered if _can_hold_duplicates(stream, table))
     touched = {file.day for file in files}.union(*(_days_in(stream, table) for table in tables))
     beside = tuple(file for file in snapshot.uncompacted if file.ids_all_null)
     return (
@@ -75,7 +75,7 @@ def _parts(snapshot: Snapshot, days: Days) -> tuple[Rows, Rows, Rows]:
         Rows(
             snapshot,
             tuple(file for file in snapshot.compacted if file.day not in touched) + beside,
-            tuple(table for table in buffered if not _can_repeat(stream, table)),
+            tuple(table for table in buffered if not _can_hold_duplicates(stream, table)),
         ),
         Rows(snapshot, files, tables),
     )
@@ -95,7 +95,7 @@ def _overlaps(stream: Stream, table: pa.Table, days: Days) -> bool:
     return any(day is None or first <= day <= last for day in _days_in(stream, table))
 
 
-def _can_repeat(stream: Stream, table: pa.Table) -> bool:
+def _can_hold_duplicates(stream: Stream, table: pa.Table) -> bool:
     return table.num_rows > 0 and all(table.column(name).null_count < table.num_rows for name in stream.identity)
 
 
@@ -129,7 +129,7 @@ def _merged(binder: Binder, compacted: Rows, plain: Rows, new: Rows, columns: Se
 
 
 def _keyed(stream: Stream, columns: Iterable[str]) -> list[exp.Expr]:
-    """The asked columns and what repeats are found and ranked by."""
+    """The asked columns and what duplicates are found and ranked by."""
     names = dict.fromkeys((*columns, *stream.identity, *RECEIVED_ORDER))
     day = exp.IntDiv(this=exp.UnixMicros(this=column(stream.time)), expression=exp.Literal.number(DAY_US))
     return [*map(column, names), day.as_(DAY_NUMBER, quoted=True)]

@@ -91,10 +91,10 @@ def test_a_damaged_log_is_named_with_its_file(filled: Storage, case: str) -> Non
 
 
 def test_a_log_as_it_is_left_by_care_is_well(filled: Storage) -> None:
-    place = again(filled).table(PLAYLOGS).place
-    assert fault_of(place) is None
+    files = again(filled).table(PLAYLOGS).storage
+    assert fault_of(files) is None
     (log_of(filled) / "_last_checkpoint").write_text("no JSON")  # readers pass over it
-    assert fault_of(place) is None
+    assert fault_of(files) is None
     assert again(filled).table(PLAYLOGS).exists()
     assert LakeHealth(Lake(str(filled.home / "nothing"), clock=filled.clock).tables).problems() == []
 

@@ -70,7 +70,7 @@ class Upkeep:
             return
         try:
             handle.create_checkpoint()
-            table.place.sync_log(handle.version())
+            table.storage.sync_log(handle.version())
             handle.cleanup_metadata()
         except DeltaError as error:
             if "Invalid table version" not in str(error):
