@@ -1,4 +1,4 @@
-"""Buffer and lake as one: what a question reads, and how rows get from the one into the other."""
+"""Buffer and lake as one store: append and flush rows, and take snapshots of both."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Due = Callable[[Stream, TailPart], bool]
 
 
 class Overtaken(Exception):
-    """Another process committed rows of the same file; what is left is to be looked at anew."""
+    """Another process committed rows of the same file: find out what is left of it, and go on from there."""
 
 
 class EventStore:
@@ -132,7 +132,7 @@ class EventStore:
         return self.lake.table(stream).committed(app_id)
 
     def settled(self, stream: Stream, before: date) -> bool:
-        """Whether no row of the days before waits in a buffer of this machine; this process's are flushed first."""
+        """Whether no row of a day before `before` is in a buffer of this host; this process's is flushed first."""
         self.flush(stream)
         table_version = self.lake.table(stream).view()
         for part in self._tails(stream):
@@ -143,7 +143,7 @@ class EventStore:
         return True
 
     def unreadable(self) -> list[str]:
-        """Damaged buffers of other processes on this machine; see `PeerTails.unreadable`."""
+        """Damaged buffers of other processes on this host; see `PeerTails.unreadable`."""
         return [] if self._peers is None else self._peers.unreadable()
 
     def close(self) -> None:
@@ -169,12 +169,12 @@ class EventStore:
         )
 
     def _through(self) -> tuple[int, Limit]:
-        """Through when this machine's rows are seen by what is read from now on, and the bound by other machines."""
+        """By when this host's rows are in what is read from now on, and the limit set by other hosts' writers."""
         limit = self._limit()
         return self._clock.now_us() if self.buffer is None else self.buffer.through_us(), limit
 
     def _at_one_moment(self, stream: Stream) -> tuple[int, list[TailPart], TableVersion | None]:
-        """The moment, then the buffers, then the lake: this order is what loses no acknowledged row.
+        """Reads the watermark, then the buffers, then the lake. In another order acknowledged rows would be missed.
 
         Read again when the lake moved on meanwhile, so that a batch under way is not seen in part; that is
         given up where the lake moves on each time.
@@ -248,7 +248,7 @@ class EventStore:
 
 
 def _state_of(table_version: TableVersion | None, tails: list[TailPart]) -> Hashable:
-    """What tells one state of a stream from another: a lane's rows only ever grow at their end."""
+    """Equal for equal states of a stream: rows of a lane are only ever added at its end."""
     lasts = ((part.app_id, part.chunks[-1].last) for part in tails)
     if table_version is None:
         return -1, frozenset(lasts)

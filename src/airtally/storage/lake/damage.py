@@ -1,6 +1,6 @@
-"""A table's log that cannot be trusted: which of its files is at fault, and why.
+"""Finds damage in a table's log: which of its files is at fault, and why.
 
-The reader of Delta logs names none in some cases, and passes over an empty commit as if it had brought nothing.
+delta-rs does not always name the file, and reads an empty commit as one that brought nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parquet files on their way into a table, and the actions that add and remove them."""
+"""Writes Parquet files of a table, and the Delta actions that add and remove them."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def statistics(stream: Stream, footer: Any) -> str:
 
 
 def _bounded(stream: Stream, name: str) -> bool:
-    """Bounds of long texts would only fill the log."""
+    """Whether bounds are kept of a column: those of long texts would only fill the log."""
     return name in {ACCOUNT.name, WRITER_ID.name} or not pa.types.is_string(stream.stored_schema.field(name).type)
 
 
@@ -112,7 +112,7 @@ def _text(value: Any) -> Any:
 
 
 def _dictionary(stream: Stream) -> list[str]:
-    """Numbers and ids seldom repeat enough to pay for a dictionary's time."""
+    """Text columns but ids: numbers and ids seldom repeat enough to be worth a dictionary's time."""
     texts = [field.name for field in stream.stored_schema if pa.types.is_string(field.type)]
     return [name for name in texts if name not in stream.identity]
 

@@ -28,13 +28,13 @@ class LakeHealth:
         self._gone: dict[str, set[str]] = defaultdict(set)
 
     def note(self, gone: Mapping[str, Iterable[str]]) -> None:
-        """Data files by table that a reader did not find: told until they are back or no longer needed."""
+        """Note data files, by table, that a reader did not find: reported until they are back or no longer needed."""
         with self._lock:
             for table, names in gone.items():
                 self._gone[table].update(names)
 
     def problems(self, *, thorough: bool = False) -> list[str]:
-        """In words, with the command that helps. `thorough`: every file, and on a bucket too."""
+        """Each problem in words, with the command that helps. `thorough` looks at every file, and on a bucket too."""
         with self._lock:
             return [found for table in self._tables() if (found := self._problem(table, thorough=thorough)) is not None]
 

@@ -1,4 +1,4 @@
-"""What keeps the tables small and quick: compaction, expiry, vacuum, short logs. Never in the way of reads or writes."""
+"""The background work on tables: compaction, expiry, vacuum, short logs. It never blocks reads or writes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _log = structlog.get_logger()
 
 
 class Derived(Protocol):
-    """What is made of a table's rows, and must have seen them before they or their commits go."""
+    """Rollups, as maintenance sees them: made of a table's rows, which they must have read before those are removed."""
 
     def read_log(self, table: LakeTable) -> None:
         """Called before the commits so far may be cleaned up."""
@@ -47,10 +47,10 @@ class Derived(Protocol):
 
 
 class NothingDerived:
-    """Of a lake's tables alone."""
+    """For tables without rollups."""
 
     def read_log(self, table: LakeTable) -> None:
-        """Nobody reads it."""
+        """Does nothing."""
 
     def finish(self, table: LakeTable, table_version: TableVersion, before: date) -> date | None:  # noqa: ARG002 (of the protocol)
         return before
@@ -97,7 +97,7 @@ class Maintenance:
     def step(self) -> float:
         """A bounded amount of each table's due work; returns the seconds to wait.
 
-        What fails is put off alone: another kind of work, another table, another day goes on.
+        Work that fails is put off; other kinds of work, other tables and other days go on.
         """
         busy = False
         for table in self._lake.existing():

@@ -1,4 +1,4 @@
-"""Data files that a table's newest version names and that are not there: shown, and where nothing helps given up."""
+"""Data files that a table's newest version names and that are gone: found, and given up where no backup has them."""
 
 from __future__ import annotations
 

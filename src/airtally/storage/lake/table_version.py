@@ -1,4 +1,4 @@
-"""One version of a table: its files with what is known of their rows."""
+"""One version of a table: its files, with what their statistics say."""
 
 from __future__ import annotations
 
