@@ -36,7 +36,7 @@ def server(tmp_path_factory):
 @pytest.fixture(scope="module")
 def client(server):
     native = Native(server, "acme")
-    native.http.headers["Secret-Token"] = server.services.keys.create(native.account, "fouryousee").credentials[
+    native.http.headers["Secret-Token"] = server.services.access.keys.create(native.account, "fouryousee").credentials[
         "secret_token"
     ]
     yield native
@@ -199,7 +199,7 @@ def test_a_head_of_what_is_not_there(client, accept):
         *("/dev/", "/json/1.3/getResults", "/api/v1/query", "/api/v1/streams/playlogs/events"),
     ],
 )
-def test_no_head_where_a_contract_has_none(client, path):
+def test_no_head_where_an_api_has_none(client, path):
     head = client.http.head(path)
     assert (head.status_code, head.content) == (405, b"")
     if path.startswith("/json/"):
@@ -285,7 +285,7 @@ def test_a_stop_answers_flushes_and_lets_go(start_server, tmp_path, opened):
             assert connection.execute(select(writers)).all() == []
         assert Jobs(store, SystemClock(), "another").claim(["a long one"]) is not None
     again = start_server()
-    rows = again.services.lake.existing()[0].view().prune("acme", None, None)
+    rows = again.services.storage.lake.existing()[0].view().prune("acme", None, None)
     assert sum(file.data.rows for file in rows) == 1
 
 

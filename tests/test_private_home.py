@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 from airtally.cli import doctor
-from airtally.runtime import Role, open_services
+from airtally.runtime import open_services
+from airtally.services import Role
 from airtally.settings import Settings
 from fixtures.native import Native
 from fixtures.program import run
@@ -34,7 +35,7 @@ def test_all_that_a_server_and_its_children_make(start_server, tmp_path):
     native = Native(server, "acme")
     with native.http:
         assert native.send("playlogs", ROWS).json()["accepted"] == 50
-        server.services.event_store.flush()
+        server.services.storage.event_store.flush()
         assert native.count() == 50
         assert exposed(tmp_path / "home") == []
     server.stop()

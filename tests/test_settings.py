@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from airtally.reference import settings_page
 from airtally.settings import SettingError, Settings, parse_duration, parse_size
 
 
@@ -59,8 +58,3 @@ def test_values_of_every_kind():
     assert settings.rate_limits is False
     assert settings.fouryousee_retry_seconds == (1, 120, 3)
     assert settings.retention("playlogs") == 30
-
-
-def test_the_reference_page_is_what_the_declarations_say():
-    page = Path(__file__).parents[1] / "docs/reference/settings.md"
-    assert page.read_text() == settings_page(), "run `make docs`"

@@ -14,9 +14,10 @@ import httpx
 import pytest
 
 from airtally.accounts.guessing import Guesses
-from airtally.datasets.entries import NewBusiness
 from airtally.kit.clock import MovableClock
 from airtally.settings import Settings
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.services import slate_services
 from fixtures.accounts import NOW_US
 from fixtures.native import Native
 from fixtures.server import LiveServer
@@ -96,17 +97,19 @@ class Tenant:
         self.server, services = server, server.services
         self.native = Native(server, self.mark)
         self.account = self.native.account
-        self.token = services.keys.create(self.account, "fouryousee").credentials["secret_token"]
-        reporting = services.keys.create(self.account, "tapjoy").credentials["reporting_api_key"]
-        services.keys.issue_token(services.keys.authenticate("tapjoy", reporting), "access", f"{self.mark} tapjoy")
+        self.token = services.access.keys.create(self.account, "fouryousee").credentials["secret_token"]
+        reporting = services.access.keys.create(self.account, "tapjoy").credentials["reporting_api_key"]
+        services.access.keys.issue_token(
+            services.access.keys.authenticate("tapjoy", reporting), "access", f"{self.mark} tapjoy"
+        )
         self.tapjoy = {"Authorization": f"Bearer {self.mark} tapjoy"}
-        self.slate = services.keys.create(self.account, "slate").credentials
+        self.slate = services.access.keys.create(self.account, "slate").credentials
         self.slate_headers = {"Authorization": f"Bearer {self.slate['access_token']}"}
-        self.signing = services.keys.create(self.account, "scaleengine").credentials
-        self.user = services.users.create(
+        self.signing = services.access.keys.create(self.account, "scaleengine").credentials
+        self.user = services.access.users.create(
             self.account, username=self.mark, name=self.mark, email=f"{self.mark}@x.org", password=PASSWORD
         )
-        self.session = services.sessions.begin(self.user)
+        self.session = services.access.sessions.begin(self.user)
         self.http = httpx.Client(
             base_url=server.url,
             headers={"Secret-Token": self.token, "Authorization": f"Bearer {self.native.token}"},
@@ -140,7 +143,7 @@ class Tenant:
         return self
 
     def fill_slate(self):
-        register = self.server.services.register
+        register = slate_services(self.server.services).register
         register.create_account(self.account, self.mark, self.mark)
         new = NewBusiness(self.mark, self.mark, self.mark, slate_account=self.mark, datasets={"catalog": self.mark})
         *_, catalog = register.create_business(self.account, new)[1]
@@ -155,13 +158,13 @@ class Tenant:
         assert [answer.status_code for answer in answers] == [200] * 5
         figures = [self.native.count(stream) for stream in ("playlogs", "players", "medias")]
         entries = self.server.services.intake.quarantine.entries(self.account)
-        keys = [(key.id, key.revoked_at) for key in self.server.services.keys.all(self.account)]
+        keys = [(key.id, key.revoked_at) for key in self.server.services.access.keys.all(self.account)]
         return [
             *(answer.text for answer in answers),
             figures,
             entries,
             keys,
-            self.server.services.sessions.get(self.session) is not None,
+            self.server.services.access.sessions.get(self.session) is not None,
             get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
         ]
@@ -321,9 +324,9 @@ def test_another_account_gets_nothing_and_changes_nothing(first, other, method, 
 def test_nobody_gets_anything(first, server, method, path):
     """No key, a key of the wrong kind, a key that was revoked, a session that ended."""
     gone = Tenant(server)
-    for key in server.services.keys.all(gone.account):
-        server.services.keys.revoke(key.id)
-    server.services.sessions.end(gone.session)
+    for key in server.services.access.keys.all(gone.account):
+        server.services.access.keys.revoke(key.id)
+    server.services.access.sessions.end(gone.session)
     swapped = {"Secret-Token": first.native.token, "Authorization": f"Bearer {first.token}"}
     with httpx.Client(base_url=server.url, timeout=120) as nobody:
         for caller, headers in ((nobody, {}), (nobody, swapped), (gone.http, {})):
@@ -371,7 +374,7 @@ def test_statistics_are_an_accounts_own(first, other):
     first.native.send("app_events", [event | {"time": VERSION}])
     first.native.send("device_tags", [{"hwid": first.mark, "tag": first.mark, "value": first.mark}])
     services = first.server.services
-    tokens = [services.keys.create(each.account, "pushwoosh").credentials["auth"] for each in (first, other)]
+    tokens = [services.access.keys.create(each.account, "pushwoosh").credentials["auth"] for each in (first, other)]
 
     def call(number, method, **request):
         body = {"request": {"auth": tokens[number]} | request}

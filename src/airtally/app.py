@@ -27,7 +27,8 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Failure, Internal, MethodNotAllowed, NotFound, TooLarge
 from airtally.kit.faults import Faults
 from airtally.kit.logs import log_failure
-from airtally.runtime import Role, Services, open_services
+from airtally.runtime import open_services
+from airtally.services import Role, Services
 from airtally.settings import Settings
 from airtally.vendors.apis import APIS
 from airtally.web.answers import Answering
@@ -57,7 +58,7 @@ class Airtally:
         batches = services.intake.batches
         if batches is None:
             raise ValueError("an application needs services that take rows")
-        self._ingest = IngestHandler(batches, services.keys)
+        self._ingest = IngestHandler(batches, services.access.keys)
         self._site = _site(services, self._lifespan)
         self._bodies = BodyMemory(services.settings.bodies_max)
         self._guesses = Guesses()
@@ -101,7 +102,7 @@ class Airtally:
         if area.presented is None:
             return True
         presented = area.presented(headers)
-        principal = None if presented is None else await caller_of(self.services.keys, presented)
+        principal = None if presented is None else await caller_of(self.services.access.keys, presented)
         if principal is None:
             return False
         fair.CALLER.set(principal.account.slug)

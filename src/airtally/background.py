@@ -14,11 +14,12 @@ from airtally.reports.build import BuildOptions, ReportBuilder
 from airtally.reports.deliveries import DeliveryLoop
 from airtally.reports.render import ReportRenderer
 from airtally.rollups.rebuild import Rebuilder
-from airtally.runtime import Background, Role, Services
+from airtally.services import Background, Role, Services
 from airtally.statistics.worker import StatisticsWorker
 from airtally.storage.buffer import Buffer
 from airtally.storage.flush import Flusher, FlushPolicy
 from airtally.storage.lake.maintenance import Maintenance
+from airtally.vendors.fouryousee.detailed import DETAILED
 
 WRITER_SECONDS = 2.0
 #: How soon a process notices that a newer version works on its home.
@@ -28,8 +29,8 @@ HOME_SECONDS = 5.0
 def background_of(services: Services, role: Role) -> tuple[Background, ...]:
     """What runs beside the answers; the first to start is the last to stop."""
     found: list[Background] = [Loop("home", lambda: services.superseded.look(services.store), HOME_SECONDS)]
-    if services.buffer is not None and services.intake.claims is not None:
-        found += _row_work(services, services.buffer, services.intake.claims)
+    if services.storage.buffer is not None and services.intake.claims is not None:
+        found += _row_work(services, services.storage.buffer, services.intake.claims)
     if Role.JOBS in role:
         found += _lake_work(services)
         found += _report_work(services)
@@ -52,7 +53,7 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
     for buffer_id in buffer.adopted:
         adopted(buffer_id)
     flusher = Flusher(
-        services.event_store,
+        services.storage.event_store,
         buffer,
         clock=services.clock,
         policy=policy,
@@ -61,7 +62,7 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
     )
     return [
         Loop("flush", flusher.step, 1.0),
-        Loop("writers", services.writers.step, WRITER_SECONDS),
+        Loop("writers", services.storage.writers.step, WRITER_SECONDS),
         Loop("claims", claims.expire, 3600.0),
     ]
 
@@ -69,8 +70,8 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
 def rebuilder_of(services: Services) -> Rebuilder:
     """What keeps the rollups current."""
     return Rebuilder(
-        services.rollups,
-        services.heavy,
+        services.storage.rollups,
+        services.engines.heavy,
         _heavy_options(services),
         oldest_job_us=services.jobs.oldest_running,
         troubles=services.troubles,
@@ -81,14 +82,14 @@ def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
     """What keeps the lake's tables small and quick."""
     settings = services.settings
     return Maintenance(
-        services.lake,
-        services.heavy,
+        services.storage.lake,
+        services.engines.heavy,
         retention=lambda stream: settings.retention(stream.name),
         oldest_job_us=services.jobs.oldest_running,
         scratch=settings.home / "tmp",
         memory=settings.engine_memory,
-        derived=rebuilder,
-        settled=services.event_store.settled,
+        derived=rebuilder.expiry,
+        settled=services.storage.event_store.settled,
         troubles=services.troubles,
     )
 
@@ -111,11 +112,17 @@ def _report_work(services: Services) -> list[Background]:
     builder = ReportBuilder(
         reports,
         services.jobs,
-        ReportRenderer(services.event_store, services.engine, services.heavy, _heavy_options(services)),
+        ReportRenderer(
+            DETAILED,
+            services.storage.event_store,
+            services.engines.engine,
+            services.engines.heavy,
+            _heavy_options(services),
+        ),
         services.files,
         services.clock,
         options=BuildOptions(staging=settings.home / "staging", file_days=settings.report_file_days),
-        wait_until_visible=services.writers.wait_until_visible,
+        wait_until_visible=services.storage.writers.wait_until_visible,
         faults=services.faults,
     )
     sender = DeliveryLoop(services.deliveries, Outgoing(settings.outgoing_allow))
@@ -128,8 +135,8 @@ def _statistics_work(services: Services) -> Background:
     """Other machines' rows are waited for; this one's are read from its buffer where the engine can."""
 
     def wait_until_visible(moment: int, stop: threading.Event) -> None:
-        if not (services.engine.capabilities.buffered_rows and services.writers.alone()):
-            services.writers.wait_until_visible(moment, stop)
+        if not (services.engines.engine.capabilities.buffered_rows and services.storage.writers.alone()):
+            services.storage.writers.wait_until_visible(moment, stop)
 
     worker = StatisticsWorker(
         services.statistics,
@@ -146,11 +153,11 @@ def _statistics_work(services: Services) -> Background:
 
 def _dataset_work(services: Services) -> list[Background]:
     worker = PublicationWorker(
-        services.publisher,
+        services.datasets.publisher,
         services.jobs,
         services.clock,
         PublicationOptions(),
-        wait_until_visible=services.writers.wait_until_visible,
+        wait_until_visible=services.storage.writers.wait_until_visible,
     )
-    notices = LateNotices(services.publisher.publication_store, services.notices, services.clock)
+    notices = LateNotices(services.datasets.publisher.publication_store, services.datasets.notices, services.clock)
     return [worker, Loop("publication-notices", notices.step, 10.0)]

@@ -1,15 +1,29 @@
-"""The settings' reference page, from their declarations: `python -m airtally.reference`."""
+"""The pages of docs/reference that follow from the code: `python -m airtally.reference PAGE`, for `make docs`.
+
+The page of the streams is written by `airtally.streams.reference`.
+"""
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from cyclopts import App
+from prometheus_client.metrics import MetricWrapperBase
+
+import airtally
+from airtally.cli import app
+from airtally.kit import metrics
+from airtally.kit.errors import Failure
 from airtally.settings import Settings
 
-_HEAD = """# Settings
+_SETTINGS = """# Settings
 
 Read from the environment once, at start. A value that cannot be used stops the program with its name and what would
 do. Durations are `300`, `300s`, `5m`, `4h` or `90d`; sizes are `1048576`, `64MiB` or `2GiB`; switches are `on` or `off`.
@@ -17,17 +31,51 @@ do. Durations are `300`, `300s`, `5m`, `4h` or `90d`; sizes are `1048576`, `64Mi
 | setting | default | meaning |
 |---|---|---|
 """
+_METRICS = """# Metrics
+
+`GET /metrics` has them in the Prometheus text format, with those of the Python process. Who may read them, and which
+are worth an alert, is in [Running a server](../guides/operate.md#what-to-watch). A histogram has `_bucket`, `_sum` and
+`_count` behind its name.
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
+"""
+_ERRORS = """# Error codes
+
+Every failure has a code. The native API sends it as `code` of its `application/problem+json` body, with `title`,
+`status`, `detail` (the reason) and often `hint` (what to do). The vendors' APIs answer the same failures in the vendor's
+form: [docs/vendors](../vendors/).
+
+| code | status | `Retry-After` | when | hint |
+|---|---|---|---|---|
+"""
+_UNSENT = """
+These stand in logs and on the command line, never in an answer of the native API:
+
+| code | when | hint |
+|---|---|---|
+"""
+_COMMANDS = """# Commands
+
+`airtally COMMAND --help` tells the options. Every command that lists or creates takes `--json`. A setting can be given
+before the command: `airtally --home DIR key list` is `AIRTALLY_HOME=DIR airtally key list`.
+
+| command | what it does |
+|---|---|
+"""
+#: Statuses of failures that no answer has, but for `internal`: of the command line, a job, a server that was called.
+_UNSENT_STATUSES = (500, 502)
 
 
 def settings_page() -> str:
-    return _HEAD + "".join(_line(item.metadata) for item in fields(Settings))
+    return _SETTINGS + "".join(_setting_line(item.metadata) for item in fields(Settings))
 
 
-def _line(setting: Any) -> str:
-    return f"| `{setting['env']}` | {_shown(setting['default'])} | {setting['doc']} |\n"
+def _setting_line(setting: Any) -> str:
+    return f"| `{setting['env']}` | {_default(setting['default'])} | {setting['doc']} |\n"
 
 
-def _shown(default: object) -> str:
+def _default(default: object) -> str:
     if default in ("", (), {}):
         return ""
     if isinstance(default, bool):
@@ -41,5 +89,76 @@ def _shown(default: object) -> str:
     return f"`{default:g}s`" if isinstance(default, float) else f"`{default}`"
 
 
+def metrics_page() -> str:
+    return _METRICS + "".join(_metric_line(each) for each in declared_metrics())
+
+
+def declared_metrics() -> list[MetricWrapperBase]:
+    """Every metric of the program, in the order of `kit/metrics.py`."""
+    return [each for each in vars(metrics).values() if isinstance(each, MetricWrapperBase)]
+
+
+def metric_name(metric: MetricWrapperBase) -> str:
+    """As `/metrics` writes it: the library keeps a counter's name without its `_total`."""
+    [family] = metric.describe()
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def _metric_line(metric: MetricWrapperBase) -> str:
+    [family] = metric.describe()
+    labels = ", ".join(f"`{each}`" for each in metric._labelnames)  # noqa: SLF001 (no other way to learn them)
+    return f"| `{metric_name(metric)}` | {family.type} | {labels} | {family.documentation} |\n"
+
+
+def errors_page() -> str:
+    sent, unsent = [], []
+    for each in failures():
+        code, when, hint = f"| `{each.code}` |", _first_paragraph(each), each.hint
+        if each.status in _UNSENT_STATUSES and each.code != Failure.code:
+            unsent.append(f"{code} {when} | {hint} |\n")
+        else:
+            sent.append(f"{code} {each.status} | {each.retry_after or ''} | {when} | {hint} |\n")
+    return _ERRORS + "".join(sent) + _UNSENT + "".join(unsent)
+
+
+def failures() -> list[type[Failure]]:
+    """One class for each code, by status and code, wherever in the package it stands."""
+    for module in pkgutil.walk_packages(airtally.__path__, "airtally."):
+        if not module.name.endswith(".__main__") and ".migrations." not in module.name:
+            importlib.import_module(module.name)
+    internal = next(each for each in Failure.__subclasses__() if each.__name__ == "Internal")
+    own = {each.code: each for each in _below(Failure) if "code" in vars(each)} | {internal.code: internal}
+    return sorted(own.values(), key=lambda each: (each.status, each.code))
+
+
+def _below(kind: type[Failure]) -> Iterator[type[Failure]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _below(each)
+
+
+def _first_paragraph(kind: type[Failure]) -> str:
+    return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
+
+
+def commands_page() -> str:
+    return _COMMANDS + "".join(f"| `airtally {name}` | {summary} |\n" for name, summary in commands(app))
+
+
+def commands(group: App, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Each command's full name and its one sentence, those of groups in place of the groups."""
+    for name in group:
+        if not name.startswith("-"):
+            below = list(commands(group[name], f"{prefix}{name} "))
+            yield from below or [(prefix + name, group[name].help.partition("\n")[0])]
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings": settings_page,
+    "metrics": metrics_page,
+    "errors": errors_page,
+    "commands": commands_page,
+}
+
 if __name__ == "__main__":
-    sys.stdout.write(settings_page())
+    sys.stdout.write(PAGES[sys.argv[1]]())

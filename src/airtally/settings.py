@@ -187,7 +187,7 @@ class Settings:
     retain_days: dict[str, int | None] = _setting(
         "AIRTALLY_RETAIN_<STREAM>",
         {},
-        "days that the rows of a stream or the parts of a rollup are kept, or `forever`; defaults in the streams' reference",
+        "days that the rows of a stream or the segments of a rollup are kept, or `forever`; defaults in the streams' reference",
     )
     buffer_max: int = _setting(
         "AIRTALLY_BUFFER_MAX", 1 << 30, "live bytes in the buffer above which writers get 429", parse_size
@@ -285,7 +285,7 @@ class Settings:
         return self.retain_days.get(stream, STREAMS[stream].retention_days)
 
     def rollup_retention(self, rollup: str) -> int | None:
-        """Days that a rollup's parts are kept; None: for ever."""
+        """Days that a rollup's segments are kept; None: for ever."""
         return self.retain_days.get(rollup, ROLLUPS[rollup].retention_days)
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.grants import CODE_US, GrantRefused, Grants
 from airtally.accounts.keys import Keys
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import LIFE_US, Sessions
 from airtally.accounts.users import Users
 from airtally.database.store import MetadataStore
-from airtally.datasets.links import FileLinks
 from airtally.kit.clock import MovableClock
 from airtally.kit.signing import LinkSigner
 from airtally.kit.time import DAY_US, SECOND_US
+from airtally.vendors.slate.grants import CODE_US, GrantRefused, Grants
+from airtally.vendors.slate.links import FileLinks
 
 YEAR = 365 * 86_400
 BACK = "https://app.example/back"

@@ -76,8 +76,9 @@ def test_addresses_of_one_customer_count_as_one(guesses: Guesses) -> None:
     assert guesses.failed("2001:db8:1:3::1") == 0
 
 
-def test_memory_is_bounded_and_the_latest_are_kept(guesses: Guesses, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_and_the_latest_are_kept(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guessing, "MAX_ADDRESSES", 5)
+    guesses = Guesses(watch)
     for _ in range(30):
         guesses.failed("192.0.2.1")
     for each in range(4):
@@ -236,6 +237,6 @@ def test_every_api_notes_a_wrong_credential_and_none_a_right_or_missing_one(star
     server = start_server()
     native, services = Native(server, "acme"), server.services
     with native.http, httpx.Client(base_url=server.url) as http:
-        caller = Caller(native, http, services.keys, services.owners, noted)
+        caller = Caller(native, http, services.access.keys, services.access.owners, noted)
         for api in (native_api, fouryousee, tapjoy, scaleengine, pushwoosh, slate, links_and_sessions):
             api(caller)

@@ -211,6 +211,7 @@ def test_only_one_caller_asks_again_before_all_must(
 @on_sqlite
 def test_memory_is_bounded(keys: Keys, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(principal, "_MAX_ENTRIES", 2)
+    keys._cache = principal.PrincipalCache()
     all_tokens = [str(keys.create(account, "native", READ).credentials["token"]) for _ in range(3)]
     for token in all_tokens:
         keys.authenticate("native", token)
@@ -224,8 +225,8 @@ def test_last_use_is_noted_at_most_once_a_minute(keys: Keys, account: Account, c
         clock.advance(seconds)
         keys._cache.clear()
         keys.authenticate("native", token)
-    first = keys._last_use._noted
-    assert list(first.values()) == [start + 61 * SECOND_US]
+    with keys._last_use._noted.locked() as noted:
+        assert list(noted.values()) == [start + 61 * SECOND_US]
     keys.close()
     assert keys.all()[0].last_used_at == start + 61 * SECOND_US
 

@@ -97,7 +97,7 @@ def test_400_for_what_is_not_of_its_type(client, api_server, case):
 
 
 def test_401_and_403(client, api_server, join):
-    keys = api_server.services.keys
+    keys = api_server.services.access.keys
     for value in ("", "Bearer", f"Basic {client.token}", f"Bearer {client.token}x", "Bearer \xe9"):
         answer = client.http.post(PATH, content=LINE, headers={"Authorization": value.encode("latin-1")})
         assert_problem(answer, 401)
@@ -108,7 +108,7 @@ def test_401_and_403(client, api_server, join):
 
 
 def test_another_kind_of_key_opens_nothing(client, api_server):
-    token = api_server.services.keys.create(client.account, "fouryousee").credentials["secret_token"]
+    token = api_server.services.access.keys.create(client.account, "fouryousee").credentials["secret_token"]
     answer = client.http.post(PATH, content=LINE, headers={"Authorization": f"Bearer {token}"})
     assert_problem(answer, 401)
 

@@ -133,7 +133,7 @@ def test_a_body_over_the_limit_and_a_full_buffer(start_server, connect):
     assert refused.status_code == 429
     assert int(refused.headers["retry-after"]) > 0
     before = acme.count()
-    server.services.event_store.flush()
+    server.services.storage.event_store.flush()
     assert acme.send("playlogs", LINE).status_code == 200
     assert acme.count() == before + 1
 
@@ -265,7 +265,7 @@ def test_a_stop_flushes_and_a_start_goes_on(start_server, connect):
     server = start_server()
     acme = connect(server, "acme")
     acme.send("playlogs", LINE)
-    folder = server.services.buffer.folder
+    folder = server.services.storage.buffer.folder
     server.stop()
     assert list(folder.glob("*.sqlite")) == [], "a stopped server leaves no buffer behind"
     again = start_server()

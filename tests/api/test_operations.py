@@ -46,9 +46,9 @@ def test_not_ready_while_the_buffer_is_full(start_server, join):
         pass
     assert ready(client).keys() <= {"buffer"}
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(server.services.buffer, "_max_bytes", 0)
+        patched.setattr(server.services.storage.buffer, "_max_bytes", 0)
         assert ready(client) == {"buffer": "The server's buffer is full"}
-    server.services.event_store.flush()
+    server.services.storage.event_store.flush()
     assert ready(client) == {}
 
 
@@ -105,7 +105,7 @@ def test_every_counter_is_shown(acme):
         ),
         (
             'airtally_rows_flushed_total{stream="playlogs"}',
-            lambda client, server: [client.send("playlogs", LINE), server.services.event_store.flush()],
+            lambda client, server: [client.send("playlogs", LINE), server.services.storage.event_store.flush()],
         ),
         (
             'airtally_requests_total{area="ingest",method="POST",status="401"}',
@@ -134,7 +134,7 @@ def test_names_from_outside_make_no_new_series(acme):
 
 
 def test_one_line_a_request_and_no_secret_in_any(server, acme, join):
-    token = server.services.keys.create(acme.account, "fouryousee").credentials["secret_token"]
+    token = server.services.access.keys.create(acme.account, "fouryousee").credentials["secret_token"]
     signature, key, password = secrets.token_hex(32), secrets.token_hex(8), "correct horse battery"
     calls = [
         ("POST", "/api/v1/streams/playlogs/events", 200),

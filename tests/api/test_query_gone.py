@@ -24,8 +24,8 @@ class Joined(Native):
     def __init__(self, server: LiveServer, slug: str) -> None:
         import httpx
 
-        account = server.services.accounts.by_slug(slug)
-        key = server.services.keys.create(account, "native", KeyOptions(scopes=frozenset({"read"})))
+        account = server.services.access.accounts.by_slug(slug)
+        key = server.services.access.keys.create(account, "native", KeyOptions(scopes=frozenset({"read"})))
         self.http = httpx.Client(
             base_url=server.url, headers={"Authorization": f"Bearer {key.credentials['token']}"}, timeout=30
         )
@@ -44,11 +44,11 @@ def client(tmp_path_factory):
         home.send(VIEWER_SAMPLES, acme, [base | {"time": time} for time in times])
         home.flush()
         home.rebuild(VIEWER_SAMPLES)
-        home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES))
+        home.maintenance().expire(home.services.storage.lake.table(VIEWER_SAMPLES))
     home.clock.advance(80 * 86_400)
     for rollup in VIEWER_SAMPLES.rollups:
         home.rebuild(VIEWER_SAMPLES)
-        home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES))
+        home.maintenance().expire(home.services.storage.lake.table(VIEWER_SAMPLES))
         home.rebuilder().expire(rollup)
     home.close()
     server = LiveServer(Settings(home=folder, rate_limits=False, retain_days=KEPT), home.clock).start()

@@ -26,7 +26,7 @@ def test_a_catalogue(client, made):
 
 
 def test_a_code(api_server, client, made):
-    key = api_server.services.keys.create(client.account, "slate").credentials
+    key = api_server.services.access.keys.create(client.account, "slate").credentials
     back = "https://app.example/back"
     code = made("codes", client_id=key["client_id"], redirect_uri=back)["code"]
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
@@ -78,6 +78,6 @@ def test_two_accounts_do_not_meet(api_server, join):
     for each in (first, second):
         assert each.http.post("/api/v1/slate/businesses", json=body).status_code == 201
     services = api_server.services
-    key = services.keys.create(first.account, "slate").credentials["client_id"]
+    key = services.access.keys.create(first.account, "slate").credentials["client_id"]
     asked = {"client_id": key, "redirect_uri": "https://a/"}
     assert second.http.post("/api/v1/slate/codes", json=asked).status_code == 404

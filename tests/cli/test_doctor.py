@@ -11,7 +11,8 @@ from airtally.cli import doctor
 from airtally.database.tables import keys
 from airtally.ingest.row_errors import RowError
 from airtally.kit.time import to_datetime
-from airtally.runtime import Role, open_services
+from airtally.runtime import open_services
+from airtally.services import Role
 from airtally.settings import Settings
 from fixtures.native import Native
 from fixtures.program import run
@@ -77,7 +78,7 @@ def test_a_short_secret_key(settings):
 def test_a_quarantine_that_is_nearly_full(settings):
     services = open_services(settings, role=Role.NONE)
     errors = [RowError(line, "ip", "expected an IPv4 address", b"{}") for line in range(50)]
-    services.intake.quarantine.keep(services.accounts.create("Acme", "acme"), "playlogs", errors, source="http")
+    services.intake.quarantine.keep(services.access.accounts.create("Acme", "acme"), "playlogs", errors, source="http")
     (usage,) = services.intake.quarantine.usage()
     services.close()
     assert mended(settings) == set()
@@ -140,9 +141,9 @@ def test_ids_that_were_one_in_earlier_releases(start_server, tmp_path, opened):
 def test_short_secrets_and_those_of_unknown_length_are_listed(settings):
     """None is refused: clients have them."""
     services = open_services(settings, role=Role.NONE)
-    acme = services.accounts.create("Acme")
-    short = services.keys.create(acme, "fouryousee", imported={"secret_token": "short"})
-    earlier = services.keys.create(acme, "slate")
+    acme = services.access.accounts.create("Acme")
+    short = services.access.keys.create(acme, "fouryousee", imported={"secret_token": "short"})
+    earlier = services.access.keys.create(acme, "slate")
     with services.store.begin() as connection:
         connection.execute(update(keys).where(keys.c.id == earlier.id).values(shortest_secret=None))
     services.close()

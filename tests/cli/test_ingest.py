@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from airtally.query.question import Metric, Question
-from airtally.runtime import Role, open_services
+from airtally.runtime import open_services
+from airtally.services import Role
 from airtally.settings import Settings
 from airtally.streams import PLAYLOGS
 from fixtures.program import run
@@ -22,7 +23,7 @@ from fixtures.program import run
 @pytest.fixture
 def home(tmp_path):
     services = open_services(Settings(home=tmp_path / "home"), role=Role.NONE)
-    services.accounts.create("Acme", "acme")
+    services.access.accounts.create("Acme", "acme")
     services.close()
     return tmp_path / "home"
 

@@ -9,7 +9,8 @@ import subprocess
 import pytest
 
 from airtally.ingest.decode import read_rows
-from airtally.runtime import Role, open_services
+from airtally.runtime import open_services
+from airtally.services import Role
 from airtally.settings import Settings
 from airtally.streams import PLAYLOGS
 from fixtures.program import PROGRAM, run
@@ -22,8 +23,8 @@ WRONG = b'{"player_id": "x", "media_id": 2, "played_at": "2026-10-01T08:00:00"}\
 def home(tmp_path):
     """With an entry of three wrong rows, and one of a row that is right by now."""
     services = open_services(Settings(home=tmp_path / "home"), role=Role.NONE)
-    account = services.accounts.create("Acme", "acme")
-    services.accounts.create("Rival", "rival")
+    account = services.access.accounts.create("Acme", "acme")
+    services.access.accounts.create("Rival", "rival")
     keep = services.intake.quarantine.keep
     errors = read_rows(PLAYLOGS, WRONG, "application/x-ndjson").errors
     keep(account, "playlogs", errors, source="http")

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import MetaData, Table, create_engine, insert, inspect, select
 
 from airtally.database import migrate
 from airtally.database.store import MetadataStore
@@ -33,3 +35,34 @@ def test_every_declared_index_and_constraint_is_there(metadata: MetadataStore) -
 def test_the_newest_revision_is_named() -> None:
     script = ScriptDirectory(str(FOLDER))
     assert script.get_heads() == [migrate.HEAD]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store without any table."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    return str(request.getfixturevalue("empty_postgres_url")).replace("postgresql://", "postgresql+psycopg://")
+
+
+def test_publications_keep_their_values_under_new_names(empty_url: str) -> None:
+    engine = create_engine(empty_url)
+    with engine.begin() as connection:
+        command.upgrade(migrate._config(connection), "0008")
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SET session_replication_role = replica")  # without the dataset that it is of
+        old = Table("publications", MetaData(), autoload_with=connection)
+        values = {"dataset_id": 1, "turn_at": 7, "marks": '{"w":3}', "covered": '["a.parquet"]', "updated_at": 9}
+        connection.execute(insert(old).values(values))
+    migrate.upgrade(engine)
+    with engine.connect() as connection:
+        assert connection.execute(select(declared.tables["publications"])).one()._asdict() == {
+            "dataset_id": 1,
+            "slot_at": 7,
+            "offsets": '{"w":3}',
+            "consumed_files": '["a.parquet"]',
+            "stamp": None,
+            "noticed_at": None,
+            "updated_at": 9,
+        }
+    engine.dispose()

@@ -46,9 +46,9 @@ class World:
             case "file":
                 self._load(desk)
             case "flush":
-                desk.services.event_store.flush()
+                desk.services.storage.event_store.flush()
             case "compact":
-                for table in desk.services.lake.existing():
+                for table in desk.services.storage.lake.existing():
                     Compactor(table, InProcess()).run(EAGER)
             case "publish":
                 self.clock.advance(1)  # later than every row
@@ -83,7 +83,7 @@ def test_each_version_is_in_one_file(steps: list[tuple[str, int]]) -> None:
         for what, which in steps:
             world.do(what, which)
         last = world.desks[0].again()
-        last.services.buffer.adopt_orphans()
+        last.services.storage.buffer.adopt_orphans()
         world.clock.advance(1)
         last.publish()
         assert last.published() == world.sent

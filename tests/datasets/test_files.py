@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
-
 import pytest
 from sqlalchemy import insert, update
 
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
 from airtally.database.tables import dataset_files
-from airtally.datasets.catalogue import ALL, Slice
-from airtally.datasets.entries import Dataset, NewBusiness
-from airtally.datasets.files import DatasetFile, DatasetFiles
-from airtally.datasets.links import FileLinks
-from airtally.datasets.register import Register
+from airtally.datasets.dataset import Dataset
+from airtally.datasets.files import DatasetFiles
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Forbidden, NotFound
-from airtally.kit.signing import LinkSigner
+from airtally.kit.paging import ALL, Slice
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.register import Register
 from fixtures.accounts import NOW_US
 
 SECOND = 1_000_000
@@ -26,7 +22,7 @@ SECOND = 1_000_000
 
 @pytest.fixture
 def files(metadata: MetadataStore, clock: MovableClock) -> DatasetFiles:
-    return DatasetFiles(metadata, clock, FileLinks("https://h", LinkSigner(b"a key for the links of tests"), 3600))
+    return DatasetFiles(metadata, clock)
 
 
 def dataset_of(metadata: MetadataStore, clock: MovableClock, account: Account) -> Dataset:
@@ -51,10 +47,6 @@ def listed(files: DatasetFiles, dataset: Dataset, part: Slice = ALL, begin: int 
     return [each.id for each in files.page(dataset, NOW_US + begin * SECOND, NOW_US + end * SECOND, part).items]
 
 
-def query_of(files: DatasetFiles, dataset: Dataset, file: DatasetFile) -> dict[str, Any]:
-    return dict(parse_qsl(urlsplit(files.link(dataset, file).url).query))
-
-
 def test_the_order_and_the_bounds(
     metadata: MetadataStore, clock: MovableClock, files: DatasetFiles, dataset: Dataset
 ) -> None:
@@ -68,7 +60,7 @@ def test_the_order_and_the_bounds(
     assert listed(files, dataset)[-1] == "coming"
 
 
-def test_a_link_leads_to_its_accounts_file(
+def test_an_id_that_two_accounts_have_is_found_in_the_permitted_dataset(
     metadata: MetadataStore,
     clock: MovableClock,
     files: DatasetFiles,
@@ -80,23 +72,23 @@ def test_a_link_leads_to_its_accounts_file(
     for each, owner in ((dataset, account), (other, other_account)):
         add(metadata, each, "same")
         [file] = files.page(each, NOW_US, NOW_US, ALL).items
-        found, served = files.by_link("same", query_of(files, each, file))
+        found, served = files.find("same", each.row_id.__eq__)
         assert found == file
         assert served.stored == f"datasets/{owner.slug}/{each.row_id}/same"
         assert (served.name, served.size, served.media_type) == ("same.zip", 2, "application/zip")
 
 
-def test_links_that_lead_nowhere(metadata: MetadataStore, files: DatasetFiles, dataset: Dataset) -> None:
+def test_files_that_are_not_found(metadata: MetadataStore, files: DatasetFiles, dataset: Dataset) -> None:
     add(metadata, dataset, "a")
     [file] = files.page(dataset, NOW_US, NOW_US, ALL).items
-    query = query_of(files, dataset, file)
+    assert files.find("a", dataset.row_id.__eq__)[0] == file
     with pytest.raises(Forbidden):
-        files.by_link("a", {})
+        files.find("a", lambda _: False)
     for name in ("b", "", "a\0"):
         with pytest.raises(NotFound):
-            files.by_link(name, query)
+            files.find(name, lambda _: True)
     with metadata.begin() as connection:
         connection.execute(update(dataset_files).values(deleted_at=NOW_US))
     assert listed(files, dataset) == []
     with pytest.raises(NotFound):
-        files.by_link("a", query)
+        files.find("a", lambda _: True)

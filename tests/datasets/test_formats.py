@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import time
 import zipfile
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from airtally.datasets.formats import FORMATS, MOST_UNPACKED
 from airtally.datasets.layout import LAYOUTS
 from airtally.datasets.publish import Publisher
 from airtally.datasets.render import DatasetRenderer
@@ -163,9 +166,9 @@ def test_parts_of_about_one_size(tmp_path: Path, file_format: str) -> None:
 def _small_files(desk: Desk) -> None:
     """Files that end as soon as they have something."""
     services = desk.services
-    publisher: Publisher = services.publisher
+    publisher: Publisher = services.datasets.publisher
     options = HeavyOptions(256 << 20, desk.home / "tmp")
-    publisher._renderer = DatasetRenderer(services.engine, InProcess(), options, file_bytes=1000)
+    publisher._renderer = DatasetRenderer(services.engines.engine, InProcess(), options, file_bytes=1000)
 
 
 def test_large_windows_are_rendered_in_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +179,53 @@ def test_large_windows_are_rendered_in_the_child(tmp_path: Path, monkeypatch: py
         desk = desk_with(tmp_path, closing, "csv.gz")
         desk.send(ODD, PLAIN)
         desk.publish()
-        assert desk.services.heavy._child is not None
+        assert desk.services.engines.heavy._child is not None
         [file] = desk.files()
         assert len(rows_of(text_of(desk.content(file), "csv.gz"))) == file.rows == 2
+
+
+LAYOUT = LAYOUTS["subscriptions"]
+
+
+def lines(count: int) -> pa.RecordBatch:
+    return pa.record_batch({"line": [f"{number:064x}\n" for number in range(count)]})
+
+
+@pytest.mark.parametrize("file_format", ["csv.gz", "zip"])
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path, file_format: str) -> None:
+    for name in ("first", "second"):
+        with FORMATS[file_format](tmp_path / name, LAYOUT) as file:
+            file.write(lines(10))
+            file.write(lines(20_000))
+            file.finish()
+        time.sleep(2.1 if name == "first" else 0)  # the clock of a ZIP file has steps of two seconds
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+@pytest.mark.parametrize("file_format", ["csv", "csv.gz", "zip"])
+def test_what_goes_wrong_with_a_file_is_told(tmp_path: Path, file_format: str) -> None:
+    def written(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
+        with FORMATS[file_format](path, LAYOUT) as file:
+            for batch in batches:
+                file.write(batch)
+            file.finish()
+
+    def cut_off() -> Iterator[pa.RecordBatch]:
+        yield lines(10)
+        raise TimeoutError
+
+    with pytest.raises(OSError, match="No space left"):
+        written(Path("/dev/full"), [lines(200_000)])
+    with pytest.raises(TimeoutError):
+        written(tmp_path / "file", cut_off())
+
+
+def test_a_file_that_unpacks_to_very_much_is_long_enough(tmp_path: Path) -> None:
+    for file_format in ("csv.gz", "zip"):
+        with FORMATS[file_format](tmp_path / "file", LAYOUT) as file:
+            plain = 0
+            for _ in range(20):
+                file.write(pa.record_batch({"line": ["0" * 99_999 + "\n"]}))
+                plain += 100_000
+                assert plain // MOST_UNPACKED <= file.size < plain // MOST_UNPACKED + 1000
+            file.finish()

@@ -14,6 +14,8 @@ from prometheus_client import REGISTRY
 from airtally.datasets.lateness import LateNotices
 from airtally.kit.clock import MovableClock
 from airtally.kit.faults import Faults
+from airtally.readiness import remarks
+from airtally.vendors.slate.services import slate_services
 from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk
 from fixtures.server import LiveServer
 from fixtures.smtp import Mailbox
@@ -21,22 +23,26 @@ from fixtures.smtp import Mailbox
 
 @pytest.fixture
 def office(tmp_path: Path, smtp_url: str) -> Iterator[Desk]:
-    """With two users, and a turn at noon that nobody keeps."""
+    """With two users, and a slot at noon that nobody publishes."""
     with ExitStack() as closing:
         desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing, smtp_url=smtp_url)
         for name in ("ana", "bo"):
-            desk.services.users.create(
+            desk.services.access.users.create(
                 desk.account, username=name, name=name, email=f"{name}@example.com", password="long enough"
             )
-        rival = desk.services.accounts.create("Rival")
-        desk.services.users.create(rival, username="eve", name="Eve", email="eve@example.com", password="long enough")
-        desk.services.publisher.publication_store.enrol()
+        rival = desk.services.access.accounts.create("Rival")
+        desk.services.access.users.create(
+            rival, username="eve", name="Eve", email="eve@example.com", password="long enough"
+        )
+        desk.services.datasets.publisher.publication_store.enrol()
         yield desk
 
 
 def notices(desk: Desk, grace: float = 0.0) -> LateNotices:
     services = desk.services
-    return LateNotices(services.publisher.publication_store, services.notices, desk.clock, grace_seconds=grace)
+    return LateNotices(
+        services.datasets.publisher.publication_store, services.datasets.notices, desk.clock, grace_seconds=grace
+    )
 
 
 def late_metric() -> float:
@@ -48,7 +54,7 @@ def test_one_message_to_each_of_the_accounts_people(office: Desk, mailbox: Mailb
     office.clock.advance(3600)
     step()
     assert mailbox.messages == []
-    assert office.services.remarks() == []
+    assert remarks(office.services) == []
     office.clock.advance(1)
     step()
     assert sorted(message["To"] for message in mailbox.messages) == ["ana@example.com", "bo@example.com"]
@@ -57,19 +63,19 @@ def test_one_message_to_each_of_the_accounts_people(office: Desk, mailbox: Mailb
     assert "Subscription (data987) of business abc123: due 2026-11-02 12:00 UTC" in text
     assert "Playback (data986)" in text
     assert late_metric() == counted + 1
-    assert len(office.services.remarks()) == 3
+    assert len(remarks(office.services)) == 3
     step()
     notices(office.again()).step()
     assert len(mailbox.messages) == 2, "once, whichever process looks"
 
 
-def test_the_next_turn_is_told_of_again(office: Desk, mailbox: Mailbox) -> None:
+def test_the_next_slot_is_told_of_again(office: Desk, mailbox: Mailbox) -> None:
     step = notices(office).step
     office.clock.advance(HOUR + 1)
     step()
     office.publish(None)
     step()
-    assert office.services.remarks() == []
+    assert remarks(office.services) == []
     office.clock.advance(4 * HOUR)
     step()
     assert len(mailbox.messages) == 4
@@ -98,7 +104,7 @@ def test_a_mail_server_that_is_away_is_tried_again(office: Desk, mailbox: Mailbo
 def test_without_a_mail_server_the_log_and_readyz_say_it(tmp_path: Path) -> None:
     with ExitStack() as closing:
         desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing)
-        desk.services.publisher.publication_store.enrol()
+        desk.services.datasets.publisher.publication_store.enrol()
         desk.clock.advance(2 * HOUR)
         counted = late_metric()
         notices(desk).step()
@@ -116,13 +122,13 @@ def test_a_job_held_back_shows_in_readyz(start_server: Callable[..., LiveServer]
 
     clock = MovableClock(BEFORE_NOON_US)
     server = start_server(clock=clock, faults=Held())
-    desk_account = server.services.accounts.create("Acme")
-    from airtally.datasets.entries import NewBusiness
+    desk_account = server.services.access.accounts.create("Acme")
+    from airtally.vendors.slate.entries import NewBusiness
 
-    server.services.register.create_business(
+    slate_services(server.services).register.create_business(
         desk_account, NewBusiness("7890", "abc123", "Max", datasets={"subscription": "data987"})
     )
-    server.services.publisher.publication_store.enrol()
+    server.services.datasets.publisher.publication_store.enrol()
     clock.advance(HOUR + 2)
     try:
         answer = httpx.get(f"{server.url}/readyz")

@@ -1,4 +1,4 @@
-"""Each version in exactly one file, whatever happens between rows, lake, files and books."""
+"""Each version in exactly one file, whatever happens between rows, lake, files and metadata store."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from airtally.engine.child_process import InProcess
-from airtally.jobs.queue import LeaseLost
+from airtally.jobs.leased_table import LeaseLost
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull, Unavailable
 from airtally.kit.faults import Faults
 from airtally.storage.lake.compaction import EAGER, Compactor
+from airtally.vendors.slate.services import slate_services
 from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk, current
 
 NOON_US = BEFORE_NOON_US + 1_000_000
@@ -34,7 +35,7 @@ class Failing(Faults):
 
 
 def compact(desk: Desk) -> int:
-    [table] = [each for each in desk.services.lake.existing() if each.stream.name == "subscriptions"]
+    [table] = [each for each in desk.services.storage.lake.existing() if each.stream.name == "subscriptions"]
     return Compactor(table, InProcess()).run(EAGER)
 
 
@@ -68,9 +69,9 @@ def test_compaction_brings_nothing_again(desk: Desk) -> None:
     for name in "abc":
         desk.events(name)
         desk.publish()
-        desk.services.event_store.flush()
+        desk.services.storage.event_store.flush()
     desk.events("d")
-    desk.services.event_store.flush()
+    desk.services.storage.event_store.flush()
     assert compact(desk) == 1
     desk.events("e")
     desk.publish()
@@ -87,15 +88,15 @@ def test_rows_of_an_adopted_buffer_come_late_and_once(desk: Desk) -> None:
     later.events("x")
     later.publish()
     assert later.published() == ["x"]
-    later.services.buffer.adopt_orphans()
+    later.services.storage.buffer.adopt_orphans()
     later.publish()
     assert later.published() == ["early", "x"]
 
 
 def test_a_business_has_its_own(desk: Desk) -> None:
     desk.business("other", {"subscription": "data1"})
-    rival = desk.services.accounts.create("Rival")
-    desk.services.register.create_business(rival, _business("abc123", {"subscription": "data987"}))
+    rival = desk.services.access.accounts.create("Rival")
+    slate_services(desk.services).register.create_business(rival, _business("abc123", {"subscription": "data987"}))
     desk.events("mine")
     desk.send({"business_id": "other", "subscription_event_id": "theirs"})
     desk.send({"subscription_event_id": "rivals"}, account=rival)
@@ -107,7 +108,7 @@ def test_a_business_has_its_own(desk: Desk) -> None:
 
 
 def _business(business: str, ids: dict[str, str]) -> Any:
-    from airtally.datasets.entries import NewBusiness
+    from airtally.vendors.slate.entries import NewBusiness
 
     return NewBusiness("7890", business, business, datasets=ids)
 
@@ -128,10 +129,10 @@ def test_cut_off_anywhere(tmp_path, point: str) -> None:
         assert len(stored) == len(desk.files()), "an object that no file names is left"
 
 
-def test_a_full_disk_puts_a_turn_off(tmp_path) -> None:
+def test_a_full_disk_puts_a_slot_off(tmp_path) -> None:
     with ExitStack() as closing:
         desk = Desk(tmp_path / "home", MovableClock(NOON_US), closing, Failing("files.write", error=_full))
-        desk.services.publisher.publication_store.enrol()
+        desk.services.datasets.publisher.publication_store.enrol()
         desk.events("a")
         desk.clock.advance(4 * HOUR)
         worker = desk.worker()
@@ -148,7 +149,7 @@ def _full() -> Exception:
     return StorageFull("no room")
 
 
-def test_a_turn_comes_round_again(desk: Desk) -> None:
+def test_every_slot_is_published(desk: Desk) -> None:
     worker = desk.worker()
     worker.care()
     for hour in range(0, 24, 2):
@@ -163,7 +164,7 @@ def test_a_turn_comes_round_again(desk: Desk) -> None:
 
 
 def test_a_shorter_interval_counts_at_once(desk: Desk) -> None:
-    desk.services.publisher.publication_store.enrol()
+    desk.services.datasets.publisher.publication_store.enrol()
     desk.close()
     quick = Desk(desk.home, desk.clock, desk._closing, dataset_interval=900.0)
     worker = quick.worker()
@@ -215,7 +216,7 @@ def test_two_publish_at_once(desk: Desk) -> None:
 
 
 def test_who_lost_the_job_publishes_nothing(desk: Desk) -> None:
-    publication_store = desk.services.publisher.publication_store
+    publication_store = desk.services.datasets.publisher.publication_store
     publication_store.enrol()
     desk.events("a")
     [subject] = [each for each in publication_store.subjects() if each.dataset.id == "data987"]
@@ -223,7 +224,7 @@ def test_who_lost_the_job_publishes_nothing(desk: Desk) -> None:
     assert job is not None
     desk.services.jobs.release(job)
     with pytest.raises(LeaseLost):
-        desk.services.publisher.publish(subject, job, lambda: None)
+        desk.services.datasets.publisher.publish(subject, job, lambda: None)
     assert desk.files() == []
     desk.publish()
     assert desk.published() == ["a"]
@@ -291,4 +292,4 @@ def test_on_postgresql(tmp_path, empty_postgres_url: str) -> None:
         while worker.step() is not None:
             pass
         assert desk.published() == ["a", "b"]
-        assert desk.services.publisher.publication_store.late(desk.clock.now_us()) == []
+        assert desk.services.datasets.publisher.publication_store.late(desk.clock.now_us()) == []

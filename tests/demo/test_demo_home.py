@@ -12,9 +12,11 @@ from sqlalchemy import select
 from airtally.database.tables import dataset_files
 from airtally.demo.home import Demo, NotADemo, fill, open_home
 from airtally.kit.clock import MovableClock
-from airtally.runtime import Role, Services, open_services
+from airtally.runtime import open_services
+from airtally.services import Role, Services
 from airtally.settings import Settings
 from airtally.streams import STREAMS
+from airtally.vendors.slate.services import slate_services
 
 NOW_US = 1_793_800_000_000_000  # 2026-11-04T13:46:40Z
 
@@ -61,12 +63,12 @@ def test_two_tenants_are_filled_once_however_often_it_is_asked(tmp_path: Path) -
     assert held[0] == held[1]
     assert {stream for _, stream in held[0]} == set(STREAMS)
     with opened(home) as services:
-        assert [account.slug for account in services.accounts.all()] == ["acme-1A2B3C", "himal-media"]
-        assert len(services.users.all()) == 2
-        assert len(services.keys.all()) == 12
-        assert [services.intake.quarantine.entries(account) for account in services.accounts.all()] == [[], []]
-        acme = services.accounts.by_slug("acme-1A2B3C")
-        listed = services.catalogue.businesses(acme).items
+        assert [account.slug for account in services.access.accounts.all()] == ["acme-1A2B3C", "himal-media"]
+        assert len(services.access.users.all()) == 2
+        assert len(services.access.keys.all()) == 12
+        assert [services.intake.quarantine.entries(account) for account in services.access.accounts.all()] == [[], []]
+        acme = services.access.accounts.by_slug("acme-1A2B3C")
+        listed = slate_services(services).catalogue.businesses(acme).items
         assert [each.id for each in listed] == ["acmekids-de", "acmemax-us"]
     assert seen["acme-1A2B3C"][0] == seen["acme-1A2B3C"][1] > 5_000
 
@@ -76,7 +78,7 @@ def rows_held(services: Services, demo: Demo) -> dict[tuple[str, str], int]:
     found = {}
     for tenant in demo.tenants:
         for stream in STREAMS.values():
-            files = services.event_store.snapshot(stream, tenant.slug, flushed=True)
+            files = services.storage.event_store.snapshot(stream, tenant.slug, flushed=True)
             if rows := sum(file.rows for file in (*files.compacted, *files.uncompacted)):
                 found[tenant.slug, stream.name] = rows
     return found
@@ -97,7 +99,7 @@ def test_the_data_ends_at_the_moment_the_demo_was_made_on_each_wall_clock(servic
     demo = Demo.new(NOW_US, 5_000, 3)
     ends = {}
     for tenant in demo.tenants:
-        account = services.accounts.create(tenant.name, tenant.slug, timezone=tenant.timezone)
+        account = services.access.accounts.create(tenant.name, tenant.slug, timezone=tenant.timezone)
         ends[tenant.timezone] = demo.world(tenant, account).playlogs.now
         assert demo.last_full_days(tenant, account, 2) == (date(2026, 11, 2), date(2026, 11, 3))
     assert {zone: str(end) for zone, end in ends.items()} == {

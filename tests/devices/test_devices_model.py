@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from airtally.accounts.accounts import Account
 from airtally.accounts.declared import ValueType
 from airtally.kit.clock import MovableClock
-from airtally.runtime import Services, open_services
+from airtally.runtime import open_services
+from airtally.services import Services
 from airtally.settings import Settings
 
 APPLICATIONS = ("A", "B")
@@ -33,7 +34,7 @@ _calls = st.tuples(
 
 
 class Model:
-    """What the contract says, in the plainest way."""
+    """What docs/vendors/pushwoosh.md#8 says, in the plainest way."""
 
     def __init__(self) -> None:
         self.registered: set[tuple[str, str]] = set()
@@ -83,9 +84,9 @@ _accounts = iter(range(10**9))
 
 def _account(services: Services) -> Account:
     number = next(_accounts)
-    account = services.accounts.create(f"Account {number}", f"model-{number}")
+    account = services.access.accounts.create(f"Account {number}", f"model-{number}")
     for name, (kind, specific) in TAGS.items():
-        services.declared.add_tag(account, name, kind, application_specific=specific)
+        services.access.declared.add_tag(account, name, kind, application_specific=specific)
     return account
 
 
@@ -108,7 +109,7 @@ def test_any_calls_leave_what_the_model_has(services: Services, calls: list[Any]
         elif kind == "unregister":
             devices.unregister(account, application, hwid)
         elif kind == "flush":
-            services.event_store.flush()
+            services.storage.event_store.flush()
         else:
             services.clock.advance(1)  # type: ignore[attr-defined]
         for each in APPLICATIONS:

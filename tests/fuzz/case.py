@@ -27,7 +27,7 @@ class Case(msgspec.Struct):
     body: bytes = b""
     shows: list[str] = []
     damage: tuple[str, int] | None = None
-    publication_store: tuple[int, int] | None = None
+    ledger: tuple[int, int] | None = None
 
     def filled(self, known: Mapping[str, bytes]) -> Case:
         """With the running server's names in it."""

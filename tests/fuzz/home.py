@@ -11,11 +11,14 @@ from pathlib import Path
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.keys import KeyOptions
-from airtally.datasets.entries import KINDS, NewBusiness
-from airtally.runtime import Role, Services, open_services
+from airtally.datasets.dataset import KINDS
+from airtally.runtime import open_services
+from airtally.services import Role, Services
 from airtally.settings import Settings
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.services import slate_services
 from fuzz.chance import Chance
 from fuzz.rows import row
 from fuzz.tenants import TENANTS, Tenant
@@ -35,7 +38,7 @@ def make(home: Path, database: str, today: date) -> None:
     )
     try:
         for tenant in TENANTS.values():
-            account = services.accounts.create(tenant.slug, tenant.slug, timezone=tenant.zone)
+            account = services.access.accounts.create(tenant.slug, tenant.slug, timezone=tenant.zone)
             _let_in(services, account, tenant)
             _publish(services, account, tenant, today, home)
     finally:
@@ -44,19 +47,19 @@ def make(home: Path, database: str, today: date) -> None:
 
 def _let_in(services: Services, account: Account, tenant: Tenant) -> None:
     for kind, credentials in tenant.keys.items():
-        services.keys.create(account, kind, _OPTIONS.get(kind, KeyOptions()), imported=credentials)
+        services.access.keys.create(account, kind, _OPTIONS.get(kind, KeyOptions()), imported=credentials)
     name, password = tenant.slug, tenant.password
-    services.users.create(account, username=name, name=name, email=f"{name}@example.com", password=password)
+    services.access.users.create(account, username=name, name=name, email=f"{name}@example.com", password=password)
 
 
 def _publish(services: Services, account: Account, tenant: Tenant, today: date, home: Path) -> None:
-    services.register.create_account(account, f"{tenant.mark} Pictures", tenant.slate_account)
-    services.register.create_group(account, GROUP, f"{tenant.mark} Channels", tenant.slate_account)
+    slate_services(services).register.create_account(account, f"{tenant.mark} Pictures", tenant.slate_account)
+    slate_services(services).register.create_group(account, GROUP, f"{tenant.mark} Channels", tenant.slate_account)
     formats = ("csv", "csv.gz")
     for business, file_format in zip(tenant.businesses, formats, strict=True):
         ids = {kind: tenant.dataset(business, kind) for kind in KINDS.values()}
         new = NewBusiness(GROUP, business, f"{tenant.mark} TV", "US", tenant.slate_account, ids, file_format)
-        services.register.create_business(account, new)
+        slate_services(services).register.create_business(account, new)
     for name in KINDS:
         path = home / f"{name}.ndjson"
         path.write_bytes(batch(tenant, STREAMS[name], today))

@@ -59,7 +59,7 @@ class Run:
     secrets: tuple[bytes, ...]
     lenient: bool = False
     outcome: Outcome = field(default_factory=Outcome)
-    publication_store: Ledger = field(default_factory=Ledger)
+    ledger: Ledger = field(default_factory=Ledger)
     known: dict[str, bytes] = field(default_factory=dict)
 
     def go(self) -> Outcome:
@@ -91,7 +91,7 @@ class Run:
         connection = Connection(host, port, tls=self.server.url.startswith("https"), place=self.connections)
         for each in slow:
             case, started = Case.read(each.written), time.perf_counter()
-            if case.publication_store is None:
+            if case.ledger is None:
                 await self._one(connection, each.name, case)
             if not self.lenient:
                 alone = f"alone {time.perf_counter() - started:.1f} s"
@@ -112,7 +112,7 @@ class Run:
         sent = rendered(case, f"{host}:{port}".encode())
         try:
             answer = await connection.ask(sent, head=case.method == b"HEAD")
-            if answer.status == 0 and sent.complete and case.publication_store is None and answer.seconds < 1:
+            if answer.status == 0 and sent.complete and case.ledger is None and answer.seconds < 1:
                 answer = await connection.ask(sent, head=case.method == b"HEAD")  # it may have been closed as idle
         except (BadAnswer, OSError) as error:
             self._found(name, f"{type(error).__name__}: {error}", drawn)
@@ -127,9 +127,9 @@ class Run:
         outcome.statuses[answer.status] += 1
         if answer.status:
             outcome.slowest = max(outcome.slowest, answer.seconds)
-        if case.publication_store is not None:
-            number, rows = case.publication_store
-            into = self.publication_store.unknown if answer.status == 0 else self.publication_store.acknowledged
+        if case.ledger is not None:
+            number, rows = case.ledger
+            into = self.ledger.unknown if answer.status == 0 else self.ledger.acknowledged
             into[number] = rows if answer.status in {0, 200} else 0
 
     def _found(self, name: str, what: str, case: Case | None = None) -> None:
@@ -142,7 +142,7 @@ class Run:
             answer = client.get(path)
             if answer.status_code != 200:
                 self._found("", f"{path} at the end: {answer.status_code} {answer.text[:500]}")
-        for what in self.publication_store.wrong(_counted(client)):
+        for what in self.ledger.wrong(_counted(client)):
             self._found("", f"ledger: {what}")
         self.outcome.memory = self.server.peak_memory()
         if self.outcome.memory > MEMORY_MOST:

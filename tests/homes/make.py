@@ -22,15 +22,17 @@ import pyarrow.parquet as pq
 from airtally.accounts.accounts import Account
 from airtally.accounts.keys import KeyOptions
 from airtally.background import maintenance_of, rebuilder_of
-from airtally.datasets.entries import NewBusiness
 from airtally.engine.child_process import InProcess
 from airtally.ingest.service import Batch
 from airtally.kit.clock import MovableClock
 from airtally.rollups.rebuild import EAGER as REBUILD_ALL
-from airtally.runtime import Services, open_services
+from airtally.runtime import open_services
+from airtally.services import Engines, Services
 from airtally.settings import Settings
 from airtally.storage.lake.compaction import EAGER as COMPACT_ALL
 from airtally.streams import STREAMS
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.services import slate_services
 from fixtures.server import LiveServer
 from fixtures.viewers import signed
 
@@ -70,12 +72,12 @@ class Maker:
 
     def open(self) -> None:
         self.services = open_services(self.settings, clock=self.clock)
-        self.services.heavy.close()
-        self.services.heavy = InProcess()
-        self.services.writers.join()
+        self.services.engines.heavy.close()
+        self.services.engines = Engines(self.services.engines.engine, InProcess())
+        self.services.storage.writers.join()
 
     def close(self) -> None:
-        self.services.event_store.flush()
+        self.services.storage.event_store.flush()
         self.services.close()
 
     def go_to(self, text: str) -> None:
@@ -93,35 +95,37 @@ class Maker:
 
     def settle(self, *names: str, compact: bool = True) -> None:
         """Flush, compact, make the rollups, let what is too old go."""
-        self.services.event_store.flush()
+        self.services.storage.event_store.flush()
         rebuilder = rebuilder_of(self.services)
         maintenance = maintenance_of(self.services, rebuilder)
         for name in names:
-            table = self.services.lake.table(STREAMS[name])
+            table = self.services.storage.lake.table(STREAMS[name])
             if compact:
                 maintenance.compact(table, COMPACT_ALL)
             for rollup in STREAMS[name].rollups:
                 rebuilder.rebuild(table, rollup, REBUILD_ALL)
             maintenance.expire(table)
             for rollup in STREAMS[name].rollups:
-                rebuilder.expire(rollup)
+                rebuilder.expiry.expire(rollup)
 
 
 def accounts(maker: Maker) -> None:
     services = maker.services
     for slug, zone in ZONES.items():
-        account = maker.accounts[slug] = services.accounts.create(slug.title(), slug, timezone=zone)
+        account = maker.accounts[slug] = services.access.accounts.create(slug.title(), slug, timezone=zone)
         both = KeyOptions(scopes=frozenset({"read", "write"}))
-        services.keys.create(account, "native", both, imported={"token": NATIVE[slug]})
+        services.access.keys.create(account, "native", both, imported={"token": NATIVE[slug]})
     acme = maker.accounts["acme"]
-    services.keys.create(acme, "fouryousee", imported={"secret_token": REPORTS})
-    services.keys.create(acme, "tapjoy", imported={"reporting_api_key": TAPJOY})
-    services.keys.create(acme, "slate", KeyOptions(static=True), imported=SLATE)
-    services.keys.create(acme, "scaleengine", imported=SCALEENGINE)
-    services.keys.create(acme, "pushwoosh", imported={"auth": PUSHWOOSH})
-    services.users.create(acme, username="ana", name="Ana", email="ana@acme.example", password="correct horse")
+    services.access.keys.create(acme, "fouryousee", imported={"secret_token": REPORTS})
+    services.access.keys.create(acme, "tapjoy", imported={"reporting_api_key": TAPJOY})
+    services.access.keys.create(acme, "slate", KeyOptions(static=True), imported=SLATE)
+    services.access.keys.create(acme, "scaleengine", imported=SCALEENGINE)
+    services.access.keys.create(acme, "pushwoosh", imported={"auth": PUSHWOOSH})
+    services.access.users.create(acme, username="ana", name="Ana", email="ana@acme.example", password="correct horse")
     datasets = {"catalog": "data985", "playback": "data986", "subscription": "data987"}
-    services.register.create_business(acme, NewBusiness("7890", "abc123", "Acme Max", datasets=datasets))
+    slate_services(services).register.create_business(
+        acme, NewBusiness("7890", "abc123", "Acme Max", datasets=datasets)
+    )
 
 
 def samples(day: str, viewers: int, hours: tuple[int, ...] = (0, 3, 12, 23)) -> list[Row]:
@@ -342,7 +346,7 @@ def main(folder: Path) -> None:
     maker.go_to("2026-11-02 09:15:00")
     server = LiveServer(maker.settings, maker.clock).start()
     maker.services = server.services
-    maker.accounts = {account.slug: account for account in server.services.accounts.all()}
+    maker.accounts = {account.slug: account for account in server.services.access.accounts.all()}
     with httpx.Client(base_url=server.url, timeout=60) as http:
         made = report(http)
         buffered(maker)

@@ -15,6 +15,7 @@ from airtally.query.question import Function, Metric, Question
 from airtally.query.refusal import RowsGone
 from airtally.rollups.rebuild import EAGER, RebuildPolicy
 from airtally.runtime import open_services
+from airtally.services import Engines
 from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS, VIEWER_SAMPLES
 from airtally.streams.rollup import MINUTE_US, Measure, Rollup
@@ -40,8 +41,8 @@ class Home:
         self._closing.close()
         self.services = open_services(self._kept.settings, clock=self.clock)
         self._closing.callback(self.services.close)
-        self.services.heavy.close()
-        self.services.heavy = InProcess()
+        self.services.engines.heavy.close()
+        self.services.engines = Engines(self.services.engines.engine, InProcess())
 
     def ask(self, metric, start, end, bucket=Bucket.DAY, stream=VIEWER_SAMPLES):
         question = Question(stream, "acme", (metric,), start_us=start, end_us=end, bucket=bucket)
@@ -49,19 +50,21 @@ class Home:
         return sorted((row["bucket"] - TODAY) // DAY_US for row in rows), sorted(row[metric.name] for row in rows)
 
     def rebuild(self, stream=VIEWER_SAMPLES, policy=EAGER):
-        self.services.event_store.flush()
+        self.services.storage.event_store.flush()
         rebuilder = rebuilder_of(self.services)
-        return [rebuilder.rebuild(self.services.lake.table(stream), rollup, policy) for rollup in stream.rollups]
+        return [
+            rebuilder.rebuild(self.services.storage.lake.table(stream), rollup, policy) for rollup in stream.rollups
+        ]
 
     def expire(self, days):
         self.clock.advance(days * 86_400)
         self.rebuild()
         assert maintenance_of(self.services, rebuilder_of(self.services)).expire(
-            self.services.lake.table(VIEWER_SAMPLES)
+            self.services.storage.lake.table(VIEWER_SAMPLES)
         )
 
     def files(self, rollup):
-        view = self.services.rollups.table(rollup).view()
+        view = self.services.storage.rollups.table(rollup).view()
         return {} if view is None else dict(view.months("acme"))
 
 
@@ -103,7 +106,7 @@ def test_a_measure_is_added(home, redeclare):
     assert before == ([-62, -61, -29, -28, -3, -2, 0], [40, 40, 40, 60, 80, 80, 80])
     redeclare(VIEWER_SAMPLES, with_peak)
     home.open()
-    assert home.ask(SUM, *whole) == before  # the old parts serve
+    assert home.ask(SUM, *whole) == before  # the old segments serve
     assert home.ask(PEAK, NEW, TODAY + DAY_US)[1] == [10, 20, 30]  # from rows
     with pytest.raises(RowsGone, match="2026-09-01T00:00:00"):
         home.ask(PEAK, *whole)
@@ -117,10 +120,10 @@ def test_a_measure_is_added(home, redeclare):
     home.expire(40)
     home.open()
     assert home.ask(SUM, *whole) == before
-    assert home.ask(PEAK, NEW, TODAY + DAY_US)[1] == [10, 20, 30]  # from the new parts alone
+    assert home.ask(PEAK, NEW, TODAY + DAY_US)[1] == [10, 20, 30]  # from the new segments alone
 
 
-def test_old_parts_go_once_they_are_replaced_and_stay_where_rows_have_left(home, redeclare):
+def test_old_segments_go_once_they_are_replaced_and_stay_where_rows_have_left(home, redeclare):
     home.rebuild()
     (day, *_) = VIEWER_SAMPLES.rollups
     redeclare(VIEWER_SAMPLES, with_peak)

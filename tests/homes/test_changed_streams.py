@@ -18,6 +18,7 @@ from airtally.kit.errors import NewerHome
 from airtally.kit.time import DAY_US
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.runtime import open_services
+from airtally.services import Engines
 from airtally.sql.filters import Equals
 from airtally.storage.lake.compaction import EAGER
 from airtally.storage.lake.schema import SchemaHistory
@@ -52,13 +53,13 @@ class Home:
     def open(self):
         self.services = open_services(self.kept.settings, clock=self.kept.clock())
         self._closing.callback(self.services.close)
-        self.services.heavy.close()
-        self.services.heavy = InProcess()
-        self.acme = self.services.accounts.by_slug("acme")
+        self.services.engines.heavy.close()
+        self.services.engines = Engines(self.services.engines.engine, InProcess())
+        self.acme = self.services.access.accounts.by_slug("acme")
 
     @property
     def table(self):
-        return self.services.lake.table(PLAYLOGS)
+        return self.services.storage.lake.table(PLAYLOGS)
 
     def send(self, **row):
         play = {"player_id": 1, "media_id": 8, "played_at": "2026-10-02T10:05:00"} | row
@@ -81,7 +82,7 @@ class Home:
         return all(file.data.columns is None for file in self.table.view().files if file.data.day == day)
 
     def settle(self):
-        self.services.event_store.flush()
+        self.services.storage.event_store.flush()
         maintenance_of(self.services, rebuilder_of(self.services)).compact(self.table, EAGER)
 
 
@@ -106,7 +107,7 @@ def test_a_column_is_added(opened, declare, column):
     declare(PLAYLOGS, **with_column(PLAYLOGS, column))
     home = opened()
     assert home.counts(column.name) == {column.default: ALL}
-    home.services.event_store.flush()
+    home.services.storage.event_store.flush()
     assert home.counts(column.name) == {column.default: ALL}
     home.send(id="new")
     home.settle()
@@ -119,7 +120,7 @@ def test_no_file_is_rewritten_when_a_column_is_added(opened, declare):
     declare(PLAYLOGS, **with_column(PLAYLOGS, TEXT))
     home = opened()
     home.send(id="new", campaign="spring")
-    home.services.event_store.flush()
+    home.services.storage.event_store.flush()
     assert before < {file.name for file in home.table.view().files}
     assert home.counts("campaign") == {None: ALL, "spring": 1}
 
@@ -148,7 +149,7 @@ def test_columns_added_one_after_the_other(opened, declare):
         declare(PLAYLOGS, **with_column(PLAYLOGS, column))
         home = opened()
         home.send(id=column.name)
-        home.services.event_store.flush()
+        home.services.storage.event_store.flush()
         home.services.close()
     home = opened()
     assert home.counts("screens") == {1: ALL + 2}
@@ -218,6 +219,6 @@ def test_every_stream_can_gain_a_column(opened, declare, stream):
     start_us = kept_us if STREAMS[stream].rollups else None
     question = Question(STREAMS[stream], "acme", (Metric("count"),), (Dimension("campaign"),), start_us=start_us)
     found = home.services.queries.answer(question).table.to_pylist()
-    home.services.event_store.flush()
+    home.services.storage.event_store.flush()
     assert home.services.queries.answer(question).table.to_pylist() == found
     assert not found or found[0]["campaign"] is None

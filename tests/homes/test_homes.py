@@ -100,13 +100,13 @@ def test_statistics_are_the_same(kept, http):
 
 
 def test_a_file_loaded_by_the_release_is_not_loaded_again(kept, server):
-    account = server.services.accounts.by_slug("acme")
+    account = server.services.access.accounts.by_slug("acme")
     result = server.services.intake.files.load(STREAMS["playlogs"], account, kept.plays)
     assert (result.accepted, result.rejected) == (0, 0)
 
 
 def test_refused_rows_are_kept(kept, server):
-    account = server.services.accounts.by_slug("acme")
+    account = server.services.access.accounts.by_slug("acme")
     entries = server.services.intake.quarantine.entries(account)
     rows = [row for entry in entries for row in server.services.intake.quarantine.rows(account, entry.id)]
     assert len(rows) == 6  # two of NDJSON's playlogs, four of subscriptions of a business that is not there yet
@@ -117,7 +117,7 @@ def test_the_home_goes_on(kept, server, http):
     native = {"Authorization": "Bearer native-token-of-acme-0123456789"}
     row = {"player_id": 1, "media_id": 8, "played_at": "2026-10-02T10:05:00", "id": "p5", "type": "V"}
     assert http.post("/api/v1/streams/playlogs/events", json=row, headers=native).json()["accepted"] == 1
-    server.services.event_store.flush()
+    server.services.storage.event_store.flush()
     rows = http.post("/api/v1/query", json={"stream": "playlogs", "dimensions": ["type"]}, headers=native).json()[
         "rows"
     ]

@@ -35,26 +35,28 @@ class Home:
     def __init__(self, kept, closing):
         self.services = open_services(kept.settings, clock=MovableClock(KILLED_US + 3600 * 1_000_000))
         closing.callback(self.services.close)
-        self.services.heavy.close()
-        self.services.heavy = InProcess()
-        self.acme = self.services.accounts.by_slug("acme")
+        self.services.engines.heavy.close()
+        self.services.engines.heavy = InProcess()
+        self.acme = self.services.access.accounts.by_slug("acme")
 
     def send(self, stream, **row):
         batch = Batch(stream, self.acme, json.dumps(row).encode(), "application/json")
         assert json.loads(self.services.intake.batches.accept(batch))["rejected"] == 0
 
     def compact(self):
-        self.services.event_store.flush()
+        self.services.storage.event_store.flush()
         maintenance = maintenance_of(self.services, rebuilder_of(self.services))
         for stream in STREAMS:
-            maintenance.compact(self.services.lake.table(stream), EAGER)
+            maintenance.compact(self.services.storage.lake.table(stream), EAGER)
 
     def written(self, stream):
         """Writer and sequence of each stored row, sorted, as the engine reads them."""
-        snapshot, binder = self.services.event_store.snapshot(stream, "acme"), Binder(stream)
+        snapshot, binder = self.services.storage.event_store.snapshot(stream, "acme"), Binder(stream)
         names = ("writer_id", "sequence")
         tree = exp.select(*map(column, names)).from_(binder.relation(Rows.all_of(snapshot), "rows"))
-        return sorted(tuple(row.values()) for row in self.services.engine.query(binder.statement(tree)).to_pylist())
+        return sorted(
+            tuple(row.values()) for row in self.services.engines.engine.query(binder.statement(tree)).to_pylist()
+        )
 
     def answers(self):
         """A count of events, and all versions of a changelog."""
@@ -66,7 +68,7 @@ class Home:
         return [sorted(map(repr, table.to_pylist())) for table in tables]
 
     def files(self, stream):
-        return self.services.lake.table(stream).view().files
+        return self.services.storage.lake.table(stream).view().files
 
     def publish(self):
         """The events that a new publication brings, sorted."""
@@ -89,7 +91,7 @@ def test_rows_keep_their_writer_and_sequence(home):
     for rows in before.values():
         assert all(None not in row for row in rows)
         assert len(set(rows)) == len(rows)
-    home.services.event_store.flush()
+    home.services.storage.event_store.flush()
     assert ({stream: home.written(stream) for stream in STREAMS}, home.answers()) == (before, answers)
     home.compact()
     left = {stream: home.written(stream) for stream in STREAMS}
@@ -111,7 +113,7 @@ def test_a_compacted_file_holds_only_the_new_name(home):
 def test_an_event_that_comes_again_is_counted_once(home):
     """A row of either name is replaced by a later one, before and after a compaction."""
     home.send(PLAYLOGS, **PLAY)
-    home.services.event_store.flush()
+    home.services.storage.event_store.flush()
     counted = home.answers()
     home.send(PLAYLOGS, **PLAY | {"id": "p5", "played_at": "2026-10-02T10:05:00"})
     for _ in range(2):
@@ -133,7 +135,7 @@ def test_versions_published_by_the_release_are_not_published_again(home):
 def test_the_writer_of_a_file_is_known_from_its_statistics(home):
     """By either name: an extract of one writer's rows is sorted without that text."""
     home.send(PLAYLOGS, **PLAY)
-    home.services.event_store.flush()
+    home.services.storage.event_store.flush()
     for file in home.files(PLAYLOGS):
         schema = pq.read_schema(file.data.path).names
         name = "writer_id" if "writer_id" in schema else "machine"
@@ -143,7 +145,7 @@ def test_the_writer_of_a_file_is_known_from_its_statistics(home):
 
 
 def test_a_table_that_follows_is_not_changed_again(home):
-    table = home.services.lake.table(PLAYLOGS)
+    table = home.services.storage.lake.table(PLAYLOGS)
     table.open()
     version = table.view().version
     table.open()
@@ -152,9 +154,9 @@ def test_a_table_that_follows_is_not_changed_again(home):
 
 def test_the_killed_process_is_a_writer_until_its_buffer_is_drained(home):
     """Its row was in the table `nodes`."""
-    (killed,) = home.services.buffer.adopted
-    assert killed in {each.id for each in home.services.writers.all()}
-    home.services.event_store.flush()
-    home.services.buffer.settled(killed)
-    home.services.buffer.tidy()
-    assert killed not in {each.id for each in home.services.writers.all()}
+    (killed,) = home.services.storage.buffer.adopted
+    assert killed in {each.id for each in home.services.storage.writers.all()}
+    home.services.storage.event_store.flush()
+    home.services.storage.buffer.settled(killed)
+    home.services.storage.buffer.tidy()
+    assert killed not in {each.id for each in home.services.storage.writers.all()}

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from airtally.accounts.accounts import Account
-from airtally.datasets.entries import NewBusiness
 from airtally.ingest.service import Batch
-from airtally.runtime import Role, Services, open_services
+from airtally.runtime import open_services
+from airtally.services import Role, Services
 from airtally.settings import Settings
 from airtally.streams import STREAMS
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.services import slate_services
 
 KEYS = {"subscriptions": "subscription_event_id", "playback": "session_id", "catalog": "id"}
 
@@ -27,8 +29,8 @@ def services(tmp_path: Path) -> Iterator[Services]:
 
 @pytest.fixture
 def acme(services: Services) -> Account:
-    account = services.accounts.create("Acme", "acme")
-    services.register.create_business(account, NewBusiness("g", "b1", "One"))
+    account = services.access.accounts.create("Acme", "acme")
+    slate_services(services).register.create_business(account, NewBusiness("g", "b1", "One"))
     return account
 
 
@@ -50,14 +52,14 @@ def test_rows_of_an_unknown_business_are_refused(services: Services, acme: Accou
 
 
 def test_another_accounts_business_is_unknown(services: Services, acme: Account) -> None:
-    rival = services.accounts.create("Rival", "rival")
+    rival = services.access.accounts.create("Rival", "rival")
     assert send(services, rival, "catalog", "b1")["rejected"] == 1
 
 
 def test_refused_rows_are_taken_once_the_business_is_made(services: Services, acme: Account) -> None:
     names = [f"new{number}" for number in range(700)]
     assert send(services, acme, "catalog", *names, "b1")["rejected"] == 700
-    services.register.create_business(acme, NewBusiness("g", "new7", "Seven"))
+    slate_services(services).register.create_business(acme, NewBusiness("g", "new7", "Seven"))
     [entry] = services.intake.quarantine.entries(acme)
     again = services.intake.resend.run(acme, entry.id)
     assert (again.accepted, again.rejected) == (1, 699)

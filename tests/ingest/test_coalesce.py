@@ -14,7 +14,8 @@ from airtally.ingest.service import Batch
 from airtally.kit.errors import BadRequest, StorageFull
 from airtally.kit.faults import Faults
 from airtally.query.question import Metric, Question
-from airtally.runtime import Role, open_services
+from airtally.runtime import open_services
+from airtally.services import Role
 from airtally.settings import Settings
 from airtally.streams import AD_EVENTS, PLAYERS, PLAYLOGS, STREAMS
 
@@ -49,7 +50,7 @@ def services(tmp_path, disk):
 
 @pytest.fixture
 def acme(services):
-    return services.accounts.create("Acme", "acme")
+    return services.access.accounts.create("Acme", "acme")
 
 
 def accept_all(services, batches):
@@ -83,7 +84,7 @@ def test_many_share_few_commits(services, acme, disk):
 
 
 def test_accounts_and_streams_do_not_mix(services, acme):
-    rival = services.accounts.create("Rival", "rival")
+    rival = services.access.accounts.create("Rival", "rival")
     batches = [batch(acme, PLAY), batch(rival, PLAY + b"\n" + PLAY), batch(acme, AD, AD_EVENTS)] * 5
     assert accept_all(services, batches) == [took(1), took(2), took(1)] * 5
     assert (count(services, acme), count(services, rival)) == (5, 10)

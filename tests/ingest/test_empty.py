@@ -125,9 +125,9 @@ def test_three_events_of_an_empty_id_are_three(start_server: Any) -> None:
     acme = Native(server, f"a{secrets.token_hex(3)}")
     assert acme.send("ad_events", [{**ROWS["ad_events"], "id": ""}] * 3).json()["accepted"] == 3
     assert acme.count("ad_events") == 3
-    server.services.event_store.flush()
+    server.services.storage.event_store.flush()
     assert acme.count("ad_events") == 3
-    Compactor(server.services.lake.table(AD_EVENTS), InProcess()).run(EAGER)
+    Compactor(server.services.storage.lake.table(AD_EVENTS), InProcess()).run(EAGER)
     assert acme.count("ad_events") == 3
     acme.http.close()
 

@@ -22,7 +22,8 @@ from airtally.ingest.service import Batch
 from airtally.kit.errors import BadRequest
 from airtally.kit.fair import Room, Slots
 from airtally.kit.faults import Faults
-from airtally.runtime import Role, open_services
+from airtally.runtime import open_services
+from airtally.services import Role
 from airtally.settings import Settings
 from airtally.storage.buffer import writer
 from airtally.streams import PLAYLOGS, STREAMS
@@ -91,12 +92,12 @@ def services(tmp_path):
 
 @pytest.fixture
 def loud(services):
-    return services.accounts.create("Loud", "loud")
+    return services.access.accounts.create("Loud", "loud")
 
 
 @pytest.fixture
 def quiet(services):
-    return services.accounts.create("Quiet", "quiet")
+    return services.access.accounts.create("Quiet", "quiet")
 
 
 @pytest.mark.parametrize("kind", EXPENSIVE)
@@ -169,7 +170,7 @@ def test_appends_of_accounts_take_turns_in_the_group_commit(tmp_path, monkeypatc
     monkeypatch.setattr(writer, "_GROUP_APPENDS", 2)
     gate, written = Gate(), {}
     services = open_services(Settings(home=tmp_path), faults=gate, role=Role.ROWS)
-    accounts = [services.accounts.create(slug, slug) for slug in ("loud", "quiet")]
+    accounts = [services.access.accounts.create(slug, slug) for slug in ("loud", "quiet")]
 
     def begin(account: Account):
         on_disk = services.intake.batches.begin(Batch(PLAYLOGS, account, PLAY, NDJSON)).on_disk
@@ -210,7 +211,7 @@ def counted(body: bytes) -> Counted:
 def test_rows_are_not_packed_for_a_quarantine_without_room(room, tmp_path):
     services = open_services(Settings(home=tmp_path).with_(quarantine_max=room), role=Role.ROWS)
     try:
-        acme = services.accounts.create("Acme", "acme")
+        acme = services.access.accounts.create("Acme", "acme")
         errors = counted(b"".join(b'{"x":"%032x"}\n' % (number**9) for number in range(50_000)))
         kept = services.intake.quarantine.keep(acme, "playlogs", errors, source="http")
         usage = [each.bytes for each in services.intake.quarantine.usage()]

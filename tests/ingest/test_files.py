@@ -10,7 +10,8 @@ import pytest
 from airtally.ingest.decode import ndjson
 from airtally.kit.errors import BadRequest, UnsupportedMedia
 from airtally.query.question import Dimension, Metric, Question
-from airtally.runtime import Role, open_services
+from airtally.runtime import open_services
+from airtally.services import Role
 from airtally.settings import Settings
 from airtally.storage.store import EventStore
 from airtally.streams import PLAYLOGS
@@ -58,7 +59,7 @@ def refused(services, account):
 
 
 def test_a_file_is_loaded_once_wherever_it_lies(services, file, tmp_path):
-    account, load = services.accounts.create("Acme", "acme"), services.intake.files.load
+    account, load = services.access.accounts.create("Acme", "acme"), services.intake.files.load
     seen = []
     first = load(PLAYLOGS, account, file, progress=lambda result: seen.append(result.position))
     assert (first.accepted, first.rejected, first.position) == (9, 3, first.size)
@@ -70,12 +71,12 @@ def test_a_file_is_loaded_once_wherever_it_lies(services, file, tmp_path):
     assert (second.accepted, second.rejected, second.resumed_at) == (0, 0, second.size)
     assert medias(services, account) == EACH_ONCE
     assert refused(services, account) == 3
-    other = services.accounts.create("Other", "other")
+    other = services.access.accounts.create("Other", "other")
     assert load(PLAYLOGS, other, file).accepted == 9, "each account has files of its own"
 
 
 def test_again_means_as_new_rows(services, file):
-    account, load = services.accounts.create("Acme", "acme"), services.intake.files.load
+    account, load = services.access.accounts.create("Acme", "acme"), services.intake.files.load
     load(PLAYLOGS, account, file)
     assert load(PLAYLOGS, account, file, again=True).accepted == 9
     assert medias(services, account) == dict.fromkeys(EACH_ONCE, 2)
@@ -87,7 +88,7 @@ def test_again_means_as_new_rows(services, file):
 def test_a_run_killed_at_any_chunk_goes_on(services, file, when, monkeypatch):
     append = EventStore.append_file_rows
     for chunk in range(1, 5):
-        account = services.accounts.create("Acme", f"acme-{chunk}")
+        account = services.access.accounts.create("Acme", f"acme-{chunk}")
         commits, chunks = [], []
 
         def dying(self, *args, chunk=chunk, commits=commits):
@@ -116,7 +117,7 @@ def test_a_run_killed_at_any_chunk_goes_on(services, file, when, monkeypatch):
 
 def test_chunks_that_are_all_wrong(services, tmp_path, file):
     """There is nothing to commit for them; read again, they are refused once."""
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     path = tmp_path / "wrong.ndjson"
     path.write_text(("{}" + " " * 50 + "\n") * 20)
     for _ in range(3):
@@ -128,7 +129,7 @@ def test_chunks_that_are_all_wrong(services, tmp_path, file):
 def test_a_changelog_loaded_from_files(services, tmp_path):
     from airtally.streams import PLAYERS
 
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     path = tmp_path / "players.csv"
     path.write_text("player_id,name,last_update_time_utc\n1,Lobby,2026-10-01T00:00:00Z\n1,Hall,2026-10-02T00:00:00Z\n")
     assert services.intake.files.load(PLAYERS, account, path).accepted == 2
@@ -137,7 +138,7 @@ def test_a_changelog_loaded_from_files(services, tmp_path):
 
 
 def test_files_that_cannot_be_read(services, tmp_path):
-    account, load = services.accounts.create("Acme", "acme"), services.intake.files.load
+    account, load = services.access.accounts.create("Acme", "acme"), services.intake.files.load
     for name, content, error in (
         ("plays.txt", b"", UnsupportedMedia),
         ("plays.parquet", b"no", BadRequest),

@@ -17,7 +17,8 @@ from airtally.ingest.decode import csv, ndjson
 from airtally.ingest.places import file_identity
 from airtally.ingest.tails import TOO_SOON
 from airtally.query.question import Dimension, Metric, Question
-from airtally.runtime import Role, Services, open_services
+from airtally.runtime import open_services
+from airtally.services import Role, Services
 from airtally.settings import Settings
 from airtally.storage.store import EventStore, Overtaken
 from airtally.streams import PLAYLOGS
@@ -37,7 +38,7 @@ def services(tmp_path):
 
 @pytest.fixture
 def acme(services):
-    return services.accounts.create("Acme", "acme")
+    return services.access.accounts.create("Acme", "acme")
 
 
 HEADER = b"player_id,media_id,played_at\n"
@@ -148,8 +149,8 @@ def test_the_identity_of_earlier_releases_counts(services, acme, tmp_path, packe
     path.write_bytes(PACKED[packed](content))
     earlier = file_identity(acme, raw_digest(path))
     load(services, acme, tmp_path / "seed.ndjson", ndjson_line(9))
-    rows = services.lake.table(PLAYLOGS).open().to_pyarrow_table().select(PLAYLOGS.row_schema.names)
-    services.event_store.append_file_rows(PLAYLOGS, "acme", rows, earlier, len(content))
+    rows = services.storage.lake.table(PLAYLOGS).open().to_pyarrow_table().select(PLAYLOGS.row_schema.names)
+    services.storage.event_store.append_file_rows(PLAYLOGS, "acme", rows, earlier, len(content))
     assert load(services, acme, path, path.read_bytes()) == (0, 0)
     assert load(services, acme, tmp_path / "twin.ndjson", content) == (0, 0), "known by its content from now on"
     assert load(services, acme, tmp_path / "a.ndjson", content + ndjson_line(3)) == (1, 0)
@@ -160,7 +161,7 @@ def test_a_file_that_an_earlier_release_loaded_is_known_packed_too(tmp_path):
     kept = unpacked("0.1.0", tmp_path)
     services = open_services(kept.settings, clock=kept.clock(), role=Role.NONE)
     try:
-        account = services.accounts.by_slug("acme")
+        account = services.access.accounts.by_slug("acme")
         content = kept.plays.read_bytes()
         assert load(services, account, tmp_path / "twin.ndjson.gz", gzip.compress(content)) == (0, 0)
         grown = content + ndjson_lines(1)
@@ -201,7 +202,7 @@ def test_what_is_not_the_same_file_is_a_new_one(services, acme, tmp_path, other)
     if other == "another name":
         name = "plays.2.ndjson"
     if other == "another account":
-        account = services.accounts.create("Rival", "rival")
+        account = services.access.accounts.create("Rival", "rival")
     if other == "a changed beginning":
         content = ndjson_lines(7, 2, 3)
     if other == "begun anew":
@@ -264,7 +265,7 @@ def test_a_file_that_grew_between_a_kill_and_the_next_run(services, acme, tmp_pa
         monkeypatch.setattr(module, "CHUNK_BYTES", 60)
     append = EventStore.append_file_rows
     for stopped in range(1, 7):
-        account = services.accounts.create("Acme", f"acme-{stopped}")
+        account = services.access.accounts.create("Acme", f"acme-{stopped}")
         path = tmp_path / f"plays-{stopped}.{text}"
         path.write_bytes(lines(*range(6)) + b"wrong\n")
         commits = []
@@ -330,9 +331,9 @@ def test_two_loads_of_one_file_at_once(services, acme, tmp_path, monkeypatch, tw
 def test_rows_are_not_committed_after_another_position_than_they_were_read_from(services, acme, tmp_path):
     """Two machines, which no lock of one machine keeps apart, met a file that grew between."""
     load(services, acme, tmp_path / "a.ndjson", ndjson_lines(1))
-    table = services.lake.table(PLAYLOGS)
+    table = services.storage.lake.table(PLAYLOGS)
     rows = table.open().to_pyarrow_table().select(PLAYLOGS.row_schema.names)
-    append = services.event_store.append_file_rows
+    append = services.storage.event_store.append_file_rows
     assert append(PLAYLOGS, "acme", rows, "file:x", 10, -1)
     with pytest.raises(Overtaken):
         append(PLAYLOGS, "acme", rows, "file:x", 20, -1)

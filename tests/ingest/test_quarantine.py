@@ -13,15 +13,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airtally.datasets.entries import NewBusiness
 from airtally.ingest.resend import Resent
 from airtally.ingest.service import Batch
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull
 from airtally.kit.faults import Faults
-from airtally.runtime import Role, open_services
+from airtally.runtime import open_services
+from airtally.services import Role
 from airtally.settings import Settings
 from airtally.streams import PLAYLOGS, STREAMS
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.services import slate_services
 from fixtures.homes import unpacked
 
 SUBSCRIPTIONS, AD_EVENTS = STREAMS["subscriptions"], STREAMS["ad_events"]
@@ -79,7 +81,7 @@ def arrow(table):
 
 def add_business(services, account, business="later"):
     datasets = {"subscription": "data999"}
-    services.register.create_business(account, NewBusiness("7890", business, "Max", datasets=datasets))
+    slate_services(services).register.create_business(account, NewBusiness("7890", business, "Max", datasets=datasets))
 
 
 def taken(services, account):
@@ -93,7 +95,7 @@ def only_entry(services, account):
 
 def test_rows_of_a_csv_are_taken_once_their_business_is_there(opened, tmp_path):
     services = opened()
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     path = tmp_path / "waiting.csv"
     path.write_text(
         "business_id,subscription_event_id,offer_name,is_promo,last_update_time_utc\n"
@@ -129,7 +131,7 @@ def test_rows_of_a_csv_are_taken_once_their_business_is_there(opened, tmp_path):
 @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
 def test_typed_rows_are_taken_once_their_cause_is_mended(opened, pack, media_type, zone, unit):
     services = opened()
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     moment = datetime(2026, 10, 1, 5, 30, tzinfo=ZoneInfo(zone))
     table = pa.table(
         {
@@ -148,7 +150,7 @@ def test_typed_rows_are_taken_once_their_cause_is_mended(opened, pack, media_typ
 
 def test_money_and_whole_numbers_of_parquet(opened):
     services = opened(retain_days={"ad_events": 1})
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     table = pa.table(
         {
             "ad_group_id": ["g1"],
@@ -184,7 +186,7 @@ def test_money_and_whole_numbers_of_parquet(opened):
 @pytest.mark.parametrize("name", ["player_id", "type", "played_at", "duration_seconds", "surprise"])
 def test_whatever_a_value_is_its_row_is_kept_and_never_taken_for_another(opened, column, name):
     services = opened()
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     sent = {"player_id": pa.array([1]), "media_id": pa.array([2]), "played_at": pa.array(["2026-10-01T08:00:00"])}
     answer = send(services, account, PLAYLOGS, arrow(pa.table(sent | {name: column})), ARROW)
     if answer["accepted"]:
@@ -200,7 +202,7 @@ def test_entries_of_an_earlier_release_are_sent_again(tmp_path):
     kept = unpacked("0.1.0", tmp_path)
     services = open_services(kept.settings, clock=kept.clock(), role=Role.NONE)
     try:
-        account = services.accounts.by_slug("acme")
+        account = services.access.accounts.by_slug("acme")
         add_business(services, account)
         entries = [e for e in services.intake.quarantine.entries(account) if e.stream == "subscriptions"]
         columns = ("business_id", "subscription_event_id", "offer_name")
@@ -227,8 +229,8 @@ def wrong(count, size=200):
 
 def test_good_rows_are_taken_and_the_quarantine_stays_in_its_bounds(opened):
     services = opened(quarantine_max=20_000)
-    account = services.accounts.create("Acme", "acme")
-    other = services.accounts.create("Rival", "rival")
+    account = services.access.accounts.create("Acme", "acme")
+    other = services.access.accounts.create("Rival", "rival")
     for _ in range(6):
         answer = send(services, account, PLAYLOGS, wrong(90))
         assert (answer["accepted"], answer["rejected"]) == (1, 90)
@@ -244,7 +246,7 @@ def test_good_rows_are_taken_and_the_quarantine_stays_in_its_bounds(opened):
 
 def test_rows_are_kept_as_far_as_there_is_room(opened):
     services = opened(quarantine_max=20_000)
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     answer = send(services, account, PLAYLOGS, wrong(2_000))
     kept = only_entry(services, account).rows
     assert 0 < kept < 2_000
@@ -254,7 +256,7 @@ def test_rows_are_kept_as_far_as_there_is_room(opened):
 
 def test_a_full_disk_of_the_metadata_store_takes_no_good_row(opened, faults):
     services = opened()
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     faults.points = {"metadata.write"}
     answer = send(services, account, PLAYLOGS, wrong(3))
     faults.points = set()
@@ -264,7 +266,7 @@ def test_a_full_disk_of_the_metadata_store_takes_no_good_row(opened, faults):
 
 def test_a_refused_batch_leaves_no_rejected_rows(opened, faults):
     services = opened()
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     faults.points = {"buffer.write"}
     with pytest.raises(StorageFull):
         send(services, account, PLAYLOGS, wrong(3))
@@ -276,7 +278,7 @@ def test_entries_leave_by_their_age(tmp_path):
     clock = MovableClock(1_790_000_000_000_000)
     services = open_services(Settings(home=tmp_path, quarantine_days=2), clock=clock, role=Role.ROWS)
     try:
-        account = services.accounts.create("Acme", "acme")
+        account = services.access.accounts.create("Acme", "acme")
         send(services, account, PLAYLOGS, wrong(3))
         clock.advance(86_400)
         send(services, account, PLAYLOGS, wrong(2))
@@ -291,7 +293,7 @@ def test_an_unknown_field_may_be_called_anything(tmp_path, database_url):
     """PostgreSQL has no text with the character U+0000."""
     services = open_services(Settings(home=tmp_path / "home", database=database_url), role=Role.ROWS)
     try:
-        account = services.accounts.create("Acme", "acme")
+        account = services.access.accounts.create("Acme", "acme")
         answer = send(services, account, PLAYLOGS, b'{"a\\u0000b": 1}\n{"player_id": 1, "media_id": 2}')
         assert (answer["accepted"], answer["rejected"]) == (0, 2)
         assert only_entry(services, account).first_error == "line 1: a\ufffdb: unknown field"

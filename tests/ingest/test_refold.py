@@ -38,7 +38,7 @@ def test_ids_of_an_older_home_are_their_accounts_as_they_are_spelled(start_serve
     server.stop()
     older(tmp_path / "home", "ÉtÉ", "Àb")
     server = start_server()
-    owners = server.services.owners
+    owners = server.services.access.owners
     for spelled in ("ÉtÉ", "Àb", "plain"):
         assert owners.owner_of("ad_group", spelled) == acme.account.id
     assert owners.ids_of("ad_group_by_unicode", acme.account.id) == []
@@ -63,7 +63,7 @@ def test_what_died_half_way_is_done_at_the_next_start(tmp_path, start_server):
     for _ in range(2):
         services = open_services(Settings(home=tmp_path / "home"))
         try:
-            assert services.owners.ids_of("ad_group", acme.account.id) == ["ΛΟΓΟΣ"]
-            assert services.owners.ids_of("ad_group_by_unicode", acme.account.id) == []
+            assert services.access.owners.ids_of("ad_group", acme.account.id) == ["ΛΟΓΟΣ"]
+            assert services.access.owners.ids_of("ad_group_by_unicode", acme.account.id) == []
         finally:
             services.close()

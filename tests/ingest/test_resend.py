@@ -19,7 +19,8 @@ from airtally.ingest.rejected import RejectedRow
 from airtally.ingest.resend import Resent
 from airtally.kit.errors import Conflict, NotFound
 from airtally.query.question import Metric, Question
-from airtally.runtime import Role, Services, open_services
+from airtally.runtime import open_services
+from airtally.services import Role, Services
 from airtally.settings import Settings
 from airtally.streams import PLAYLOGS
 
@@ -36,7 +37,7 @@ OVER_LINES = b"""[
 def test_a_row_written_over_several_lines_is_sent_again_as_one_row(tmp_path: Path) -> None:
     services = open_services(Settings(home=tmp_path), role=Role.NONE)
     try:
-        account = services.accounts.create("Acme", "acme")
+        account = services.access.accounts.create("Acme", "acme")
         refused = read_rows(PLAYLOGS, OVER_LINES, "application/json").errors
         services.intake.quarantine.keep(account, "playlogs", refused, source="http")
         first = services.intake.quarantine.entries(account)[0]
@@ -80,12 +81,12 @@ def count(services: Services, account: Account) -> int:
 
 def test_after_the_cause_is_mended_rows_are_taken_once(opened: Callable[..., Services]) -> None:
     strict = opened(retain_days={"playlogs": 1})
-    account = strict.accounts.create("Acme", "acme")
+    account = strict.access.accounts.create("Acme", "acme")
     old = read_rows(
         PLAYLOGS, lines({"media_id": 1}, {"media_id": 2, "played_at": "2001-01-01T00:00:00"}), "application/x-ndjson"
     )
     refused = (
-        Admission(strict.owners, Businesses(strict.store), strict.declared, strict.settings, strict.clock)
+        Admission(strict.access.owners, Businesses(strict.store), strict.access.declared, strict.settings, strict.clock)
         .check(PLAYLOGS, account, old)
         .errors
     )
@@ -120,7 +121,7 @@ def test_a_crash_after_the_commit_counts_no_row_twice(
     opened: Callable[..., Services], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = opened()
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     entry = quarantined(services, account, lines({"medium_id": 1}, {"medium_id": 2}, {"nothing": 0}))
     with monkeypatch.context() as patched:
         patched.setattr(services.intake.quarantine, "mark_resent", lambda *_: 1 / 0)
@@ -137,7 +138,7 @@ def test_a_dropped_entrys_number_is_not_given_again(
 ) -> None:
     """The lake remembers numbers that were sent: rows of a second entry with the same one would be lost."""
     services = opened()
-    account = services.accounts.create("Acme", "acme")
+    account = services.access.accounts.create("Acme", "acme")
     for rows in (1, 2):
         entry = quarantined(services, account, lines({"medium_id": 1}))
         assert _mended(services, account, entry, monkeypatch) == Resent(1, 0)
@@ -147,7 +148,7 @@ def test_a_dropped_entrys_number_is_not_given_again(
 
 def test_another_accounts_entry_is_not_there(opened: Callable[..., Services]) -> None:
     services = opened()
-    acme, rival = services.accounts.create("Acme", "acme"), services.accounts.create("Rival", "rival")
+    acme, rival = services.access.accounts.create("Acme", "acme"), services.access.accounts.create("Rival", "rival")
     entry = quarantined(services, acme, lines({"medium_id": 1}))
     quarantine = services.intake.quarantine
     for call in (quarantine.entry, quarantine.drop, quarantine.mark_resent, services.intake.resend.run):

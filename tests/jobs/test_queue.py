@@ -6,7 +6,8 @@ import pytest
 
 from airtally.database.store import MetadataStore
 from airtally.jobs import turns
-from airtally.jobs.queue import Job, Jobs, LeaseLost
+from airtally.jobs.leased_table import LeaseLost
+from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Conflict
 from airtally.kit.time import SECOND_US

@@ -202,6 +202,7 @@ def test_a_dead_workers_job_is_taken_over_and_its_late_result_is_thrown_away(
             owners=reports._owners,
             deliveries=reports._deliveries,
             links=reports._links,
+            report_type=reports._report_type,
         )
         assert other.step() == 0.0
 

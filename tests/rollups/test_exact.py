@@ -1,4 +1,4 @@
-"""Whatever comes in whatever order, and whenever parts are made in between: answers equal a naive count."""
+"""Whatever comes in whatever order, and whenever segments are built in between: answers equal a naive count."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_many_answers_equal_a_naive_count(story: Any) -> None:
 
 
 def check(stream: Any, plan: Any, questions: list[Question]) -> None:
-    """By parts and rows, and by rows alone; then again with all parts made."""
+    """By segments and rows, and by rows alone; then again with all segments built."""
     with tempfile.TemporaryDirectory() as folder:
         home = Warehoused(Path(folder), MovableClock(START + DAYS * DAY_US))
         with closing(home):

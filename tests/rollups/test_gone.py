@@ -1,4 +1,4 @@
-"""Rows and fine parts have left: each day comes from what is still kept and fits, or the question is refused."""
+"""Rows and fine segments were removed: each day comes from what is still kept and fits, or the question is refused."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def care(home) -> None:
     """Everything is flushed, made and let go that is due."""
     home.flush()
     home.rebuild(VIEWER_SAMPLES)
-    home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES))
+    home.maintenance().expire(home.services.storage.lake.table(VIEWER_SAMPLES))
     for rollup in VIEWER_SAMPLES.rollups:
-        home.rebuilder().expire(rollup)
+        home.rebuilder().expiry.expire(rollup)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def lived(tmp_path_factory):
     from fixtures.rollups import Warehoused
 
     home = Warehoused(tmp_path_factory.mktemp("lived"), MovableClock(NOW_US - 120 * DAY_US))
-    accounts = [home.services.accounts.create(slug, slug, timezone=zone) for slug, zone in ZONES.items()]
+    accounts = [home.services.access.accounts.create(slug, slug, timezone=zone) for slug, zone in ZONES.items()]
     for first in range(120, 0, -12):
         home.clock.advance(12 * 86_400)
         for account in accounts:
@@ -120,7 +120,7 @@ def test_a_start_within_a_day_is_refused_with_the_nearest_that_can_be_asked(live
     assert "2026" in failure.message
 
 
-def test_only_the_days_that_are_cut_need_finer_parts(lived):
+def test_only_the_days_that_are_cut_need_finer_segments(lived):
     """The interval's ends lie within the hours that are kept, its middle only in days; both add up."""
     start = TODAY - 30 * DAY_US + HOUR_US
     found = lived.ask(replace(asked(bucket=Bucket.NONE), start_us=start))
@@ -156,7 +156,7 @@ def test_without_ends_a_question_is_of_all_that_there_ever_was(lived):
 
 def test_an_account_without_rows_then_is_answered(lived):
     """That nothing happened is known, whatever was asked of it."""
-    lived.services.accounts.create("new", "new")
+    lived.services.access.accounts.create("new", "new")
     assert lived.ask(asked("new", bucket=Bucket.HOUR)) == []
     assert lived.ask(asked("new", zone=KOLKATA)) == []
 
@@ -164,7 +164,7 @@ def test_an_account_without_rows_then_is_answered(lived):
 def test_days_of_23_and_25_hours_are_kept(warehoused, clock):
     """Europe/Berlin set its clock back on 25 October 2026."""
     home = warehoused()
-    berlin = home.services.accounts.create("berlin", "berlin", timezone="Europe/Berlin")
+    berlin = home.services.access.accounts.create("berlin", "berlin", timezone="Europe/Berlin")
     hours = range(at("2026-10-24", BERLIN), at("2026-10-27", BERLIN), HOUR_US)
     base = {"app": "a", "video_url": "v", "server": "s", "viewers": 1}
     home.send(VIEWER_SAMPLES, berlin, [base | {"time": each} for each in hours])
@@ -203,7 +203,7 @@ def test_a_zone_that_changes_cuts_anew_what_rows_are_left_of(warehoused, clock):
 
 
 @pytest.mark.parametrize("stream", [AD_EVENTS, APP_EVENTS])
-def test_every_stream_with_rollups_refuses_a_silent_part(warehoused, clock, stream):
+def test_every_stream_with_rollups_refuses_what_it_only_has_in_part(warehoused, clock, stream):
     home = warehoused(retain_days={"ad_events": 5, "app_events": 5, "ad_events_quarter": 400})
     start = day_start_us(date(2026, 10, 30))
     row = {"ad_group_id": "g", "kind": "paid_click"} if stream is AD_EVENTS else {"application": "A", "event": "e"}
@@ -211,7 +211,7 @@ def test_every_stream_with_rollups_refuses_a_silent_part(warehoused, clock, stre
     home.flush()
     home.rebuild(stream)
     clock.advance(20 * 86_400)
-    assert home.maintenance().expire(home.services.lake.table(stream)) == 1
+    assert home.maintenance().expire(home.services.storage.lake.table(stream)) == 1
     metric = Metric(
         "n", Function.SUM, "count", Equals("kind", "paid_click") if stream is AD_EVENTS else Equals("event", "e")
     )

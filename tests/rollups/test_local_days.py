@@ -1,4 +1,4 @@
-"""Days of a zone whose clock is set back over midnight, answered by parts and by rows."""
+"""Days of a zone whose clock is set back over midnight, answered by segments and by rows."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ST_JOHNS = ZoneInfo("America/St_Johns")
 AGAIN = at("2010-11-07 02:31")
 
 
-@pytest.mark.parametrize("parts", [False, True])
-def test_an_evening_lived_twice_counts_on_its_day(warehoused, parts):
+@pytest.mark.parametrize("segments", [False, True])
+def test_an_evening_lived_twice_counts_on_its_day(warehoused, segments):
     home = warehoused()
     moments = [AGAIN + minute * MINUTE_US for minute in range(59)]
     moments += [AGAIN - MINUTE_US, AGAIN + HOUR_US, AGAIN - 2 * HOUR_US]  # 00:00 on the 7th twice, 22:31 on the 6th
     rows = [{"application": "A", "event": "e", "time": moment, "count": 2} for moment in moments]
     home.send(APP_EVENTS, home.account("acme"), rows)
     home.flush()
-    if parts:
+    if segments:
         home.rebuild(APP_EVENTS)
     for bucket, counted in (
         (Bucket.DAY, {"2010-11-06": 120, "2010-11-07": 4}),

@@ -1,4 +1,4 @@
-"""Which parts are made, when, and what a stop or another process in between leaves."""
+"""Which segments are built, when, and what a crash or another process in between leaves."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket
 from airtally.query.question import Function, Metric, Question
 from airtally.rollups import build
+from airtally.rollups.commit import replace_files
 from airtally.rollups.rebuild import EAGER, RebuildPolicy
 from airtally.storage.lake.delta import CommitConflict
 from airtally.streams import AD_EVENTS
@@ -38,7 +39,7 @@ def counted(home, slug: str = "acme", days: int = 31) -> int:
 
 
 def month(home, slug: str = "acme"):
-    return home.services.rollups.table(QUARTERS).view().months(slug)["2026-10"]
+    return home.services.storage.rollups.table(QUARTERS).view().months(slug)["2026-10"]
 
 
 @pytest.fixture
@@ -72,17 +73,17 @@ def test_a_changed_day_gets_a_file_of_its_own(home):
     home.send(AD_EVENTS, home.acme, [click(4), click(5)])
     home.flush()
     assert home.rebuild(AD_EVENTS, replace(EAGER, merge_seconds=1e9)) == 1
-    assert sorted(month(home).days) == ["2026-10-05", "2026-10-06"]
-    assert list(month(home, "rival").days) == []
+    assert sorted(month(home).day_files) == ["2026-10-05", "2026-10-06"]
+    assert list(month(home, "rival").day_files) == []
     assert counted(home) == 22
 
 
-def test_too_many_days_become_the_base(home):
+def test_too_many_day_files_become_one_month_file(home):
     for day in (4, 5):
         home.send(AD_EVENTS, home.acme, [click(day)])
         home.flush()
         home.rebuild(AD_EVENTS, FEW)
-    assert month(home).days == {}
+    assert month(home).day_files == {}
     assert counted(home) == 22
 
 
@@ -90,24 +91,24 @@ def test_too_many_days_become_the_base(home):
 def test_a_large_month_is_made_in_groups_of_days(home, monkeypatch, kept):
     monkeypatch.setattr(build, "_ROWS_AT_ONCE", 3)
     if not kept:
-        home.rebuilder().forget(QUARTERS)
+        home.rebuilder().expiry.drop_all(QUARTERS)
     home.send(AD_EVENTS, home.acme, [click(day) for day in range(2, 20)])
     home.flush()
     home.rebuild(AD_EVENTS)
-    assert month(home).days == {}
+    assert month(home).day_files == {}
     assert counted(home) == 38
 
 
 def test_days_that_do_not_fit_into_memory_together_are_made_by_halves(home, monkeypatch):
-    figures, asked = build._figures, []
+    figures, asked = build._cell_figures, []
 
-    def scarce(engine, job, days):
+    def scarce(engine, task, days):
         asked.append(len(days))
         if len(days) > 2:
             raise LimitExceeded("too much")
-        return figures(engine, job, days)
+        return figures(engine, task, days)
 
-    monkeypatch.setattr(build, "_figures", scarce)
+    monkeypatch.setattr(build, "_cell_figures", scarce)
     home.send(AD_EVENTS, home.acme, [click(day) for day in range(2, 20)])
     home.flush()
     home.rebuild(AD_EVENTS)
@@ -115,22 +116,22 @@ def test_days_that_do_not_fit_into_memory_together_are_made_by_halves(home, monk
     assert counted(home) == 38
 
 
-def test_a_quiet_month_becomes_one_base(home, clock):
+def test_a_quiet_month_becomes_one_month_file(home, clock):
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
     home.rebuild(AD_EVENTS, DAILY)
     clock.advance(600)
     home.rebuild(AD_EVENTS, DAILY)
-    assert list(month(home).days) == ["2026-10-05"]
+    assert list(month(home).day_files) == ["2026-10-05"]
     clock.advance(3600)
     assert home.rebuild(AD_EVENTS, DAILY) == 1
-    assert month(home).days == {}
+    assert month(home).day_files == {}
     assert counted(home) == 21
 
 
-def test_a_base_is_not_called_newer_than_a_day_that_waits(home, clock):
+def test_a_month_file_is_not_called_newer_than_a_day_that_waits(home, clock):
     """A month is put together while one of its days has changed and is not due yet."""
-    rebuilder, table = home.rebuilder(), home.services.lake.table(AD_EVENTS)
+    rebuilder, table = home.rebuilder(), home.services.storage.lake.table(AD_EVENTS)
     rebuilder.rebuild(table, QUARTERS, DAILY)
     home.send(AD_EVENTS, home.acme, [click(7)])
     home.flush()
@@ -138,12 +139,12 @@ def test_a_base_is_not_called_newer_than_a_day_that_waits(home, clock):
     clock.advance(61)
     home.send(AD_EVENTS, home.acme, [click(8)])
     home.flush()
-    assert rebuilder.rebuild(table, QUARTERS, replace(DAILY, overlays=0)) == 1
+    assert rebuilder.rebuild(table, QUARTERS, replace(DAILY, day_files=0)) == 1
     assert counted(home) == 22
 
 
 def test_a_day_that_never_rests_is_made_all_the_same(home, clock):
-    rebuilder, table = home.rebuilder(), home.services.lake.table(AD_EVENTS)
+    rebuilder, table = home.rebuilder(), home.services.storage.lake.table(AD_EVENTS)
     rebuilder.rebuild(table, QUARTERS, DAILY)
     made = 0
     for _ in range(14):
@@ -165,7 +166,7 @@ def test_late_rows_of_long_ago_change_their_day(home):
     assert home.ask(old) == [{"events": 1}]
 
 
-def test_a_rebuild_that_dies_leaves_the_old_parts(home, monkeypatch):
+def test_a_rebuild_that_dies_leaves_the_old_segments(home, monkeypatch):
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
 
@@ -173,7 +174,7 @@ def test_a_rebuild_that_dies_leaves_the_old_parts(home, monkeypatch):
         raise OSError("the disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(build, "_write", broken)
+        patched.setattr(build, "_write_rows", broken)
         with pytest.raises(OSError, match="full"):
             home.rebuild(AD_EVENTS)
     assert counted(home) == 21
@@ -186,17 +187,17 @@ def test_a_rebuild_that_dies_leaves_the_old_parts(home, monkeypatch):
 def test_two_that_make_the_same_month_make_it_once(home):
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
-    parts = home.services.rollups.table(QUARTERS)
-    view = parts.view()
+    table = home.services.storage.rollups.table(QUARTERS)
+    view = table.view()
     home.rebuild(AD_EVENTS)
     with pytest.raises(CommitConflict):
-        home.rebuilder()._replace(parts, view, list(view.months("acme")["2026-10"].files), [])
+        replace_files(home.services.storage.rollups, table, view, list(view.months("acme")["2026-10"].files), [])
     assert counted(home) == 21
 
 
 def test_everything_made_anew(home):
-    home.rebuilder().forget(QUARTERS)
-    assert home.services.rollups.table(QUARTERS).view().months("acme") == {}
+    home.rebuilder().expiry.drop_all(QUARTERS)
+    assert home.services.storage.rollups.table(QUARTERS).view().months("acme") == {}
     assert counted(home) == 20
     assert home.rebuild(AD_EVENTS) == 2
     assert counted(home) == 20
@@ -206,7 +207,7 @@ def test_what_the_log_lost_counts_as_changed(home):
     """A process whose reading, and the store's, end before the commits that are left."""
     home.send(AD_EVENTS, home.acme, [click(4), click(25)])
     home.flush()
-    table = home.services.lake.table(AD_EVENTS)
+    table = home.services.storage.lake.table(AD_EVENTS)
     handle = table.open()
     handle.create_checkpoint()
     for version in range(handle.version() + 1):
@@ -221,17 +222,17 @@ def test_what_the_log_lost_counts_as_changed(home):
 def test_the_log_is_read_before_it_is_cleaned(home):
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
-    rebuilder, table = home.rebuilder(), home.services.lake.table(AD_EVENTS)
-    rebuilder.read_log(table)
+    rebuilder, table = home.rebuilder(), home.services.storage.lake.table(AD_EVENTS)
+    rebuilder.expiry.read_log(table)
     home.restart()
-    changes = home.services.rollups.changes(home.services.lake.table(AD_EVENTS))
-    view = home.services.lake.table(AD_EVENTS).view()
-    assert changes.of("acme", view)["2026-10-05"] == view.version
+    changes = home.services.storage.rollups.changed_days(home.services.storage.lake.table(AD_EVENTS))
+    view = home.services.storage.lake.table(AD_EVENTS).view()
+    assert changes.of_account("acme", view)["2026-10-05"] == view.version
 
 
 def test_commits_of_others_count_too(home):
     """Of a writer that does not say what it changed."""
-    table = home.services.lake.table(AD_EVENTS)
+    table = home.services.storage.lake.table(AD_EVENTS)
     table._changed = lambda _: {}
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
@@ -240,8 +241,8 @@ def test_commits_of_others_count_too(home):
     assert counted(home) == 21
 
 
-def test_no_parts_without_an_account(home):
-    assert home.services.rollups.table(QUARTERS).view().months("nobody") == {}
+def test_no_segments_without_an_account(home):
+    assert home.services.storage.rollups.table(QUARTERS).view().months("nobody") == {}
     assert counted(home, "nobody") == 0
 
 
@@ -253,7 +254,7 @@ def test_faults_are_not_hidden(warehoused):
 
     home = warehoused()
     home.send(AD_EVENTS, home.account("acme"), [click(4)])
-    home.services.lake.table(AD_EVENTS).faults = Full()
+    home.services.storage.lake.table(AD_EVENTS).faults = Full()
     with pytest.raises(Exception, match=r"full|room"):
         home.flush()
     assert counted(home) == 1
@@ -265,16 +266,19 @@ def test_what_cannot_be_made_does_not_hold_up_others(home, monkeypatch):
     home.flush()
     built = build.build
 
-    def broken(engine, job, scratch):
-        if job.rows.account == "acme":
+    def broken(engine, task, scratch):
+        if task.rows.account == "acme":
             raise OSError("a figure too large")
-        return built(engine, job, scratch)
+        return built(engine, task, scratch)
 
     monkeypatch.setattr(build, "build", broken)
     with pytest.raises(OSError, match="too large"):
         home.rebuild(AD_EVENTS)
-    parts, lake = home.services.rollups.table(QUARTERS).view(), home.services.lake.table(AD_EVENTS).view()
-    assert parts.months("rival")["2026-10"].source("2026-10-05") == lake.version
+    segments, lake = (
+        home.services.storage.rollups.table(QUARTERS).view(),
+        home.services.storage.lake.table(AD_EVENTS).view(),
+    )
+    assert segments.months("rival")["2026-10"].source_version("2026-10-05") == lake.version
     assert (counted(home), counted(home, "rival")) == (21, 2)
 
 

@@ -1,4 +1,4 @@
-"""Rows leave once the rollups made of them are current; from then on a day's parts are final."""
+"""Rows leave once the rollups made of them are current; from then on a day's segments are final."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.refusal import RowsGone
+from airtally.readiness import remarks
 from airtally.rollups import build
+from airtally.rollups.commit import replace_files
 from airtally.rollups.rebuild import EAGER
 from airtally.streams import VIEWER_SAMPLES
 from fixtures.accounts import NOW_US
@@ -48,11 +50,11 @@ def home(warehoused, clock):
 
 
 def expire(home) -> int:
-    return home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES))
+    return home.maintenance().expire(home.services.storage.lake.table(VIEWER_SAMPLES))
 
 
 def raw_days(home) -> set[str | None]:
-    return {file.data.day for file in home.services.lake.table(VIEWER_SAMPLES).view().files}
+    return {file.data.day for file in home.services.storage.lake.table(VIEWER_SAMPLES).view().files}
 
 
 def test_rows_stay_until_their_rollups_are_current(home, clock):
@@ -108,19 +110,19 @@ def test_what_comes_to_a_final_day_changes_nothing(home, clock):
     late = pa.Table.from_pylist(rows, pa.schema([field for field in VIEWER_SAMPLES.row_schema if field.name != "time"]))
     times = pa.array([row["time"] for row in rows]).cast(pa.timestamp("us", "UTC"))
     late = late.append_column("time", times).select(VIEWER_SAMPLES.row_schema.names)
-    assert home.services.event_store.append_file_rows(VIEWER_SAMPLES, "acme", late, "found", 0)
+    assert home.services.storage.event_store.append_file_rows(VIEWER_SAMPLES, "acme", late, "found", 0)
     assert home.ask(by(Bucket.DAY)) == before
     assert home.rebuild(VIEWER_SAMPLES, EAGER) == 0
     assert home.ask(by(Bucket.DAY)) == before
     assert expire(home) == 1
 
 
-def test_parts_leave_by_their_own_limit(home, clock):
+def test_segments_leave_by_their_own_limit(home, clock):
     home.rebuild(VIEWER_SAMPLES)
     clock.advance(60 * 86_400)
     expire(home)
     rebuilder = home.rebuilder()
-    gone = {rollup.name: rebuilder.expire(rollup) for rollup in VIEWER_SAMPLES.rollups}
+    gone = {rollup.name: rebuilder.expiry.expire(rollup) for rollup in VIEWER_SAMPLES.rollups}
     assert gone == {"viewer_samples_day": 0, "viewer_samples_hour": 1, "viewer_samples_minute": 1}
     with pytest.raises(RowsGone, match="2026-10-20T00:00:00"):
         home.ask(by(Bucket.HOUR))
@@ -128,17 +130,19 @@ def test_parts_leave_by_their_own_limit(home, clock):
 
 
 def test_a_month_made_while_its_rows_were_to_leave_is_not_made_of_none(home, clock):
-    """The rebuild looked at the parts before the day became final: its commit is refused."""
+    """The rebuild read the segments before the day became final: its commit is refused."""
     home.rebuild(VIEWER_SAMPLES)
     clock.advance(5 * 86_400)
-    rebuilder, table = home.rebuilder(), home.services.lake.table(VIEWER_SAMPLES)
-    parts = home.services.rollups.table(MINUTE)
-    stale_view = parts.view()
+    rebuilder, table = home.rebuilder(), home.services.storage.lake.table(VIEWER_SAMPLES)
+    segments = home.services.storage.rollups.table(MINUTE)
+    stale_view = segments.view()
     expire(home)
     from airtally.storage.lake.delta import CommitConflict
 
     with pytest.raises(CommitConflict):
-        rebuilder._replace(parts, stale_view, list(stale_view.months("acme")["2026-10"].files), [])
+        replace_files(
+            home.services.storage.rollups, segments, stale_view, list(stale_view.months("acme")["2026-10"].files), []
+        )
     assert rebuilder.rebuild(table, MINUTE, EAGER) == 0
     assert home.ask(by(Bucket.MINUTE))[0]["samples"] == 1
 
@@ -148,14 +152,14 @@ def test_rows_older_than_the_limit_are_refused(home):
         home.send(VIEWER_SAMPLES, home.acme, [sample(NOW_US - 16 * DAY_US, 1)])
 
 
-def test_rows_that_outlive_their_parts_answer_for_themselves(warehoused, clock):
+def test_rows_that_outlive_their_segments_answer_for_themselves(warehoused, clock):
     """And are let go in their time, though nothing is made of them any more."""
     home = warehoused(retain_days={"viewer_samples": 30, "viewer_samples_minute": 5})
     acme = home.account("acme")
     home.send(VIEWER_SAMPLES, acme, [sample(OLD + 60 * SECOND_US, 3)])
     home.flush()
     home.rebuild(VIEWER_SAMPLES)
-    assert home.services.rollups.table(MINUTE).view() is None
+    assert home.services.storage.rollups.table(MINUTE).view() is None
     assert home.rebuild(VIEWER_SAMPLES) == 0
     assert home.ask(by(Bucket.MINUTE))[0]["sum"] == 3
     clock.advance(25 * 86_400)
@@ -175,7 +179,7 @@ def test_making_all_anew_keeps_what_rows_have_left(home, clock):
     before = home.ask(by(Bucket.DAY, days=12))
     assert [each["sum"] for each in before] == [8, 4]
     for rollup in VIEWER_SAMPLES.rollups:
-        home.rebuilder().forget(rollup)
+        home.rebuilder().expiry.drop_all(rollup)
     home.rebuild(VIEWER_SAMPLES)
     assert home.ask(by(Bucket.DAY, days=12)) == before
 
@@ -188,7 +192,7 @@ def test_months_end_does_not_stop_the_leaving_of_rows(home, clock):
         clock.advance(86_400)
         expire(home)
         for rollup in VIEWER_SAMPLES.rollups:
-            home.rebuilder().expire(rollup)
+            home.rebuilder().expiry.expire(rollup)
     assert raw_days(home) == set()
     assert home.rebuild(VIEWER_SAMPLES) == 0
     assert [each["sum"] for each in home.ask(by(Bucket.DAY, days=14))] == [8, 4]
@@ -212,10 +216,10 @@ def test_an_account_whose_figures_cannot_be_made_keeps_its_day_and_later_ones_al
     home.flush()
     built = build.build
 
-    def broken(engine, job, scratch):
-        if job.rows.account == "rival":
+    def broken(engine, task, scratch):
+        if task.rows.account == "rival":
             raise OSError("a figure too large")
-        return built(engine, job, scratch)
+        return built(engine, task, scratch)
 
     monkeypatch.setattr(build, "build", broken)
     clock.advance(5 * 86_400)
@@ -223,7 +227,7 @@ def test_an_account_whose_figures_cannot_be_made_keeps_its_day_and_later_ones_al
     assert expire(home) == 2
     assert raw_days(home) == {"2026-10-21"}
     assert home.ask(by(Bucket.DAY))[0]["sum"] == 8
-    assert any("rival" in words and "too large" in words for words in home.services.remarks())
+    assert any("rival" in words and "too large" in words for words in remarks(home.services))
     monkeypatch.undo()
     home.rebuild(VIEWER_SAMPLES)
     assert expire(home) == 1

@@ -1,4 +1,4 @@
-"""Sums wider than 64 bits: from parts, from rows beside parts, and over many cells."""
+"""Sums wider than 64 bits: from segments, from rows beside segments, and over many cells."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_two_rows_of_an_hour_beyond_64_bits(warehoused, counts, right):
     home.send(AD_EVENTS, acme, [click(MOST, country="US", time=START + DAY_US), click(7, time=START + 9 * SECOND_US)])
     assert int(home.ask(asked(AD_EVENTS, CLICKS, bucket=Bucket.NONE))[0]["clicks"]) == right + 3 + 4 + 1 + MOST + 7
     home.flush()
-    home.rebuild(AD_EVENTS)  # parts that are wide already are put together with new ones
+    home.rebuild(AD_EVENTS)  # segments that are wide already are merged with new ones
     assert int(home.ask(asked(AD_EVENTS, CLICKS, bucket=Bucket.NONE))[0]["clicks"]) == right + 3 + 4 + 1 + MOST + 7
 
 

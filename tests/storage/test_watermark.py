@@ -32,9 +32,9 @@ class Machine:
     def open(self):
         self.services = open_services(self.settings)
         self.closing.callback(self.services.close)
-        self.services.writers.join()
-        found = self.services.accounts.all()
-        self.account = found[0] if found else self.services.accounts.create("Acme", "acme")
+        self.services.storage.writers.join()
+        found = self.services.access.accounts.all()
+        self.account = found[0] if found else self.services.access.accounts.create("Acme", "acme")
 
     def send(self):
         """One acknowledged row; the moment after."""
@@ -50,12 +50,12 @@ class Machine:
 
     def kill(self):
         """As after kill -9: the buffer's file stays, its lock goes."""
-        buffer = self.services.buffer
+        buffer = self.services.storage.buffer
         buffer._writer.stop()
         buffer._closed = True
         for store in buffer._stores():
             store.close()
-        self.services.writers.leave = lambda: None
+        self.services.storage.writers.leave = lambda: None
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -76,7 +76,7 @@ def test_an_answer_is_complete_to_what_every_writer_has_flushed(machines):
     acknowledged = there.send()
     count, through = here.answer()
     assert (count, through < acknowledged) == (0, True)
-    there.services.writers.step()  # with another machine about it flushes of itself
+    there.services.storage.writers.step()  # with another machine about it flushes of itself
     count, through = here.answer()
     assert (count, through >= acknowledged) == (1, True)
     assert there.answer()[0] == 1
@@ -111,12 +111,12 @@ def test_a_dead_writer_holds_until_its_buffer_is_drained(machines):
     there.kill()
     assert here.answer()[1] < acknowledged
     there.open()  # its machine is back: the buffer is adopted and moved into the lake
-    there.services.event_store.flush()
-    there.services.buffer.tidy()
-    there.services.writers.step()
+    there.services.storage.event_store.flush()
+    there.services.storage.buffer.tidy()
+    there.services.storage.writers.step()
     count, through = here.answer()
     assert (count, through >= acknowledged) == (1, True)
-    assert len(here.services.writers.all()) == 2
+    assert len(here.services.storage.writers.all()) == 2
 
 
 def test_a_dead_writer_holds_until_it_is_given_up(machines):
@@ -124,13 +124,13 @@ def test_a_dead_writer_holds_until_it_is_given_up(machines):
     acknowledged = there.send()
     there.kill()
     for _ in range(3):
-        here.services.writers.step()
+        here.services.storage.writers.step()
     assert here.answer()[1] < acknowledged
-    (dead,) = (each for each in here.services.writers.all() if each.id == there.services.buffer.id)
-    assert here.services.writers.forget(dead.id)
+    (dead,) = (each for each in here.services.storage.writers.all() if each.id == there.services.storage.buffer.id)
+    assert here.services.storage.writers.forget(dead.id)
     count, through = here.answer()
     assert (count, through >= acknowledged) == (0, True)
-    assert not here.services.writers.forget(dead.id)
+    assert not here.services.storage.writers.forget(dead.id)
 
 
 def test_a_report_is_complete_to_what_it_saw(machines):
@@ -138,7 +138,7 @@ def test_a_report_is_complete_to_what_it_saw(machines):
     here, there = machines("here"), machines("there")
     acknowledged = there.send()
     there.kill()
-    snapshot = here.services.event_store.snapshot(PLAYLOGS, "acme", flushed=True)
+    snapshot = here.services.storage.event_store.snapshot(PLAYLOGS, "acme", flushed=True)
     assert snapshot.data_through_us < acknowledged
 
 

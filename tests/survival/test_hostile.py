@@ -70,9 +70,9 @@ def test_hostile_callers_take_no_more_with_time_and_nothing_is_lost(tmp_path: Pa
     key = ("key", "create", "--account", "loud-000000", "--json", "--for")
     token = json.loads(home.run(*key, "native", "--scope", "write", "--scope", "read"))["token"]
     secret = json.loads(home.run(*key, "fouryousee"))["secret_token"]
-    publication_store = Ledger()
+    ledger = Ledger()
     with Server(home) as server:
-        senders = [Sender(f"http://127.0.0.1:{server.port}", home.token, publication_store, rows=50) for _ in range(2)]
+        senders = [Sender(f"http://127.0.0.1:{server.port}", home.token, ledger, rows=50) for _ in range(2)]
         for sender in senders:
             sender.start()
         watch, attacks = Watch(server), cycle(ATTACKS)
@@ -85,8 +85,8 @@ def test_hostile_callers_take_no_more_with_time_and_nothing_is_lost(tmp_path: Pa
 
     assert late <= GROWTH * early
     assert watch.most_files <= FILES
-    assert len(publication_store.acknowledged) > 100
-    assert not publication_store.wrong(counted)
+    assert len(ledger.acknowledged) > 100
+    assert not ledger.wrong(counted)
 
 
 def _phase(server: Server, watch: Watch, attacks: Iterator[str], token: str, secret: str, seconds: float) -> float:

@@ -136,7 +136,7 @@ def _check_tries(tries: dict[int, list[float]], reports: list[int]) -> None:
 def _survive(tmp_path: Path, rounds: int) -> None:
     chance = random.Random(rounds)
     home = tmp_path / "home"
-    server, receiver, publication_store = Server(home), Receiver(), Ledger()
+    server, receiver, ledger = Server(home), Receiver(), Ledger()
     server.run("account", "create", "--name", "Acme", "--slug", "acme")
     key = json.loads(
         server.run(
@@ -149,7 +149,7 @@ def _survive(tmp_path: Path, rounds: int) -> None:
     reports: list[int] = []
     for _ in range(rounds):
         server.start()
-        senders = [Sender(server.url, key, publication_store, rows) for rows in (1, 50, 2000)]
+        senders = [Sender(server.url, key, ledger, rows) for rows in (1, 50, 2000)]
         for sender in senders:
             sender.start()
         time.sleep(chance.uniform(0.1, 1.5))
@@ -163,12 +163,12 @@ def _survive(tmp_path: Path, rounds: int) -> None:
         reports += [] if report is None else [report]
     server.start()
     try:
-        assert publication_store.wrong(_counted(server.url, key)) == []
+        assert ledger.wrong(_counted(server.url, key)) == []
         for report in reports:
             _check_file(_ended(server.url, token, report))
         _check_tries(receiver.tries, reports)
-        assert publication_store.wrong(_counted(server.url, key)) == []
-        assert len(publication_store.acknowledged) > rounds, "the load never got through"
+        assert ledger.wrong(_counted(server.url, key)) == []
+        assert len(ledger.acknowledged) > rounds, "the load never got through"
     finally:
         server.kill()
         receiver.shutdown()

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select
 
+from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts
+from airtally.kit.cache import StoreCache
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
-from airtally.kit.memory import Memory
 from airtally.kit.zones import named_zone
 
 #: First path segments that are the server's own: a slug is one too, in the links of report files.
@@ -29,7 +30,8 @@ _SLUG = re.compile(r"[a-z0-9-]{2,32}(-[A-F0-9]{6})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _REMEMBERED = 1000
 _REMEMBERED_SECONDS = 1.0
-_COLUMNS = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
+#: What `Account.from_row` needs of a query.
+ACCOUNT_COLUMNS = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Account:
     timezone: str = "UTC"
     currency: str = "USD"
 
+    @classmethod
+    def from_row(cls, row: AnyRow) -> Account:
+        """Of a row that has `ACCOUNT_COLUMNS`, whatever else is in it."""
+        return cls(**values_of(row, ACCOUNT_COLUMNS))
+
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
@@ -53,7 +60,7 @@ class Accounts:
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._by_id: Memory[int, Account] = Memory(_REMEMBERED, _REMEMBERED_SECONDS)
+        self._by_id: StoreCache[int, Account] = StoreCache(_REMEMBERED, _REMEMBERED_SECONDS)
 
     def create(self, name: str, slug: str | None = None, *, timezone: str = "UTC", currency: str = "USD") -> Account:
         """Without a slug, one is made of the name. Raises BadRequest or Conflict."""
@@ -67,12 +74,12 @@ class Accounts:
             "currency": _checked_currency(currency),
             "created_at": self._clock.now_us(),
         }
-        added = self._store.upserts.insert(accounts).values(values).on_conflict_do_nothing().returning(*_COLUMNS)
+        added = self._store.upserts.insert(accounts).values(values).on_conflict_do_nothing().returning(*ACCOUNT_COLUMNS)
         with self._store.begin() as connection:
             row = connection.execute(added).one_or_none()
         if row is None:
             raise Conflict(f"There is an account with the slug {slug!r} already", hint="Choose another with --slug")
-        return Account(*row)
+        return Account.from_row(row)
 
     def by_slug(self, slug: str) -> Account:
         """Raises NotFound."""
@@ -98,8 +105,8 @@ class Accounts:
 
     def _where(self, *where: ColumnElement[bool]) -> list[Account]:
         with self._store.read() as connection:
-            rows = connection.execute(select(*_COLUMNS).where(*where).order_by(accounts.c.id))
-            return [Account(*row) for row in rows]
+            rows = connection.execute(select(*ACCOUNT_COLUMNS).where(*where).order_by(accounts.c.id))
+            return [Account.from_row(row) for row in rows]
 
 
 def check_slug(slug: str) -> None:

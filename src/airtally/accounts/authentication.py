@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Select, insert, select, update
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
 from airtally.accounts.last_use import LastUse
 from airtally.accounts.principal import Principal, PrincipalCache
 from airtally.accounts.secrets import Secrets
+from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, keys, tokens
 from airtally.kit import attempts
@@ -27,16 +27,16 @@ ACCESS_US = 3600 * SECOND_US
 #: So far the clocks of servers may lie apart; what begins later than that is of a clock that was set back since.
 SKEW_US = 60 * SECOND_US
 
-#: Where a token's own columns begin.
-_EXPIRES_AT = 11
-
 _KEY = (
     select(
-        *(keys.c.id, keys.c.kind, keys.c.scopes, keys.c.details, keys.c.expires_at, keys.c.last_used_at),
-        *(accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency),
+        *(keys.c.id.label("key_id"), keys.c.kind, keys.c.scopes, keys.c.details, keys.c.expires_at),
+        *(keys.c.last_used_at, *ACCOUNT_COLUMNS),
     )
     .join_from(keys, accounts)
     .where(keys.c.revoked_at.is_(None))
+)
+_TOKEN = _KEY.join(tokens, tokens.c.key_id == keys.c.id).add_columns(
+    tokens.c.expires_at.label("token_expires_at"), tokens.c.created_at.label("token_created_at")
 )
 
 
@@ -71,8 +71,7 @@ class Authentication:
     def authenticate_token(self, kind: str, use: str, presented: str) -> Principal | None:
         """The same for an OAuth token. `use`: access or refresh."""
         hashed = self._token_hash(kind, use, presented)
-        query = _KEY.join(tokens, tokens.c.key_id == keys.c.id).add_columns(tokens.c.expires_at, tokens.c.created_at)
-        query = query.where(keys.c.kind == kind, tokens.c.token_hash == hashed)
+        query = _TOKEN.where(keys.c.kind == kind, tokens.c.token_hash == hashed)
         return self._noted(self._cache.get(hashed, self._clock.now_us()) or self._read(hashed, query))
 
     def issue_token(self, principal: Principal, use: str, text: str, *, lifetime_us: int | None = ACCESS_US) -> None:
@@ -125,25 +124,27 @@ class Authentication:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
-        principal = _principal(self._shortened(hashed, row))
+        principal = _principal(row, self._token_expiry(hashed, row))
         if principal.expires_at is not None and principal.expires_at <= self._clock.now_us():
             return None
         self._cache.put(hashed, principal, read_at, generation)
-        self._last_use.note(principal.key_id, row[5])
+        self._last_use.note(principal.key_id, row.last_used_at)
         return principal
 
-    def _shortened(self, hashed: str, row: Sequence[Any]) -> Sequence[Any]:
-        """A token's row without its beginning; one that begins in the future has its life from now on."""
-        if len(row) <= _EXPIRES_AT:
-            return row
-        expires_at, created_at = row[_EXPIRES_AT:]
-        now = self._clock.now_us()
-        if expires_at is not None and created_at > now + SKEW_US:
+    def _token_expiry(self, hashed: str, row: AnyRow) -> int | None:
+        """When the token ends, None for never and for what is no token.
+
+        One that begins in the future, made before the clock was set back, has its life from now on.
+        """
+        if "token_expires_at" not in row._fields or row.token_expires_at is None:
+            return None
+        now, expires_at, created_at = self._clock.now_us(), int(row.token_expires_at), row.token_created_at
+        if created_at > now + SKEW_US:
             expires_at = now + expires_at - created_at
             changed = update(tokens).where(tokens.c.token_hash == hashed, tokens.c.created_at == created_at)
             with self._store.begin() as connection:
                 connection.execute(changed.values(created_at=now, expires_at=expires_at))
-        return [*row[:_EXPIRES_AT], expires_at]
+        return expires_at
 
     def _column(self, principal: Principal, column: Any) -> Any:
         with self._store.read() as connection:
@@ -156,14 +157,14 @@ class Authentication:
         return self._secrets.hashed(f"{kind}/secret", text)
 
 
-def _principal(row: Sequence[Any]) -> Principal:
-    """A token's own expiry, if there is one, is the last column; the earlier one counts."""
-    expiries = [each for each in (row[4], *row[_EXPIRES_AT:]) if each is not None]
+def _principal(row: AnyRow, token_expires_at: int | None) -> Principal:
+    """The earlier of the key's expiry and its token's counts."""
+    expiries = [each for each in (row.expires_at, token_expires_at) if each is not None]
     return Principal(
-        account=Account(*row[6:11]),
-        key_id=row[0],
-        kind=row[1],
-        scopes=frozenset(msgspec.json.decode(row[2])),
-        details=MappingProxyType(msgspec.json.decode(row[3])),
+        account=Account.from_row(row),
+        key_id=row.key_id,
+        kind=row.kind,
+        scopes=frozenset(msgspec.json.decode(row.scopes)),
+        details=MappingProxyType(msgspec.json.decode(row.details)),
         expires_at=min(expiries, default=None),
     )

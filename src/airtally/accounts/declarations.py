@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, select, tuple_
 
 from airtally.accounts.accounts import Account
+from airtally.database.rows import values_of
 from airtally.database.tables import event_attributes, event_types, tags
 
 _CHUNK = 200
@@ -67,14 +68,14 @@ EventKey = tuple[str, str]
 
 def read_events(connection: Connection, account: Account, keys: list[EventKey]) -> dict[EventKey, EventType]:
     e, a = event_types.c, event_attributes.c
+    columns = (e.id, e.application, e.name, e.description, e.track_revenue, e.met)
     found: dict[EventKey, EventType] = {}
     attributes: dict[int, dict[str, ValueType]] = {}
     for part in chunks([key for key in keys if "\0" not in "".join(key)]):
-        query = select(e.id, e.application, e.name, e.description, e.track_revenue, e.met)
-        query = query.where(e.account_id == account.id, tuple_(e.application, e.name).in_(part))
+        query = select(*columns).where(e.account_id == account.id, tuple_(e.application, e.name).in_(part))
         for row in connection.execute(query):
             own = attributes.setdefault(row.id, {})
-            found[row.application, row.name] = EventType(*row, MappingProxyType(own))
+            found[row.application, row.name] = EventType(**values_of(row, columns), attributes=MappingProxyType(own))
     for ids in chunks(list(attributes)):
         own_attributes = select(a.event_type_id, a.name, a.type).where(a.event_type_id.in_(ids))
         for event_id, name, number in connection.execute(own_attributes):
@@ -84,11 +85,11 @@ def read_events(connection: Connection, account: Account, keys: list[EventKey]) 
 
 def read_tags(connection: Connection, account: Account, names: list[str]) -> dict[str, Tag]:
     t = tags.c
-    query = select(t.id, t.name, t.type, t.application_specific, t.user_specific, t.met)
+    columns = (t.id, t.name, t.type, t.application_specific, t.user_specific, t.met)
     found: dict[str, Tag] = {}
     for part in chunks([name for name in names if "\0" not in name]):
-        for row in connection.execute(query.where(t.account_id == account.id, t.name.in_(part))):
-            found[row.name] = Tag(row.id, row.name, ValueType(row.type), *row[3:])
+        for row in connection.execute(select(*columns).where(t.account_id == account.id, t.name.in_(part))):
+            found[row.name] = Tag(**values_of(row, columns) | {"type": ValueType(row.type)})
     return found
 
 

@@ -21,9 +21,9 @@ from airtally.accounts.declarations import (
 )
 from airtally.database.store import MetadataStore
 from airtally.database.tables import event_attributes, event_types, tags
+from airtally.kit.cache import StoreCache
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict
-from airtally.kit.memory import Memory
 
 __all__ = ["EventKey", "EventType", "EventTypeRegistry", "MetTag", "Tag", "ValueType"]
 
@@ -42,8 +42,8 @@ class EventTypeRegistry:
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._events: Memory[tuple[int, EventKey], EventType] = Memory(_REMEMBERED, TTL_SECONDS)
-        self._tags: Memory[tuple[int, str], Tag] = Memory(_REMEMBERED, TTL_SECONDS)
+        self._events: StoreCache[tuple[int, EventKey], EventType] = StoreCache(_REMEMBERED, TTL_SECONDS)
+        self._tags: StoreCache[tuple[int, str], Tag] = StoreCache(_REMEMBERED, TTL_SECONDS)
 
     def event(
         self, account: Account, application: str, name: str, attributes: Collection[str] = ()

@@ -13,12 +13,11 @@ The status does not tell: ScaleEngine and Pushwoosh refuse with 200, and an acco
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 
 from airtally.kit.addresses import neighbourhood
+from airtally.kit.cache import Cache
 
 #: So many refused credentials of an address in a minute are answered at once: somebody mends a configuration.
 FREE = 10
@@ -32,12 +31,11 @@ MAX_ADDRESSES = 10_000
 
 
 class Guesses:
-    """Failures by address, leaking away at `FREE` a minute. Thread-safe, never blocks, about 2 MB at most."""
+    """Failures by address, leaking away at `FREE` a minute. Thread-safe by the cache's lock; about 2 MB at most."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._lock = threading.Lock()
-        self._counts: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._counts: Cache[str, tuple[float, float]] = Cache(MAX_ADDRESSES)
 
     def failed(self, host: str) -> float:
         """Note that a credential from this address was wrong; for how many seconds its answer is to wait, one at most.
@@ -45,10 +43,8 @@ class Guesses:
         An IPv6 address stands for its /64. Several at one moment count each, so guessing in parallel is slowed too.
         """
         address, now = neighbourhood(host), self._now()
-        with self._lock:
-            count, at = self._counts.pop(address, (0.0, now))
+        with self._counts.locked() as counts:
+            count, at = counts.get(address, (0.0, now))
             count = max(0.0, count - (now - at) * FREE / _FREE_SECONDS) + 1
-            self._counts[address] = min(count, FREE + _MOST_OVER), now
-            if len(self._counts) > MAX_ADDRESSES:
-                self._counts.popitem(last=False)
+            counts[address] = min(count, FREE + _MOST_OVER), now
         return 0.0 if count <= FREE else min(MOST_SECONDS, _FIRST_SECONDS * 2 ** (count - FREE - 1))

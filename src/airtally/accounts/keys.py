@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from airtally.accounts.options import KeyOptions, check_applications, take_cdn
 from airtally.accounts.owners import Owners
 from airtally.accounts.principal import Principal
 from airtally.accounts.secrets import Secrets
+from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, keys, tokens
 from airtally.kit.clock import Clock
@@ -26,7 +27,7 @@ __all__ = ["Created", "Key", "KeyOptions", "Keys", "Principal"]
 
 _NO_OPTIONS = KeyOptions()
 _LISTED = (
-    *(keys.c.id, accounts.c.slug, keys.c.kind, keys.c.hint, keys.c.scopes, keys.c.details),
+    *(keys.c.id, accounts.c.slug.label("account"), keys.c.kind, keys.c.hint, keys.c.scopes, keys.c.details),
     *(keys.c.created_at, keys.c.expires_at, keys.c.revoked_at, keys.c.last_used_at),
 )
 
@@ -68,6 +69,12 @@ class Key:
     expires_at: int | None
     revoked_at: int | None
     last_used_at: int | None
+
+    @classmethod
+    def from_row(cls, row: AnyRow) -> Key:
+        values = values_of(row, _LISTED)
+        scopes, details = msgspec.json.decode(values["scopes"]), msgspec.json.decode(values["details"])
+        return cls(**values | {"scopes": tuple(scopes), "details": details})
 
     def state(self, now_us: int) -> str:
         """`active`, `expired` or `revoked`."""
@@ -116,7 +123,7 @@ class Keys(Authentication):
         if account is not None:
             query = query.where(keys.c.account_id == account.id)
         with self._store.read() as connection:
-            return [_key(row) for row in connection.execute(query)]
+            return [Key.from_row(row) for row in connection.execute(query)]
 
     def short(self) -> list[ShortKey]:
         """Keys in force whose secrets have under `LEAST_CHARACTERS`, or of which it is not known; oldest first."""
@@ -187,19 +194,3 @@ class Keys(Authentication):
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _key(row: Sequence[Any]) -> Key:
-    key_id, account, kind, hint, scopes, details, created_at, expires_at, revoked_at, last_used_at = row
-    return Key(
-        id=key_id,
-        account=account,
-        kind=kind,
-        hint=hint,
-        scopes=tuple(msgspec.json.decode(scopes)),
-        details=msgspec.json.decode(details),
-        created_at=created_at,
-        expires_at=expires_at,
-        revoked_at=revoked_at,
-        last_used_at=last_used_at,
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -11,6 +10,7 @@ from sqlalchemy import update
 from airtally.database.store import MetadataStore
 from airtally.database.tables import keys
 from airtally.kit import metrics
+from airtally.kit.cache import Cache
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
 from airtally.kit.time import SECOND_US
@@ -18,6 +18,8 @@ from airtally.kit.time import SECOND_US
 _log = structlog.get_logger()
 
 EVERY_US = 60 * SECOND_US
+#: Of a key beyond these the store tells when it was used last.
+_MAX_KEYS = 10_000
 
 
 class LastUse:
@@ -26,18 +28,17 @@ class LastUse:
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._lock = threading.Lock()
-        self._noted: dict[int, int] = {}
+        self._noted: Cache[int, int] = Cache(_MAX_KEYS)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="airtally-last-use")
 
     def note(self, key_id: int, written_us: int | None) -> None:
         """`written_us`: what the store has, as just read."""
         now = self._clock.now_us()
-        with self._lock:
-            last = max(written_us or 0, self._noted.get(key_id, 0))
+        with self._noted.locked() as noted:
+            last = max(written_us or 0, noted.get(key_id, 0))
             if last and abs(now - last) < EVERY_US:  # a clock may have been set back
                 return
-            self._noted[key_id] = now
+            noted[key_id] = now
         try:
             self._writer.submit(self._write, key_id, now)
         except RuntimeError:  # closed: the server is stopping

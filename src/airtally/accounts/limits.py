@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
 
 import structlog
 from sqlalchemy import delete, func
@@ -12,6 +11,7 @@ from sqlalchemy import delete, func
 from airtally.database.store import MetadataStore
 from airtally.database.tables import rate_limits
 from airtally.kit import metrics
+from airtally.kit.cache import Cache
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
 from airtally.kit.time import SECOND_US
@@ -35,7 +35,7 @@ class RateLimiter:
         self._clock = clock
         self._enabled = enabled
         self.shared = enabled and store.dialect == "postgresql"
-        self._last: OrderedDict[bytes, int] = OrderedDict()
+        self._last: Cache[bytes, int] = Cache(MAX_KEYS)
         self._lock = threading.Lock()
         self._calls = 0
 
@@ -52,11 +52,9 @@ class RateLimiter:
 
     def _allow_here(self, key: bytes, per_us: int) -> bool:
         now = self._clock.now_us()
-        with self._lock:
-            last = self._last.pop(key, None)
-            self._last[key] = now
-            if len(self._last) > MAX_KEYS:
-                self._last.popitem(last=False)
+        with self._last.locked() as calls:
+            last = calls.get(key)
+            calls[key] = now
         return last is None or abs(now - last) >= per_us
 
     def _allow_shared(self, key: str, per_us: int) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from airtally.database.store import MetadataStore
 from airtally.database.tables import owners
-from airtally.kit.memory import Memory
+from airtally.kit.cache import StoreCache
 
 _CHUNK = 500
 _REMEMBERED = 10_000
@@ -23,7 +23,7 @@ class Owners:
 
     def __init__(self, store: MetadataStore) -> None:
         self._store = store
-        self._owners: Memory[tuple[str, str], int] = Memory(_REMEMBERED, _REMEMBERED_SECONDS)
+        self._owners: StoreCache[tuple[str, str], int] = StoreCache(_REMEMBERED, _REMEMBERED_SECONDS)
 
     def owner_of(self, kind: str, external_id: str) -> int | None:
         """The owning account's id."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from airtally.accounts.accounts import Account
+from airtally.kit.cache import StoreCache
 
 #: A key revoked in another process works at most so long in this one.
 TTL_SECONDS = 1.0
@@ -41,12 +41,14 @@ class _Entry:
 
 
 class PrincipalCache:
-    """Bounded memory of valid keys, by their hash. Thread-safe; `get` never blocks."""
+    """Valid keys by their hash, for a second. Thread-safe by the lock of `StoreCache`: `get` suits the event loop."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, _Entry] = {}
-        self._lock = threading.Lock()
-        self.generation = 0
+        self._entries: StoreCache[str, _Entry] = StoreCache(_MAX_ENTRIES, TTL_SECONDS)
+
+    @property
+    def generation(self) -> int:
+        return self._entries.generation
 
     def get(self, key: str, now_us: int) -> Principal | None:
         """None also for the one caller that should ask the store again before the others must."""
@@ -61,19 +63,12 @@ class PrincipalCache:
 
     def put(self, key: str, principal: Principal, read_at: float, generation: int) -> None:
         """`read_at`: monotonic time from before the store was read; `generation`: from then, too."""
-        with self._lock:
-            if generation != self.generation:
-                return
-            self._entries.pop(key, None)
-            self._entries[key] = _Entry(principal, read_at + _FRESH_SECONDS, read_at + TTL_SECONDS)
-            if len(self._entries) > _MAX_ENTRIES:
-                self._entries.pop(next(iter(self._entries)))
+        entry = _Entry(principal, read_at + _FRESH_SECONDS, read_at + TTL_SECONDS)
+        self._entries.put_read({key: entry}, generation)
 
     def clear(self) -> None:
         """Forget all, and what is being read at this moment."""
-        with self._lock:
-            self.generation += 1
-            self._entries.clear()
+        self._entries.clear()
 
 
 def _expired(principal: Principal, now_us: int) -> bool:

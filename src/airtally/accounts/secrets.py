@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from airtally.kit.durable import create_file
 from airtally.settings import SettingError
 
 _log = structlog.get_logger()
@@ -67,22 +68,7 @@ def _kept(path: Path) -> str:
     """The file's key; made by whichever process comes first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        _make(path)
+        create_file(path, f"{random.token_urlsafe(48)}\n".encode())
     if path.stat().st_mode & 0o077:
         _log.warning("the secret key can be read by others", path=str(path), mend=f"chmod 600 {path}")
     return path.read_text().strip()
-
-
-def _make(path: Path) -> None:
-    draft = path.with_name(f".{path.name}.{random.token_hex(8)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(random.token_urlsafe(48) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)  # fails if another process was first
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -15,6 +13,7 @@ from sqlalchemy import bindparam, delete, select, update
 from airtally.database.store import MetadataStore
 from airtally.database.tables import login_tries
 from airtally.kit.addresses import neighbourhood
+from airtally.kit.cache import Cache
 from airtally.kit.clock import Clock
 from airtally.kit.errors import TooManyRequests
 from airtally.kit.time import SECOND_US
@@ -140,16 +139,11 @@ class _Here:
     """In memory, the latest `MAX_KEYS` of them."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: OrderedDict[str, Count] = OrderedDict()
+        self._counts: Cache[str, Count] = Cache(MAX_KEYS)
 
     def change(self, keys: list[str], change: Callable[[Mapping[str, Count]], Mapping[str, Count]]) -> None:
-        with self._lock:
-            for key, count in change({key: self._counts.get(key, Count(0.0, 0)) for key in keys}).items():
-                self._counts[key] = count
-                self._counts.move_to_end(key)
-            while len(self._counts) > MAX_KEYS:
-                self._counts.popitem(last=False)
+        with self._counts.locked() as counts:
+            counts.update(change({key: counts.get(key, Count(0.0, 0)) for key in keys}))
 
 
 class _Shared:

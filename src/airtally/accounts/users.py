@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from sqlalchemy import Connection, func, select, update
 
-from airtally.accounts.accounts import Account, check_name
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account, check_name
+from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, sessions, users
 from airtally.kit.clock import Clock
@@ -26,11 +26,8 @@ MOST_AT_ONCE = 8
 _USERNAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 _EMAIL = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,190}")
 
-_COLUMNS = (
-    *(users.c.id, users.c.username, users.c.name, users.c.email, users.c.group_id, users.c.group_name),
-    *(accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency),
-)
-_USERS = select(*_COLUMNS).join_from(users, accounts)
+_OWN = (users.c.id, users.c.username, users.c.name, users.c.email, users.c.group_id, users.c.group_name)
+_USERS = select(*_OWN, *ACCOUNT_COLUMNS).join_from(users, accounts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +41,10 @@ class User:
     group_id: int
     group_name: str
     account: Account
+
+    @classmethod
+    def from_row(cls, row: AnyRow) -> User:
+        return cls(**values_of(row, _OWN), account=Account.from_row(row))
 
 
 class Users:
@@ -91,12 +92,12 @@ class Users:
         if account is not None:
             query = query.where(users.c.account_id == account.id)
         with self._store.read() as connection:
-            return [_user(row) for row in connection.execute(query)]
+            return [User.from_row(row) for row in connection.execute(query)]
 
     def get(self, user_id: int) -> User | None:
         with self._store.read() as connection:
             row = connection.execute(_USERS.where(users.c.id == user_id)).one_or_none()
-        return None if row is None else _user(row)
+        return None if row is None else User.from_row(row)
 
     def login(self, username: str, password: str, *, caller: str = "", known: bool = False) -> User | None:
         """The user if the password is right. Takes as long for a name that nobody has; not for the event loop.
@@ -115,10 +116,10 @@ class Users:
     def _login(self, username: str, password: str, caller: str) -> User | None:
         nobody = self._nobody_hash()  # made at the first log-in of all, so that a missing name does not show by it
         row = self._with_hash(username) if _USERNAME.fullmatch(username) else None
-        kept = nobody if row is None else row[-1]
+        kept = nobody if row is None else row.password_hash
         if not self._verified(kept, password, caller) or row is None:
             return None
-        user = _user(row)
+        user = User.from_row(row)
         if self._hasher.check_needs_rehash(kept):
             self._keep(user.id, self._hash(password))
         return user
@@ -133,7 +134,7 @@ class Users:
             connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
             connection.execute(sessions.delete().where(sessions.c.user_id == user_id))
 
-    def _with_hash(self, username: str) -> Sequence[Any] | None:
+    def _with_hash(self, username: str) -> AnyRow | None:
         query = _USERS.add_columns(users.c.password_hash).where(users.c.username == username)
         with self._store.read() as connection:
             return connection.execute(query).one_or_none()
@@ -180,8 +181,3 @@ def _group_id(connection: Connection, account: Account, group: str) -> int:
     known = connection.execute(of_account.where(users.c.group_name == group)).scalar_one()
     highest = connection.execute(of_account).scalar_one()
     return int(known or (highest or 0) + 1)
-
-
-def _user(row: Sequence[Any]) -> User:
-    user_id, username, name, email, group_id, group_name = row[:6]
-    return User(user_id, username, name, email, group_id, group_name, Account(*row[6:11]))

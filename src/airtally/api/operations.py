@@ -8,10 +8,11 @@ from typing import Any
 from litestar import MediaType, Response, route
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from airtally import readiness
 from airtally.api.operators import is_operator
 from airtally.kit.errors import Unauthorized
 from airtally.kit.http import METHODS
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.web.requests import AnyRequest
 
 _FOR_OPERATORS = "Authorization: Bearer <the token of AIRTALLY_OPERATIONS_TOKEN> is missing or wrong"
@@ -24,7 +25,7 @@ def routes(services: Services) -> list[Any]:
 
     @route("/readyz", http_method=METHODS, sync_to_thread=True)
     def readyz(request: AnyRequest) -> Response[dict[str, Any]]:
-        checks = services.checks()
+        checks = readiness.checks(services)
         ready = all(problem is None for problem in checks.values())
         details = _details(services, checks) if _asked_by_operator(request, services) else {}
         return Response({"ready": ready} | details, status_code=200 if ready else 503)
@@ -45,5 +46,5 @@ def _asked_by_operator(request: AnyRequest, services: Services) -> bool:
 
 def _details(services: Services, checks: Mapping[str, str | None]) -> dict[str, Any]:
     shown = {name: problem or "ok" for name, problem in checks.items()}
-    remarks = services.remarks() if checks["metadata"] is None else []
+    remarks = readiness.remarks(services) if checks["metadata"] is None else []
     return {"checks": shown} | ({"remarks": remarks} if remarks else {})

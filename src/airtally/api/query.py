@@ -21,7 +21,7 @@ from airtally.query.narrow import plain_rows
 from airtally.query.question import END_US, FIRST_US, Dimension, Function, Metric, Question
 from airtally.query.refusal import RowsGone
 from airtally.query.service import Answer
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.sql.compiler import type_of
 from airtally.sql.filters import AllOf, Equals, Filter, OneOf
 from airtally.streams import STREAMS
@@ -66,7 +66,7 @@ class QueryBody(msgspec.Struct, forbid_unknown_fields=True):
 def routes(services: Services) -> list[Any]:
     @post("/api/v1/query", status_code=200, sync_to_thread=True, request_max_body_size=MAX_BODY)
     def query(request: Request[Any, Any, Any], body: RawBody) -> Response[dict[str, Any]]:
-        account = authorize(services.keys, request.headers.get("authorization", ""), "read").account
+        account = authorize(services.access.keys, request.headers.get("authorization", ""), "read").account
         note_account(request, account.slug)
         asked = _asked(body)
         try:

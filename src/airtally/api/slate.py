@@ -10,11 +10,12 @@ from litestar.params import RawBody
 
 from airtally.accounts.accounts import Account
 from airtally.api.authorize import authorize
-from airtally.datasets.entries import NewBusiness
 from airtally.kit.errors import BadRequest
 from airtally.kit.time import iso_seconds
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.vendors.slate import shown
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.services import slate_services
 from airtally.web.requests import AnyRequest, note_account
 
 T = TypeVar("T")
@@ -49,32 +50,34 @@ class NewCodeBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def routes(services: Services) -> list[Any]:
+    slate = slate_services(services)
+
     def writer(request: AnyRequest) -> Account:
-        account = authorize(services.keys, request.headers.get("authorization", ""), "write").account
+        account = authorize(services.access.keys, request.headers.get("authorization", ""), "write").account
         note_account(request, account.slug)
         return account
 
     @post("/api/v1/slate/accounts", sync_to_thread=True)
     def create_account(request: AnyRequest, body: RawBody) -> Response[Any]:
         account, asked = writer(request), _read(body, NewAccountBody)
-        return _made(shown.account(services.register.create_account(account, asked.name, asked.id)))
+        return _made(shown.account(slate.register.create_account(account, asked.name, asked.id)))
 
     @post("/api/v1/slate/groups", sync_to_thread=True)
     def create_group(request: AnyRequest, body: RawBody) -> Response[Any]:
         account, asked = writer(request), _read(body, NewGroupBody)
-        made = services.register.create_group(account, asked.id, asked.name, asked.slate_account)
+        made = slate.register.create_group(account, asked.id, asked.name, asked.slate_account)
         return _made(shown.group(made))
 
     @post("/api/v1/slate/businesses", sync_to_thread=True)
     def create_business(request: AnyRequest, body: RawBody) -> Response[Any]:
         account, asked = writer(request), _read(body, NewBusinessBody)
-        made, datasets = services.register.create_business(account, NewBusiness(**msgspec.structs.asdict(asked)))
+        made, datasets = slate.register.create_business(account, NewBusiness(**msgspec.structs.asdict(asked)))
         return _made(shown.business(made, datasets))
 
     @post("/api/v1/slate/codes", sync_to_thread=True)
     def create_code(request: AnyRequest, body: RawBody) -> Response[Any]:
         account, asked = writer(request), _read(body, NewCodeBody)
-        made = services.grants.create_code(account, asked.client_id, asked.redirect_uri)
+        made = slate.grants.create_code(account, asked.client_id, asked.redirect_uri)
         return _made({"code": made.code, "expires": iso_seconds(made.expires_at)})
 
     return [create_account, create_group, create_business, create_code]

@@ -23,10 +23,10 @@ _COLUMNS = ("dataset", "stream", "business", "name", "rows", "bytes", "published
 @app.command
 @command
 def publish(*, account: AccountSlug, dataset: DatasetId = None, as_json: Json = False) -> None:
-    """Publish what is due now, not at the next turn; prints the new files once listings have them."""
+    """Publish what is due now, not at the next slot; prints the new files once listings have them."""
     logs.configure("warning")
     with opened_services() as services:
-        done = services.on_demand().run(services.accounts.by_slug(account), dataset)
+        done = services.on_demand().run(services.access.accounts.by_slug(account), dataset)
         stamps = [file.published_at for each in done for file in each.files]
         wait = max(stamps, default=0) - services.clock.now_us()
     time.sleep(max(0, wait) / SECOND_US)

@@ -16,7 +16,8 @@ from airtally.demo.calls import calls, write_names
 from airtally.demo.home import MARKER, Demo, Tenant, fill, open_home
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
-from airtally.runtime import Role, Services, open_services
+from airtally.runtime import open_services
+from airtally.services import Role, Services
 from airtally.settings import Settings
 
 DEFAULT_HOME = "airtally-demo"
@@ -70,7 +71,7 @@ def welcome(made: Demo, services: Services, address: str) -> str:
 
 
 def _tenant(made: Demo, tenant: Tenant, services: Services, address: str) -> str:
-    measured = made.world(tenant, services.accounts.by_slug(tenant.slug))
+    measured = made.world(tenant, services.access.accounts.by_slug(tenant.slug))
     access, cdn = tenant.access, tenant.access.keys["scaleengine"]
     network = measured.playlogs.network
     return (

@@ -17,7 +17,7 @@ from airtally.cli.output import print_json
 from airtally.cli.services import opened_services
 from airtally.ingest.files import FileResult
 from airtally.kit.errors import NotFound
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 
@@ -41,7 +41,7 @@ def ingest(
         raise NotFound(f"There is no stream {stream!r}", hint="The streams are: " + ", ".join(STREAMS))
     gc.set_threshold(*_RARE_COLLECTIONS)
     with opened_services() as services:
-        owner = services.accounts.by_slug(account)
+        owner = services.access.accounts.by_slug(account)
         results = _load_all(services, STREAMS[stream], owner, files, again=again)
     if as_json:
         print_json([_json(result) for result in results])

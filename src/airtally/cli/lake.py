@@ -19,7 +19,7 @@ from airtally.kit.clock import SystemClock
 from airtally.kit.errors import Conflict, NotFound
 from airtally.rollups.rebuild import EAGER as NOW
 from airtally.rollups.rebuild import Rebuilder
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.storage.lake import Lake, LakeTable
 from airtally.storage.lake.compaction import EAGER
 from airtally.storage.lake.damage import TableDamaged
@@ -49,7 +49,7 @@ def status(*, stream: StreamName = None, as_json: Json = False) -> None:
 def compact(*, stream: StreamName = None, as_json: Json = False) -> None:
     """Rewrite every day into sorted files without repeats, whether or not it is due."""
     with _care() as (services, _, care):
-        tables = _tables(services.lake, stream)
+        tables = _tables(services.storage.lake, stream)
         done = [{"stream": table.name, "days_rewritten": care.compact(table, EAGER)} for table in tables]
     print_listing(done, ("stream", "days_rewritten"), as_json=as_json)
 
@@ -59,7 +59,7 @@ def compact(*, stream: StreamName = None, as_json: Json = False) -> None:
 def expire(*, stream: StreamName = None, as_json: Json = False) -> None:
     """Remove the days that are older than their stream's retention, where their rollups are current."""
     with _care() as (services, _, care):
-        tables = _tables(services.lake, stream)
+        tables = _tables(services.storage.lake, stream)
         done = [{"stream": table.name, "rows_removed": care.expire(table)} for table in tables]
     print_listing(done, ("stream", "rows_removed"), as_json=as_json)
 
@@ -70,17 +70,17 @@ def rollups(
     *,
     stream: StreamName = None,
     rebuild: Annotated[
-        bool, Parameter(help="Drop the parts first, but for months that rows have left.", negative=())
+        bool, Parameter(help="Drop the segments first, except in months whose rows were removed.", negative=())
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make all parts of rollups that are not current, whether or not they are due."""
+    """Build all stale segments of rollups, whether or not they are due."""
     done = []
     with _care() as (services, rebuilder, _):
-        for table in _tables(services.lake, stream):
+        for table in _tables(services.storage.lake, stream):
             for rollup in table.stream.rollups:
                 if rebuild:
-                    rebuilder.forget(rollup)
+                    rebuilder.expiry.drop_all(rollup)
                 done.append({"rollup": rollup.name, "months_made": rebuilder.rebuild(table, rollup, NOW)})
     print_listing(done, ("rollup", "months_made"), as_json=as_json)
 
@@ -112,7 +112,7 @@ def missing(
 def writers(*, as_json: Json = False) -> None:
     """Show the processes with a buffer whose rows answers wait for, the one that is furthest behind first."""
     with opened_services() as services:
-        found = services.writers.all()
+        found = services.storage.writers.all()
     rows = [
         {
             "id": each.id,
@@ -131,9 +131,9 @@ def writers(*, as_json: Json = False) -> None:
 def give_up(writer_id: Annotated[str, Parameter(help="As `lake writers` shows it.")]) -> None:
     """Wait no longer for a writer whose machine is lost for good: rows in its buffer alone are lost with it."""
     with opened_services() as services:
-        if any(each.id == writer_id and each.lives for each in services.writers.all()):
+        if any(each.id == writer_id and each.lives for each in services.storage.writers.all()):
             raise Conflict(f"The writer {writer_id} is alive", hint="Stop it: it then moves its rows into the lake")
-        if not services.writers.forget(writer_id):
+        if not services.storage.writers.forget(writer_id):
             raise NotFound(f"There is no writer {writer_id[:64]!r}", hint="`airtally lake writers` shows them")
 
 

@@ -23,6 +23,8 @@ _BACKLOG = 2048
 
 
 class CannotListen(Failure):
+    """The address or port cannot be listened on."""
+
     code = "cannot_listen"
 
 

@@ -57,7 +57,7 @@ def resend(entry: int, *, account: AccountSlug, columns: Columns = "", as_json: 
     """Check an entry's rows anew and take those that are right now; the others stay, for their new reasons."""
     names = tuple(name.strip() for name in columns.split(",")) if columns else ()
     with opened_services() as services:
-        answer = services.intake.resend.run(services.accounts.by_slug(account), entry, columns=names)
+        answer = services.intake.resend.run(services.access.accounts.by_slug(account), entry, columns=names)
     print_json({"accepted": answer.accepted, "rejected": answer.rejected}) if as_json else print(
         f"{answer.accepted} rows accepted, {answer.rejected} rejected again"
     )

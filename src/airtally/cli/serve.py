@@ -17,7 +17,8 @@ from airtally.cli.common import command, settings_from_environment
 from airtally.cli.listening import Listening, check_certificate, listen
 from airtally.kit import logs
 from airtally.kit.errors import NewerHome
-from airtally.runtime import Role, Superseded, open_services
+from airtally.runtime import open_services
+from airtally.services import Role, Superseded
 from airtally.settings import Settings
 from airtally.web.limits import limits_of, open_files
 from airtally.web.server import Server

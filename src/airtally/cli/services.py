@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airtally.cli.common import settings_from_environment
-from airtally.runtime import Role, Services, open_services
+from airtally.runtime import open_services
+from airtally.services import Role, Services
 
 
 @contextmanager

@@ -6,15 +6,16 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from airtally.accounts.grants import Grants
 from airtally.accounts.secrets import Secrets
 from airtally.cli.common import AccountSlug, DatabaseServices, Json, command, opened_database
 from airtally.cli.output import moment, print_listing, print_made
-from airtally.datasets.catalogue import ALL, Catalogue
-from airtally.datasets.entries import NewBusiness
-from airtally.datasets.register import Register
 from airtally.kit.errors import BadRequest
+from airtally.kit.paging import ALL
 from airtally.vendors.slate import shown
+from airtally.vendors.slate.catalogue import Catalogue
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.grants import Grants
+from airtally.vendors.slate.register import Register
 
 app = App(name="slate", help="What a Slate partner sees.")
 account_app = App(name="account", help="Slate accounts; an account of this server has one or more.")

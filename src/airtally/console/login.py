@@ -20,12 +20,10 @@ from airtally.console.forms import read_form
 from airtally.console.pages import asset, page
 from airtally.console.session import (
     COOKIE,
-    PageServices,
     check_form,
     current_session,
     is_https,
     session_cookie,
-    sessions_of,
     to_login,
 )
 from airtally.database.clock import shared_clock
@@ -34,6 +32,7 @@ from airtally.kit.addresses import neighbourhood
 from airtally.kit.errors import Failure, TooManyRequests
 from airtally.kit.fair import in_thread
 from airtally.kit.http import METHODS
+from airtally.services import Services
 from airtally.web.requests import AnyRequest
 
 _log = structlog.get_logger()
@@ -46,7 +45,7 @@ _MAX_FORM_BYTES = 16_384
 _LONGEST = 1024
 
 
-def routes(services: PageServices) -> list[Router]:
+def routes(services: Services) -> list[Router]:
     """The handlers, for the application to mount."""
     login = Login(services)
 
@@ -83,11 +82,11 @@ def routes(services: PageServices) -> list[Router]:
 class Login:
     """Letting people in. A form is bound to a cookie of its own until there is a session."""
 
-    def __init__(self, services: PageServices) -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
-        self._sessions = sessions_of(services)
-        self._form_key = services.secrets.subkey("login form")
-        self._devices = KnownDevices(services.secrets)
+        self._sessions = services.access.sessions
+        self._form_key = services.access.secrets.subkey("login form")
+        self._devices = KnownDevices(services.access.secrets)
         self._tries = Tries(services.store, shared_clock(services.store, services.clock))
 
     def form(self, wanted: str, *, error: str = "", username: str = "", status: int = 200) -> Response[Any]:
@@ -130,7 +129,9 @@ class Login:
         device = self._devices.known(request.cookies.get(DEVICE_COOKIE, ""), username)
         tried = self._tries.begin(username, host, device)
         try:
-            user = self._services.users.login(username, password, caller=neighbourhood(host), known=device is not None)
+            user = self._services.access.users.login(
+                username, password, caller=neighbourhood(host), known=device is not None
+            )
         except Failure:
             self._tries.undo(tried)
             raise

@@ -4,57 +4,35 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
-from airtally.accounts.secrets import Secrets
-from airtally.accounts.sessions import LIFE_US, Session, Sessions
-from airtally.accounts.users import User, Users
-from airtally.database.store import MetadataStore
+from airtally.accounts.sessions import LIFE_US, Session
+from airtally.accounts.users import User
 from airtally.kit import attempts
-from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden
 from airtally.kit.time import SECOND_US
-from airtally.settings import Settings
+from airtally.services import Services
 from airtally.web.requests import AnyRequest
 
 COOKIE = "airtally_session"
 
 
-class PageServices(Protocol):
-    """What pages need of the running program."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def store(self) -> MetadataStore: ...
-    @property
-    def secrets(self) -> Secrets: ...
-    @property
-    def users(self) -> Users: ...
-
-
-def sessions_of(services: PageServices) -> Sessions:
-    return Sessions(services.store, services.secrets, services.users, services.clock)
-
-
-def current_session(request: AnyRequest, services: PageServices) -> Session | None:
+def current_session(request: AnyRequest, services: Services) -> Session | None:
     """Reads the store: for handlers that run in a worker thread."""
     token = request.cookies.get(COOKIE)
     if not token:
         return None
-    session = sessions_of(services).get(token)
+    session = services.access.sessions.get(token)
     attempts.note(right=session is not None)
     return session
 
 
-def current_user(request: AnyRequest, services: PageServices) -> User | None:
+def current_user(request: AnyRequest, services: Services) -> User | None:
     """Reads the store: for handlers that run in a worker thread."""
     session = current_session(request, services)
     return None if session is None else session.user
@@ -72,7 +50,7 @@ def to_login(request: AnyRequest) -> Response[Any]:
     return Redirect(f"/login?{urlencode({'next': request.url.path + query})}", status_code=303)
 
 
-def session_cookie(services: PageServices, token: str) -> Cookie:
+def session_cookie(services: Services, token: str) -> Cookie:
     return Cookie(
         COOKIE,
         value=token,
@@ -84,5 +62,5 @@ def session_cookie(services: PageServices, token: str) -> Cookie:
     )
 
 
-def is_https(services: PageServices) -> bool:
+def is_https(services: Services) -> bool:
     return services.settings.public_url.startswith("https://")

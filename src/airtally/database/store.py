@@ -165,6 +165,11 @@ def _postgresql(url: URL) -> tuple[Engine, Engine]:
     return engine, engine.execution_options(postgresql_readonly=True)
 
 
+def storable(text: str) -> str:
+    """The text to look an id up by: none has a NUL in it, and PostgreSQL refuses a parameter that has one."""
+    return "" if "\0" in text else text
+
+
 @contextmanager
 def _failures() -> Iterator[None]:
     try:

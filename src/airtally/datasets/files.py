@@ -1,22 +1,22 @@
-"""The published files of a dataset: listed by their publication time, and found by their links."""
+"""The published files of a dataset: listed by their publication time, found by their ids."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 
-from airtally.database.store import MetadataStore
+from airtally.database.rows import values_of
+from airtally.database.store import MetadataStore, storable
 from airtally.database.tables import accounts, dataset_files, datasets, publications
-from airtally.datasets.catalogue import Listed, Slice
-from airtally.datasets.entries import Dataset, storable
-from airtally.datasets.links import FileLinks, Link
+from airtally.datasets.dataset import Dataset
 from airtally.datasets.stored import stored_name
 from airtally.files.serve import ServedFile
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden, NotFound
+from airtally.kit.paging import Listed, Slice
 
 MEDIA_TYPES: Mapping[str, str] = {
     "csv": "text/csv",
@@ -25,7 +25,7 @@ MEDIA_TYPES: Mapping[str, str] = {
     "parquet": "application/vnd.apache.parquet",
 }
 _FILE = (
-    *(dataset_files.c.file_id, dataset_files.c.name, dataset_files.c.rows, dataset_files.c.bytes),
+    *(dataset_files.c.file_id.label("id"), dataset_files.c.name, dataset_files.c.rows, dataset_files.c.bytes),
     *(dataset_files.c.sha256, dataset_files.c.report_date_begin, dataset_files.c.report_date_end),
     dataset_files.c.published_at,
 )
@@ -46,15 +46,17 @@ class DatasetFile:
 
 
 class DatasetFiles:
-    """Thread-safe. A file is there from its publication time on, until it is deleted."""
+    """A file can be listed from its publication time on, until it is deleted.
 
-    def __init__(self, store: MetadataStore, clock: Clock, links: FileLinks) -> None:
+    Thread-safe: it holds no state of its own and reads in transactions of the metadata store.
+    """
+
+    def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._links = links
 
     def page(self, dataset: Dataset, start_us: int, end_us: int, part: Slice) -> Listed[DatasetFile]:
-        """Those published from start to end (both included, never later than now), oldest first."""
+        """The files published from start to end, both included and never later than now, oldest first."""
         where = (
             dataset_files.c.dataset_id == dataset.row_id,
             dataset_files.c.published_at.between(start_us, min(end_us, self._clock.now_us())),
@@ -65,47 +67,46 @@ class DatasetFiles:
         query = select(*_FILE).where(*where).order_by(*order).limit(part.limit).offset(part.offset)
         with self._store.read() as connection:
             total = connection.execute(select(func.count()).select_from(dataset_files).where(*where)).scalar_one()
-            return Listed([DatasetFile(*row) for row in connection.execute(query)], total)
+            return Listed([DatasetFile(**values_of(row, _FILE)) for row in connection.execute(query)], total)
 
     def data_through(self, dataset: Dataset) -> int | None:
-        """All rows received by then are in files that can be listed. None while a turn's files become so."""
+        """The moment up to which all rows are in files that can be listed; None while new files await their stamp."""
         coming = select(dataset_files.c.id).where(
             dataset_files.c.dataset_id == dataset.row_id, dataset_files.c.published_at > self._clock.now_us()
         )
         settled = publications.c.stamp.is_(None), ~coming.exists()
-        turn = select(publications.c.turn_at).where(publications.c.dataset_id == dataset.row_id, *settled)
+        slot = select(publications.c.slot_at).where(publications.c.dataset_id == dataset.row_id, *settled)
         with self._store.read() as connection:
-            return connection.execute(turn).scalar_one_or_none()
+            return connection.execute(slot).scalar_one_or_none()
 
-    def link(self, dataset: Dataset, file: DatasetFile) -> Link:
-        """A fresh link to the file."""
-        return self._links.link(dataset.row_id, file.id, self._clock.now_us())
+    def find(self, file_id: str, permits: Callable[[int], bool]) -> tuple[DatasetFile, ServedFile]:
+        """The file of that id in the dataset that the caller's link permits, told by the dataset's row id.
 
-    def by_link(self, file_id: str, query: Mapping[str, str]) -> tuple[DatasetFile, ServedFile]:
-        """What a link leads to. Raises NotFound for a file that is not there, Forbidden for a link that is not ours
-        or over.
+        Datasets of two accounts may have files of the same id. Raises NotFound for a file that is not there,
+        Forbidden where no dataset is permitted.
         """
-        found = select(*_FILE, dataset_files.c.deleted_at, datasets.c.id, datasets.c.format, accounts.c.slug)
+        found = select(
+            *_FILE, dataset_files.c.deleted_at, dataset_files.c.dataset_id, datasets.c.format, accounts.c.slug
+        )
         found = found.select_from(dataset_files.join(datasets).join(accounts))
         with self._store.read() as connection:
             rows = connection.execute(found.where(dataset_files.c.file_id == storable(file_id))).all()
         if not rows:
             raise NotFound("The specified key does not exist.")
-        now = self._clock.now_us()
-        for *columns, deleted_at, row_id, file_format, slug in rows:
-            if self._links.is_valid(row_id, file_id, query, now):
-                if deleted_at is not None:
+        for row in rows:
+            if permits(row.dataset_id):
+                if row.deleted_at is not None:
                     raise NotFound("The specified key does not exist.")
-                return _served(DatasetFile(*columns), row_id, file_format, slug)
+                return _served_file(DatasetFile(**values_of(row, _FILE)), row.dataset_id, row.format, row.slug)
         raise Forbidden("Request has expired")
 
 
 def _unsettled(dataset: Dataset, stamp: ColumnElement[int]) -> Select[Any]:
-    """Files that may still be stamped anew: a window read now would have them twice."""
+    """Finds files that may still get a new stamp: a client that lists now would see them twice."""
     mine = publications.c.dataset_id == dataset.row_id, publications.c.stamp == stamp
     return select(publications.c.dataset_id).where(*mine)
 
 
-def _served(file: DatasetFile, dataset_row_id: int, file_format: str, slug: str) -> tuple[DatasetFile, ServedFile]:
+def _served_file(file: DatasetFile, dataset_row_id: int, file_format: str, slug: str) -> tuple[DatasetFile, ServedFile]:
     stored = stored_name(slug, dataset_row_id, file.id)
     return file, ServedFile(stored, file.name, file.bytes, file.sha256, MEDIA_TYPES[file_format])

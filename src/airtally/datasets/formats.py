@@ -1,29 +1,33 @@
-"""A dataset file as it is written: text in one of three wrappings, or Parquet."""
+"""The formats of dataset files: CSV, plain, in gzip or in ZIP, and Parquet."""
 
 from __future__ import annotations
 
-import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from airtally.datasets.layout import Layout
-from airtally.files.gzip import HEADER, LAST_BLOCK, Packed, Packer, trailer
+from airtally.files.gzip import HEADER, Packer, trailer
 from airtally.query.lines import bytes_of
 from airtally.streams.declaration import Type
 
-#: A file is ended once it is so long: clients give a download 30 seconds.
+#: A file ends once it has so many bytes: clients allow 30 seconds for a download.
 FILE_BYTES = 48_000_000
+#: A packed file also ends once it unpacks to so many times as much.
 MOST_UNPACKED = 20
+#: 260 MB/s of lines on one core, at 1.3 times the size of level 6 with its 90 MB/s.
+_ZIP_LEVEL = 1
 
 
 class DatasetWriter(ABC):
-    """One file under way; `finish` makes it whole, the end of the block closes it."""
+    """One file being written. `finish` completes it, and the end of the `with` block closes it."""
 
     def __init__(self, path: Path) -> None:
         self._file: IO[bytes] = path.open("wb")
@@ -36,7 +40,7 @@ class DatasetWriter(ABC):
 
     @property
     def size(self) -> int:
-        """About how long it is by now."""
+        """About how many bytes it has so far."""
         return self._file.tell()
 
     def __enter__(self) -> Self:
@@ -53,7 +57,7 @@ def header_row(layout: Layout) -> bytes:
 
 
 class Csv(DatasetWriter):
-    """Lines as the engine laid them out."""
+    """The lines as the engine rendered them."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         super().__init__(path)
@@ -63,73 +67,61 @@ class Csv(DatasetWriter):
         self._file.write(bytes_of(batch.column(0)))
 
     def finish(self) -> None:
-        """Nothing follows the last line."""
+        """Nothing to do: nothing follows the last line."""
 
 
-class _Packed(DatasetWriter):
-    """The lines as one deflate stream between what `before` and `after` write."""
+class Gzip(DatasetWriter):
+    """The lines as one gzip member."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         super().__init__(path)
-        self._member = f"{layout.table}.csv".encode()
-        self._file.write(self.before())
+        self._file.write(HEADER)
         self._packer = Packer(self._file)
         self._packer.write(header_row(layout))
 
     @property
     def size(self) -> int:
-        """What unpacks to twenty times as much is long enough too."""
-        return max(self._packer.packed, self._packer.plain // MOST_UNPACKED)
-
-    @abstractmethod
-    def before(self) -> bytes: ...
-
-    @abstractmethod
-    def after(self, packed: Packed) -> bytes: ...
+        return _long_enough(self._packer.packed, self._packer.plain)
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._packer.write(bytes_of(batch.column(0)))
 
     def finish(self) -> None:
-        self._file.write(self.after(self._packer.finish()))
+        self._file.write(trailer([self._packer.finish()]))
 
 
-class Gzip(_Packed):
-    def before(self) -> bytes:
-        return HEADER
+class Zip(DatasetWriter):
+    """One member, `<table>.csv`, dated 1980-01-01: the same rows give the same bytes."""
 
-    def after(self, packed: Packed) -> bytes:
-        return trailer([packed])
+    def __init__(self, path: Path, layout: Layout) -> None:
+        super().__init__(path)
+        self._zip = ZipFile(self._file, "w", ZIP_DEFLATED, compresslevel=_ZIP_LEVEL)
+        self._member = self._zip.open(f"{layout.table}.csv", "w")
+        self._plain = self._member.write(header_row(layout))
 
+    @property
+    def size(self) -> int:
+        return _long_enough(self._file.tell(), self._plain)
 
-class Zip(_Packed):
-    """One member, `<table>.csv`, whose sizes follow it; files end long before either needs 64 bits."""
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._plain += self._member.write(bytes_of(batch.column(0)))
 
-    _FLAGS = 1 << 3 | 1 << 11  # sizes follow; names are UTF-8
-    _DEFLATED, _VERSION = 8, 20
-    _DATE, _TIME = (1 << 5) | 1, 0  # 1980-01-01: the same rows give the same bytes
+    def finish(self) -> None:
+        self._member.close()
+        self._zip.close()
 
-    def before(self) -> bytes:
-        member = self._member
-        return struct.pack("<4s5H3I2H", b"PK\3\4", *self._common(), 0, 0, 0, len(member), 0) + member
-
-    def after(self, packed: Packed) -> bytes:
-        member = self._member
-        sizes = (packed.crc32, packed.packed_bytes + len(LAST_BLOCK), packed.plain_bytes)
-        follows = LAST_BLOCK + struct.pack("<4s3I", b"PK\7\x08", *sizes)
-        start = 30 + len(member) + packed.packed_bytes + len(follows)
-        entry = struct.pack(
-            "<4s6H3I5H2I", b"PK\1\2", self._VERSION, *self._common(), *sizes, len(member), 0, 0, 0, 0, 0, 0
-        )
-        entry += member
-        return follows + entry + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(entry), start, 0)
-
-    def _common(self) -> tuple[int, ...]:
-        return self._VERSION, self._FLAGS, self._DEFLATED, self._TIME, self._DATE
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(OSError):  # of a file that was not finished; what went wrong with it is on its way
+            self._member.close()
+        with suppress(OSError):
+            self._zip.close()
+        super().__exit__(kind, error, trace)
 
 
 class Parquet(DatasetWriter):
-    """Times as UTC milliseconds, whole numbers as int64, names as in the CSV."""
+    """Times as UTC milliseconds, whole numbers as int64, column names as in the CSV."""
 
     def __init__(self, path: Path, layout: Layout) -> None:
         super().__init__(path)
@@ -147,6 +139,11 @@ class Parquet(DatasetWriter):
 
     def finish(self) -> None:
         self._writer.close()
+
+
+def _long_enough(packed: int, plain: int) -> int:
+    """What unpacks to twenty times as much counts by that: it is long enough too."""
+    return max(packed, plain // MOST_UNPACKED)
 
 
 FORMATS: dict[str, Callable[[Path, Layout], DatasetWriter]] = {

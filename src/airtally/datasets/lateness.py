@@ -1,4 +1,4 @@
-"""A publication that is not done an hour after its turn is told once: log, metric, `/readyz` and e-mail."""
+"""Tells once of a publication that is an hour late: in the log, a metric, `/readyz` and by e-mail."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from dataclasses import dataclass
 import structlog
 
 from airtally.accounts.notices import Notices
-from airtally.datasets.publication_store import Late, PublicationStore
+from airtally.datasets.publication_store import LatePublication, PublicationStore
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import SECOND_US, to_datetime
 
-#: Notices that wait for the mail server; more than so many are dropped.
+#: At most so many notices wait for the mail server; further ones are dropped.
 _MOST_UNSENT = 1000
 
 _log = structlog.get_logger()
 
 LATE_US = 3600 * SECOND_US
-#: A turn missed while nobody ran is first given so long to be made good.
+#: After a start, slots missed while no process ran have so long to be published before anybody is told.
 GRACE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
-    """Still to be sent to `to`."""
+class _UnsentNotice:
+    """A notice and the addresses it has not been sent to."""
 
     to: list[str]
     subject: str
@@ -35,7 +35,7 @@ class _Message:
 
 
 class LateNotices:
-    """The step of a background loop; of several processes one tells."""
+    """The step of a background loop, called by one thread. Of several processes, one tells of each slot."""
 
     def __init__(
         self,
@@ -50,38 +50,40 @@ class LateNotices:
         self._clock = clock
         self._grace_seconds = grace_seconds
         self._seen: dict[tuple[int, int], float] = {}
-        self._unsent: list[_Message] = []
+        self._unsent: list[_UnsentNotice] = []
 
     def step(self) -> None:
         late = self._publication_store.late(self._clock.now_us() - LATE_US)
         now = time.monotonic()
-        self._seen = {each.turn: self._seen.get(each.turn, now) for each in late}
+        self._seen = {each.slot: self._seen.get(each.slot, now) for each in late}
         told = defaultdict(list)
         for each in late:
-            waited = now - self._seen[each.turn] >= self._grace_seconds
-            if waited and self._publication_store.notice(each):
-                _tell(each)
+            waited = now - self._seen[each.slot] >= self._grace_seconds
+            if waited and self._publication_store.note_notice(each):
+                _log_late(each)
                 told[each.subject.account].append(each)
         for account, some in told.items():
-            self._unsent.append(_Message(self._notices.addresses(account), _subject(account.name), _text(some)))
+            self._unsent.append(
+                _UnsentNotice(self._notices.addresses(account), _notice_subject(account.name), _notice_text(some))
+            )
         self._send()
 
     def _send(self) -> None:
-        """What the mail server did not take is tried again at the next step."""
+        """Send what waits; what the mail server does not take is tried again at the next step."""
         for message in self._unsent.copy():
             left = self._notices.tell(message.to, message.subject, message.text)
             self._unsent.remove(message)
             if left and len(self._unsent) < _MOST_UNSENT:
-                self._unsent.append(_Message(left, message.subject, message.text))
+                self._unsent.append(_UnsentNotice(left, message.subject, message.text))
 
 
-def described(late: Late) -> str:
+def described(late: LatePublication) -> str:
     dataset = late.subject.dataset
     due = f"{to_datetime(late.due_at):%Y-%m-%d %H:%M} UTC"
     return f"{dataset.name} ({dataset.id}) of business {dataset.business}: due {due}"
 
 
-def _tell(late: Late) -> None:
+def _log_late(late: LatePublication) -> None:
     dataset = late.subject.dataset
     metrics.PUBLICATIONS_LATE.labels(dataset.stream).inc()
     _log.warning(
@@ -92,14 +94,14 @@ def _tell(late: Late) -> None:
     )
 
 
-def _subject(account: str) -> str:
+def _notice_subject(account: str) -> str:
     return f"Dataset files of {account} are late"
 
 
-def _text(late: Iterable[Late]) -> str:
+def _notice_text(late: Iterable[LatePublication]) -> str:
     lines = "\n".join(f"  - {described(each)}" for each in late)
     return (
-        f"These datasets have not been published an hour after their turn:\n\n{lines}\n\n"
-        "Nothing is lost: what waits is in the files of the next publication. You will get no other message "
-        "about these turns.\n"
+        f"These datasets have not been published an hour after they were due:\n\n{lines}\n\n"
+        "Nothing is lost: the next publication contains all rows that wait. You will get no other message "
+        "about these publications.\n"
     )

@@ -1,4 +1,4 @@
-"""How a dataset stream looks in a file: its table, the columns in the contract's order, the time its days are of."""
+"""How a dataset stream looks in a file: its table, the columns in the vendor's order, the time its days are of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BUSINESS = "business_id"
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`time` names the column whose UTC dates are the report dates (contract, section 6)."""
+    """`time` names the column whose UTC dates are the report dates (docs/vendors/slate.md#7)."""
 
     stream: Stream
     table: str
@@ -20,7 +20,7 @@ class Layout:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The stream's own columns but the business: a file is of one."""
+        """The stream's own columns without the business: all rows of a file have the same."""
         return tuple(column for column in self.stream.columns if column.name != BUSINESS)
 
 

@@ -1,4 +1,4 @@
-"""One publication: the rows since the last one become files; files, marks and job in one transaction."""
+"""One publication: the rows since the last one become files, noted with offsets and job in one transaction."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
 from airtally.datasets.files import DatasetFile
-from airtally.datasets.publication_store import PublicationStore, Published, Subject
-from airtally.datasets.render import DatasetRenderer, Rendered, RenderedFile
-from airtally.datasets.stamps import Named, named, turn_of
+from airtally.datasets.publication_store import PublicationState, PublicationStore, Subject
+from airtally.datasets.render import DatasetRenderer, RenderedFile, RenderedWindow
+from airtally.datasets.stamps import FileNames, file_names, slot_of
 from airtally.datasets.stored import folder_of, stored_name
-from airtally.datasets.window import name_of, window
+from airtally.datasets.window import name_of, publication_window
 from airtally.files.store import FileStore, storage_failures
 from airtally.jobs.queue import Job
 from airtally.kit import metrics
@@ -33,17 +33,17 @@ _DAY_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What came of a turn; no files where nothing was new."""
+    """The files of one publication; none if there were no new rows."""
 
     subject: Subject
     files: tuple[DatasetFile, ...]
 
 
 class Publisher:
-    """Publishes a dataset whose job the caller holds. Every row received before the caller's wait is in.
+    """Publishes a dataset whose job the caller holds. Thread-safe: it has no state of its own.
 
-    Whatever ends it, and wherever, leaves either everything or nothing but stored objects that no file names;
-    these are removed when the next files are written, for a commit that failed may have been done.
+    A publication that is cut off leaves either all of its work, or at most stored objects that no file names. Those
+    are removed before the next files are written, and not at once, since a commit that failed may have been done.
     """
 
     def __init__(
@@ -66,52 +66,54 @@ class Publisher:
         self._faults = faults
 
     def publish(self, subject: Subject, job: Job, check: Callable[[], None]) -> Publication:
-        """`check` raises where the job is lost or the process ends. Raises LeaseLost too."""
+        """Publish all rows that are in the lake. `check` raises if the lease is lost or the process ends. Raises LeaseLost."""
         dataset, publication_store = subject.dataset, self.publication_store
         self._faults.reach("dataset.publish")
         publication_store.settle(dataset)
-        before = publication_store.published(dataset)
-        turn = turn_of(self._clock.now_us(), publication_store.interval_us)
+        before = publication_store.state(dataset)
+        slot = slot_of(self._clock.now_us(), publication_store.interval_us)
         snapshot = self._source.snapshot(STREAMS[dataset.stream], subject.account.slug, flushed=True)
-        with self._workplace() as folder:
-            wanted = window(snapshot, dataset.business, before.marks, before.covered)
+        with self._staging_folder() as folder:
+            wanted = publication_window(snapshot, dataset.business, before.offsets, before.consumed_files)
             rendered = self._renderer.render(wanted, dataset.format, folder)
             check()
-            done = self._commit(subject, job, _after(before, turn, snapshot, rendered), rendered.files)
+            done = self._commit(subject, job, _next_state(before, slot, snapshot, rendered), rendered.files)
         publication_store.settle(dataset)
-        _count(done)
+        _count_publication(done)
         return done
 
-    def _commit(self, subject: Subject, job: Job, now: Published, made: Sequence[RenderedFile]) -> Publication:
+    def _commit(
+        self, subject: Subject, job: Job, now: PublicationState, rendered: Sequence[RenderedFile]
+    ) -> Publication:
         dataset = subject.dataset
         stamp = self.publication_store.stamp(dataset)
-        files = [(named(dataset, stamp, part), each) for part, each in enumerate(made)]
+        files = [(file_names(dataset, stamp, number), each) for number, each in enumerate(rendered)]
         if files:
             self._sweep(subject)
-        for name, each in files:
-            self._files.take(self._stored(subject, name.id), each.path)
+        for names, each in files:
+            self._files.take(self._stored(subject, names.id), each.path)
         self._faults.reach("dataset.commit")
-        self.publication_store.commit(job, dataset, _stamped(now, stamp if files else None), files)
+        self.publication_store.commit(job, dataset, replace(now, stamp=stamp if files else None), files)
         self._faults.reach("dataset.settle")
-        return Publication(subject, tuple(_file(name, each, stamp) for name, each in files))
+        return Publication(subject, tuple(_dataset_file(names, each, stamp) for names, each in files))
 
     def _sweep(self, subject: Subject) -> None:
-        """Remove what a publication that was cut off has left."""
+        """Remove the stored objects that a publication left when it was cut off."""
         folder = folder_of(subject.account.slug, subject.dataset.row_id)
         known = {f"{folder}/{file_id}" for file_id in self.publication_store.known(subject.dataset)}
         for name in self._files.names(folder):
             if name not in known:
-                _log.info("left over by a publication that was cut off", file=name)
+                _log.info("removed a file that a cut-off publication left", file=name)
                 self._files.delete(name)
 
     def tidy(self) -> None:
-        """Remove workplaces that nobody has worked at for a day."""
+        """Remove staging folders that were not touched for a day."""
         for folder in self._staging.glob("publication-*"):
             if time.time() - folder.stat().st_mtime > _DAY_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def expire(self, before_us: int) -> int:
-        """Delete the files stamped before a moment; their rows stay in the lake and in the books."""
+        """Delete the files stamped before a moment; returns how many. Their rows stay in the lake, their offsets published."""
         gone = self.publication_store.expired(before_us)
         for subject, file_id in gone:
             self._files.delete(self._stored(subject, file_id))
@@ -122,7 +124,7 @@ class Publisher:
         return stored_name(subject.account.slug, subject.dataset.row_id, file_id)
 
     @contextmanager
-    def _workplace(self) -> Iterator[Path]:
+    def _staging_folder(self) -> Iterator[Path]:
         with storage_failures(self._staging.name):
             self._staging.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(prefix="publication-", dir=self._staging))
@@ -132,20 +134,16 @@ class Publisher:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _after(before: Published, turn: int, snapshot: Snapshot, rendered: Rendered) -> Published:
-    covered = frozenset(name_of(file) for file in snapshot.compacted + snapshot.uncompacted)
-    return Published(max(before.turn_at, turn), {**before.marks, **rendered.marks}, covered, None)
+def _next_state(before: PublicationState, slot: int, snapshot: Snapshot, rendered: RenderedWindow) -> PublicationState:
+    consumed_files = frozenset(name_of(file) for file in snapshot.compacted + snapshot.uncompacted)
+    return PublicationState(max(before.slot_at, slot), {**before.offsets, **rendered.offsets}, consumed_files, None)
 
 
-def _stamped(now: Published, stamp: int | None) -> Published:
-    return Published(now.turn_at, now.marks, now.covered, stamp)
+def _dataset_file(names: FileNames, file: RenderedFile, stamp: int) -> DatasetFile:
+    return DatasetFile(names.id, names.name, file.rows, file.bytes, file.sha256, file.date_begin, file.date_end, stamp)
 
 
-def _file(name: Named, made: RenderedFile, stamp: int) -> DatasetFile:
-    return DatasetFile(name.id, name.name, made.rows, made.bytes, made.sha256, made.date_begin, made.date_end, stamp)
-
-
-def _count(done: Publication) -> None:
+def _count_publication(done: Publication) -> None:
     stream = done.subject.dataset.stream
     metrics.PUBLICATIONS.labels(stream).inc()
     metrics.DATASET_FILES.labels(stream).inc(len(done.files))

@@ -1,9 +1,8 @@
-"""A window of a changelog becomes finished files on local disk; large ones in the child process for heavy work."""
+"""Renders a publication's rows as files on local disk; large windows in the child process."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,19 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airtally.datasets.formats import FILE_BYTES, FORMATS
-from airtally.datasets.window import MOMENT, PublicationWindow, render_lines, render_marks, render_rows
+from airtally.datasets.window import MOMENT, PublicationWindow, render_lines, render_offsets, render_rows
 from airtally.engine.child import HeavyOptions, engine_in_child
 from airtally.engine.protocol import Engine
 from airtally.files.store import storage_failures
+from airtally.kit.durable import sync_path
 from airtally.kit.prefetch import prefetch
 from airtally.kit.runner import Runner
 from airtally.kit.time import utc_day
 from airtally.sql.statement import Statement
 from airtally.streams.declaration import WRITER_ID
 
-#: Fewer rows are read in the server's own process: starting a child would take longer.
+#: Windows of fewer rows are rendered in the server's own process: starting a child takes longer.
 SMALL_ROWS = 200_000
-#: Rows that a file grows by before its size is looked at.
+#: A file's size is checked each time so many rows were written.
 _STEP_ROWS = 20_000
 
 
@@ -41,11 +41,11 @@ class RenderedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
-    """The files of a window in their order; `marks` are the last sequences in it, by writer."""
+class RenderedWindow:
+    """The files of a window in their order; `offsets` are the last sequences in it, by writer."""
 
     files: tuple[RenderedFile, ...]
-    marks: Mapping[str, int]
+    offsets: Mapping[str, int]
 
     @property
     def rows(self) -> int:
@@ -53,7 +53,10 @@ class Rendered:
 
 
 class DatasetRenderer:
-    """Reads through `engine` what is small, and what is large, or not for this engine, through `heavy`."""
+    """Renders small windows through `engine`; large ones, and those that `engine` cannot read, through `heavy`.
+
+    Thread-safe by immutability: it holds only what it was made with.
+    """
 
     def __init__(self, engine: Engine, heavy: Runner, options: HeavyOptions, *, file_bytes: int = FILE_BYTES) -> None:
         self._engine = engine
@@ -61,10 +64,10 @@ class DatasetRenderer:
         self._options = options
         self._file_bytes = file_bytes
 
-    def render(self, window: PublicationWindow, file_format: str, folder: Path) -> Rendered:
+    def render(self, window: PublicationWindow, file_format: str, folder: Path) -> RenderedWindow:
         """The files are left in `folder`. Raises what the engine raises, and StorageFull."""
         if not window.files:
-            return Rendered((), {})
+            return RenderedWindow((), {})
         if window.rows < SMALL_ROWS and self._engine.capabilities.file_lists:
             return render_window(self._engine, window, file_format, folder, self._file_bytes)
         return self._heavy.run(_in_child, self._options, window, file_format, folder, self._file_bytes)
@@ -72,24 +75,25 @@ class DatasetRenderer:
 
 def render_window(
     engine: Engine, window: PublicationWindow, file_format: str, folder: Path, file_bytes: int
-) -> Rendered:
-    """One pass over the rows for the files, one over two columns for the marks."""
-    marks = engine.query(render_marks(window))
+) -> RenderedWindow:
+    """One pass over the rows for the files, and one over two columns for the offsets."""
+    offsets = engine.query(render_offsets(window))
     statement = render_rows(window) if file_format == "parquet" else render_lines(window)
-    files = _Files(window, file_format, folder, file_bytes)
+    files = _FileSplitter(window, file_format, folder, file_bytes)
     with storage_failures(folder.name):
-        made = tuple(files.made(_slices(engine, statement)))
-    return Rendered(made, dict(zip(marks[WRITER_ID.name].to_pylist(), marks["through"].to_pylist(), strict=True)))
+        made = tuple(files.rendered(_slices(engine, statement)))
+    ends = offsets["through"].to_pylist()
+    return RenderedWindow(made, dict(zip(offsets[WRITER_ID.name].to_pylist(), ends, strict=True)))
 
 
 def _in_child(
     options: HeavyOptions, window: PublicationWindow, file_format: str, folder: Path, file_bytes: int
-) -> Rendered:
+) -> RenderedWindow:
     return render_window(engine_in_child(options), window, file_format, folder, file_bytes)
 
 
-class _Files:
-    """Cuts a stream of rows into files of about one size."""
+class _FileSplitter:
+    """Splits a stream of rows into files of about the same size."""
 
     def __init__(self, window: PublicationWindow, file_format: str, folder: Path, file_bytes: int) -> None:
         self._layout = window.layout
@@ -97,12 +101,12 @@ class _Files:
         self._folder = folder
         self._file_bytes = file_bytes
 
-    def made(self, slices: Iterator[pa.RecordBatch]) -> Iterator[RenderedFile]:
+    def rendered(self, slices: Iterator[pa.RecordBatch]) -> Iterator[RenderedFile]:
         for number, first in enumerate(slices):
-            yield self._one(self._folder / f"{number:03d}.{self._format}", first, slices)
+            yield self._rendered_file(self._folder / f"{number:03d}.{self._format}", first, slices)
 
-    def _one(self, path: Path, first: pa.RecordBatch, slices: Iterator[pa.RecordBatch]) -> RenderedFile:
-        """A file of `first` and as much of the rest as belongs into it."""
+    def _rendered_file(self, path: Path, first: pa.RecordBatch, slices: Iterator[pa.RecordBatch]) -> RenderedFile:
+        """Write `first` and the following batches until the file is long enough."""
         rows, moments = 0, []
         batch: pa.RecordBatch | None = first
         with FORMATS[self._format](path, self._layout) as file:
@@ -114,16 +118,17 @@ class _Files:
             file.finish()
         begin = min(each["min"].as_py() for each in moments)
         end = max(each["max"].as_py() for each in moments)
-        size, sha256 = _settled(path)
+        size, sha256 = _synced(path)
         return RenderedFile(path, rows, size, sha256, utc_day(begin).isoformat(), utc_day(end).isoformat())
 
 
-def _settled(path: Path) -> tuple[int, str]:
-    """Size and checksum of a file that a power loss does not take any more."""
+def _synced(path: Path) -> tuple[int, str]:
+    """The size and SHA-256 of a file, which is synced to disk first."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-        os.fsync(file.fileno())
-        return file.tell(), digest.hexdigest()
+        size = file.tell()
+    sync_path(path)
+    return size, digest.hexdigest()
 
 
 def _slices(engine: Engine, statement: Statement) -> Iterator[pa.RecordBatch]:

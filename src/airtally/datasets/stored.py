@@ -1,4 +1,4 @@
-"""Where the file store keeps a dataset's files."""
+"""The names of a dataset's files in the file store."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ def folder_of(account_slug: str, dataset_row_id: int) -> str:
 
 
 def stored_name(account_slug: str, dataset_row_id: int, file_id: str) -> str:
-    """By its id, which stays when a file is stamped anew."""
+    """Made of the file's id, which does not change when the file gets a new stamp."""
     return f"{folder_of(account_slug, dataset_row_id)}/{file_id}"

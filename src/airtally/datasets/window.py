@@ -1,4 +1,4 @@
-"""Which rows a publication brings: those of a business with a higher sequence than any published before.
+"""The rows of a publication: those of a business whose sequence is above their writer's offset.
 
 Rows of one writer enter the lake in the order of their sequence, so the last published sequence of each
 writer says exactly what was published, whatever files the rows lie in since.
@@ -28,11 +28,11 @@ _SPECIAL = ('"', ",", "\n", "\r")
 
 @dataclass(frozen=True, slots=True)
 class PublicationWindow:
-    """`snapshot` has only files that may hold something new; `marks` the last published sequences by writer."""
+    """`snapshot` has only files that may hold something new; `offsets` the last published sequences by writer."""
 
     snapshot: Snapshot
     business: str
-    marks: Mapping[str, int]
+    offsets: Mapping[str, int]
 
     @property
     def layout(self) -> Layout:
@@ -44,65 +44,68 @@ class PublicationWindow:
 
     @property
     def rows(self) -> int:
-        """At most so many."""
+        """An upper bound."""
         return sum(file.rows for file in self.files)
 
 
-def window(snapshot: Snapshot, business: str, marks: Mapping[str, int], covered: frozenset[str]) -> PublicationWindow:
-    """`covered` names files whose rows of the business are all published."""
+def publication_window(
+    snapshot: Snapshot, business: str, offsets: Mapping[str, int], consumed_files: frozenset[str]
+) -> PublicationWindow:
+    """`consumed_files` names lake files whose rows of the business are all published."""
 
     def new(files: tuple[DataFile, ...]) -> tuple[DataFile, ...]:
-        return tuple(file for file in files if name_of(file) not in covered)
+        return tuple(file for file in files if name_of(file) not in consumed_files)
 
     return PublicationWindow(
-        replace(snapshot, compacted=new(snapshot.compacted), uncompacted=new(snapshot.uncompacted)), business, marks
+        replace(snapshot, compacted=new(snapshot.compacted), uncompacted=new(snapshot.uncompacted)), business, offsets
     )
 
 
 def name_of(file: DataFile) -> str:
-    """A lake file's own name; it holds a UUID."""
+    """A lake file's name without its folder; unique, since it contains a UUID."""
     return PurePosixPath(file.path).name
 
 
 def render_lines(wanted: PublicationWindow) -> Statement:
-    """Each row as a line of CSV, and its moment in microseconds for the report dates."""
+    """Each row as a line of CSV, and its time in microseconds, for the report dates."""
     binder = Binder(wanted.snapshot.stream)
     cells: list[exp.Expr] = []
     for each in wanted.layout.columns:
         cells += [exp.Literal.string(","), _cell(each.name, each.type)]
     line = exp.Anonymous(this="CONCAT", expressions=[*cells[1:], _char("\n")])
-    return binder.statement(_rows(binder, wanted, [line.as_(LINE, quoted=True), _moment(wanted.layout)]))
+    return binder.statement(_unpublished(binder, wanted, [line.as_(LINE, quoted=True), _moment(wanted.layout)]))
 
 
 def render_rows(wanted: PublicationWindow) -> Statement:
-    """The columns of a file, and the moment of each row."""
+    """Each row's columns in the file, and its time in microseconds."""
     binder = Binder(wanted.snapshot.stream)
     names = [column(each.name) for each in wanted.layout.columns]
-    return binder.statement(_rows(binder, wanted, [*names, _moment(wanted.layout)]))
+    return binder.statement(_unpublished(binder, wanted, [*names, _moment(wanted.layout)]))
 
 
-def render_marks(wanted: PublicationWindow) -> Statement:
+def render_offsets(wanted: PublicationWindow) -> Statement:
     """The highest sequence of each writer, as `writer_id` and `through`."""
     binder = Binder(wanted.snapshot.stream)
-    through = exp.Max(this=column("sequence")).as_("through", quoted=True)
-    return binder.statement(_rows(binder, wanted, [column(WRITER_ID.name), through]).group_by(column(WRITER_ID.name)))
+    writer, through = column(WRITER_ID.name), exp.Max(this=column("sequence")).as_("through", quoted=True)
+    return binder.statement(_unpublished(binder, wanted, [writer, through]).group_by(writer))
 
 
-def _rows(binder: Binder, wanted: PublicationWindow, columns: list[exp.Expr]) -> exp.Select:
-    """Built in place: a copy of all columns at each step would take longer than a small window's rows."""
+def _unpublished(binder: Binder, wanted: PublicationWindow, columns: list[exp.Expr]) -> exp.Select:
+    """The rows above the offsets. The tree is built in place: copying it at each step takes longer than a small answer."""
     stored = exp.alias_(binder.relation(Rows.all_of(wanted.snapshot), "rows"), "stored", table=True)
     tree = exp.Select(expressions=columns).from_(stored, copy=False)
     tree = tree.where(column(BUSINESS).eq(binder.value(wanted.business)), copy=False)
-    if not wanted.marks:
+    if not wanted.offsets:
         return tree
-    marks = {"published": pa.array(wanted.marks, pa.string()), "through": pa.array(wanted.marks.values(), pa.int64())}
-    listed = exp.alias_(binder.relation(pa.table(marks), "marks"), "marks", table=True)
+    ends = pa.array(wanted.offsets.values(), pa.int64())
+    offsets = pa.table({"published": pa.array(wanted.offsets, pa.string()), "through": ends})
+    listed = exp.alias_(binder.relation(offsets, "offsets"), "offsets", table=True)
     tree = tree.join(listed, on=column(WRITER_ID.name).eq(column("published")), join_type="left", copy=False)
     return tree.where(exp.or_(column("through").is_(exp.null()), column("sequence") > column("through")), copy=False)
 
 
 def _moment(layout: Layout) -> exp.Expr:
-    """A row without the time is put on the day of its version."""
+    """The time whose UTC day is a row's report date; for a row without one, the time of its version."""
     moment = micros(layout.time)
     if layout.time != VERSION_TIME:
         moment = exp.Coalesce(this=moment, expressions=[micros(VERSION_TIME)])
@@ -110,14 +113,14 @@ def _moment(layout: Layout) -> exp.Expr:
 
 
 def _cell(name: str, kind: Type) -> exp.Expr:
-    """A null gives nothing: CONCAT leaves it out."""
+    """A value as CSV. A null stays null, which CONCAT leaves out."""
     if kind is Type.TIME:
         return _time(name)
-    return _text(name) if kind is Type.TEXT else exp.cast(column(name), "text")
+    return _csv_text(name) if kind is Type.TEXT else exp.cast(column(name), "text")
 
 
-def _text(name: str) -> exp.Expr:
-    """Quoted where RFC 4180 wants it, and where it is empty, which is not null."""
+def _csv_text(name: str) -> exp.Expr:
+    """Quoted where RFC 4180 requires it, and where the text is empty, to tell it from null."""
     value, quote = column(name), exp.Literal.string('"')
     special = [exp.Anonymous(this="CONTAINS", expressions=[value.copy(), _char(each)]) for each in _SPECIAL]
     doubled = exp.func("replace", value.copy(), quote.copy(), exp.Literal.string('""'))
@@ -127,7 +130,7 @@ def _text(name: str) -> exp.Expr:
 
 
 def _time(name: str) -> exp.Expr:
-    """`YYYY-MM-DD HH:MM:SS.mmm`: a microsecond more makes the engine write six places, of which three are kept."""
+    """`YYYY-MM-DD HH:MM:SS.mmm`. One microsecond is added so that the engine writes six places, of which three are kept."""
     thousand = exp.Literal.number(1000)
     over = exp.Paren(this=exp.Mod(this=micros(name), expression=thousand))
     floored = exp.Paren(this=exp.Mod(this=exp.Paren(this=over + thousand.copy()), expression=thousand.copy()))

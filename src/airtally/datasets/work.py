@@ -1,8 +1,7 @@
-"""Turns are kept: each dataset's job comes due on the UTC clock and is tried until it is done."""
+"""Publishes on schedule: each dataset's job comes due at each slot and is tried until it succeeds."""
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -13,9 +12,10 @@ import structlog
 from airtally.accounts.accounts import Account
 from airtally.datasets.publication_store import JOB_KIND, PublicationStore, Subject
 from airtally.datasets.publish import Publication, Publisher
-from airtally.datasets.stamps import turn_of
+from airtally.datasets.stamps import slot_of
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.queue import Job, Jobs
+from airtally.jobs.retry_policy import RetryPolicy
 from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
@@ -25,11 +25,11 @@ from airtally.kit.time import DAY_US, SECOND_US
 
 _log = structlog.get_logger()
 
-#: How long published files are kept; the rows of a changelog stay. A day longer than listings show them (contract,
-#: section 6), so that pages and links given out before lead to them for all of their time.
+#: How long published files are kept; the rows of a changelog stay. A day longer than listings show them
+#: (docs/vendors/slate.md#5, #7), so that pages and links given out before lead to them for all of their time.
 FILE_DAYS = 731
-#: Waits after a failure grow with the time since the turn, between these.
-_SHORTEST, _LONGEST = 2.0, 120.0
+#: A dataset's job never ends. Each wait is about a quarter of the time since the turn, 2 minutes at most.
+RETRY = RetryPolicy(waits=(*[2.0] * 4, 2.5, 3, 4, 5, 6, 7, 9, 11, 14, 18, 22, 28, 35, 43, 54, 68, 84, 105, 120))
 #: How long a publication on demand waits for one that is under way.
 _PATIENCE_SECONDS = 600.0
 
@@ -41,11 +41,11 @@ class PublicationOptions(WorkerOptions):
 
 
 class PublicationWorker(Worker):
-    """Publishes what is due; keeps the jobs and stamps in order; deletes files whose life is over."""
+    """Publishes what is due, adds jobs of new datasets, settles stamps, and deletes expired files."""
 
     name: ClassVar[str] = "publications"
     kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
-    most_attempts: ClassVar[int] = sys.maxsize  # a dataset's job never ends
+    retry: ClassVar[RetryPolicy] = RETRY
 
     def __init__(
         self,
@@ -64,19 +64,23 @@ class PublicationWorker(Worker):
         self._loops.append(Loop("publication-files", self.expire_files, options.expire_seconds))
 
     def work(self, job: Job, lease: KeptLease) -> None:
-        self._wait_until_visible(turn_of(self._clock.now_us(), self._publication_store.interval_us), self._stopping)
+        self._wait_until_visible(slot_of(self._clock.now_us(), self._publication_store.interval_us), self._stopping)
         self._publisher.publish(self._publication_store.of_job(job), job, lambda: self.check(lease))
 
     def give_up(self, job: Job, reason: str) -> None:
-        raise NotImplementedError  # rows that wait are published one day
+        raise NotImplementedError  # a dataset's job never ends
 
     def _trouble(self, job: Job, error: Exception) -> None:
         """Whatever it is, the turn is tried again; that it is late is told elsewhere."""
-        since = max(0, self._clock.now_us() - job.run_at) / SECOND_US
-        wait = min(max(since / 4, _SHORTEST), _LONGEST)
+        wait = self.retry.wait_at((self._clock.now_us() - self._due(job)) / SECOND_US)
         metrics.PUBLICATION_FAILURES.inc()
         _log.error("publication failed", dataset=job.subject, seconds=wait, exc_info=error)
         self._jobs.put_off(job, wait, self._reason(error))
+
+    def _due(self, job: Job) -> int:
+        """When the job came due first, however often it was put off since: the turn after its last end."""
+        interval = self._publication_store.interval_us
+        return slot_of(job.created_at, interval) + interval
 
     def care(self) -> None:
         self._publication_store.enrol()
@@ -85,7 +89,7 @@ class PublicationWorker(Worker):
                 self._publication_store.settle(subject.dataset)
             except Exception:  # noqa: BLE001 (one dataset's trouble is not another's; it is tried at each step)
                 metrics.LOOP_FAILURES.labels("publication-care").inc()
-                _log.exception("a publication cannot be settled", dataset=subject.dataset.id)
+                _log.exception("publication not settled", dataset=subject.dataset.id)
 
     def expire_files(self) -> float | None:
         self._publisher.tidy()
@@ -93,7 +97,7 @@ class PublicationWorker(Worker):
 
 
 class OnDemand:
-    """Publishes an account's datasets now, in any process."""
+    """Publishes an account's datasets now, in any process. Thread-safe: it has no state of its own."""
 
     def __init__(
         self,
@@ -111,9 +115,9 @@ class OnDemand:
         self._wait_until_visible = wait_until_visible
 
     def run(self, account: Account, dataset: str | None = None) -> list[Publication]:
-        """All of an account's datasets, or the one of that id: every row acknowledged before the call is in.
+        """Publish all of an account's datasets, or the one of that id, with every row acknowledged before the call.
 
-        Raises NotFound, and Unavailable where rows or a job cannot be had.
+        Raises NotFound, and Unavailable if rows do not reach the lake or another publication does not end.
         """
         publication_store: PublicationStore = self._publisher.publication_store
         publication_store.enrol()
@@ -137,7 +141,7 @@ class OnDemand:
             raise
 
     def _taken(self, subject: Subject) -> Job:
-        """A publication that is under way is waited for; what came since is published after it."""
+        """The dataset's job, once a publication that is under way has ended."""
         until = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < until:
             job = self._jobs.take(JOB_KIND, str(subject.dataset.row_id), self._options.lease_seconds)

@@ -15,7 +15,8 @@ from airtally.accounts.accounts import Account
 from airtally.demo.home import Demo, Tenant
 from airtally.demo.keys import GROUP, dataset_id
 from airtally.demo.world import World
-from airtally.runtime import Services
+from airtally.services import Services
+from airtally.vendors.slate.services import slate_services
 
 #: The file, in the home.
 NAMES = "calls.sh"
@@ -54,9 +55,9 @@ def write_names(tenant: Tenant, home: Path, address: str) -> Path:
 
 def calls(demo: Demo, tenant: Tenant, services: Services, names: Path) -> list[SampleCall]:
     """In the order in which they can be tried; each can be pasted by itself."""
-    account = services.accounts.by_slug(tenant.slug)
+    account = services.access.accounts.by_slug(tenant.slug)
     measured = demo.world(tenant, account)
-    [above, *_] = services.catalogue.accounts(account).items
+    [above, *_] = slate_services(services).catalogue.accounts(account).items
     found = [
         *_fouryousee(demo, tenant, account),
         _tapjoy(measured),

@@ -9,11 +9,11 @@ from pathlib import Path
 import msgspec
 
 from airtally.accounts.accounts import Account
-from airtally.demo.keys import Access, give_access, make_businesses, name_user
+from airtally.demo.keys import DemoAccess, give_access, make_businesses, name_user
 from airtally.demo.world import World, world
 from airtally.kit.errors import Failure, NotFound
 from airtally.kit.time import to_datetime
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.streams import STREAMS
 
 MARKER = "demo.json"
@@ -23,7 +23,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class NotADemo(Failure):
-    """The folder holds something that the demo did not make."""
+    """The folder given to `airtally demo` holds something that the demo did not make."""
 
     code = "not_a_demo"
 
@@ -38,7 +38,7 @@ class Tenant(msgspec.Struct):
     seed: int
     rows: int
     players: int | None = None
-    access: Access = msgspec.field(default_factory=Access)
+    access: DemoAccess = msgspec.field(default_factory=DemoAccess)
     filled: list[str] = []
 
 
@@ -112,9 +112,9 @@ def fill(demo: Demo, services: Services, home: Path, progress: Progress) -> None
 
 def _account(tenant: Tenant, services: Services) -> Account:
     try:
-        return services.accounts.by_slug(tenant.slug)
+        return services.access.accounts.by_slug(tenant.slug)
     except NotFound:
-        return services.accounts.create(tenant.name, tenant.slug, timezone=tenant.timezone)
+        return services.access.accounts.create(tenant.name, tenant.slug, timezone=tenant.timezone)
 
 
 def _load(

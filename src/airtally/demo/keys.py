@@ -9,9 +9,11 @@ import msgspec
 from airtally.accounts.accounts import Account
 from airtally.accounts.keys import KeyOptions
 from airtally.accounts.kinds import Credentials
-from airtally.datasets.entries import KINDS, NewBusiness
+from airtally.datasets.dataset import KINDS
 from airtally.demo.channels import DemoBusiness
-from airtally.runtime import Services
+from airtally.services import Services
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.services import slate_services
 
 GROUP = "channels"
 
@@ -25,7 +27,7 @@ _OPTIONS = {
 }
 
 
-class Access(msgspec.Struct):
+class DemoAccess(msgspec.Struct):
     """Who may ask, as it is presented. The demo keeps these secrets to show them; a real home keeps hashes."""
 
     username: str = ""
@@ -36,19 +38,19 @@ class Access(msgspec.Struct):
         return str(self.keys[kind][field])
 
 
-def name_user(access: Access, account: Account) -> None:
+def name_user(access: DemoAccess, account: Account) -> None:
     """To be saved before the user is made: a password is told but once."""
     if not access.username:
         access.username, access.password = account.slug.split("-")[0], random.token_urlsafe(9)
 
 
-def give_access(access: Access, account: Account, services: Services) -> None:
+def give_access(access: DemoAccess, account: Account, services: Services) -> None:
     """Make what is not there yet."""
     for kind, options in _OPTIONS.items():
         if kind not in access.keys:
-            access.keys[kind] = services.keys.create(account, kind, options).credentials
-    if access.username not in {user.username for user in services.users.all(account)}:
-        services.users.create(
+            access.keys[kind] = services.access.keys.create(account, kind, options).credentials
+    if access.username not in {user.username for user in services.access.users.all(account)}:
+        services.access.users.create(
             account,
             username=access.username,
             name=f"{account.name} demo user",
@@ -59,14 +61,15 @@ def give_access(access: Access, account: Account, services: Services) -> None:
 
 def make_businesses(businesses: tuple[DemoBusiness, ...], account: Account, services: Services) -> None:
     """The channels that rows of the dataset streams name, as far as they are not there yet."""
-    if not services.catalogue.groups(account).items:
-        services.register.create_group(account, GROUP, "Channels")
-    known = {each.id for each in services.catalogue.businesses(account).items}
+    slate = slate_services(services)
+    if not slate.catalogue.groups(account).items:
+        slate.register.create_group(account, GROUP, "Channels")
+    known = {each.id for each in slate.catalogue.businesses(account).items}
     for business in businesses:
         if business.id not in known:
             ids = {kind: dataset_id(business, stream) for stream, kind in KINDS.items()}
             new = NewBusiness(GROUP, business.id, business.name, business.territory, datasets=ids)
-            services.register.create_business(account, new)
+            slate.register.create_business(account, new)
 
 
 def dataset_id(business: DemoBusiness, stream: str) -> str:

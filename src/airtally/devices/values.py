@@ -1,6 +1,6 @@
 """Values of attributes and tags as devices send them, brought to the one form that each type is stored in.
 
-Pushwoosh contract, sections 6 and 8.
+docs/vendors/pushwoosh.md#9.
 """
 
 from __future__ import annotations

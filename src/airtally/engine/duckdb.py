@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,8 @@ from airtally.engine.bucket import dataset, on_bucket
 from airtally.engine.limits import TimeLimit, too_slow
 from airtally.engine.protocol import FilesMissing
 from airtally.engine.scratch import Scratch
+from airtally.engine.without_pandas import settle_pandas
+from airtally.kit.cache import Cache
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 from airtally.kit.fair import CALLER, Slots, aside
 from airtally.sql.capabilities import Capabilities
@@ -72,12 +72,12 @@ class DuckDB:
     """
 
     def __init__(self, *, memory: int, seconds: float | None, temp_folder: Path, threads: int | None = None) -> None:
-        _settle_pandas()
         self._memory, self._seconds = memory, seconds
         self._texts = Texts()
         self._slots = Slots(_ALL_SLOTS, each=_SLOTS)
         self._scratch = Scratch(temp_folder, "duckdb")
         self._instance = duckdb.connect(":memory:", config=_config(memory, self._scratch.folder, threads))
+        settle_pandas(self._instance)
         self._instance.execute("SET GLOBAL TimeZone = 'UTC'")
         self._instance.execute("SET GLOBAL parquet_metadata_cache = true")  # files of a lake never change
 
@@ -150,15 +150,6 @@ def _account(statement: Statement) -> str:
     )
 
 
-def _settle_pandas() -> None:
-    """Where pandas is not installed, DuckDB looks for it along the whole path several times at each question.
-
-    Told once that it is not there, it takes a third of the time. Where it is installed nothing is done.
-    """
-    if "pandas" not in sys.modules and find_spec("pandas") is None:
-        sys.modules["pandas"] = None  # type: ignore[assignment]
-
-
 def _config(memory: int, temp_folder: Path, threads: int | None) -> dict[str, str]:
     config = {
         "memory_limit": f"{memory}B",
@@ -173,7 +164,7 @@ class Texts:
     """The texts of statements that are asked again and again: writing a tree out costs more than running it."""
 
     def __init__(self) -> None:
-        self._texts: dict[Hashable, str] = {}
+        self._texts: Cache[Hashable, str] = Cache(_MAX_TEXTS)
 
     def of(self, statement: Statement, parts: Mapping[str, _Parts]) -> str:
         shape = (statement.key, tuple(parts.items()))
@@ -182,9 +173,7 @@ class Texts:
             sources = {name: _source(name, statement.relations[name], parts[name]) for name in parts}
             text = written(statement.tree, sources, "duckdb")
             if statement.key is not None:
-                if len(self._texts) >= _MAX_TEXTS:
-                    self._texts.clear()  # those that are asked again and again are soon back
-                self._texts[shape] = text
+                self._texts.put(shape, text)
         return text
 
 

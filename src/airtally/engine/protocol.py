@@ -17,7 +17,7 @@ from airtally.storage.lake.table_storage import ROLLUPS
 
 
 class FilesMissing(Unavailable):
-    """Files of the snapshot are gone. If they were vacuumed, a new snapshot has the rows; else they are lost.
+    """Data files that the answer needs are gone: vacuumed, so that a new snapshot has their rows, or lost.
 
     `gone` are their names by table, empty where the engine does not tell.
     """

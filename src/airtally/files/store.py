@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +13,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from airtally.kit.durable import publish_file, sync_path
 from airtally.kit.errors import NotFound, StorageFull, Unavailable
 from airtally.kit.faults import NO_FAULTS, Faults
 
@@ -100,12 +100,11 @@ class FileStore:
             self._faults.reach("files.write")
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                path.replace(target)
+                publish_file(path, target)
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
                 return False
-            self._sync(name)
         return True
 
     def _sync(self, name: str) -> None:
@@ -113,12 +112,8 @@ class FileStore:
         if not isinstance(self._store, LocalStore) or self._store.prefix is None:
             return
         file = Path(self._store.prefix) / name
-        for path in (file, file.parent):
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        sync_path(file)
+        sync_path(file.parent)
 
 
 def _range(start: int, end: int | None) -> GetOptions:

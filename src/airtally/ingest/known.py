@@ -6,8 +6,6 @@ one. A hash that is not there is a key without versions; one that is may be anot
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +14,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally.engine.protocol import Engine
+from airtally.kit.cache import Cache
 from airtally.kit.errors import LimitExceeded
 from airtally.sql.compiler import Binder
 from airtally.sql.scope import column
@@ -61,8 +60,7 @@ class KnownKeys:
     def __init__(self, engine: Engine, source: SnapshotSource) -> None:
         self._engine = engine
         self._source = source
-        self._indexes: OrderedDict[tuple[str, str], _Index] = OrderedDict()
-        self._lock = threading.Lock()
+        self._indexes: Cache[tuple[str, str], _Index] = Cache(_INDEXES)
 
     def may_be_known(self, stream: Stream, account: str, rows: pa.Table) -> Mask | None:
         """For each row, whether its key may have versions or comes twice; None where that cannot be told cheaply.
@@ -84,8 +82,7 @@ class KnownKeys:
         index.files.intersection_update(file.path for file in files)
         new = [file for file in files if file.path not in index.files]
         if index.keys + sum(file.rows for file in new) > _MOST_KEYS:
-            with self._lock:
-                self._indexes.pop((stream.name, account), None)
+            self._indexes.pop((stream.name, account))
             return None
         self._read(snapshot, new, index)
         hashes = self._hashes(stream, rows.select(list(stream.key)))
@@ -101,12 +98,8 @@ class KnownKeys:
             index.files.update(file.path for file in files)
 
     def _index(self, stream: Stream, account: str) -> _Index:
-        with self._lock:
-            index = self._indexes.setdefault((stream.name, account), _Index())
-            self._indexes.move_to_end((stream.name, account))
-            while len(self._indexes) > _INDEXES:
-                self._indexes.popitem(last=False)
-            return index
+        with self._indexes.locked() as indexes:
+            return indexes.setdefault((stream.name, account), _Index())
 
     def _hashes(self, stream: Stream, relation: Relation) -> Hashes:
         """In the order of the rows of a table."""

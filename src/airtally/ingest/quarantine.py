@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.database.rows import values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, quarantine
 from airtally.ingest.decode import RowError
@@ -174,7 +175,7 @@ class Quarantine:
         if stream is not None:
             query = query.where(quarantine.c.stream == stream)
         with self._store.read() as connection:
-            return [Entry(*row) for row in connection.execute(query.limit(limit))]
+            return [Entry(**values_of(row, _LISTED)) for row in connection.execute(query.limit(limit))]
 
     def entry(self, account: Account, entry_id: int) -> Entry:
         """Raises NotFound for an entry that is not the account's."""
@@ -182,7 +183,7 @@ class Quarantine:
             row = connection.execute(select(*_LISTED).where(*_is(account, entry_id))).one_or_none()
         if row is None:
             raise _unknown(entry_id)
-        return Entry(*row)
+        return Entry(**values_of(row, _LISTED))
 
     def rows(self, account: Account, entry_id: int) -> Iterator[RejectedRow]:
         """Raises NotFound for an entry that is not the account's."""

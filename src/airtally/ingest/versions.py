@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +23,7 @@ import pyarrow.compute as pc
 from airtally.accounts.accounts import Account
 from airtally.ingest.changelog_locks import ChangelogLocks
 from airtally.kit.fair import aside, pause
+from airtally.kit.keyed_locks import KeyedLocks
 from airtally.kit.time import to_datetime
 from airtally.sql.case import folded
 from airtally.streams.declaration import Kind, Stream
@@ -76,13 +76,11 @@ class ChangelogVersions:
         self._versions_of = versions_of
         self._many_rows = many_rows
         self._known = known
-        self._lock = threading.Lock()
-        self._turns: dict[tuple[str, str], ChangelogLocks] = defaultdict(ChangelogLocks)
+        self._turns: KeyedLocks[tuple[str, str], ChangelogLocks] = KeyedLocks(ChangelogLocks)
 
     def turns(self, stream: Stream, account: Account) -> ChangelogLocks:
         """Whoever adds versions of a stream takes one."""
-        with self._lock:
-            return self._turns[stream.name, account.slug]
+        return self._turns.of((stream.name, account.slug))
 
     @contextmanager
     def resolved(self, stream: Stream, account: Account, rows: pa.Table, now_us: int) -> Any:

@@ -8,7 +8,8 @@ from typing import Self
 
 import structlog
 
-from airtally.jobs.queue import Job, Jobs, LeaseLost
+from airtally.jobs.leased_table import LeaseLost
+from airtally.jobs.queue import Job, Jobs
 from airtally.kit.errors import Failure
 
 _log = structlog.get_logger()

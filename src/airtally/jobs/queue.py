@@ -9,12 +9,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import jobs
 from airtally.jobs import turns
+from airtally.jobs.leased_table import NO_LEASE, LeasedTable, LeaseLost
 from airtally.jobs.setback import Setback
+from airtally.jobs.states import UNENDED, JobState
 from airtally.kit.clock import Clock
-from airtally.kit.errors import Conflict, Failure, TooManyRequests
+from airtally.kit.errors import Conflict, TooManyRequests
 from airtally.kit.time import SECOND_US
 
 LEASE_SECONDS = 60.0
@@ -23,11 +26,7 @@ LEASE_SECONDS = 60.0
 ASKED_KINDS = ("report", "statistics")
 MOST_WAITING = 1000
 
-
-class LeaseLost(Failure):
-    """Another worker has the job; whatever this one was about to write must not be written."""
-
-    code = "lease_lost"
+_LEASES = LeasedTable(jobs, JobState.READY, JobState.RUNNING, jobs.c.attempts)
 
 
 class TooManyJobs(TooManyRequests):
@@ -38,7 +37,7 @@ class TooManyJobs(TooManyRequests):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it was when read. `state` is ready, running, done or failed; times in microseconds UTC.
+    """A job as it was when read. Times in microseconds UTC.
 
     `attempts` counts how often the job was taken, also by workers that stopped or died.
     """
@@ -47,7 +46,7 @@ class Job:
     kind: str
     subject: str
     account_id: int | None
-    state: str
+    state: JobState
     run_at: int
     attempts: int
     lease_owner: str | None
@@ -57,6 +56,11 @@ class Job:
     error: str | None
     created_at: int
     updated_at: int
+
+    @classmethod
+    def from_row(cls, row: AnyRow) -> Job:
+        values = values_of(row, jobs.c)
+        return cls(**values | {"state": JobState(values["state"])})
 
 
 class Jobs:
@@ -86,7 +90,7 @@ class Jobs:
             "kind": kind,
             "subject": subject,
             "account_id": account_id,
-            "state": "ready",
+            "state": JobState.READY,
             "run_at": now if run_at is None else run_at,
             "attempts": 0,
             "progress_done": 0,
@@ -101,7 +105,7 @@ class Jobs:
 
     def _check_room(self, connection: Connection, account_id: int) -> None:
         turns.lock_adds(connection, account_id)
-        unended = jobs.c.kind.in_(ASKED_KINDS), jobs.c.state.in_(("ready", "running"))
+        unended = jobs.c.kind.in_(ASKED_KINDS), jobs.c.state.in_(UNENDED)
         query = select(func.count()).where(*unended, jobs.c.account_id == account_id)
         if connection.execute(query).scalar_one() >= self._most_waiting:
             raise TooManyJobs(
@@ -128,18 +132,18 @@ class Jobs:
         with self._store.read() as connection:
             if not connection.execute(turns.ANY_WORK, {"kind": kind, "now": now}).scalar_one():
                 return False
-            lost = select(jobs.c.id).where(*_orphaned(kind, now)).limit(1)
+            lost = select(jobs.c.id).where(jobs.c.kind == kind, _LEASES.orphaned(now)).limit(1)
             return connection.execute(lost).first() is not None or bool(self._next(connection, kind, now, each))
 
     def _claim(self, kind: str, now: int, lease_seconds: float, each: int | None) -> Job | None:
         """Jobs of workers that are gone become ready first: they, too, wait for their account's turn."""
         with self._store.begin() as connection:
             turns.lock_claims(connection, kind)
-            connection.execute(update(jobs).where(*_orphaned(kind, now)).values(state="ready", **_NO_LEASE))
+            connection.execute(_LEASES.released().where(jobs.c.kind == kind, _LEASES.orphaned(now)))
             while (found := self._next(connection, kind, now, each)) is not None:
                 job_id, account_id = found
-                free = jobs.c.id == job_id, jobs.c.state == "ready"
-                job = _job(connection.execute(_taken(self.owner, now, lease_seconds).where(*free)).one_or_none())
+                free = jobs.c.id == job_id, jobs.c.state == JobState.READY
+                job = _job_of(connection.execute(self._taken(now, lease_seconds).where(*free)).one_or_none())
                 if job is None:
                     continue  # taken by name in this moment
                 if account_id is not None:
@@ -160,17 +164,17 @@ class Jobs:
         """Where the clock went back, nothing that was due or waits for a time is delayed by as much."""
         if not self._setback.happened(now):
             return
-        late = jobs.c.updated_at > now + SECOND_US, jobs.c.state.in_(("ready", "running"))
+        late = jobs.c.updated_at > now + SECOND_US, jobs.c.state.in_(UNENDED)
         with self._store.begin() as connection:
             connection.execute(update(jobs).where(*late).values(_set_back(now)))
 
     def take(self, kind: str, subject: str, lease_seconds: float = LEASE_SECONDS) -> Job | None:
         """One job, due or not; None while another worker has it, or where there is none."""
         now = self._clock.now_us()
-        free = or_(jobs.c.state != "running", jobs.c.lease_until <= now)
-        taken = _taken(self.owner, now, lease_seconds).where(jobs.c.kind == kind, jobs.c.subject == subject, free)
+        free = or_(jobs.c.state != JobState.RUNNING, _LEASES.orphaned(now))
+        taken = self._taken(now, lease_seconds).where(jobs.c.kind == kind, jobs.c.subject == subject, free)
         with self._store.begin() as connection:
-            return _job(connection.execute(taken).one_or_none())
+            return _job_of(connection.execute(taken).one_or_none())
 
     def get(self, job_id: int) -> Job | None:
         return self._one(jobs.c.id == job_id)
@@ -178,15 +182,15 @@ class Jobs:
     def find(self, kind: str, subject: str) -> Job | None:
         return self._one(jobs.c.kind == kind, jobs.c.subject == subject)
 
-    def counts(self) -> dict[tuple[str, str], int]:
+    def counts(self) -> dict[tuple[str, JobState], int]:
         """How many jobs there are by kind and state."""
         query = select(jobs.c.kind, jobs.c.state, func.count()).group_by(jobs.c.kind, jobs.c.state)
         with self._store.read() as connection:
-            return {(kind, state): count for kind, state, count in connection.execute(query)}
+            return {(kind, JobState(state)): count for kind, state, count in connection.execute(query)}
 
     def oldest_running(self) -> int | None:
         """When the longest-waiting of the jobs under way was made; what it reads must stay."""
-        query = select(func.min(jobs.c.created_at)).where(jobs.c.state == "running")
+        query = select(func.min(jobs.c.created_at)).where(jobs.c.state == JobState.RUNNING)
         with self._store.read() as connection:
             oldest: int | None = connection.execute(query).scalar_one()
             return oldest
@@ -205,20 +209,21 @@ class Jobs:
 
     def finish(self, connection: Connection, job: Job) -> None:
         """Done; to be called in the transaction of the job's result. Raises LeaseLost."""
-        self._change(connection, job, state="done", error=None, **_NO_LEASE)
+        self._change(connection, job, state=JobState.DONE, error=None, **NO_LEASE)
 
     def fail(self, connection: Connection, job: Job, error: str) -> None:
         """Given up, with the reason in words. Raises LeaseLost."""
-        self._change(connection, job, state="failed", error=error, **_NO_LEASE)
+        self._change(connection, job, state=JobState.FAILED, error=error, **NO_LEASE)
 
     def retry(self, connection: Connection, job: Job, run_at: int, error: str) -> None:
         """To be tried again at `run_at`. Raises LeaseLost."""
-        self._change(connection, job, state="ready", run_at=run_at, error=error, **_NO_LEASE)
+        self._change(connection, job, state=JobState.READY, run_at=run_at, error=error, **NO_LEASE)
 
     def again(self, connection: Connection, job: Job, run_at: int) -> None:
         """Done for this time, and as if made anew, due at `run_at`: the end of a job that comes back. Raises LeaseLost."""
         made = self._clock.now_us()
-        self._change(connection, job, state="ready", run_at=run_at, created_at=made, error=None, **_NO_LEASE)
+        values = {"state": JobState.READY, "run_at": run_at, "created_at": made, "error": None}
+        self._change(connection, job, **values, **NO_LEASE)
 
     def put_off(self, job: Job, seconds: float, error: str) -> None:
         """The same in a transaction of its own, `seconds` from now."""
@@ -228,68 +233,40 @@ class Jobs:
     def release(self, job: Job) -> None:
         """Hand a job back that this process will not end, such as when it stops. A lost lease is no error."""
         with self._store.begin() as connection:
-            connection.execute(update(jobs).where(*self._held(job)).values(self._values(state="ready", **_NO_LEASE)))
+            connection.execute(_LEASES.released(updated_at=self._clock.now_us()).where(*self._held(job)))
 
     def release_all(self) -> int:
         """Hand back every job this process holds; returns how many."""
-        held = update(jobs).where(jobs.c.state == "running", jobs.c.lease_owner == self.owner)
         with self._store.begin() as connection:
-            return int(connection.execute(held.values(self._values(state="ready", **_NO_LEASE))).rowcount)
+            held = _LEASES.held_rows(self.owner)
+            return int(connection.execute(_LEASES.released(updated_at=self._clock.now_us()).where(*held)).rowcount)
 
     def release_gone(self, is_gone: Callable[[str], bool]) -> int:
         """Hand back the jobs of processes that are known to be gone, before their leases end; returns how many."""
-        running = select(jobs.c.lease_owner).distinct().where(jobs.c.state == "running")
         with self._store.begin() as connection:
-            gone = [owner for owner in connection.execute(running).scalars() if owner and is_gone(owner)]
-            held = update(jobs).where(jobs.c.state == "running", jobs.c.lease_owner.in_(gone))
-            return int(connection.execute(held.values(self._values(state="ready", **_NO_LEASE))).rowcount)
+            return _LEASES.release_gone(connection, is_gone, updated_at=self._clock.now_us())
 
     def forget(self, connection: Connection, kind: str, subject: str) -> None:
         """Remove a job with what it was about; a worker that has it meets LeaseLost."""
         connection.execute(jobs.delete().where(jobs.c.kind == kind, jobs.c.subject == subject))
 
     def _change(self, connection: Connection, job: Job, **values: Any) -> None:
-        changed = connection.execute(update(jobs).where(*self._held(job)).values(self._values(**values)))
-        if changed.rowcount != 1:
+        changed = update(jobs).where(*self._held(job)).values(values | {"updated_at": self._clock.now_us()})
+        if connection.execute(changed).rowcount != 1:
             raise LeaseLost(f"Job {job.id} ({job.kind} {job.subject}) is no longer held by {self.owner}")
 
-    def _values(self, **values: Any) -> dict[str, Any]:
-        return values | {"updated_at": self._clock.now_us()}
-
     def _held(self, job: Job) -> tuple[ColumnElement[bool], ...]:
-        """`attempts` tells this taking from a later one by the same process."""
-        return (
-            jobs.c.id == job.id,
-            jobs.c.state == "running",
-            jobs.c.lease_owner == self.owner,
-            jobs.c.attempts == job.attempts,
-        )
+        return _LEASES.held_rows(self.owner, job.id, job.attempts)
+
+    def _taken(self, now: int, lease_seconds: float) -> ReturningUpdate[Any]:
+        return _LEASES.taken(self.owner, now + round(lease_seconds * SECOND_US), updated_at=now)
 
     def _until(self, lease_seconds: float) -> int:
         return self._clock.now_us() + round(lease_seconds * SECOND_US)
 
     def _one(self, *where: ColumnElement[bool]) -> Job | None:
         with self._store.read() as connection:
-            return _job(connection.execute(select(*jobs.c).where(*where)).one_or_none())
-
-
-_NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
-
-
-def _taken(owner: str, now: int, lease_seconds: float) -> ReturningUpdate[Any]:
-    values = {
-        "state": "running",
-        "lease_owner": owner,
-        "lease_until": now + round(lease_seconds * SECOND_US),
-        "attempts": jobs.c.attempts + 1,
-        "updated_at": now,
-    }
-    return update(jobs).values(values).returning(*jobs.c)
-
-
-def _orphaned(kind: str, now: int) -> tuple[ColumnElement[bool], ...]:
-    """Jobs whose worker let its lease end."""
-    return jobs.c.kind == kind, jobs.c.state == "running", jobs.c.lease_until <= now
+            return _job_of(connection.execute(select(*jobs.c).where(*where)).one_or_none())
 
 
 def _set_back(now: int) -> dict[str, Any]:
@@ -304,5 +281,5 @@ def _set_back(now: int) -> dict[str, Any]:
     }
 
 
-def _job(row: Any) -> Job | None:
-    return None if row is None else Job(*row)
+def _job_of(row: AnyRow | None) -> Job | None:
+    return None if row is None else Job.from_row(row)

@@ -8,6 +8,7 @@ from sqlalchemy import CTE, BigInteger, Connection, Select, Text, bindparam, exi
 
 from airtally.database.store import MetadataStore
 from airtally.database.tables import job_turns, jobs
+from airtally.jobs.states import JobState
 
 #: Classes of PostgreSQL's advisory locks; the second number is of the kind or the account.
 _CLAIMS, _ADDS = 0x61746A63, 0x61746A61
@@ -65,7 +66,7 @@ def _next_job() -> Select[tuple[int, int]]:
 
 def _under_way(name: str) -> CTE:
     """How many jobs each account has under way in the process."""
-    held = (jobs.c.kind == _KIND, jobs.c.state == "running", jobs.c.lease_owner == _OWNER)
+    held = (jobs.c.kind == _KIND, jobs.c.state == JobState.RUNNING, jobs.c.lease_owner == _OWNER)
     counted = select(jobs.c.account_id, func.count().label("count")).where(*held, jobs.c.account_id.is_not(None))
     return counted.group_by(jobs.c.account_id).cte(name)
 
@@ -81,19 +82,19 @@ def serve(store: MetadataStore, connection: Connection, kind: str, account_id: i
 
 def _waiting_accounts() -> CTE:
     """Every account with a ready job, due or not, by one look into the index each; the last row is null."""
-    least = select(func.min(jobs.c.account_id)).where(jobs.c.kind == _KIND, jobs.c.state == "ready")
+    least = select(func.min(jobs.c.account_id)).where(jobs.c.kind == _KIND, jobs.c.state == JobState.READY)
     first = select(least.scalar_subquery().label("account_id")).cte("waiting", recursive=True)
     following = least.where(jobs.c.account_id > first.c.account_id).scalar_subquery()
     return first.union_all(select(following).where(first.c.account_id.is_not(None)))
 
 
 def _due() -> Select[tuple[int]]:
-    due = (jobs.c.kind == _KIND, jobs.c.state == "ready", jobs.c.run_at <= _NOW)
+    due = (jobs.c.kind == _KIND, jobs.c.state == JobState.READY, jobs.c.run_at <= _NOW)
     return select(jobs.c.id).where(*due).order_by(jobs.c.run_at, jobs.c.id).limit(1)
 
 
 def _any_work() -> Select[tuple[bool]]:
-    lost = exists().where(jobs.c.kind == _KIND, jobs.c.state == "running", jobs.c.lease_until <= _NOW)
+    lost = exists().where(jobs.c.kind == _KIND, jobs.c.state == JobState.RUNNING, jobs.c.lease_until <= _NOW)
     account = _waiting_accounts().c.account_id
     due = _due().where(jobs.c.account_id == account).scalar_subquery()
     of_nobody = _due().where(jobs.c.account_id.is_(None)).scalar_subquery()

@@ -11,7 +11,10 @@ from typing import ClassVar
 import structlog
 
 from airtally.jobs.lease import KeptLease
-from airtally.jobs.queue import LEASE_SECONDS, Job, Jobs, LeaseLost
+from airtally.jobs.leased_table import LeaseLost
+from airtally.jobs.queue import LEASE_SECONDS, Job, Jobs
+from airtally.jobs.retry_policy import RetryPolicy
+from airtally.jobs.states import JobState
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure, StorageFull, Unavailable
@@ -25,9 +28,8 @@ _log = structlog.get_logger()
 PATIENCE_US = 3600 * SECOND_US
 #: A machine whose rows do not come is waited for so long.
 DATA_PATIENCE_US = 300 * SECOND_US
-#: A job whose workers end this often without a word is given up; more than an hour's waits come to.
-MOST_ATTEMPTS = 50
-_WAITS = (2, 5, 10, 20, 40, 60, 120)
+#: Waits that come to more than an hour, so that attempts run out only where workers die without a word.
+RETRY = RetryPolicy(waits=(2, 5, 10, 20, 40, 60, 120), attempts=50)
 
 #: Returns once all rows received by a moment are readable, at once when told to stop; raises Unavailable.
 WaitUntilVisible = Callable[[int, threading.Event], None]
@@ -69,7 +71,7 @@ class Worker(ABC):
     kinds: ClassVar[tuple[str, ...]]
     thing: ClassVar[str] = "job"
     doing: ClassVar[str] = "This job"
-    most_attempts: ClassVar[int] = MOST_ATTEMPTS
+    retry: ClassVar[RetryPolicy] = RETRY
 
     def __init__(self, jobs: Jobs, clock: Clock, options: WorkerOptions) -> None:
         self._jobs = jobs
@@ -148,12 +150,12 @@ class Worker(ABC):
                 raise Stopping from error
             self._trouble(job, error)
         else:
-            metrics.JOBS.labels(job.kind, "done").inc()
+            metrics.JOBS.labels(job.kind, JobState.DONE).inc()
             _log.info("job done", **_named(job))
 
     def _work(self, job: Job) -> None:
-        if job.attempts > self.most_attempts:
-            raise GivenUp(f"{self.doing} was begun {self.most_attempts} times and never ended")
+        if not self.retry.allows(job.attempts):
+            raise GivenUp(f"{self.doing} was begun {self.retry.attempts} times and never ended")
         lease_seconds, every_seconds = self._options.lease_seconds, self._options.renew_seconds
         with KeptLease(self._jobs, job, lease_seconds=lease_seconds, every_seconds=every_seconds) as lease:
             self.work(job, lease)
@@ -161,15 +163,15 @@ class Worker(ABC):
     def _trouble(self, job: Job, error: Exception) -> None:
         """Wait out what may pass, give up the rest with a reason a person can use."""
         reason = self._reason(error)
-        if isinstance(error, Unavailable | StorageFull) and self._age_us(job) < PATIENCE_US:
-            wait = _WAITS[min(job.attempts, len(_WAITS)) - 1]
+        wait = self.retry.wait(job.attempts)
+        if isinstance(error, Unavailable | StorageFull) and self._age_us(job) < PATIENCE_US and wait is not None:
             metrics.JOB_TRIES.labels(job.kind, error.code).inc()
             _log.warning("job put off", error=str(error), seconds=wait, **_named(job))
             self._jobs.put_off(job, wait, reason)
             return
         _log.error("job failed", reason=reason, exc_info=error, **_named(job))
         self.give_up(job, reason)
-        metrics.JOBS.labels(job.kind, "failed").inc()
+        metrics.JOBS.labels(job.kind, JobState.FAILED).inc()
 
     def _age_us(self, job: Job) -> int:
         return self._clock.now_us() - job.created_at

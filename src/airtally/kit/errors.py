@@ -27,31 +27,42 @@ class Failure(Exception):
 
 
 class Internal(Failure):
-    """Something of our own broke; the log has it, the answer does not."""
+    """Something broke in the server; the reason is in its log, not in the answer."""
 
 
 class BadRequest(Failure):
+    """The request cannot be read; the message says where."""
+
     status = 400
     code = "bad_request"
 
 
 class Unauthorized(Failure):
+    """The key, token or session is missing, unknown, revoked or expired."""
+
     status = 401
     code = "unauthorized"
 
 
 class Forbidden(Failure):
+    """The key is right, but may not do this."""
+
     status = 403
     code = "forbidden"
 
 
 class NotFound(Failure):
+    """There is no such path or record, or it belongs to another account."""
+
     status = 404
     code = "not_found"
 
 
 class MethodNotAllowed(Failure):
-    """`allow` is the value of the header `Allow`, which every owner of a path sends with it."""
+    """The path is there, but not for this method.
+
+    `allow` is the value of the header `Allow`, which every owner of a path sends with it.
+    """
 
     status = 405
     code = "method_not_allowed"
@@ -62,52 +73,66 @@ class MethodNotAllowed(Failure):
 
 
 class TimedOut(Failure):
-    """A client was too slow."""
+    """The client sent too slowly; send again."""
 
     status = 408
     code = "timed_out"
 
 
 class Conflict(Failure):
+    """Another request or record is in the way; the message names it."""
+
     status = 409
     code = "conflict"
 
 
 class TooLarge(Failure):
+    """The body is larger than its path takes; send it in pieces."""
+
     status = 413
     code = "too_large"
 
 
 class UnsupportedMedia(Failure):
+    """The `Content-Type` or `Content-Encoding` is none that the path takes."""
+
     status = 415
     code = "unsupported_media_type"
 
 
 class Unprocessable(Failure):
+    """The request can be read, but a value in it cannot be used; the message names it."""
+
     status = 422
     code = "unprocessable"
 
 
 class TooManyRequests(Failure):
+    """A limit on calls, connections, jobs or buffered rows is reached; try again later."""
+
     status = 429
     code = "too_many_requests"
     retry_after = 1
 
 
 class Unavailable(Failure):
+    """A part that the answer needs cannot be reached now; try again later."""
+
     status = 503
     code = "unavailable"
     retry_after = 5
 
 
 class NewerHome(Unavailable):
-    """What is stored was written by a newer program than this one, which cannot read or write all of it."""
+    """A newer release wrote what is stored, and this one cannot read or write all of it."""
 
     code = "newer_home"
     hint = "Run that version, or restore the backup made before the upgrade: docs/guides/upgrade.md"
 
 
 class StorageFull(Failure):
+    """The server's disk or database is full."""
+
     status = 507
     code = "storage_full"
     hint = "Free disk space on the server; nothing of this request was kept."
@@ -115,7 +140,7 @@ class StorageFull(Failure):
 
 
 class LimitExceeded(Failure):
-    """A question went over a limit; the message names the limit and its setting."""
+    """A query went over a limit; the message names the limit and its setting."""
 
     status = 422
     code = "limit_exceeded"

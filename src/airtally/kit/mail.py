@@ -18,7 +18,7 @@ SECONDS = 15.0
 
 
 class MailRefused(Failure):
-    """The server will not take this message, however often it is asked."""
+    """The mail server refuses a message for good."""
 
     status = 502
     code = "mail_refused"

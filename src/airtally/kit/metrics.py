@@ -42,9 +42,9 @@ JOBS = Counter("airtally_jobs_ended_total", "Jobs that ended, done or failed.", 
 JOB_TRIES = Counter("airtally_job_tries_failed_total", "Tries at a job put off by trouble.", ["kind", "reason"])
 DELIVERIES = Counter("airtally_deliveries_total", "Webhook tries by what came of them.", ["state"])
 
-PUBLICATIONS = Counter("airtally_publications_total", "Turns of a dataset that were published.", ["stream"])
+PUBLICATIONS = Counter("airtally_publications_total", "Publications of a dataset.", ["stream"])
 PUBLICATION_FAILURES = Counter("airtally_publication_failures_total", "Tries at a publication that failed.")
-PUBLICATIONS_LATE = Counter("airtally_publications_late_total", "Turns not published an hour after.", ["stream"])
+PUBLICATIONS_LATE = Counter("airtally_publications_late_total", "Slots not published an hour later.", ["stream"])
 DATASET_FILES = Counter("airtally_dataset_files_total", "Dataset files published.", ["stream"])
 DATASET_ROWS = Counter("airtally_dataset_rows_total", "Rows in published dataset files.", ["stream"])
 MAILS = Counter("airtally_mails_total", "E-mails by what came of them.", ["state"])
@@ -62,7 +62,8 @@ CARE_FAILURES = Counter(
     "airtally_care_failures_total", "Care of a table that ended in an error and was put off.", ["stream", "work"]
 )
 
-ROLLUP_PARTS = Counter("airtally_rollup_parts_total", "Parts of rollups made.", ["rollup"])
+#: The name is of 0.1.0, where a segment was called a part; dashboards know it.
+ROLLUP_SEGMENTS = Counter("airtally_rollup_parts_total", "Segments of rollups built.", ["rollup"])
 ROLLUP_FAILURES = Counter("airtally_rollup_failures_total", "Care of a rollup that ended in an error.", ["rollup"])
 
 ANSWER_CACHE_HITS = Counter("airtally_answer_cache_hits_total", "Answers given from memory.")

@@ -29,14 +29,14 @@ SHARE_SECONDS = 8.0
 
 
 class OutgoingFailed(Failure):
-    """No answer came; the message says why, in words for the receiver's owner."""
+    """A call to another server got no answer; the message says why, in words for that server's owner."""
 
     status = 502
     code = "outgoing_failed"
 
 
 class OutgoingRefused(OutgoingFailed):
-    """The target may not be asked at all."""
+    """The address of an outgoing call is private or reserved, so no call is made."""
 
     code = "outgoing_refused"
     hint = "Networks that may be reached though they are private are named by AIRTALLY_OUTGOING_ALLOW."

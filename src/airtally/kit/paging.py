@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,29 @@ class Page:
     def pages_of(self, total: int) -> int:
         """How many pages `total` rows fill; 0 for none."""
         return -(-total // self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which part of a listing. Without a limit: all."""
+
+    offset: int = 0
+    limit: int | None = None
+
+
+ALL = Slice()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """A part of a listing, and how many there are in all of it."""
+
+    items: list[T]
+    total: int
+
+    def map(self, change: Callable[[T], U]) -> Listed[U]:
+        """The same part, each item changed."""
+        return Listed([change(each) for each in self.items], self.total)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from airtally.kit import metrics
+from airtally.kit.cache import Cache
 from airtally.query.question import Question
 from airtally.storage.lake.snapshot import Snapshot
 
@@ -22,16 +21,14 @@ class WrittenAnswer:
 
 
 class AnswerCache:
-    """Thread-safe. `most` bytes are kept, those asked last; 0 keeps none.
+    """At most `most` bytes are kept, those asked for last; 0 keeps none. Thread-safe by the lock of its `Cache`.
 
     An entry counts only for a view of the stream that holds the same rows.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._size = 0
-        self._kept: OrderedDict[Hashable, tuple[Hashable, bytes]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Cache[Hashable, tuple[Hashable, bytes]] = Cache(most, size_of=lambda entry: len(entry[1]))
 
     @property
     def enabled(self) -> bool:
@@ -39,25 +36,16 @@ class AnswerCache:
 
     def get(self, key: Hashable, view: Snapshot, write: Callable[[], Iterable[bytes]]) -> bytes:
         """What `write` gives now, or gave on a snapshot of the same state."""
-        with self._lock:
-            state, body = self._kept.get(key, (None, b""))
-            if state is not None and state == view.state:
-                self._kept.move_to_end(key)
-                metrics.ANSWER_CACHE_HITS.inc()
-                return body
+        state, body = self._kept.get(key) or (None, b"")
+        if state is not None and state == view.state:
+            metrics.ANSWER_CACHE_HITS.inc()
+            return body
         metrics.ANSWER_CACHE_MISSES.inc()
         body = b"".join(write())
         if view.state is not None and len(body) <= self._most // 8:
-            self._keep(key, view.state, body)
+            # the snapshot is older than the answer, which may hold later rows: then no later snapshot has its state
+            self._kept.put(key, (view.state, body))
         return body
-
-    def _keep(self, key: Hashable, state: Hashable, body: bytes) -> None:
-        """The snapshot was taken before the answer, which may hold later rows: then its state is that of no later one."""
-        with self._lock:
-            self._size += len(body) - len(self._kept.pop(key, (None, b""))[1])
-            self._kept[key] = (state, body)
-            while self._size > self._most:
-                self._size -= len(self._kept.popitem(last=False)[1][1])
 
 
 def key_of(question: Question, form: Hashable) -> Hashable:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from airtally.kit.cache import Cache
 from airtally.query.changelog import VERSION_TIME
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
@@ -21,7 +22,7 @@ from airtally.streams.declaration import ACCOUNT, RECEIVED_ORDER, Stream
 
 Row = dict[str, Any]
 
-_trees: dict[tuple[str, str], exp.Select] = {}
+_TREES: Cache[tuple[str, str], exp.Select] = Cache(100)
 
 
 def last_by(snapshot: Snapshot, name: str, value: str, query: Callable[[Statement], pa.Table]) -> list[Row]:
@@ -42,12 +43,14 @@ def _of_account(rows: pa.Table, account: str, name: str, value: str) -> pa.Table
 
 def _statement(snapshot: Snapshot, name: str, value: str) -> Statement:
     stream, key = snapshot.stream, (snapshot.stream.name, name)
-    if key not in _trees:
+    tree = _TREES.get(key)
+    if tree is None:
         selected = (column(each) for each in (*stream.row_schema.names, *RECEIVED_ORDER))
         tree = exp.select(*selected).from_(exp.to_table("rows"))
-        _trees[key] = tree.where(column(name).eq(exp.Placeholder(this="value")))
+        tree = tree.where(column(name).eq(exp.Placeholder(this="value")))
+        _TREES.put(key, tree)
     rows = Rows(snapshot, snapshot.compacted + snapshot.uncompacted, ())
-    return Statement(_trees[key], {"rows": rows}, {"value": value}, key=("last_by", *key))
+    return Statement(tree, {"rows": rows}, {"value": value}, key=("last_by", *key))
 
 
 def _last(stream: Stream, rows: Iterable[Row]) -> Iterable[Row]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
+from airtally.kit.cache import Cache
+from airtally.kit.keyed_locks import KeyedLocks
 from airtally.sql.case import folded
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Stream
@@ -48,13 +49,16 @@ class KnownRecords(Mapping[Any, Row]):
 
 
 class RecordsCache:
-    """Thread-safe. What is given is never older than the snapshot it is asked with."""
+    """What is given is never older than the snapshot it is asked with.
+
+    Thread-safe: by the lock of its `Cache`, and one for each stream of an account while its records are loaded.
+    """
 
     def __init__(self, max_records: int = MAX_RECORDS) -> None:
-        self._max_records = max_records
-        self._kept: OrderedDict[tuple[str, str], tuple[Hashable, KnownRecords]] = OrderedDict()
-        self._lock = threading.Lock()
-        self._loading: dict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+        self._kept: Cache[tuple[str, str], tuple[Hashable, KnownRecords]] = Cache(
+            max_records, size_of=lambda entry: min(max(1, len(entry[1])), max_records)
+        )
+        self._loading: KeyedLocks[tuple[str, str], threading.Lock] = KeyedLocks(threading.Lock)
 
     def get(self, snapshot: Snapshot, load: Callable[[Snapshot], pa.Table]) -> KnownRecords:
         """`load` gives the records of the snapshot; of several callers at once, one loads."""
@@ -62,27 +66,13 @@ class RecordsCache:
         found = self._find(place, snapshot.state)
         if found is not None:
             return found
-        with self._lock:
-            loading = self._loading[place]
-        with loading:
+        with self._loading.of(place):
             found = self._find(place, snapshot.state)
             if found is None:
                 found = KnownRecords(snapshot.stream, load(snapshot))
-                self._keep(place, snapshot.state, found)
+                self._kept.put(place, (snapshot.state, found))
             return found
 
     def _find(self, place: tuple[str, str], state: Hashable | None) -> KnownRecords | None:
-        with self._lock:
-            kept = self._kept.get(place)
-            if kept is None or state is None or kept[0] != state:
-                return None
-            self._kept.move_to_end(place)
-            return kept[1]
-
-    def _keep(self, place: tuple[str, str], state: Hashable | None, records: KnownRecords) -> None:
-        with self._lock:
-            self._kept[place] = (state, records)
-            self._kept.move_to_end(place)
-            while len(self._kept) > 1 and sum(len(each) for _, each in self._kept.values()) > self._max_records:
-                gone, _ = self._kept.popitem(last=False)
-                self._loading.pop(gone, None)
+        kept = self._kept.get(place)
+        return kept[1] if kept is not None and state is not None and kept[0] == state else None

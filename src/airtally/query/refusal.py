@@ -15,7 +15,10 @@ from airtally.rollups.plan import RollupPlan
 
 
 class RowsGone(Failure):
-    """`instead` are questions that can be asked in place of the one that was."""
+    """Retention has removed the rows and rollup figures that the query needs.
+
+    `instead` are questions that can be asked in place of the one that was.
+    """
 
     status = 422
     code = "rows_gone"

@@ -98,10 +98,10 @@ class Queries:
         return self._answer(question, table, snapshot)
 
     def _planned(self, question: Question) -> Answer:
-        """From the parts and rows that each day of the interval is answered from."""
-        rollup_plan = self._cover(question)
+        """From the segments and rows that the plan chooses for each day of the interval."""
+        rollup_plan = self._rollup_plan(question)
         if rollup_plan.missing:
-            raise rows_gone(question, rollup_plan, self._cover)
+            raise rows_gone(question, rollup_plan, self._rollup_plan)
         if not self._engine.capabilities.file_lists:
             return self._from_rows(question)
         if not rollup_plan.sources:
@@ -110,10 +110,10 @@ class Queries:
             table = self._engine.query(render_rolled(question, rollup_plan, self._engine.capabilities))
         return self._answer(question, table, rollup_plan.rows)
 
-    def _cover(self, question: Question) -> RollupPlan:
+    def _rollup_plan(self, question: Question) -> RollupPlan:
         assert self._rollups is not None  # noqa: S101 (asked for only then)
-        wanted = rollups_for(question) if self._engine.capabilities.file_lists else ()
-        return self._rollups.rollup_plan(wanted, question.stream, question.account, interval_of(question))
+        candidates = rollups_for(question) if self._engine.capabilities.file_lists else ()
+        return self._rollups.rollup_plan(candidates, question.stream, question.account, interval_of(question))
 
     def _answer(self, question: Question, table: pa.Table, snapshot: Snapshot) -> Answer:
         if question.most_rows is not None and table.num_rows > question.most_rows:

@@ -11,7 +11,8 @@ import structlog
 from airtally.accounts.accounts import Account
 from airtally.files.store import FileStore
 from airtally.jobs.lease import KeptLease
-from airtally.jobs.queue import Job, Jobs, LeaseLost
+from airtally.jobs.leased_table import LeaseLost
+from airtally.jobs.queue import Job, Jobs
 from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
 from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 import structlog
 
+from airtally.jobs.retry_policy import RetryPolicy
 from airtally.kit import metrics
 from airtally.kit.errors import Failure
 from airtally.kit.outgoing import Outgoing, OutgoingFailed
@@ -25,6 +27,8 @@ MOST_AT_ONCE = 500
 MOST_EACH = 100
 _A_TIME = 100
 _HEADERS = {"Content-Type": "application/json"}
+#: For noting what came of a try; well within its lease.
+_NOTING = RetryPolicy.ending_after((0.5, 2.0, 5.0))
 
 
 class DeliveryLoop:
@@ -147,12 +151,15 @@ class DeliveryLoop:
 
     async def _settle(self, delivery: Delivery, status: int | None, error: str | None) -> None:
         """What came of a try must be noted, or it would be made again after its lease."""
-        for wait in (0.5, 2.0, 5.0, 0.0):
+        for attempt in itertools.count(1):
             try:
                 await self._call(self._deliveries.settle, delivery, status, error)
             except Failure as failure:
                 metrics.LOOP_FAILURES.labels(self.name).inc()
                 _log.error("a webhook's outcome could not be noted", delivery=delivery.id, error=failure.message)
+                wait = _NOTING.wait(attempt)
+                if wait is None:
+                    return
                 await asyncio.sleep(wait)
             else:
                 self._woken.set()

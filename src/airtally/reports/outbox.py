@@ -5,27 +5,46 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, or_, select, update
 
+from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import deliveries
+from airtally.jobs.leased_table import NO_LEASE, LeasedTable
+from airtally.jobs.retry_policy import RetryPolicy
+from airtally.jobs.setback import Setback
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound
 from airtally.kit.time import SECOND_US
 
-#: Longer than a try can last; a try whose worker died is made again after this.
+#: Longer than a try can last; a try whose process died is made again after this.
 LEASE_SECONDS = 90.0
 
 #: The number of a try that was asked for by command; it has no successors.
 BY_COMMAND = 0
 
 
+class DeliveryState(StrEnum):
+    """Of one try."""
+
+    DUE = "due"
+    SENDING = "sending"  # under a lease
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"  # any answer but 200, and none
+
+
+_LEASES = LeasedTable(
+    deliveries, DeliveryState.DUE, DeliveryState.SENDING, deliveries.c.lease_number, when_released={"sent_at": None}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """`state` is due, sending, acknowledged or refused; times in microseconds UTC."""
+    """One try of a notice. `attempt` is its number in the schedule, from 1. Times in microseconds UTC."""
 
     id: int
     account_id: int
@@ -33,14 +52,20 @@ class Delivery:
     url: str
     payload: str
     attempt: int
-    state: str
+    state: DeliveryState
     due_at: int
     lease_owner: str | None
     lease_until: int | None
+    lease_number: int
     sent_at: int | None
     status_code: int | None
     error: str | None
     created_at: int
+
+    @classmethod
+    def from_row(cls, row: AnyRow) -> Delivery:
+        values = values_of(row, deliveries.c)
+        return cls(**values | {"state": DeliveryState(values["state"])})
 
 
 class Deliveries:
@@ -49,8 +74,9 @@ class Deliveries:
     def __init__(self, store: MetadataStore, clock: Clock, waits: Sequence[float], owner: str) -> None:
         self._store = store
         self._clock = clock
-        self._waits = tuple(waits)
+        self._retry = RetryPolicy.ending_after(waits)
         self._owner = owner
+        self._setback = Setback()
 
     def add(self, connection: Connection, account_id: int, report_id: int, url: str, payload: str) -> None:
         """The first try, due at once, in the transaction of what it tells of."""
@@ -62,51 +88,38 @@ class Deliveries:
         `busy` are under way in this process, each with its account; none has more than `each`.
         """
         now = self._clock.now_us()
+        if self._setback.happened(now):
+            self._follow_setback(now)
         with self._store.read() as connection:
             if connection.execute(select(deliveries.c.id).where(_due(now)).limit(1)).first() is None:
                 return []
-        query = select(deliveries.c.id).where(deliveries.c.id.in_(_by_turns(now, busy, each).limit(limit)))
-        taken = (
-            update(deliveries)
-            .where(deliveries.c.id.in_(query.with_for_update(skip_locked=True)))
-            .values(
-                state="sending",
-                lease_owner=self._owner,
-                lease_until=now + round(LEASE_SECONDS * SECOND_US),
-                sent_at=now,
-            )
-            .returning(*deliveries.c)
-        )
+        first = deliveries.c.id.in_(_by_turns(now, busy, each).limit(limit))
+        free = select(deliveries.c.id).where(first, _due(now)).with_for_update(skip_locked=True)
+        taken = _LEASES.taken(self._owner, now + round(LEASE_SECONDS * SECOND_US), sent_at=now)
         with self._store.begin() as connection:
-            return sorted((Delivery(*row) for row in connection.execute(taken)), key=lambda each: each.id)
+            rows = connection.execute(taken.where(deliveries.c.id.in_(free)))
+            return sorted(map(Delivery.from_row, rows), key=lambda each: each.id)
 
     def settle(self, delivery: Delivery, status_code: int | None, error: str | None) -> None:
         """What came of a try. Only 200 acknowledges; otherwise the next try is noted, if there is one."""
-        state = "acknowledged" if status_code == 200 else "refused"
+        state = DeliveryState.ACKNOWLEDGED if status_code == 200 else DeliveryState.REFUSED
+        values = {"state": state, "status_code": status_code, "error": error, **NO_LEASE}
+        noted = update(deliveries).where(*self._held(delivery)).values(values).returning(*deliveries.c)
         with self._store.begin() as connection:
-            noted = connection.execute(
-                update(deliveries)
-                .where(*self._held(delivery))
-                .values(state=state, status_code=status_code, error=error, **_FREE)
-            )
-            if noted.rowcount == 1 and state == "refused":
-                self._add_next(connection, delivery)
+            row = connection.execute(noted).one_or_none()
+            if row is not None and state == DeliveryState.REFUSED:
+                self._add_next(connection, Delivery.from_row(row))
         metrics.DELIVERIES.labels(state).inc()
 
     def release(self, delivery: Delivery) -> None:
-        """Hand back a try that was not made, such as when the process stops."""
+        """Hand back a try that was not made, such as when the process stops. A lost lease is no error."""
         with self._store.begin() as connection:
-            connection.execute(
-                update(deliveries).where(*self._held(delivery)).values(state="due", sent_at=None, **_FREE)
-            )
+            connection.execute(_LEASES.released().where(*self._held(delivery)))
 
     def release_gone(self, is_gone: Callable[[str], bool]) -> int:
         """Hand back the tries of processes that are known to be gone, before their leases end; returns how many."""
-        sending = select(deliveries.c.lease_owner).distinct().where(deliveries.c.state == "sending")
         with self._store.begin() as connection:
-            gone = [owner for owner in connection.execute(sending).scalars() if owner and is_gone(owner)]
-            held = update(deliveries).where(deliveries.c.state == "sending", deliveries.c.lease_owner.in_(gone))
-            return int(connection.execute(held.values(state="due", sent_at=None, **_FREE)).rowcount)
+            return _LEASES.release_gone(connection, is_gone)
 
     def redeliver(self, delivery_id: int, account_id: int | None = None) -> Delivery:
         """One more try of the same notice, due at once. Raises NotFound."""
@@ -129,7 +142,7 @@ class Deliveries:
             row = connection.execute(select(*deliveries.c).where(*where)).one_or_none()
         if row is None:
             raise NotFound(f"There is no delivery {delivery_id}")
-        return Delivery(*row)
+        return Delivery.from_row(row)
 
     def latest(
         self, account_id: int | None = None, *, report_id: int | None = None, limit: int = 100
@@ -138,20 +151,26 @@ class Deliveries:
         where = [*_of(account_id), *([] if report_id is None else [deliveries.c.report_id == report_id])]
         query = select(*deliveries.c).where(*where).order_by(deliveries.c.id.desc()).limit(limit)
         with self._store.read() as connection:
-            return [Delivery(*row) for row in connection.execute(query)]
+            return [Delivery.from_row(row) for row in connection.execute(query)]
+
+    def _follow_setback(self, now: int) -> None:
+        """Where the clock went back, tries wait and leases last as long as they would have."""
+        latest = case((deliveries.c.state == DeliveryState.DUE, deliveries.c.created_at), else_=deliveries.c.sent_at)
+        late = deliveries.c.state.in_((DeliveryState.DUE, DeliveryState.SENDING)), latest > now + SECOND_US
+        with self._store.read() as connection:
+            if connection.execute(select(deliveries.c.id).where(*late).limit(1)).first() is None:
+                return
+        with self._store.begin() as connection:
+            connection.execute(update(deliveries).where(*late).values(_set_back(now)))
 
     def _add_next(self, connection: Connection, last: Delivery) -> None:
-        if last.attempt == BY_COMMAND or last.attempt > len(self._waits) or last.sent_at is None:
+        wait = None if last.attempt == BY_COMMAND else self._retry.wait(last.attempt)
+        if wait is None or last.sent_at is None:
             return
-        due_at = last.sent_at + round(self._waits[last.attempt - 1] * SECOND_US)
+        due_at = last.sent_at + round(wait * SECOND_US)
+        attempt = last.attempt + 1
         self._insert(
-            connection,
-            last.account_id,
-            last.report_id,
-            last.url,
-            last.payload,
-            attempt=last.attempt + 1,
-            due_at=due_at,
+            connection, last.account_id, last.report_id, last.url, last.payload, attempt=attempt, due_at=due_at
         )
 
     def _insert(
@@ -171,27 +190,31 @@ class Deliveries:
             "url": url,
             "payload": payload,
             "attempt": attempt,
-            "state": "due",
+            "state": DeliveryState.DUE,
             "due_at": due_at,
+            "lease_number": 0,
             "created_at": self._clock.now_us(),
         }
-        return Delivery(*connection.execute(insert(deliveries).values(values).returning(*deliveries.c)).one())
+        added = connection.execute(insert(deliveries).values(values).returning(*deliveries.c))
+        return Delivery.from_row(added.one())
 
     def _held(self, delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
-        return (
-            deliveries.c.id == delivery.id,
-            deliveries.c.state == "sending",
-            deliveries.c.lease_owner == self._owner,
-            deliveries.c.sent_at == delivery.sent_at,
-        )
-
-
-_FREE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+        return _LEASES.held_rows(self._owner, delivery.id, delivery.lease_number)
 
 
 def _due(now: int) -> ColumnElement[bool]:
-    orphaned = and_(deliveries.c.state == "sending", deliveries.c.lease_until <= now)
-    return or_(and_(deliveries.c.state == "due", deliveries.c.due_at <= now), orphaned)
+    """To be sent now, among them what a process left that let its lease end."""
+    return or_(and_(deliveries.c.state == DeliveryState.DUE, deliveries.c.due_at <= now), _LEASES.orphaned(now))
+
+
+def _set_back(now: int) -> dict[str, Any]:
+    is_due, wait = deliveries.c.state == DeliveryState.DUE, deliveries.c.due_at - deliveries.c.created_at
+    return {
+        "due_at": case((is_due & (wait > 0), now + wait), (is_due, now), else_=deliveries.c.due_at),
+        "created_at": case((is_due, now), else_=deliveries.c.created_at),
+        "lease_until": now + (deliveries.c.lease_until - deliveries.c.sent_at),
+        "sent_at": case((is_due, None), else_=now),
+    }
 
 
 def _by_turns(now: int, busy: Mapping[int, int], each: int) -> Select[tuple[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ import msgspec
 from airtally.files import gzip
 from airtally.files.gzip import Packed
 from airtally.files.store import CHUNK_BYTES, storage_failures
+from airtally.kit.durable import write_file
 from airtally.kit.errors import NotFound
 
 
@@ -54,10 +54,8 @@ class Parts:
     def note(self, part: DayFile) -> None:
         """From now on the day counts as done. Its file must have been synced."""
         draft = self.folder / f"{part.file}.json"
-        with storage_failures(draft.name), draft.open("wb") as file:
-            file.write(msgspec.json.encode(part))
-            sync(file)
-            draft.replace(self._note(part.day))
+        with storage_failures(draft.name):
+            write_file(self._note(part.day), msgspec.json.encode(part), draft=draft)
 
     def discard(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -90,11 +88,6 @@ class Assembly:
                 while chunk := file.read(CHUNK_BYTES):
                     yield chunk
         yield gzip.trailer([part.packed for part in self.parts])
-
-
-def sync(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def left_over(staging: Path) -> list[int]:

@@ -15,12 +15,13 @@ from airtally.engine.child import HeavyOptions, engine_in_child
 from airtally.engine.protocol import Engine
 from airtally.files.gzip import Packed, pack
 from airtally.files.store import storage_failures
+from airtally.kit.durable import sync_file
 from airtally.kit.runner import Runner
 from airtally.kit.time import DAY_US
 from airtally.query.lines import Extract, lines_of_day, of_day
-from airtally.reports.detailed import plays_of
-from airtally.reports.parts import DayFile, sync
+from airtally.reports.parts import DayFile
 from airtally.reports.report import Report
+from airtally.reports.report_type import ReportType
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 
 #: A report of fewer rows is read in the server's own process: starting a child would take longer.
@@ -56,7 +57,10 @@ class Plan:
 class ReportRenderer:
     """Reads through `engine`; what is large, and only where the engine is in the process, through `heavy`."""
 
-    def __init__(self, source: SnapshotSource, engine: Engine, heavy: Runner, options: HeavyOptions) -> None:
+    def __init__(
+        self, report_type: ReportType, source: SnapshotSource, engine: Engine, heavy: Runner, options: HeavyOptions
+    ) -> None:
+        self._report_type = report_type
         self._source = source
         self._engine = engine
         self._heavy = heavy
@@ -64,7 +68,7 @@ class ReportRenderer:
 
     def plan(self, account: Account, report: Report) -> Plan:
         """Pins the view: every row received by now is in it, and lies in the lake."""
-        extract = plays_of(account, report.filter)
+        extract = self._report_type.extract(account, report.filter)
         start_us, end_us = extract.start_us // DAY_US * DAY_US, -(-extract.end_us // DAY_US) * DAY_US
         snapshot = self._source.snapshot(extract.stream, account.slug, start_us=start_us, end_us=end_us, flushed=True)
         return Plan(extract, snapshot, tuple(_days(extract, snapshot)))
@@ -114,7 +118,7 @@ def render_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date, 
     try:
         with storage_failures(path.name), path.open("wb") as file:
             packed = pack(chunks(), file)
-            sync(file)
+            sync_file(file)
     except BaseException:
         path.unlink(missing_ok=True)
         raise

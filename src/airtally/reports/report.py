@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from dataclasses import dataclass
+from enum import StrEnum
 
 import msgspec
 
+from airtally.database.rows import AnyRow, values_of
+from airtally.database.tables import reports
 from airtally.kit.signing import LinkSigner
 from airtally.reports.requests import PlayFilter
 
@@ -15,9 +16,17 @@ from airtally.reports.requests import PlayFilter
 SIGNATURE_NAME = "playlogs-reports"
 
 
+class ReportState(StrEnum):
+    """As the vendor's wire says it too."""
+
+    WAITING = "waiting"
+    SUCCESS = "success"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`status` is waiting, success or failed; `error` says why in words for a person. Times in microseconds UTC."""
+    """A report as it was when read. `error` says in words for a person why it failed. Times in microseconds UTC."""
 
     id: int
     account_id: int
@@ -25,7 +34,7 @@ class Report:
     format: str
     filter: PlayFilter
     webhook: str | None
-    status: str
+    status: ReportState
     error: str | None
     file_name: str | None
     file_rows: int | None
@@ -37,15 +46,16 @@ class Report:
     created_at: int
     updated_at: int
 
+    @classmethod
+    def from_row(cls, row: AnyRow) -> Report:
+        """Of a row that has all columns of reports, whatever else is in it."""
+        values = values_of(row, reports.c)
+        asked = msgspec.json.decode(values["filter"], type=PlayFilter)
+        return cls(**values | {"filter": asked, "status": ReportState(values["status"])})
+
     def has_file(self, now_us: int) -> bool:
         expires = self.file_expires_at
         return self.file_deleted_at is None and expires is not None and now_us < expires
-
-
-def report_of(row: Iterable[Any]) -> Report:
-    """From a row of all columns, in their order; the filter is still the text that is kept."""
-    kept = Report(*row)
-    return replace(kept, filter=msgspec.json.decode(cast("str", kept.filter), type=PlayFilter))
 
 
 def storage_name(slug: str, file_name: str) -> str:

@@ -9,23 +9,24 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
 from airtally.accounts.owners import Owners
+from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, reports
 from airtally.jobs.queue import Job, Jobs
+from airtally.jobs.states import JobState
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden, NotFound
 from airtally.kit.paging import Page, SortKey
-from airtally.reports import notices
 from airtally.reports.outbox import Deliveries
-from airtally.reports.report import Report, ReportLinks, report_of
+from airtally.reports.report import Report, ReportLinks, ReportState
+from airtally.reports.report_type import ReportType
 from airtally.reports.requests import ReportRequest
 
 #: Kind of the jobs that build reports; the subject is the report's id.
 JOB_KIND = "report"
 _OWNED = "report"
-_ACCOUNT = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,10 @@ class Reports:
         owners: Owners,
         deliveries: Deliveries,
         links: ReportLinks,
+        report_type: ReportType,
     ) -> None:
         self._store = store
+        self._report_type = report_type
         self._jobs = jobs
         self._owners = owners
         self._deliveries = deliveries
@@ -71,12 +74,13 @@ class Reports:
             "format": request.format,
             "filter": msgspec.json.encode(request.filter).decode(),
             "webhook": request.webhook,
-            "status": "waiting",
+            "status": ReportState.WAITING,
             "created_at": now,
             "updated_at": now,
         }
         with self._store.begin() as connection:
-            report = report_of(connection.execute(insert(reports).values(values).returning(*reports.c)).one())
+            added = insert(reports).values(values).returning(*reports.c)
+            report = Report.from_row(connection.execute(added).one())
             self._owners.claim_within(connection, _OWNED, [str(report.id)], account.id)
             self._jobs.add(connection, JOB_KIND, str(report.id), account.id)
         _call(self.on_created)
@@ -88,13 +92,13 @@ class Reports:
         with self._store.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is not None:
-            return report_of(row)
+            return Report.from_row(row)
         if self._owners.owner_of(_OWNED, str(report_id)) is not None:
             raise Forbidden(f"Report with ID {report_id} does not belong to current user")
         raise NotFound(f"Report with ID {report_id} was not found")
 
     def page(
-        self, account: Account, page: Page, sort: Sequence[SortKey] = (), *, statuses: Sequence[str] = ()
+        self, account: Account, page: Page, sort: Sequence[SortKey] = (), *, statuses: Sequence[ReportState] = ()
     ) -> tuple[list[Report], int]:
         """A page of the account's reports, and how many there are. `sort` names columns; then by id."""
         where = [reports.c.account_id == account.id]
@@ -104,7 +108,7 @@ class Reports:
         query = select(*reports.c).where(*where).order_by(*order, reports.c.id).limit(page.limit).offset(page.offset)
         with self._store.read() as connection:
             total = connection.execute(select(func.count()).select_from(reports).where(*where)).scalar_one()
-            return [report_of(row) for row in connection.execute(query)], total
+            return [Report.from_row(row) for row in connection.execute(query)], total
 
     def url(self, account: Account, report: Report) -> str | None:
         """The link to the file of a successful report."""
@@ -113,10 +117,10 @@ class Reports:
     def progress(self, report: Report) -> str:
         """How far a waiting report is, in words for a person."""
         job = self._jobs.find(JOB_KIND, str(report.id))
-        if job is None or report.status != "waiting":
+        if job is None or report.status != ReportState.WAITING:
             return report.status
         done = f"{job.progress_done} of {job.progress_total} rows read" if job.progress_total else "waiting"
-        return f"{done}; put off: {job.error}" if job.error and job.state == "ready" else done
+        return f"{done}; put off: {job.error}" if job.error and job.state == JobState.READY else done
 
     def by_link(self, slug: str, file_name: str, signature: str) -> tuple[Account, Report]:
         """What a link leads to. Raises NotFound for a link that is not ours, and after the file's life."""
@@ -140,7 +144,7 @@ class Reports:
             return _account_and_report(connection.execute(query).one())
 
     def is_waiting(self, report_id: int) -> bool:
-        query = select(reports.c.id).where(reports.c.id == report_id, reports.c.status == "waiting")
+        query = select(reports.c.id).where(reports.c.id == report_id, reports.c.status == ReportState.WAITING)
         with self._store.read() as connection:
             return connection.execute(query).first() is not None
 
@@ -161,7 +165,7 @@ class Reports:
         """The file is there: report, job and first delivery in one transaction. Raises LeaseLost."""
         done = replace(
             report,
-            status="success",
+            status=ReportState.SUCCESS,
             file_name=file.name,
             file_rows=file.rows,
             file_bytes=file.bytes,
@@ -177,7 +181,7 @@ class Reports:
 
     def fail(self, account: Account, report: Report, job: Job, reason: str) -> None:
         """Given up: `reason` is for a person. Raises LeaseLost."""
-        done = replace(report, status="failed", error=reason, updated_at=self._clock.now_us())
+        done = replace(report, status=ReportState.FAILED, error=reason, updated_at=self._clock.now_us())
         with self._store.begin() as connection:
             self._jobs.fail(connection, job, reason)
             self._end(connection, account, done)
@@ -188,7 +192,7 @@ class Reports:
         values = {name: getattr(done, name) for name in (*names, "data_through", "updated_at")}
         connection.execute(update(reports).where(reports.c.id == done.id).values(values))
         if done.webhook is not None:
-            payload = notices.notice(done, self.url(account, done)).decode()
+            payload = self._report_type.notice(done, self.url(account, done)).decode()
             self._deliveries.add(connection, done.account_id, done.id, done.webhook, payload)
 
 
@@ -197,12 +201,11 @@ def _of(account: Account) -> Select[Any]:
 
 
 def _with_account() -> Select[Any]:
-    return select(*reports.c, *_ACCOUNT).join(accounts, accounts.c.id == reports.c.account_id)
+    return select(*reports.c, *ACCOUNT_COLUMNS).join(accounts, accounts.c.id == reports.c.account_id)
 
 
-def _account_and_report(row: Any) -> tuple[Account, Report]:
-    width = len(reports.c)
-    return Account(*row[width:]), report_of(row[:width])
+def _account_and_report(row: AnyRow) -> tuple[Account, Report]:
+    return Account.from_row(row), Report.from_row(row)
 
 
 def _call(listeners: list[Callable[[], None]]) -> None:

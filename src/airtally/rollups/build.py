@@ -1,6 +1,7 @@
-"""The heavy half of a rebuild: days of rows become parts, parts of a month one base. Runs in a child.
+"""Builds segments: days of rows become segments, the segments of a month one sorted file.
 
-What goes in and comes out is small and can be pickled.
+This is the expensive half of a rebuild and runs in the child process, so its arguments and results are small and can
+be pickled.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from airtally.kit.time import DAY_US, day_start_us
 from airtally.kit.zones import spans
 from airtally.rollups.cells import start_of_cell
 from airtally.rollups.figures import combined, figures_of_rows
-from airtally.rollups.table import part_schema
-from airtally.rollups.wide import stored
+from airtally.rollups.table import segment_schema
+from airtally.rollups.wide import to_segment_rows
 from airtally.sql.compiler import Binder
 from airtally.sql.dedupe import events
 from airtally.sql.filters import Between
@@ -34,18 +35,18 @@ from airtally.storage.lake.snapshot import DataFile, Snapshot
 from airtally.storage.lake.table_storage import TableStorage, open_storage
 from airtally.streams.rollup import Rollup
 
-#: Of 4 million rows in a month, groups of half this size, and of twice, are read more slowly.
+#: Rows of a Parquet row group. Of 4 million rows in a month, groups of half this size, and of twice, are read more slowly.
 ROW_GROUP = 61_440
-#: Rows of so many days are made into figures at once.
+#: Days with at most so many rows together are aggregated in one statement.
 _ROWS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class PartsJob:
-    """An account's days of one month to be made of `rows`, of the lake version that the snapshot has.
+class BuildTask:
+    """Days of one account's month to be built of `rows`, at the lake version of that snapshot.
 
-    With `merge` they become one base with the files in `kept`, whose days in `days` do not count; without it
-    each becomes a file of its own. `zone` is the account's.
+    With `merge` the result is one month file: the days built, and the segments of `month_files` and `day_files` for all
+    other days. Without it each day becomes a day file. `zone` is the account's time zone.
     """
 
     rollup: Rollup
@@ -56,13 +57,13 @@ class PartsJob:
     month: str
     days: tuple[str, ...]
     merge: bool
-    kept: tuple[DataFile, ...]
-    kept_days: tuple[DataFile, ...]
+    month_files: tuple[DataFile, ...]
+    day_files: tuple[DataFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
-    """A finished file that no commit names yet; `day` is None of a base."""
+class BuiltFile:
+    """A finished file that no commit names yet; `day` is None for a month file."""
 
     name: str
     day: str | None
@@ -70,46 +71,47 @@ class Built:
     size: int
 
 
-def build_in_child(options: HeavyOptions, job: PartsJob) -> list[Built]:
-    return build(engine_in_child(options), job, options.temp_folder)
+def build_in_child(options: HeavyOptions, task: BuildTask) -> list[BuiltFile]:
+    return build(engine_in_child(options), task, options.temp_folder)
 
 
-def build(engine: Engine, job: PartsJob, scratch: Path) -> list[Built]:
-    """Raises what the engine raises; then nothing is left."""
-    place = open_storage(job.table_url, job.storage_options)
-    if not job.merge:
-        return [_written(place, job, _figures(engine, job, [day]), day) for day in job.days]
+def build(engine: Engine, task: BuildTask, scratch: Path) -> list[BuiltFile]:
+    """Raises what the engine raises, and then leaves no file behind."""
+    place = open_storage(task.table_url, task.storage_options)
+    if not task.merge:
+        return [_segment_file(place, task, _cell_figures(engine, task, [day]), day) for day in task.days]
     scratch.mkdir(parents=True, exist_ok=True)
-    made: list[Path] = []
+    built: list[Path] = []
     try:
-        for group in _groups(job):
-            _make_group(engine, job, group, scratch, made)
-        return [_written(place, job, _merged(engine, job, made), None)]
+        for group in _day_groups(task):
+            _build_group(engine, task, group, scratch, built)
+        return [_segment_file(place, task, _merged_segments(engine, task, built), None)]
     finally:
-        for path in made:
+        for path in built:
             path.unlink(missing_ok=True)
 
 
-def _make_group(engine: Engine, job: PartsJob, days: list[str], scratch: Path, made: list[Path]) -> None:
-    """Days that need more memory together than there is are made by halves."""
-    made.append(scratch / f"rollup-{uuid.uuid4()}.parquet")
+def _build_group(engine: Engine, task: BuildTask, days: list[str], scratch: Path, built: list[Path]) -> None:
+    """Build days into one file; where they need too much memory together, into one file for each half."""
+    built.append(scratch / f"rollup-{uuid.uuid4()}.parquet")
     try:
-        _write(job.rollup, _figures(engine, job, days), made[-1])
+        _write_rows(task.rollup, _cell_figures(engine, task, days), built[-1])
     except LimitExceeded:
         if len(days) == 1:
             raise
-        made.pop().unlink(missing_ok=True)
+        built.pop().unlink(missing_ok=True)
         for half in (days[: len(days) // 2], days[len(days) // 2 :]):
-            _make_group(engine, job, half, scratch, made)
+            _build_group(engine, task, half, scratch, built)
 
 
-def _groups(job: PartsJob) -> Iterator[list[str]]:
-    rows = dict.fromkeys(job.days, 0)
-    for file in job.rows.compacted + job.rows.uncompacted:
+def _day_groups(task: BuildTask) -> Iterator[list[str]]:
+    """Neighbouring days with at most `_ROWS_AT_ONCE` rows together; a larger day is a group of its own."""
+    rows = dict.fromkeys(task.days, 0)
+    for file in task.rows.compacted + task.rows.uncompacted:
         if file.day in rows:
             rows[file.day] += file.rows
     group: list[str] = []
-    for day in job.days:
+    for day in task.days:
         if group and sum(rows[each] for each in (*group, day)) > _ROWS_AT_ONCE:
             yield group
             group = []
@@ -118,94 +120,96 @@ def _groups(job: PartsJob) -> Iterator[list[str]]:
         yield group
 
 
-def _figures(engine: Engine, job: PartsJob, days: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Each interval's figures, in the order of a part's columns."""
-    rollup, stream = job.rollup, job.rows.stream
+def _cell_figures(engine: Engine, task: BuildTask, days: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """The figures of each cell, with a segment's columns in their order."""
+    rollup, stream = task.rollup, task.rows.stream
     binder = Binder(stream)
-    chosen = job.rows.of_days(days)
+    chosen = task.rows.of_days(days)
     measures = [measure.column for measure in rollup.measures] + [(m.only or (None,))[0] for m in rollup.measures]
     names = dict.fromkeys((stream.time, *rollup.dimensions, *(name for name in measures if name)))
     source = events(binder, chosen, list(names), engine.capabilities)
-    first_us, until_us = _ends(days)
-    zone_spans = spans(first_us, until_us, ZoneInfo(job.zone))
+    first_us, until_us = _bounds_us(days)
+    zone_spans = spans(first_us, until_us, ZoneInfo(task.zone))
     cell = start_of_cell(stream, rollup, zone_spans)
     measured = {measure.name: measure for measure in rollup.measures}
     figures = figures_of_rows(binder, stream, rollup.dimensions, cell, measured)
     single = exp.select(*figures).from_(source.subquery("events"))
-    single = single.where(binder.condition(_within(stream.time, days)))
-    yield from engine.stream(binder.statement(_summed(rollup, single)))
+    single = single.where(binder.condition(_on_days(stream.time, days)))
+    yield from engine.stream(binder.statement(_grouped_by_cell(rollup, single)))
 
 
-def _merged(engine: Engine, job: PartsJob, made: Iterable[Path]) -> Iterator[pa.RecordBatch]:
-    rollup = job.rollup
-    binder = Binder(job.rows.stream)
-    files = tuple(DataFile(str(path), 0, 0, None, ids_all_null=True) for path in made)
-    branches = [_base(binder, rollup, job)] if job.kept else []
-    branches += [_all_of(binder, rollup, each) for each in (job.kept_days, files) if each]
+def _merged_segments(engine: Engine, task: BuildTask, built: Iterable[Path]) -> Iterator[pa.RecordBatch]:
+    """The new segments and those that stay, in the order of a file."""
+    rollup = task.rollup
+    binder = Binder(task.rows.stream)
+    files = tuple(DataFile(str(path), 0, 0, None, ids_all_null=True) for path in built)
+    branches = [_unchanged_days(binder, task)] if task.month_files else []
+    branches += [_all_of(binder, rollup, each) for each in (task.day_files, files) if each]
     source = branches[0] if len(branches) == 1 else exp.union(*branches, distinct=False)
-    tree = exp.select("*").from_(source.subquery("parts")).order_by(*map(column, _order(rollup)))
+    tree = exp.select("*").from_(source.subquery("segments")).order_by(*map(column, _sort_order(rollup)))
     yield from engine.stream(Statement(tree, binder.relations, binder.parameters))
 
 
-def _base(binder: Binder, rollup: Rollup, job: PartsJob) -> exp.Select:
-    hidden = (exp.not_(binder.condition(_within("time", [day]))) for day in _not_in_base(job))
-    return _all_of(binder, rollup, job.kept).where(*hidden)
-
-
-def _not_in_base(job: PartsJob) -> Iterator[str]:
-    yield from job.days
-    yield from (file.day for file in job.kept_days if file.day is not None)
+def _unchanged_days(binder: Binder, task: BuildTask) -> exp.Select:
+    """The month file without the days that are built anew or have a day file."""
+    replaced = [*task.days, *(file.day for file in task.day_files if file.day is not None)]
+    hidden = (exp.not_(binder.condition(_on_days("time", [day]))) for day in replaced)
+    return _all_of(binder, task.rollup, task.month_files).where(*hidden)
 
 
 def _all_of(binder: Binder, rollup: Rollup, files: tuple[DataFile, ...]) -> exp.Select:
-    schema = part_schema(rollup)
-    return exp.select(*map(column, schema.names)).from_(binder.relation(Files(files, schema, rollup.folder), "parts"))
+    schema = segment_schema(rollup)
+    relation = binder.relation(Files(files, schema, rollup.folder), "segments")
+    return exp.select(*map(column, schema.names)).from_(relation)
 
 
-def _summed(rollup: Rollup, single: exp.Query) -> exp.Select:
+def _grouped_by_cell(rollup: Rollup, single: exp.Query) -> exp.Select:
     keys = [column(name) for name in (*rollup.dimensions, "time")]
     figures = [combined(measure.function, measure.name).as_(measure.name, quoted=True) for measure in rollup.measures]
     tree = exp.select(*(key.copy() for key in keys), *figures).from_(single.subquery("single"))
-    return tree.group_by(*(key.copy() for key in keys)).order_by(*map(column, _order(rollup)))
+    return tree.group_by(*(key.copy() for key in keys)).order_by(*map(column, _sort_order(rollup)))
 
 
-def _order(rollup: Rollup) -> tuple[str, ...]:
+def _sort_order(rollup: Rollup) -> tuple[str, ...]:
     return (*rollup.dimensions, "time")
 
 
-def _within(time: str, days: Sequence[str]) -> Between:
-    return Between(time, *_ends(days))
+def _on_days(time: str, days: Sequence[str]) -> Between:
+    """From the first of the days to the last, with those between."""
+    return Between(time, *_bounds_us(days))
 
 
-def _ends(days: Sequence[str]) -> tuple[int, int]:
+def _bounds_us(days: Sequence[str]) -> tuple[int, int]:
     first, last = (day_start_us(date.fromisoformat(day)) for day in (min(days), max(days)))
     return first, last + DAY_US
 
 
-def _written(place: TableStorage, job: PartsJob, batches: Iterable[pa.RecordBatch], day: str | None) -> Built:
-    kind = "base" if day is None else f"day-{day}"
-    name = f"account={job.rows.account}/month={job.month}/{kind}-{uuid.uuid4()}.parquet"
+def _segment_file(
+    place: TableStorage, task: BuildTask, batches: Iterable[pa.RecordBatch], day: str | None
+) -> BuiltFile:
+    kind = "base" if day is None else f"day-{day}"  # names of files that homes have; nothing reads meaning from them
+    name = f"account={task.rows.account}/month={task.month}/{kind}-{uuid.uuid4()}.parquet"
     path = place.scratch(name)
     try:
-        rows = _write(job.rollup, batches, path)
-        return Built(name, day, rows, place.put(name, path))
+        rows = _write_rows(task.rollup, batches, path)
+        return BuiltFile(name, day, rows, place.put(name, path))
     except BaseException:
         path.unlink(missing_ok=True)
         raise
 
 
-def _write(rollup: Rollup, batches: Iterable[pa.RecordBatch], path: Path) -> int:
-    """Returns how many rows there are."""
-    schema, rows = part_schema(rollup), 0
+def _write_rows(rollup: Rollup, batches: Iterable[pa.RecordBatch], path: Path) -> int:
+    """Write a file and return its number of rows."""
+    schema, rows = segment_schema(rollup), 0
     with pq.ParquetWriter(path, schema, compression="zstd", compression_level=1) as writer:
-        for batch in _grouped(stored(pa.table(each), rollup) for each in batches):
+        for batch in _whole_row_groups(to_segment_rows(pa.table(each), rollup) for each in batches):
             writer.write_table(batch, ROW_GROUP)
             rows += batch.num_rows
     return rows
 
 
-def _grouped(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """In whole row groups, as far as there are rows."""
+def _whole_row_groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows in multiples of `ROW_GROUP`, and the rest at the end."""
     rest: pa.Table | None = None
     for table in tables:
         held = table if rest is None else pa.concat_tables([rest, table])

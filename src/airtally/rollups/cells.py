@@ -1,7 +1,7 @@
-"""The smallest intervals that a rollup keeps figures of, each named by its start.
+"""Cells: the smallest intervals that a rollup keeps figures of, each identified by its start.
 
-A day that is `local` is cut at both midnights, UTC's and the account's, and where the zone's clock changes: so no
-cell lies on two UTC days, nor on two local dates. Local days are sums of cells, and UTC days stay what parts are kept by.
+A rollup of `local` days is cut at midnight UTC, at the account's midnight and where the zone's offset changes, so that
+no cell spans two UTC days or two local dates. Local days are sums of cells, while segments stay by UTC day.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airtally.streams.rollup import Rollup
 
 
 def start_of_cell(stream: Stream, rollup: Rollup, spans: list[Span]) -> exp.Expr:
-    """Of an event's time, in microseconds. `spans` are those of the account's zone, around all events."""
+    """The start of an event's cell, in microseconds UTC. `spans` are of the account's zone and cover all events."""
     at_us = micros(stream.time)
     if not rollup.local:
         return _floor(at_us, rollup.grain_us)
@@ -32,7 +32,7 @@ def start_of_cell(stream: Stream, rollup: Rollup, spans: list[Span]) -> exp.Expr
 
 
 def is_cut(at_us: int, rollup: Rollup, zone: ZoneInfo) -> bool:
-    """Whether no cell holds instants on both sides of `at_us`."""
+    """Whether a cell boundary lies at `at_us`, so that no cell reaches across it."""
     if not rollup.local or at_us % DAY_US == 0:
         return at_us % rollup.grain_us == 0
     offset = offset_us(at_us, zone)

@@ -1,9 +1,8 @@
-"""Which days of which accounts got rows, told by the lake's own log."""
+"""Which days of which accounts got rows, read from the Delta log of the stream's table."""
 
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -22,71 +21,79 @@ _log = structlog.get_logger()
 _Change = tuple[str, str, int]
 
 
-class Changes:
-    """Of one stream: the lake version that last brought rows of an account's day. Thread-safe.
+class ChangedDays:
+    """The lake version that last brought rows, by account and day (ISO), for one stream.
 
-    Each process tails the log for itself, from where `keep` last left its reading in the metadata store.
-    Commits that bring no rows (compaction, expiry) change nothing.
+    Thread-safe: one lock guards all state, also while the log is read, so that no caller sees half a commit. Each
+    process reads the log for itself, from where `keep` last saved its position in the metadata store. Commits without
+    new rows (compaction, expiry) change nothing. Days that retention removed are dropped by `forget`.
     """
 
     def __init__(self, store: MetadataStore, table: LakeTable) -> None:
         self._store = store
         self._table = table
         self._lock = threading.Lock()
-        self._versions: dict[str, dict[str, int]] = defaultdict(dict)
+        self._versions: dict[str, dict[str, int]] = {}
         self._through: int | None = None
         self._unkept: dict[tuple[str, str], int] = {}
         self._kept = -1
 
-    def of(self, account: str, view: TableVersion) -> Mapping[str, int]:
-        """By day, of every change up to the view's version, later ones perhaps too."""
-        self.read(view)
-        return dict(self._versions.get(account, {}))
-
-    def all(self, view: TableVersion) -> dict[str, dict[str, int]]:
-        """By account, then by day."""
-        self.read(view)
-        return {account: dict(days) for account, days in list(self._versions.items())}
-
-    def read(self, view: TableVersion) -> None:
-        """The commits up to the view's version."""
-        if self._through == view.version:
-            return
+    def of_account(self, account: str, view: TableVersion) -> Mapping[str, int]:
+        """The account's changes by day: all up to the view's version, and possibly later ones."""
         with self._lock:
-            if self._through is None:
-                self._load()
-            if (self._through or 0) > view.version and self._is_back(view):
-                self._start_over(view)
-            if not self._tail(view):
-                self._load()  # the log was cleaned beyond our reading, but not beyond what was kept
-                if not self._tail(view):
-                    _log.warning("commits of the lake are gone: every day counts as changed", stream=self._table.name)
-                    self._note(_everything(view))
-                    self._through = view.version
+            self._read_to(view)
+            return dict(self._versions.get(account, {}))
+
+    def by_account(self, view: TableVersion) -> dict[str, dict[str, int]]:
+        """The same for every account."""
+        with self._lock:
+            self._read_to(view)
+            return {account: dict(days) for account, days in self._versions.items()}
 
     def keep(self, view: TableVersion) -> None:
-        """Note the reading in the metadata store; then the commits read may be cleaned up."""
-        self.read(view)
+        """Save what was read in the metadata store; after that the commits may be cleaned up."""
         with self._lock:
-            assert self._through is not None  # noqa: S101 (just read)
-            if self._kept == self._through:
+            through = self._read_to(view)
+            if self._kept == through:
                 return
             with self._store.begin() as connection:
-                self._write(connection, self._unkept, self._through)
-            self._unkept, self._kept = {}, self._through
+                self._write_unkept(connection, through)
+            self._unkept, self._kept = {}, through
 
     def forget(self, before: str) -> None:
-        """Drop what is known of the days before (ISO): nothing is made of them any more."""
+        """Drop the days before a day (ISO): their segments are final."""
         old = rollup_changes.c.stream == self._table.name, rollup_changes.c.day < before
         with self._lock:
             with self._store.begin() as connection:
                 connection.execute(delete(rollup_changes).where(*old))
             self._unkept = {key: version for key, version in self._unkept.items() if key[1] >= before}
-            for account, days in list(self._versions.items()):
-                self._versions[account] = {day: version for day, version in days.items() if day >= before}
+            left = {
+                account: {day: version for day, version in days.items() if day >= before}
+                for account, days in self._versions.items()
+            }
+            self._versions = {account: days for account, days in left.items() if days}
 
-    def _is_back(self, view: TableVersion) -> bool:
-        """Whether the lake itself, and not just this view of it, is older than what was read: it was restored."""
+    # What follows expects the lock to be held.
+
+    def _read_to(self, view: TableVersion) -> int:
+        """Read the commits up to the view's version; returns the version that is read."""
+        if self._through == view.version:
+            return self._through
+        if self._through is None:
+            self._load()
+        if (self._through or 0) > view.version and self._is_restored(view):
+            self._start_over(view)
+        if not self._read_commits(view):
+            self._load()  # commits after our position were cleaned up, but another process had saved them by then
+            if not self._read_commits(view):
+                _log.warning("commits of the lake are gone: every day counts as changed", stream=self._table.name)
+                self._note(_everything(view))
+                self._through = view.version
+        assert self._through is not None  # noqa: S101 (loaded above)
+        return self._through
+
+    def _is_restored(self, view: TableVersion) -> bool:
+        """Whether the lake itself, and not just this view of it, is older than what was read of it."""
         return (self._through or 0) > max(self._table.open().version(), view.version)
 
     def _start_over(self, view: TableVersion) -> None:
@@ -106,11 +113,11 @@ class Changes:
             through = connection.execute(tail).scalar_one_or_none()
             rows = select(changed.account, changed.day, changed.version).where(changed.stream == self._table.name)
             for account, day, version in connection.execute(rows):
-                self._set(account, day, version)
+                self._set_version(account, day, version)
         self._through = max(-1 if through is None else through, -1 if self._through is None else self._through)
 
-    def _tail(self, view: TableVersion) -> bool:
-        """False where a commit is missing."""
+    def _read_commits(self, view: TableVersion) -> bool:
+        """False if a commit is missing."""
         assert self._through is not None  # noqa: S101 (loaded before)
         while self._through < view.version:
             commit = self._table.storage.read_log(f"{self._through + 1:020d}.json")
@@ -122,17 +129,17 @@ class Changes:
 
     def _note(self, found: Iterable[_Change]) -> None:
         for account, day, version in found:
-            self._set(account, day, version)
+            self._set_version(account, day, version)
             self._unkept[account, day] = version
 
-    def _set(self, account: str, day: str, version: int) -> None:
-        days = self._versions[account]
+    def _set_version(self, account: str, day: str, version: int) -> None:
+        days = self._versions.setdefault(account, {})
         days[day] = max(version, days.get(day, -1))
 
-    def _write(self, connection: Connection, unkept: Mapping[tuple[str, str], int], through: int) -> None:
+    def _write_unkept(self, connection: Connection, through: int) -> None:
         upsert = self._store.upserts.insert
         name = self._table.name
-        for (account, day), version in sorted(unkept.items()):
+        for (account, day), version in sorted(self._unkept.items()):
             row = {"stream": name, "account": account, "day": day, "version": version}
             added = upsert(rollup_changes).values(row)
             connection.execute(_newer(added, rollup_changes.c.version, ["stream", "account", "day"]))
@@ -141,7 +148,7 @@ class Changes:
 
 
 def _newer(added: Any, version: Any, key: list[str]) -> Any:
-    """An upsert that never goes back to an older version."""
+    """An upsert that never replaces a version by an older one."""
     return added.on_conflict_do_update(
         index_elements=key, set_={"version": added.excluded.version}, where=added.excluded.version > version
     )
@@ -156,11 +163,12 @@ def _changes_of(commit: bytes, version: int, view: TableVersion) -> Iterator[_Ch
         return
     brought = (action["add"] for action in actions if "add" in action)
     days = {add["partitionValues"]["day"] for add in brought if add["dataChange"]}
-    if days:  # a commit that is not of our making
+    if days:  # written by a program that does not note what it changed
         yield from ((account, day, version) for account, day, _ in _everything(view) if day in days)
 
 
 def _everything(view: TableVersion) -> Iterator[_Change]:
+    """Each account's days that the view holds rows of, as changed by the view's version."""
     for file in view.files:
         if file.data.day is not None:
             single = file.first_account is not None and file.first_account == file.last_account

@@ -1,4 +1,4 @@
-"""A rollup's measures as expressions: of one row, and of several figures together."""
+"""A rollup's measures as expressions: the figure of one row, and the sum of several figures."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ MICROS = 1_000_000
 def figures_of_rows(
     binder: Binder, stream: Stream, dimensions: Iterable[str], time: exp.Expr, measures: Mapping[str, Measure]
 ) -> list[exp.Expr]:
-    """The dimensions, `time` and measures, by the names that they get, of each single event."""
+    """The dimensions, `time` and measures of each event, named by the keys of `measures`."""
     keys = [binder.column(name).as_(name, quoted=True) for name in dimensions]
-    figures = [_of_row(binder, stream, each).as_(name, quoted=True) for name, each in measures.items()]
+    figures = [_figure_of_row(binder, stream, each).as_(name, quoted=True) for name, each in measures.items()]
     return [*keys, time.as_("time", quoted=True), *figures]
 
 
-def figures_of_parts(dimensions: Iterable[str], measures: Mapping[str, Measure]) -> list[exp.Expr]:
-    """The same columns of a part's rows."""
+def figures_of_segments(dimensions: Iterable[str], measures: Mapping[str, Measure]) -> list[exp.Expr]:
+    """The same columns from a segment's rows."""
     figures = (column(each.name).as_(name, quoted=True) for name, each in measures.items())
     return [*map(column, dimensions), micros("time").as_("time", quoted=True), *figures]
 
 
 def combined(function: Function, name: str) -> exp.Expr:
-    """A column's figures as one; null where there are none. A sum has up to 38 digits: 10^19 rows of the largest."""
+    """A column's figures combined into one, null for no rows. A sum has 38 digits, room for 10^19 of the largest rows."""
     over = {Function.MIN: exp.Min, Function.MAX: exp.Max}.get(function)
     if over is None:
         return exp.cast(exp.Sum(this=column(name)), "decimal(38,0)")
@@ -39,7 +39,7 @@ def combined(function: Function, name: str) -> exp.Expr:
 
 
 def measured(binder: Binder, stream: Stream, name: str) -> exp.Expr:
-    """A column's value as it is summed and compared: times in microseconds, money in micros."""
+    """A column's value for sums and comparisons: times in microseconds, money in micros."""
     kind = type_of(stream, name)
     if kind in {Type.TIME, Type.LOCAL_TIME}:
         return micros(name)
@@ -49,7 +49,7 @@ def measured(binder: Binder, stream: Stream, name: str) -> exp.Expr:
     return binder.column(name)
 
 
-def _of_row(binder: Binder, stream: Stream, measure: Measure) -> exp.Expr:
+def _figure_of_row(binder: Binder, stream: Stream, measure: Measure) -> exp.Expr:
     value = exp.Literal.number(1) if measure.column is None else measured(binder, stream, measure.column)
     if measure.only is not None:
         value = exp.Case().when(binder.condition(Equals(*measure.only)), value)

@@ -1,7 +1,8 @@
-"""From which parts or rows each UTC day of an interval is answered.
+"""Plans an answer: which UTC days of an interval come from which segments, and which from rows.
 
-A day comes from the first rollup, the coarsest, whose cells the question does not cut and whose part of the day is
-current: of its newest version, else of an earlier one. Else it comes from rows; where these have left, from nothing.
+A day is answered from the first rollup, the coarsest, whose cells the question does not cut and whose segment of the day
+is current: of the rollup's newest version, else of an earlier one. Otherwise it is answered from rows, and where rows
+have been removed the figures of that day are missing.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from datetime import date, timedelta
 from functools import cached_property
 
 from airtally.kit.time import DAY_US, day_start_us
-from airtally.rollups.table import NO_PARTS, MonthParts, RollupView
+from airtally.rollups.table import NO_SEGMENTS, MonthSegments, RollupTableVersion
 from airtally.storage.lake.snapshot import DataFile, Snapshot
 from airtally.streams.rollup import Measure, Rollup
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """[start_us, end_us). `open_start`: from whenever there is something."""
+    """[start_us, end_us). `open_start`: from the first row there is."""
 
     start_us: int
     end_us: int
@@ -27,11 +28,11 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A rollup that has what a question names: `measures` in the order of its metrics.
+class RollupCandidate:
+    """A rollup that has what a question names, with `measures` in the order of its metrics.
 
-    `fits` tells of a UTC day (ISO) whether the question cuts none of its cells, which lie in a zone; None where it
-    cuts none of any day.
+    `fits` says of a UTC day (ISO), whose cells lie in a time zone, whether the question cuts none of them; None if it
+    cuts no cell of any day.
     """
 
     rollup: Rollup
@@ -41,19 +42,20 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class SegmentSource:
-    """Parts of one rollup. Of the `bases` the days in `hidden` do not count; `days` count whole."""
+    """Segments of one rollup: `month_files` without the days in `hidden`, and `day_files` whole."""
 
-    wanted: Wanted
-    bases: tuple[DataFile, ...]
+    candidate: RollupCandidate
+    month_files: tuple[DataFile, ...]
     hidden: tuple[Interval, ...]
-    days: tuple[DataFile, ...]
+    day_files: tuple[DataFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RollupPlan:
-    """An interval of an account's events as parts and rows, each event in one of them.
+    """An interval of an account's events as segments and rows, so that each event is in exactly one of them.
 
-    `rows` holds the rows of the days in `stale`, which no part is current for. Of `missing` nothing can be told.
+    `rows` holds the rows of the `stale` intervals, which have no current segment. Of the `missing` intervals neither
+    rows nor segments are left.
     """
 
     sources: tuple[SegmentSource, ...]
@@ -67,7 +69,7 @@ class RollupPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
+class DayRange:
     """Whole UTC days [start, end)."""
 
     start: date
@@ -76,60 +78,60 @@ class Days:
 
 
 @dataclass(frozen=True)
-class Look:
-    """What was known of an account's days when the question was asked. Days are ISO texts.
+class PlanInputs:
+    """What is known of an account's days when a question is planned. Days are ISO texts.
 
-    `rows_from`: no row has left of this day and those after it. `kept_from` is the same of parts. `changed` days have
-    rows in the lake, `buffered` ones outside it; `stale` gives the days that a table's parts are not current of.
-    Tables go by the folder of their rollup.
+    All rows of the days from `rows_from` on are still there; `kept_from` says the same of segments. The `changed` days
+    have rows in the lake, the `buffered` ones rows in the buffer. `stale` gives the days whose segments in a table are
+    not current. Tables are named by the folder of their rollup.
     """
 
-    views: Mapping[str, RollupView | None]
+    tables: Mapping[str, RollupTableVersion | None]
     rows_from: str
     kept_from: Mapping[str, str]
     changed: Mapping[str, int]
     buffered: set[str]
-    stale: Callable[[RollupView | None], set[str]]
+    stale: Callable[[RollupTableVersion | None], set[str]]
 
 
-class _Table:
-    """What a rollup's table holds of an account."""
+class _AccountSegments:
+    """What one rollup's table holds of an account."""
 
-    def __init__(self, folder: str, look: Look, account: str) -> None:
-        view = look.views[folder]
-        self.months = {} if view is None else view.months(account)
-        self.final_before = "" if view is None else view.final_before
-        self._kept_from, self._rows_from = look.kept_from[folder], look.rows_from
+    def __init__(self, folder: str, inputs: PlanInputs, account: str) -> None:
+        table = inputs.tables[folder]
+        self.months = {} if table is None else table.months(account)
+        self.final_before = "" if table is None else table.final_before
+        self._kept_from, self._rows_from = inputs.kept_from[folder], inputs.rows_from
 
     def knows(self, day: str) -> bool:
-        """Whether what it says of a day, also that nothing happened, can be relied on.
+        """Whether the table can be relied on for a day, also where it says that the day had no rows.
 
-        Days before the rows that are left changed unseen, unless the rows had to wait for this very table.
+        A change of a day whose rows were removed since is not seen, unless their removal waited for this very table.
         """
         return day >= self._kept_from and (day >= self._rows_from or day < self.final_before)
 
     def knows_since(self, day: str) -> bool:
-        """Whether it can be relied on for that day and all after it."""
+        """Whether it can be relied on for a day and all days after it."""
         return day >= self._kept_from and day >= self._rows_from
 
-    def month(self, day: str) -> MonthParts:
-        return self.months.get(day[:7], NO_PARTS)
+    def month(self, day: str) -> MonthSegments:
+        return self.months.get(day[:7], NO_SEGMENTS)
 
 
-class _Choice(_Table):
-    """The days that are answered from a table."""
+class _SegmentChoice(_AccountSegments):
+    """The days that are answered from one table."""
 
-    def __init__(self, wanted: Wanted, look: Look, account: str) -> None:
-        super().__init__(wanted.rollup.folder, look, account)
-        self.wanted = wanted
-        self._stale = look.stale(look.views[wanted.rollup.folder])
-        self._stale |= {day for day in look.buffered if day >= self.final_before}
+    def __init__(self, candidate: RollupCandidate, inputs: PlanInputs, account: str) -> None:
+        super().__init__(candidate.rollup.folder, inputs, account)
+        self.candidate = candidate
+        self._stale = inputs.stale(inputs.tables[candidate.rollup.folder])
+        self._stale |= {day for day in inputs.buffered if day >= self.final_before}
         self.chosen: set[str] = set()
 
     def take(self, days: list[str]) -> list[str]:
-        """Of days in order, choose those that it can answer; returns the others."""
-        fits, stale = self.wanted.fits, self._stale
-        mine = [day for day in days if day < self._rows_from] if self.wanted.rollup.mended else days
+        """Choose the days that the table can answer, and return the others. `days` are in order."""
+        fits, stale = self.candidate.fits, self._stale
+        mine = [day for day in days if day < self._rows_from] if self.candidate.rollup.mended else days
         if fits is None and mine and self.knows_since(mine[0]):
             self.chosen = set(mine) - stale
         else:
@@ -137,40 +139,40 @@ class _Choice(_Table):
         return [day for day in days if day not in self.chosen]
 
     def _fits(self, day: str) -> bool:
-        return self.wanted.fits is None or self.wanted.fits(day, self._zone(day))
+        return self.candidate.fits is None or self.candidate.fits(day, self._zone(day))
 
     def _zone(self, day: str) -> str:
-        return self.month(day).zone(day) if self.wanted.rollup.local else "UTC"
+        return self.month(day).zone(day) if self.candidate.rollup.local else "UTC"
 
     def source(self, days: Sequence[str]) -> SegmentSource | None:
-        overlaid = {day for month in self.months.values() for day in month.days}
-        from_base = self.chosen - overlaid
-        bases = {}
-        for month in {day[:7] for day in from_base}:
-            base = self.month(month).base
-            if base is not None and base.data.rows:
-                bases[month] = base.data
-        single = [file for month in self.months.values() for day, file in month.days.items() if day in self.chosen]
-        whole = len(from_base) == len(days)
-        hidden = () if whole else (day for day in days if day[:7] in bases and day not in from_base)
-        files = tuple(file.data for file in single if file.data.rows)
-        if not bases and not files:
+        """The files that hold the chosen days, of all the days of the interval."""
+        with_day_file = {day for month in self.months.values() for day in month.day_files}
+        from_month_file = self.chosen - with_day_file
+        month_files = {}
+        for month in {day[:7] for day in from_month_file}:
+            file = self.month(month).month_file
+            if file is not None and file.data.rows:
+                month_files[month] = file.data
+        single = [file for month in self.months.values() for day, file in month.day_files.items() if day in self.chosen]
+        whole = len(from_month_file) == len(days)
+        hidden = () if whole else (day for day in days if day[:7] in month_files and day not in from_month_file)
+        day_files = tuple(file.data for file in single if file.data.rows)
+        if not month_files and not day_files:
             return None
-        return SegmentSource(
-            self.wanted, tuple(bases[month] for month in sorted(bases)), tuple(intervals(hidden)), files
-        )
+        in_order = tuple(month_files[month] for month in sorted(month_files))
+        return SegmentSource(self.candidate, in_order, tuple(intervals(hidden)), day_files)
 
 
-def planned(wanted: Sequence[Wanted], look: Look, rows: Snapshot, interval: Days) -> RollupPlan:
-    """`wanted`: what is to be taken first comes first."""
-    parts = [_Choice(each, look, rows.account) for each in wanted]
-    every = _Known(look, rows.account)
-    days = left = list(every.of(interval))
-    for each in parts:
+def plan_days(candidates: Sequence[RollupCandidate], inputs: PlanInputs, rows: Snapshot, days: DayRange) -> RollupPlan:
+    """`candidates` in order of preference."""
+    choices = [_SegmentChoice(each, inputs, rows.account) for each in candidates]
+    every = _KnownDays(inputs, rows.account)
+    wanted = left = list(every.of(days))
+    for each in choices:
         left = each.take(left) if left else left
-    stale = [day for day in left if day >= look.rows_from]
-    missing = [day for day in left if day < look.rows_from and not every.is_empty(day)]
-    sources = (each.source(days) for each in parts if each.chosen)
+    stale = [day for day in left if day >= inputs.rows_from]
+    missing = [day for day in left if day < inputs.rows_from and not every.is_empty(day)]
+    sources = (each.source(wanted) for each in choices if each.chosen)
     return RollupPlan(
         sources=tuple(each for each in sources if each is not None),
         rows=rows.of_days(set(stale)),
@@ -179,32 +181,32 @@ def planned(wanted: Sequence[Wanted], look: Look, rows: Snapshot, interval: Days
     )
 
 
-class _Known:
-    """What all tables of a stream say together of the days on which an account had no row."""
+class _KnownDays:
+    """The days on which an account had no rows, as all tables of a stream tell together."""
 
-    def __init__(self, look: Look, account: str) -> None:
-        self._tables = [_Table(folder, look, account) for folder in look.views]
-        views = (view for view in look.views.values() if view is not None)
-        self._months = {month for view in views for month in view.months(account)}
-        self._look = look
+    def __init__(self, inputs: PlanInputs, account: str) -> None:
+        self._tables = [_AccountSegments(folder, inputs, account) for folder in inputs.tables]
+        tables = (table for table in inputs.tables.values() if table is not None)
+        self._months = {month for table in tables for month in table.months(account)}
+        self._inputs = inputs
 
     @cached_property
     def _ends(self) -> tuple[str, str] | None:
-        """The first and the last day on which there may have been a row that is known of."""
+        """The first and the last day that may have had rows; None if no day is known to have had any."""
         firsts = [f"{month}-01" for month in self._months]
         lasts = [month_end(month) for month in self._months]
-        seen = [*self._look.changed, *self._look.buffered]
+        seen = [*self._inputs.changed, *self._inputs.buffered]
         return None if not seen and not firsts else (min(firsts + seen), max(lasts + seen))
 
-    def of(self, interval: Days) -> Iterator[str]:
-        """The days of an interval that need a look: not those on which nothing is known to have been."""
-        first, last = interval.start.isoformat(), (interval.end - timedelta(days=1)).isoformat()
-        if self._may_skip(first) or interval.open_start:
+    def of(self, days: DayRange) -> Iterator[str]:
+        """The days of a range without those at its ends that are known to have had no rows."""
+        first, last = days.start.isoformat(), (days.end - timedelta(days=1)).isoformat()
+        if self._may_skip(first) or days.open_start:
             if self._ends is None:
                 return
             first = max(first, self._ends[0])
-        if self._ends is None or last > max(self._ends[1], self._look.rows_from):
-            last = min(last, max("" if self._ends is None else self._ends[1], self._look.rows_from))
+        if self._ends is None or last > max(self._ends[1], self._inputs.rows_from):
+            last = min(last, max("" if self._ends is None else self._ends[1], self._inputs.rows_from))
         if not first <= last:
             return
         at, end = date.fromisoformat(first), date.fromisoformat(last)
@@ -213,20 +215,20 @@ class _Known:
             at += timedelta(days=1)
 
     def _may_skip(self, first: str) -> bool:
-        return not self._look.rows_from or any(each.knows(first) for each in self._tables)
+        return not self._inputs.rows_from or any(each.knows(first) for each in self._tables)
 
     def is_empty(self, day: str) -> bool:
         return any(each.knows(day) and each.month(day).is_empty(day) for each in self._tables)
 
 
 def month_end(month: str) -> str:
-    """The last day of a month (ISO)."""
+    """The last day (ISO) of a month."""
     after = date.fromisoformat(f"{month}-28") + timedelta(days=4)
     return (after - timedelta(days=after.day)).isoformat()
 
 
 def intervals(days: Iterable[str]) -> Iterator[Interval]:
-    """Neighbouring days as one."""
+    """Days (ISO) as intervals in order, neighbouring days joined."""
     begin = end = None
     for start in sorted(day_start_us(date.fromisoformat(day)) for day in days):
         if end is not None and start != end:

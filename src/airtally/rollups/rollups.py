@@ -1,4 +1,4 @@
-"""All rollups of a lake: what of an interval their parts can answer, what is left to the rows, and what is gone."""
+"""All rollups of a lake: their tables, and which segments and rows answer a question."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from airtally.database.store import MetadataStore
 from airtally.kit.time import day_start_us, utc_day
-from airtally.rollups.changes import Changes
-from airtally.rollups.plan import Days, Interval, Look, RollupPlan, Wanted, planned
-from airtally.rollups.table import FINAL, NO_PARTS, RollupTable, RollupView, iso_day
+from airtally.rollups.changes import ChangedDays
+from airtally.rollups.plan import DayRange, Interval, PlanInputs, RollupCandidate, RollupPlan, plan_days
+from airtally.rollups.table import FINAL, NO_SEGMENTS, RollupTable, RollupTableVersion, iso_day
 from airtally.storage.lake import Lake, LakeTable
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.storage.lake.table import EXPIRED
@@ -20,10 +20,11 @@ from airtally.streams import STREAMS
 from airtally.streams.declaration import DAY, Stream
 from airtally.streams.rollup import Rollup
 
-_LOOKS = 5
+#: How often segments and rows are read anew because segments changed in between.
+_TRIES = 5
 
 
-def _all(stream: Stream) -> Iterator[Rollup]:
+def _all_versions(stream: Stream) -> Iterator[Rollup]:
     return (each for rollup in stream.rollups for each in rollup.versions)
 
 
@@ -37,14 +38,21 @@ def table_of(lake: Lake, rollup: Rollup) -> RollupTable:
 
 
 def tables_of(lake: Lake) -> list[RollupTable]:
-    """Those of all rollups, made or not."""
-    return [table_of(lake, each) for stream in STREAMS.values() for each in _all(stream)]
+    """The tables of all versions of all rollups, whether they exist or not."""
+    return [table_of(lake, each) for stream in STREAMS.values() for each in _all_versions(stream)]
+
+
+def stream_of(rollup: Rollup) -> Stream:
+    """The stream that declares the rollup, in whatever version."""
+    return next(each for each in STREAMS.values() if rollup.name in {own.name for own in each.rollups})
 
 
 class Rollups:
-    """Thread-safe. The tables lie beside the streams' in the lake, one for each version of a rollup.
+    """The rollups' tables, beside those of the streams in the lake, one for each version of a rollup.
 
-    `retention` gives the days that a rollup's parts are kept, None for ever; `zones` the accounts' zones by slug.
+    `retention` gives the days that a rollup's segments are kept, None for ever; `zones` the accounts' time zones by slug.
+    Thread-safe: a lock guards the two dictionaries, which hold at most one entry for each declared rollup version and
+    stream; the tables and changed days in them are thread-safe by locks of their own.
     """
 
     def __init__(
@@ -63,7 +71,7 @@ class Rollups:
         self._store = store
         self._lock = threading.Lock()
         self._tables: dict[str, RollupTable] = {}
-        self._changes: dict[str, Changes] = {}
+        self._changed_days: dict[str, ChangedDays] = {}
 
     def table(self, rollup: Rollup) -> RollupTable:
         with self._lock:
@@ -72,107 +80,130 @@ class Rollups:
             return self._tables[rollup.folder]
 
     def tables(self) -> list[RollupTable]:
-        """Those of all rollups, made or not."""
-        return [self.table(each) for stream in STREAMS.values() for each in _all(stream)]
+        """The tables of all versions of all rollups, whether they exist or not."""
+        return [self.table(each) for stream in STREAMS.values() for each in _all_versions(stream)]
 
-    def changes(self, table: LakeTable) -> Changes:
+    def open_segments(self, rollup: Rollup) -> RollupTableVersion:
+        """The newest version of a rollup's table, which is made if it does not exist."""
+        table = self.table(rollup)
+        table.open()
+        view = table.view()
+        assert view is not None  # noqa: S101 (opening makes it)
+        return view
+
+    def changed_days(self, table: LakeTable) -> ChangedDays:
         with self._lock:
-            if table.name not in self._changes:
-                self._changes[table.name] = Changes(self._store, table)
-            return self._changes[table.name]
+            if table.name not in self._changed_days:
+                self._changed_days[table.name] = ChangedDays(self._store, table)
+            return self._changed_days[table.name]
 
-    def rollup_plan(self, wanted: Sequence[Wanted], stream: Stream, account: str, interval: Interval) -> RollupPlan:
+    def rollup_plan(
+        self, candidates: Sequence[RollupCandidate], stream: Stream, account: str, interval: Interval
+    ) -> RollupPlan:
         """Everything acknowledged so far, in whole UTC days around the interval.
 
-        The parts are looked at before the rows, so that none is newer than they are; again where parts
-        moved on meanwhile, since rows may have left for them.
+        The segments are read before the rows, so that no segment is newer than the rows beside it. Both are read again
+        if segments changed meanwhile, since rows may have been removed once those were built.
         """
-        views = self._views(stream)
+        tables = self._table_versions(stream)
         start, end = utc_day(interval.start_us), utc_day(interval.end_us - 1) + timedelta(days=1)
-        for _ in range(_LOOKS):
-            before = views
+        for _ in range(_TRIES):
+            before = tables
             rows = self._source.snapshot(stream, account, start_us=day_start_us(start), end_us=day_start_us(end))
-            views = self._views(stream)
-            if all(views[each] is before[each] for each in views):
+            tables = self._table_versions(stream)
+            if all(tables[each] is before[each] for each in tables):
                 break
-        look = self._look(stream, before, rows)
-        return planned(wanted, look, rows, Days(start, end, interval.open_start))
+        inputs = self._plan_inputs(stream, before, rows)
+        return plan_days(candidates, inputs, rows, DayRange(start, end, interval.open_start))
 
     def stale_days(
         self,
         account: str,
-        parts: RollupView | None,
+        segments: RollupTableVersion | None,
         changed: Mapping[str, int],
         lake_version: int,
         zone: str | None = None,
     ) -> Iterator[str]:
-        """The days whose part is older than their last change, and may be made anew.
+        """The stale days: their last change is newer than their segment, and they may still be rebuilt.
 
-        So is a part of a version that the lake has not: the lake was put back to an earlier state. With `zone` also
-        those that are cut in another.
+        A segment of a lake version that does not exist is stale too: the lake was restored to an earlier state. With
+        `zone` so are segments whose cells are cut in another time zone.
         """
-        months = {} if parts is None else parts.months(account)
-        final_before = "" if parts is None else parts.final_before
+        months = {} if segments is None else segments.months(account)
+        final_before = "" if segments is None else segments.final_before
         for day, version in changed.items():
             if day < final_before:
                 continue
-            month = months.get(day[:7], NO_PARTS)
-            if not version <= month.source(day) <= lake_version or (zone is not None and month.zone(day) != zone):
+            month = months.get(day[:7], NO_SEGMENTS)
+            if not version <= month.source_version(day) <= lake_version or (
+                zone is not None and month.zone(day) != zone
+            ):
                 yield day
 
     def rows_from(self, stream: Stream) -> str:
-        """The first day (ISO) that no row has left of by retention; "" where none ever did."""
-        return self._rows_from(stream, self.lake.table(stream).view(), self._views(stream))
+        """The first day (ISO) whose rows retention has not removed; "" if it never removed any."""
+        return _rows_from(stream, self.lake.table(stream).view(), self._table_versions(stream))
 
-    def kept_from(self, rollup: Rollup, stream: Stream) -> str:
-        """The first day (ISO) that the rollup's parts are kept of, or are to be."""
-        view = self.table(rollup).view()
-        return self._kept_from(rollup, view, lambda: self.rows_from(stream))
+    def kept_from(self, rollup: Rollup) -> str:
+        """The first day (ISO) whose segments are kept, and so are worth building."""
+        return self._kept_from(rollup, self.table(rollup).view(), lambda: self.rows_from(stream_of(rollup)))
+
+    def cell_zone(self, rollup: Rollup, account: str) -> str | None:
+        """The time zone that a rollup's cells of an account are cut in; None where it does not matter."""
+        return self.zones().get(account, "UTC") if rollup.local else None
 
     def first_stale(
-        self, parts: RollupView, view: TableVersion, changed: Mapping[str, Mapping[str, int]], days: tuple[str, str]
+        self,
+        segments: RollupTableVersion,
+        view: TableVersion,
+        changed: Mapping[str, Mapping[str, int]],
+        days: tuple[str, str],
     ) -> str | None:
-        """The first day from the first up to, but without, the second of which a part needs to be made; None: none."""
+        """The first stale day of any account from the first of `days` up to, but without, the second; None: there is none."""
         every = changed.items()
-        stale = (day for account, own in every for day in self.stale_days(account, parts, own, view.version))
+        stale = (day for account, own in every for day in self.stale_days(account, segments, own, view.version))
         return min((day for day in stale if days[0] <= day < days[1]), default=None)
 
     def limit(self, rollup: Rollup) -> str:
-        """The first day (ISO) that retention keeps parts of; "" where it keeps all."""
+        """The first day (ISO) whose segments retention keeps; "" if it keeps all."""
         days = self.retention(rollup)
         return "" if days is None else (utc_day(self.lake.clock.now_us()) - timedelta(days=days + 1)).isoformat()
 
-    def _views(self, stream: Stream) -> dict[str, RollupView | None]:
-        return {each.folder: self.table(each).view() for each in _all(stream)}
+    def _table_versions(self, stream: Stream) -> dict[str, RollupTableVersion | None]:
+        return {each.folder: self.table(each).view() for each in _all_versions(stream)}
 
-    def _look(self, stream: Stream, views: Mapping[str, RollupView | None], rows: Snapshot) -> Look:
+    def _plan_inputs(
+        self, stream: Stream, tables: Mapping[str, RollupTableVersion | None], rows: Snapshot
+    ) -> PlanInputs:
         view = self.lake.table(stream).view()
-        changed = {} if view is None else self.changes(self.lake.table(stream)).of(rows.account, view)
+        changed = {} if view is None else self.changed_days(self.lake.table(stream)).of_account(rows.account, view)
         version = -1 if view is None else view.version
-        rows_from = self._rows_from(stream, view, views)
+        rows_from = _rows_from(stream, view, tables)
         buffered = {day.isoformat() for table in rows.buffered for day in table[DAY.name].unique().to_pylist()}
-        return Look(
-            views=views,
+        return PlanInputs(
+            tables=tables,
             rows_from=rows_from,
             kept_from={
-                each.folder: self._kept_from(each, views[each.folder], lambda: rows_from) for each in _all(stream)
+                each.folder: self._kept_from(each, tables[each.folder], lambda: rows_from)
+                for each in _all_versions(stream)
             },
             changed=changed,
             buffered=buffered,
-            stale=lambda parts: set(self.stale_days(rows.account, parts, changed, version)),
+            stale=lambda segments: set(self.stale_days(rows.account, segments, changed, version)),
         )
 
-    def _rows_from(self, stream: Stream, view: TableVersion | None, views: Mapping[str, RollupView | None]) -> str:
-        """Told by the stream's own table; of a home of 0.1.0 by its rollups."""
-        if view is None or not stream.rollups:
-            return ""
-        finals = [parts.committed(FINAL) for parts in views.values() if parts is not None]
-        return iso_day(max(view.committed(EXPIRED), min((each for each in finals if each > 0), default=0), 0))
-
-    def _kept_from(self, rollup: Rollup, view: RollupView | None, rows_from: Callable[[], str]) -> str:
-        """Noted with the first parts; a table with parts and no such note is one of 0.1.0."""
+    def _kept_from(self, rollup: Rollup, view: RollupTableVersion | None, rows_from: Callable[[], str]) -> str:
+        """Noted with the first segments. Only a table of 0.1.0 has segments without that note."""
         noted = None if view is None else view.kept_from
         if noted is not None:
             return noted
         limit = self.limit(rollup)
-        return limit if view is not None and view.has_parts else max(limit, rows_from())
+        return limit if view is not None and view.has_segments else max(limit, rows_from())
+
+
+def _rows_from(stream: Stream, view: TableVersion | None, tables: Mapping[str, RollupTableVersion | None]) -> str:
+    """As the stream's own table notes it; in a home of 0.1.0 the rollups' tables do."""
+    if view is None or not stream.rollups:
+        return ""
+    finals = [segments.committed(FINAL) for segments in tables.values() if segments is not None]
+    return iso_day(max(view.committed(EXPIRED), min((each for each in finals if each > 0), default=0), 0))

@@ -1,4 +1,4 @@
-"""What is made at once: an account's days of a month, as a job for the child process and as a commit."""
+"""One unit of a rebuild: days of an account's month, as a task for the child process and as actions of a commit."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ import msgspec
 from deltalake.transaction import AddAction, RemoveAction
 
 from airtally.kit.time import SECOND_US, day_start_us
-from airtally.rollups.build import Built, PartsJob
+from airtally.rollups.build import BuildTask, BuiltFile
 from airtally.rollups.plan import month_end
-from airtally.rollups.table import NO_PARTS, ZONES, MonthParts, RollupTable, RollupView, SegmentFile, zones_text
+from airtally.rollups.table import (
+    NO_SEGMENTS,
+    ZONES,
+    MonthSegments,
+    RollupTable,
+    RollupTableVersion,
+    SegmentFile,
+    zones_text,
+)
 from airtally.storage.lake import LakeTable, TableVersion
 from airtally.storage.lake.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """An account's days of a month to be made; with `merge` into one base."""
+class RebuildUnit:
+    """Days of an account's month to be built; with `merge` into one month file."""
 
     account: str
     month: str
@@ -26,8 +34,8 @@ class Unit:
     merge: bool
 
 
-def rows_of(table: LakeTable, view: TableVersion, unit: Unit) -> Snapshot:
-    """What lies in the lake, without what is buffered: a part is of a version."""
+def snapshot_of(table: LakeTable, view: TableVersion, unit: RebuildUnit) -> Snapshot:
+    """The unit's rows in the lake, without buffered ones: a segment is of one lake version."""
     first = day_start_us(date.fromisoformat(f"{unit.month}-01"))
     files = view.prune(unit.account, first, first + 32 * 86_400 * SECOND_US) if unit.days else []
     files = [file for file in files if file.data.day in unit.days]
@@ -36,14 +44,15 @@ def rows_of(table: LakeTable, view: TableVersion, unit: Unit) -> Snapshot:
     return Snapshot(table.stream, unit.account, table.url, view.version, compacted, uncompacted)
 
 
-def parts_of(parts: RollupView | None, account: str, month: str) -> MonthParts:
-    return NO_PARTS if parts is None else parts.months(account).get(month, NO_PARTS)
+def month_of(segments: RollupTableVersion | None, account: str, month: str) -> MonthSegments:
+    return NO_SEGMENTS if segments is None else segments.months(account).get(month, NO_SEGMENTS)
 
 
-def job_of(table: RollupTable, rows: Snapshot, unit: Unit, month: MonthParts, zone: str) -> PartsJob:
-    kept = [file for day, file in month.days.items() if day not in unit.days] if unit.merge else []
-    base = [month.base.data] if unit.merge and month.base is not None and month.base.data.rows else []
-    return PartsJob(
+def build_task(table: RollupTable, rows: Snapshot, unit: RebuildUnit, month: MonthSegments, zone: str) -> BuildTask:
+    """`month` is what there is before the rebuild; `zone` the account's time zone."""
+    day_files = [file for day, file in month.day_files.items() if day not in unit.days] if unit.merge else []
+    whole = month.month_file if unit.merge else None
+    return BuildTask(
         rollup=table.rollup,
         zone=zone,
         table_url=table.url,
@@ -52,36 +61,36 @@ def job_of(table: RollupTable, rows: Snapshot, unit: Unit, month: MonthParts, zo
         month=unit.month,
         days=unit.days,
         merge=unit.merge,
-        kept=tuple(base),
-        kept_days=tuple(file.data for file in kept),
+        month_files=() if whole is None or not whole.data.rows else (whole.data,),
+        day_files=tuple(file.data for file in day_files),
     )
 
 
-def added(built: Built, job: PartsJob, month: MonthParts, now_ms: int) -> AddAction:
-    """`month` is what there was before."""
+def add_action(built: BuiltFile, task: BuildTask, month: MonthSegments, now_ms: int) -> AddAction:
+    """`month` is what there was before the rebuild."""
     values: dict[str, str | None] = {
-        "account": job.rows.account,
-        "month": job.month,
+        "account": task.rows.account,
+        "month": task.month,
         "day": built.day,
-        "source": str(job.rows.version),
+        "source": str(task.rows.version),
     }
-    if job.rollup.local:
-        values[ZONES] = job.zone if built.day is not None else _zones_of_base(job, month)
+    if task.rollup.local:
+        values[ZONES] = task.zone if built.day is not None else _zones_of_month_file(task, month)
     stats = msgspec.json.encode({"numRecords": built.rows}).decode()
     return AddAction(built.name, built.size, values, now_ms, data_change=True, stats=stats)
 
 
-def removed(file: SegmentFile, now_ms: int) -> RemoveAction:
+def remove_action(file: SegmentFile, now_ms: int) -> RemoveAction:
     return RemoveAction(
         file.name, data_change=True, deletion_timestamp=now_ms, size=file.data.size, partition_values=file.partition
     )
 
 
-def _zones_of_base(job: PartsJob, month: MonthParts) -> str:
-    """Days that were made before the account's zone changed keep their cells."""
-    kept = month.base is not None or month.days
+def _zones_of_month_file(task: BuildTask, month: MonthSegments) -> str:
+    """Days built before the account's zone changed, and not built anew, keep the zone of their cells."""
+    kept = month.month_file is not None or month.day_files
     return zones_text(
-        {day: month.zone(day) if kept and day not in job.days else job.zone for day in days_of(job.month)}
+        {day: month.zone(day) if kept and day not in task.days else task.zone for day in days_of(task.month)}
     )
 
 

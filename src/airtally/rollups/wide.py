@@ -1,4 +1,4 @@
-"""Sums wider than 64 bits in parts, whose columns are int64: such a figure lies in several rows that add up to it."""
+"""Sums wider than 64 bits: a segment's columns are int64, so such a figure is stored as several rows that add up to it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airtally.rollups.table import part_schema
+from airtally.rollups.table import segment_schema
 from airtally.streams.rollup import Rollup
 
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 
-def stored(figures: pa.Table, rollup: Rollup) -> pa.Table:
-    """Figures as the rows of a part; those that fit, which is all but always, are only cast."""
-    schema = part_schema(rollup)
+def to_segment_rows(figures: pa.Table, rollup: Rollup) -> pa.Table:
+    """Figures as rows of a segment. Nearly always all fit into 64 bits and are only cast."""
+    schema = segment_schema(rollup)
     try:
         return figures.cast(schema)
     except pa.ArrowInvalid:
         wide = [field.name for field in figures.schema if pa.types.is_decimal(field.type)]
     over = reduce(pc.or_kleene, (_outside(figures[name]) for name in wide))
-    parts = [figures.filter(pc.invert(over)).cast(schema)]
-    pieces = [piece for row in figures.filter(over).to_pylist() for piece in _pieces(row, wide)]
-    parts.append(pa.Table.from_pylist(pieces, schema))
-    return pa.concat_tables(parts).sort_by([(name, "ascending") for name in (*rollup.dimensions, "time")])
+    tables = [figures.filter(pc.invert(over)).cast(schema)]
+    pieces = [piece for row in figures.filter(over).to_pylist() for piece in _split_sums(row, wide)]
+    tables.append(pa.Table.from_pylist(pieces, schema))
+    return pa.concat_tables(tables).sort_by([(name, "ascending") for name in (*rollup.dimensions, "time")])
 
 
 def _outside(figures: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -35,8 +35,8 @@ def _outside(figures: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.fill_null(pc.or_(pc.less(figures, least), pc.greater(figures, most)), fill_value=False)
 
 
-def _pieces(row: dict[str, Any], wide: list[str]) -> Iterator[dict[str, Any]]:
-    """Rows whose sums add up; least and greatest values stand in each."""
+def _split_sums(row: dict[str, Any], wide: list[str]) -> Iterator[dict[str, Any]]:
+    """Rows whose sums add up to those of `row`; each repeats its other figures (minimum, maximum)."""
     rest = {name: int(row[name] or 0) for name in wide}
     while True:
         piece = {name: min(max(value, _LEAST), _MOST) for name, value in rest.items()}

@@ -87,8 +87,8 @@ class Binder:
         self.parameters: dict[str, Value] = {}
         self.relations: dict[str, Relation] = {}
 
-    def of_parts(self) -> Binder:
-        """For conditions on a rollup's parts in the same statement: keys matched without case are in small letters."""
+    def of_segments(self) -> Binder:
+        """For conditions on a rollup's segments in the same statement: keys matched without case are lower-case there."""
         return self._sharing(Binder(self._stream, in_small_letters=True))
 
     def over(self, stream: Stream) -> Binder:

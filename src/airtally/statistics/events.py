@@ -26,7 +26,7 @@ _READ_AS = {ValueType.INTEGER: Type.INT64, ValueType.PRICE: Type.DECIMAL}
 def count_events(queries: Queries, account: Account, asked: EventStatistics) -> tuple[bytes, int]:
     """Rows of `date` and `count` as JSON, one for each hour, and through when they are complete.
 
-    Pushwoosh contract, section 7.
+    docs/vendors/pushwoosh.md#5.
     """
     answer = queries.answer(question(account, asked))
     starts, counts = plain(answer.table[BUCKET]), plain(answer.table["count"])
@@ -51,7 +51,7 @@ def question(account: Account, asked: EventStatistics) -> Question:
 def condition_of(condition: Condition) -> Filter:
     """A condition on an attribute as one on the stored rows.
 
-    Pushwoosh contract, section 6.
+    docs/vendors/pushwoosh.md#4.
     """
     member = Member("attributes", condition.name, _READ_AS.get(condition.type, Type.TEXT))
     absent = IsNull(Member("attributes", condition.name))  # what does not fit its type is there all the same

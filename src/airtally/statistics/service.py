@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
+from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, statistics
 from airtally.jobs.queue import Job, Jobs
@@ -22,24 +24,37 @@ JOB_KIND = "statistics"
 #: Results and their files are kept so long after they are there.
 KEPT_US = DAY_US
 
-_ACCOUNT = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
 _OWN = (
     *(statistics.c.request_id, statistics.c.parameters, statistics.c.status, statistics.c.result),
     *(statistics.c.file_name, statistics.c.data_through, statistics.c.expires_at),
 )
 
 
+class StatisticState(StrEnum):
+    """As the database names it."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    FAILED = "failed"
+
+
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """`status` is waiting, ready or failed. `result` is JSON: of a file (`file_name`), its size, hash and lines."""
+    """`result` is JSON: of a file (`file_name`), its size, hash and lines."""
 
     request_id: str
     asked: Asked
-    status: str
+    status: StatisticState
     result: bytes | None
     file_name: str | None
     data_through: int | None
     expires_at: int | None
+
+    @classmethod
+    def from_row(cls, row: AnyRow) -> Statistic:
+        values = values_of(row, _OWN)
+        asked, status = asked_of(values.pop("parameters")), StatisticState(values.pop("status"))
+        return cls(**values, asked=asked, status=status)
 
     @property
     def ended_at(self) -> int:
@@ -64,7 +79,7 @@ class Statistics:
             "account_id": account.id,
             "method": asked.__struct_config__.tag,
             "parameters": kept(asked),
-            "status": "waiting",
+            "status": StatisticState.WAITING,
             "file_name": f"{secrets.token_hex(16)}.csv" if isinstance(asked, TagStatistics) else None,
             "created_at": self._clock.now_us(),
         }
@@ -82,33 +97,33 @@ class Statistics:
 
     def by_file(self, file_name: str) -> Statistic | None:
         """The ready statistic behind a file; the name is the permission."""
-        ready = statistics.c.status == "ready"
+        ready = statistics.c.status == StatisticState.READY
         return self._one(select(*_OWN).where(ready, statistics.c.file_name == file_name))
 
     def of_job(self, job: Job) -> tuple[Account, Statistic]:
         """What a job is to compute, for workers."""
-        query = select(*_ACCOUNT, *_OWN).join(statistics, statistics.c.account_id == accounts.c.id)
+        query = select(*ACCOUNT_COLUMNS, *_OWN).join(statistics, statistics.c.account_id == accounts.c.id)
         with self._store.read() as connection:
             row = connection.execute(query.where(statistics.c.request_id == job.subject)).one()
-        return Account(*row[: len(_ACCOUNT)]), _statistic(row[len(_ACCOUNT) :])
+        return Account.from_row(row), Statistic.from_row(row)
 
     def succeed(self, job: Job, result: bytes, data_through: int) -> None:
         """The result, and the file if there is one, is there. Raises LeaseLost."""
         with self._store.begin() as connection:
             self._jobs.finish(connection, job)
-            self._end(connection, job, status="ready", result=result, data_through=data_through)
+            self._end(connection, job, status=StatisticState.READY, result=result, data_through=data_through)
 
     def fail(self, job: Job, reason: str) -> None:
         """Raises LeaseLost."""
         with self._store.begin() as connection:
             self._jobs.fail(connection, job, reason)
-            self._end(connection, job, status="failed")
+            self._end(connection, job, status=StatisticState.FAILED)
 
     def expired(self, limit: int = 100) -> list[Statistic]:
         """Of every account, what is no longer kept."""
         over = statistics.c.expires_at <= self._clock.now_us()
         with self._store.read() as connection:
-            return [_statistic(row) for row in connection.execute(select(*_OWN).where(over).limit(limit))]
+            return [Statistic.from_row(row) for row in connection.execute(select(*_OWN).where(over).limit(limit))]
 
     def forget(self, gone: list[Statistic]) -> None:
         """Remove them, when their files are no longer there."""
@@ -126,15 +141,10 @@ class Statistics:
     def _one(self, query: Select[Any]) -> Statistic | None:
         with self._store.read() as connection:
             row = connection.execute(query).one_or_none()
-        found = None if row is None else _statistic(row)
+        found = None if row is None else Statistic.from_row(row)
         if found is None or (found.expires_at is not None and found.expires_at <= self._clock.now_us()):
             return None
         return found
-
-
-def _statistic(row: Any) -> Statistic:
-    request_id, parameters, *rest = row
-    return Statistic(request_id, asked_of(parameters), *rest)
 
 
 def storage_name(file_name: str) -> str:

@@ -29,7 +29,7 @@ def count_tags(
 ) -> tuple[bytes, int]:
     """Writes the file; a `WrittenFile` as JSON, and through when its figures are complete.
 
-    Pushwoosh contract, section 9.
+    docs/vendors/pushwoosh.md#6.
     """
     wanted = Holders(
         account=account.slug,

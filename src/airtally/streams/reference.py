@@ -82,7 +82,7 @@ def _overview() -> Iterator[str]:
 
 def _rollups() -> Iterator[str]:
     yield "Rollups are made of the rows, so that questions are quick and figures outlive rows that leave:\n"
-    yield "| rollup | of | grain | dimensions | measures | parts are kept | setting |"
+    yield "| rollup | of | grain | dimensions | measures | segments are kept | setting |"
     yield "|---|---|---|---|---|---|---|"
     for stream in STREAMS.values():
         for rollup in stream.rollups:
@@ -94,7 +94,7 @@ def _rollups() -> Iterator[str]:
             )
     yield (
         "\nRows leave by whole UTC days, a day after their limit and only once the rollups made of them are current; "
-        "from then on the parts of that day are final.\n"
+        "from then on the segments of that day are final.\n"
     )
 
 

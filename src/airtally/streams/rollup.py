@@ -45,9 +45,9 @@ class Measure:
 class Rollup:
     """Measures by text columns of the stream and by UTC intervals of `grain_us`, which divides a day.
 
-    `name` is unique among streams and rollups. `retention_days` None keeps parts for ever. With `local` the days
+    `name` is unique among streams and rollups. `retention_days` None keeps segments for ever. With `local` the days
     are cut at the midnights of the account's zone too. Whatever else is changed makes the next `version`, and the
-    declaration before stays as `earlier`: its parts serve until they are replaced, and for ever where rows have left.
+    declaration before stays as `earlier`: its segments serve until they are replaced, and for ever where rows have left.
     One that is `mended` had figures that the next version corrects: where there are rows, they are asked instead.
     """
 
@@ -77,7 +77,7 @@ class Rollup:
 
     @property
     def folder(self) -> str:
-        """Where its parts lie beside those of other rollups; the first version's is the name alone."""
+        """The folder of its segments, beside those of other rollups; for the first version the name alone."""
         return self.name if self.version == 1 else f"{self.name}.v{self.version}"
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.web.areas import ANYBODY_BYTES, Area, Responder
 from airtally.web.callers import Reader
 

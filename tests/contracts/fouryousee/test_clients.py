@@ -1,4 +1,4 @@
-"""Rows 41 to 46 of the vendor's test table: the published client, browsers, paths that are none, the page."""
+"""The published client, browsers, unknown paths, the page: docs/vendors/fouryousee.md#1, #9."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class FailsOnce(Faults):
 def logged_in(own_site: Callable[..., Site], opened: Opened) -> Site:
     """A site whose first report failed, with a browser that is logged in."""
     site = own_site(faults=FailsOnce())
-    site.server.services.users.create(
+    site.server.services.access.users.create(
         site.account, username="ana", name="Ana", email="ana@example.com", password="a long password"
     )
     site.ended(site.ask())

@@ -119,7 +119,7 @@ def test_an_offset_is_dropped_after_the_wall_clock_is_taken(site: Site) -> None:
 
 def test_corrections_and_repeats(site: Site) -> None:
     site.send("playlogs", P1 | {"id": "a"}, P2 | {"id": "b"})
-    site.server.services.event_store.flush()
+    site.server.services.storage.event_store.flush()
     site.server.services.clock.advance(1)
     corrected = P1 | {"id": "a", "media_id": 99}
     site.send("playlogs", corrected, P2 | {"id": "b"}, P2 | {"id": "b"}, P3, P3)

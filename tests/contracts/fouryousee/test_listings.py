@@ -1,4 +1,4 @@
-"""Rows 24 to 34 of the vendor's test table: one report, listings, the rate limit."""
+"""One report, listings, the rate limit: docs/vendors/fouryousee.md#2, #3, #6."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _rows_31_and_32(many: Site, ids: list[int]) -> None:
 
 
 def test_row_31_limits_and_pages_that_are_none(site: Site) -> None:
-    """Counted on one report; with 250 of them in row 30."""
+    """Counted on one report; `test_row_30_250_reports_in_pages` has the pages."""
     site.ask()
     for query in ("limit=500", "limit=10", "page=x"):
         answer = site.get(f"/v1/reports?{query}").json()

@@ -171,7 +171,7 @@ def test_nothing_declared_yet(site: Site) -> None:
 
 
 def test_users_are_those_of_the_account(site: Site, other_site: Site) -> None:
-    users = site.server.services.users
+    users = site.server.services.access.users
     for number, owner in enumerate((site, other_site, site)):
         users.create(
             owner.account,

@@ -1,4 +1,4 @@
-"""Rows 1 to 23 of the vendor's test table: authentication and report requests."""
+"""Authentication and report requests: docs/vendors/fouryousee.md#1, #5."""
 
 from __future__ import annotations
 

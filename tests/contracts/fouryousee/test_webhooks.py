@@ -1,4 +1,4 @@
-"""Rows 35 to 40 of the vendor's test table: notices to webhooks."""
+"""Notices to webhooks: docs/vendors/fouryousee.md#8."""
 
 from __future__ import annotations
 

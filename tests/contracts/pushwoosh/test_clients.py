@@ -1,4 +1,4 @@
-"""What published clients do, as they do it (section 10 of the contract)."""
+"""What published clients do, as they do it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators and values of every type of attribute, beyond the vendor's test table (section 6 of the contract)."""
+"""Operators and values of every type of attribute: docs/vendors/pushwoosh.md#4."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EVENTS: list[dict[str, Any]] = [
 @pytest.fixture(scope="module")
 def shop(push_server: LiveServer) -> Iterator[Push]:
     made = Push(push_server)
-    push_server.services.declared.create_event(made.account, made.x, "CartOpen", attributes=ATTRIBUTES)
+    push_server.services.access.declared.create_event(made.account, made.x, "CartOpen", attributes=ATTRIBUTES)
     times = [f"2026-03-10T0{hour}:00:00Z" for hour in range(len(EVENTS))]
     made.events(*({"time": at, "attributes": each} for at, each in zip(times, EVENTS, strict=True)))
     yield made

@@ -21,7 +21,7 @@ def test_an_event_is_created_once(app: App) -> None:
     assert app.fault("createEvent", auth=app.token, name="CartOpen") == "Event already exists"
     assert app.done("createEvent", **fields, application=other)["event"] > response["event"]
     assert app.done("createEvent", auth=app.token, name="cartOpen")["event"] > response["event"]
-    kept = app.server.services.declared.event(app.account, app.code, "CartOpen")
+    kept = app.server.services.access.declared.event(app.account, app.code, "CartOpen")
     assert {name: int(kind) for name, kind in kept.attributes.items()} == {f"a{kind}": kind for kind in range(1, 7)}
     assert (kept.description, kept.track_revenue) == ("d", True)
 
@@ -82,7 +82,7 @@ def test_a_tag_is_added_once(app: App) -> None:
     tag = {"name": "T", "type": "7", "application_specific": 1, "user_specific": None}
     assert app.done("addTag", auth=app.token, tag=tag) == {"result": True}
     assert app.fault("addTag", auth=app.token, tag={"name": "T", "type": 7}) == "Tag already exists"
-    kept = app.server.services.declared.tag(app.account, "T")
+    kept = app.server.services.access.declared.tag(app.account, "T")
     assert (int(kept.type), kept.application_specific, kept.user_specific) == (7, True, False)
 
 

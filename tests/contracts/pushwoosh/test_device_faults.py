@@ -81,7 +81,7 @@ def test_rows_that_could_not_be_kept_may_leave_a_declaration(faulty: tuple[App, 
     assert app.native.send("app_events", [row]).status_code == 507
     faults.full = False
     assert app.events() == []
-    assert app.server.services.declared.event(app.account, app.code, "Late") is not None
+    assert app.server.services.access.declared.event(app.account, app.code, "Late") is not None
     assert app.native.send("app_events", [row]).json()["accepted"] == 1
 
 
@@ -89,7 +89,7 @@ def test_a_full_buffer_keeps_nothing_of_a_call(start_server: Callable[..., LiveS
     app = opened(App(start_server(buffer_max=4000)))
     app.declare_event("Open")
     app.declare_tag("T", 3)
-    app.server.services.event_store.flush()
+    app.server.services.storage.event_store.flush()
     for number in range(100):
         answer = app.post("postEvent", body(app, event="Open", userId=f"u{number}"))
         if answer.status_code != 200:

@@ -1,4 +1,4 @@
-"""Rows 33 to 37 of the vendor's test table and what it leaves out of the device methods."""
+"""The device methods: docs/vendors/pushwoosh.md#8, #9."""
 
 from __future__ import annotations
 

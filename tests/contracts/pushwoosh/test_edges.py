@@ -32,7 +32,7 @@ VALUES = [*(("price", each) for each in PRICES), *(("items", each) for each in I
 def shop(request: pytest.FixtureRequest, push_server: LiveServer) -> Iterator[Push]:
     made = Push(push_server)
     types = {"price": ValueType.PRICE, "items": ValueType.INTEGER}
-    push_server.services.declared.create_event(made.account, made.x, "CartOpen", attributes=types)
+    push_server.services.access.declared.create_event(made.account, made.x, "CartOpen", attributes=types)
     made.events(
         *(
             {"time": f"2026-03-10T00:{n:02}:00Z", "count": 1 << n, "attributes": {} if name is None else {name: value}}
@@ -40,7 +40,7 @@ def shop(request: pytest.FixtureRequest, push_server: LiveServer) -> Iterator[Pu
         )
     )
     if request.param == "flushed":
-        push_server.services.event_store.flush()
+        push_server.services.storage.event_store.flush()
     yield made
     made.close()
 
@@ -105,19 +105,19 @@ def test_any_price(shop: Push, operator: str, first: Decimal, second: Decimal) -
 
 
 def test_counts_that_leave_64_bits(push_server: LiveServer, other: Push) -> None:
-    push_server.services.declared.create_event(other.account, other.x, "CartOpen")
+    push_server.services.access.declared.create_event(other.account, other.x, "CartOpen")
     hour = {"time": "2026-03-10T00:00:00Z"}
     other.events(hour | {"count": MOST}, hour | {"count": 5}, {"time": "2026-03-10T01:00:00Z", "count": MOST})
     right = {"2026-03-10 00:00": 9223372036854775812, "2026-03-10 01:00": MOST}
     assert other.counts() == right
     services = push_server.services
-    services.event_store.flush()
-    rebuilder_of(services).rebuild(services.lake.table(APP_EVENTS), APP_EVENTS.rollups[0], EAGER)
+    services.storage.event_store.flush()
+    rebuilder_of(services).rebuild(services.storage.lake.table(APP_EVENTS), APP_EVENTS.rollups[0], EAGER)
     assert other.counts() == right
 
 
 def test_a_tag_of_prices_counts_equal_numbers_together(push_server: LiveServer, other: Push) -> None:
-    push_server.services.declared.add_tag(other.account, "Paid", ValueType.PRICE, application_specific=True)
+    push_server.services.access.declared.add_tag(other.account, "Paid", ValueType.PRICE, application_specific=True)
     values = [1e20, 10**20, 1e23, 10**23, 12.5, 12.504, 5e-324, 0, MOST + 1]
     other.tags("Paid", **{f"d{place}": value for place, value in enumerate(values)})
     lines = other.csv("Paid", [other.x]).splitlines()

@@ -1,4 +1,4 @@
-"""Paths, bodies and tokens: rows 22 to 25, 38 and 39 of the vendor's test table, and what it leaves out."""
+"""Paths, bodies and tokens: docs/vendors/pushwoosh.md#1, #2."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_row_23_a_token_that_may_not_use_the_application(push: Push) -> None:
 
 
 def test_row_24_tokens_that_are_not_there(push: Push) -> None:
-    device = push.server.services.keys.create(push.account, "pushwoosh-device").credentials["auth"]
+    device = push.server.services.access.keys.create(push.account, "pushwoosh-device").credentials["auth"]
     native = push.native.token
     for method in ("getEventStatistics", "getTagStats", "getResults"):
         for token in ("nope", None, "", 7, f" {push.token}", [push.token], device, native):
@@ -49,14 +49,14 @@ def test_row_24_tokens_that_are_not_there(push: Push) -> None:
 
 
 def test_a_token_is_gone_when_it_is_revoked(push: Push) -> None:
-    made = push.server.services.keys.create(push.account, "pushwoosh")
+    made = push.server.services.access.keys.create(push.account, "pushwoosh")
     assert push.events_of(auth=made.credentials["auth"])["status_code"] == 200
-    push.server.services.keys.revoke(made.id)
+    push.server.services.access.keys.revoke(made.id)
     assert push.events_of(auth=made.credentials["auth"]) == fault("Account not found")
 
 
 def test_a_token_without_a_list_may_use_every_application(push: Push) -> None:
-    made = push.server.services.keys.create(push.account, "pushwoosh", KeyOptions())
+    made = push.server.services.access.keys.create(push.account, "pushwoosh", KeyOptions())
     answer = push.events_of(auth=made.credentials["auth"], application=push.z)
     assert answer == fault("Event not found")
 

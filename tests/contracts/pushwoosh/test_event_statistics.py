@@ -1,4 +1,4 @@
-"""getEventStatistics and its results: rows 1 to 21 of the vendor's test table, and what it leaves out."""
+"""getEventStatistics and its results: docs/vendors/pushwoosh.md#3, #4, #5."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""getResults: rows 26 to 29 of the vendor's test table, and what it leaves out."""
+"""getResults: docs/vendors/pushwoosh.md#7."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_what_is_over_is_removed(own_push: Callable[..., Push], clock: MovableCl
 
 
 def test_a_token_without_the_application_may_not_read_its_results(push: Push) -> None:
-    keys = push.server.services.keys
+    keys = push.server.services.access.keys
     narrow = keys.create(push.account, "pushwoosh", KeyOptions(applications=(push.y,))).credentials["auth"]
     restricted = fault("Token restrictions forbid this operation", 403)
     assert push.call("getResults", request_id=request_id(push), auth=narrow) == restricted

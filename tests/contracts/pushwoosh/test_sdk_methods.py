@@ -1,4 +1,4 @@
-"""Rows 40 and 41 of the vendor's test table: bodies without `request`, and the methods that SDKs call."""
+"""Bodies without `request`, and the methods that SDKs call: docs/vendors/pushwoosh.md#1, #10."""
 
 from __future__ import annotations
 

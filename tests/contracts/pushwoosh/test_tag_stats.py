@@ -1,4 +1,4 @@
-"""getTagStats and its files: rows 30 to 32 of the vendor's test table, and what it leaves out."""
+"""getTagStats and its files: docs/vendors/pushwoosh.md#6."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_order_of_the_request_and_each_once(push: Push) -> None:
 
 
 def test_a_shared_tag_counts_in_every_application_of_the_device(other: Push) -> None:
-    other.server.services.declared.add_tag(other.account, "Language", ValueType.STRING)
+    other.server.services.access.declared.add_tag(other.account, "Language", ValueType.STRING)
     other.tags("Language", shared=True, d1="fr", d2="fr", d3="de")
     other.send("devices", {"application": other.y, "hwid": "d1"})
     assert other.csv("Language") == f"{other.y};fr;1\n{other.x};fr;2\n{other.x};de;1\n"
@@ -55,7 +55,7 @@ def test_a_shared_tag_counts_in_every_application_of_the_device(other: Push) -> 
 def test_values_that_spreadsheets_take_for_formulas_are_as_they_were_sent(other: Push) -> None:
     """The file is the vendor's wire: an apostrophe before them would be another value to every program."""
     formulas = ["=1+1", "+1", "-1", "@SUM(A1)", "'=1", "\t=1"]
-    other.server.services.declared.add_tag(other.account, "Formula", ValueType.STRING, application_specific=True)
+    other.server.services.access.declared.add_tag(other.account, "Formula", ValueType.STRING, application_specific=True)
     other.tags("Formula", **{f"d{at}": value for at, value in enumerate(formulas)})
     lines = other.csv("Formula", [other.x]).splitlines()
     assert sorted(lines) == sorted(f"{other.x};{value};1" for value in formulas)
@@ -74,7 +74,7 @@ def test_values_that_spreadsheets_take_for_formulas_are_as_they_were_sent(other:
     ],
 )  # fmt: skip
 def test_values_of_each_type(other: Push, kind: ValueType, values: tuple[object, ...], expected: list[str]) -> None:
-    other.server.services.declared.add_tag(other.account, "Tag", kind, application_specific=True)
+    other.server.services.access.declared.add_tag(other.account, "Tag", kind, application_specific=True)
     other.tags("Tag", **{f"d{number}": value for number, value in enumerate(values)})
     assert other.csv("Tag").splitlines() == [f"{other.x};{line}" for line in expected]
 

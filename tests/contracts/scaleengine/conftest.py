@@ -1,4 +1,4 @@
-"""The fixture of the vendor's test table, on one server; a test that needs another setting starts its own."""
+"""Samples of known figures on one server; a test that needs another setting starts its own."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SAMPLES = (
 def expired(server: LiveServer) -> None:
     """Rollups made, and the rows older than they are kept gone: what is shown of them is what was made of them."""
     rebuilder = rebuilder_of(server.services)
-    table = server.services.lake.table(VIEWER_SAMPLES)
+    table = server.services.storage.lake.table(VIEWER_SAMPLES)
     for rollup in VIEWER_SAMPLES.rollups:
         rebuilder.rebuild(table, rollup, EAGER)
     maintenance_of(server.services, rebuilder).expire(table)
@@ -66,13 +66,13 @@ def fill(server: LiveServer, clock: MovableClock) -> None:
     for moment, rows in SAMPLES:
         clock.advance(datetime.fromisoformat(f"{moment}:00+00:00").timestamp() - clock.now_us() / 1_000_000)
         accepted(acme, "viewer_samples", rows)
-        server.services.event_store.flush()
+        server.services.storage.event_store.flush()
         expired(server)
     accepted(acme, "viewer_apps", [{"app": "acme-vod", "app_id": 76}, {"app": "acme-origin", "app_id": 77}])
     accepted(rival, "viewer_apps", [{"app": "other-origin", "app_id": 90}])
     accepted(rival, "viewer_samples", sample("other-origin", "theirs", "2026-11-22T09:00", e1=1))
     assert clock.now_us() == NOW_US
-    days = {file.data.day for file in server.services.lake.table(VIEWER_SAMPLES).view().files}
+    days = {file.data.day for file in server.services.storage.lake.table(VIEWER_SAMPLES).view().files}
     assert not days & {"2026-09-22", "2026-11-02"}
     acme.http.close()
     rival.http.close()

@@ -1,4 +1,4 @@
-"""Rows 15 to 29, 34 to 38 of the vendor's test table, and what it leaves out: fields, windows, paths."""
+"""Fields, windows, replies and paths: docs/vendors/scaleengine.md#1, #3, #4, #5, #6."""
 
 from __future__ import annotations
 

@@ -34,10 +34,10 @@ def native(server):
 def moved(client: Client, where: str) -> None:
     services = client.server.services
     if where != "buffered":
-        services.event_store.flush()
+        services.storage.event_store.flush()
     if where == "rolled up":
         for rollup in VIEWER_SAMPLES.rollups:
-            rebuilder_of(services).rebuild(services.lake.table(VIEWER_SAMPLES), rollup, EAGER)
+            rebuilder_of(services).rebuild(services.storage.lake.table(VIEWER_SAMPLES), rollup, EAGER)
 
 
 def send(native: Native, counts: list[int]) -> str:

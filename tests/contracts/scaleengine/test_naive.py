@@ -91,9 +91,9 @@ def send(client: Client, native: Native, prefix: str, batches: list[Any]) -> Kep
             body.append({"app": prefix + app, "video_url": name, "server": on, "time": moment, "viewers": viewers})
         assert native.send("viewer_samples", body).json()["accepted"] == len(rows)
         if then != "stay":
-            client.server.services.event_store.flush()
+            client.server.services.storage.event_store.flush()
         if then == "compact":
-            Compactor(client.server.services.lake.table(VIEWER_SAMPLES), InProcess()).run(EAGER)
+            Compactor(client.server.services.storage.lake.table(VIEWER_SAMPLES), InProcess()).run(EAGER)
     return kept
 
 

@@ -128,8 +128,8 @@ def test_a_revoked_key(own: Callable[..., Client]) -> None:
     client = own()
     assert client.rows() == PILOT_ROW
     services = client.server.services
-    for key in services.keys.all():
-        services.keys.revoke(key.id)
+    for key in services.access.keys.all():
+        services.access.keys.revoke(key.id)
     assert client.ask()["code"] == "0001"
 
 

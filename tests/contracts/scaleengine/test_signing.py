@@ -1,4 +1,4 @@
-"""Rows 1 to 14, 30 to 33, 39 and 40 of the vendor's test table: forms, keys, times and signatures."""
+"""Forms, keys, times and signatures: docs/vendors/scaleengine.md#1, #2, #6."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BAD_SIGNATURE = failure("0003", "Failed HMAC-SHA256 Signature. Check your Privat
 
 PILOT_ROW = [f"{PILOT} 2026-11-22 08:11:00 20/10/30/60"]
 
-#: The contract's vectors, as sent.
+#: Signed requests, as clients in several languages send them.
 A = (
     rb'{"command":"viewer.log","api_key":"DEMOKEY0DEMOKEY0DEMOKEY0DEMOKEY0","timestamp":1795339805,"cdn":4242,'
     rb'"app":"acme-vod","graph":1,"url":"sestore1\/acme\/shows\/pilot.mp4","starttime":"2026-11-22 08:00:00",'

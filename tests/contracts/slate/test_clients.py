@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 import requests
 
-from airtally.datasets.entries import NewBusiness
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Unavailable
 from airtally.kit.faults import Faults
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.services import slate_services
 from fixtures.slate import ACCOUNTS, Partner, published
 from fixtures.slate_script import script
 
@@ -117,7 +118,7 @@ def test_the_older_client_collects_everything(own_partner: Callable[..., Partner
     new = NewBusiness(
         "zips", "z", "Zips", slate_account="123999", format="zip", datasets={"catalog": "a", "playback": "b"}
     )
-    _, datasets = partner.server.services.register.create_business(partner.account, new)
+    _, datasets = slate_services(partner.server.services).register.create_business(partner.account, new)
     for hour in range(5):
         for dataset in datasets:
             content = zipped(f"id\n{dataset.stream} {hour}\n")

@@ -1,4 +1,4 @@
-"""Rows 12 to 21 and 40 of the vendor's test table: accounts, groups, businesses, datasets, and their pages."""
+"""Accounts, groups, businesses, datasets, and their pages: docs/vendors/slate.md#1, #4."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from airtally.accounts.keys import KeyOptions
-from airtally.datasets.entries import NewBusiness
 from airtally.kit.errors import Unavailable
 from airtally.kit.faults import Faults
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.services import slate_services
 from fixtures.opened import Opened
 from fixtures.slate import ACCOUNTS, BUSINESS, D, Partner, tail
 
@@ -102,7 +103,9 @@ def test_row_19_what_is_not_there(partner: Partner, path: str) -> None:
 
 def test_row_20_businesses(partner: Partner) -> None:
     services = partner.server.services
-    services.register.create_business(partner.account, NewBusiness("7890", "aaa", "Anywhere", slate_account="123456"))
+    slate_services(services).register.create_business(
+        partner.account, NewBusiness("7890", "aaa", "Anywhere", slate_account="123456")
+    )
     assert partner.listing(f"{ACCOUNTS}/123456/7890")["data"] == [
         {"id": "aaa", "name": "Anywhere"},
         {"id": "abc123", "name": "Northwind Max", "territory": "US"},
@@ -148,8 +151,10 @@ def test_row_40_a_503_then_the_same_page(own_partner: Callable[..., Partner]) ->
 def test_what_another_partner_has_is_not_there(partner: Partner, opened: Opened) -> None:
     other = opened(Partner(partner.server))
     services = partner.server.services
-    services.register.create_account(partner.account, "Mine alone", "999")
-    services.register.create_business(partner.account, NewBusiness("g", "mine", "Mine", slate_account="123456"))
+    slate_services(services).register.create_account(partner.account, "Mine alone", "999")
+    slate_services(services).register.create_business(
+        partner.account, NewBusiness("g", "mine", "Mine", slate_account="123456")
+    )
     assert other.listing(ACCOUNTS)["data"] == THREE
     for path in ("999", "123456/g", "123456/g/mine/datasets"):
         assert error(other.get(f"{ACCOUNTS}/{path}")) == (404, "ResourceNotFoundException")
@@ -171,7 +176,9 @@ def test_the_headers_alone_are_another_method(partner: Partner) -> None:
 def test_the_offset_of_a_key_of_its_own(own_partner: Callable[..., Partner], host: str, key: str) -> None:
     """Of two clients of one host, each written for one reading; without a mode the host's counts."""
     partner = own_partner(slate_offset_mode=host)
-    made = partner.server.services.keys.create(partner.account, "slate", KeyOptions(static=True, offset_mode=key))
+    made = partner.server.services.access.keys.create(
+        partner.account, "slate", KeyOptions(static=True, offset_mode=key)
+    )
     with partner.client(made.credentials["access_token"]) as http:
         for client, mode in ((http, key), (partner.http, host)):
             page = client.get(f"{ACCOUNTS}?limit=2").json()
@@ -184,7 +191,7 @@ def test_the_offset_of_a_key_of_its_own(own_partner: Callable[..., Partner], hos
 def test_followers_get_each_item_once(own_partner: Callable[..., Partner], mode: str, limit: int) -> None:
     partner = own_partner(slate_offset_mode=mode)
     for number in range(22):
-        partner.server.services.register.create_account(partner.account, "N", f"{number:03}")
+        slate_services(partner.server.services).register.create_account(partner.account, "N", f"{number:03}")
     found = [each["id"] for each in partner.pages(f"{ACCOUNTS}?limit={limit}")]
     assert found == sorted(found)
     assert len(set(found)) == len(found) == 25
@@ -193,7 +200,7 @@ def test_followers_get_each_item_once(own_partner: Callable[..., Partner], mode:
 def test_a_client_that_counts_items_itself(by_item: Partner) -> None:
     """It adds the limit to the offset and tests only whether there is a next."""
     for number in range(22):
-        by_item.server.services.register.create_account(by_item.account, "N", f"{number:03}")
+        slate_services(by_item.server.services).register.create_account(by_item.account, "N", f"{number:03}")
     found: list[str] = []
     offset = 0
     while True:

@@ -1,4 +1,4 @@
-"""Rows 22 to 39 of the contract's table, over files that were really published.
+"""Windows, files and links, over files that were really published: docs/vendors/slate.md#5, #6, #7.
 
 One dataset with 120 files, one every four hours from 2026-11-02T12:00Z to 2026-11-22T08:00Z, and one of
 2024-11-01; the clock stands at 2026-11-22T10:00Z unless a test moves it.

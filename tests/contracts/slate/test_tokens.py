@@ -1,4 +1,4 @@
-"""Rows 1 to 11 of the vendor's test table: access tokens, and how a client comes by them."""
+"""Access tokens, and how a client comes by them: docs/vendors/slate.md#2, #3."""
 
 from __future__ import annotations
 
@@ -194,8 +194,8 @@ def test_what_is_another_clients(partner: Partner, opened: Opened) -> None:
 def test_a_revoked_key_takes_its_tokens_along(partner: Partner) -> None:
     services = partner.server.services
     token = renewed(partner).json()["access_token"]
-    [key] = services.keys.all(partner.account)
-    services.keys.revoke(key.id)
+    [key] = services.access.keys.all(partner.account)
+    services.access.keys.revoke(key.id)
     with partner.client(token) as http:
         assert_unauthorized(http.get(ACCOUNTS))
     assert refusal(renewed(partner)) == (401, "invalid_client", "Client authentication failed")
@@ -219,7 +219,7 @@ def test_the_scheme(partner: Partner, scheme: str, status: int) -> None:
 
 
 def test_tokens_are_not_each_others(partner: Partner) -> None:
-    native = partner.server.services.keys
+    native = partner.server.services.access.keys
     from airtally.accounts.keys import KeyOptions
 
     key = native.create(partner.account, "native", KeyOptions(scopes=frozenset({"read"}))).credentials["token"]
@@ -251,7 +251,7 @@ def test_a_store_without_room_spends_no_code(own_partner: Callable[..., Partner]
 def test_a_clients_access_token_is_kept_alone(own_partner: Callable[..., Partner], slate_clock: MovableClock) -> None:
     """As the page's script has it: a constant of 15 characters, which nothing renews, so it does not expire."""
     partner = own_partner()
-    partner.server.services.keys.create(partner.account, "slate", imported={"access_token": "Atza|auth_token"})
+    partner.server.services.access.keys.create(partner.account, "slate", imported={"access_token": "Atza|auth_token"})
     slate_clock.advance(400 * 86_400)
     with partner.client("Atza|auth_token") as http:
         assert http.get(ACCOUNTS).json()["total"] == 3

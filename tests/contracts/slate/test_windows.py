@@ -194,7 +194,7 @@ def test_followers_of_files(own_partner: Callable[..., Partner], mode: str) -> N
 
 
 def test_how_good_a_listing_is(files: Partner) -> None:
-    files.server.services.publisher.publication_store.enrol()
+    files.server.services.datasets.publisher.publication_store.enrol()
     headers = files.get(D).headers
     assert headers["airtally-data-through"] == "2026-11-22T08:00:00.000000Z"
     assert headers["airtally-generated-at"] == "2026-11-22T10:00:00.000000Z"

@@ -63,9 +63,9 @@ def clicks(advertiser: Advertiser, group: str) -> int:
 
 def move(services: Any, where: str) -> None:
     if where != "buffered":
-        services.event_store.flush()
+        services.storage.event_store.flush()
     if where == "rolled up":
-        rebuilder_of(services).rebuild(services.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
+        rebuilder_of(services).rebuild(services.storage.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
 
 
 @pytest.mark.parametrize("where", EVERYWHERE)

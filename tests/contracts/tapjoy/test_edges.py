@@ -85,9 +85,9 @@ def test_the_answer_is_a_plain_count(network: Advertiser, rows: list[tuple[Any, 
     network.send("ad_groups", A3 | {"ad_group_id": group})
     network.send("ad_events", *(sent(group, row) for row in rows))
     if where != "buffered":
-        services.event_store.flush()
+        services.storage.event_store.flush()
     if where == "rolled up":
-        rebuilder_of(services).rebuild(services.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
+        rebuilder_of(services).rebuild(services.storage.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
     check(network, group, rows)
 
 
@@ -99,8 +99,8 @@ def test_two_clicks_that_leave_64_bits(network: Advertiser, where: str) -> None:
     network.send("ad_events", click | {"count": MOST}, click | {"count": 5})
     services = network.server.services
     if where == "rolled up":
-        services.event_store.flush()
-        rebuilder_of(services).rebuild(services.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
+        services.storage.event_store.flush()
+        rebuilder_of(services).rebuild(services.storage.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
     assert series(hours(network, group))["paid_clicks"] == ["0", "0", "9223372036854775812", "0"]
     assert network.data("time_preset=yesterday", group)["insights"]["paid_clicks"] == [[FIRST, 9223372036854775812]]
     asked = {

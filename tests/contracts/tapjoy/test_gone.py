@@ -10,6 +10,7 @@ from airtally.background import maintenance_of, rebuilder_of
 from airtally.engine.child_process import InProcess
 from airtally.kit.clock import MovableClock
 from airtally.rollups.rebuild import EAGER
+from airtally.services import Engines
 from airtally.settings import Settings
 from airtally.streams import AD_EVENTS
 from fixtures.insights import A1, EARLIER_US, Advertiser, events
@@ -25,15 +26,15 @@ def test_hours_that_are_no_longer_kept_are_refused(tmp_path, parts_days) -> None
         network.send("ad_groups", A1)
         network.send("ad_events", *events("A1", "2026-11-20T05:00:00Z", "US", (50, 10, 4, "-12.50")))
         services = server.services
-        services.heavy.close()
-        services.heavy = InProcess()
-        rebuilder, table = rebuilder_of(services), services.lake.table(AD_EVENTS)
-        services.event_store.flush()
+        services.engines.heavy.close()
+        services.engines = Engines(services.engines.engine, InProcess())
+        rebuilder, table = rebuilder_of(services), services.storage.lake.table(AD_EVENTS)
+        services.storage.event_store.flush()
         rebuilder.rebuild(table, AD_EVENTS.rollups[0], EAGER)
         services.clock.advance(70 * 86_400)
         rebuilder.rebuild(table, AD_EVENTS.rollups[0], EAGER)
         maintenance_of(services, rebuilder).expire(table)
-        rebuilder.expire(AD_EVENTS.rollups[0])
+        rebuilder.expiry.expire(AD_EVENTS.rollups[0])
         network.token = network.new_token()
         day = "start_time=2026-11-20T00:00:00Z&end_time=2026-11-21T00:00:00Z"
         answer = network.get("A1", day)

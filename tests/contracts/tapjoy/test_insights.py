@@ -1,4 +1,4 @@
-"""Rows 8 to 18, 23, 26 to 28 and 33 of the vendor's test table: what is answered."""
+"""What an insights call answers: docs/vendors/tapjoy.md#3, #4, #5."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 35 of the vendor's test table: the legacy report, where published clients begin."""
+"""The legacy report, where published clients begin: docs/vendors/tapjoy.md#7."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_each_account_has_its_own(network: Advertiser) -> None:
 def test_a_legacy_key_and_an_email_of_its_own(network: Advertiser) -> None:
     """Given when the key was imported; the e-mail counts only then."""
     imported = {"reporting_api_key": "rk-of-legacy", "legacy_api_key": "legacy-1", "email": "Ana@acme.example"}
-    network.server.services.keys.create(network.account, "tapjoy", imported=imported)
+    network.server.services.access.keys.create(network.account, "tapjoy", imported=imported)
     for key in ("legacy-1", "rk-of-legacy"):
         for email, status in (("ana@acme.example", 200), ("bob@acme.example", 401), ("", 401)):
             answer = network.http.get("/reporting_data.json", params={"email": email, "api_key": key})

@@ -121,11 +121,11 @@ def test_the_answer_is_a_plain_count(
             network.send("ad_events", *new)
         sent += new
         if part is not buffered:
-            services.event_store.flush()
+            services.storage.event_store.flush()
         if part is compacted:
-            Compactor(services.lake.table(AD_EVENTS), InProcess()).run(EAGER)
+            Compactor(services.storage.lake.table(AD_EVENTS), InProcess()).run(EAGER)
         if part is rolled_up:
-            rebuilder_of(services).rebuild(services.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
+            rebuilder_of(services).rebuild(services.storage.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
     for start, end, increment, by_country in asked:
         query = f"start_time={quote(start.isoformat())}&end_time={quote(end.isoformat())}&time_increment={increment}"
         found = network.insights(f"{query}&breakdowns={'country_code' if by_country else ''}", group)

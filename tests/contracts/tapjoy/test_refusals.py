@@ -1,4 +1,4 @@
-"""Rows 19 to 22, 24, 25, 29 to 32 and 34 of the vendor's test table: what is refused, and how."""
+"""What is refused, and how: docs/vendors/tapjoy.md#3, #6."""
 
 from __future__ import annotations
 
@@ -178,9 +178,9 @@ def test_row_34_storage_fails(start_server: Callable[..., LiveServer], opened: O
     mine = opened(Advertiser(server, "acme"))
     mine.send("ad_groups", A1)
     mine.send("ad_events", *TABLE)
-    server.services.event_store.flush()
+    server.services.storage.event_store.flush()
     assert mine.get(query="time_preset=yesterday").status_code == 200
-    lake = Path(server.services.lake.url)
+    lake = Path(server.services.storage.lake.url)
     internal = (500, '{"error":"Internal server error"}')
     for file in lake.glob("ad_events/**/*.parquet"):
         file.write_bytes(b"no Parquet")

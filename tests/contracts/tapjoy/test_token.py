@@ -1,4 +1,4 @@
-"""Rows 1 to 7 of the vendor's test table, and what else may stand in the header."""
+"""Tokens, and what may stand in the header: docs/vendors/tapjoy.md#2."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_body_type_and_query_are_ignored(network: Advertiser, more: dict) -> Non
 
 def test_a_key_as_the_server_makes_them(network: Advertiser) -> None:
     """Base64 already: it is taken as it is, not for the Base64 of a key."""
-    key = network.server.services.keys.create(network.account, "tapjoy").credentials["reporting_api_key"]
+    key = network.server.services.access.keys.create(network.account, "tapjoy").credentials["reporting_api_key"]
     assert len(key) == 168
     assert network.ask_token(f"Basic {key}").status_code == 200
     assert network.ask_token(basic(key)).status_code == 200
@@ -132,7 +132,7 @@ def test_a_key_as_the_server_makes_them(network: Advertiser) -> None:
 
 
 def test_a_revoked_key_takes_its_tokens_along(network: Advertiser) -> None:
-    keys = network.server.services.keys
+    keys = network.server.services.access.keys
     made = keys.create(network.account, "tapjoy")
     authorization = f"Basic {made.credentials['reporting_api_key']}"
     token = network.ask_token(authorization).json()["access_token"]

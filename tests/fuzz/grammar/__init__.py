@@ -28,7 +28,7 @@ def draw_case(seed: int, number: int, today: date) -> Case:
     draft = Draft(chance, today)
     if chance.randrange(_NATIVE + sum(_WEIGHTS.values())) < _NATIVE:
         case = native.draw(draft, number)
-        if case.publication_store is not None:
+        if case.ledger is not None:
             return case
     else:
         case = chance.weighted(_WEIGHTS)(draft)

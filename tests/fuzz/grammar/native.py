@@ -21,7 +21,7 @@ _LEDGER_DAY = "2026-10-01"
 def draw(draft: Draft, number: int) -> Case:
     kind = draft.chance.randrange(20)
     if kind == 0:
-        return publication_store(draft, number)
+        return ledger(draft, number)
     if kind < 9:
         return _question(draft)
     return _register(draft) if kind < 11 else _rows(draft)
@@ -32,7 +32,7 @@ def _bearer(draft: Draft) -> tuple[bytes, bytes]:
     return b"Authorization", f"{draft.chance.of('Bearer', 'Bearer', 'bearer')} {token}".encode("utf-8", "replace")
 
 
-def publication_store(draft: Draft, number: int) -> Case:
+def ledger(draft: Draft, number: int) -> Case:
     """A batch with right rows and wrong ones, told from all others by its media id."""
     draft.me, draft.spoiled = draft.me if draft.me.letter == "a" else draft.other, False
     right, wrong = draft.chance.randrange(1, 20), draft.chance.randrange(3)
@@ -44,7 +44,7 @@ def publication_store(draft: Draft, number: int) -> Case:
     body = line * right + b'{"player_id":"x"}\n' * wrong
     headers = [_bearer(draft), (b"Content-Type", b"application/x-ndjson")]
     path = "/api/v1/streams/playlogs/events"
-    return draft.case(b"POST", path, headers=headers, body=body, publication_store=(number, right))
+    return draft.case(b"POST", path, headers=headers, body=body, ledger=(number, right))
 
 
 def _rows(draft: Draft) -> Case:

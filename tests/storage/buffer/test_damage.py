@@ -138,7 +138,7 @@ class Died(Exception):
 
 @pytest.mark.parametrize(
     ("step", "turn"),
-    [("_link", 1), ("_link", 2), ("_link", 3), ("salvage", 1), ("_report", 1), ("sync_folder", 1), ("sync_folder", 2)],
+    [("_link", 1), ("_link", 2), ("_link", 3), ("salvage", 1), ("_report", 1), ("sync_path", 1), ("sync_path", 2)],
 )
 def test_a_recovery_that_dies_on_its_way_begins_again(storage, dead, monkeypatch, step, turn):
     overwrite(dead, 0, rubbish(dead.stat().st_size))

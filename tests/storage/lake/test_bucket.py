@@ -49,10 +49,10 @@ def test_rows_are_counted_before_and_after_flush_and_compaction(native: Native) 
     services = native.server.services
     for _ in range(3):
         assert native.send("playlogs", plays(50)).json()["accepted"] == 50
-        services.event_store.flush()
+        services.storage.event_store.flush()
     native.send("playlogs", plays(7))
     assert native.count() == 57
-    maintenance_of(services, rebuilder_of(services)).compact(services.lake.table(PLAYLOGS), EAGER)
+    maintenance_of(services, rebuilder_of(services)).compact(services.storage.lake.table(PLAYLOGS), EAGER)
     assert native.count() == 57
 
 
@@ -64,7 +64,7 @@ def test_a_large_report_is_stored_and_fetched(native: Native) -> None:
         native.send("playlogs", gzip.compress(plays(count), 1), **{"Content-Encoding": "gzip"}).json()["accepted"]
         == count
     )
-    token = services.keys.create(native.account, "fouryousee").credentials["secret_token"]
+    token = services.access.keys.create(native.account, "fouryousee").credentials["secret_token"]
     with httpx.Client(base_url=native.server.url, headers={"Secret-Token": token}, timeout=60) as http:
         asked = {"type": "detailed", "filter": {"startDate": "2026-10-01", "endDate": "2026-10-01"}}
         made = http.post("/v1/reports", json=asked).json()["id"]

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airtally.datasets.catalogue import Slice
 from airtally.kit.errors import BadRequest
+from airtally.kit.paging import Slice
 from airtally.vendors.slate.params import PageParams, asked, next_url
 
 

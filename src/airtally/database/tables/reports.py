@@ -40,6 +40,7 @@ deliveries = numbered(
     Column("due_at", BigInteger, nullable=False),
     Column("lease_owner", Text),
     Column("lease_until", BigInteger),
+    Column("lease_number", Integer, nullable=False, server_default="0"),  # how often the try was taken
     Column("sent_at", BigInteger),
     Column("status_code", Integer),
     Column("error", Text),

@@ -1,4 +1,4 @@
-"""Which parts of the lake changed, for the rollups made of them."""
+"""Which days of the lake changed, for the rollups built of them."""
 
 from __future__ import annotations
 

@@ -74,11 +74,11 @@ publications = Table(
     "publications",
     metadata,
     Column("dataset_id", ForeignKey("datasets.id"), primary_key=True),
-    Column("turn_at", BigInteger, nullable=False),  # the turn that was published last
-    Column("marks", Text, nullable=False),  # JSON: the last published sequence of each writer
-    Column("covered", Text, nullable=False),  # JSON: names of the lake files whose rows are all published
+    Column("slot_at", BigInteger, nullable=False),  # the slot that was published last
+    Column("offsets", Text, nullable=False),  # JSON: the last published sequence of each writer
+    Column("consumed_files", Text, nullable=False),  # JSON: names of the lake files whose rows are all published
     Column("stamp", BigInteger),  # of files whose commit nobody has seen to end before it
-    Column("noticed_at", BigInteger),  # when the account was last told that a turn is late
+    Column("noticed_at", BigInteger),  # when the account was last told that a slot is late
     Column("updated_at", BigInteger, nullable=False),
 )
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from airtally.ingest.json_text import json_error
 from airtally.ingest.row_errors import Reason
 from airtally.ingest.validate import shortened
+from airtally.kit.cache import Cache
 from airtally.streams.declaration import Column, Stream, Type
 
 _NULL = b"null"
@@ -20,7 +21,7 @@ _NULL = b"null"
 BLANK: Reason = (None, "blank")
 #: What the library says of a blank line, and of others.
 _CUT_SHORT = "Input data was truncated"
-#: Complaints whose reason is remembered; a body may be full of rows that are wrong in one way.
+#: Complaints whose reason each codec remembers, the first ones: a body may be full of rows that are wrong in one way.
 _REMEMBERED = 1000
 _encode = msgspec.json.Encoder().encode
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -88,14 +89,15 @@ class Codec:
         return [_array(column, each) for column, each in zip(self.stream.columns, values, strict=True)]
 
 
-_CODECS: dict[str, Codec] = {}
+_CODECS: Cache[str, Codec] = Cache(100)
 
 
 def codec(stream: Stream) -> Codec:
     """The stream's decoder, made once."""
     found = _CODECS.get(stream.name)
     if found is None or found.stream is not stream:
-        found = _CODECS[stream.name] = Codec(stream)
+        found = Codec(stream)
+        _CODECS.put(stream.name, found)
     return found
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 import structlog
 
 from airtally.kit import metrics
+from airtally.kit.durable import publish_file, sync_path, write_file
 from airtally.storage.buffer import wal
 from airtally.storage.buffer.salvage import MAGIC, Readable, Salvaged, salvage
-from airtally.storage.buffer.store import PAGE_BYTES, beside, sync_folder
+from airtally.storage.buffer.store import PAGE_BYTES, beside
 
 #: The ending of what is kept. Its log is kept as `….damaged-wal`: SQLite opens them as one database.
 KEPT = ".damaged"
@@ -128,7 +129,7 @@ def recover(path: Path, why: str, readable: Readable) -> None:
         for suffix in ("-shm", "-wal"):
             beside(path, suffix).unlink(missing_ok=True)
         fresh.replace(path)
-        sync_folder(path.parent)
+        sync_path(path.parent)
         _report(original, why, found)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -146,7 +147,7 @@ def _keep(path: Path) -> Path:
         source = beside(path, suffix)
         if source.exists():
             _link(source, beside(original, suffix))
-    sync_folder(path.parent)
+    sync_path(path.parent)
     return original
 
 
@@ -157,9 +158,7 @@ def _link(source: Path, target: Path) -> None:
     except OSError:  # a file system without links
         part = beside(target, ".part")
         shutil.copyfile(source, part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(target)
+        publish_file(part, target)
 
 
 def _unfinished(path: Path) -> Path | None:
@@ -175,13 +174,8 @@ def _origin(kept_file: Path) -> Path:
 
 
 def _report(original: Path, why: str, found: Salvaged) -> None:
-    part = beside(original, ".part")
-    with part.open("w") as file:
-        json.dump({"why": why, **asdict(found)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(beside(original, _REPORT))
-    sync_folder(original.parent)
+    content = json.dumps({"why": why, **asdict(found)}).encode()
+    write_file(beside(original, _REPORT), content, draft=beside(original, ".part"))
 
 
 def _described(path: Path) -> DamagedBuffer:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from airtally.kit.durable import sync_path
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -87,7 +89,7 @@ class BufferStore:
         if not lock.acquire():
             raise RuntimeError(f"buffer {buffer_id} is taken")
         store = cls(folder / f"{buffer_id}{SUFFIX}", lock)
-        sync_folder(folder)
+        sync_path(folder)
         return store
 
     @classmethod
@@ -198,14 +200,6 @@ def copy_log(path: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     finally:
         connection.close()
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -131,7 +131,7 @@ def _checksum(data: npt.NDArray[np.uint8], seeds: Words, order: str) -> Words:
     return np.stack(sums, axis=1)
 
 
-@functools.cache
+@functools.lru_cache(16)  # one for each page size that a file may have
 def _weights(steps: int) -> tuple[npt.NDArray[Any], Words]:
     """What each pair of words adds to (s0, s1), [sum, word of the pair, pair], and what the seeds do."""
     mask = 0xFFFFFFFF

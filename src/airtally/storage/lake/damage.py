@@ -24,7 +24,7 @@ _CHECKPOINT = re.compile(r"([0-9]{20})\.checkpoint\..*parquet")
 
 
 class TableDamaged(Unavailable):
-    """A table whose log cannot be read. The message names table and file, below the lake."""
+    """The log of a table in the lake cannot be read; the message names the table and the file."""
 
     code = "table_damaged"
     retry_after = 60

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from airtally.kit.durable import sync_path
+
 LOG = "_delta_log"
 #: The folder of the lake in which the rollups' tables lie.
 ROLLUPS = "_rollups"
@@ -100,9 +102,9 @@ class LocalStorage:
         if source != target:
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
-        _sync(target)
-        _sync(target.parent)
-        _sync(self.folder)
+        sync_path(target)
+        sync_path(target.parent)
+        sync_path(self.folder)
         return target.stat().st_size
 
     def scratch(self, name: str) -> Path:
@@ -117,11 +119,11 @@ class LocalStorage:
         for each in range(max(0, version - _SYNCED_COMMITS), version + 1):
             path = Path(f"{self._log}/{each:020d}.json")
             if path.exists():
-                _sync(path)
+                sync_path(path)
         checkpoint = list(Path(self._log).glob(f"{version:020d}.checkpoint*"))
         for path in [*checkpoint, *(Path(self._log).glob("_last_checkpoint") if checkpoint else ())]:
-            _sync(path)
-        _sync(Path(self._log))
+            sync_path(path)
+        sync_path(Path(self._log))
 
     def log_state(self) -> float:
         return _changed_ns(f"{self._log}/_last_checkpoint")
@@ -253,14 +255,6 @@ def open_storage(url: str, options: Mapping[str, str], scratch: Path | None = No
     import tempfile  # noqa: PLC0415
 
     return BucketStorage(url, dict(options), scratch or Path(tempfile.gettempdir()) / f"airtally-{os.getpid()}")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _log_file(entry: os.DirEntry[str]) -> LogFile | None:

@@ -1,6 +1,6 @@
 """Who calls, and whether they may call again already.
 
-4YouSee contract, sections 1 and 2.
+docs/vendors/fouryousee.md#1, #2.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from airtally.web.requests import AnyRequest, note_account
 
 def admitted(request: AnyRequest, services: Here) -> Account:
     """The account behind `Secret-Token`. Raises TooManyRequests or Unauthorized; reads the store."""
-    if not services.limiter.allow(_uri(request), CHOICES.seconds_between_calls):
+    if not services.access.limiter.allow(_uri(request), CHOICES.seconds_between_calls):
         metrics.CALLS_LIMITED.labels("fouryousee").inc()
         raise TooManyRequests(CHOICES.too_many)
     token = request.headers.get("secret-token", "")
-    principal = services.keys.authenticate("fouryousee", token) if token else None
+    principal = services.access.keys.authenticate("fouryousee", token) if token else None
     if principal is None:
         raise Unauthorized(CHOICES.bad_token)
     note_account(request, principal.account.slug)

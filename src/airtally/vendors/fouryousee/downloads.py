@@ -1,6 +1,6 @@
 """`GET /{slug}/{id}-{13 hex}.gz`: the file of a report, for whoever has its link.
 
-4YouSee contract, section 7.
+docs/vendors/fouryousee.md#7.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from airtally.kit.errors import NotFound
 from airtally.kit.http import METHODS
 from airtally.kit.quality import quality_headers
 from airtally.reports.report import SIGNATURE_NAME, Report, storage_name
+from airtally.services import Services
 
 _NAME = re.compile(r"[1-9][0-9]{0,18}-[0-9a-f]{13}\.gz")
 
 
-def routes(services: Any) -> list[Any]:
-    """`services` has `reports` and `files`."""
-
+def routes(services: Services) -> list[Any]:
     @route("/{slug:str}/{name:str}", http_method=METHODS, sync_to_thread=True)
     def download(request: Request[Any, Any, Any], slug: FromPath[str], name: FromPath[str]) -> Response[Any]:
         """The link is the only permission."""

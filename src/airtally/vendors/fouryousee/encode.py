@@ -1,6 +1,6 @@
 """The vendor's objects and listings, built from what this server knows.
 
-4YouSee contract, sections 3, 4 and 9: keys and their order are exact.
+docs/vendors/fouryousee.md#3, #4, #9: keys and their order are exact.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class InvalidReport(BadRequest):
 def error_body(failure: Failure, method: str, path: str) -> bytes:
     """The body for a failed call. A report request's failure is told again in `details.report`.
 
-    4YouSee contract, sections 1 and 5.
+    docs/vendors/fouryousee.md#1, #5.
     """
     message = _message(failure)
     body: dict[str, object] = {"message": message}

@@ -1,6 +1,6 @@
 """Players and medias as they are now, from their changelogs.
 
-4YouSee contract, section 9.
+docs/vendors/fouryousee.md#9.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
 from airtally.kit.time import from_datetime
 from airtally.query.question import Dimension, Function, Metric, Question
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.sql.filters import EVERYTHING, AllOf, Contains, Equals, Filter, Names, OneOf
 from airtally.streams import MEDIAS, PLAYERS, PLAYLOGS
 from airtally.streams.declaration import Stream

@@ -1,6 +1,6 @@
 """`/admin/reports_api.php`: an account's reports, for people.
 
-4YouSee contract, section 9.
+docs/vendors/fouryousee.md#9.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from airtally.console.pages import page
 from airtally.console.session import current_session
 from airtally.kit.http import METHODS
 from airtally.kit.paging import Page, SortKey, whole_number
-from airtally.runtime import Services
+from airtally.reports.report import ReportState
+from airtally.services import Services
 from airtally.web.requests import AnyRequest
 
 PATH = "/admin/reports_api.php"
 _NEWEST_FIRST = (SortKey("id", descending=True),)
 _LIMIT = 100
+_WITHOUT_FILE = (ReportState.WAITING, ReportState.FAILED)
 
 
 def routes(services: Services) -> list[Any]:
@@ -30,8 +32,8 @@ def routes(services: Services) -> list[Any]:
             return Redirect(f"/login?next={PATH}", status_code=302)
         account, reports = session.user.account, services.reports
         asked = Page(whole_number(request.query_params.get("page"), default=1, largest=10**9), _LIMIT)
-        done, total = reports.page(account, asked, _NEWEST_FIRST, statuses=["success"])
-        others, _ = reports.page(account, Page(1, _LIMIT), _NEWEST_FIRST, statuses=["waiting", "failed"])
+        done, total = reports.page(account, asked, _NEWEST_FIRST, statuses=[ReportState.SUCCESS])
+        others, _ = reports.page(account, Page(1, _LIMIT), _NEWEST_FIRST, statuses=_WITHOUT_FILE)
         now = services.clock.now_us()
         return page(
             "reports.html",

@@ -1,6 +1,6 @@
 """A report request read from the wire: either every rule holds, or each broken one is named.
 
-4YouSee contract, section 5.
+docs/vendors/fouryousee.md#5.
 """
 
 from __future__ import annotations

@@ -15,12 +15,13 @@ from airtally.accounts.accounts import Account
 from airtally.kit.errors import NotFound
 from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
-from airtally.reports.notices import report_object, single_report_object
-from airtally.runtime import Services
+from airtally.reports.report import ReportState
+from airtally.services import Services
 from airtally.vendors.fouryousee import downloads, encode, errors, lookups, page
 from airtally.vendors.fouryousee.auth import admitted, presented
 from airtally.vendors.fouryousee.choices import CHOICES
 from airtally.vendors.fouryousee.errors import CORS
+from airtally.vendors.fouryousee.notices import report_object, single_report_object
 from airtally.vendors.fouryousee.params import read_report_request
 from airtally.vendors.vendor_api import Here, Prefix, VendorApi
 from airtally.web.requests import AnyRequest
@@ -81,7 +82,7 @@ def create_report(services: Here, account: Caller, body: RawBody) -> Response[by
 @get("/reports/{item:str}", sync_to_thread=True)
 def get_report(services: Here, account: Caller, item: FromPath[str]) -> Response[bytes]:
     report = services.reports.get(account, _number(item, "Report"))
-    headers = {"Retry-After": str(CHOICES.poll_after_seconds)} if report.status == "waiting" else {}
+    headers = {"Retry-After": str(CHOICES.poll_after_seconds)} if report.status == ReportState.WAITING else {}
     if report.data_through is not None:
         headers |= quality_headers(
             data_through_us=report.data_through, generated_at_us=report.updated_at, timezone=account.timezone
@@ -126,7 +127,7 @@ async def no_playlists(account: Caller) -> Response[bytes]:  # noqa: ARG001 (the
 @get("/users", sync_to_thread=True)
 def list_users(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
     asked = encode.page_asked(request.query_params)
-    users = services.users.all(account)
+    users = services.access.users.all(account)
     shown = users[asked.offset : asked.offset + asked.limit]
     return _answer(encode.listing([encode.user_object(user) for user in shown], len(users), asked))
 

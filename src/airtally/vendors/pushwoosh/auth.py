@@ -1,6 +1,6 @@
 """Who calls, and which applications they may use.
 
-Pushwoosh contract, sections 2 and 3.
+docs/vendors/pushwoosh.md#1, #2.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ KIND = "pushwoosh"
 def caller(call: Call) -> Principal:
     """Who the server token in `auth` belongs to. Raises Fault."""
     token = call.text("auth")
-    principal = call.services.keys.authenticate(KIND, token) if token else None
+    principal = call.services.access.keys.authenticate(KIND, token) if token else None
     if principal is None:
         raise Fault(CHOICES.account_not_found)
     call.state["account"] = principal.account.slug
@@ -30,16 +30,16 @@ async def on_behalf(call: Call) -> str | None:
     Nothing is refused here. Looks into the store where neither was seen a moment ago.
     """
     token = call.text("auth")
-    known = call.services.keys.cached(KIND, token) if token else None
+    known = call.services.access.keys.cached(KIND, token) if token else None
     return known.account.slug if known is not None else await in_thread(_account_of, call, token)
 
 
 def _account_of(call: Call, token: str | None) -> str | None:
-    principal = call.services.keys.authenticate(KIND, token) if token else None
+    principal = call.services.access.keys.authenticate(KIND, token) if token else None
     if principal is not None:
         return principal.account.slug
     code = call.text("application")
-    owner = call.services.owners.owner_of("application", code) if code else None
+    owner = call.services.access.owners.owner_of("application", code) if code else None
     return None if owner is None else f"account {owner}"
 
 
@@ -50,7 +50,7 @@ def application(call: Call, principal: Principal) -> str:
 
 def checked_applications(call: Call, principal: Principal, codes: list[str]) -> list[str]:
     """The codes, each once. Another account's application is as unknown as one that is nobody's."""
-    owned = call.services.owners.owners_of("application", codes)
+    owned = call.services.access.owners.owners_of("application", codes)
     for code in codes:
         if owned.get(code) != principal.account.id:
             raise Fault(CHOICES.application_not_found)

@@ -1,6 +1,6 @@
 """A call as a method gets it, and what the method gives back.
 
-Pushwoosh contract, sections 1 and 2.
+docs/vendors/pushwoosh.md#1.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from airtally.kit.errors import BadRequest
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.vendors.pushwoosh.choices import CHOICES
 
 

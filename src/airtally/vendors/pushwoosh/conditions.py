@@ -1,6 +1,6 @@
 """Conditions on an event's attributes: operators, and what values of each type may be.
 
-Pushwoosh contract, section 6.
+docs/vendors/pushwoosh.md#4.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Dates as clients write them; all are UTC.
 
-Pushwoosh contract, section 4.
+docs/vendors/pushwoosh.md#3.
 """
 
 from __future__ import annotations

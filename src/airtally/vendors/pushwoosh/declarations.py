@@ -1,6 +1,6 @@
 """createEvent and addTag: what applications may send later.
 
-Pushwoosh contract, section 8.
+docs/vendors/pushwoosh.md#8.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def create_event(call: Call) -> MethodResult:
     code = application(call, principal)
     name = _name(call.parameters.get("name"), "name", characters=CHOICES.event_name_characters)
     try:
-        event = call.services.declared.create_event(
+        event = call.services.access.declared.create_event(
             principal.account,
             code,
             name,
@@ -43,7 +43,7 @@ def add_tag(call: Call) -> MethodResult:
     scope = _flag(tag.get("application_specific"), "application_specific")
     of_user = _flag(tag.get("user_specific"), "user_specific") or False
     try:
-        call.services.declared.add_tag(
+        call.services.access.declared.add_tag(
             principal.account, name, wanted, application_specific=scope, user_specific=of_user
         )
     except Conflict:

@@ -1,6 +1,6 @@
 """What the device methods have in common: whose application it is, which device, and how fields are read.
 
-Pushwoosh contract, sections 3 and 8: device calls carry no server token, and a null is an absent field.
+docs/vendors/pushwoosh.md#2, #8: device calls carry no server token, and a null is an absent field.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def device_caller(call: Call) -> tuple[Account, str]:
     if principal is not None:
         return principal.account, application(call, principal)
     code = call.text("application") or ""
-    owner = call.services.owners.owner_of("application", code)
+    owner = call.services.access.owners.owner_of("application", code)
     if owner is None:
         raise Fault(CHOICES.application_not_found)
     attempts.note(right=True)  # the application is what lets a device in, whatever `auth` it may carry
-    account = call.services.accounts.by_id(owner)
+    account = call.services.access.accounts.by_id(owner)
     call.state["account"] = account.slug
     return account, code
 
@@ -45,7 +45,7 @@ def _holder(call: Call) -> Principal | None:
         return None
     scheme, _, token = (header or "").strip().partition(" ")
     known = scheme.lower() == "token" and token
-    principal = call.services.keys.authenticate(KIND, token.strip()) if known else None
+    principal = call.services.access.keys.authenticate(KIND, token.strip()) if known else None
     if principal is None:
         raise Fault(CHOICES.account_not_found)
     call.state["account"] = principal.account.slug

@@ -1,6 +1,6 @@
 """The methods that write: devices, their tags and what their users do.
 
-Pushwoosh contract, section 8.
+docs/vendors/pushwoosh.md#8.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every error of the paths of the Pushwoosh JSON API 1.3, in its envelope.
 
-Pushwoosh contract, section 2.
+docs/vendors/pushwoosh.md#1.
 """
 
 from __future__ import annotations

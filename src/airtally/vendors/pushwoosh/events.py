@@ -1,6 +1,6 @@
 """postEvent: one trigger of a declared event.
 
-Pushwoosh contract, section 8.
+docs/vendors/pushwoosh.md#8.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def post_event(call: Call) -> MethodResult:
     name = call.text("event") or ""
     sent = call.parameters.get("attributes")
     names = list(sent) if isinstance(sent, dict) else []
-    declared = call.services.declared.event(account, application, name, names)
+    declared = call.services.access.declared.event(account, application, name, names)
     if declared is None:
         raise Fault(CHOICES.event_not_found)
     device, user = optional_text(call, "hwid"), user_id(call)

@@ -16,7 +16,7 @@ from litestar.params import FromPath, RawBody
 
 from airtally.kit.errors import NotFound
 from airtally.kit.fair import CALLER, in_thread
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.vendors.pushwoosh import downloads, errors
 from airtally.vendors.pushwoosh.auth import on_behalf
 from airtally.vendors.pushwoosh.call import Call, MethodResult, parameters_of

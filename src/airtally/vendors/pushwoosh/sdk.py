@@ -1,6 +1,6 @@
 """What the vendor's SDKs call beside the documented methods, answered so that they go on; none enters statistics.
 
-Pushwoosh contract, section 8, last two paragraphs. The answers are those that the browser SDK (3.x) and the mobile
+docs/vendors/pushwoosh.md#10. The answers are those that the browser SDK (3.x) and the mobile
 ones read: `getConfig` without features turns everything optional off.
 """
 

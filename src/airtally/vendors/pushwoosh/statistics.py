@@ -1,6 +1,6 @@
 """The methods that read: statistics are asked for, then fetched.
 
-Pushwoosh contract, sections 4, 5 and 9.
+docs/vendors/pushwoosh.md#3, #6, #7.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 from airtally.accounts.principal import Principal
 from airtally.kit.quality import quality_headers
 from airtally.statistics.asked import EventStatistics, TagStatistics
-from airtally.statistics.service import Statistic
+from airtally.statistics.service import Statistic, StatisticState
 from airtally.vendors.pushwoosh import auth
 from airtally.vendors.pushwoosh.call import Call, Method, MethodResult
 from airtally.vendors.pushwoosh.choices import CHOICES
@@ -30,14 +30,14 @@ def get_event_statistics(call: Call) -> MethodResult:
     principal = auth.caller(call)
     code = auth.application(call, principal)
     name = call.text("event")
-    event = call.services.declared.event(principal.account, code, name) if name else None
+    event = call.services.access.declared.event(principal.account, code, name) if name else None
     if event is None:
         raise Fault(CHOICES.event_not_found)
     start_us, end_us = period(call.parameters.get("date_from"), call.parameters.get("date_to"))
     found = entries(call.parameters.get("attributes"))
     if found:
         names = [each["name"] for each in found if isinstance(each.get("name"), str)]
-        event = call.services.declared.event(principal.account, code, event.name, names) or event
+        event = call.services.access.declared.event(principal.account, code, event.name, names) or event
     now_us = call.services.clock.now_us()
     conditions = tuple(condition(each, event.attributes, now_us) for each in found)
     return _asked(call, principal, EventStatistics(code, event.name, start_us, end_us, conditions))
@@ -46,7 +46,7 @@ def get_event_statistics(call: Call) -> MethodResult:
 def get_tag_stats(call: Call) -> MethodResult:
     principal = auth.caller(call)
     name = call.text("tag")
-    tag = call.services.declared.tag(principal.account, name) if name else None
+    tag = call.services.access.declared.tag(principal.account, name) if name else None
     if tag is None:
         raise Fault(CHOICES.tag_not_found)
     codes = _applications(call, principal)
@@ -63,9 +63,9 @@ def get_results(call: Call) -> MethodResult:
         raise Fault(CHOICES.request_not_found)
     if not all(auth.may_use(principal, code) for code in found.asked.applications):
         raise Restricted
-    if found.status == "waiting":
+    if found.status == StatisticState.WAITING:
         raise StillProcessing
-    if found.status == "failed":
+    if found.status == StatisticState.FAILED:
         raise Failed(CHOICES.request_failed)
     return MethodResult(_result(call, found), _quality(found))
 
@@ -74,7 +74,7 @@ def _applications(call: Call, principal: Principal) -> list[str]:
     """Those asked for, each once; all that the token may use where none is. Raises Fault."""
     asked: Any = call.parameters.get("applications")
     if asked is None or asked == []:
-        owned = call.services.owners.ids_of("application", principal.account.id)
+        owned = call.services.access.owners.ids_of("application", principal.account.id)
         return sorted(code for code in owned if auth.may_use(principal, code))
     if not isinstance(asked, list) or not all(isinstance(code, str) for code in asked):
         raise Fault(CHOICES.applications_no_array)

@@ -1,6 +1,6 @@
 """Who calls, and whether it was they who wrote this, just now.
 
-ScaleEngine contract, section 2, and the order of checks of section 7.
+docs/vendors/scaleengine.md#2, and the order of the checks: docs/vendors/scaleengine.md#6.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 from airtally.accounts.principal import Principal
 from airtally.kit import attempts
 from airtally.kit.time import SECOND_US
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.vendors.scaleengine import signature
 from airtally.vendors.scaleengine.choices import CHOICES
 from airtally.vendors.scaleengine.errors import bad_signature, bad_timestamp, unreadable
@@ -42,7 +42,7 @@ def authenticated(services: Services, replays: Replays, text: bytes, members: Me
     window = services.settings.scaleengine_window
     if sent_at is None or abs(services.clock.now_us() // SECOND_US - sent_at) > window:
         raise bad_timestamp()
-    digest = signature.verified(text, members, services.keys.secret(principal))
+    digest = signature.verified(text, members, services.access.keys.secret(principal))
     if digest is None:
         attempts.note(right=False)
         raise bad_signature()
@@ -64,7 +64,7 @@ def _holder(services: Services, members: Members) -> Principal:
     api_key, cdn = members.get("api_key"), _cdn(members)
     if not isinstance(api_key, str) or not api_key or cdn is None:
         raise unreadable()
-    principal = services.keys.authenticate("scaleengine", api_key)
+    principal = services.access.keys.authenticate("scaleengine", api_key)
     if principal is None or principal.details.get("cdn") != cdn:
         attempts.note(right=False)
         raise unreadable()

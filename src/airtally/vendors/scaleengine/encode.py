@@ -1,6 +1,6 @@
 """Replies as JSON, or as PHP's serialize() writes the same array.
 
-ScaleEngine contract, sections 5 to 7: keys and their order are exact. Rows are written column by column, as a reply
+docs/vendors/scaleengine.md#5, #6: keys and their order are exact. Rows are written column by column, as a reply
 may have hundreds of thousands.
 """
 

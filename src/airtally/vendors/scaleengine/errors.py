@@ -1,6 +1,6 @@
 """Every error of the paths of the ScaleEngine API: `{"message", "status", "code", "handle_time"}`.
 
-ScaleEngine contract, sections 1 and 7: whatever the API itself answers has HTTP status 200.
+docs/vendors/scaleengine.md#1, #6: whatever the API itself answers has HTTP status 200.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The signed text out of a posted form, byte for byte as the client wrote it.
 
-ScaleEngine contract, section 1.
+docs/vendors/scaleengine.md#1.
 """
 
 from __future__ import annotations

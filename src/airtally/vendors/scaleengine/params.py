@@ -1,6 +1,6 @@
 """What a verified request asks for, read from its members.
 
-ScaleEngine contract, section 3.
+docs/vendors/scaleengine.md#3.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Counts of viewers by app, stream and bucket of time: one question to the samples.
 
-ScaleEngine contract, sections 3 to 5.
+docs/vendors/scaleengine.md#3, #4, #5.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from airtally.accounts.accounts import Account
 from airtally.kit.quality import quality_headers
 from airtally.kit.time import DAY_US
 from airtally.query.question import Dimension, Function, Metric, Question
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.sql.filters import AllOf, AnyOf, Filter, Like, OneOf
 from airtally.streams import VIEWER_APPS, VIEWER_SAMPLES
 from airtally.vendors.scaleengine.params import Apps, ViewerLogParams

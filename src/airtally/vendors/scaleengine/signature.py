@@ -1,6 +1,6 @@
 """Signatures are checked over the client's own bytes: the member is cut out, nothing is encoded again.
 
-ScaleEngine contract, section 2. The text is JSON that was read already, so its tokens need no check here.
+docs/vendors/scaleengine.md#2. The text is JSON that was read already, so its tokens need no check here.
 """
 
 from __future__ import annotations

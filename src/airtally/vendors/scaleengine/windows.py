@@ -1,6 +1,6 @@
 """Which buckets a graph shows, and of which length: what is older is kept in less detail.
 
-ScaleEngine contract, section 4. All is cut on UTC.
+docs/vendors/scaleengine.md#4. All is cut on UTC.
 """
 
 from __future__ import annotations

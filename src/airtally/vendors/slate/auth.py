@@ -1,6 +1,6 @@
 """Who calls: the account behind the access token.
 
-Slate contract, section 2.4.
+docs/vendors/slate.md#3.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OFFSET_MODE = "offset_mode"
 def admitted(request: AnyRequest, services: Here) -> Account:
     """Raises Unauthorized; reads the store."""
     token = bearer_token(request.headers.get("authorization", ""))
-    principal = services.keys.authenticate_token("slate", "access", token) if token else None
+    principal = services.access.keys.authenticate_token("slate", "access", token) if token else None
     if principal is None:
         raise Unauthorized(CHOICES.unauthorized)
     note_account(request, principal.account.slug)

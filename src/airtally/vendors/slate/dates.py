@@ -1,6 +1,6 @@
 """The bounds of a file listing, in every form that clients send.
 
-Slate contract, section 4.5.
+docs/vendors/slate.md#5.
 """
 
 from __future__ import annotations

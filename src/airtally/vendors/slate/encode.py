@@ -1,14 +1,15 @@
 """Items of the listings.
 
-Slate contract, section 4.
+docs/vendors/slate.md#4, #5.
 """
 
 from __future__ import annotations
 
-from airtally.datasets.entries import Business, Dataset, Group, SlateAccount
+from airtally.datasets.dataset import Dataset
 from airtally.datasets.files import DatasetFile
-from airtally.datasets.links import Link
 from airtally.vendors.slate.dates import item_text
+from airtally.vendors.slate.entries import Business, Group, SlateAccount
+from airtally.vendors.slate.links import Link
 
 Item = dict[str, str | int]
 

@@ -1,7 +1,7 @@
 """Every error of the paths of the Slate Datasets API v2, in its body: `{"code", "message"}`, at the token endpoint
 `{"error", "error_description"}`.
 
-Slate contract, sections 2.3, 2.4 and 11.
+docs/vendors/slate.md#2, #3.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from airtally.vendors.slate.choices import CHOICES
 JSON = "application/json; charset=utf-8"
 TOKEN_PATH = "/auth/o2/token"  # noqa: S105 (a path)
 
-#: The contract's name for each status.
+#: The vendor's name for each status.
 CODES = {
     400: "InvalidParameterException",
     401: "UnauthorizedException",

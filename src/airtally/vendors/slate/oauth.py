@@ -1,6 +1,6 @@
 """`POST /auth/o2/token`: tokens for an authorization code or a refresh token.
 
-Slate contract, section 2.3.
+docs/vendors/slate.md#2.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import msgspec
 from litestar import Request, Response, post
 from litestar.params import RawBody
 
-from airtally.accounts.grants import KIND, GrantRefused, Tokens
 from airtally.accounts.principal import Principal
 from airtally.kit.time import SECOND_US
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.vendors.slate.choices import CHOICES
 from airtally.vendors.slate.errors import JSON, TOKEN_PATH, TokenRefused
+from airtally.vendors.slate.grants import KIND, GrantRefused, Tokens
+from airtally.vendors.slate.services import slate_services
 from airtally.web.requests import note_account
 
 _FORM = "application/x-www-form-urlencoded"
@@ -72,17 +73,18 @@ def _missed(name: str) -> str:
 
 
 def _client(services: Services, form: dict[str, str]) -> Principal:
-    client = services.keys.authenticate(KIND, form["client_id"])
-    if client is None or not services.keys.secret_matches(client, form["client_secret"]):
+    client = services.access.keys.authenticate(KIND, form["client_id"])
+    if client is None or not services.access.keys.secret_matches(client, form["client_secret"]):
         raise TokenRefused("invalid_client", CHOICES.invalid_client)
     return client
 
 
 def _granted(services: Services, client: Principal, form: dict[str, str]) -> Tokens:
+    grants = slate_services(services).grants
     try:
         if form["grant_type"] == "refresh_token":
-            return services.grants.renew(client, form["refresh_token"])
-        return services.grants.trade(client, form["code"], form["redirect_uri"])
+            return grants.renew(client, form["refresh_token"])
+        return grants.trade(client, form["code"], form["redirect_uri"])
     except GrantRefused as refused:
         message = CHOICES.invalid_grant + refused.parameter
         if refused.parameter == "refresh_token":

@@ -1,6 +1,6 @@
 """Pages of listings: which one is asked for, and the address of the one after it.
 
-Slate contract, section 3.
+docs/vendors/slate.md#4.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from airtally.datasets.catalogue import Slice
 from airtally.kit.errors import BadRequest
+from airtally.kit.paging import Slice
 from airtally.vendors.slate.choices import CHOICES
 
 

@@ -7,19 +7,23 @@ from typing import Any
 
 import msgspec
 from litestar import Response, Router, get, route
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.enums import HttpMethod
+from litestar.params import SkipValidation
 
-from airtally.datasets.catalogue import Listed
 from airtally.kit.errors import MethodNotAllowed
+from airtally.kit.paging import Listed
 from airtally.kit.quality import quality_headers
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.vendors.slate import downloads, encode, errors, oauth, params
 from airtally.vendors.slate.auth import OFFSET_MODE, Caller, admitted, presented
 from airtally.vendors.slate.errors import JSON
+from airtally.vendors.slate.services import SlateServices, slate_services
 from airtally.vendors.slate.window import window
 from airtally.vendors.vendor_api import Here, Prefix, VendorApi
 from airtally.web.requests import AnyRequest
+
+Parts = NamedDependency[SkipValidation[SlateServices]]
 
 _ACCOUNTS = "/accounts"
 _GROUPS = "/accounts/{slate_account:str}"
@@ -30,6 +34,7 @@ _FILES = "/accounts/{slate_account:str}/{group:str}/{business:str}/datasets/{dat
 
 def routes(services: Services) -> list[Any]:
     """The handlers, for the application to mount."""
+    slate = slate_services(services)
     api = Router(
         "/apis/v2",
         route_handlers=[
@@ -38,6 +43,7 @@ def routes(services: Services) -> list[Any]:
         ],
         dependencies={
             "services": Provide(lambda: services, sync_to_thread=False),
+            "slate": Provide(lambda: slate, sync_to_thread=False),
             "account": Provide(admitted, sync_to_thread=True),
         },
     )
@@ -45,40 +51,42 @@ def routes(services: Services) -> list[Any]:
 
 
 @get(_ACCOUNTS, sync_to_thread=True)
-def list_accounts(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+def list_accounts(request: AnyRequest, services: Here, slate: Parts, account: Caller) -> Response[bytes]:
     page = _page(request)
-    found = services.catalogue.accounts(account, page.part)
+    found = slate.catalogue.accounts(account, page.part)
     return _answer(request, services, page, found.map(encode.named))
 
 
 @get(_GROUPS, sync_to_thread=True)
-def list_groups(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+def list_groups(request: AnyRequest, services: Here, slate: Parts, account: Caller) -> Response[bytes]:
     page = _page(request)
-    found = services.catalogue.groups(account, page.part, **request.path_params)
+    found = slate.catalogue.groups(account, page.part, **request.path_params)
     return _answer(request, services, page, found.map(encode.named))
 
 
 @get(_BUSINESSES, sync_to_thread=True)
-def list_businesses(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+def list_businesses(request: AnyRequest, services: Here, slate: Parts, account: Caller) -> Response[bytes]:
     page = _page(request)
-    found = services.catalogue.businesses(account, page.part, **request.path_params)
+    found = slate.catalogue.businesses(account, page.part, **request.path_params)
     return _answer(request, services, page, found.map(encode.business))
 
 
 @get(_DATASETS, sync_to_thread=True)
-def list_datasets(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+def list_datasets(request: AnyRequest, services: Here, slate: Parts, account: Caller) -> Response[bytes]:
     page = _page(request)
-    found = services.catalogue.datasets(account, page.part, **request.path_params)
+    found = slate.catalogue.datasets(account, page.part, **request.path_params)
     return _answer(request, services, page, found.map(encode.named))
 
 
 @get(_FILES, sync_to_thread=True)
-def list_files(request: AnyRequest, services: Here, account: Caller) -> Response[bytes]:
+def list_files(request: AnyRequest, services: Here, slate: Parts, account: Caller) -> Response[bytes]:
     page, asked = _page(request), window(request.query_params, services.clock.now_us())
-    dataset, files = services.catalogue.dataset(account, **request.path_params), services.dataset_files
+    dataset, files = slate.catalogue.dataset(account, **request.path_params), services.datasets.files
     through = files.data_through(dataset)
     found = files.page(dataset, asked.start_us, asked.end_us, page.part)
-    items = found.map(lambda each: encode.file(each, files.link(dataset, each)))
+    items = found.map(
+        lambda each: encode.file(each, slate.links.link(dataset.row_id, each.id, services.clock.now_us()))
+    )
     return _answer(request, services, page, items, filters=asked.filters(), data_through_us=through)
 
 

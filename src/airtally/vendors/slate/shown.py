@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from airtally.datasets.entries import KINDS, Business, Dataset, Group, SlateAccount
+from airtally.datasets.dataset import KINDS, Dataset
+from airtally.vendors.slate.entries import Business, Group, SlateAccount
 
 
 def account(entry: SlateAccount) -> dict[str, Any]:

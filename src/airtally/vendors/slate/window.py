@@ -1,6 +1,6 @@
 """Which files are asked for: the bounds of their publication time.
 
-Slate contract, section 4.5.
+docs/vendors/slate.md#5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who calls: the key at the token endpoint, the token everywhere else. The header is read by hand.
 
-Tapjoy contract, sections 2 and 3.
+docs/vendors/tapjoy.md#2, #3.
 """
 
 from __future__ import annotations

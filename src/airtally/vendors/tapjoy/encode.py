@@ -1,6 +1,6 @@
 """The bodies of successful answers.
 
-Tapjoy contract, sections 2 and 7.
+docs/vendors/tapjoy.md#2, #5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Every error of the paths that Tapjoy owns, in its body: `errors`, an array, with 422, else `error`, a text.
 
-Tapjoy contract, section 8.
+docs/vendors/tapjoy.md#6.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The four metrics of an ad group, as one question.
 
-Tapjoy contract, section 7.
+docs/vendors/tapjoy.md#5.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Ad groups as they are now: whose they are, and what leads from one to its secondary offer.
 
-Tapjoy contract, sections 1, 7 and 8.
+docs/vendors/tapjoy.md#1, #5, #6.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
 from airtally.kit.errors import Forbidden, NotFound
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.sql.case import folded, folded_array
 from airtally.streams import AD_GROUPS
 from airtally.vendors.tapjoy.choices import CHOICES
@@ -32,7 +32,7 @@ def find_group(services: Services, account: Account, ad_group_id: str) -> AdGrou
     row = known.get(ad_group_id)
     if row is None:
         owned = AD_GROUPS.owned
-        owner = None if owned is None else services.owners.owner_of(owned.kind, folded(ad_group_id))
+        owner = None if owned is None else services.access.owners.owner_of(owned.kind, folded(ad_group_id))
         raise NotFound(CHOICES.not_found) if owner in {None, account.id} else Forbidden(CHOICES.foreign)
     secondary = row["secondary_offer_id"] or None
     if secondary is not None and _is_secondary(known.table, ad_group_id):

@@ -1,6 +1,6 @@
 """The legacy report: where clients learn the ids of ad groups, with the figures of one day.
 
-Tapjoy contract, section 10.
+docs/vendors/tapjoy.md#7.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What an insights request asks for, read from its query string. All that is wrong is told at once.
 
-Tapjoy contract, sections 4 and 5.
+docs/vendors/tapjoy.md#3, #6.
 """
 
 from __future__ import annotations

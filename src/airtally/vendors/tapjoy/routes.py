@@ -11,7 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from airtally.kit.quality import quality_headers
-from airtally.runtime import Services
+from airtally.services import Services
 from airtally.sql.case import folded
 from airtally.streams import AD_GROUPS
 from airtally.vendors.tapjoy import auth, encode, errors, figures, legacy
@@ -36,16 +36,16 @@ def routes(services: Services) -> list[Any]:
 @post("/oauth2/token", status_code=200, sync_to_thread=True)
 def issue_token(request: AnyRequest, services: Here) -> Response[bytes]:
     """Query string, body and every other header are ignored, and the body is not waited for."""
-    principal = auth.key_holder(services.keys, request.headers.get("authorization"))
+    principal = auth.key_holder(services.access.keys, request.headers.get("authorization"))
     note_account(request, principal.account.slug)
-    token = auth.issue_token(services.keys, principal)
+    token = auth.issue_token(services.access.keys, principal)
     return Response(encode.token_body(token), headers={"Cache-Control": "no-store"}, media_type=JSON)
 
 
 @get("/ad_groups/{ad_group_id:str}/insights", sync_to_thread=True)
 def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]) -> Response[Any]:
     """The token is looked at first, then the group, then the parameters."""
-    account = auth.token_holder(services.keys, request.headers.get("authorization")).account
+    account = auth.token_holder(services.access.keys, request.headers.get("authorization")).account
     note_account(request, account.slug)
     group = find_group(services, account, ad_group_id)
     now_us = services.clock.now_us()
@@ -61,7 +61,7 @@ def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]
 @get(LEGACY_PATH, sync_to_thread=True)
 def get_legacy_report(request: AnyRequest, services: Here) -> Response[bytes]:
     """Of one day, where clients learn the ids of the groups: the credentials first, then the parameters."""
-    account = legacy.report_holder(services.keys, request.query_params).account
+    account = legacy.report_holder(services.access.keys, request.query_params).account
     note_account(request, account.slug)
     now_us = services.clock.now_us()
     asked = legacy.read_day(request.query_params, now_us)

@@ -1,6 +1,6 @@
 """Times as the query string writes them, presets, and how far back data may be asked for.
 
-Tapjoy contract, sections 4 to 6. Instants are seconds since 1970-01-01 UTC, so that an offset at the end of the
+docs/vendors/tapjoy.md#3, #4. Instants are seconds since 1970-01-01 UTC, so that an offset at the end of the
 calendar leads to no overflow.
 """
 

@@ -11,12 +11,14 @@ from sqlalchemy import Connection, Table, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from airtally.accounts.accounts import Account, check_name
-from airtally.database.store import MetadataStore
+from airtally.database.rows import values_of
+from airtally.database.store import MetadataStore, storable
 from airtally.database.tables import accounts, datasets, slate_accounts, slate_businesses, slate_groups
-from airtally.datasets.entries import STREAMS, Business, Dataset, Group, NewBusiness, SlateAccount, check_id, storable
+from airtally.datasets.dataset import STREAMS, Dataset
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 from airtally.settings import DATASET_FORMATS
+from airtally.vendors.slate.entries import Business, Group, NewBusiness, SlateAccount, check_id
 
 
 class Register:
@@ -67,13 +69,13 @@ class Register:
 
     def _above(self, connection: Connection, account: Account, slate_id: str | None) -> SlateAccount:
         """The Slate account of that id; without one the only one there is, made if there is none."""
-        query = select(slate_accounts.c.id, slate_accounts.c.slate_id, slate_accounts.c.name)
-        query = query.where(slate_accounts.c.account_id == account.id)
+        columns = (slate_accounts.c.id.label("row_id"), slate_accounts.c.slate_id.label("id"), slate_accounts.c.name)
+        query = select(*columns).where(slate_accounts.c.account_id == account.id)
         if slate_id is not None:
             query = query.where(slate_accounts.c.slate_id == storable(slate_id))
         found = connection.execute(query).all()
         if len(found) == 1:
-            return SlateAccount(*found[0])
+            return SlateAccount(**values_of(found[0], columns))
         if slate_id is not None:
             raise NotFound(
                 f"There is no Slate account {slate_id[:128]!r}", hint="`airtally slate account list` shows them"

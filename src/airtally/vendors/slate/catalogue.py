@@ -6,46 +6,30 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, func, select
+from sqlalchemy.sql.elements import NamedColumn
 
 from airtally.accounts.accounts import Account
-from airtally.database.store import MetadataStore
+from airtally.database.rows import values_of
+from airtally.database.store import MetadataStore, storable
 from airtally.database.tables import datasets, slate_accounts, slate_businesses, slate_groups
-from airtally.datasets.entries import Business, Dataset, Group, SlateAccount, storable
+from airtally.datasets.dataset import DATASET_COLUMNS, Dataset, dataset_of
 from airtally.kit.errors import NotFound
+from airtally.kit.paging import ALL, Listed, Slice
+from airtally.vendors.slate.entries import Business, Group, SlateAccount
 
 T = TypeVar("T")
-U = TypeVar("U")
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Which part of a listing. Without a limit: all."""
-
-    offset: int = 0
-    limit: int | None = None
-
-
-ALL = Slice()
-
-
-@dataclass(frozen=True, slots=True)
-class Listed(Generic[T]):
-    """A part of a listing, and how many there are in all of it."""
-
-    items: list[T]
-    total: int
-
-    def map(self, change: Callable[[T], U]) -> Listed[U]:
-        """The same part, each item changed."""
-        return Listed([change(each) for each in self.items], self.total)
 
 
 @dataclass(frozen=True, slots=True)
 class _Level(Generic[T]):
-    """One storey of the catalogue: its rows with those above them, its id among them, and what a row is made into."""
+    """One storey of the catalogue: its rows with those above them, its id among them, and what a row is made into.
 
-    query: Select[Any]
+    The columns are labelled as the fields of `entry`.
+    """
+
+    columns: tuple[NamedColumn[Any], ...]
+    tables: FromClause
     id: ColumnElement[str]
     entry: Callable[..., T]
     what: str
@@ -56,32 +40,36 @@ _BELOW_GROUPS = _BELOW_ACCOUNTS.join(slate_businesses, slate_businesses.c.slate_
 _BELOW_BUSINESSES = _BELOW_GROUPS.join(datasets, datasets.c.slate_business_id == slate_businesses.c.id)
 
 _ACCOUNTS = _Level(
-    select(slate_accounts.c.id, slate_accounts.c.slate_id, slate_accounts.c.name),
+    (slate_accounts.c.id.label("row_id"), slate_accounts.c.slate_id.label("id"), slate_accounts.c.name),
+    slate_accounts,
     slate_accounts.c.slate_id,
     SlateAccount,
     "account",
 )
 _GROUPS = _Level(
-    select(slate_groups.c.id, slate_groups.c.group_id, slate_groups.c.name, slate_accounts.c.slate_id).select_from(
-        _BELOW_ACCOUNTS
+    (
+        *(slate_groups.c.id.label("row_id"), slate_groups.c.group_id.label("id"), slate_groups.c.name),
+        slate_accounts.c.slate_id.label("slate_account"),
     ),
+    _BELOW_ACCOUNTS,
     slate_groups.c.group_id,
     Group,
     "group",
 )
 _BUSINESSES = _Level(
-    select(
-        *(slate_businesses.c.id, slate_businesses.c.business_id, slate_businesses.c.name),
-        *(slate_businesses.c.territory, slate_groups.c.group_id, slate_accounts.c.slate_id),
-    ).select_from(_BELOW_GROUPS),
+    (
+        *(slate_businesses.c.id.label("row_id"), slate_businesses.c.business_id.label("id"), slate_businesses.c.name),
+        *(slate_businesses.c.territory, slate_groups.c.group_id.label("group")),
+        slate_accounts.c.slate_id.label("slate_account"),
+    ),
+    _BELOW_GROUPS,
     slate_businesses.c.business_id,
     Business,
     "business",
 )
 _DATASETS = _Level(
-    select(
-        *(datasets.c.id, datasets.c.dataset_id, datasets.c.stream, datasets.c.format, slate_businesses.c.business_id)
-    ).select_from(_BELOW_BUSINESSES),
+    DATASET_COLUMNS,
+    _BELOW_BUSINESSES,
     datasets.c.dataset_id,
     Dataset,
     "dataset",
@@ -124,7 +112,7 @@ class Catalogue:
             row = connection.execute(_below(_DATASETS, account, path)).one_or_none()
         if row is None:
             raise _missing(path)
-        return Dataset(*row)
+        return dataset_of(row)
 
     def _listed(self, account: Account, level: _Level[T], path: Mapping[str, str], part: Slice) -> Listed[T]:
         query = _below(level, account, path)
@@ -137,12 +125,13 @@ class Catalogue:
             rows = connection.execute(
                 query.order_by(level.id, slate_accounts.c.slate_id).limit(part.limit).offset(part.offset)
             )
-            return Listed([level.entry(*row) for row in rows], total)
+            return Listed([level.entry(**values_of(row, level.columns)) for row in rows], total)
 
 
 def _below(level: _Level[T], account: Account, path: Mapping[str, str]) -> Select[Any]:
     given = [_PATH[name].id == storable(value) for name, value in path.items()]
-    return level.query.where(slate_accounts.c.account_id == account.id, *given)
+    query = select(*level.columns).select_from(level.tables)
+    return query.where(slate_accounts.c.account_id == account.id, *given)
 
 
 def _missing(path: Mapping[str, str]) -> NotFound:

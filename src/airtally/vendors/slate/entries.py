@@ -1,4 +1,4 @@
-"""What the catalogue holds. `row_id` is the number in the metadata store, `id` what stands in paths."""
+"""The levels of the catalogue above a dataset. `row_id` is the number in the metadata store, `id` what stands in paths."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from airtally.accounts.accounts import check_name
+from airtally.datasets.dataset import STREAMS
 from airtally.kit.errors import BadRequest
-
-#: The dataset kinds that every business has, with the stream each publishes.
-STREAMS: Mapping[str, str] = {"subscription": "subscriptions", "playback": "playback", "catalog": "catalog"}
-KINDS: Mapping[str, str] = {stream: kind for kind, stream in STREAMS.items()}
 
 _ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]{1,128}")
 _TERRITORY = re.compile(r"[A-Za-z0-9-]{1,16}")
@@ -45,22 +42,6 @@ class Business:
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
-    """One stream of one business as files of one `format`."""
-
-    row_id: int
-    id: str
-    stream: str
-    format: str
-    business: str
-
-    @property
-    def name(self) -> str:
-        """Subscription, Playback or Catalog."""
-        return KINDS[self.stream].capitalize()
-
-
-@dataclass(frozen=True, slots=True)
 class NewBusiness:
     """What is to be made. `datasets`: ids by kind, made up for the kinds left out. Raises BadRequest."""
 
@@ -90,8 +71,3 @@ def check_id(text: str, what: str) -> None:
     """Raises BadRequest."""
     if not _ID.fullmatch(text):
         raise BadRequest(f"The {what} {text[:64]!r} cannot be used: expected 1 to 128 of letters, digits, . _ and -")
-
-
-def storable(text: str) -> str:
-    """What to look an id up by: nobody has one with NUL in it, and PostgreSQL cannot be asked for it."""
-    return "" if "\0" in text else text

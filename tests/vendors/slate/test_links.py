@@ -4,8 +4,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from airtally.datasets.links import FileLinks
 from airtally.kit.signing import LinkSigner
+from airtally.vendors.slate.links import FileLinks
 
 #: 2026-11-22T10:00:00Z
 NOW_US = 1_795_341_600_000_000

@@ -5,13 +5,13 @@ import threading
 import pytest
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.grants import GrantRefused, Grants, Tokens
 from airtally.accounts.keys import Keys
 from airtally.accounts.principal import Principal
 from airtally.accounts.secrets import Secrets
 from airtally.database.store import MetadataStore
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import BadRequest, NotFound
+from airtally.vendors.slate.grants import GrantRefused, Grants, Tokens
 
 BACK = "https://app.example/back?a=1"
 

@@ -1,6 +1,6 @@
 """Links to dataset files that are their own permission, for a time: signed, with their end inside.
 
-Slate contract, section 4.6.
+docs/vendors/slate.md#6.
 """
 
 from __future__ import annotations

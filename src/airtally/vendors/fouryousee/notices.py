@@ -1,6 +1,6 @@
 """The report object that is asked for, listed and sent to webhooks.
 
-4YouSee contract, sections 4, 6 and 8: keys, order and texts are exact.
+docs/vendors/fouryousee.md#4, #6, #8: keys, order and texts are exact.
 """
 
 from __future__ import annotations

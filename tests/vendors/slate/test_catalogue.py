@@ -9,11 +9,12 @@ import pytest
 
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
-from airtally.datasets.catalogue import Catalogue, Slice
-from airtally.datasets.entries import NewBusiness
-from airtally.datasets.register import Register
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import BadRequest, Conflict, Failure, NotFound
+from airtally.kit.paging import Slice
+from airtally.vendors.slate.catalogue import Catalogue
+from airtally.vendors.slate.entries import NewBusiness
+from airtally.vendors.slate.register import Register
 
 MAX = NewBusiness("7890", "abc123", "Acme Max", "US", datasets={"subscription": "data987"})
 

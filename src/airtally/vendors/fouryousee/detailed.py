@@ -1,15 +1,17 @@
 """The detailed report: one line for each play.
 
-4YouSee contract, section 7: keys, order and forms of a line are exact.
+docs/vendors/fouryousee.md#7: keys, order and forms of a line are exact.
 """
 
 from __future__ import annotations
 
 from airtally.accounts.accounts import Account
 from airtally.query.lines import EventDate, EventTime, Extract, Fixed, Integer, JsonLine, Text
+from airtally.reports.report_type import ReportType
 from airtally.reports.requests import PlayFilter
 from airtally.sql.filters import AllOf, Filter, OneOf
 from airtally.streams import PLAYLOGS
+from airtally.vendors.fouryousee.notices import notice
 
 
 def plays_of(account: Account, plays: PlayFilter) -> Extract:
@@ -42,3 +44,7 @@ def _line(slug: str) -> JsonLine:
 def _condition(plays: PlayFilter) -> Filter:
     lists = (("media_id", plays.media_id), ("player_id", plays.player_id))
     return AllOf(tuple(OneOf(column, ids) for column, ids in lists if ids))
+
+
+#: The one type of report that 4YouSee knows.
+DETAILED = ReportType(plays_of, notice)

@@ -1,0 +1,214 @@
+"""The parts of the running program in groups, for whoever puts them behind a wire. `runtime.py` opens them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from typing import Protocol
+
+import structlog
+
+from airtally.accounts.accounts import Accounts
+from airtally.accounts.declared import EventTypeRegistry
+from airtally.accounts.keys import Keys
+from airtally.accounts.limits import RateLimiter
+from airtally.accounts.notices import Notices
+from airtally.accounts.owners import Owners
+from airtally.accounts.secrets import Secrets
+from airtally.accounts.sessions import Sessions
+from airtally.accounts.users import Users
+from airtally.database import home
+from airtally.database.processes import ThisProcess
+from airtally.database.store import MetadataStore
+from airtally.datasets.files import DatasetFiles
+from airtally.datasets.publish import Publisher
+from airtally.datasets.work import OnDemand
+from airtally.devices import Devices
+from airtally.engine.child_process import ChildProcess
+from airtally.engine.protocol import Engine
+from airtally.files.store import FileStore
+from airtally.ingest.claims import Claims
+from airtally.ingest.edits import Edits
+from airtally.ingest.files import FileIngest
+from airtally.ingest.quarantine import Quarantine
+from airtally.ingest.resend import Resend
+from airtally.ingest.service import Ingest
+from airtally.jobs.queue import Jobs
+from airtally.jobs.worker import WorkerOptions
+from airtally.kit.clock import Clock
+from airtally.kit.errors import NewerHome
+from airtally.kit.faults import Faults
+from airtally.kit.troubles import Troubles
+from airtally.query.service import Queries
+from airtally.reports.outbox import Deliveries
+from airtally.reports.service import Reports
+from airtally.rollups.rollups import Rollups
+from airtally.settings import Settings
+from airtally.statistics.service import Statistics
+from airtally.storage.buffer import Buffer
+from airtally.storage.lake import Lake
+from airtally.storage.lake.health import LakeHealth
+from airtally.storage.store import EventStore
+from airtally.storage.writers import Writers
+
+_log = structlog.get_logger()
+
+
+class Role(Flag):
+    """What a process does. `ROWS`: it owns a buffer and takes rows. `JOBS`: it works on the lake and on reports."""
+
+    NONE = 0
+    ROWS = auto()
+    JOBS = auto()
+    SERVE = ROWS | JOBS
+
+
+class Background(Protocol):
+    """Work on threads of its own."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def alive(self) -> bool: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who there is, and what each may do."""
+
+    secrets: Secrets
+    accounts: Accounts
+    keys: Keys
+    users: Users
+    sessions: Sessions
+    owners: Owners
+    declared: EventTypeRegistry
+    limiter: RateLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Rows from their acknowledgement on. `buffer` is None in a process that takes no rows."""
+
+    lake: Lake
+    health: LakeHealth
+    buffer: Buffer | None
+    event_store: EventStore
+    writers: Writers
+    rollups: Rollups
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What runs SQL: the engine in this process, and the child process for heavy work."""
+
+    engine: Engine
+    heavy: ChildProcess
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The ways in for rows. `batches`, `edits` and `claims` are None in a process that owns no buffer."""
+
+    batches: Ingest | None
+    edits: Edits | None
+    claims: Claims | None
+    files: FileIngest
+    quarantine: Quarantine
+    resend: Resend
+
+
+@dataclass(frozen=True, slots=True)
+class Datasets:
+    """Changelogs as files: how they are published, which there are, and who is told of a late one."""
+
+    publisher: Publisher
+    files: DatasetFiles
+    notices: Notices
+
+
+@dataclass
+class Superseded:
+    """Whether a newer program has changed the home since this process opened it; it then has to stop.
+
+    `stop` ends the process, as whoever runs it sets.
+    """
+
+    reason: str | None = None
+    stop: Callable[[], None] = lambda: None
+
+    def look(self, store: MetadataStore) -> None:
+        """The step of a background loop."""
+        try:
+            home.check(store)
+        except NewerHome as newer:
+            if self.reason is None:
+                _log.error("stopping: a newer version has taken over the home", reason=newer.message)
+            self.reason = newer.message
+            self.stop()
+
+
+@dataclass
+class Services:
+    """All parts of this process. Background work runs between `start` and `close`."""
+
+    settings: Settings
+    clock: Clock
+    faults: Faults
+    store: MetadataStore
+    process: ThisProcess
+    access: Access
+    storage: Storage
+    engines: Engines
+    queries: Queries
+    intake: Intake
+    jobs: Jobs
+    files: FileStore
+    reports: Reports
+    deliveries: Deliveries
+    datasets: Datasets
+    statistics: Statistics
+    devices: Devices | None
+    closing: ExitStack
+    background: tuple[Background, ...] = ()
+    superseded: Superseded = field(default_factory=Superseded)
+    troubles: Troubles = field(default_factory=Troubles)
+
+    def on_demand(self) -> OnDemand:
+        """Publication of datasets now."""
+        return OnDemand(
+            self.datasets.publisher,
+            self.jobs,
+            self.clock,
+            WorkerOptions(),
+            wait_until_visible=self.storage.writers.wait_until_visible,
+        )
+
+    def start(self, background: Sequence[Background] = ()) -> None:
+        """`background` is stopped by `close`, the last to start first."""
+        self.storage.writers.join()
+        self.closing.callback(self._leave)
+        for each in background:
+            each.start()
+            self.closing.callback(each.stop)
+        self.background = tuple(background)
+        _log.info("started", background=[each.name for each in background])
+
+    def close(self) -> None:
+        """Stop the background work, flush, release leases and locks."""
+        self.closing.close()
+
+    def _leave(self) -> None:
+        """The last flush, when nothing comes in any more; the next start adopts what it cannot move."""
+        try:
+            self.storage.event_store.flush()
+            if self.storage.buffer is not None:
+                self.storage.buffer.tidy()
+        except Exception:  # noqa: BLE001 (whatever it is, the process stops)
+            _log.exception("the last flush failed; the rows stay in the buffer")
+        else:
+            self.storage.writers.leave()

@@ -1,0 +1,34 @@
+"""Slate's own parts, over those that all APIs share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airtally.kit.signing import LinkSigner
+from airtally.services import Services
+from airtally.vendors.slate.catalogue import Catalogue
+from airtally.vendors.slate.grants import Grants
+from airtally.vendors.slate.links import FileLinks
+from airtally.vendors.slate.register import Register
+
+
+@dataclass(frozen=True, slots=True)
+class SlateServices:
+    """Each part reads and writes the shared store and keeps nothing in memory."""
+
+    catalogue: Catalogue
+    register: Register
+    grants: Grants
+    links: FileLinks
+
+
+def slate_services(services: Services) -> SlateServices:
+    """Cheap: whoever needs them makes them."""
+    settings, access = services.settings, services.access
+    signer = LinkSigner(access.secrets.subkey("dataset links"))
+    return SlateServices(
+        catalogue=Catalogue(services.store),
+        register=Register(services.store, services.clock, settings.slate_file_format),
+        grants=Grants(services.store, access.secrets, services.clock, access.keys),
+        links=FileLinks(settings.public_url, signer, round(settings.slate_link_seconds)),
+    )
