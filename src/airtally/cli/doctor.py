@@ -208,7 +208,7 @@ def _lake(settings: Settings) -> Finding:
     if problems:
         return Finding("lake", "; ".join(problems), "see what was found; docs/guides/operate.md, A damaged lake")
     tables = lake.existing()
-    long = [table.stream.name for table in tables if len(table.place.log_listing()) > MANY_LOG_FILES]
+    long = [table.stream.name for table in tables if len(table.storage.log_listing()) > MANY_LOG_FILES]
     mend = f"long logs ({', '.join(long)}): is a `serve` or `worker` running?" if long else None
     return Finding("lake", f"{settings.lake_url}, {len(tables)} tables", mend)
 

@@ -35,16 +35,16 @@ class AnswerCache:
         return self._most > 0
 
     def get(self, key: Hashable, view: Snapshot, write: Callable[[], Iterable[bytes]]) -> bytes:
-        """What `write` gives now, or gave when the view was the same."""
-        mark, body = self._kept.get(key) or (None, b"")
-        if mark is not None and mark == view.mark:
+        """What `write` gives now, or gave on a snapshot of the same state."""
+        state, body = self._kept.get(key) or (None, b"")
+        if state is not None and state == view.state:
             metrics.ANSWER_CACHE_HITS.inc()
             return body
         metrics.ANSWER_CACHE_MISSES.inc()
         body = b"".join(write())
-        if view.mark is not None and len(body) <= self._most // 8:
-            # the view was looked at before the answer, which may hold later rows: then the mark fits no later view
-            self._kept.put(key, (view.mark, body))
+        if view.state is not None and len(body) <= self._most // 8:
+            # the snapshot is older than the answer, which may hold later rows: then no later snapshot has its state
+            self._kept.put(key, (view.state, body))
         return body
 
 

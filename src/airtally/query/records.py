@@ -63,16 +63,16 @@ class RecordsCache:
     def get(self, snapshot: Snapshot, load: Callable[[Snapshot], pa.Table]) -> KnownRecords:
         """`load` gives the records of the snapshot; of several callers at once, one loads."""
         place = (snapshot.stream.name, snapshot.account)
-        found = self._find(place, snapshot.mark)
+        found = self._find(place, snapshot.state)
         if found is not None:
             return found
         with self._loading.of(place):
-            found = self._find(place, snapshot.mark)
+            found = self._find(place, snapshot.state)
             if found is None:
                 found = KnownRecords(snapshot.stream, load(snapshot))
-                self._kept.put(place, (snapshot.mark, found))
+                self._kept.put(place, (snapshot.state, found))
             return found
 
-    def _find(self, place: tuple[str, str], mark: Hashable | None) -> KnownRecords | None:
+    def _find(self, place: tuple[str, str], state: Hashable | None) -> KnownRecords | None:
         kept = self._kept.get(place)
-        return kept[1] if kept is not None and mark is not None and kept[0] == mark else None
+        return kept[1] if kept is not None and state is not None and kept[0] == state else None

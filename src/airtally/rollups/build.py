@@ -32,7 +32,7 @@ from airtally.sql.filters import Between
 from airtally.sql.scope import column
 from airtally.sql.statement import Files, Statement
 from airtally.storage.lake.snapshot import DataFile, Snapshot
-from airtally.storage.lake.table_storage import TableStorage, open_place
+from airtally.storage.lake.table_storage import TableStorage, open_storage
 from airtally.streams.rollup import Rollup
 
 #: Rows of a Parquet row group. Of 4 million rows in a month, groups of half this size, and of twice, are read more slowly.
@@ -77,7 +77,7 @@ def build_in_child(options: HeavyOptions, task: BuildTask) -> list[BuiltFile]:
 
 def build(engine: Engine, task: BuildTask, scratch: Path) -> list[BuiltFile]:
     """Raises what the engine raises, and then leaves no file behind."""
-    place = open_place(task.table_url, task.storage_options)
+    place = open_storage(task.table_url, task.storage_options)
     if not task.merge:
         return [_segment_file(place, task, _cell_figures(engine, task, [day]), day) for day in task.days]
     scratch.mkdir(parents=True, exist_ok=True)

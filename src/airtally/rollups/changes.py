@@ -120,7 +120,7 @@ class ChangedDays:
         """False if a commit is missing."""
         assert self._through is not None  # noqa: S101 (loaded before)
         while self._through < view.version:
-            commit = self._table.place.read_log(f"{self._through + 1:020d}.json")
+            commit = self._table.storage.read_log(f"{self._through + 1:020d}.json")
             if commit is None:
                 return False
             self._note(_changes_of(commit, self._through + 1, view))

@@ -158,7 +158,7 @@ class Rebuilder:
     def _delete(self, rollup: Rollup, built: list[BuiltFile]) -> None:
         """Remove files that no commit names."""
         for each in built:
-            self._rollups.table(rollup).place.delete(each.name)
+            self._rollups.table(rollup).storage.delete(each.name)
 
     def _with_all_stale_days(
         self, view: TableVersion, table: LakeTable, rollup: Rollup, segments: RollupTableVersion, unit: RebuildUnit

@@ -14,7 +14,7 @@ from airtally.rollups.table import FINAL, NO_SEGMENTS, RollupTable, RollupTableV
 from airtally.storage.lake import Lake, LakeTable
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.storage.lake.table import EXPIRED
-from airtally.storage.lake.table_storage import ROLLUPS, open_place
+from airtally.storage.lake.table_storage import ROLLUPS, open_storage
 from airtally.storage.lake.table_version import TableVersion
 from airtally.streams import STREAMS
 from airtally.streams.declaration import DAY, Stream
@@ -33,7 +33,7 @@ def _for_ever(_: Rollup) -> int | None:
 
 
 def table_of(lake: Lake, rollup: Rollup) -> RollupTable:
-    place = open_place(f"{lake.url}/{ROLLUPS}/{rollup.folder}", lake.options)
+    place = open_storage(f"{lake.url}/{ROLLUPS}/{rollup.folder}", lake.options)
     return RollupTable(rollup, place, clock=lake.clock, faults=lake.faults)
 
 

@@ -104,9 +104,9 @@ NO_SEGMENTS = MonthSegments()
 class RollupTableVersion:
     """One version of a rollup's table. Immutable once it is read, so threads share it without a lock."""
 
-    def __init__(self, place: TableStorage, handle: DeltaTable, mark: float) -> None:
+    def __init__(self, place: TableStorage, handle: DeltaTable, log_state: float) -> None:
         self.version = handle.version()
-        self.mark = mark
+        self.log_state = log_state
         self.accounts: Mapping[str, Mapping[str, MonthSegments]] = _months_by_account(place, handle)
         self._transactions = {app: _transaction(handle, app) for app in (FINAL, KEPT, "rewrite")}
 
@@ -149,7 +149,11 @@ class RollupTable(DeltaFiles[RollupTableVersion]):
         partition_by = (*PARTITION_BY, ZONES) if rollup.local else PARTITION_BY
         layout = TableLayout(rollup.folder, schema, partition_by, ("time",))
         super().__init__(
-            layout, place, lambda handle, mark: RollupTableVersion(place, handle, mark), clock=clock, faults=faults
+            layout,
+            place,
+            lambda handle, log_state: RollupTableVersion(place, handle, log_state),
+            clock=clock,
+            faults=faults,
         )
 
 

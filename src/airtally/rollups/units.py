@@ -56,7 +56,7 @@ def build_task(table: RollupTable, rows: Snapshot, unit: RebuildUnit, month: Mon
         rollup=table.rollup,
         zone=zone,
         table_url=table.url,
-        storage_options=table.place.options,
+        storage_options=table.storage.options,
         rows=rows,
         month=unit.month,
         days=unit.days,

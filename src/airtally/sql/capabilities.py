@@ -1,4 +1,4 @@
-"""What tells one engine from another, for whoever plans a statement."""
+"""How engines differ, for the code that plans a statement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What queries are planned by, in place of asking which engine it is.
+    """What an engine can do. Queries are planned by this, not by the engine's name.
 
     `file_lists`: reads exactly the files it is given, so compacted files can be told from uncompacted ones.
     `buffered_rows`: sees rows that are not in the lake yet; without it a snapshot must be flushed.

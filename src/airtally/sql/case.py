@@ -1,4 +1,4 @@
-"""Texts without regard to case, in Python, Arrow and SQL: the letters A to Z as a to z, all else exactly as it is.
+"""Folds the case of texts, in Python, Arrow and SQL: A to Z become a to z, all else stays as it is.
 
 Vendors' ids are UUIDs and codes, and Unicode's own foldings differ from library to library and from year to year
 (a final sigma has two small forms, a capital I with a dot one letter or two, the Kelvin sign is a `k`). This is the only folding of ids there is.
@@ -26,7 +26,7 @@ def folded_array(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArra
 
 
 def folded_sql(text: exp.Expr) -> exp.Expr:
-    """LOWER does it for texts of ASCII alone, in a thirtieth of the time that TRANSLATE takes (2 us a text)."""
+    """LOWER for texts of ASCII alone: it takes a thirtieth of the time of TRANSLATE (2 us a text)."""
     bytes_alone = exp.Mul(this=exp.Length(this=text.copy()), expression=exp.Literal.number(_BITS_OF_BYTE))
     letters = exp.Literal.string(_UPPER), exp.Literal.string(_LOWER)
     return (

@@ -1,4 +1,4 @@
-"""Values become bound parameters, filters become conditions: no value is ever written into a query's text."""
+"""Compiles filters into conditions, and values into bound parameters: no value is written into a query's text."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def type_of(stream: Stream, name: Subject) -> Type:
 
 
 def as_type(value: exp.Expr, kind: exp.DType) -> exp.Cast:
-    """A cast without a parser's work, for what is built at each question."""
+    """A cast built without parsing the type, which would cost time at each query."""
     return exp.Cast(this=value, to=exp.DataType(this=kind))
 
 
@@ -121,12 +121,12 @@ class Binder:
         return as_type(self.value(text), exp.DType.TIMESTAMPTZ)
 
     def column(self, name: Subject) -> exp.Expr:
-        """A column as it is compared and grouped by: a key that is matched without case in small letters."""
+        """A column as it is compared and grouped by: in small letters where it is a key matched without case."""
         stored = self._stored(name)
         return folded_sql(stored) if self._folds(name) and not self._in_small_letters else stored
 
     def compared(self, name: Subject, value: Comparable) -> exp.Expr:
-        """A value as the column of that name is compared with. Raises ValueError where that makes no sense."""
+        """A value to compare a column with, in the column's type. Raises ValueError where it has no such value."""
         kind = type_of(self._stream, name)
         if kind in _TIMES:
             return self.time(_whole(name, value))
@@ -252,7 +252,7 @@ class Binder:
         return exp.and_(exp.true(), *sides)
 
     def _holds(self, member: Member, texts: tuple[str, ...], *, exactly: bool) -> exp.Expr:
-        """By the sizes of sets, so that every engine counts alike."""
+        """Compares the sizes of sets, which all engines count alike."""
         type_of(self._stream, member)
         listed = member_texts(column(member.column), self.value(member.name))
         wanted = sorted(set(map(_text, texts)))

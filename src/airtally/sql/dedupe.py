@@ -1,4 +1,4 @@
-"""Each event once, as its last received version, whatever brought it and wherever it lies."""
+"""Queries for a snapshot's events, each once, as it was last received, wherever its rows lie."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Days = tuple[date, date] | None
 
 
 def day_bounds(start_us: int | None, end_us: int | None) -> tuple[int | None, int | None]:
-    """Both ends moved out to whole UTC days: an event and its corrections lie anywhere in one such day."""
+    """Both ends moved out to whole UTC days, since an event and its corrections may lie anywhere in one day."""
     start = None if start_us is None else start_us // DAY_US * DAY_US
     end = None if end_us is None else -(-end_us // DAY_US) * DAY_US
     return start, end
@@ -46,10 +46,10 @@ def events(
     days: Days = None,
     as_received: bool = False,
 ) -> exp.Query:
-    """A query for `columns` of the snapshot's events, repeats left out unless `as_received`.
+    """A query for `columns` of the snapshot's events, duplicates left out unless `as_received`.
 
-    No condition but those on the account, the identity and the day may be put below it: a correction can
-    move an event into or out of any other.
+    Only conditions on the account, the identity and the day may be applied before it: a correction can move an
+    event into or out of any other condition.
     """
     stream = snapshot.stream
     if stream.kind is not Kind.EVENT or not stream.identity or as_received:
@@ -63,11 +63,11 @@ def events(
 
 
 def _parts(snapshot: Snapshot, days: Days) -> tuple[Rows, Rows, Rows]:
-    """Compacted files of the days that new rows fall on; what needs no look at its identity; the new rows."""
+    """Compacted files of the days that new rows fall on; rows that cannot be duplicates; the new rows."""
     stream = snapshot.stream
     buffered = tuple(table for table in snapshot.buffered if _overlaps(stream, table, days))
     files = tuple(file for file in snapshot.uncompacted if not file.ids_all_null)
-    tables = tuple(table for table in buffered if _can_repeat(stream, table))
+    tables = tuple(table for table in buffered if _can_hold_duplicates(stream, table))
     touched = {file.day for file in files}.union(*(_days_in(stream, table) for table in tables))
     beside = tuple(file for file in snapshot.uncompacted if file.ids_all_null)
     return (
@@ -75,7 +75,7 @@ def _parts(snapshot: Snapshot, days: Days) -> tuple[Rows, Rows, Rows]:
         Rows(
             snapshot,
             tuple(file for file in snapshot.compacted if file.day not in touched) + beside,
-            tuple(table for table in buffered if not _can_repeat(stream, table)),
+            tuple(table for table in buffered if not _can_hold_duplicates(stream, table)),
         ),
         Rows(snapshot, files, tables),
     )
@@ -95,7 +95,7 @@ def _overlaps(stream: Stream, table: pa.Table, days: Days) -> bool:
     return any(day is None or first <= day <= last for day in _days_in(stream, table))
 
 
-def _can_repeat(stream: Stream, table: pa.Table) -> bool:
+def _can_hold_duplicates(stream: Stream, table: pa.Table) -> bool:
     return table.num_rows > 0 and all(table.column(name).null_count < table.num_rows for name in stream.identity)
 
 
@@ -104,7 +104,7 @@ def _plain(binder: Binder, rows: Rows, columns: Iterable[str]) -> exp.Select:
 
 
 def _everywhere(binder: Binder, rows: Rows, columns: Sequence[str]) -> exp.Query:
-    """For engines that cannot tell compacted files: every row that has an identity is ranked."""
+    """For engines that cannot tell compacted files from others: every row with an identity is ranked."""
     stream = rows.snapshot.stream
     source = exp.select(*_keyed(stream, columns)).from_(binder.relation(rows, "rows"))
     rest = exp.select(*map(column, columns)).from_(source.subquery("r")).where(exp.not_(_identified(stream)))
@@ -112,7 +112,7 @@ def _everywhere(binder: Binder, rows: Rows, columns: Sequence[str]) -> exp.Query
 
 
 def _merged(binder: Binder, compacted: Rows, plain: Rows, new: Rows, columns: Sequence[str]) -> exp.Query:
-    """Rows of compacted files are ranked only where a new row has their key; the rest of them pass."""
+    """Rows of compacted files are ranked only where a new row has their key; the others are taken as they are."""
     stream = new.snapshot.stream
     arrived = exp.select(*_keyed(stream, columns)).from_(binder.relation(new, "new"))
     ranked: exp.Query = exp.select("*").from_(ARRIVED).where(_identified(stream))
@@ -129,7 +129,7 @@ def _merged(binder: Binder, compacted: Rows, plain: Rows, new: Rows, columns: Se
 
 
 def _keyed(stream: Stream, columns: Iterable[str]) -> list[exp.Expr]:
-    """The asked columns and what repeats are found and ranked by."""
+    """The wanted columns and those that duplicates are found and ranked by."""
     names = dict.fromkeys((*columns, *stream.identity, *RECEIVED_ORDER))
     day = exp.IntDiv(this=exp.UnixMicros(this=column(stream.time)), expression=exp.Literal.number(DAY_US))
     return [*map(column, names), day.as_(DAY_NUMBER, quoted=True)]

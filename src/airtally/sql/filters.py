@@ -127,7 +127,7 @@ EVERYTHING = AllOf(())
 
 
 def columns_of(condition: Filter) -> Iterator[str]:
-    """Names of the columns that a filter reads, repeats included."""
+    """Names of the columns that a filter reads; one that is read twice comes twice."""
     if isinstance(condition, AllOf | AnyOf):
         for part in condition.filters:
             yield from columns_of(part)

@@ -1,6 +1,6 @@
 """Members of JSON objects and elements of their lists, in the form of each dialect.
 
-In a tree they stand as calls of functions that no engine has; a dialect's own take their place at the very end.
+A tree has calls of functions that no engine has; `in_dialect` replaces them when the tree is written as text.
 """
 
 from __future__ import annotations

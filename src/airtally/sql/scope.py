@@ -1,4 +1,4 @@
-"""Writes a statement's tree out, an engine's own sources in the place of relation names."""
+"""A statement's tree as text, with an engine's own sources in place of the relations' names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def written(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> 
 
 
 def of_account(source: exp.Expr, rows: Rows, parameter: str, stored: frozenset[str] | None = None) -> exp.Select:
-    """The account's own rows of a source: the one way by which stored rows come into a query.
+    """The account's rows of a source. Every query reads stored rows through this function.
 
     `stored` are the columns that the source has, where they are not the declared ones.
     """

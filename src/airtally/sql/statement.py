@@ -1,4 +1,4 @@
-"""A question as an engine gets it: a tree over relations, which are rows of snapshots, files or tables in memory."""
+"""A query as an engine gets it: a tree over relations, which are rows of snapshots, files or tables in memory."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ Relation: TypeAlias = Rows | Files | pa.Table
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A question as an engine gets it: a tree over the names of `relations`, with named placeholders.
+    """A query as an engine gets it: a tree over the names of `relations`, with named placeholders.
 
     Names of relations and parameters that begin with `_` are the engines' own. Statements with equal keys have
     equal trees; without a key nothing is remembered of one.

@@ -1,4 +1,4 @@
-"""Moves the buffer into the lake by age and size, and takes over the buffers of processes that died."""
+"""Flushes the buffer into the lake by age, number and size of rows, and adopts the buffers of dead processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class FlushPolicy:
-    """When rows leave the buffer: at an age, or a number, or a size. Late rows have limits of their own."""
+    """When rows are flushed: at an age, a number or a size in bytes. Late rows have limits of their own."""
 
     seconds: float = 30.0
     rows: int = 1_000_000
@@ -82,7 +82,7 @@ class Flusher:
         return _STEP_SECONDS
 
     def _flush(self, stream: Stream, due: Due) -> int:
-        """One stream's trouble is not another's: it is put off alone, and its rows stay in the buffer."""
+        """Flush one stream. One that fails is put off, its rows stay in the buffer, and the other streams go on."""
         key = "flush", stream.name
         if self._troubles.waits(key):
             return 0
@@ -95,7 +95,7 @@ class Flusher:
         return count
 
     def flush_all(self) -> int:
-        """Everything, however young: at a stop, or because a job waits for it."""
+        """Flush everything, however young: at a stop, or because a job waits for it."""
         count = self._event_store.flush()
         self._buffer.tidy()
         return count

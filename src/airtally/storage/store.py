@@ -1,4 +1,4 @@
-"""Buffer and lake as one: what a question reads, and how rows get from the one into the other."""
+"""Buffer and lake as one store: append and flush rows, and take snapshots of both."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Due = Callable[[Stream, TailPart], bool]
 
 
 class Overtaken(Exception):
-    """Another process committed rows of the same file; what is left is to be looked at anew."""
+    """Another process committed rows of the same file: find out what is left of it, and go on from there."""
 
 
 class EventStore:
@@ -80,10 +80,12 @@ class EventStore:
         """
         if flushed:
             return self._flushed(stream, account, start_us, end_us)
-        through, tails, view = self._at_one_moment(stream)
-        chunks = [rows for part in tails for rows in self._unflushed(stream, part, view, account)]
-        mark = _mark(view, tails)
-        return _snapshot(stream, account, self.lake.table(stream), view, start_us, end_us, chunks, through, mark)
+        through, tails, table_version = self._at_one_moment(stream)
+        chunks = [rows for part in tails for rows in self._unflushed(stream, part, table_version, account)]
+        state = _state_of(table_version, tails)
+        return _snapshot(
+            stream, account, self.lake.table(stream), table_version, start_us, end_us, chunks, through, state
+        )
 
     def flush(self, stream: Stream | None = None, *, force: bool = True, due: Due | None = None) -> int:
         """Move buffered rows into the lake; returns how many. Without `force` only what `due` says."""
@@ -130,18 +132,18 @@ class EventStore:
         return self.lake.table(stream).committed(app_id)
 
     def settled(self, stream: Stream, before: date) -> bool:
-        """Whether no row of the days before waits in a buffer of this machine; this process's are flushed first."""
+        """Whether no row of a day before `before` is in a buffer of this host; this process's is flushed first."""
         self.flush(stream)
-        view = self.lake.table(stream).view()
+        table_version = self.lake.table(stream).view()
         for part in self._tails(stream):
-            done = -1 if view is None else view.committed(part.app_id)
+            done = -1 if table_version is None else table_version.committed(part.app_id)
             left = (chunk.above(done) for chunk in part.chunks if chunk.last > done)
             if any(pc.min(rows.column(DAY.name)).as_py() < before for rows in left if rows.num_rows):
                 return False
         return True
 
     def unreadable(self) -> list[str]:
-        """Damaged buffers of other processes on this machine; see `PeerTails.unreadable`."""
+        """Damaged buffers of other processes on this host; see `PeerTails.unreadable`."""
         return [] if self._peers is None else self._peers.unreadable()
 
     def close(self) -> None:
@@ -153,30 +155,40 @@ class EventStore:
         self.flush(stream)
         table = self.lake.table(stream)
         table.open()  # an engine that reads Delta itself needs a table to be there
-        view = table.view(limit.since)
-        return _snapshot(stream, account, table, view, start_us, end_us, [], limit.cut(through), _mark(view, []))
+        table_version = table.view(limit.since)
+        return _snapshot(
+            stream,
+            account,
+            table,
+            table_version,
+            start_us,
+            end_us,
+            [],
+            limit.cut(through),
+            _state_of(table_version, []),
+        )
 
     def _through(self) -> tuple[int, Limit]:
-        """Through when this machine's rows are seen by what is read from now on, and the bound by other machines."""
+        """By when this host's rows are in what is read from now on, and the limit set by other hosts' writers."""
         limit = self._limit()
         return self._clock.now_us() if self.buffer is None else self.buffer.through_us(), limit
 
     def _at_one_moment(self, stream: Stream) -> tuple[int, list[TailPart], TableVersion | None]:
-        """The moment, then the buffers, then the lake: this order is what loses no acknowledged row.
+        """Reads the watermark, then the buffers, then the lake. In another order acknowledged rows would be missed.
 
         Read again when the lake moved on meanwhile, so that a batch under way is not seen in part; that is
         given up where the lake moves on each time.
         """
         table = self.lake.table(stream)
-        view = table.view()
+        table_version = table.view()
         for _ in range(_LOOKS):
-            before = view
+            before = table_version
             through, limit = self._through()
             tails = self._tails(stream)
-            view = table.view(limit.since)
-            if view is before:
+            table_version = table.view(limit.since)
+            if table_version is before:
                 break
-        return limit.cut(through), tails, view
+        return limit.cut(through), tails, table_version
 
     def _tails(self, stream: Stream) -> list[TailPart]:
         """By buffer; the peers first, so that a buffer adopted meanwhile is seen in one place or both."""
@@ -186,8 +198,10 @@ class EventStore:
         held = own_ids if self.buffer is None else self.buffer.ids
         return [*own, *(part for part in peers if part.buffer_id not in held)]
 
-    def _unflushed(self, stream: Stream, part: TailPart, view: TableVersion | None, account: str) -> Iterable[pa.Table]:
-        done = -1 if view is None else view.committed(part.app_id)
+    def _unflushed(
+        self, stream: Stream, part: TailPart, table_version: TableVersion | None, account: str
+    ) -> Iterable[pa.Table]:
+        done = -1 if table_version is None else table_version.committed(part.app_id)
         if self._peers is not None and done >= part.chunks[0].last:
             self._peers.drop(stream, part, done)
         for chunk in part.chunks:
@@ -221,7 +235,7 @@ class EventStore:
             done = handle.transaction_version(app_id)
             rows = above(-1 if done is None else done)
             if rows is None:
-                table.place.sync_log(handle.version())  # whoever committed them may have died before
+                table.storage.sync_log(handle.version())  # whoever committed them may have died before
                 return False
             try:
                 table.append(handle, rows[0], app_id, rows[1])
@@ -233,12 +247,14 @@ class EventStore:
         raise TableNotFoundError(table.url)
 
 
-def _mark(view: TableVersion | None, tails: list[TailPart]) -> Hashable:
-    """What tells one state of a stream from another: a lane's rows only ever grow at their end."""
+def _state_of(table_version: TableVersion | None, tails: list[TailPart]) -> Hashable:
+    """Equal for equal states of a stream: rows of a lane are only ever added at its end."""
     lasts = ((part.app_id, part.chunks[-1].last) for part in tails)
-    if view is None:
+    if table_version is None:
         return -1, frozenset(lasts)
-    return view.version, frozenset((app_id, last) for app_id, last in lasts if last > view.committed(app_id))
+    return table_version.version, frozenset(
+        (app_id, last) for app_id, last in lasts if last > table_version.committed(app_id)
+    )
 
 
 def _as_failure(error: Exception) -> Exception:
@@ -280,22 +296,22 @@ def _snapshot(  # noqa: PLR0917 (the fields of a snapshot)
     stream: Stream,
     account: str,
     table: LakeTable,
-    view: TableVersion | None,
+    table_version: TableVersion | None,
     start_us: int | None,
     end_us: int | None,
     buffered: list[pa.Table],
     through_us: int,
-    mark: Hashable,
+    state: Hashable,
 ) -> Snapshot:
-    files = [] if view is None else view.prune(account, start_us, end_us)
+    files = [] if table_version is None else table_version.prune(account, start_us, end_us)
     return Snapshot(
         stream=stream,
         account=account,
         table_url=table.url,
-        version=-1 if view is None else view.version,
+        version=-1 if table_version is None else table_version.version,
         compacted=tuple(file.data for file in files if file.compacted),
         uncompacted=tuple(file.data for file in files if not file.compacted),
         buffered=tuple(buffered),
         data_through_us=through_us,
-        mark=mark,
+        state=state,
     )

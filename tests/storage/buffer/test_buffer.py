@@ -9,20 +9,18 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull, TooManyRequests, Unavailable
 from airtally.kit.faults import Faults
-from airtally.storage.buffer import Buffer, PeerTails
+from airtally.storage.buffer import Buffer
 from airtally.streams.declaration import SEQUENCE_SHIFT
 from airtally.streams.playlogs import PLAYLOGS
-from fixtures.storage import NOON_US, Storage, lanes, playlogs
+from fixtures.storage import NOON_US, Storage, playlogs
 
 
 class Broken(Faults):
@@ -73,18 +71,6 @@ def test_requests_under_way_share_a_commit(storage: Storage) -> None:
     assert {future.result(10).sequence for future in waiting} == {2}
     assert len(other.medias("acme")) == 21
     assert other.medias("b") == list(range(20))
-
-
-def test_rows_of_days_that_are_over_wait_in_their_own_lane(storage: Storage) -> None:
-    storage.add((1, None, 0), (2, None, 1), (3, None, 2), (4, None, 400))
-    assert lanes(storage) == [(0, 2), (1, 2)]
-    storage.clock.advance(31)
-    storage.flusher().step()
-    assert lanes(storage) == [(1, 2)]
-    storage.clock.advance(570)
-    storage.flusher().step()
-    assert lanes(storage) == []
-    assert storage.medias() == [1, 2, 3, 4]
 
 
 def test_a_claims_answer_is_committed_with_its_rows(storage: Storage) -> None:
@@ -198,51 +184,6 @@ def _remount(disk: Path) -> None:
     subprocess.run(["mount", "-o", "remount,size=16m", disk], check=True)
 
 
-@settings(max_examples=12, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 600), st.integers(0, 3), st.booleans()), max_size=12))
-def test_whatever_the_batches_each_row_is_there_once(steps: list[tuple[int, int, bool]]) -> None:
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
-        storage = Storage(Path(folder), MovableClock(NOON_US), opened)
-        sent: list[int] = []
-        for rows, days, flush in steps:
-            new = range(len(sent), len(sent) + rows)
-            storage.add(*((n, None, n % (days + 1)) for n in new))
-            sent += new
-            if flush:
-                storage.flusher().flush_all()
-            assert storage.medias() == sent
-
-
-def test_readers_never_miss_a_row_while_it_moves(storage: Storage) -> None:
-    acknowledged = 0
-    stop = Event()
-
-    def write() -> None:
-        nonlocal acknowledged
-        while not stop.is_set():
-            storage.add((1, None, acknowledged % 3))
-            acknowledged += 1
-
-    def flush() -> None:
-        while not stop.is_set():
-            storage.flusher().flush_all()
-
-    threads = [Thread(target=write), Thread(target=flush)]
-    for thread in threads:
-        thread.start()
-    try:
-        for _ in range(15):
-            before = acknowledged
-            found = storage.medias()
-            assert before <= len(found) <= acknowledged + 1
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
 def _limit_pages(buffer: Buffer, pages: int) -> None:
     buffer._writer.call(lambda: buffer._store.connection.execute(f"PRAGMA max_page_count = {pages}").fetchall())
 
@@ -266,14 +207,3 @@ def test_rows_of_a_buffer_that_is_gone_are_not_looked_for_in_another(storage: St
     [part] = storage.buffer.tail(PLAYLOGS)
     storage.buffer.discard(PLAYLOGS, replace(part, buffer_id="0" * 32), part.chunks[-1].last)
     assert storage.medias() == [1]
-
-
-def test_a_folder_may_have_any_name(tmp_path: Path, clock: MovableClock) -> None:
-    with ExitStack() as opened:
-        buffers = tmp_path / "50% of #1?"
-        writer = Buffer.open(buffers, clock=clock)
-        opened.callback(writer.close)
-        writer.append(PLAYLOGS, "acme", playlogs((1, "a", 0))).result(5)
-        peers = PeerTails(buffers)
-        opened.callback(peers.close)
-        assert [part.rows for part in peers.tail(PLAYLOGS, ())] == [1]

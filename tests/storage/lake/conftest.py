@@ -1,5 +1,6 @@
 """What these tests stand on."""
 
+from fixtures.logs import filled
 from fixtures.storage import storage
 
-__all__ = ["storage"]
+__all__ = ["filled", "storage"]

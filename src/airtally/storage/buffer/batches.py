@@ -1,4 +1,4 @@
-"""Batches on their way into the buffer: split by lane, packed for the file, stamped for the tail."""
+"""Batches for the buffer: split by lane, packed for the file, given the server's columns for the tail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PACKED_ROWS = 1 << 15
 
 
 class Lane(IntEnum):
-    """Rows of days that are over wait longer, so that they do not become a file a day each time."""
+    """Rows of days that are over wait longer, since each flush of them writes a file for each of their days."""
 
     OPEN = 0
     LATE = 1
@@ -102,7 +102,10 @@ def unpack(stream: Stream, content: bytes) -> pa.Table:
 
 
 class Stamp:
-    """Adds the server's columns to rows of one writer."""
+    """Adds the server's columns to rows of one writer.
+
+    Thread-safe: the shared array is immutable, and replaced by a longer one.
+    """
 
     def __init__(self, writer_id: str) -> None:
         self.writer_id = writer_id
@@ -124,7 +127,7 @@ class Stamp:
 
     def column(self, count: int) -> pa.ChunkedArray:
         """The writer's id `count` times; all batches share the memory."""
-        shared = self._ids  # read once: the writer and readers of the tail come here at the same time
+        shared = self._ids  # read once: several threads come here at the same time
         wanted = min(count, _SHARED_ROWS)
         if len(shared) < wanted:
             self._ids = shared = pa.repeat(pa.scalar(self.writer_id), min(max(64, 2 * wanted), _SHARED_ROWS))

@@ -136,7 +136,7 @@ class Buffer:
             raise StorageFull("The disk of the buffer is full")
 
     def tail(self, stream: Stream) -> list[TailPart]:
-        """What this process and the dead ones it adopted hold of a stream."""
+        """The rows of a stream in this process's buffer and in those it adopted."""
         with self._lock:
             tails = [self._tail, *(each.tail for each in self._adopted.values())]
         return [part for tail in tails for part in tail.parts(stream.name)]
@@ -168,7 +168,7 @@ class Buffer:
         return [STREAMS[name] for name in sorted({name for tail in tails for name in tail.streams})]
 
     def discard(self, stream: Stream, part: TailPart, through: int) -> None:
-        """Forget flushed batches. Call it once readers can see the flush in the lake."""
+        """Forget flushed batches. Call it only when readers can see them in the lake."""
         adopted = self._adopted_file(part.buffer_id)
         if adopted is None and part.buffer_id != self.id:
             return  # tidied away meanwhile; its numbers mean other rows in this process's own file
@@ -250,7 +250,7 @@ class Buffer:
             self._writer.call(adopted.store.forget_all_claims)
 
     def close(self) -> None:
-        """Flush before; what is not flushed is adopted by the next process."""
+        """To be called after a flush; what is not flushed is adopted by the next process."""
         if self._closed:
             return
         self._closed = True

@@ -1,4 +1,4 @@
-"""One buffer file: what is in it, and the lock that says whose it is."""
+"""One buffer file (SQLite), and the lock that says which process owns it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class NewBatch:
 
 
 class FileLock:
-    """Held for as long as its process lives. A file of its own: SQLite's locks must not meet ours."""
+    """A lock held until its process ends. It has a file of its own, so as not to meet SQLite's locks."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Group commit: one thread writes what all requests have brought meanwhile, with one fsync."""
+"""Group commit: one thread writes what all waiting requests have brought, with one fsync."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class BufferWriter:
         return self._full_at is not None and time.monotonic() - self._full_at < _FULL_SECONDS
 
     def stop(self) -> None:
-        """What was put before is written; what comes after is refused."""
+        """Write what was put before; refuse what comes after."""
         with self._lock:
             self._stopped = True
         self._signals.put(None)
@@ -146,7 +146,7 @@ class BufferWriter:
         return done.result()
 
     def _enqueue(self, item: Pending | _Call) -> None:
-        """After a stop nobody would ever answer."""
+        """Refused after a stop, when no thread is left to answer."""
         with self._lock:
             stopped = self._stopped
             if isinstance(item, Pending) and not stopped:

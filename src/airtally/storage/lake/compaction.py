@@ -1,4 +1,4 @@
-"""Sorted compaction: exactly the files of one pinned version are replaced, or nothing happens."""
+"""Compaction: files of one pinned version become fewer, sorted ones without duplicates, or nothing changes."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class DayPlan:
         return sum(file.data.rows for file in (*self.uncompacted, *self.compacted))
 
 
-def plan(view: TableVersion, now_us: int, policy: CompactionPolicy) -> list[DayPlan]:
-    """The days of a version that are worth a rewrite, the fullest first."""
+def plan(table_version: TableVersion, now_us: int, policy: CompactionPolicy) -> list[DayPlan]:
+    """The days of a version that the policy wants rewritten, those with most files first."""
     days: dict[str | None, list[LiveFile]] = defaultdict(list)
-    for file in view.files:
+    for file in table_version.files:
         days[file.data.day].append(file)
-    wanted = [_day_plan(day, files) for day, files in days.items() if _worth(view, day, files, now_us, policy)]
+    wanted = [_day_plan(day, files) for day, files in days.items() if _worth(table_version, day, files, now_us, policy)]
     return sorted(wanted, key=lambda each: -len(each.uncompacted) - len(each.compacted))
 
 
@@ -73,14 +73,16 @@ def _day_plan(day: str | None, files: Iterable[LiveFile]) -> DayPlan:
     return DayPlan(day, tuple(f for f in files if not f.compacted), tuple(f for f in files if f.compacted))
 
 
-def _worth(view: TableVersion, day: str | None, files: list[LiveFile], now_us: int, policy: CompactionPolicy) -> bool:
+def _worth(
+    table_version: TableVersion, day: str | None, files: list[LiveFile], now_us: int, policy: CompactionPolicy
+) -> bool:
     uncompacted = [file for file in files if not file.compacted]
     merged = small(file for file in files if file.compacted)
     if len(uncompacted) > policy.uncompacted_files or len(merged) > policy.compacted_files:
         return True
     if policy.convert and any(map(_is_outdated, files)):
         return True
-    if not uncompacted or day is None or view.stream.partition is Partition.NONE:
+    if not uncompacted or day is None or table_version.stream.partition is Partition.NONE:
         return False
     if day >= (utc_day(now_us) - timedelta(days=1)).isoformat():
         return False
@@ -92,12 +94,12 @@ def _is_outdated(file: LiveFile) -> bool:
 
 
 def small(files: Iterable[LiveFile]) -> list[LiveFile]:
-    """Large compacted files are left alone, unless an event in them comes again."""
+    """Those that are merged with others; large compacted files are only rewritten where an event in them comes again."""
     return [file for file in files if file.data.rows < _LARGE_ROWS]
 
 
 def _bounded(day: DayPlan) -> DayPlan:
-    """So many uncompacted rows at once as memory allows; the others stay uncompacted until the next rewrite."""
+    """At most 6 million uncompacted rows, which memory allows; the others wait for the next rewrite."""
     uncompacted: list[LiveFile] = []
     rows = 0
     for file in sorted(day.uncompacted, key=lambda each: each.modified_at_ms):
@@ -113,7 +115,7 @@ def _rows(file: LiveFile) -> int:
 
 
 class Compactor:
-    """Compacts one table's days. Two at once end in a correct table: one of them loses and plans again."""
+    """Compacts the days of one table. Two at once leave a correct table: one of them loses and plans again."""
 
     def __init__(
         self,
@@ -131,22 +133,22 @@ class Compactor:
         self._troubles = troubles
 
     def run(self, policy: CompactionPolicy, *, at_most: int | None = None) -> int:
-        """Rewrites days until the policy is content; returns how many rewrites that took, `at_most` so many.
+        """Rewrite days until the policy asks for no more; returns the number of rewrites, `at_most` so many.
 
-        With `troubles` a day that cannot be rewritten is put off, and the others are; without it is raised.
+        With `troubles` a day that cannot be rewritten is put off and the others go on; without, its error is raised.
         """
         if self._table.exists():
             self._table.open()  # what is written has the declared columns
         done: set[str | None] = set()
         rewritten = lost = 0
         while at_most is None or rewritten < at_most:
-            view = self._table.view()
-            days = [] if view is None else plan(view, self._table.clock.now_us(), policy)
+            table_version = self._table.view()
+            days = [] if table_version is None else plan(table_version, self._table.clock.now_us(), policy)
             days = [day for day in days if day.day not in done and not self._is_put_off(day)]
-            if view is None or not days:
+            if table_version is None or not days:
                 break
             try:
-                chosen = self._rewrite(view, days[0], policy)
+                chosen = self._rewrite(table_version, days[0], policy)
             except CommitConflict:
                 lost += 1
                 if lost >= _TRIES:
@@ -174,42 +176,42 @@ class Compactor:
     def _key(self, day: DayPlan) -> tuple[str, ...]:
         return "compaction", self._table.name, str(day.day)
 
-    def _rewrite(self, view: TableVersion, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
-        """The view's handle is pinned to the version that was planned from, and its own: a commit spends it."""
+    def _rewrite(self, table_version: TableVersion, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
+        """Rewrite a day on a handle of its own, pinned to the version that was planned from; returns what was chosen."""
         self._table.faults.reach("lake.compact")
-        handle = self._table.open_version(view.version)
-        chosen = self._choose(view, day, policy)
-        result: Rewritten = self._runner.run(rewrite, self._job(view, chosen))
+        handle = self._table.open_version(table_version.version)
+        chosen = self._choose(table_version, day, policy)
+        result: Rewritten = self._runner.run(rewrite, self._job(table_version, chosen))
         now_ms = self._table.clock.now_us() // 1000
         actions: list[Any] = [added(each, now_ms, data_change=False) for each in result.written if each.rows]
         actions += [removed(file, now_ms, data_change=False) for file in (*chosen.uncompacted, *chosen.compacted)]
         try:
-            self._table.replace(handle, view, actions)
+            self._table.replace(handle, table_version, actions)
         except CommitConflict:
             for each in result.written:
-                self._table.place.delete(each.name)
+                self._table.storage.delete(each.name)
             raise
         if self._troubles is not None:
             self._troubles.well(self._key(day))
         metrics.COMPACTED_ROWS.labels(self._table.stream.name).inc(result.rows)
-        metrics.REPEATS_REMOVED.labels(self._table.stream.name).inc(result.repeats)
+        metrics.REPEATS_REMOVED.labels(self._table.stream.name).inc(result.duplicates)
         _log.info(
             "compacted",
             stream=self._table.stream.name,
             day=day.day,
             files=len(chosen.uncompacted) + len(chosen.compacted),
             rows=result.rows,
-            repeats=result.repeats,
+            duplicates=result.duplicates,
         )
         return chosen
 
-    def _choose(self, view: TableVersion, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
-        """The oldest uncompacted files, the compacted ones that hold events they repeat, and compacted ones no larger.
+    def _choose(self, table_version: TableVersion, day: DayPlan, policy: CompactionPolicy) -> DayPlan:
+        """The oldest uncompacted files, the compacted ones that hold events of theirs, and compacted ones no larger.
 
         So a row is rewritten a logarithmic number of times, however often its day is compacted.
         """
         day = _bounded(day)
-        needed = self._repeated(view, day)
+        needed = self._with_same_events(table_version, day)
         if policy.convert:
             needed |= {file.name for file in day.compacted if _is_outdated(file)}
         chosen = [file for file in day.compacted if file.name in needed]
@@ -222,27 +224,27 @@ class Compactor:
             taken += file.data.rows
         return DayPlan(day.day, day.uncompacted, tuple(chosen))
 
-    def _repeated(self, view: TableVersion, day: DayPlan) -> set[str]:
+    def _with_same_events(self, table_version: TableVersion, day: DayPlan) -> set[str]:
         uncompacted = tuple(file for file in day.uncompacted if not file.data.ids_all_null)
         compacted = tuple(file for file in day.compacted if not file.data.ids_all_null)
         if not uncompacted or not compacted:
             return set()
-        return set(self._runner.run(touched, self._job(view, DayPlan(day.day, uncompacted, compacted))))
+        return set(self._runner.run(touched, self._job(table_version, DayPlan(day.day, uncompacted, compacted))))
 
-    def _job(self, view: TableVersion, day: DayPlan) -> Rewrite:
+    def _job(self, table_version: TableVersion, day: DayPlan) -> Rewrite:
         older = {
             file.name: each for file in (*day.uncompacted, *day.compacted) if (each := file.data.columns) is not None
         }
         return Rewrite(
             stream=self._table.stream.name,
             table_url=self._table.url,
-            storage_options=self._table.place.options,
+            storage_options=self._table.storage.options,
             day=day.day,
             uncompacted=tuple(file.name for file in day.uncompacted),
             compacted=tuple(file.name for file in day.compacted),
             rows=day.rows,
             memory=self._memory,
             scratch=self._scratch,
-            schema=view.schemas.newest,
+            schema=table_version.schemas.newest,
             older=older,
         )

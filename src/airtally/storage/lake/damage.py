@@ -1,6 +1,6 @@
-"""A table's log that cannot be trusted: which of its files is at fault, and why.
+"""Finds damage in a table's log: which of its files is at fault, and why.
 
-The reader of Delta logs names none in some cases, and passes over an empty commit as if it had brought nothing.
+delta-rs does not always name the file, and reads an empty commit as one that brought nothing.
 """
 
 from __future__ import annotations
@@ -57,37 +57,37 @@ class Looked:
     well: set[LogFile] = field(default_factory=set)
 
 
-def fault_of(place: TableStorage, looked: Looked | None = None) -> str | None:
+def fault_of(storage: TableStorage, looked: Looked | None = None) -> str | None:
     """The file of a log that is at fault and why; None where all is well.
 
     Looked at twice before something is told, since another process may clean the log up meanwhile.
     """
     looked = looked or Looked()
-    return next(_faults(place, looked), None) and next(_faults(place, looked), None)
+    return next(_faults(storage, looked), None) and next(_faults(storage, looked), None)
 
 
-def _faults(place: TableStorage, looked: Looked) -> Iterator[str]:
-    files = {file.name: file for file in place.log_listing()}
+def _faults(storage: TableStorage, looked: Looked) -> Iterator[str]:
+    files = {file.name: file for file in storage.log_listing()}
     commits = {int(found[1]): files[name] for name in files if (found := _COMMIT.fullmatch(name))}
     checkpoints = {int(found[1]): files[name] for name in files if (found := _CHECKPOINT.fullmatch(name))}
     looked.well &= set(files.values())
     if not commits and not checkpoints:
-        if place.has_data():
+        if storage.has_data():
             yield f"{LOG} is gone, and data files are there"
         return
     last = max(checkpoints, default=-1)
-    yield from _gaps(place, files, commits, last)
+    yield from _gaps(storage, files, commits, last)
     needed = [checkpoints[last]] if last >= 0 else []
     for file in (*needed, *(commits[version] for version in sorted(commits) if version > last)):
         if file not in looked.well:
-            why = _why(place, file)
+            why = _why(storage, file)
             if why is not None:
                 yield f"{LOG}/{file.name} {why}"
             looked.well.add(file)
 
 
-def _gaps(place: TableStorage, files: dict[str, LogFile], commits: dict[int, LogFile], last: int) -> Iterator[str]:
-    hinted = _hinted(place) if LAST in files else None
+def _gaps(storage: TableStorage, files: dict[str, LogFile], commits: dict[int, LogFile], last: int) -> Iterator[str]:
+    hinted = _hinted(storage) if LAST in files else None
     if hinted is not None and hinted > last:
         yield f"{LOG}/{hinted:020d}.checkpoint.parquet is gone"
     for version in range(last + 1, max(commits, default=last) + 1):
@@ -95,17 +95,17 @@ def _gaps(place: TableStorage, files: dict[str, LogFile], commits: dict[int, Log
             yield f"{LOG}/{version:020d}.json is gone"
 
 
-def _hinted(place: TableStorage) -> int | None:
+def _hinted(storage: TableStorage) -> int | None:
     """The checkpoint that readers are sent to; a text that names none is passed over by them."""
     try:
-        found = msgspec.json.decode(place.read_log(LAST) or b"")
+        found = msgspec.json.decode(storage.read_log(LAST) or b"")
         return int(found["version"])
     except (msgspec.DecodeError, UnicodeError, KeyError, TypeError, ValueError):
         return None
 
 
-def _why(place: TableStorage, file: LogFile) -> str | None:
-    data = place.read_log(file.name)
+def _why(storage: TableStorage, file: LogFile) -> str | None:
+    data = storage.read_log(file.name)
     if data is None:
         return None  # cleaned up meanwhile, or the next look misses it
     if not data.strip():

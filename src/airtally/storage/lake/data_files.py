@@ -1,4 +1,4 @@
-"""Parquet files on their way into a table, and the actions that add and remove them."""
+"""Writes Parquet files of a table, and the Delta actions that add and remove them."""
 
 from __future__ import annotations
 
@@ -40,33 +40,33 @@ def file_name(day: str | None, prefix: str, schema: int) -> str:
     return name if day is None else f"day={day}/{name}"
 
 
-def write_parts(place: TableStorage, stream: Stream, rows: pa.Table, schema: int) -> list[NewFile]:
+def write_parts(storage: TableStorage, stream: Stream, rows: pa.Table, schema: int) -> list[NewFile]:
     """`rows` (`stream.stored_schema`, which is the table's schema of that number) as one durable file a day."""
     written: list[NewFile] = []
     try:
         for day, each in _by_day(stream, rows):
-            written.append(_write(place, stream, file_name(day, UNCOMPACTED, schema), day, each))
+            written.append(_write(storage, stream, file_name(day, UNCOMPACTED, schema), day, each))
     except BaseException:
         for one in written:
-            place.delete(one.name)
+            storage.delete(one.name)
         raise
     return written
 
 
-def _write(place: TableStorage, stream: Stream, name: str, day: str | None, rows: pa.Table) -> NewFile:
-    path = place.scratch(name)
+def _write(storage: TableStorage, stream: Stream, name: str, day: str | None, rows: pa.Table) -> NewFile:
+    path = storage.scratch(name)
     try:
         pq.write_table(rows, path, compression="zstd", compression_level=1, use_dictionary=_dictionary(stream))
-        return publish(place, stream, name, day, path)
+        return publish(storage, stream, name, day, path)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
 
 
-def publish(place: TableStorage, stream: Stream, name: str, day: str | None, path: Path) -> NewFile:
+def publish(storage: TableStorage, stream: Stream, name: str, day: str | None, path: Path) -> NewFile:
     """Read a finished file's statistics and put it where it belongs."""
     footer = pq.read_metadata(path)
-    return NewFile(name, day, footer.num_rows, place.put(name, path), statistics(stream, footer))
+    return NewFile(name, day, footer.num_rows, storage.put(name, path), statistics(stream, footer))
 
 
 def added(written: NewFile, now_ms: int, *, data_change: bool) -> AddAction:
@@ -89,9 +89,9 @@ def statistics(stream: Stream, footer: Any) -> str:
     low: dict[str, Any] = {}
     high: dict[str, Any] = {}
     nulls: dict[str, int] = {}
-    places = {footer.schema.column(index).path: index for index in range(footer.num_columns)}
+    positions = {footer.schema.column(index).path: index for index in range(footer.num_columns)}
     for name in statistics_columns(stream):
-        groups = [footer.row_group(index).column(places[name]).statistics for index in range(footer.num_row_groups)]
+        groups = [footer.row_group(index).column(positions[name]).statistics for index in range(footer.num_row_groups)]
         if all(group is not None and group.has_null_count for group in groups):
             nulls[name] = sum(group.null_count for group in groups)
         bounds = [(group.min, group.max) for group in groups if group is not None and group.has_min_max]
@@ -103,7 +103,7 @@ def statistics(stream: Stream, footer: Any) -> str:
 
 
 def _bounded(stream: Stream, name: str) -> bool:
-    """Bounds of long texts would only fill the log."""
+    """Whether bounds are kept of a column: those of long texts would only fill the log."""
     return name in {ACCOUNT.name, WRITER_ID.name} or not pa.types.is_string(stream.stored_schema.field(name).type)
 
 
@@ -112,7 +112,7 @@ def _text(value: Any) -> Any:
 
 
 def _dictionary(stream: Stream) -> list[str]:
-    """Numbers and ids seldom repeat enough to pay for a dictionary's time."""
+    """Text columns but ids: numbers and ids seldom repeat enough to be worth a dictionary's time."""
     texts = [field.name for field in stream.stored_schema if pa.types.is_string(field.type)]
     return [name for name in texts if name not in stream.identity]
 

@@ -1,4 +1,4 @@
-"""A Delta table of ours: made on first use, read as pinned versions, changed by checked commits."""
+"""A Delta table: made at its first use, read as pinned versions, changed by commits that are checked for conflicts."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from airtally.storage.lake.damage import TableDamaged, fault_of
 from airtally.storage.lake.schema import STATISTICS
 from airtally.storage.lake.table_storage import LOG, TableStorage
 
-#: All commits that remove files carry this application transaction: of two at once, one fails.
+#: Every commit that removes files carries this application transaction, so that of two at once one fails.
 REWRITE = "rewrite"
 _TRIES = 5
-#: What delta-rs says of a commit that another one excludes: rows, or the table's columns.
+#: Parts of delta-rs's messages on a commit that conflicts with another: of rows, or of the table's columns.
 _LOST = ("oncurrent", "etadata changed")
 
 
 class CommitConflict(Exception):
-    """Another process committed what excludes this commit; nothing of it was done."""
+    """Another process has committed what conflicts with this commit; nothing of this one was done."""
 
 
-class View(Protocol):
-    """One version; `mark` is the place's from before it was opened."""
+class AnyVersion(Protocol):
+    """One version of a table; `log_state` is `TableStorage.log_state` from before it was opened."""
 
     version: int
-    mark: float
+    log_state: float
 
     @property
     def names(self) -> Sequence[str]:
@@ -50,7 +50,7 @@ class View(Protocol):
     def committed(self, app_id: str) -> int: ...
 
 
-V = TypeVar("V", bound=View)
+V = TypeVar("V", bound=AnyVersion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +73,19 @@ class DeltaFiles(Generic[V]):
     def __init__(
         self,
         layout: TableLayout,
-        place: TableStorage,
-        viewed: Callable[[DeltaTable, float], V],
+        storage: TableStorage,
+        version_of: Callable[[DeltaTable, float], V],
         *,
         clock: Clock,
         faults: Faults = NO_FAULTS,
     ) -> None:
         self.layout = layout
-        self.place = place
+        self.storage = storage
         self.clock = clock
         self.faults = faults
-        self._viewed = viewed
+        self._version_of = version_of
         self._lock = threading.Lock()
-        self._view: V | None = None
+        self._newest: V | None = None
 
     @property
     def name(self) -> str:
@@ -93,27 +93,29 @@ class DeltaFiles(Generic[V]):
 
     @property
     def url(self) -> str:
-        return self.place.url
+        return self.storage.url
 
     def exists(self) -> bool:
         return self.view() is not None
 
     def view(self, since: float = 0.0) -> V | None:
         """The newest version, with all commits made before `since` (monotonic); None while there is no table."""
-        view = self._view
-        if view is not None and not self._outdated(view, since):
-            return view
+        table_version = self._newest
+        if table_version is not None and not self._outdated(table_version, since):
+            return table_version
         with self._lock:
-            view = self._view
-            if view is None or self._outdated(view, since):
-                self._view = view = self._load()
-            return view
+            table_version = self._newest
+            if table_version is None or self._outdated(table_version, since):
+                self._newest = table_version = self._load()
+            return table_version
 
-    def _outdated(self, view: V, since: float) -> bool:
-        return self.place.older(view.mark, since) or self.place.moved_on(view.version, view.mark)
+    def _outdated(self, table_version: V, since: float) -> bool:
+        return self.storage.older(table_version.log_state, since) or self.storage.moved_on(
+            table_version.version, table_version.log_state
+        )
 
     def open(self) -> DeltaTable:
-        """A fresh handle for one append or rewrite; the table is made where there is none."""
+        """A new handle for one append or rewrite; the table is made where there is none."""
         for _ in range(_TRIES):
             try:
                 return self._open()
@@ -127,12 +129,12 @@ class DeltaFiles(Generic[V]):
 
     def open_version(self, version: int) -> DeltaTable:
         """A handle pinned to a version, for one rewrite of its files."""
-        return DeltaTable(self.url, version=version, storage_options=self.place.options or None)
+        return DeltaTable(self.url, version=version, storage_options=self.storage.options or None)
 
     def committed(self, app_id: str) -> int | None:
         """The application's transaction version, None where it never committed."""
-        view = self.view()
-        found = -1 if view is None else view.committed(app_id)
+        table_version = self.view()
+        found = -1 if table_version is None else table_version.committed(app_id)
         return None if found < 0 else found
 
     def commit(
@@ -163,24 +165,26 @@ class DeltaFiles(Generic[V]):
                 raise
             metrics.LAKE_CONFLICTS.labels(self.name, REWRITE if REWRITE in transactions else "append").inc()
             raise CommitConflict(str(error)) from error
-        self.place.sync_log(self._fresh_view().version)
+        self.storage.sync_log(self._reload().version)
 
-    def replace(self, handle: DeltaTable, view: V, actions: Sequence[AddAction | RemoveAction], **more: int) -> None:
-        """A commit on the handle of `view` that removes files. Raises CommitConflict when another removed some since."""
-        self.commit(handle, actions, {REWRITE: max(view.committed(REWRITE), 0) + 1, **more})
+    def replace(
+        self, handle: DeltaTable, table_version: V, actions: Sequence[AddAction | RemoveAction], **more: int
+    ) -> None:
+        """Commit `actions` that remove files of a version. Raises CommitConflict where another has removed some since."""
+        self.commit(handle, actions, {REWRITE: max(table_version.committed(REWRITE), 0) + 1, **more})
 
-    def _fresh_view(self) -> V:
+    def _reload(self) -> V:
         with self._lock:
-            self._view = view = self._load()
-        if view is None:
+            self._newest = table_version = self._load()
+        if table_version is None:
             raise TableNotFoundError(f"{self.url} is gone")
-        return view
+        return table_version
 
     def _load(self) -> V | None:
         for attempt in range(_TRIES):
-            mark = self.place.log_mark()
+            log_state = self.storage.log_state()
             try:
-                return self._viewed(self._open(), mark)
+                return self._version_of(self._open(), log_state)
             except TableNotFoundError as error:
                 self._check_log(error)
                 return None
@@ -191,19 +195,19 @@ class DeltaFiles(Generic[V]):
         return None
 
     def _check_log(self, error: Exception) -> None:
-        """Raises TableDamaged where a file of the log is at fault for an error of Delta's."""
-        fault = fault_of(self.place)
+        """Raises TableDamaged where an error of Delta's comes from a damaged file of the log."""
+        fault = fault_of(self.storage)
         if fault is not None:
             raise TableDamaged(self.name, fault) from error
 
     def _check_newest(self, version: int) -> None:
-        """An empty commit reads as one that brought nothing. Looked for where it costs no request."""
+        """Raises TableDamaged for an empty commit, which delta-rs reads as one that brought nothing. Local tables only."""
         name = f"{version:020d}.json"
-        if self.place.local and self.place.read_log(name) == b"":
+        if self.storage.local and self.storage.read_log(name) == b"":
             raise TableDamaged(self.name, f"{LOG}/{name} is empty")
 
     def _open(self) -> DeltaTable:
-        handle = DeltaTable(self.url, storage_options=self.place.options or None)
+        handle = DeltaTable(self.url, storage_options=self.storage.options or None)
         self._check_newest(handle.version())
         return handle
 
@@ -214,7 +218,7 @@ class DeltaFiles(Generic[V]):
                 self.layout.schema,
                 mode="ignore",
                 partition_by=list(self.layout.partition_by) or None,
-                storage_options=self.place.options or None,
+                storage_options=self.storage.options or None,
                 configuration={
                     "delta.logRetentionDuration": "interval 1 hours",
                     "delta.deletedFileRetentionDuration": "interval 24 hours",

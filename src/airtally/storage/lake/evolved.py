@@ -58,7 +58,7 @@ def _value(stream: Stream, name: str, found: str | None) -> exp.Expr:
 
 
 def _exactly(value: exp.Expr, kind: str, former: str) -> exp.Expr:
-    """A value in the new type where that can hold it; null elsewhere."""
+    """The value in the new type; null where that type cannot hold it exactly."""
     cast = _try_cast(value, kind)
     return exp.Case().when(_try_cast(cast, former).eq(value.copy()), cast.copy())
 

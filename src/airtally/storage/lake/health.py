@@ -24,26 +24,26 @@ class LakeHealth:
         self._tables = tables
         self._lock = threading.Lock()
         self._logs: dict[str, Looked] = defaultdict(Looked)
-        self._places: dict[str, int] = defaultdict(int)
+        self._positions: dict[str, int] = defaultdict(int)
         self._gone: dict[str, set[str]] = defaultdict(set)
 
     def note(self, gone: Mapping[str, Iterable[str]]) -> None:
-        """Data files by table that a reader did not find: told until they are back or no longer needed."""
+        """Note data files, by table, that a reader did not find: reported until they are back or no longer needed."""
         with self._lock:
             for table, names in gone.items():
                 self._gone[table].update(names)
 
     def problems(self, *, thorough: bool = False) -> list[str]:
-        """In words, with the command that helps. `thorough`: every file, and on a bucket too."""
+        """Each problem in words, with the command that helps. `thorough` looks at every file, and on a bucket too."""
         with self._lock:
             return [found for table in self._tables() if (found := self._problem(table, thorough=thorough)) is not None]
 
     def _problem(self, table: Table, *, thorough: bool) -> str | None:
         try:
-            view = table.view()
-            fault = fault_of(table.place, self._logs[table.name]) if table.place.local or thorough else None
-            names = [] if view is None else list(view.names)
-            gone = sorted(table.place.absent(names)) if thorough else self._seen_gone(table, names)
+            table_version = table.view()
+            fault = fault_of(table.storage, self._logs[table.name]) if table.storage.local or thorough else None
+            names = [] if table_version is None else list(table_version.names)
+            gone = sorted(table.storage.absent(names)) if thorough else self._seen_gone(table, names)
         except TableDamaged as damaged:
             return _words(damaged)
         except Exception as error:  # noqa: BLE001 (a bucket that is away is as much an answer)
@@ -56,11 +56,11 @@ class LakeHealth:
         """Of those known to be gone and of the next few."""
         known = self._gone[table.name]
         known &= set(names)
-        at = self._places[table.name] if self._places[table.name] < len(names) else 0
-        self._places[table.name] = at + _AT_ONCE
-        looked = {*known, *(names[at : at + _AT_ONCE] if table.place.local else ())}
+        at = self._positions[table.name] if self._positions[table.name] < len(names) else 0
+        self._positions[table.name] = at + _AT_ONCE
+        looked = {*known, *(names[at : at + _AT_ONCE] if table.storage.local else ())}
         known.clear()
-        known.update(table.place.absent(looked) if looked else ())
+        known.update(table.storage.absent(looked) if looked else ())
         return sorted(known)
 
 

@@ -12,7 +12,7 @@ from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.storage.lake.damage import TableDamaged
 from airtally.storage.lake.table import LakeTable
-from airtally.storage.lake.table_storage import open_place
+from airtally.storage.lake.table_storage import open_storage
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 
@@ -41,8 +41,8 @@ class Lake:
     def table(self, stream: Stream) -> LakeTable:
         with self._lock:
             if stream.name not in self._tables:
-                place = open_place(f"{self.url}/{stream.name}", self.options)
-                self._tables[stream.name] = LakeTable(stream, place, clock=self.clock, faults=self.faults)
+                storage = open_storage(f"{self.url}/{stream.name}", self.options)
+                self._tables[stream.name] = LakeTable(stream, storage, clock=self.clock, faults=self.faults)
             return self._tables[stream.name]
 
     def existing(self) -> list[LakeTable]:

@@ -1,4 +1,4 @@
-"""What keeps the tables small and quick: compaction, expiry, vacuum, short logs. Never in the way of reads or writes."""
+"""The background work on tables: compaction, expiry, vacuum, short logs. It never blocks reads or writes."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _log = structlog.get_logger()
 
 
 class Derived(Protocol):
-    """What is made of a table's rows, and must have seen them before they or their commits go."""
+    """Rollups, as maintenance sees them: made of a table's rows, which they must have read before those are removed."""
 
     def read_log(self, table: LakeTable) -> None:
         """Called before the commits so far may be cleaned up."""
         ...
 
-    def finish(self, table: LakeTable, view: TableVersion, before: date) -> date | None:
+    def finish(self, table: LakeTable, table_version: TableVersion, before: date) -> date | None:
         """The day, `before` at most, before which all is made of the rows; nothing of those days is made anew then.
 
         None where that cannot be said now.
@@ -47,12 +47,12 @@ class Derived(Protocol):
 
 
 class NothingDerived:
-    """Of a lake's tables alone."""
+    """For tables without rollups."""
 
     def read_log(self, table: LakeTable) -> None:
-        """Nobody reads it."""
+        """Does nothing."""
 
-    def finish(self, table: LakeTable, view: TableVersion, before: date) -> date | None:  # noqa: ARG002 (of the protocol)
+    def finish(self, table: LakeTable, table_version: TableVersion, before: date) -> date | None:  # noqa: ARG002 (of the protocol)
         return before
 
 
@@ -97,7 +97,7 @@ class Maintenance:
     def step(self) -> float:
         """A bounded amount of each table's due work; returns the seconds to wait.
 
-        What fails is put off alone: another kind of work, another table, another day goes on.
+        Work that fails is put off; other kinds of work, other tables and other days go on.
         """
         busy = False
         for table in self._lake.existing():
@@ -139,17 +139,17 @@ class Maintenance:
         """
         limit = self._kept_from(table.stream)
         for _ in range(_TRIES):
-            view = table.view()
-            gone = [] if view is None or limit is None else _before(view, limit)
+            table_version = table.view()
+            gone = [] if table_version is None or limit is None else _before(table_version, limit)
             if limit is None or not gone or not self._settled(table.stream, limit):
                 return 0
-            view = table.view()
-            before = None if view is None else self._derived.finish(table, view, limit)
-            gone = [] if view is None or before is None else _before(view, before)
-            if view is None or before is None or not gone:
+            table_version = table.view()
+            before = None if table_version is None else self._derived.finish(table, table_version, limit)
+            gone = [] if table_version is None or before is None else _before(table_version, before)
+            if table_version is None or before is None or not gone:
                 return 0
             try:
-                _remove(table, view, gone, before)
+                _remove(table, table_version, gone, before)
             except CommitConflict:
                 continue
             rows = sum(file.data.rows for file in gone)
@@ -183,13 +183,13 @@ class Maintenance:
         return first - _GRACE if stream.rollups else first
 
 
-def _before(view: TableVersion, day: date) -> list[LiveFile]:
+def _before(table_version: TableVersion, day: date) -> list[LiveFile]:
     first = day.isoformat()
-    return [file for file in view.files if file.data.day is not None and file.data.day < first]
+    return [file for file in table_version.files if file.data.day is not None and file.data.day < first]
 
 
-def _remove(table: LakeTable, view: TableVersion, files: list[LiveFile], before: date) -> None:
+def _remove(table: LakeTable, table_version: TableVersion, files: list[LiveFile], before: date) -> None:
     now_ms = table.clock.now_us() // 1000
     actions = [removed(file, now_ms, data_change=True) for file in files]
-    expired = max(before.toordinal(), view.committed(EXPIRED))
-    table.replace(table.open_version(view.version), view, actions, **{EXPIRED: expired})
+    expired = max(before.toordinal(), table_version.committed(EXPIRED))
+    table.replace(table.open_version(table_version.version), table_version, actions, **{EXPIRED: expired})

@@ -1,4 +1,4 @@
-"""Data files that a table's newest version names and that are not there: shown, and where nothing helps given up."""
+"""Data files that a table's newest version names and that are gone: found, and given up where no backup has them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _log = structlog.get_logger()
 
 
 def missing(table: LakeTable) -> list[LiveFile]:
-    view = table.view()
-    return [] if view is None else _missing(table, view)
+    table_version = table.view()
+    return [] if table_version is None else _missing(table, table_version)
 
 
 def give_up(table: LakeTable) -> list[LiveFile]:
@@ -25,14 +25,14 @@ def give_up(table: LakeTable) -> list[LiveFile]:
     Raises CommitConflict where other processes keep rewriting the table.
     """
     for attempt in range(_TRIES):
-        view = table.view()
-        gone = [] if view is None else _missing(table, view)
-        if view is None or not gone:
+        table_version = table.view()
+        gone = [] if table_version is None else _missing(table, table_version)
+        if table_version is None or not gone:
             return []
         now_ms = table.clock.now_us() // 1000
         actions = [removed(file, now_ms, data_change=True) for file in gone]
         try:
-            table.replace(table.open_version(view.version), view, actions)
+            table.replace(table.open_version(table_version.version), table_version, actions)
         except CommitConflict:
             if attempt == _TRIES - 1:
                 raise
@@ -43,6 +43,6 @@ def give_up(table: LakeTable) -> list[LiveFile]:
     return []
 
 
-def _missing(table: LakeTable, view: TableVersion) -> list[LiveFile]:
-    absent = set(table.place.absent(view.names))
-    return [file for file in view.files if file.name in absent]
+def _missing(table: LakeTable, table_version: TableVersion) -> list[LiveFile]:
+    absent = set(table.storage.absent(table_version.names))
+    return [file for file in table_version.files if file.name in absent]

@@ -1,6 +1,6 @@
-"""The heavy half of compaction: some files of one day become sorted files without repeats. Runs in a child.
+"""The heavy half of compaction: files of one day become sorted files without duplicates. Runs in the child process.
 
-The work is DuckDB's; what goes in and comes out is small and can be pickled.
+DuckDB does the work; the job and its result are small and can be pickled.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airtally.storage.lake.data_files import NewFile, file_name, publish
 from airtally.storage.lake.evolved import written_as
 from airtally.storage.lake.last_received import last_received
 from airtally.storage.lake.schema import FIRST
-from airtally.storage.lake.table_storage import BucketPlace, TableStorage, open_place
+from airtally.storage.lake.table_storage import BucketStorage, TableStorage, open_storage
 from airtally.storage.lake.table_version import COMPACTED
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream
@@ -52,7 +52,7 @@ class Rewrite:
 class Rewritten:
     written: tuple[NewFile, ...]
     rows: int
-    repeats: int
+    duplicates: int
 
 
 class RowsDiffer(Exception):
@@ -60,7 +60,7 @@ class RowsDiffer(Exception):
 
 
 def touched(job: Rewrite) -> list[str]:
-    """The compacted files that hold an event which the uncompacted ones bring again."""
+    """The compacted files that hold an event of which the uncompacted ones bring another row."""
     stream = STREAMS[job.stream]
     if not job.compacted or not _identity(stream):
         return []
@@ -80,22 +80,22 @@ def rewrite(job: Rewrite) -> Rewritten:
         before = work.one("SELECT (SELECT count(*) FROM uncompacted) + (SELECT count(*) FROM compacted)")
         if before != job.rows:
             raise RowsDiffer(f"{job.stream} {job.day}: files hold {before} rows, the log says {job.rows}")
-        repeats = work.find_repeats()
+        duplicates = work.find_duplicates()
         written = [work.write(where) for where in work.groups(before)]
         try:
-            _check(work, written, before, repeats)
+            _check(work, written, before, duplicates)
         except RowsDiffer:
             for each in written:
-                work.place.delete(each.name)
+                work.storage.delete(each.name)
             raise
-        return Rewritten(tuple(written), before - repeats, repeats)
+        return Rewritten(tuple(written), before - duplicates, duplicates)
 
 
-def _check(work: _Work, written: list[NewFile], before: int, repeats: int) -> None:
+def _check(work: _Work, written: list[NewFile], before: int, duplicates: int) -> None:
     after = sum(each.rows for each in written)
     counted = before - after
-    if counted != repeats or repeats != work.count_repeats():
-        raise RowsDiffer(f"{work.stream.name}: {before} rows became {after}, with {repeats} repeats")
+    if counted != duplicates or duplicates != work.count_duplicates():
+        raise RowsDiffer(f"{work.stream.name}: {before} rows became {after}, with {duplicates} duplicates")
 
 
 class _Work:
@@ -104,7 +104,7 @@ class _Work:
     def __init__(self, job: Rewrite) -> None:
         self._job = job
         self.stream = STREAMS[job.stream]
-        self.place: TableStorage = open_place(job.table_url, job.storage_options)
+        self.storage: TableStorage = open_storage(job.table_url, job.storage_options)
         if job.scratch is not None:
             Path(job.scratch).mkdir(parents=True, exist_ok=True)
         self._folder = tempfile.TemporaryDirectory(dir=job.scratch, prefix="airtally-rewrite-")
@@ -131,7 +131,7 @@ class _Work:
         self._database.close()
         self._folder.cleanup()
         for local, name in self._names.items():
-            if local != self.place.full(name):
+            if local != self.storage.full(name):
                 Path(local).unlink(missing_ok=True)
 
     def run(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
@@ -161,8 +161,8 @@ class _Work:
     def name_of(self, local: str) -> str:
         return self._names[local]
 
-    def find_repeats(self) -> int:
-        """Leaves the keys that more than one row has in table `again`; returns the rows too many."""
+    def find_duplicates(self) -> int:
+        """Put the keys that more than one row has into table `again`; returns the number of rows to remove."""
         if not self._keys:
             return 0
         self.run(
@@ -171,8 +171,8 @@ class _Work:
         )
         return self.one("SELECT sum(times - 1) FROM again")
 
-    def count_repeats(self) -> int:
-        """The same number found another way: all candidates less the distinct ones."""
+    def count_duplicates(self) -> int:
+        """The same number counted in another way: all candidates less the distinct ones."""
         if not self._keys:
             return 0
         candidates = self._candidates(self._keys)
@@ -199,14 +199,14 @@ class _Work:
 
     def write(self, accounts: tuple[str, str] | None) -> NewFile:
         name = file_name(self._job.day, COMPACTED, self._job.schema)
-        path = self.place.scratch(name)
+        path = self.storage.scratch(name)
         order = ", ".join(f"{column} NULLS LAST" for column in self.stream.sort_columns)
         try:
             self.run(
                 f"COPY (SELECT * FROM ({self._kept(accounts)}) ORDER BY {order}) TO {_literal(str(path))}"  # noqa: S608
                 " (FORMAT parquet, COMPRESSION zstd)"
             )
-            return publish(self.place, self.stream, name, self._job.day, path)
+            return publish(self.storage, self.stream, name, self._job.day, path)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -229,7 +229,7 @@ class _Work:
         return exp.union(chosen.join("again", using=keys, join_type="anti"), last, distinct=False).sql("duckdb")
 
     def _candidates(self, columns: str) -> str:
-        """Rows that may be repeats: the uncompacted ones with all of the identity, and compacted ones of their events."""
+        """Rows that may be duplicates: uncompacted ones with the whole identity, and compacted ones of the same events."""
         known = " AND ".join(f"{column} IS NOT NULL" for column in self.stream.identity)
         return (
             f"SELECT {columns} FROM uncompacted WHERE {known} UNION ALL "  # noqa: S608
@@ -237,7 +237,7 @@ class _Work:
         )
 
     def _local(self, name: str) -> str:
-        local = str(self.place.fetch(name)) if isinstance(self.place, BucketPlace) else self.place.full(name)
+        local = str(self.storage.fetch(name)) if isinstance(self.storage, BucketStorage) else self.storage.full(name)
         self._names[local] = name
         return local
 
@@ -247,7 +247,7 @@ class _Work:
 
 
 def _identity(stream: Stream) -> tuple[str, ...]:
-    """What makes rows of one day the same event. Versions of a changelog are all kept."""
+    """The columns that make rows of one day the same event; none for a changelog, whose versions are all kept."""
     if stream.kind is Kind.CHANGELOG or not stream.identity:
         return ()
     return ("account", *stream.identity)

@@ -1,6 +1,6 @@
 """The schemas that a stream's table has had, and how the table follows the declaration.
 
-The table itself remembers them, as properties: `airtally.schema.N` is the list of the columns (JSON) of files of
+They are properties of the table: `airtally.schema.N` is the list of the columns (JSON) of files of
 schema N, `airtally.schemaVersion` the newest N, `airtally.streamVersion` the stream's declared version that made it.
 A file of schema 2 or later ends in `-sN.parquet`; all others are of schema 1. So what a file holds is known without
 opening it, and no file is rewritten when a column is added.
@@ -101,12 +101,12 @@ def _with_statistics(stream: Stream, have: Collection[str]) -> Iterator[str]:
 
 
 def suffix(number: int) -> str:
-    """How the names of files of a schema end."""
+    """The end of the names of files of a schema."""
     return ".parquet" if number == FIRST else f"-s{number}.parquet"
 
 
 def follow(stream: Stream, handle: DeltaTable) -> bool:
-    """Make one step of what brings a table to the declared columns; False where nothing is left to do.
+    """Take one step that brings a table to the declared columns; False where nothing is left to do.
 
     Each step is one commit of metadata alone, made on the handle it was decided by: of two processes one loses and
     looks again. The list of columns comes first, so that a process that dies between the steps leaves a table that

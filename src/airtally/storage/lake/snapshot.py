@@ -1,4 +1,4 @@
-"""What a question is answered from: one consistent, immutable view of a stream."""
+"""What a query is answered from: one table version and the buffered rows beyond it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ class DataFile:
     rows: int
     size: int
     day: str | None  # ISO date of the partition, null where the stream has none
-    ids_all_null: bool  # no row of the file can be a repeat
+    ids_all_null: bool  # no row of the file can be a duplicate
     writer_id: str | None = None  # of the writer of all its rows; null where there are several
     columns: frozenset[str] | None = None  # those it has, where they are not the ones declared today
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The files of one lake version that can hold the asked rows, and the rows still buffered.
+    """The files of one table version that can hold the wanted rows, and the rows still buffered. Immutable.
 
-    `compacted` files hold no repeat of an event among them (compaction removed them); `uncompacted` files and
-    `buffered` may. `table_url` with `version` names the same lake rows for an engine that reads Delta
-    itself; `buffered` is None or empty where the rows were flushed first. Snapshots of one stream and
-    account, with the same bounds, that have equal `mark`s hold the same rows; None says nothing.
+    `compacted` files hold no event twice among them (compaction removed duplicates); `uncompacted` files and
+    `buffered` may. `table_url` with `version` names the same rows of the lake for an engine that reads Delta
+    itself; `buffered` is empty where the rows were flushed first. Snapshots of one stream and
+    account, with the same bounds, that have equal `state`s hold the same rows; None says nothing.
     """
 
     stream: Stream
@@ -42,7 +42,7 @@ class Snapshot:
     uncompacted: tuple[DataFile, ...]
     buffered: tuple[pa.Table, ...] = field(default=())
     data_through_us: int = 0
-    mark: Hashable | None = None
+    state: Hashable | None = None
 
     def of_days(self, days: Container[str | None]) -> Snapshot:
         """With the files of some days (ISO) alone; what is buffered stays as it is."""

@@ -29,11 +29,11 @@ class TableStatus:
 
 def status_of(table: LakeTable) -> TableStatus | None:
     """None where the stream has no table yet."""
-    view = table.view()
-    if view is None:
+    table_version = table.view()
+    if table_version is None:
         return None
-    days = Counter(file.data.day for file in view.files)
-    most, logs = max(days.values(), default=0), len(table.place.log_listing())
+    days = Counter(file.data.day for file in table_version.files)
+    most, logs = max(days.values(), default=0), len(table.storage.log_listing())
     warnings = []
     if logs > MANY_LOG_FILES:
         warnings.append(f"{logs} log files: is a serve or worker running?")
@@ -41,11 +41,11 @@ def status_of(table: LakeTable) -> TableStatus | None:
         warnings.append(f"{most} files in one day: compaction does not keep up")
     return TableStatus(
         stream=table.stream.name,
-        version=view.version,
-        rows=sum(file.data.rows for file in view.files),
-        size=sum(file.data.size for file in view.files),
-        files=len(view.files),
-        uncompacted_files=sum(1 for file in view.files if not file.compacted),
+        version=table_version.version,
+        rows=sum(file.data.rows for file in table_version.files),
+        size=sum(file.data.size for file in table_version.files),
+        files=len(table_version.files),
+        uncompacted_files=sum(1 for file in table_version.files if not file.compacted),
         days=len(days),
         day_files=most,
         log_files=logs,

@@ -25,7 +25,7 @@ EXPIRED = "expired"
 class LakeTable(DeltaFiles[TableVersion]):
     """The table of a stream: appends rows to it and follows its declaration. Thread-safe as `DeltaFiles` is."""
 
-    def __init__(self, stream: Stream, place: TableStorage, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
+    def __init__(self, stream: Stream, storage: TableStorage, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
         self.stream = stream
         layout = TableLayout(
             stream.name,
@@ -34,7 +34,11 @@ class LakeTable(DeltaFiles[TableVersion]):
             statistics_columns(stream),
         )
         super().__init__(
-            layout, place, lambda handle, mark: TableVersion(stream, place, handle, mark), clock=clock, faults=faults
+            layout,
+            storage,
+            lambda handle, log_state: TableVersion(stream, storage, handle, log_state),
+            clock=clock,
+            faults=faults,
         )
 
     def open(self) -> DeltaTable:
@@ -56,14 +60,14 @@ class LakeTable(DeltaFiles[TableVersion]):
         """
         self.faults.reach("lake.flush")
         schema = SchemaHistory.of(self.stream, handle).newest
-        written = write_parts(self.place, self.stream, rows, schema)
+        written = write_parts(self.storage, self.stream, rows, schema)
         now_ms = self.clock.now_us() // 1000
         actions = [added(each, now_ms, data_change=True) for each in written]
         try:
             self.commit(handle, actions, {app_id: version}, self._changed(rows))
         except CommitConflict:
             for each in written:
-                self.place.delete(each.name)
+                self.storage.delete(each.name)
             raise
 
     def _changed(self, rows: pa.Table) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where a table lies: a local folder or a bucket, and what differs between them."""
+"""The files of a table, in a local folder or on a bucket."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _BUCKET_STALE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """A file of a table's log. Of two with one name, that with another `mark` was written anew."""
+    """A file of a table's log. Of two with one name and another `log_state` one was written anew."""
 
     name: str
     size: int
-    mark: Hashable
+    log_state: Hashable
 
 
 class TableStorage(Protocol):
@@ -54,24 +54,24 @@ class TableStorage(Protocol):
         """Make the commits up to `version` durable."""
         ...
 
-    def log_mark(self) -> float:
-        """To be taken before a version is opened, for `moved_on`."""
+    def log_state(self) -> float:
+        """Take it before a version is opened: `moved_on` and `older` compare with it."""
         ...
 
-    def moved_on(self, version: int, mark: float) -> bool:
-        """Whether there may be a commit after `version`, opened after `mark`."""
+    def moved_on(self, version: int, log_state: float) -> bool:
+        """Whether there may be a commit after `version`, which was opened after `log_state`."""
         ...
 
-    def older(self, mark: float, since: float) -> bool:
-        """Whether a version opened after `mark` may miss commits made before `since` (monotonic)."""
+    def older(self, log_state: float, since: float) -> bool:
+        """Whether a version opened after `log_state` may miss commits made before `since` (monotonic)."""
         ...
 
     def log_listing(self) -> list[LogFile]:
-        """In no order; empty where there is no log."""
+        """The log's files in no order; empty where there is no log."""
         ...
 
     def read_log(self, name: str) -> bytes | None:
-        """None where it is not there, as what was cleaned up."""
+        """A file of the log; None where it is not there, such as one that was cleaned up."""
         ...
 
     def has_data(self) -> bool:
@@ -79,11 +79,11 @@ class TableStorage(Protocol):
         ...
 
     def absent(self, names: Iterable[str]) -> list[str]:
-        """Those of the data files that are not there, in order."""
+        """The data files among `names` that are not there, in order."""
         ...
 
 
-class LocalPlace:
+class LocalStorage:
     """A folder."""
 
     local = True
@@ -125,14 +125,14 @@ class LocalPlace:
             sync_path(path)
         sync_path(Path(self._log))
 
-    def log_mark(self) -> float:
+    def log_state(self) -> float:
         return _changed_ns(f"{self._log}/_last_checkpoint")
 
-    def moved_on(self, version: int, mark: float) -> bool:
-        """A stat of the next commit's file; should that be cleaned up already, the checkpoint is another."""
-        return _exists(f"{self._log}/{version + 1:020d}.json") or mark != self.log_mark()
+    def moved_on(self, version: int, log_state: float) -> bool:
+        """Stats the next commit's file; where that was cleaned up already, the checkpoint is another one."""
+        return _exists(f"{self._log}/{version + 1:020d}.json") or log_state != self.log_state()
 
-    def older(self, mark: float, since: float) -> bool:  # noqa: ARG002 (part of the protocol)
+    def older(self, log_state: float, since: float) -> bool:  # noqa: ARG002 (part of the protocol)
         """`moved_on` sees every commit at once."""
         return False
 
@@ -161,7 +161,7 @@ class LocalPlace:
         return [name for name in names if not _exists(f"{self.url}/{name}")]
 
 
-class BucketPlace:
+class BucketStorage:
     """A prefix of a bucket. Credentials come from the environment, as `deltalake` takes them."""
 
     local = False
@@ -196,7 +196,7 @@ class BucketPlace:
         obstore.delete(self._store, name)
 
     def fetch(self, name: str) -> Path:
-        """A local copy, for the engine that compacts."""
+        """Download a file for the engine that compacts; returns the local path."""
         import obstore  # noqa: PLC0415
 
         path = self.scratch(name)
@@ -206,16 +206,16 @@ class BucketPlace:
         return path
 
     def sync_log(self, version: int) -> None:
-        """A bucket's objects are durable when their request is answered."""
+        """Does nothing: a bucket's objects are durable when their request is answered."""
 
-    def log_mark(self) -> float:
+    def log_state(self) -> float:
         return time.monotonic()
 
-    def moved_on(self, version: int, mark: float) -> bool:  # noqa: ARG002 (part of the protocol)
-        return time.monotonic() > mark + _BUCKET_STALE_SECONDS
+    def moved_on(self, version: int, log_state: float) -> bool:  # noqa: ARG002 (part of the protocol)
+        return time.monotonic() > log_state + _BUCKET_STALE_SECONDS
 
-    def older(self, mark: float, since: float) -> bool:
-        return mark < since
+    def older(self, log_state: float, since: float) -> bool:
+        return log_state < since
 
     def log_listing(self) -> list[LogFile]:
         import obstore  # noqa: PLC0415
@@ -249,16 +249,16 @@ class BucketPlace:
         return (path for path in paths if path.endswith(DATA) and not path.startswith(f"{LOG}/"))
 
 
-def open_place(url: str, options: Mapping[str, str], scratch: Path | None = None) -> TableStorage:
+def open_storage(url: str, options: Mapping[str, str], scratch: Path | None = None) -> TableStorage:
     if "://" not in url or url.startswith("file://"):
-        return LocalPlace(url)
+        return LocalStorage(url)
     import tempfile  # noqa: PLC0415
 
-    return BucketPlace(url, dict(options), scratch or Path(tempfile.gettempdir()) / f"airtally-{os.getpid()}")
+    return BucketStorage(url, dict(options), scratch or Path(tempfile.gettempdir()) / f"airtally-{os.getpid()}")
 
 
 def _log_file(entry: os.DirEntry[str]) -> LogFile | None:
-    """None of one that was cleaned up meanwhile."""
+    """None for a file that was cleaned up meanwhile."""
     try:
         found = entry.stat()
     except FileNotFoundError:

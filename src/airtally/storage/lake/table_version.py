@@ -1,4 +1,4 @@
-"""One version of a table: its files with what is known of their rows."""
+"""One version of a table: its files, with what their statistics say."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class LiveFile:
 class TableVersion:
     """Immutable but for what it remembers of questions, which a lock guards. `handle` is pinned to the version."""
 
-    def __init__(self, stream: Stream, place: TableStorage, handle: DeltaTable, mark: float) -> None:
+    def __init__(self, stream: Stream, storage: TableStorage, handle: DeltaTable, log_state: float) -> None:
         self.stream = stream
         self.handle = handle
         self.version = handle.version()
-        self.mark = mark
+        self.log_state = log_state
         self.schemas = SchemaHistory.of(stream, handle)
-        self.files = _live_files(stream, place, handle, self.schemas)
+        self.files = _live_files(stream, storage, handle, self.schemas)
         self._lock = threading.Lock()
         self._transactions: dict[str, int] = {}
         self._by_account: dict[str, tuple[LiveFile, ...]] = {}
@@ -96,7 +96,7 @@ class TableVersion:
 
 
 def _live_files(
-    stream: Stream, place: TableStorage, handle: DeltaTable, schemas: SchemaHistory
+    stream: Stream, storage: TableStorage, handle: DeltaTable, schemas: SchemaHistory
 ) -> tuple[LiveFile, ...]:
     actions = pa.table(handle.get_add_actions(flatten=True))
     column = _Columns(actions)
@@ -111,11 +111,11 @@ def _live_files(
         LiveFile(
             name=path,
             data=DataFile(
-                path=place.full(path),
+                path=storage.full(path),
                 rows=rows[index],
                 size=sizes[index],
                 day=None if days[index] is None else days[index].isoformat(),
-                ids_all_null=_no_repeats(stream, rows[index], [each[index] for each in nulls]),
+                ids_all_null=_no_duplicates(stream, rows[index], [each[index] for each in nulls]),
                 writer_id=writers[index],
                 columns=schemas.of_file(path),
             ),
@@ -160,7 +160,7 @@ class _Columns:
         return values
 
 
-def _no_repeats(stream: Stream, rows: int, nulls: list[int | None]) -> bool:
+def _no_duplicates(stream: Stream, rows: int, nulls: list[int | None]) -> bool:
     """Whether no row of a file can be the same event as another."""
     if stream.kind is Kind.CHANGELOG:
         return False

@@ -1,4 +1,4 @@
-"""What any Delta table of ours needs: a short log, and no files that nobody reads."""
+"""Upkeep of a Delta table: its log is kept short, files that no version needs are deleted (vacuum)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airtally.storage.lake.delta import DeltaFiles
 
 VACUUM_HOURS = 24
 
-#: Rare work is first done so long after a start, that a server restarted every day does it too.
+#: Rare work is first done this long after a start, so that a server that is restarted every day does it too.
 _FIRST_US = 600 * SECOND_US
 
 
@@ -46,7 +46,7 @@ class Upkeep:
         return self._due.setdefault(table.name, Due())
 
     def care_for(self, table: DeltaFiles[Any]) -> None:
-        """What is due of log and vacuum."""
+        """Shorten the log and vacuum, each if it is due."""
         due, now = self.due(table), self._clock.now_us()
         if due("log", now, HOUR_US // 6):
             self.clean_log(table)
@@ -70,7 +70,7 @@ class Upkeep:
             return
         try:
             handle.create_checkpoint()
-            table.place.sync_log(handle.version())
+            table.storage.sync_log(handle.version())
             handle.cleanup_metadata()
         except DeltaError as error:
             if "Invalid table version" not in str(error):

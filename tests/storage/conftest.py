@@ -1,0 +1,5 @@
+"""What these tests stand on."""
+
+from fixtures.storage import storage
+
+__all__ = ["storage"]
