@@ -16,6 +16,7 @@ from airtally.readiness import remarks
 from airtally.rollups import build
 from airtally.rollups.commit import replace_files
 from airtally.rollups.rebuild import EAGER
+from airtally.storage.lake.delta import CommitConflict
 from airtally.streams import VIEWER_SAMPLES
 from fixtures.accounts import NOW_US
 
@@ -137,8 +138,6 @@ def test_a_month_made_while_its_rows_were_to_leave_is_not_made_of_none(home, clo
     segments = home.services.storage.rollups.table(MINUTE)
     stale_view = segments.view()
     expire(home)
-    from airtally.storage.lake.delta import CommitConflict
-
     with pytest.raises(CommitConflict):
         replace_files(
             home.services.storage.rollups, segments, stale_view, list(stale_view.months("acme")["2026-10"].files), []

@@ -10,7 +10,8 @@ import pytest
 from airtally.kit.time import HOUR_US, MINUTE_US, from_datetime, to_datetime
 from airtally.query.buckets import Bucket
 from airtally.query.question import Function, Metric, Question
-from airtally.streams import APP_EVENTS
+from airtally.rollups.cells import is_cut
+from airtally.streams import APP_EVENTS, VIEWER_SAMPLES
 
 
 def at(text: str, zone: ZoneInfo | None = None) -> int:
@@ -47,3 +48,25 @@ def test_an_evening_lived_twice_counts_on_its_day(warehoused, segments):
         found = {to_datetime(row["bucket"]).astimezone(ST_JOHNS): row["triggers"] for row in home.ask(question)}
         assert {f"{day:%Y-%m-%d}": count for day, count in found.items()} == counted
         assert home.ask(question) == home.ask_rows(question)
+
+
+@pytest.mark.parametrize(
+    ("moment", "zone", "cut"),
+    [
+        ("2026-10-25 00:00", "Europe/Berlin", True),  # midnight UTC
+        ("2026-10-24 22:00", "Europe/Berlin", True),  # the account's midnight, in summer
+        ("2026-10-25 23:00", "Europe/Berlin", True),  # and in winter
+        ("2026-10-25 22:00", "Europe/Berlin", False),
+        ("2026-10-25 01:00", "Europe/Berlin", True),  # the clock is set back
+        ("2026-10-25 02:00", "Europe/Berlin", False),
+        ("2026-10-24 18:30", "Asia/Kolkata", True),
+        ("2026-10-24 18:00", "Asia/Kolkata", False),
+    ],
+)
+def test_local_days_are_cut_at_both_midnights_and_where_the_offset_changes(moment, zone, cut):
+    assert is_cut(at(moment), VIEWER_SAMPLES.rollups[0], ZoneInfo(zone)) is cut
+
+
+@pytest.mark.parametrize(("moment", "cut"), [("2026-10-25 01:00", True), ("2026-10-25 01:30", False)])
+def test_hours_are_cut_at_hours_in_every_zone(moment, cut):
+    assert is_cut(at(moment), VIEWER_SAMPLES.rollups[1], ZoneInfo("Asia/Kolkata")) is cut
