@@ -107,4 +107,4 @@ def test_a_refusal_says_what_can_be_asked_and_it_can(client, more, right):
 def test_what_no_rollup_has_is_refused_in_words(client):
     answer = client.ask(**asked(metrics=[{"function": "distinct", "column": "server"}]))
     assert answer.status_code == 422
-    assert "have left by retention" in answer.json()["detail"]
+    assert "Retention has removed the rows" in answer.json()["detail"]

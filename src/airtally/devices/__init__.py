@@ -1,4 +1,4 @@
-"""Devices of push-enabled applications: what they are, and the tags that they carry."""
+"""Devices of applications with push notices: their registrations and their tags."""
 
 from __future__ import annotations
 

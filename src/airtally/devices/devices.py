@@ -1,4 +1,4 @@
-"""Registering devices and setting their tags; every call is on disk as a whole, or not at all."""
+"""Registers devices and sets their tags; each call is on disk as a whole, or not at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ class Skipped:
 
 
 class Devices:
-    """Thread-safe; calls block. Two changes of one device in this process come one after the other."""
+    """Changes and looks up devices. Calls block.
+
+    Thread-safe: it has no state of its own, and `Edits` locks the device's key, so that changes of one device in this
+    process come one after the other.
+    """
 
     def __init__(self, edits: Edits, queries: Queries, declared: EventTypeRegistry) -> None:
         self._edits = edits
@@ -41,7 +45,7 @@ class Devices:
     def register(
         self, account: Account, application: str, hwid: str, fields: RowValues, tags: Mapping[str, Any] | None = None
     ) -> list[Skipped]:
-        """Columns of `fields` replace what is known, the others stay. See `set_tags`."""
+        """Register or update a device: `fields` replace their columns, the others stay. For `tags` see `set_tags`."""
         wanted = _WantedTags(application, hwid, tags or {}, self._declared.tags(account, tags or ()))
 
         def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[RowValues]]:
@@ -55,15 +59,16 @@ class Devices:
         return wanted.skipped
 
     def find(self, account: Account, application: str, hwid: str) -> Row | None:
-        """The device as it is registered in an application."""
+        """The device's registration in an application."""
         return _live(self._queries.last_by(DEVICES, account.slug, "hwid", hwid), application)
 
     def set_tags(
         self, account: Account, application: str, hwid: str, tags: Mapping[str, Any], *, user_id: str | None = None
     ) -> list[Skipped]:
-        """Null takes a tag away, `{"operation": "append" | "remove", "value": […]}` changes a list.
+        """Set tags; returns those that could not be set.
 
-        An unknown device is made, then with `user_id`. The answer is the tags that could not be set.
+        Null removes a tag, `{"operation": "append" | "remove", "value": […]}` changes a list. A device that is unknown
+        is registered, with `user_id`.
         """
         wanted = _WantedTags(application, hwid, tags, self._declared.tags(account, tags))
 
@@ -79,7 +84,7 @@ class Devices:
         return wanted.skipped
 
     def unregister(self, account: Account, application: str, hwid: str) -> None:
-        """It gets no more notices; all else stays."""
+        """Remove the push token, so that the device gets no more notices; all else stays."""
 
         def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[RowValues]]:
             device = _live(last[DEVICES.name], application)
@@ -88,7 +93,7 @@ class Devices:
         self._edits.run(account, (DEVICES,), ("hwid", hwid), change)
 
     def delete(self, account: Account, application: str, hwid: str) -> None:
-        """The device and its tags go; those shared by applications stay while it is registered in another."""
+        """Delete a device and its tags; shared tags stay while it is registered in another application."""
 
         def change(last: Mapping[str, list[Row]]) -> Mapping[str, list[RowValues]]:
             device = _live(last[DEVICES.name], application)
@@ -101,13 +106,13 @@ class Devices:
             ]
             return {
                 DEVICES.name: [] if device is None else [device | {"is_deleted": 1}],
-                DEVICE_TAGS.name: [_gone(row["application"], hwid, row["tag"]) for row in tags],
+                DEVICE_TAGS.name: [_removed_tag(row["application"], hwid, row["tag"]) for row in tags],
             }
 
         self._edits.run(account, (DEVICES, DEVICE_TAGS), ("hwid", hwid), change)
 
     def tags(self, account: Account, application: str, hwid: str) -> dict[str, Value]:
-        """By name; shared ones only while the device is registered in the application."""
+        """The device's tags by name; shared ones only while it is registered in the application."""
         rows = self._queries.last_by(DEVICE_TAGS, account.slug, "hwid", hwid)
         rows = [row for row in rows if _is_set(row) and row["application"] in {application, None}]
         if any(row["application"] is None for row in rows) and not self._registered(account, application, hwid):
@@ -115,7 +120,7 @@ class Devices:
         return {row["tag"]: msgspec.json.decode(row["value"]) for row in sorted(rows, key=lambda row: row["tag"])}
 
     def of_user(self, account: Account, application: str, user_id: str) -> list[str]:
-        """The hwids of a user's devices in an application, in order of text."""
+        """The hwids of a user's devices in an application, sorted as text."""
         where = AllOf((Equals("application", application), Equals("user_id", user_id)))
         hwids: list[str] = self._queries.current(DEVICES, account.slug, where=where).table.column("hwid").to_pylist()
         return sorted(hwids)
@@ -125,7 +130,7 @@ class Devices:
 
 
 class _WantedTags:
-    """Tags to be set on one device of one application."""
+    """Tags to set on one device of one application."""
 
     def __init__(self, application: str, hwid: str, tags: Mapping[str, Any], declared: Mapping[str, Tag]) -> None:
         self._application, self._hwid = application, hwid
@@ -133,7 +138,7 @@ class _WantedTags:
         self.skipped: list[Skipped] = []
 
     def changes(self, last: Iterable[Row]) -> list[RowValues]:
-        """The new rows, given the last ones."""
+        """The rows that set the tags, given the device's current ones. Fills `skipped`."""
         held = {(row["application"], row["tag"]): row for row in last if not row["is_deleted"]}
         self.skipped = []
         rows = []
@@ -145,7 +150,7 @@ class _WantedTags:
             scope = self._application if tag.application_specific else None
             before = held.get((scope, name))
             if sent is None:
-                rows += [] if before is None else [_gone(scope, self._hwid, name)]
+                rows += [] if before is None else [_removed_tag(scope, self._hwid, name)]
                 continue
             value = _new_value(tag, before, sent)
             if value is None:
@@ -159,7 +164,7 @@ _UNCHANGED: Any = object()
 
 
 def _new_value(tag: Tag, before: Row | None, sent: Any) -> Value | None:
-    """None where what was sent does not fit."""
+    """The tag's new value; None if what was sent does not fit its type."""
     if not isinstance(sent, dict):
         return fitted(tag.type, sent)
     values = fitted(ValueType.LIST, sent.get("value"))
@@ -174,7 +179,7 @@ def _new_value(tag: Tag, before: Row | None, sent: Any) -> Value | None:
     return None
 
 
-def _gone(application: str | None, hwid: str, tag: str) -> RowValues:
+def _removed_tag(application: str | None, hwid: str, tag: str) -> RowValues:
     return {"application": application, "hwid": hwid, "tag": tag, "value": None, "is_deleted": 1}
 
 

@@ -1,4 +1,4 @@
-"""Values of attributes and tags as devices send them, brought to the one form that each type is stored in.
+"""Brings values of attributes and tags, as devices send them, to the form in which their type is stored.
 
 docs/vendors/pushwoosh.md#9.
 """
@@ -15,10 +15,10 @@ from airtally.accounts.declared import ValueType
 from airtally.ingest.value_types import is_version
 from airtally.streams.declaration import LONG_TEXT_BYTES
 
-#: Most values of one list.
+#: The most values of one list.
 LIST_VALUES = 1000
 
-#: What is stored, as JSON has it.
+#: A stored value, as JSON.
 Value = str | int | float | bool | list[str]
 
 _DIGITS = re.compile(r"-?[0-9]{1,19}")
@@ -29,7 +29,7 @@ _BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
 
 
 def fitted(wanted: ValueType, sent: Any) -> Value | None:
-    """The value as it is stored, or None where it does not fit the type.
+    """The value as it is stored, or None if it does not fit the type.
 
     Dates are `YYYY-MM-DD HH:MM` UTC, prices have two decimals, lists hold each value once.
     """

@@ -1,7 +1,7 @@
-"""Buckets of time in a zone, as instants: both ends of each are computed, none is the start plus 24 hours.
+"""Buckets of time in a time zone, as instants. Both ends of a day are computed, since not all days have 24 hours.
 
 A day, week or month is all instants whose local date lies in it. Where the clock is set back over midnight, a day
-goes on after the next has begun: such a bucket has several runs.
+continues after the next has begun, so that its bucket has several runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airtally.kit.zones import local_days, spans
 
 
 class Bucket(StrEnum):
-    """What rows are grouped by in time. A week begins on Monday."""
+    """The calendar buckets that rows are grouped by. A week begins on Monday."""
 
     NONE = "none"
     MINUTE = "minute"
@@ -32,13 +32,13 @@ class Bucket(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Buckets of one length, counted from the start of the interval; the last may be cut short."""
+    """Buckets of one length, counted from the start of the interval; the last may be shorter."""
 
     length_us: int
 
     def __post_init__(self) -> None:
         if self.length_us <= 0:
-            raise ValueError("a bucket without length")
+            raise ValueError("the length of a bucket must be above 0")
 
 
 Buckets = Bucket | Step
@@ -46,15 +46,15 @@ Buckets = Bucket | Step
 _FIXED_US = {Bucket.MINUTE: 60 * SECOND_US, Bucket.QUARTER: 900 * SECOND_US, Bucket.HOUR: 3600 * SECOND_US}
 
 
-#: No bucket is longer, whatever its zone does.
+#: Upper bounds for the length of a bucket in any time zone.
 _LONGEST_US = _FIXED_US | {Bucket.DAY: 2 * DAY_US, Bucket.WEEK: 8 * DAY_US, Bucket.MONTH: 32 * DAY_US}
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Buckets of one length, without gap: from `start_us` to `end_us`, the last may be cut short.
+    """Buckets of one length without gaps, from `start_us` to `end_us`; the last may be shorter.
 
-    `bucket_us` is the start of the first one, where the run is not its beginning but a later piece of it.
+    `bucket_us` is the start of the first bucket if the run begins with a later piece of it.
     """
 
     start_us: int
@@ -64,9 +64,9 @@ class Run:
 
 
 def runs(bucket: Buckets, start_us: int, end_us: int, zone: ZoneInfo) -> list[Run]:
-    """The fewest runs of buckets that hold [start_us, end_us); the first begins at or before `start_us`.
+    """The fewest runs of buckets that contain [start_us, end_us); the first begins at or before `start_us`.
 
-    Where the clock is set back, an hour that is lived twice makes two buckets, a day that is lived again one.
+    Where the clock is set back, an hour that occurs twice is two buckets, and a day that occurs in two pieces is one.
     """
     if start_us >= end_us:
         return []
@@ -80,7 +80,7 @@ def runs(bucket: Buckets, start_us: int, end_us: int, zone: ZoneInfo) -> list[Ru
 
 
 def at_least(bucket: Buckets, start_us: int, end_us: int) -> int:
-    """A number of buckets that [start_us, end_us) has in every zone, told without a look at one."""
+    """A lower bound for the buckets of [start_us, end_us), for any time zone and without its rules."""
     if bucket is Bucket.NONE:
         return 0
     longest_us = bucket.length_us if isinstance(bucket, Step) else _LONGEST_US[bucket]
@@ -88,18 +88,18 @@ def at_least(bucket: Buckets, start_us: int, end_us: int) -> int:
 
 
 def boundaries(bucket: Buckets, start_us: int, end_us: int, zone: ZoneInfo) -> list[int]:
-    """The start of each bucket or later piece of one, then the end of the last."""
+    """The start of each bucket, or of its later pieces, and then the end of the last."""
     found = runs(bucket, start_us, end_us, zone)
     starts = [at for run in found for at in range(run.start_us, run.end_us, run.length_us)]
     return [*starts, found[-1].end_us] if found else []
 
 
 def bucket_of(at_us: exp.Expr, found: list[Run]) -> exp.Expr:
-    """The start of the bucket that an instant of the runs lies in: integers only, no zone.
+    """The start of the bucket that an instant lies in, by integer arithmetic alone.
 
-    By halves: the months of 130 years are 1,300 runs, and each row would be compared with half of them.
+    The runs are searched by halves: the months of 130 years are 1,300 runs, half of which each row would be compared with.
     """
-    if len(found) == 1:  # never a number alone: grouped by, it would be the place of a column
+    if len(found) == 1:  # never a plain number: GROUP BY would take it for the position of a column
         return _start_in(at_us, found[0])
     middle = len(found) // 2
     before = exp.LT(this=at_us.copy(), expression=exp.Literal.number(found[middle].start_us))
@@ -108,7 +108,7 @@ def bucket_of(at_us: exp.Expr, found: list[Run]) -> exp.Expr:
 
 
 def _half(at_us: exp.Expr, found: list[Run]) -> exp.Expr:
-    """Of a single bucket, its start is the same for all."""
+    """Like `bucket_of`; for a single bucket the start is a constant."""
     run = found[0]
     if len(found) == 1 and run.end_us - run.start_us <= run.length_us:
         return exp.Literal.number(run.start_us if run.bucket_us is None else run.bucket_us)
@@ -132,7 +132,7 @@ def _fixed_runs(length_us: int, start_us: int, end_us: int, zone: ZoneInfo) -> I
 
 
 def _cut(run: Run, start_us: int, end_us: int) -> Run:
-    """Without the buckets that lie wholly outside of [start_us, end_us)."""
+    """The run without the buckets that lie wholly outside of [start_us, end_us)."""
     before = max(0, (start_us - run.start_us) // run.length_us)
     until = -((run.start_us - end_us) // run.length_us)
     return Run(
@@ -143,7 +143,7 @@ def _cut(run: Run, start_us: int, end_us: int) -> Run:
 
 
 def _aligned_spans(length_us: int, start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[tuple[int, int, int]]:
-    """(from, to, offset): a change of the clock by whole buckets begins no new span."""
+    """Spans as (start, end, offset). A change of the offset by whole buckets begins no new span."""
     first, *changes = spans(start_us, end_us, zone)
     begin_us, offset_us = first.start_us, first.offset_us
     for span in changes:
@@ -162,12 +162,12 @@ class _Piece:
     bucket_us: int
 
 
-#: The clock of a zone that crossed the date line went back by less.
+#: An upper bound for how far a clock was ever set back: less, even where a zone crossed the date line.
 _BACK_US = 2 * DAY_US
 
 
 def _pieces(bucket: Bucket, start_us: int, end_us: int, zone: ZoneInfo) -> list[_Piece]:
-    """All that meet [start_us, end_us), in order and without gap."""
+    """The pieces of buckets that overlap [start_us, end_us), in order and without gaps."""
     around_us = _LONGEST_US[bucket] + _BACK_US
     pieces: list[_Piece] = []
     begins: dict[date, int] = {}
@@ -186,7 +186,7 @@ def _first_day(bucket: Bucket, day: date) -> date:
 
 
 def _joined(pieces: list[_Piece]) -> Iterator[Run]:
-    """Neighbouring buckets of one length, each in one piece, as one run."""
+    """The pieces as runs: neighbouring whole buckets of one length are joined."""
     held: Run | None = None
     for piece in pieces:
         length_us = piece.end_us - piece.start_us

@@ -1,4 +1,4 @@
-"""Changelogs: the records as they are now, and all versions they have had."""
+"""Queries of changelogs: the current records, and all their versions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LIVE = Equals("is_deleted", 0)
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Nulls come last, whichever the direction."""
+    """A column to sort by. Nulls come last in both directions."""
 
     column: str
     descending: bool = False
@@ -31,10 +31,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The last version of each key that meets `where`; those deleted only when asked for.
+    """The current records that meet `where`; deleted ones only with `deleted`.
 
-    In the given order, then by key; cut to a page of `limit` rows. Raises ValueError for a column that the
-    stream does not have and for a stream that is no changelog.
+    In the given order, then by key; a page of `limit` rows. Raises ValueError for a column that the stream does not
+    have and for a stream that is not a changelog.
     """
 
     stream: Stream
@@ -46,11 +46,11 @@ class Records:
     deleted: bool = False
 
     def __post_init__(self) -> None:
-        _check(self.stream, (*columns_of(self.where), *(by.column for by in self.ordered)))
+        _check_columns(self.stream, (*columns_of(self.where), *(by.column for by in self.ordered)))
 
     @property
     def ordered(self) -> tuple[Order, ...]:
-        """A name alone is its ascending order; the key makes the order of a page certain."""
+        """The order with the key at its end, so that pages do not overlap. A name alone sorts ascending."""
         return tuple(Order(by) if isinstance(by, str) else by for by in (*self.order, *self.stream.key))
 
 
@@ -58,7 +58,7 @@ class Records:
 class VersionsQuery:
     """Every version that meets `where`, of all keys or of those in `keys` (a table of the key columns).
 
-    Rows equal in key and time are one version, as it was last received.
+    Rows with the same key and version time are one version; the last received counts.
     """
 
     stream: Stream
@@ -67,11 +67,11 @@ class VersionsQuery:
     where: Filter = EVERYTHING
 
     def __post_init__(self) -> None:
-        _check(self.stream, columns_of(self.where))
+        _check_columns(self.stream, columns_of(self.where))
 
 
 def render_records(wanted: Records, snapshot: Snapshot) -> Statement:
-    """The columns of a row (`stream.row_schema`)."""
+    """The current records (`stream.row_schema`), in order."""
     binder = Binder(wanted.stream)
     ordered = (exp.Ordered(this=column(by.column), desc=by.descending, nulls_first=False) for by in wanted.ordered)
     tree = current_records(binder, wanted, snapshot, [column(name) for name in wanted.stream.row_schema.names])
@@ -82,14 +82,14 @@ def render_records(wanted: Records, snapshot: Snapshot) -> Statement:
 
 
 def render_total(wanted: Records, snapshot: Snapshot) -> Statement:
-    """How many records there are on all pages, as `total`."""
+    """The number of records on all pages, as `total`."""
     binder = Binder(wanted.stream)
     total = exp.cast(exp.Count(this=exp.Literal.number(1)), "bigint").as_("total", quoted=True)
     return binder.statement(current_records(binder, wanted, snapshot, [total]))
 
 
 def render_versions(wanted: VersionsQuery, snapshot: Snapshot) -> Statement:
-    """The columns of a row (`stream.row_schema`), in no order."""
+    """The versions (`stream.row_schema`), in no order."""
     stream, binder = wanted.stream, Binder(wanted.stream)
     names = (*stream.row_schema.names, *RECEIVED_ORDER)
     stored = exp.select(*(column(name, "stored") for name in names))
@@ -109,9 +109,9 @@ def render_versions(wanted: VersionsQuery, snapshot: Snapshot) -> Statement:
 def current_records(
     binder: Binder, wanted: Records, snapshot: Snapshot, columns: Sequence[exp.Expr], *, once: Filter = EVERYTHING
 ) -> exp.Select:
-    """`columns` of the wanted records, in no order and not cut to a page.
+    """`columns` of all the wanted records, in no order.
 
-    `once` is met by some version of each of them: where few keys have one, only these are ranked.
+    `once` is a condition that some version of each wanted record meets: where few keys have one, only those are ranked.
     """
     stream = wanted.stream
     names = (*stream.row_schema.names, *RECEIVED_ORDER)
@@ -139,14 +139,14 @@ def _folded(stream: Stream, name: str, table: str | None = None) -> exp.Expr:
 
 
 def _of_keys(stream: Stream, condition: Filter) -> Filter:
-    """The part of a condition that all versions of a key meet alike, so that it can be asked first."""
+    """The part of a condition that depends on the key alone, so that it can be applied before versions are ranked."""
     parts = condition.filters if isinstance(condition, AllOf) else (condition,)
     exact = {name for name in stream.key if not stream.by_name[name].fold_case}
     return AllOf(tuple(part for part in parts if set(columns_of(part)) <= exact))
 
 
-def _check(stream: Stream, names: Iterable[str]) -> None:
+def _check_columns(stream: Stream, names: Iterable[str]) -> None:
     if stream.kind is not Kind.CHANGELOG:
-        raise ValueError(f"stream {stream.name} has no versions")
+        raise ValueError(f"stream {stream.name} has no versions: it is not a changelog")
     for name in names:
         type_of(stream, name)

@@ -1,4 +1,4 @@
-"""Which cells of a rollup a question cuts in two: its ends, and the edges of its buckets, told by UTC day."""
+"""Which days of a rollup a question fits: none of their cells reaches across its ends or the edges of its buckets."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from airtally.rollups.cells import is_cut
 from airtally.rollups.plan import Interval
 from airtally.streams.rollup import Rollup
 
-#: Where there are more edges than a rollup could fit between, no day fits.
+#: With more edges than this, no day is checked: the cells of a rollup would not fit between them.
 _MOST_EDGES = 20_000
 
 
 class Edges:
-    """Of an interval in the runs of its buckets."""
+    """The ends of an interval and the edges of its buckets. Used by one question, in one thread."""
 
     def __init__(self, interval: Interval, bucket: object, runs: list[Run]) -> None:
         self._ends = interval.start_us, interval.end_us
         self._runs = [] if bucket is Bucket.NONE else runs
 
     def fits(self, rollup: Rollup) -> Callable[[str, str], bool] | None:
-        """Tells of a day (ISO) whose cells lie in a zone whether none of them is cut; None where none is of any day."""
+        """A function of a UTC day (ISO) and the zone of its cells: whether none of them is cut. None: none of any day is."""
         if self._aligned(rollup.grain_us):
             return None
         if sum((run.end_us - run.start_us) // run.length_us for run in self._runs) > _MOST_EDGES:
@@ -39,7 +39,7 @@ class Edges:
 
     @cached_property
     def _by_day(self) -> dict[str, list[int]]:
-        """But for midnights UTC, which cut no cell."""
+        """The edges by UTC day, without midnights UTC, which cut no cell."""
         found = defaultdict(list)
         for edge in self._edges():
             if edge % DAY_US:

@@ -1,4 +1,4 @@
-"""How many devices hold each value of a tag: counted, sorted and written as lines by the engine, in one statement."""
+"""The number of devices with each value of a tag: one statement counts, sorts and renders lines."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _QUOTED = (";", '"', "\r", "\n")
 
 @dataclass(frozen=True, slots=True)
 class Holders:
-    """Of `tag` in `applications`, in their order. A `shared` tag has one value for a device in all of them.
+    """A question for the devices with each value of `tag`, by application in the order of `applications`.
 
-    `listed`: its values are lists, each element counts. `decimal`: they are written with two places.
+    A `shared` tag has one value for a device in all of them. With `listed` the values are lists, each element of which
+    counts; with `decimal` they are written with two places.
     """
 
     account: str
@@ -40,7 +41,7 @@ class Holders:
 
 
 def holder_lines(queries: Queries, wanted: Holders) -> tuple[Iterator[RenderedLines], int]:
-    """Lines of application, value and number of devices, semicolons between; and through when they are complete.
+    """Lines `application;value;devices`, and the moment through which they are complete (microseconds UTC).
 
     In order of the applications, then the highest number first, then by the value's UTF-8 bytes. Raises what
     the engine raises, also from the iterator.
@@ -58,15 +59,21 @@ def holder_lines(queries: Queries, wanted: Holders) -> tuple[Iterator[RenderedLi
 
 
 def render_holders(wanted: Holders, tags: Snapshot, devices: Snapshot) -> Statement:
-    """One string column, in order."""
+    """One text column of lines, in order."""
     binder = Binder(DEVICE_TAGS)
     held = _shared(binder, wanted, tags, devices) if wanted.shared else _specific(binder, wanted, tags, devices)
     groups = ("position", "application", "value")
     counted = exp.select(*map(column, groups), exp.Count(this=exp.Literal.number(1)).as_("devices", quoted=True))
     counted = counted.from_(_valued(wanted, held).subquery("valued"))
     counted = counted.where(exp.not_(column("value").is_(exp.null()))).group_by(*map(column, groups))
-    fields = _csv(binder, column("application")), _csv(binder, column("value")), exp.cast(column("devices"), "varchar")
-    lines = exp.select(_line(binder, *fields).as_("line", quoted=True), *map(column, ("position", "devices", "value")))
+    fields = (
+        _csv_field(binder, column("application")),
+        _csv_field(binder, column("value")),
+        exp.cast(column("devices"), "varchar"),
+    )
+    lines = exp.select(
+        _csv_line(binder, *fields).as_("line", quoted=True), *map(column, ("position", "devices", "value"))
+    )
     order = ("position", False), ("devices", True), ("value", False)
     ordered = exp.select(column("line")).from_(lines.from_(counted.subquery("counted")).subquery("lines"))
     return binder.statement(
@@ -75,13 +82,13 @@ def render_holders(wanted: Holders, tags: Snapshot, devices: Snapshot) -> Statem
 
 
 def _specific(binder: Binder, wanted: Holders, tags: Snapshot, devices: Snapshot) -> exp.Select:
-    """A tag without a device's own record counts; that of a deleted device does not."""
+    """The values of a tag of one application. A tag whose device was never registered counts; a deleted device's does not."""
     held = _held(binder, wanted, tags, OneOf("application", wanted.applications))
     deleted = AllOf((DELETED, OneOf("application", wanted.applications)))
     gone = _devices(binder, Records(DEVICES, wanted.account, deleted, deleted=True), devices, once=DELETED)
     same = exp.and_(*(column(name, "held").eq(column(name, "gone")) for name in ("application", "hwid")))
     return (
-        _placed(binder, wanted)
+        _read_value(binder, wanted)
         .from_(held.subquery("held"))
         .join(_asked(binder, wanted), on=column("application", "held").eq(column("application", "asked")))
         .join(gone.subquery("gone"), on=same, join_type="anti")
@@ -89,12 +96,12 @@ def _specific(binder: Binder, wanted: Holders, tags: Snapshot, devices: Snapshot
 
 
 def _shared(binder: Binder, wanted: Holders, tags: Snapshot, devices: Snapshot) -> exp.Select:
-    """Once for each application in which the device is registered."""
+    """The values of a shared tag, once for each application in which the device is registered."""
     held = _held(binder, wanted, tags, IsNull("application"))
     here = Records(DEVICES, wanted.account, OneOf("application", wanted.applications))
     live = _devices(binder, here, devices)
     return (
-        _placed(binder, wanted)
+        _read_value(binder, wanted)
         .from_(held.subquery("held"))
         .join(live.subquery("live"), on=column("hwid", "held").eq(column("hwid", "live")))
         .join(_asked(binder, wanted), on=column("application", "live").eq(column("application", "asked")))
@@ -112,8 +119,8 @@ def _devices(binder: Binder, wanted: Records, devices: Snapshot, once: Filter = 
     return current_records(binder.over(DEVICES), wanted, devices, columns, once=once)
 
 
-def _placed(binder: Binder, wanted: Holders) -> exp.Select:
-    """The value inside an object, so that it is read as an object's member."""
+def _read_value(binder: Binder, wanted: Holders) -> exp.Select:
+    """The value as text, read as a member of the JSON object that it is wrapped in."""
     member = exp.func("concat", binder.value('{"v":'), column("value", "held"), binder.value("}"))
     found = (member_texts if wanted.listed else member_text)(member, binder.value("v"))
     return exp.select(column("application", "asked"), column("position", "asked"), found.as_("found", quoted=True))
@@ -126,7 +133,7 @@ def _asked(binder: Binder, wanted: Holders) -> exp.Expr:
 
 
 def _valued(wanted: Holders, held: exp.Select) -> exp.Select:
-    """One row for each value of a device; a list's element counts once, however often it is in it."""
+    """One row for each value of a device; an element that a list contains twice counts once."""
     value: exp.Expr = column("found")
     if wanted.listed:
         value = exp.Explode(this=exp.ArrayDistinct(this=value))
@@ -136,14 +143,14 @@ def _valued(wanted: Holders, held: exp.Select) -> exp.Select:
     return found.from_(held.subquery("found"))
 
 
-def _csv(binder: Binder, text: exp.Expr) -> exp.Expr:
-    """Quoted only where it must be."""
+def _csv_field(binder: Binder, text: exp.Expr) -> exp.Expr:
+    """Text as a CSV field, quoted only if necessary."""
     special = exp.or_(*(exp.StrPosition(this=text.copy(), substr=binder.value(each)) > 0 for each in _QUOTED))
     quote = binder.value('"')
     doubled = exp.func("replace", text.copy(), quote.copy(), binder.value('""'))
     return exp.Case().when(special, exp.func("concat", quote, doubled, quote.copy())).else_(text.copy())
 
 
-def _line(binder: Binder, *fields: exp.Expr) -> exp.Expr:
-    parts = [part for field in fields[:-1] for part in (field, exp.Literal.string(";"))]
-    return exp.func("concat", *parts, fields[-1], binder.value("\n"))
+def _csv_line(binder: Binder, *fields: exp.Expr) -> exp.Expr:
+    pieces = [piece for field in fields[:-1] for piece in (field, exp.Literal.string(";"))]
+    return exp.func("concat", *pieces, fields[-1], binder.value("\n"))

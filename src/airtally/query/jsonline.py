@@ -1,4 +1,4 @@
-"""A line of JSON declared as keys and columns, rendered by concatenation alone: the same on every engine."""
+"""Lines of JSON, declared as keys and columns and rendered by concatenation, which all engines do alike."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airtally.streams.declaration import Column, Stream, Type
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """The same value on every line."""
+    """A constant, the same on every line."""
 
     value: str | int
 
@@ -30,7 +30,7 @@ class Integer:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """`plain`: the column holds nothing that JSON escapes, its pattern sees to that; quicker."""
+    """A text column. With `plain` its pattern allows nothing that JSON escapes, so that escaping is left out."""
 
     column: str
     plain: bool = False
@@ -38,12 +38,12 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class EventDate:
-    """`YYYY-MM-DD` of the event's time as stored: wall clock where times are local, otherwise UTC."""
+    """`YYYY-MM-DD` of the event's time as stored: local time if the stream's times are local, otherwise UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventTime:
-    """`HH:MM:SS` of the event's time as stored, cut to the second."""
+    """`HH:MM:SS` of the event's time as stored, without fractions of the second."""
 
 
 Field = Fixed | Integer | Text | EventDate | EventTime
@@ -53,7 +53,7 @@ _Piece = str | exp.Expr
 
 @dataclass(frozen=True, slots=True)
 class JsonLine:
-    """One object a line, compact, keys in this order, a line feed after it; a null is `null`."""
+    """One compact object with its keys in this order, and a line feed. Nulls are written as `null`."""
 
     fields: tuple[tuple[str, Field], ...]
 
@@ -63,7 +63,7 @@ class JsonLine:
 
 
 def rendered(line: JsonLine, binder: Binder, stream: Stream, day: date, capabilities: Capabilities) -> exp.Expr:
-    """Raises ValueError where a field's column is not of its type."""
+    """The line as an expression. Raises ValueError for a field whose column is of another type."""
     pieces: list[_Piece] = ["{"]
     for number, (key, value) in enumerate(line.fields):
         pieces += ["," if number else "", json.dumps(key, ensure_ascii=False), ":"]
@@ -72,14 +72,14 @@ def rendered(line: JsonLine, binder: Binder, stream: Stream, day: date, capabili
 
 
 def _joined(binder: Binder, pieces: list[_Piece]) -> exp.Expr:
-    """Texts that stand side by side become one bound value."""
-    parts: list[exp.Expr] = []
+    """Concatenate the pieces; neighbouring texts become one bound value."""
+    arguments: list[exp.Expr] = []
     for is_text, group in groupby(pieces, lambda piece: isinstance(piece, str)):
         if is_text:
-            parts.append(binder.value("".join(map(str, group))))
+            arguments.append(binder.value("".join(map(str, group))))
         else:
-            parts += [piece for piece in group if not isinstance(piece, str)]
-    return _concat(*parts)
+            arguments += [piece for piece in group if not isinstance(piece, str)]
+    return _concat(*arguments)
 
 
 def _pieces(value: Field, stream: Stream, day: date, capabilities: Capabilities) -> list[_Piece]:
@@ -118,12 +118,12 @@ def _time_of_day(stream: Stream, capabilities: Capabilities) -> exp.Expr:
     moment = exp.UnixToTime(this=whole, scale=exp.UnixToTime.MICROS)
     if capabilities.time_type:
         return exp.cast(exp.cast(moment, "time"), "text")
-    text = exp.cast(moment, "text")  # in UTC, and the years have four digits
+    text = exp.cast(moment, "text")  # in UTC, with years of four digits
     return exp.Substring(this=text, start=exp.Literal.number(12), length=exp.Literal.number(8))
 
 
 def escaped(text: exp.Expr) -> exp.Expr:
-    """Text as it stands between the quotes of a JSON string."""
+    """Text escaped for the inside of a JSON string."""
     result: exp.Expr = text.copy()
     for old, new in _ESCAPES:
         result = exp.func("replace", result, old.copy(), exp.Literal.string(new))
@@ -131,13 +131,13 @@ def escaped(text: exp.Expr) -> exp.Expr:
     return exp.Case().when(needed, result).else_(text.copy())
 
 
-def _concat(*parts: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this="CONCAT", expressions=list(parts))  # not `||`, which is slower
+def _concat(*pieces: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this="CONCAT", expressions=list(pieces))  # not `||`, which is slower
 
 
 _SHORT = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r"}
 _ESCAPES: list[tuple[exp.Expr, str]] = [
-    (exp.Literal.string("\\"), "\\\\"),  # first: the others add more of them
+    (exp.Literal.string("\\"), "\\\\"),  # first, since the other escapes add backslashes
     (exp.Literal.string('"'), '\\"'),
     *((exp.Chr(expressions=[exp.Literal.number(code)]), _SHORT.get(code, f"\\u{code:04x}")) for code in range(32)),
 ]

@@ -1,4 +1,4 @@
-"""Rows as ready lines of JSON: the engine's string buffers already are the file's bytes."""
+"""Rows as lines of JSON, rendered by the engine, whose string buffers are the file's bytes."""
 
 from __future__ import annotations
 
@@ -42,10 +42,9 @@ SECOND = "_second"
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """An account's events with times in [start_us, end_us) as lines.
+    """A question for an account's events with times in [start_us, end_us) as lines.
 
-    In order of the whole second of their time, then of arrival; all backwards when `descending`. An end
-    meant to be included is given as the start of the next second.
+    They are in order of the whole second of their time, then of arrival; with `descending` the other way round.
     """
 
     stream: Stream
@@ -57,7 +56,7 @@ class Extract:
     descending: bool = False
 
     def days(self) -> list[date]:
-        """The UTC days of the interval, in the order of their lines: no event and no order crosses one."""
+        """The UTC days of the interval, in the order of their lines. Days are independent of one another."""
         if self.start_us >= self.end_us:
             return []
         first, last = utc_day(self.start_us), utc_day(self.end_us - 1)
@@ -65,13 +64,13 @@ class Extract:
         return days[::-1] if self.descending else days
 
     def on(self, day: date) -> Extract:
-        """The part of one day."""
+        """The same question for one day."""
         start_us = day_start_us(day)
         return replace(self, start_us=max(self.start_us, start_us), end_us=min(self.end_us, start_us + DAY_US))
 
     @property
     def counts(self) -> Question:
-        """How many lines each day has; days without any are left out."""
+        """The question for the number of lines of each day; days without lines have no row."""
         return Question(
             stream=self.stream,
             account=self.account,
@@ -85,20 +84,20 @@ class Extract:
 
 @dataclass(frozen=True, slots=True)
 class RenderedLines:
-    """Some lines in the order of the file: their bytes as the engine laid them out, and how many."""
+    """Some lines in the order of the file: their bytes in the engine's memory, and their number."""
 
     data: memoryview
     rows: int
 
 
 def lines(engine: Engine, extract: Extract, snapshot: Snapshot) -> Iterator[RenderedLines]:
-    """The lines of an extract, day by day, from a pinned snapshot."""
+    """The lines of an extract, day by day, from one snapshot."""
     for day in extract.days():
         yield from lines_of_day(engine, extract, snapshot, day)
 
 
 def lines_of_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date) -> Iterator[RenderedLines]:
-    """The lines of one day; nothing of another day is read."""
+    """The lines of one day, reading no files of other days."""
     view = of_day(snapshot, day)
     if Rows.all_of(view).empty:
         return
@@ -109,7 +108,7 @@ def lines_of_day(engine: Engine, extract: Extract, snapshot: Snapshot, day: date
 
 
 def of_day(snapshot: Snapshot, day: date) -> Snapshot:
-    """The same view with the files of one partition."""
+    """The snapshot with the files of one day alone."""
     if snapshot.stream.partition is not Partition.EVENT_DAY:
         return snapshot
     wanted = day.isoformat()
@@ -121,7 +120,7 @@ def of_day(snapshot: Snapshot, day: date) -> Snapshot:
 
 
 def render_lines(extract: Extract, snapshot: Snapshot, capabilities: Capabilities) -> Statement:
-    """One string column, in order. Raises ValueError for an extract of more than one day."""
+    """One text column of lines, in order. Raises ValueError for an extract of more than one day."""
     if len(extract.days()) > 1:
         raise ValueError("lines are rendered day by day")
     stream = extract.stream
@@ -148,7 +147,7 @@ def _arrival_order(snapshot: Snapshot) -> tuple[str, ...]:
 def _ordered(
     chosen: exp.Select, line: exp.Expr, keys: Sequence[str], capabilities: Capabilities, *, descending: bool
 ) -> exp.Select:
-    """Sorts the narrow columns rather than the lines where the engine allows it."""
+    """Sort before the lines are rendered if the engine keeps that order: the columns are narrower than the lines."""
     order = [exp.Ordered(this=column(name), desc=descending, nulls_first=False) for name in keys]
     if capabilities.keeps_order:
         return exp.select(line).from_(chosen.order_by(*order).subquery("chosen"))
@@ -161,7 +160,7 @@ def _second(stream: Stream) -> exp.Expr:
 
 
 def bytes_of(texts: pa.Array) -> memoryview:
-    """The texts' bytes one after the other, without a copy where the engine laid them out so."""
+    """The bytes of the texts one after the other, without a copy unless their type has to be changed."""
     if not pa.types.is_string(texts.type):
         texts = texts.cast(pa.string())
     _, offsets, data = texts.buffers()

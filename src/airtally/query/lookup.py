@@ -1,6 +1,6 @@
-"""A few records of a changelog by one column of its key, for calls that each concern one thing.
+"""Looks up records of a changelog by one column of its key, for calls about one thing.
 
-What is buffered is looked through in memory; the lake is asked with one statement whose text never changes.
+Buffered rows are filtered in memory; the lake is queried with one statement whose text never changes.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def last_by(snapshot: Snapshot, name: str, value: str, query: Callable[[Statemen
     """The last version of each record whose column `name` has the value, deleted ones too, in no order."""
     stream = snapshot.stream
     names = [*stream.row_schema.names, *RECEIVED_ORDER]
-    found = [_of_account(table, snapshot.account, name, value).select(names) for table in snapshot.buffered]
+    found = [_with_value(table, snapshot.account, name, value).select(names) for table in snapshot.buffered]
     if snapshot.compacted or snapshot.uncompacted:
         found.append(query(_statement(snapshot, name, value)))
     rows = [row for table in found if table.num_rows for row in table.to_pylist()]
     return list(_last(stream, rows))
 
 
-def _of_account(rows: pa.Table, account: str, name: str, value: str) -> pa.Table:
+def _with_value(rows: pa.Table, account: str, name: str, value: str) -> pa.Table:
     rows = rows.filter(pc.equal(rows.column(name), value))
     return rows.filter(pc.equal(rows.column(ACCOUNT.name), account))
 

@@ -1,4 +1,4 @@
-"""Sums as they are answered: of 64 bits where they fit, which is all but always."""
+"""Sums in answers: 64-bit integers if they fit, which nearly all do, else decimals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 
 def narrowed(table: pa.Table) -> pa.Table:
-    """Columns of whole decimals as int64, but for one with a value that is wider: that stays decimal(38, 0)."""
+    """The table with its columns of whole decimals as int64. A column with a wider value stays decimal(38, 0)."""
     for index, field in enumerate(table.schema):
         if pa.types.is_decimal(field.type) and field.type.scale == 0:
             try:
@@ -21,18 +21,18 @@ def narrowed(table: pa.Table) -> pa.Table:
 
 
 def plain(values: pa.Array | pa.ChunkedArray) -> list[Any]:
-    """For an encoder: whole numbers are Python's, however wide."""
+    """The values for an encoder: whole numbers are `int`, however wide."""
     found: list[Any] = values.to_pylist()
     return [int(each) if isinstance(each, Decimal) else each for each in found] if is_wide(values) else found
 
 
 def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """By column."""
+    """The rows by column name, with whole numbers as `int`."""
     wide = [name for name in table.column_names if is_wide(table.column(name))]
     rows: list[dict[str, Any]] = table.to_pylist()
     return [row | {name: int(row[name]) for name in wide if row[name] is not None} for row in rows] if wide else rows
 
 
 def is_wide(values: pa.Array | pa.ChunkedArray) -> bool:
-    """Whether some value of a figure has more than 64 bits."""
+    """Whether a column of figures has a value of more than 64 bits."""
     return bool(pa.types.is_decimal(values.type))

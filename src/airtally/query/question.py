@@ -1,4 +1,4 @@
-"""The question object: what an online answer is computed from."""
+"""The question: what is asked of a stream's rows."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["BUCKET", "END_US", "FIRST_US", "UTC", "Dimension", "Function", "Metr
 
 UTC = ZoneInfo("UTC")
 
-#: Rows lie in the years 1970 to 2100; a zone may shift those at the ends.
+#: Rows are of the years 1970 to 2100; the bounds leave room for time zones.
 FIRST_US, END_US = day_start_us(date(1969, 1, 1)), day_start_us(date(2102, 1, 1))
 
 #: The column of an answer that holds the start of each bucket.
 BUCKET = "bucket"
 
 
-#: Characters of a caller's text that a refusal repeats.
+#: An error repeats at most so many characters of a caller's text.
 _SHOWN = 128
 
 _NUMBERS = frozenset({Type.INT64, Type.DOUBLE, Type.DECIMAL})
@@ -40,8 +40,8 @@ _MEASURED = {
 class Metric:
     """One figure of each group, as int64: money in micros, times in microseconds since epoch.
 
-    A sum that needs more is decimal(38, 0) in the whole answer (`query/narrow.py`). A double's figure is a double. `where` counts only the rows that meet it. A sum over no rows is 0,
-    a minimum or maximum null.
+    If a sum needs more than 64 bits its column is decimal(38, 0) (`query/narrow.py`). The figure of a double is a
+    double. Only rows that meet `where` count. A sum over no rows is 0, a minimum or maximum null.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A column that rows are grouped by; a time becomes microseconds since epoch."""
+    """A column that rows are grouped by; times are microseconds since epoch."""
 
     column: str
     name: str = ""
@@ -66,11 +66,11 @@ class Dimension:
 class Question:
     """Metrics of an account's rows, by dimensions and by buckets of time.
 
-    Event times lie in [start_us, end_us); of a stream with local times these are wall clock, as if it were
-    UTC, and `zone` means nothing. The answer's column `bucket` holds the start of each bucket as an
-    instant. `as_received` counts repeats of an event too: quicker, for figures they cannot change. An answer of more
-    than `most_rows` rows is refused before they are all taken.
-    Raises ValueError for a column that the stream does not have and for what cannot be asked of one.
+    Event times lie in [start_us, end_us). In a stream with local times these are local times written as if they were
+    UTC, and `zone` is not used. The answer's column `bucket` holds the start of each bucket as an instant.
+    `as_received` counts repeats of an event too, which is faster, for figures that repeats do not change. An answer of
+    more than `most_rows` rows is refused before all of them are read.
+    Raises ValueError for a column that the stream does not have, and for a function that its type does not have.
     """
 
     stream: Stream
@@ -89,17 +89,17 @@ class Question:
         for name in self.columns:
             type_of(self.stream, name)
         for metric in self.metrics:
-            self._check(metric)
+            self._check_metric(metric)
         for condition in (self.where, *(metric.where for metric in self.metrics)):
             Binder(self.stream).condition(condition)
         labels = [*(dimension.label for dimension in self.dimensions), *(metric.name for metric in self.metrics)]
         if not self.metrics or len({*labels, BUCKET}) <= len(labels):
             shown = ", ".join(labels)[:_SHOWN]
-            raise ValueError(f"an answer needs a metric, and a name of its own for each column: {shown}")
+            raise ValueError(f"a question needs a metric, and a different name for each column of the answer: {shown}")
         if self.bucket is not Bucket.NONE and (self.start_us is None or self.end_us is None):
-            raise ValueError("buckets need both ends of the interval")
+            raise ValueError("a question with buckets needs both ends of its interval")
 
-    def _check(self, metric: Metric) -> None:
+    def _check_metric(self, metric: Metric) -> None:
         if (metric.column is None) != (metric.function is Function.COUNT):
             raise ValueError(f"metric {metric.name[:_SHOWN]}: {metric.function} with column {metric.column}")
         if metric.column is not None and type_of(self.stream, metric.column) not in _MEASURED[metric.function]:
@@ -107,7 +107,7 @@ class Question:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The stored columns that the answer is computed from."""
+        """The stored columns that the question reads."""
         names = [self.stream.time, *columns_of(self.where)]
         names += [dimension.column for dimension in self.dimensions]
         for metric in self.metrics:
@@ -117,6 +117,6 @@ class Question:
 
     @property
     def clock_zone(self) -> ZoneInfo:
-        """The zone that buckets are cut in: UTC where times are local already."""
+        """The time zone of the buckets: UTC if the stream's times are local already."""
         local = self.stream.by_name[self.stream.time].type is Type.LOCAL_TIME
         return UTC if local else self.zone

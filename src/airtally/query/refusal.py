@@ -1,4 +1,4 @@
-"""Questions that cannot be answered in full, since rows have left, and the nearest ones that can."""
+"""Errors for questions whose rows retention has removed, with the nearest questions that can be answered."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class RowsGone(Failure):
 
 
 def rows_gone(question: Question, rollup_plan: RollupPlan, plan: Callable[[Question], RollupPlan]) -> RowsGone:
-    """What `rollup_plan` misses, in words, with what can be asked instead: each was planned and misses nothing."""
+    """The error for what `rollup_plan` misses, with questions that can be asked instead: each was planned and misses nothing."""
     first, last = rollup_plan.missing[0].start_us, rollup_plan.missing[-1].end_us
     message = (
-        f"The rows of stream {question.stream.name} between {iso_seconds(first)} and {iso_seconds(last)} have left by "
-        "retention, and no rollup keeps what the question needs of that time: its figures, dimensions, filter, "
-        "and cells that its start, end and buckets do not cut."
+        f"Retention has removed the rows of stream {question.stream.name} between {iso_seconds(first)} and "
+        f"{iso_seconds(last)}, and no rollup keeps what the question needs of that time: its figures, dimensions and "
+        "filter, in intervals that its start, end and buckets do not cut."
     )
     instead = tuple(dict.fromkeys(_answerable(question, last, plan)))
     hints = [_in_words(question, each) for each in instead]
@@ -43,7 +43,7 @@ def rows_gone(question: Question, rollup_plan: RollupPlan, plan: Callable[[Quest
 
 
 def _answerable(question: Question, last_us: int, plan: Callable[[Question], RollupPlan]) -> Iterator[Question]:
-    """The whole interval in cells that are kept; else, or as well, what is left of it."""
+    """The whole interval, in wider buckets; and the later part of it that still has rows."""
     for other in _wider(question):
         if not plan(other).missing:
             yield other
@@ -54,7 +54,7 @@ def _answerable(question: Question, last_us: int, plan: Callable[[Question], Rol
 
 
 def _wider(question: Question) -> Iterator[Question]:
-    """By days, of the zone that was asked for and of UTC, moved out to whole ones; the finest first."""
+    """The question with wider buckets, finest first: in its own time zone and in UTC, extended to whole buckets."""
     if question.start_us is None or question.end_us is None:
         return
     buckets: list[Bucket | Step] = (
@@ -68,14 +68,14 @@ def _wider(question: Question) -> Iterator[Question]:
 
 
 def _moved_out(question: Question, zone: ZoneInfo) -> Question:
-    """From the start of the first bucket to the end of the last, or by whole days where there are none."""
+    """The question from the start of its first bucket to the end of its last, or by whole days if it has no buckets."""
     cut = replace(question, bucket=Bucket.DAY if question.bucket is Bucket.NONE else question.bucket, zone=zone)
     found = runs_of(cut)
     return replace(question, start_us=found[0].start_us, end_us=found[-1].end_us)
 
 
 def _later(question: Question, last_us: int) -> Question | None:
-    """From the first bucket on that lies wholly after the time that is missing."""
+    """The question from the first bucket that begins after the missing time."""
     end_us = question.end_us
     if end_us is not None and end_us <= last_us:
         return None

@@ -1,4 +1,4 @@
-"""A question as one tree, the same for every engine."""
+"""A question as one statement over rows, the same tree for every engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_BUCKETS = 100_000
 
 
 def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -> Statement:
-    """Groups come in no order. Raises LimitExceeded for more than `MAX_BUCKETS` buckets."""
+    """The groups come in no order. Raises LimitExceeded for more than `MAX_BUCKETS` buckets."""
     stream = question.stream
     binder = Binder(stream)
     source = events(
@@ -44,7 +44,7 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
 
 
 def cut(tree: exp.Select, question: Question) -> exp.Select:
-    """With one row more than the question allows at most, by which it is seen that there are more."""
+    """Limit the answer to one row more than the question allows; that row shows that the answer is too long."""
     return tree if question.most_rows is None else tree.limit(question.most_rows + 1)
 
 
@@ -56,8 +56,8 @@ def _groups(binder: Binder, question: Question) -> list[exp.Expr]:
 
 
 def runs_of(question: Question) -> list[Run]:
-    """The buckets of a question that has some. Raises LimitExceeded for more than `MAX_BUCKETS`."""
-    assert question.start_us is not None  # noqa: S101 (the question sees to it)
+    """The buckets of a question with buckets. Raises LimitExceeded for more than `MAX_BUCKETS`."""
+    assert question.start_us is not None  # noqa: S101 (checked by `Question`)
     assert question.end_us is not None  # noqa: S101
     if at_least(question.bucket, question.start_us, question.end_us) > MAX_BUCKETS:
         raise _too_many_buckets()
@@ -93,7 +93,7 @@ def _metric(binder: Binder, stream: Stream, metric: Metric, capabilities: Capabi
 
 
 def _wide_sum(counted: exp.Expr, capabilities: Capabilities) -> exp.Expr:
-    """Of up to 38 digits: a thousand million rows of the largest numbers have 28."""
+    """A sum of up to 38 digits; 10^9 rows of the largest numbers have 28."""
     if not capabilities.wide_sums:
         counted = exp.cast(counted, "decimal(28,0)")
     return exp.cast(exp.Sum(this=counted), "decimal(38,0)")

@@ -1,4 +1,4 @@
-"""Answers questions: takes a snapshot, renders, asks the engine, says how good the answer is."""
+"""Answers questions: takes a snapshot, renders the statement, runs it, and says how current the answer is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`table` in no order; every row received by `data_through_us` is in it. `timezone` is an IANA name."""
+    """`table` is in no order; every row received by `data_through_us` is counted. `timezone` is an IANA name."""
 
     table: pa.Table
     data_through_us: int
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class RecordPage:
-    """`table` of one page (`stream.row_schema`), in order; `total` counts those of all pages."""
+    """One page of records (`stream.row_schema`), in order; `total` is the number on all pages."""
 
     table: pa.Table
     total: int
@@ -51,7 +51,10 @@ class RecordPage:
 
 
 class Queries:
-    """The online way to the rows; every call takes the account with its question. Calls block: use a thread."""
+    """Answers questions online. Each question names its account. Calls block, so use a thread.
+
+    Thread-safe: it holds only caches, which have locks of their own.
+    """
 
     def __init__(
         self,
@@ -74,16 +77,16 @@ class Queries:
         return self._engine
 
     def answer(self, question: Question) -> Answer:
-        """Raises LimitExceeded, RowsGone where retention has taken what the question needs, and FilesMissing."""
+        """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
         ask = self._planned if self._rollups is not None and has_rollups(question) else self._from_rows
         return self._twice(lambda: ask(question))
 
     def written(
         self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]
     ) -> WrittenAnswer:
-        """An answer as `write` puts it, from memory where no row of the stream has come in since.
+        """An answer as `write` encodes it, from memory if no row of the stream was received since.
 
-        `form` names the way of writing with all that it depends on but the table. Raises LimitExceeded.
+        `form` identifies the encoding with everything it depends on except the table. Raises LimitExceeded.
         """
         if not self._written.enabled:
             answer = self.answer(question)
@@ -130,7 +133,7 @@ class Queries:
         limit: int | None = None,
         offset: int = 0,
     ) -> RecordPage:
-        """A changelog's records as they are now. Raises LimitExceeded."""
+        """The current records of a changelog. Raises LimitExceeded."""
         return self.records(Records(stream, account, where, tuple(order), limit, offset))
 
     def records(self, wanted: Records) -> RecordPage:
@@ -146,16 +149,16 @@ class Queries:
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 
     def last_by(self, stream: Stream, account: str, name: str, value: str) -> list[Row]:
-        """The last version of each record with that value in a text column of its key, deleted ones too.
+        """The last version of each record with a value in a text column of its key, deleted ones too.
 
-        Rows by column, in no order. Raises LimitExceeded.
+        Rows by column name, in no order. Raises LimitExceeded.
         """
         return self._on_snapshot(lambda view: last_by(view, name, value, self._engine.query), stream, account)
 
     def known(self, stream: Stream, account: str) -> KnownRecords:
-        """All records of a changelog as they are now; computed again only where a row of it has come in.
+        """All current records of a changelog, computed again only after new rows were received.
 
-        For changelogs of some thousand records an account. Raises LimitExceeded.
+        Meant for changelogs of some thousand records an account. Raises LimitExceeded.
         """
         wanted = Records(stream, account)
 
@@ -165,7 +168,7 @@ class Queries:
         return self._on_snapshot(ask, stream, account)
 
     def versions(self, wanted: VersionsQuery) -> pa.Table:
-        """Rows (`stream.row_schema`) in no order. Raises LimitExceeded."""
+        """The versions (`stream.row_schema`), in no order. Raises LimitExceeded."""
 
         def ask(snapshot: Snapshot) -> pa.Table:
             return self._engine.query(render_versions(wanted, snapshot))
@@ -173,7 +176,7 @@ class Queries:
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 
     def versions_of(self, stream: Stream, account: str, keys: pa.Table) -> pa.Table:
-        """All versions (`stream.row_schema`, in no order) of the keys in a table of the key columns."""
+        """All versions (`stream.row_schema`) of the keys in a table of the key columns, in no order."""
         return self.versions(VersionsQuery(stream, account, keys))
 
     def snapshot(
@@ -185,7 +188,7 @@ class Queries:
         end_us: int | None = None,
         flushed: bool = False,
     ) -> Snapshot:
-        """A view of all that an answer over [start_us, end_us) can depend on: whole UTC days."""
+        """A snapshot of all rows that an answer over [start_us, end_us) can depend on: those of whole UTC days."""
         start_us, end_us = day_bounds(start_us, end_us)
         flushed = flushed or not self._engine.capabilities.buffered_rows
         return self._source.snapshot(stream, account, start_us=start_us, end_us=end_us, flushed=flushed)
@@ -194,7 +197,7 @@ class Queries:
         return self._twice(lambda: ask(self.snapshot(stream, account)))
 
     def _twice(self, ask: Callable[[], T]) -> T:
-        """Once more on a new view where a file was vacuumed under the first; what misses one then is told of."""
+        """Ask again on a new snapshot if a file is missing, since it may have been vacuumed meanwhile; then report it."""
         try:
             return ask()
         except FilesMissing:
@@ -208,6 +211,6 @@ class Queries:
 
 def _too_many_rows(most: int) -> LimitExceeded:
     return LimitExceeded(
-        f"The answer has more than the {most} rows that one may have.",
+        f"The answer has more than {most} rows, the most that an answer may have.",
         hint="Ask for fewer dimensions, longer buckets or a shorter interval, or filter.",
     )

@@ -1,4 +1,4 @@
-"""What statistics can be asked for, as checked and kept until they are computed."""
+"""The statistics that can be asked for, as they are stored until they are computed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airtally.accounts.declared import ValueType
 
 
 class Operator(StrEnum):
-    """NOTEQ and NOTIN hold for what is there and is not so; NOTSET for what is absent."""
+    """How an attribute is compared. NOTEQ and NOTIN need an attribute that is set; NOTSET needs one that is not."""
 
     EQ = "EQ"
     NOTEQ = "NOTEQ"
@@ -24,7 +24,7 @@ class Operator(StrEnum):
 
 
 class Value(msgspec.Struct, frozen=True, array_like=True):
-    """What an attribute is compared with, from `first` to `last`: a whole day, or twice the same.
+    """What an attribute is compared with: a range from `first` to `last` for a whole day, otherwise twice the same value.
 
     In the form that values of the type are stored in: dates as `YYYY-MM-DD HH:MM` UTC, numbers in decimal.
     """
@@ -34,7 +34,7 @@ class Value(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Condition(msgspec.Struct, frozen=True):
-    """BETWEEN has two values, GTE and LTE one, NOTSET and ANY none, the others one or more."""
+    """A condition on an attribute. BETWEEN has two values, GTE and LTE one, NOTSET and ANY none, the others one or more."""
 
     name: str
     type: ValueType
@@ -43,7 +43,7 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 class EventStatistics(msgspec.Struct, frozen=True, tag_field="method", tag="getEventStatistics"):
-    """How often an event was triggered in each hour (UTC) of [start_us, end_us), two whole hours."""
+    """How often an event was triggered in each hour (UTC) of [start_us, end_us); both ends are whole hours."""
 
     application: str
     event: str
@@ -57,9 +57,9 @@ class EventStatistics(msgspec.Struct, frozen=True, tag_field="method", tag="getE
 
 
 class TagStatistics(msgspec.Struct, frozen=True, tag_field="method", tag="getTagStats"):
-    """How many devices have each value of a tag, in each of the applications, in their order.
+    """How many devices have each value of a tag, by application in the order given.
 
-    A tag that is `shared` has one value for a device in all applications.
+    A `shared` tag has one value for a device in all applications.
     """
 
     tag: str
@@ -72,7 +72,7 @@ Asked = EventStatistics | TagStatistics
 
 
 def kept(asked: Asked) -> str:
-    """As text of JSON."""
+    """The request as JSON, for the metadata store; see `asked_of`."""
     return msgspec.json.encode(asked).decode()
 
 

@@ -1,4 +1,4 @@
-"""How often an event was triggered, hour by hour."""
+"""Counts how often an event was triggered, by the hour."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from airtally.statistics.asked import Condition, EventStatistics, Operator
 from airtally.streams import APP_EVENTS
 from airtally.streams.declaration import Type
 
-#: Characters of a day, which every minute of it begins with.
+#: Characters of a stored date's day.
 _DAY = len("2026-11-20")
 _READ_AS = {ValueType.INTEGER: Type.INT64, ValueType.PRICE: Type.DECIMAL}
 
 
 def count_events(queries: Queries, account: Account, asked: EventStatistics) -> tuple[bytes, int]:
-    """Rows of `date` and `count` as JSON, one for each hour, and through when they are complete.
+    """JSON rows of `date` and `count`, one for each hour, and the moment through which they are complete.
 
     docs/vendors/pushwoosh.md#5.
     """
     answer = queries.answer(question(account, asked))
     starts, counts = plain(answer.table[BUCKET]), plain(answer.table["count"])
-    return msgspec.json.encode(list(_rows(asked, dict(zip(starts, counts, strict=True))))), answer.data_through_us
+    return msgspec.json.encode(list(_hour_rows(asked, dict(zip(starts, counts, strict=True))))), answer.data_through_us
 
 
 def question(account: Account, asked: EventStatistics) -> Question:
-    """Of the part of the interval in which there can be rows: clients ask from year 1 to 9999."""
+    """The question, cut to the years that rows can be of: clients ask from year 1 to 9999."""
     start_us = min(max(asked.start_us, FIRST_US), END_US)
     named = (Equals("application", asked.application), Equals("event", asked.event))
     return Question(
@@ -49,19 +49,19 @@ def question(account: Account, asked: EventStatistics) -> Question:
 
 
 def condition_of(condition: Condition) -> Filter:
-    """A condition on an attribute as one on the stored rows.
+    """A condition on an attribute as a filter of rows.
 
     docs/vendors/pushwoosh.md#4.
     """
     member = Member("attributes", condition.name, _READ_AS.get(condition.type, Type.TEXT))
-    absent = IsNull(Member("attributes", condition.name))  # what does not fit its type is there all the same
+    absent = IsNull(Member("attributes", condition.name))  # a value that does not fit the type is set all the same
     match condition.operator:
         case Operator.NOTSET:
             return absent
         case Operator.ANY:
             return Not(absent)
         case Operator.NOTEQ | Operator.NOTIN:
-            fits = Not(IsNull(member))  # what cannot be read so is equal to nothing
+            fits = Not(IsNull(member))  # a value that does not fit the type equals nothing
             return AllOf((Not(absent), Not(AllOf((fits, _equal(member, condition))))))
         case Operator.EQ | Operator.IN:
             return _equal(member, condition)
@@ -88,6 +88,6 @@ def _equal(member: Member, condition: Condition) -> Filter:
     return AnyOf((equal, Begins(member, days, " 00:00", " 23:59"))) if days else equal
 
 
-def _rows(asked: EventStatistics, counts: dict[int, int]) -> Iterator[dict[str, str | int]]:
+def _hour_rows(asked: EventStatistics, counts: dict[int, int]) -> Iterator[dict[str, str | int]]:
     for start_us in range(asked.start_us, asked.end_us, HOUR_US):
         yield {"date": to_datetime(start_us).isoformat(" ", "minutes")[:16], "count": counts.get(start_us, 0)}

@@ -1,4 +1,4 @@
-"""Statistics of an account: asked for, found, ended, forgotten."""
+"""Requests for statistics in the metadata store: added, found, ended, and removed a day later."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from airtally.statistics.asked import Asked, TagStatistics, asked_of, kept
 
 #: Kind of the jobs that compute statistics; the subject is the request's id.
 JOB_KIND = "statistics"
-#: Results and their files are kept so long after they are there.
+#: How long results and their files are kept after they are ready.
 KEPT_US = DAY_US
 
 _OWN = (
@@ -40,7 +40,10 @@ class StatisticState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """`result` is JSON: of a file (`file_name`), its size, hash and lines."""
+    """A request and its result. `status` is waiting, ready or failed.
+
+    `result` is JSON: the figures, or for a file (`file_name`) its size, hash and number of lines.
+    """
 
     request_id: str
     asked: Asked
@@ -58,12 +61,15 @@ class Statistic:
 
     @property
     def ended_at(self) -> int:
-        """Microseconds UTC; of what has ended."""
+        """When the computation ended, in microseconds UTC; only for a request that has ended."""
         return (self.expires_at or 0) - KEPT_US
 
 
 class Statistics:
-    """Thread-safe. Whoever computes is woken through `on_asked`."""
+    """Adds requests and notes their results. `on_asked` is called after each new request, to wake the worker.
+
+    Thread-safe: each change is one transaction; `on_asked` is filled before the first request.
+    """
 
     def __init__(self, store: MetadataStore, clock: Clock, jobs: Jobs) -> None:
         self._store = store
@@ -72,7 +78,7 @@ class Statistics:
         self.on_asked: list[Callable[[], None]] = []
 
     def ask(self, account: Account, asked: Asked) -> str:
-        """The id under which the result will be; it and its job are kept together or not at all."""
+        """Add a request with its job, in one transaction; returns the id that its result is found by."""
         request_id = f"DC1_{secrets.token_hex(16)}"
         values = {
             "request_id": request_id,
@@ -91,42 +97,42 @@ class Statistics:
         return request_id
 
     def find(self, account: Account, request_id: str) -> Statistic | None:
-        """None too for another account's and for what is no longer kept."""
+        """A request of the account; None if there is none of that id, or it has expired."""
         own = statistics.c.account_id == account.id
         return self._one(select(*_OWN).where(own, statistics.c.request_id == request_id))
 
     def by_file(self, file_name: str) -> Statistic | None:
-        """The ready statistic behind a file; the name is the permission."""
-        ready = statistics.c.status == StatisticState.READY
+        """The ready statistic of a file. The name is secret and permits the download."""
+        ready = statistics.c.status == "ready"
         return self._one(select(*_OWN).where(ready, statistics.c.file_name == file_name))
 
     def of_job(self, job: Job) -> tuple[Account, Statistic]:
-        """What a job is to compute, for workers."""
-        query = select(*ACCOUNT_COLUMNS, *_OWN).join(statistics, statistics.c.account_id == accounts.c.id)
+        """The account and request of a job."""
+        query = select(*_ACCOUNT, *_OWN).join(statistics, statistics.c.account_id == accounts.c.id)
         with self._store.read() as connection:
             row = connection.execute(query.where(statistics.c.request_id == job.subject)).one()
         return Account.from_row(row), Statistic.from_row(row)
 
     def succeed(self, job: Job, result: bytes, data_through: int) -> None:
-        """The result, and the file if there is one, is there. Raises LeaseLost."""
+        """Note the result and end the job; a file is stored by now. Raises LeaseLost."""
         with self._store.begin() as connection:
             self._jobs.finish(connection, job)
             self._end(connection, job, status=StatisticState.READY, result=result, data_through=data_through)
 
     def fail(self, job: Job, reason: str) -> None:
-        """Raises LeaseLost."""
+        """Note that the request failed and end the job. Raises LeaseLost."""
         with self._store.begin() as connection:
             self._jobs.fail(connection, job, reason)
             self._end(connection, job, status=StatisticState.FAILED)
 
     def expired(self, limit: int = 100) -> list[Statistic]:
-        """Of every account, what is no longer kept."""
+        """Requests of all accounts that have expired."""
         over = statistics.c.expires_at <= self._clock.now_us()
         with self._store.read() as connection:
             return [Statistic.from_row(row) for row in connection.execute(select(*_OWN).where(over).limit(limit))]
 
     def forget(self, gone: list[Statistic]) -> None:
-        """Remove them, when their files are no longer there."""
+        """Remove requests whose files are deleted."""
         with self._store.begin() as connection:
             for each in gone:
                 self._jobs.forget(connection, JOB_KIND, each.request_id)
@@ -148,5 +154,5 @@ class Statistics:
 
 
 def storage_name(file_name: str) -> str:
-    """Where the file store keeps a statistic's file."""
+    """The name of a statistic's file in the file store."""
     return f"statistics/{file_name}"

@@ -1,4 +1,4 @@
-"""How many devices hold each value of a tag, as a file."""
+"""Counts the devices with each value of a tag, into a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airtally.statistics.asked import TagStatistics
 
 
 class WrittenFile(msgspec.Struct, frozen=True):
-    """What was written under a statistic's file name."""
+    """Lines, size and hash of a statistic's file."""
 
     rows: int
     bytes: int
@@ -27,7 +27,7 @@ class WrittenFile(msgspec.Struct, frozen=True):
 def count_tags(
     queries: Queries, account: Account, asked: TagStatistics, files: FileStore, name: str
 ) -> tuple[bytes, int]:
-    """Writes the file; a `WrittenFile` as JSON, and through when its figures are complete.
+    """Write the file; returns a `WrittenFile` as JSON, and the moment through which its figures are complete.
 
     docs/vendors/pushwoosh.md#6.
     """
@@ -40,13 +40,13 @@ def count_tags(
         decimal=asked.type is ValueType.PRICE,
     )
     lines, data_through = holder_lines(queries, wanted)
-    noted = _Noted(lines)
-    files.write(name, noted)
-    return msgspec.json.encode(noted.written), data_through
+    measured = _MeasuredLines(lines)
+    files.write(name, measured)
+    return msgspec.json.encode(measured.written), data_through
 
 
-class _Noted:
-    """Passes lines on and notes what they come to."""
+class _MeasuredLines:
+    """Passes lines on and counts and hashes them."""
 
     def __init__(self, lines: Iterator[RenderedLines]) -> None:
         self._lines = lines

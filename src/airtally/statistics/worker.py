@@ -1,4 +1,4 @@
-"""Computes what is asked for, at once where this is the only machine, and forgets it after a day."""
+"""Computes statistics, waiting for other machines' rows if there are any, and removes them after a day."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class StatisticsWorker(Worker):
         self._statistics.fail(job, reason)
 
     def expire(self) -> float | None:
-        """Remove what is no longer kept, files first."""
+        """Remove expired requests, their files first."""
         gone = self._statistics.expired()
         for each in gone:
             if each.file_name is not None:
@@ -71,7 +71,7 @@ class StatisticsWorker(Worker):
         return 0.0 if gone else None
 
     def _computed(self, account: Account, wanted: Statistic) -> tuple[bytes, int]:
-        """The result, and through when it is complete. A file has its name from the start: no try leaves another."""
+        """The result, and the moment through which it is complete. All attempts write the file under one name."""
         if isinstance(wanted.asked, TagStatistics):
             return count_tags(self._queries, account, wanted.asked, self._files, storage_name(str(wanted.file_name)))
         return count_events(self._queries, account, wanted.asked)

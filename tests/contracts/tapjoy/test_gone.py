@@ -44,5 +44,5 @@ def test_hours_that_are_no_longer_kept_are_refused(tmp_path, parts_days) -> None
             assert answer.status_code == 422
             (text,) = answer.json()["errors"]
             assert "between 2026-11-20T00:00:00" in text
-            assert "have left by retention" in text
+            assert "Retention has removed the rows" in text
     server.stop()
