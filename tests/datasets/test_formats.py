@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import io
 import time
-import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,13 +14,8 @@ import pytest
 
 from airtally.datasets.formats import FORMATS, MOST_UNPACKED
 from airtally.datasets.layout import LAYOUTS
-from airtally.datasets.publish import Publisher
-from airtally.datasets.render import DatasetRenderer
-from airtally.engine.child import HeavyOptions
-from airtally.engine.child_process import InProcess
-from airtally.kit.clock import MovableClock
 from airtally.streams import PLAYBACK
-from fixtures.datasets import BEFORE_NOON_US, Desk, rows_of
+from fixtures.datasets import desk_with, rows_of, text_of
 
 ODD = {
     "subscription_event_id": 'a,"b"\nc',
@@ -38,21 +29,6 @@ ODD = {
     "last_update_time_utc": "2026-11-01T00:00:00Z",
 }
 PLAIN = {"subscription_event_id": "plain", "last_update_time_utc": "2026-11-02T01:02:03.004Z"}
-
-
-def desk_with(folder: Path, closing: ExitStack, file_format: str) -> Desk:
-    return Desk(folder / "home", MovableClock(BEFORE_NOON_US), closing, slate_file_format=file_format)
-
-
-def text_of(content: bytes, file_format: str) -> bytes:
-    if file_format == "csv.gz":
-        return gzip.decompress(content)
-    if file_format == "zip":
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            assert packed.testzip() is None
-            assert packed.namelist() == ["subscription_event_log.csv"]
-            return packed.read("subscription_event_log.csv")
-    return content
 
 
 @pytest.mark.parametrize("file_format", ["csv", "csv.gz", "zip"])
@@ -140,92 +116,3 @@ def test_doubles_and_whole_numbers(tmp_path: Path) -> None:
     assert list(row) == [column.name for column in LAYOUTS[PLAYBACK.name].columns]
     assert (row["position_start"], float(row["position_end"]), row["seconds_viewed"]) == ("0.5", 1e15, "12345678901")
     assert (row["geo_dma"], row["cid"]) == ("007", "")
-
-
-@pytest.mark.parametrize("file_format", ["csv", "csv.gz", "zip", "parquet"])
-def test_parts_of_about_one_size(tmp_path: Path, file_format: str) -> None:
-    with ExitStack() as closing:
-        desk = desk_with(tmp_path, closing, file_format)
-        _small_files(desk)
-        desk.send(*({"subscription_event_id": f"e{number:05}", "cid": f"{number:064x}"} for number in range(50_000)))
-        desk.publish()
-        files = desk.files()
-        assert [file.file_id for file in files] == [f"data987-20261102T120000Z-{part:03}" for part in range(3)]
-        assert [file.rows for file in files] == [20_000, 20_000, 10_000]
-        ids: list[Any] = []
-        for file in files:
-            content = desk.content(file)
-            if file_format == "parquet":
-                ids += pq.read_table(io.BytesIO(content))["subscription_event_id"].to_pylist()
-            else:
-                text = text_of(content, file_format).decode()
-                ids += [row[0] for row in list(csv.reader(io.StringIO(text)))[1:]]
-    assert sorted(ids) == [f"e{number:05}" for number in range(50_000)]
-
-
-def _small_files(desk: Desk) -> None:
-    """Files that end as soon as they have something."""
-    services = desk.services
-    publisher: Publisher = services.datasets.publisher
-    options = HeavyOptions(256 << 20, desk.home / "tmp")
-    publisher._renderer = DatasetRenderer(services.engines.engine, InProcess(), options, file_bytes=1000)
-
-
-def test_large_windows_are_rendered_in_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from airtally.datasets import render
-
-    monkeypatch.setattr(render, "SMALL_ROWS", 1)
-    with ExitStack() as closing:
-        desk = desk_with(tmp_path, closing, "csv.gz")
-        desk.send(ODD, PLAIN)
-        desk.publish()
-        assert desk.services.engines.heavy._child is not None
-        [file] = desk.files()
-        assert len(rows_of(text_of(desk.content(file), "csv.gz"))) == file.rows == 2
-
-
-LAYOUT = LAYOUTS["subscriptions"]
-
-
-def lines(count: int) -> pa.RecordBatch:
-    return pa.record_batch({"line": [f"{number:064x}\n" for number in range(count)]})
-
-
-@pytest.mark.parametrize("file_format", ["csv.gz", "zip"])
-def test_the_same_rows_give_the_same_bytes(tmp_path: Path, file_format: str) -> None:
-    for name in ("first", "second"):
-        with FORMATS[file_format](tmp_path / name, LAYOUT) as file:
-            file.write(lines(10))
-            file.write(lines(20_000))
-            file.finish()
-        time.sleep(2.1 if name == "first" else 0)  # the clock of a ZIP file has steps of two seconds
-    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
-
-
-@pytest.mark.parametrize("file_format", ["csv", "csv.gz", "zip"])
-def test_what_goes_wrong_with_a_file_is_told(tmp_path: Path, file_format: str) -> None:
-    def written(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
-        with FORMATS[file_format](path, LAYOUT) as file:
-            for batch in batches:
-                file.write(batch)
-            file.finish()
-
-    def cut_off() -> Iterator[pa.RecordBatch]:
-        yield lines(10)
-        raise TimeoutError
-
-    with pytest.raises(OSError, match="No space left"):
-        written(Path("/dev/full"), [lines(200_000)])
-    with pytest.raises(TimeoutError):
-        written(tmp_path / "file", cut_off())
-
-
-def test_a_file_that_unpacks_to_very_much_is_long_enough(tmp_path: Path) -> None:
-    for file_format in ("csv.gz", "zip"):
-        with FORMATS[file_format](tmp_path / "file", LAYOUT) as file:
-            plain = 0
-            for _ in range(20):
-                file.write(pa.record_batch({"line": ["0" * 99_999 + "\n"]}))
-                plain += 100_000
-                assert plain // MOST_UNPACKED <= file.size < plain // MOST_UNPACKED + 1000
-            file.finish()
