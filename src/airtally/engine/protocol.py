@@ -11,7 +11,7 @@ import pyarrow as pa
 from airtally.kit.errors import Unavailable
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.statement import Files, Relation, Rows, Statement
-from airtally.storage.lake.damage import PARTS_HELP, ROWS_HELP, missing_words
+from airtally.storage.lake.damage import ROWS_HELP, SEGMENTS_HELP, missing_words
 from airtally.storage.lake.snapshot import DataFile
 from airtally.storage.lake.table_storage import ROLLUPS
 
@@ -40,8 +40,8 @@ class FilesMissing(Unavailable):
     def _of_table(cls, relation: Rows | Files, gone: Sequence[DataFile]) -> FilesMissing:
         table = relation.table
         names = [_below(table, each.path) for each in gone]
-        parts = f"/{ROLLUPS}/{table}/" in gone[0].path
-        failure = cls(missing_words(table, names), hint=PARTS_HELP if parts else "")
+        of_rollup = f"/{ROLLUPS}/{table}/" in gone[0].path
+        failure = cls(missing_words(table, names), hint=SEGMENTS_HELP if of_rollup else "")
         failure.gone = {table: names}
         return failure
 

@@ -40,7 +40,7 @@ class TableDamaged(Unavailable):
 
 #: What helps where a data file of a stream, or of a rollup, is gone.
 ROWS_HELP = "Restore it from a backup of the lake; where there is none, `airtally lake missing --give-up` goes on without its rows"
-PARTS_HELP = "`airtally lake rollups --rebuild` makes it anew; where the rows have left, restore it from a backup"
+SEGMENTS_HELP = "`airtally lake rollups --rebuild` makes it anew; where the rows have left, restore it from a backup"
 _SHOWN = 5
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from airtally.storage.lake.damage import PARTS_HELP, ROWS_HELP, Looked, TableDamaged, fault_of, missing_words
+from airtally.storage.lake.damage import ROWS_HELP, SEGMENTS_HELP, Looked, TableDamaged, fault_of, missing_words
 from airtally.storage.lake.delta import DeltaFiles
 from airtally.storage.lake.table_storage import ROLLUPS
 
@@ -65,7 +65,7 @@ class LakeHealth:
 
 
 def _help(table: Table) -> str:
-    return PARTS_HELP if f"/{ROLLUPS}/" in table.url else ROWS_HELP
+    return SEGMENTS_HELP if f"/{ROLLUPS}/" in table.url else ROWS_HELP
 
 
 def _words(damaged: TableDamaged) -> str:
