@@ -48,16 +48,8 @@ def client(tmp_path_factory):
     home.clock.advance(80 * 86_400)
     for rollup in VIEWER_SAMPLES.rollups:
         home.rebuild(VIEWER_SAMPLES)
-<<<<<<< ours
         home.maintenance().expire(home.services.storage.lake.table(VIEWER_SAMPLES))
-        home.rebuilder().expire(rollup)
-||||||| base
-        home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES))
-        home.rebuilder().expire(rollup)
-=======
-        home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES))
         home.rebuilder().expiry.expire(rollup)
->>>>>>> theirs
     home.close()
     server = LiveServer(Settings(home=folder, rate_limits=False, retain_days=KEPT), home.clock).start()
     joined = Joined(server, "acme")

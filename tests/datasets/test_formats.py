@@ -116,3 +116,50 @@ def test_doubles_and_whole_numbers(tmp_path: Path) -> None:
     assert list(row) == [column.name for column in LAYOUTS[PLAYBACK.name].columns]
     assert (row["position_start"], float(row["position_end"]), row["seconds_viewed"]) == ("0.5", 1e15, "12345678901")
     assert (row["geo_dma"], row["cid"]) == ("007", "")
+
+
+LAYOUT = LAYOUTS["subscriptions"]
+
+
+def lines(count: int) -> pa.RecordBatch:
+    return pa.record_batch({"line": [f"{number:064x}\n" for number in range(count)]})
+
+
+@pytest.mark.parametrize("file_format", ["csv.gz", "zip"])
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path, file_format: str) -> None:
+    for name in ("first", "second"):
+        with FORMATS[file_format](tmp_path / name, LAYOUT) as file:
+            file.write(lines(10))
+            file.write(lines(20_000))
+            file.finish()
+        time.sleep(2.1 if name == "first" else 0)  # the clock of a ZIP file has steps of two seconds
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+@pytest.mark.parametrize("file_format", ["csv", "csv.gz", "zip"])
+def test_what_goes_wrong_with_a_file_is_told(tmp_path: Path, file_format: str) -> None:
+    def written(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
+        with FORMATS[file_format](path, LAYOUT) as file:
+            for batch in batches:
+                file.write(batch)
+            file.finish()
+
+    def cut_off() -> Iterator[pa.RecordBatch]:
+        yield lines(10)
+        raise TimeoutError
+
+    with pytest.raises(OSError, match="No space left"):
+        written(Path("/dev/full"), [lines(200_000)])
+    with pytest.raises(TimeoutError):
+        written(tmp_path / "file", cut_off())
+
+
+def test_a_file_that_unpacks_to_very_much_is_long_enough(tmp_path: Path) -> None:
+    for file_format in ("csv.gz", "zip"):
+        with FORMATS[file_format](tmp_path / "file", LAYOUT) as file:
+            plain = 0
+            for _ in range(20):
+                file.write(pa.record_batch({"line": ["0" * 99_999 + "\n"]}))
+                plain += 100_000
+                assert plain // MOST_UNPACKED <= file.size < plain // MOST_UNPACKED + 1000
+            file.finish()

@@ -12,7 +12,7 @@ NOON_US = BEFORE_NOON_US + 1_000_000
 
 
 def test_a_shorter_interval_counts_at_once(desk: Desk) -> None:
-    desk.services.publisher.publication_store.enrol()
+    desk.services.datasets.publisher.publication_store.enrol()
     desk.close()
     quick = Desk(desk.home, desk.clock, desk._closing, dataset_interval=900.0)
     worker = quick.worker()

@@ -43,9 +43,9 @@ def test_files_of_about_one_size(tmp_path: Path, file_format: str) -> None:
 def _small_files(desk: Desk) -> None:
     """Files that end as soon as they have something."""
     services = desk.services
-    publisher: Publisher = services.publisher
+    publisher: Publisher = services.datasets.publisher
     options = HeavyOptions(256 << 20, desk.home / "tmp")
-    publisher._renderer = DatasetRenderer(services.engine, InProcess(), options, file_bytes=1000)
+    publisher._renderer = DatasetRenderer(services.engines.engine, InProcess(), options, file_bytes=1000)
 
 
 def test_large_windows_are_rendered_in_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,6 +54,6 @@ def test_large_windows_are_rendered_in_the_child(tmp_path: Path, monkeypatch: py
         desk = desk_with(tmp_path, closing, "csv.gz")
         desk.events("a", "b")
         desk.publish()
-        assert desk.services.heavy._child is not None
+        assert desk.services.engines.heavy._child is not None
         [file] = desk.files()
         assert len(rows_of(text_of(desk.content(file), "csv.gz"))) == file.rows == 2

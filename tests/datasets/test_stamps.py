@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airtally.datasets.entries import Dataset
+from airtally.datasets.dataset import Dataset
 from airtally.datasets.stamps import COMMIT_US, file_names, first_stamp, slot_of
 from fixtures.datasets import BEFORE_NOON_US
 

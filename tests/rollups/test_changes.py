@@ -13,7 +13,7 @@ def test_what_the_log_lost_counts_as_changed(home):
     """A process whose reading, and the store's, end before the commits that are left."""
     home.send(AD_EVENTS, home.acme, [click(4), click(25)])
     home.flush()
-    table = home.services.lake.table(AD_EVENTS)
+    table = home.services.storage.lake.table(AD_EVENTS)
     handle = table.open()
     handle.create_checkpoint()
     for version in range(handle.version() + 1):
@@ -28,17 +28,17 @@ def test_what_the_log_lost_counts_as_changed(home):
 def test_the_log_is_read_before_it_is_cleaned(home):
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
-    rebuilder, table = home.rebuilder(), home.services.lake.table(AD_EVENTS)
+    rebuilder, table = home.rebuilder(), home.services.storage.lake.table(AD_EVENTS)
     rebuilder.expiry.read_log(table)
     home.restart()
-    changes = home.services.rollups.changed_days(home.services.lake.table(AD_EVENTS))
-    view = home.services.lake.table(AD_EVENTS).view()
+    changes = home.services.storage.rollups.changed_days(home.services.storage.lake.table(AD_EVENTS))
+    view = home.services.storage.lake.table(AD_EVENTS).view()
     assert changes.of_account("acme", view)["2026-10-05"] == view.version
 
 
 def test_commits_of_others_count_too(home):
     """Of a writer that does not say what it changed."""
-    table = home.services.lake.table(AD_EVENTS)
+    table = home.services.storage.lake.table(AD_EVENTS)
     table._changed = lambda _: {}
     home.send(AD_EVENTS, home.acme, [click(4)])
     home.flush()
@@ -72,8 +72,8 @@ def test_a_lake_put_back_to_an_earlier_state(home, tmp_path):
 
 
 def changed_days(home):
-    table = home.services.lake.table(AD_EVENTS)
-    return home.services.rollups.changed_days(table), table.view()
+    table = home.services.storage.lake.table(AD_EVENTS)
+    return home.services.storage.rollups.changed_days(table), table.view()
 
 
 def test_a_reader_waits_while_another_reads_the_log(home):

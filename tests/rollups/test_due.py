@@ -33,7 +33,7 @@ def test_a_quiet_month_becomes_one_month_file(home, clock):
 
 
 def test_a_day_that_never_rests_is_made_all_the_same(home, clock):
-    rebuilder, table = home.rebuilder(), home.services.lake.table(AD_EVENTS)
+    rebuilder, table = home.rebuilder(), home.services.storage.lake.table(AD_EVENTS)
     rebuilder.rebuild(table, QUARTERS, DAILY)
     made = 0
     for _ in range(14):

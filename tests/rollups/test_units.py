@@ -31,9 +31,9 @@ def test_a_month_file_notes_the_zone_of_each_day(warehoused, clock):
     home.flush()
     home.rebuild(VIEWER_SAMPLES)
     clock.advance(10 * 86_400)
-    assert home.maintenance().expire(home.services.lake.table(VIEWER_SAMPLES)) == 1
+    assert home.maintenance().expire(home.services.storage.lake.table(VIEWER_SAMPLES)) == 1
     with home.services.store.begin() as connection:
         connection.execute(update(accounts).values(timezone="Asia/Kolkata"))
     assert home.rebuild(VIEWER_SAMPLES, EAGER) > 0
-    month = home.services.rollups.table(day).view().months("acme")["2026-10"]
+    month = home.services.storage.rollups.table(day).view().months("acme")["2026-10"]
     assert [month.zone(f"2026-10-{number}") for number in (10, 20)] == ["UTC", "Asia/Kolkata"]

@@ -103,12 +103,12 @@ class Statistics:
 
     def by_file(self, file_name: str) -> Statistic | None:
         """The ready statistic of a file. The name is secret and permits the download."""
-        ready = statistics.c.status == "ready"
+        ready = statistics.c.status == StatisticState.READY
         return self._one(select(*_OWN).where(ready, statistics.c.file_name == file_name))
 
     def of_job(self, job: Job) -> tuple[Account, Statistic]:
         """The account and request of a job."""
-        query = select(*_ACCOUNT, *_OWN).join(statistics, statistics.c.account_id == accounts.c.id)
+        query = select(*ACCOUNT_COLUMNS, *_OWN).join(statistics, statistics.c.account_id == accounts.c.id)
         with self._store.read() as connection:
             row = connection.execute(query.where(statistics.c.request_id == job.subject)).one()
         return Account.from_row(row), Statistic.from_row(row)
