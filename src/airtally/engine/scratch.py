@@ -1,4 +1,4 @@
-"""A folder for what does not fit in memory, removed at the end or, after a crash, by the next to come."""
+"""Temporary folders for what does not fit in memory. One left by a crash is removed when the next is made."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOCK = "lock"
 
 
 class Scratch:
-    """`folder` belongs to this object alone: a lock on it is held until `close`."""
+    """A folder of its own in `parent`, locked until `close` removes it."""
 
     def __init__(self, parent: Path, name: str) -> None:
         parent.mkdir(parents=True, exist_ok=True)
