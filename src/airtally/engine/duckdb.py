@@ -126,7 +126,10 @@ class DuckDB:
                 raise failure from error
 
     def _failure(self, error: Exception, limit: TimeLimit, relations: Iterable[Relation] = ()) -> Failure | None:
-        """Our failure for an error, None if there is none. Streamed answers raise Arrow's errors, which differ by text only."""
+        """Our failure for an error, None if there is none.
+
+        Streamed answers raise Arrow's errors, which differ by text only.
+        """
         text = str(error)
         if limit.over and "INTERRUPT Error" in text:
             return too_slow(self._seconds or 0)
@@ -162,8 +165,9 @@ def _config(memory: int, temp_folder: Path, threads: int | None) -> dict[str, st
 
 
 class Texts:
-    """Caches the SQL text of statements by their shape: generating it takes longer than most queries. Thread-safe by the
-    lock of its `Cache`.
+    """Caches the SQL text of statements by their shape: generating it takes longer than most queries.
+
+    Thread-safe by the lock of its `Cache`.
     """
 
     def __init__(self) -> None:

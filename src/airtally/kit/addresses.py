@@ -10,7 +10,8 @@ _LONGEST = 64
 def neighbourhood(host: str) -> str:
     """The key of a limit by address: an IPv4 address, or the /64 of an IPv6 one, all of which one customer has.
 
-    `::ffff:192.0.2.1` is `192.0.2.1`. Text that is no address, such as a test client's name, is returned as it is, cut to 64 characters.
+    `::ffff:192.0.2.1` is `192.0.2.1`. Text that is no address, such as a test client's name, is returned as it is, cut
+    to 64 characters.
     """
     try:
         address = ip_address(host.partition("%")[0])

@@ -22,7 +22,10 @@ ATTEMPT: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 
 
 def note(*, right: bool) -> None:
-    """Note the outcome of a check. The last one counts: a credential may be tried as several kinds before one matches."""
+    """Note the outcome of a check.
+
+    The last one counts: a credential may be tried as several kinds before one matches.
+    """
     attempt = ATTEMPT.get()
     if attempt is not None:
         attempt.failed = not right

@@ -14,7 +14,7 @@ _log = structlog.get_logger()
 
 
 class Loop:
-    """Calls `step` every `seconds`, and at once after `wake`. After an error it waits longer each time, up to `longest`.
+    """Calls `step` every `seconds`, and at once after `wake`. After errors it waits longer, up to `longest`.
 
     `step` may return the seconds until its next call. `wake` and `stop` may be called from any thread.
     """

@@ -128,7 +128,10 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class Outgoing:
-    """Posts to addresses chosen by users. `seconds` is the limit for a whole request, from name look-up to status line."""
+    """Posts to addresses chosen by users.
+
+    `seconds` is the limit for a whole request, from name look-up to status line.
+    """
 
     def __init__(self, allowed: Sequence[Network] = (), *, seconds: float = 30.0) -> None:
         self._allowed = tuple(allowed)

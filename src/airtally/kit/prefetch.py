@@ -11,7 +11,10 @@ T = TypeVar("T")
 
 
 def prefetch(items: Iterator[T]) -> Iterator[T]:
-    """Yields the same items; the next one is read on another thread while the caller works. Raises what `items` raises."""
+    """Yields the same items; the next one is read on another thread while the caller works.
+
+    Raises what `items` raises.
+    """
     ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(maxsize=1)
     stopped = threading.Event()
 

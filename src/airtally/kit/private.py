@@ -31,7 +31,7 @@ def keep_private(*, shared: bool) -> None:
 
 
 def enclose(home: Path, *, shared: bool) -> None:
-    """Create the home, or restrict the permissions of an existing one. What cannot be changed is logged; `doctor` lists it.
+    """Create the home, or restrict the permissions of an existing one. Failures are logged; `doctor` lists them.
 
     A folder that also holds other files, or belongs to another user, stays open; Airtally's own files in it are closed.
     """

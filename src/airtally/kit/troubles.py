@@ -1,4 +1,4 @@
-"""Failing parts of a background step, such as one account's: each is retried after growing waits and shown to operators."""
+"""Failing parts of a background step, such as one account's: retried after growing waits, listed for operators."""
 
 from __future__ import annotations
 

@@ -20,7 +20,10 @@ def _names() -> frozenset[str]:
 
 
 def named_zone(name: str) -> ZoneInfo:
-    """Raises ValueError for a name that IANA does not have. ZoneInfo itself accepts paths, and shows them in its errors."""
+    """Raises ValueError for a name that IANA does not have.
+
+    ZoneInfo itself accepts paths, and shows them in its errors.
+    """
     if name not in _names():
         raise ValueError(f"there is no time zone {name[:64]!r}")
     return ZoneInfo(name)
@@ -43,7 +46,10 @@ def offset_us(at_us: int, zone: ZoneInfo) -> int:
 
 
 def spans(start_us: int, end_us: int, zone: ZoneInfo) -> list[Span]:
-    """[start_us, end_us) split at clock changes. Looks once a day: no zone changed its clock twice in 6 days since 1968."""
+    """[start_us, end_us) split at clock changes.
+
+    Looks once a day: no zone changed its clock twice in 6 days since 1968.
+    """
     if zone.key == "UTC":
         return [Span(start_us, end_us, 0)] if start_us < end_us else []
     found: list[tuple[int, int]] = [(start_us, offset_us(start_us, zone))]

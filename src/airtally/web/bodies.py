@@ -21,7 +21,10 @@ PATIENCE_SECONDS = 5.0
 
 
 class BodyMemory:
-    """A budget of `most` bytes for bodies in memory, half of it for one address. Not thread-safe: for one event loop."""
+    """A budget of `most` bytes for bodies in memory, half of it for one address.
+
+    Not thread-safe: for one event loop.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -36,7 +36,10 @@ def bearer_of(kind: str, use: str | None = None) -> Reader:
 
 
 async def caller_of(keys: Keys, presented: Presented) -> Principal | None:
-    """The principal, None for a wrong credential. Reads the store on a worker thread unless it was seen a second ago."""
+    """The principal, None for a wrong credential.
+
+    Reads the store on a worker thread unless it was seen a second ago.
+    """
     if presented.use is None:
         known = keys.cached(presented.kind, presented.text)
         return known or await in_thread(keys.authenticate, presented.kind, presented.text)

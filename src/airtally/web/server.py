@@ -50,8 +50,9 @@ class Server(uvicorn.Server):
         lifespan: str = "on",
         started: Callable[[], None] = lambda: None,
     ) -> None:
-        """`tls`: certificate and key. `proxies`: whose `X-Forwarded-…` is trusted. `started` is called once requests are
-        answered.
+        """`tls`: certificate and key.
+
+        `proxies`: whose `X-Forwarded-…` is trusted. `started` is called once requests are answered.
         """
         config = uvicorn.Config(
             app,
