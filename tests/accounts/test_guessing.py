@@ -14,8 +14,6 @@ from airtally.accounts.keys import Keys
 from airtally.accounts.kinds import Credentials
 from airtally.accounts.owners import Owners
 from airtally.kit import attempts
-from airtally.kit.addresses import neighbourhood
-from airtally.kit.attempts import ATTEMPT, Attempt
 from airtally.kit.clock import SystemClock
 from airtally.reports.report import SIGNATURE_NAME
 from fixtures.native import Native
@@ -87,34 +85,6 @@ def test_memory_is_bounded_and_the_latest_are_kept(watch: Watch, monkeypatch: py
     for each in range(100):
         guesses.failed(f"198.51.100.{each}")
     assert len(guesses._counts) == 5
-
-
-@pytest.mark.parametrize(
-    ("host", "meant"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("2001:DB8:0:1::5", "2001:db8:0:1::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("::1", "::/64"),
-        ("", ""),
-        ("x" * 1000, "x" * 64),
-    ],
-)
-def test_neighbourhoods(host: str, meant: str) -> None:
-    assert neighbourhood(host) == meant
-
-
-def test_a_right_reading_makes_good_for_a_wrong_one() -> None:
-    """Tapjoy's key is looked up in up to three readings of the header."""
-    attempt = Attempt()
-    token = ATTEMPT.set(attempt)
-    attempts.note(right=False)
-    assert attempt.failed
-    attempts.note(right=True)
-    assert not attempt.failed
-    ATTEMPT.reset(token)
-    attempts.note(right=False)  # outside of a request nothing is noted
 
 
 def bearer(token: object) -> dict[str, str]:

@@ -12,7 +12,6 @@ import threading
 import time
 
 import httpx
-import pyarrow as pa
 import pytest
 
 from airtally.kit.faults import Faults
@@ -74,15 +73,11 @@ def head(client, *more, body=LINE, path=PATH, method="POST"):
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
+#: One for each place that refuses a body as a whole; what is refused, tests/ingest/decode has.
 WRONG_BODIES = {
-    "array cut short": (b'[{"player_id": 1}', "application/json", {}),
     "not JSON": (b"player_id=1", "application/json", {}),
     "parquet": (b"PAR1no", "application/vnd.apache.parquet", {}),
-    "arrow": (b"no", "application/vnd.apache.arrow.stream", {}),
-    "empty parquet": (b"", "application/vnd.apache.parquet", {}),
     "gzip cut short": (gzip.compress(LINE * 100)[:-9], NDJSON, {"Content-Encoding": "gzip"}),
-    "zstd cut short": (pa.compress(LINE * 1000, "zstd", asbytes=True)[:-5], NDJSON, {"Content-Encoding": "zstd"}),
-    "not gzip": (LINE, NDJSON, {"Content-Encoding": "gzip"}),
     "gzip unsaid": (gzip.compress(LINE), NDJSON, {}),
 }
 
@@ -156,44 +151,20 @@ def test_413_as_sent_and_as_announced(client, api_server):
     assert_nothing_kept(client, api_server)
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
-def test_413_for_a_bomb_at_once(client, api_server, encoding):
-    plain = b" " * (33 << 20)
-    bomb = gzip.compress(plain, 9) if encoding == "gzip" else pa.compress(plain, "zstd", asbytes=True)
+def test_413_for_a_bomb_at_once(client, api_server):
+    bomb = gzip.compress(b" " * (33 << 20), 9)
     started = time.process_time()  # work, whatever else the machine does
-    assert_problem(client.send("playlogs", bomb, **{"Content-Encoding": encoding}), 413)
+    assert_problem(client.send("playlogs", bomb, **{"Content-Encoding": "gzip"}), 413)
     assert time.process_time() - started < 5
     assert_nothing_kept(client, api_server)
 
 
-def test_a_bomb_that_lies_about_its_size(client, api_server):
-    """The length in the last member's tail is small; what all members unpack to is not."""
-    bomb = gzip.compress(b" " * (20 << 20), 1) * 2 + gzip.compress(LINE)
-    assert_problem(client.send("playlogs", bomb, **{"Content-Encoding": "gzip"}), 413)
-    assert_nothing_kept(client, api_server)
-
-
-@pytest.mark.parametrize(
-    ("media_type", "encoding"),
-    [
-        ("text/plain", ""),
-        ("", ""),
-        ("application/x-ndjson/", ""),
-        ("text/csv", ""),
-        (NDJSON, "br"),
-        (NDJSON, "gzip, gzip"),
-    ],
-)
+@pytest.mark.parametrize(("media_type", "encoding"), [("text/plain", ""), ("", ""), (NDJSON, "br")])
 def test_415(client, api_server, media_type, encoding):
     headers = {"Content-Encoding": encoding} if encoding else {}
     problem = assert_problem(client.send("playlogs", LINE, media_type, **headers), 415)
     assert "gzip or zstd" in problem["hint"] if encoding else "application/x-ndjson" in problem["hint"]
     assert_nothing_kept(client, api_server)
-
-
-def test_the_type_may_have_parameters_and_any_case(client):
-    for media_type in ("Application/X-NDJSON", "application/x-ndjson; charset=utf-8", "application/x-ndjson ;x=y"):
-        assert client.send("playlogs", LINE, media_type).json()["accepted"] == 1
 
 
 def test_422_and_the_scope_of_an_idempotency_key(client, api_server, join):
@@ -283,16 +254,6 @@ def test_429_keeps_nothing_of_rows_with_errors(start_server, join):
     assert_problem(refused, 429)
     assert int(refused.headers["retry-after"]) >= 1
     assert_nothing_kept(client, server)
-
-
-def test_a_million_errors_have_a_bounded_answer(client, api_server):
-    answer = client.send("playlogs", gzip.compress(b"{}\n" * 1_000_000, 1), **{"Content-Encoding": "gzip"})
-    assert answer.status_code == 200, answer.text
-    assert (answer.json()["accepted"], answer.json()["rejected"]) == (0, 1_000_000)
-    assert [error["line"] for error in answer.json()["errors"]] == list(range(1, 101))
-    assert len(answer.content) < 10_000
-    (entry,) = api_server.services.intake.quarantine.entries(client.account)
-    assert entry.rows == 1_000_000
 
 
 @pytest.mark.parametrize(

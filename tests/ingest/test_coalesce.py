@@ -153,3 +153,12 @@ def test_only_what_needs_no_look_elsewhere_is_gathered():
     assert not Coalescer.takes(Batch(PLAYLOGS, account, PLAY, "application/json"))
     gathered = {name for name, stream in STREAMS.items() if Coalescer.takes(batch(account, PLAY, stream))}
     assert gathered == {name for name, stream in STREAMS.items() if not stream.key and stream.owned is None}
+
+
+PLAY = b'{"player_id": 1, "media_id": 2, "played_at": "2026-10-01T08:00:00"}'
+
+
+def test_many_lines_are_not_decoded_on_the_event_loop(services, acme):
+    assert Coalescer.takes(Batch(PLAYLOGS, acme, (PLAY + b"\n") * 30, NDJSON))
+    for line in (b"\n", b"{}\n", b" \n"):
+        assert not Coalescer.takes(Batch(PLAYLOGS, acme, line * (SMALL_BODY // len(line)), NDJSON))

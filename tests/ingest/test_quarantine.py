@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from airtally.ingest.decode import read_rows
 from airtally.ingest.resend import Resent
+from airtally.ingest.row_errors import Errors
 from airtally.ingest.service import Batch
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull
@@ -297,5 +299,43 @@ def test_an_unknown_field_may_be_called_anything(tmp_path, database_url):
         answer = send(services, account, PLAYLOGS, b'{"a\\u0000b": 1}\n{"player_id": 1, "media_id": 2}')
         assert (answer["accepted"], answer["rejected"]) == (0, 2)
         assert only_entry(services, account).first_error == "line 1: a\ufffdb: unknown field"
+    finally:
+        services.close()
+
+
+class Counted(Errors):
+    """Counts the errors that are made."""
+
+    made = 0
+
+    def _made(self, which):
+        type(self).made += len(which)
+        return super()._made(which)
+
+
+def counted(body: bytes) -> Counted:
+    errors = read_rows(PLAYLOGS, body, NDJSON).errors
+    assert isinstance(errors, Errors)
+    Counted.made = 0
+    return Counted(errors._source, errors.blocks)
+
+
+@pytest.mark.parametrize("room", [1, 20_000])
+def test_rows_are_not_packed_for_a_quarantine_without_room(room, tmp_path):
+    services = open_services(Settings(home=tmp_path).with_(quarantine_max=room), role=Role.ROWS)
+    try:
+        acme = services.access.accounts.create("Acme", "acme")
+        errors = counted(b"".join(b'{"x":"%032x"}\n' % (number**9) for number in range(50_000)))
+        kept = services.intake.quarantine.keep(acme, "playlogs", errors, source="http")
+        usage = [each.bytes for each in services.intake.quarantine.usage()]
+        assert kept.rows < 5_000
+        assert sum(usage) <= room
+        assert Counted.made < 25_000  # of 50,000
+        assert (kept.rows > 0) is (room > 1)
+
+        services.intake.quarantine._max_bytes = sum(usage)  # now it is full
+        errors = counted(b"{}\n" * 50_000)
+        assert services.intake.quarantine.keep(acme, "playlogs", errors, source="http").rows == 0
+        assert Counted.made <= 1  # the first one names the entry
     finally:
         services.close()

@@ -7,11 +7,11 @@ lock in the home, which the system releases when the process ends.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 from pathlib import Path
 from uuid import uuid4
+
+from airtally.kit.file_lock import FileLock
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _SUFFIX = ".alive"
@@ -25,24 +25,20 @@ class ThisProcess:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._path = self._file(self.id)
-        self._lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._lock = FileLock(self._path)
+        self._lock.acquire()
 
     def is_gone(self, process_id: str) -> bool:
         """Whether a process of this home has ended. False where that cannot be told."""
         if process_id == self.id or not _ID.fullmatch(process_id):
             return False
+        lock = FileLock(self._file(process_id))
         try:
-            descriptor = os.open(self._file(process_id), os.O_RDWR | os.O_CLOEXEC)
+            gone = lock.acquire(create=False)
         except FileNotFoundError:
             return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        finally:
-            os.close(descriptor)
-        return True
+        lock.release()
+        return gone
 
     def tidy(self) -> None:
         """Remove the files of processes that have ended. Call this once their leases have been handed back."""
@@ -52,7 +48,7 @@ class ThisProcess:
 
     def close(self) -> None:
         self._path.unlink(missing_ok=True)
-        os.close(self._lock)
+        self._lock.release()
 
     def _file(self, process_id: str) -> Path:
         return self._folder / f"{process_id}{_SUFFIX}"

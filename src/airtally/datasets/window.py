@@ -16,6 +16,7 @@ from sqlglot import exp
 from airtally.datasets.layout import BUSINESS, LAYOUTS, Layout
 from airtally.query.changelog import VERSION_TIME
 from airtally.sql.compiler import Binder, micros
+from airtally.sql.csv_cell import csv_cell
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import DataFile, Snapshot
@@ -23,7 +24,6 @@ from airtally.streams.declaration import WRITER_ID, Type
 
 #: Columns of the answers beside the ones of a file.
 LINE, MOMENT = "line", "_moment"
-_SPECIAL = ('"', ",", "\n", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +120,9 @@ def _cell(name: str, kind: Type) -> exp.Expr:
 
 
 def _csv_text(name: str) -> exp.Expr:
-    """Quoted where RFC 4180 requires it, and where the text is empty, to tell it from null."""
-    value, quote = column(name), exp.Literal.string('"')
-    special = [exp.Anonymous(this="CONTAINS", expressions=[value.copy(), _char(each)]) for each in _SPECIAL]
-    doubled = exp.func("replace", value.copy(), quote.copy(), exp.Literal.string('""'))
-    quoted = exp.Anonymous(this="CONCAT", expressions=[quote.copy(), doubled, quote.copy()])
-    case = exp.Case().when(exp.or_(*special), quoted)
-    return case.when(value.copy().eq(exp.Literal.string("")), exp.Literal.string('""')).else_(value)
+    """In quotes also where it is empty, which is not null."""
+    empty = column(name).eq(exp.Literal.string(""))
+    return exp.Case().when(empty, exp.Literal.string('""')).else_(csv_cell(column(name), ",", _literal))
 
 
 def _time(name: str) -> exp.Expr:
@@ -136,6 +132,10 @@ def _time(name: str) -> exp.Expr:
     floored = exp.Paren(this=exp.Mod(this=exp.Paren(this=over + thousand.copy()), expression=thousand.copy()))
     moment = exp.Anonymous(this="MAKE_TIMESTAMP", expressions=[micros(name) - floored + exp.Literal.number(1)])
     return exp.Left(this=exp.cast(moment, "text"), expression=exp.Literal.number(23))
+
+
+def _literal(text: str) -> exp.Expr:
+    return _char(text) if text in {"\r", "\n"} else exp.Literal.string(text)
 
 
 def _char(character: str) -> exp.Expr:

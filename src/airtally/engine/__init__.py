@@ -9,14 +9,14 @@ from airtally.settings import SettingError
 
 
 def open_engine(engine: str, memory: int, seconds: float | None, temp_folder: Path) -> Engine:
-    """The engine that the setting AIRTALLY_ENGINE names.
+    """Open the engine that AIRTALLY_ENGINE names.
 
-    `memory` is in bytes and, like `temp_folder`, of no meaning to Spark; `seconds` None is without limit.
-    Raises SettingError for a setting that names none.
+    `memory` (bytes) and `temp_folder` are for DuckDB only; `seconds` is the limit of a query, None for none. Raises
+    SettingError for an unknown engine.
     """
     check_engine(engine)
     if engine == "duckdb":
-        from airtally.engine.duckdb import DuckDB  # noqa: PLC0415 (each engine is loaded only where it is used)
+        from airtally.engine.duckdb import DuckDB  # noqa: PLC0415 (load only the engine that is used)
 
         return DuckDB(memory=memory, seconds=seconds, temp_folder=temp_folder)
     from airtally.engine.spark import Spark  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Files of a lake on a bucket, for an engine that must not fetch an extension to reach one."""
+"""Reading a lake in a bucket through Arrow, as DuckDB would have to download an extension to do it."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from airtally.streams.declaration import ACCOUNT
 
 
 def on_bucket(files: Sequence[DataFile]) -> bool:
-    """A lake lies in one place: its files are all on a bucket, or none is."""
+    """Whether files are in a bucket. All files of a lake are, or none."""
     return bool(files) and "://" in files[0].path
 
 
 def dataset(files: Sequence[DataFile], schema: pa.Schema) -> ds.Dataset:
-    """Reads only the columns and row groups that are asked for; credentials come from the environment."""
+    """A dataset that reads only the needed columns and row groups. Credentials come from the environment."""
     filesystem = _filesystem(files[0].path, os.environ)
     paths = [urlsplit(file.path).netloc + urlsplit(file.path).path for file in files]
     return ds.FileSystemDataset.from_paths(paths, schema, ds.ParquetFileFormat(), filesystem)
 
 
 def _filesystem(url: str, environ: Mapping[str, str]) -> fs.FileSystem:
-    """Arrow's own: with one written in Python, DuckDB and Arrow wait for each other's lock now and then."""
+    """Arrow's own file system: with one written in Python, DuckDB and Arrow deadlock now and then."""
     if urlsplit(url).scheme in {"s3", "s3a"}:
         return fs.S3FileSystem(**_s3_options(environ))
     filesystem, _ = fs.FileSystem.from_uri(url)
@@ -36,7 +36,7 @@ def _filesystem(url: str, environ: Mapping[str, str]) -> fs.FileSystem:
 
 
 def _s3_options(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that the lake's writer goes by; keys and tokens are found by Arrow itself."""
+    """Region and endpoint from the variables that the lake's writer reads; Arrow itself finds keys and tokens."""
     options = {}
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or environ.get("AWS_ENDPOINT")
@@ -48,7 +48,7 @@ def _s3_options(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def accounts_in(file: DataFile) -> list[str]:
-    """The accounts that a file of the lake, wherever it lies, has rows of."""
+    """Slugs of the accounts that a data file has rows of, sorted."""
     schema = pa.schema([ACCOUNT])
     found = dataset([file], schema) if on_bucket([file]) else ds.dataset(file.path, schema)
     return sorted(pc.unique(found.to_table().column(ACCOUNT.name)).to_pylist())

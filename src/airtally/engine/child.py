@@ -1,4 +1,4 @@
-"""The engine of the child process for heavy work, kept from call to call."""
+"""The engine of the child process, opened once and kept between calls."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from airtally.engine.protocol import Engine
 
-#: A day of 10 million rows is sorted within 730 MB of the process with this, and hardly slower than with more.
+#: With this a day of 10 million rows is sorted in a process of 730 MB, and hardly slower than with more.
 MOST_MEMORY = 320 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class HeavyOptions:
-    """For the engine of the child process: `memory` in bytes, no time limit. `threads` 1 leaves cores to others."""
+    """Options of the child process's engine: `memory` in bytes. One thread leaves cores to online queries."""
 
     memory: int
     temp_folder: Path
@@ -23,7 +23,7 @@ class HeavyOptions:
 
 @lru_cache(maxsize=1)
 def engine_in_child(options: HeavyOptions) -> Engine:
-    """To be called in the child alone."""
+    """Open the engine, without a time limit. Only for functions that run in the child."""
     from airtally.engine.duckdb import DuckDB  # noqa: PLC0415 (only the child loads it)
 
     memory = min(options.memory, MOST_MEMORY)

@@ -1,4 +1,7 @@
-"""Heavy work (reports, rebuilds, compaction) runs in a child of low priority, so that questions stay quick."""
+"""A child process of low priority for heavy work (reports, rebuilds, compaction), so that queries stay quick.
+
+Why no library does this: docs/decisions/0020-libraries-not-taken.md.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ NICE = 10
 
 
 class InProcess:
-    """The runner of tests and small tools: the caller's own thread."""
+    """A runner for tests and small tools: calls the function on the caller's thread."""
 
     def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T:
         return function(*args)
@@ -37,22 +40,23 @@ class InProcess:
 
 
 class ChildProcess:
-    """One spawned child, started on demand, ended when idle, one call at a time.
+    """One spawned child, started on demand and ended after `idle_seconds`; it runs one call at a time.
 
-    The function is named by its module, and arguments and result are pickled, so they should be small:
-    large results go to a file. Who calls (`CALLER`) waits for no more than one call of each other.
+    The function must be importable. Arguments and result are pickled and should be small: large results go to a file.
+    Callers (`CALLER`) take turns, so that each waits for at most one call of each other. Thread-safe: whoever uses or
+    ends the child holds `_turn`.
     """
 
     def __init__(self, *, idle_seconds: float = 60.0) -> None:
         self._idle_seconds = idle_seconds
         self._turns = Slots(1)
-        self._turn = threading.Lock()  # for whoever ends the child, beside the one whose turn it is
+        self._turn = threading.Lock()  # held by whoever calls or ends the child
         self._child: _Child | None = None
         self._timer: threading.Timer | None = None
         self._closed = False
 
     def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T:
-        """Raises what the function raises, and Unavailable when the child dies or the pool is closed."""
+        """Raises what the function raises, and Unavailable if the child dies or this was closed."""
         with self._turns.held(CALLER.get() or threading.current_thread().name), self._turn:
             self._stop_timer()
             child = self._alive()
@@ -63,7 +67,7 @@ class ChildProcess:
             return result
 
     def close(self) -> None:
-        """Ends the child at once; a call under way raises Unavailable."""
+        """Kill the child; a call in progress raises Unavailable."""
         self._closed = True
         child = self._child
         if child is not None:
@@ -74,7 +78,7 @@ class ChildProcess:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the child, None while there is none."""
+        """Process id of the child, None if there is none."""
         child = self._child
         return child.process.pid if child is not None and child.process.is_alive() else None
 
@@ -171,6 +175,6 @@ def _die_with_parent() -> None:
 def _result(function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[bool, Any]:
     try:
         return True, function(*args)
-    except BaseException as error:  # noqa: BLE001 (handed to the caller whatever it is)
+    except BaseException as error:  # noqa: BLE001 (raised again in the parent)
         error.add_note(f"in the process for heavy work:\n{traceback.format_exc()}")
         return False, error

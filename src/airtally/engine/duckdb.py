@@ -1,4 +1,4 @@
-"""DuckDB in the process: reads a snapshot's files and the rows still buffered."""
+"""The DuckDB engine: reads the data files of a snapshot and its buffered rows, in this process."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ CAPABILITIES = Capabilities(
 )
 STREAM_ROWS = 100_000
 _MAX_TEXTS = 1000
-#: Questions of one account that are worked on at once, and of all: each may use every core, so more of one account's
-#: would only make the others wait longer.
+#: Queries run at once for one account, and for all. Each may use every core, so more of one account would only make
+#: the others wait longer.
 _SLOTS = max(2, os.cpu_count() or 1)
 _ALL_SLOTS = 4 * _SLOTS
 
@@ -51,24 +51,25 @@ _ALL_SLOTS = 4 * _SLOTS
 class _Source:
     """What a part of a relation is read from: files that DuckDB reads itself, or a registered table.
 
-    `stored` are its columns, where they are not the declared ones.
+    `stored` are the columns of its files, None if they are the declared ones.
     """
 
     files: bool
     stored: frozenset[str] | None = None
 
 
-#: Of one relation, in order.
+#: The parts of one relation, in order.
 _Parts = tuple[_Source, ...]
 
-#: What DuckDB, the system and S3 say of a file that is not there.
+#: What DuckDB, the operating system and S3 say of a missing file.
 _GONE = ("No files found", "No such file", "Path does not exist", "NoSuchKey", "NO_SUCH_KEY", "HTTP status 404")
 
 
 class DuckDB:
-    """One instance with its own memory limit; every statement runs on a cursor of its own.
+    """One DuckDB instance with its own memory limit.
 
-    `memory` in bytes; what does not fit goes to a folder in `temp_folder` that no other process uses.
+    `memory` is in bytes; what does not fit goes to a folder of its own in `temp_folder`. `seconds` is the limit of a
+    query, None for none. Thread-safe: every statement runs on its own cursor, and DuckDB synchronizes these.
     """
 
     def __init__(self, *, memory: int, seconds: float | None, temp_folder: Path, threads: int | None = None) -> None:
@@ -86,7 +87,7 @@ class DuckDB:
         return CAPABILITIES
 
     def query(self, statement: Statement) -> pa.Table:
-        """Accounts take turns; the wait is part of the time limit."""
+        """Accounts take turns; waiting counts towards the time limit."""
         with aside(), self._turn(statement) as seconds, self._executed(statement, seconds) as result:
             return result.to_arrow_table()
 
@@ -100,7 +101,7 @@ class DuckDB:
 
     @contextmanager
     def _turn(self, statement: Statement) -> Iterator[float | None]:
-        """The seconds that are left when the account has its turn. Raises LimitExceeded."""
+        """Wait for the account's turn. Yields the seconds that are left, and raises LimitExceeded if none are."""
         begun, account = time.monotonic(), _account(statement)
         try:
             self._slots.acquire(account, self._seconds)
@@ -125,26 +126,29 @@ class DuckDB:
                 raise failure from error
 
     def _failure(self, error: Exception, limit: TimeLimit, relations: Iterable[Relation] = ()) -> Failure | None:
-        """Errors met while an answer streams come as Arrow's, so their text is what tells them apart."""
+        """Our failure for an error, None if there is none.
+
+        Streamed answers raise Arrow's errors, which differ by text only.
+        """
         text = str(error)
         if limit.over and "INTERRUPT Error" in text:
             return too_slow(self._seconds or 0)
         if "Out of Memory Error" in text:
             return LimitExceeded(
-                f"The question needed more than {self._memory // 1_000_000} MB of memory (AIRTALLY_ENGINE_MEMORY).",
+                f"The query needed more than {self._memory // 1_000_000} MB of memory (AIRTALLY_ENGINE_MEMORY).",
                 hint="Ask for a shorter interval or fewer rows, or raise AIRTALLY_ENGINE_MEMORY.",
             )
         if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
-            return Unprocessable("A figure of the answer does not fit into 64 bits.")
+            return Unprocessable("A number in the answer does not fit into 64 bits.")
         if "No space left on device" in text:
-            return StorageFull("There is no room on disk for what the question does not keep in memory.")
+            return StorageFull("The disk has no room for what the query cannot keep in memory.")
         if any(gone in text for gone in _GONE):
             return FilesMissing.of(relations, text)
         return None
 
 
 def _account(statement: Statement) -> str:
-    """Whose question it is."""
+    """The account whose rows are read; without any, the caller."""
     return next(
         (each.snapshot.account for each in statement.relations.values() if isinstance(each, Rows)), CALLER.get()
     )
@@ -161,7 +165,10 @@ def _config(memory: int, temp_folder: Path, threads: int | None) -> dict[str, st
 
 
 class Texts:
-    """The texts of statements that are asked again and again: writing a tree out costs more than running it."""
+    """Caches the SQL text of statements by their shape: generating it takes longer than most queries.
+
+    Thread-safe by the lock of its `Cache`.
+    """
 
     def __init__(self) -> None:
         self._texts: Cache[Hashable, str] = Cache(_MAX_TEXTS)
@@ -178,7 +185,7 @@ class Texts:
 
 
 def _bound(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any]) -> _Parts:
-    """Make a relation's parts known to the cursor."""
+    """Register a relation's parts with the cursor, and add its files to the parameters."""
     if isinstance(relation, Files):
         return (_bound_files(cursor, f"_{name}_0", relation.files, relation.schema, parameters),)
     if not isinstance(relation, Rows):
@@ -197,7 +204,7 @@ def _bound(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any
 
 
 def _source(name: str, relation: Relation, parts: _Parts) -> exp.Query:
-    """The query over the parts that `_bound` made known."""
+    """The query over the parts that `_bound` registered."""
     if isinstance(relation, pa.Table):
         return exp.select("*").from_(exp.to_table(f"_{name}"))
     sources = [
@@ -216,7 +223,7 @@ def _source(name: str, relation: Relation, parts: _Parts) -> exp.Query:
 
 
 def _by_columns(files: tuple[DataFile, ...]) -> dict[frozenset[str] | None, list[DataFile]]:
-    """DuckDB reads files together only where they have the same columns."""
+    """Files grouped by their columns: DuckDB reads only files of the same columns together."""
     found: dict[frozenset[str] | None, list[DataFile]] = defaultdict(list)
     for file in files:
         found[file.columns].append(file)
@@ -224,7 +231,7 @@ def _by_columns(files: tuple[DataFile, ...]) -> dict[frozenset[str] | None, list
 
 
 def _schema(rows: Rows, stored: frozenset[str] | None) -> pa.Schema:
-    """Of files with the columns `stored`; types of columns that are declared no more are their former ones."""
+    """The schema of files with the columns `stored`. Columns that are no longer declared keep their former type."""
     if stored is None:
         return rows.schema
     declared = [field for field in rows.schema if field.name in stored]
@@ -232,7 +239,7 @@ def _schema(rows: Rows, stored: frozenset[str] | None) -> pa.Schema:
     return pa.schema([*declared, *(former[name] for name in sorted(stored) if name in former)])
 
 
-def _bound_files(  # noqa: PLR0917 (what is read, and where it is noted)
+def _bound_files(  # noqa: PLR0917 (all of them say what is read)
     cursor: Any,
     name: str,
     files: Sequence[DataFile],
@@ -253,5 +260,5 @@ def _not_empty(rows: Rows) -> list[pa.Table]:
 
 
 def _literal_path(path: str) -> str:
-    """DuckDB takes `*`, `?` and `[` in a path for a pattern."""
+    """Escape `*`, `?` and `[`, which DuckDB would expand as a pattern."""
     return re.sub(r"[*?\[]", lambda found: f"[{found[0]}]", path)

@@ -1,4 +1,4 @@
-"""An engine that is loaded when it is first asked: an idle server holds no analytics library in memory."""
+"""An engine that is opened at its first use, so that an idle server has no analytics library in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airtally.sql.statement import Statement
 
 
 class LazyEngine:
-    """Passes everything on to the engine that `opened` gives, once."""
+    """Opens the engine with `opened` at the first call and passes every call on to it. Thread-safe by one lock."""
 
     def __init__(self, opened: Callable[[], Engine]) -> None:
         self._opened = opened

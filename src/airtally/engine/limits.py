@@ -1,4 +1,4 @@
-"""The time limit of one question."""
+"""Time limits of queries."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from airtally.kit.errors import LimitExceeded
 
 T = TypeVar("T")
 
-#: How long an engine that was told to stop is waited for.
+#: How long to wait for an engine that was told to stop.
 GRACE_SECONDS = 1.0
 
 
 def too_slow(seconds: float) -> LimitExceeded:
     return LimitExceeded(
-        f"The question took longer than {seconds:g} s (AIRTALLY_QUERY_SECONDS).",
+        f"The query took longer than {seconds:g} s (AIRTALLY_QUERY_SECONDS).",
         hint="Ask for a shorter interval or fewer rows, or raise AIRTALLY_QUERY_SECONDS.",
     )
 
 
 class TimeLimit:
-    """While entered, calls `stop` once `seconds` have passed; None is without limit."""
+    """A context that calls `stop`, on another thread, once `seconds` have passed; None for no limit."""
 
     def __init__(self, seconds: float | None, stop: Callable[[], object]) -> None:
         self.over = False
@@ -60,7 +60,7 @@ class _Due:
     lock: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     def done(self) -> None:
-        """Waits for a call under way: after this there is none."""
+        """Cancel the call, or wait for it if it has begun: there is none afterwards."""
         with self.lock:
             self.call = None
 
@@ -71,7 +71,10 @@ class _Due:
 
 
 class _Watch:
-    """One thread for the time limits of all questions: a thread for each would cost more than most answers."""
+    """One thread that waits for the time limits of all queries: a thread each would cost more than most answers.
+
+    Thread-safe by one condition.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[_Due] = []
@@ -91,7 +94,7 @@ class _Watch:
         return due
 
     def _run(self) -> None:
-        while True:  # what stops an engine may take its time, or fail
+        while True:  # on another thread, as stopping an engine may take long or fail
             threading.Thread(target=self._next().run, name="airtally-limit", daemon=True).start()
 
     def _next(self) -> _Due:
@@ -109,7 +112,7 @@ _WATCH = _Watch()
 
 
 def finished_in(seconds: float | None, work: Callable[[], T]) -> T:
-    """What `work` gives, awaited no longer than the limit and a grace. Raises LimitExceeded."""
+    """The result of `work`, run on another thread. Raises LimitExceeded once the limit and a grace period are over."""
     if seconds is None:
         return work()
     future: Future[T] = Future()

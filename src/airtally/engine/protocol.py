@@ -17,9 +17,9 @@ from airtally.storage.lake.table_storage import ROLLUPS
 
 
 class FilesMissing(Unavailable):
-    """Data files that the answer needs are gone: vacuumed, so that a new snapshot has their rows, or lost.
+    """Data files of the snapshot are missing. If they were vacuumed, a new snapshot has the rows; else they are lost.
 
-    `gone` are their names by table, empty where the engine does not tell.
+    `gone` are their names by table, empty if the engine does not tell.
     """
 
     code = "data_missing"
@@ -29,7 +29,7 @@ class FilesMissing(Unavailable):
 
     @classmethod
     def of(cls, relations: Iterable[Relation], said: str) -> FilesMissing:
-        """`said`: the words of the system or the bucket, which name the file."""
+        """`said` is the error text of the system or the bucket, which names the file."""
         for relation in relations:
             gone = [] if isinstance(relation, pa.Table) else [each for each in relation.files if _is_gone(each, said)]
             if gone:
@@ -47,7 +47,7 @@ class FilesMissing(Unavailable):
 
 
 def _below(table: str, path: str) -> str:
-    """Never more than the name where a file lies elsewhere: a path of the server is not shown."""
+    """The path below the table's folder, or just the file's name: paths of the server are not shown."""
     return path.rpartition(f"/{table}/" if f"/{table}/" in path else "/")[2]
 
 
@@ -58,10 +58,10 @@ def _is_gone(file: DataFile, said: str) -> bool:
 
 
 class Engine(Protocol):
-    """Answers statements, within its limits of memory and time.
+    """Runs statements within its limits of memory and time.
 
-    Both methods raise LimitExceeded, which names the limit and its setting, FilesMissing, and StorageFull
-    when there is no room for what does not fit in memory. May be called from many threads at once.
+    Both methods raise LimitExceeded, which names the limit and its setting, FilesMissing, and StorageFull if the disk
+    has no room for what does not fit in memory. Implementations are thread-safe.
     """
 
     @property
@@ -72,7 +72,7 @@ class Engine(Protocol):
         ...
 
     def stream(self, statement: Statement) -> Iterator[pa.RecordBatch]:
-        """The answer in parts, in its order; the time limit runs until the last part is taken."""
+        """The answer in batches, in order; the time limit runs until the last one is taken."""
         ...
 
     def close(self) -> None: ...

@@ -1,52 +1,36 @@
-"""A folder for what does not fit in memory, removed at the end or, after a crash, by the next to come."""
+"""Temporary folders for what does not fit in memory. One left by a crash is removed when the next is made."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from airtally.kit.file_lock import FileLock
 
 LOCK = "lock"
 
 
 class Scratch:
-    """`folder` belongs to this object alone: a lock on it is held until `close`."""
+    """A folder of its own in `parent`, locked until `close` removes it."""
 
     def __init__(self, parent: Path, name: str) -> None:
         parent.mkdir(parents=True, exist_ok=True)
-        with _locked(parent):
+        with FileLock(parent / LOCK).held():
             for left_over in parent.glob(f"{name}-*"):
                 _remove_if_unlocked(left_over)
             self.folder = parent / f"{name}-{uuid.uuid4().hex}"
             self.folder.mkdir()
-            self._lock = os.open(self.folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._lock = FileLock(self.folder / LOCK)
+            self._lock.acquire()
 
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        os.close(self._lock)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
+        self._lock.release()
 
 
 def _remove_if_unlocked(folder: Path) -> None:
-    lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    lock = FileLock(folder / LOCK)
+    if lock.acquire():  # else its owner lives
         shutil.rmtree(folder, ignore_errors=True)
-    except BlockingIOError:
-        pass  # its owner lives
-    finally:
-        os.close(lock)
+        lock.release()

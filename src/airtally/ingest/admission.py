@@ -1,6 +1,4 @@
-"""What only the server can tell is wrong with a row: it is too old, about another account's application or about a
-business that the account does not have, or its values are not of the types that were declared.
-"""
+"""Checks of rows against the server's state: retention, owners of ids, businesses, and declared types of values."""
 
 from __future__ import annotations
 
@@ -22,7 +20,10 @@ from airtally.streams.declaration import Owned, Stream
 
 
 class Admission:
-    """Streams that declare ids claim them for the account; rows of the others are checked against the claims."""
+    """Claims ids for the account on streams that declare them, and checks the rows of other streams against the claims.
+
+    Thread-safe: it has no state of its own, and the metadata store decides between accounts.
+    """
 
     def __init__(
         self, owners: Owners, businesses: Businesses, declared: EventTypeRegistry, settings: Settings, clock: Clock
@@ -34,7 +35,11 @@ class Admission:
         self._clock = clock
 
     def check(self, stream: Stream, account: Account, checked: Checked, *, declare: bool = True) -> Checked:
-        """`declare`: what the rows name and nobody declared yet is declared; else it must have been."""
+        """Returns the rows that pass.
+
+        With `declare`, events, attributes and tags that the rows are the first to name are declared; without it,
+        nothing is declared or checked against declarations.
+        """
         days = self._settings.retention(stream.name)
         if days is not None:
             checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
@@ -64,7 +69,7 @@ class Admission:
 
 
 def _refused(checked: Checked, name: str, column: pa.ChunkedArray, values: set[str], error: str) -> Checked:
-    """The rows with one of the values refused; `column` holds those of `name` as they are compared."""
+    """Refuse the rows with one of `values`; `column` has the values of `name` in the form that is compared."""
     if not values:
         return checked
     return checked.without(pc.is_in(column, value_set=pa.array(sorted(values), column.type)), name, error)

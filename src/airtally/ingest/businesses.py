@@ -1,4 +1,4 @@
-"""Which businesses of a dataset stream's rows an account has."""
+"""Which businesses an account has, for checking rows of dataset streams."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _CHUNK = 500
 
 
 class Businesses:
-    """Read at each batch, so that a business counts from the moment it is made."""
+    """Reads the store for each batch, so that a new business counts at once. Thread-safe: it keeps no state."""
 
     def __init__(self, store: MetadataStore) -> None:
         self._store = store
 
     def unknown(self, account: Account, ids: Sequence[str]) -> set[str]:
-        """Those that are no business of the account."""
+        """The ids that are not businesses of the account."""
         query = select(slate_businesses.c.business_id).where(slate_businesses.c.account_id == account.id)
         known: set[str] = set()
         with self._store.read() as connection:

@@ -1,4 +1,4 @@
-"""The one form in which refused rows are kept to be sent again: a JSON object, as NDJSON has it, whatever they came from."""
+"""The form in which refused rows are kept for resending: a JSON object, whatever format they came in."""
 
 from __future__ import annotations
 
@@ -18,30 +18,32 @@ from airtally.ingest.json_rows import encoded_rows
 from airtally.ingest.kinds import is_text
 from airtally.streams.declaration import Column, Stream, Type
 
-#: Of a row with a value that no JSON stands for, such as bytes for a text: it cannot be sent again.
+#: The form of a row with a value that JSON cannot express, such as bytes in place of text: it cannot be resent.
 NONE = b""
 
 
 class _NoForm(Exception):
-    """A value that no JSON stands for."""
+    """A value that JSON cannot express."""
 
 
 def rows_as_sent(stream: Stream, wire: Mapping[str, pa.Array]) -> list[bytes]:
-    """Rows of columns as they were sent. Each value that fits its column has the form of it, so that it is taken
-    when it is sent again; another stays what it was, and is judged again. What was not sent is left out.
+    """Rows from columns as sent.
+
+    A value that fits its column gets the column's form, so that it is accepted when resent; any other stays as it was,
+    and is checked again. Missing values are left out.
     """
     columns = {name: _sent(stream.by_name.get(name), array) for name, array in wire.items()}
     return _objects(columns, len(next(iter(wire.values()), ())))
 
 
 def rows_as_checked(stream: Stream, rows: pa.Table) -> list[bytes]:
-    """Rows of `row_schema`, which were refused for what only the server knows."""
+    """Rows of `row_schema`, which `Admission` refused."""
     columns = {column.name: _values(column, rows.column(column.name).combine_chunks()) for column in stream.columns}
     return _objects(columns, rows.num_rows)
 
 
 def _objects(columns: Mapping[str, list[Any]], count: int) -> list[bytes]:
-    """What is None is left out."""
+    """JSON objects; None is left out."""
     without: set[int] = set()
     for values in columns.values():
         if _NoForm in values:
@@ -56,7 +58,7 @@ def _objects(columns: Mapping[str, list[Any]], count: int) -> list[bytes]:
 
 
 def _sent(column: Column | None, array: pa.Array) -> list[Any]:
-    """JSON values, None where nothing was sent, `_NoForm` where no JSON stands for what was."""
+    """JSON values; None for a missing value, `_NoForm` for one that JSON cannot express."""
     values: list[Any] = [None] * len(array)
     if column is not None:
         fitting = convert(column, array)[0]
@@ -71,7 +73,7 @@ def _sent(column: Column | None, array: pa.Array) -> list[Any]:
 
 
 def _is_plain(sent: pa.DataType) -> bool:
-    """Whether a column's values are JSON's own."""
+    """Whether Arrow's Python values of a type can be written as JSON unchanged."""
     return is_text(sent) or pa.types.is_integer(sent) or pa.types.is_boolean(sent)
 
 
@@ -84,7 +86,7 @@ def _values(column: Column, array: pa.Array) -> list[Any]:
 
 
 def _times(array: pa.Array, zone: str) -> list[str | None]:
-    """As `isoformat` writes them: a fraction of six digits, or none."""
+    """Times as `isoformat` writes them: with six fractional digits, or none."""
     there = array.is_valid().to_pylist()
     micros = pc.fill_null(array.view(pa.int64()), 0).to_numpy()
     texts = np.datetime_as_string(micros.astype("M8[us]")).tolist()
@@ -94,7 +96,7 @@ def _times(array: pa.Array, zone: str) -> list[str | None]:
 
 
 def _misfit(column: Column | None, array: pa.Array, row: int) -> Any:
-    """A value that does not fit its column, so that it does not when it is read as JSON either."""
+    """A value that does not fit its column, in a JSON form that does not fit either."""
     if column is not None and column.type is Type.JSON:
         return _NoForm
     try:

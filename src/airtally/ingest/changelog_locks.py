@@ -1,4 +1,4 @@
-"""Who may change a changelog's records now: one whole batch, or several single records at once."""
+"""The lock of one account's changelog: either one batch or several single records may be changed at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from contextlib import contextmanager
 
 
 class ChangelogLocks:
-    """A batch waits until nobody else has a turn, and nobody new gets one before it; equal keys wait for each other."""
+    """A batch waits for all others, and no new key gets in before it; equal keys wait for each other.
+
+    Thread-safe by one condition.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -1,4 +1,4 @@
-"""What decoding a body gives: the good rows, and for each wrong one its line, field and reason."""
+"""The result of decoding and checking a body: the good rows, and line, field and reason of each wrong one."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from airtally.streams.declaration import Stream
 
 
 class RowSource(Protocol):
-    """Where the rows of a body came from. Positions count the decoded rows from 0. `is_json`: they were JSON."""
+    """The body that rows came from. Positions count its decoded rows from 0. `is_json`: the rows were JSON."""
 
     is_json: bool
 
     def lines(self, positions: Ints) -> Ints:
-        """The lines of some rows, by ascending position."""
+        """The lines of the rows at `positions`, which ascend."""
 
     def raws(self, lines: Sequence[int]) -> list[bytes]:
-        """What was received in some lines, in ascending order."""
+        """The text received in `lines`, which ascend."""
 
 
 class NoSource:
-    """Rows that were made in the program."""
+    """The source of rows that the program makes itself."""
 
     is_json = True
 
@@ -41,10 +41,10 @@ class NoSource:
 
 @dataclass(slots=True)
 class Checked:
-    """The rows of a body that may be stored, and the errors of the others, by line.
+    """The good rows of a body, and the errors of the others, by line.
 
-    `rows` has the stream's `row_schema` and keeps the order of arrival. `gone` are the positions in the
-    body of decoded rows that are not in `rows`, ascending.
+    `rows` has the stream's `row_schema`, in order of arrival. `gone` are the positions of decoded rows that are not in
+    `rows`, ascending.
     """
 
     rows: pa.Table
@@ -54,16 +54,16 @@ class Checked:
     stream: Stream | None = None
 
     def error(self, row: int, name: str | None, error: str) -> RowError:
-        """The error as which row number `row` of `rows` would be refused."""
+        """The error for refusing row number `row` of `rows`."""
         return Errors(self.source, [self._wrong(np.array([row]), np.zeros(1, np.int32), [(name, error)])])[0]
 
     def without(self, wrong: pa.Array | pa.ChunkedArray, name: str | None, error: str) -> Checked:
-        """The same with the rows marked true in `wrong` (as long as `rows`) refused for one reason."""
+        """A copy in which the rows that are true in `wrong` (as long as `rows`) are refused for one reason."""
         refused = pc.indices_nonzero(wrong).to_numpy().astype(np.int64)
         return self._without(refused, np.zeros(len(refused), np.int32), [(name, error)])
 
     def without_rows(self, wrong: Mapping[int, Reason]) -> Checked:
-        """The same with some rows, by their number in `rows`, refused each for its field and reason."""
+        """A copy in which some rows, by their number in `rows`, are refused, each for its field and reason."""
         refused = np.array(sorted(wrong), dtype=np.int64)
         codes: dict[Reason, int] = {}
         coded = [codes.setdefault(wrong[row], len(codes)) for row in refused.tolist()]
@@ -91,7 +91,7 @@ class Checked:
 
 
 def joined(schema: pa.Schema, parts: list[Checked], wrong: list[Wrong], source: RowSource) -> Checked:
-    """One body from the parts it was checked in; `wrong` are the rows that could not be decoded."""
+    """Join the parts in which one body was checked; `wrong` are rows that could not be decoded."""
     wrong = [block for block in wrong if len(block.lines)]
     if len(parts) == 1 and not wrong:
         return parts[0]

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a batch is accepted once, also across a crash and across machines."""
+"""`Idempotency-Key`: a batch is accepted once, even after a crash and on several machines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_KEY_BYTES = 255
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A key taken by the request under way. `id` names it in the buffer that commits its rows."""
+    """A key claimed by the current request. `id` names it in the buffer that commits its rows."""
 
     account_id: int
     stream: str
@@ -33,10 +33,10 @@ class Claim:
 
 
 class Claims:
-    """Keys are claimed here before rows are committed; the answer is stored after.
+    """Claims of keys: made before a batch's rows are committed, and given the answer after.
 
-    The buffer keeps the answer in the transaction of the rows, so after a crash it knows which claims
-    were committed (`settle`).
+    The buffer keeps the answer in the transaction of the rows, so that after a crash it tells which claims were
+    committed (`settle`). Thread-safe: the metadata store decides between requests with the same key.
     """
 
     def __init__(self, store: MetadataStore, buffer: Buffer, clock: Clock) -> None:
@@ -45,9 +45,10 @@ class Claims:
         self._clock = clock
 
     def take(self, account_id: int, stream: str, key: str, body: UnpackedBody | bytes) -> Claim | bytes:
-        """The claim, or the first request's answer if it has one.
+        """Claim the key. Returns the claim, or the answer of the request that had it before.
 
-        Raises Conflict while the first request is under way, Unprocessable for another body.
+        Raises BadRequest for an invalid key, Conflict while the first request is in progress, Unprocessable if it had
+        another body.
         """
         if not key or len(key.encode()) > MAX_KEY_BYTES or not key.isprintable():
             raise BadRequest(f"Idempotency-Key must be 1 to {MAX_KEY_BYTES} printable characters")
@@ -61,14 +62,14 @@ class Claims:
         self._buffer.forget_claims([claim.id])
 
     def give_up(self, claim: Claim) -> None:
-        """Nothing of the batch was kept: the key may be used again."""
+        """Release a key whose batch was not kept."""
         with self._store.begin() as connection:
             connection.execute(delete(claims).where(*_is(claim), claims.c.answer.is_(None)))
 
     def settle(self, buffer_id: str) -> None:
-        """After a crash: answer the claims whose rows this buffer committed, release the others.
+        """After a crash: answer the claims whose rows this buffer committed, and release the others.
 
-        Called at start, before requests come in, for this process's buffer and each one it adopted.
+        Call it at start, before requests come in, for this process's buffer and each adopted one.
         """
         with self._store.begin() as connection:
             open_claims = connection.execute(
@@ -85,7 +86,7 @@ class Claims:
                     connection.execute(update(claims).where(*_is(claim)).values(answer=answer))
 
     def expire(self) -> None:
-        """Drop claims after 8 days, also those whose process never came back to answer them."""
+        """Delete claims after 8 days, including those that a lost process never answered."""
         limit = self._clock.now_us() - KEPT_US
         with self._store.begin() as connection:
             connection.execute(delete(claims).where(claims.c.claimed_at < limit))
@@ -117,7 +118,7 @@ class Claims:
         committed = None if row is None else self._buffer.claim_answer(claim.id)
         if committed is None:
             raise Conflict("A request with this Idempotency-Key is under way", retry_after=1)
-        self.answer(claim, committed)  # its rows are on disk; the first request could not tell the store
+        self.answer(claim, committed)  # its rows are on disk, but the first request did not get to store its answer
         return committed
 
 

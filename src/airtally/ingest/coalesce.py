@@ -1,4 +1,4 @@
-"""Small batches that arrive at the same time are decoded and committed as one; each gets its own answer."""
+"""Small batches that arrive together are decoded and committed as one group; each gets its own answer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from airtally.ingest.decode import Checked
 from airtally.ingest.service import Batch, Ingest, answer_of
 from airtally.kit.errors import Failure
 
-#: Bodies up to this size are gathered; a group is kept small, so that decoding it never holds up the event loop.
+#: Bodies up to this size are grouped. A group stays small, as it is decoded on the event loop.
 SMALL_BODY = 4096
 _GROUP_BODIES = 256
 _GROUP_BYTES = 64 << 10
-#: Lines of a body that is gathered, and of a group: a line costs the same however short it is.
+#: Most lines of a grouped body, and of a group: each line takes time, however short it is.
 _SMALL_LINES = 64
 _GROUP_LINES = 512
 
@@ -28,10 +28,10 @@ class _Waiting:
 
 
 class Coalescer:
-    """While one group of a stream and account is on its way to the disk, the next one gathers.
+    """Gathers the next group of a stream and account while the last one is being committed.
 
-    Belongs to one event loop. A group in which anything is wrong is taken apart, and each batch goes its own
-    way, so a wrong batch concerns nobody else.
+    If anything in a group is wrong, its batches are accepted one by one, so that a wrong batch affects no other. Not
+    thread-safe: for one event loop.
     """
 
     def __init__(self, ingest: Ingest) -> None:
@@ -41,7 +41,7 @@ class Coalescer:
 
     @staticmethod
     def takes(batch: Batch) -> bool:
-        """Whether a batch is small, plain NDJSON of events, and needs no look into the metadata store."""
+        """Whether a batch can be grouped: small, plain NDJSON of events, and checked without the metadata store."""
         return (
             len(batch.body) <= SMALL_BODY
             and batch.idempotency_key is None
@@ -53,7 +53,7 @@ class Coalescer:
         )
 
     async def accept(self, batch: Batch) -> bytes:
-        """The answer's body, once the rows are on disk. Raises a Failure where nothing was kept."""
+        """Returns the answer's body once the rows are on disk. Raises a Failure if nothing was kept."""
         key = (batch.stream.name, batch.account.id)
         waiting = _Waiting(batch, asyncio.get_running_loop().create_future())
         self._waiting[key].append(waiting)
@@ -80,7 +80,7 @@ class Coalescer:
         except Failure:
             await self._apart(group)
             return
-        except Exception as error:  # noqa: BLE001 (it is the waiting requests')
+        except Exception as error:  # noqa: BLE001 (raised in the waiting requests)
             for waiting in group:
                 _fail(waiting, error)
             return
@@ -97,7 +97,7 @@ class Coalescer:
         for waiting in group:
             try:
                 answer = await asyncio.to_thread(self._ingest.accept, waiting.batch)
-            except Exception as error:  # noqa: BLE001 (it is the waiting request's)
+            except Exception as error:  # noqa: BLE001 (raised in the waiting request)
                 _fail(waiting, error)
             else:
                 if not waiting.answer.done():
@@ -120,5 +120,5 @@ def _next_group(waiting: deque[_Waiting]) -> list[_Waiting]:
 
 
 def _count_lines(body: bytes) -> int:
-    """How many lines of a body are not blank."""
+    """The number of lines that are not blank."""
     return sum(1 for line in body.split(b"\n") if line.strip())

@@ -1,4 +1,4 @@
-"""What a file holds once it is unpacked: the digest of all of it, and of its beginnings."""
+"""Digests of a file's unpacked content: of the whole, and of its first bytes up to given positions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEXTS = (*_LINES, ".json")
 
 
 def unpacked_name(path: Path) -> str:
-    """A file's name without the ending of its packing, so that `a.csv` and `a.csv.gz` are one."""
+    """The file name without `.gz` or `.zst`, so that `a.csv` and `a.csv.gz` have one."""
     return path.stem if path.suffix.lower() in _PACKED else path.name
 
 
@@ -32,16 +32,17 @@ def is_text(path: Path) -> bool:
 
 
 def has_lines(path: Path) -> bool:
-    """Whether a file's rows are lines, so that it may grow. Raises BadRequest where it cannot be unpacked."""
+    """Whether the file's rows are lines, so that it can grow. Raises BadRequest if it cannot be unpacked."""
     name = unpacked_name(path).lower()
     return name.endswith(_LINES) or (name.endswith(_TEXTS) and json_has_lines(path))
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The bytes before `position`. `line_at` is where the last line of them begins, `line` its number from 1;
-    where they end with a line, `line_at` is `position`, and `line` the number of the next one. `blank`: nothing but
-    spaces comes after `line_at`.
+    """The bytes of a file before `position`.
+
+    `line_at` is where their last line begins, `line` its number from 1. If they end with a line end, `line_at` is
+    `position` and `line` the number of the next line. `blank`: only white space comes after `line_at`.
     """
 
     position: int
@@ -57,7 +58,7 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """`followed_by_line_end` are the positions asked for after which a line ends."""
+    """A file's content. `followed_by_line_end` are the positions that a line end follows."""
 
     size: int
     digest: str
@@ -66,7 +67,7 @@ class Content:
 
 
 class Beginnings:
-    """Reads a file forward and tells the digests of its beginnings."""
+    """Reads a file forward, digesting it up to one position after the other."""
 
     def __init__(self, path: Path) -> None:
         self._text = TextFile.of(path)
@@ -83,7 +84,7 @@ class Beginnings:
         self._text.__exit__(kind, error, at)
 
     def at(self, position: int) -> Beginning | None:
-        """Positions must rise from call to call; None where the file ends before."""
+        """The bytes before `position`, None if the file is shorter. Positions must ascend from call to call."""
         while self._text.position < position:
             if not self._step(min(_READ, position - self._text.position)):
                 return None
@@ -112,8 +113,8 @@ class Beginnings:
 
 
 def read_content(path: Path, positions: Collection[int] = ()) -> Content:
-    """Raises BadRequest where a file cannot be unpacked, OSError where it cannot be read."""
-    if not positions and not is_packed(path):  # a file that nobody knows yet: lines need not be counted
+    """Read a file. Raises BadRequest if it cannot be unpacked, OSError if it cannot be read."""
+    if not positions and not is_packed(path):  # a file that was never loaded: lines need not be counted
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return Content(file.tell(), digest, {}, frozenset())
@@ -125,7 +126,7 @@ def read_content(path: Path, positions: Collection[int] = ()) -> Content:
 
 
 def position_of(path: Path, line: int) -> int:
-    """Where a line of a text begins, by its number from 1."""
+    """The position at which a line, numbered from 1, begins."""
     with TextFile.of(path) as text:
         while text.line < line and text.lines(1, _READ):
             pass
@@ -133,6 +134,6 @@ def position_of(path: Path, line: int) -> int:
 
 
 def raw_digest(path: Path) -> str:
-    """Of the file's bytes as they are, packed or not: what releases before 0.2 knew a file by."""
+    """SHA-256 of the file as it is, packed or not, by which releases before 0.2 identified files."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

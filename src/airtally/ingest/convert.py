@@ -1,4 +1,4 @@
-"""One column as it was sent to the type its stream declares, and which rows do not fit."""
+"""Converts a column as sent to its declared type, and marks the rows that do not fit."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
 _MONEY = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6})?")
 _ONE_NUMBER = re.compile(_NUMBER.replace("$", r"\Z"))
 _NO_NUMBER = re.compile(r"[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
-#: Exponents beyond it make no difference to money, and some the library does not read.
+#: Larger exponents make no difference to money, and the library does not read all of them.
 _EXPONENT_MAX = 10_000_000
 _MICRO = Decimal("0.000001")
 _MONEY_LIMIT = Decimal(10) ** 12
 
 
 def convert(column: Column, array: pa.Array) -> Converted:
-    """The values in the column's type, null where null or wrong, and masks of the wrong rows with their reason."""
+    """The values in the column's type, null if null or wrong, and masks of the wrong rows with their reasons."""
     wanted = column.type.arrow
     if array.type == wanted:
         if column.type in {Type.INT64, Type.TEXT}:
@@ -49,7 +49,7 @@ def convert(column: Column, array: pa.Array) -> Converted:
 
 
 def matches(texts: pa.Array, pattern: str) -> pa.Array:
-    """Which texts match an anchored pattern that RE2 and Python read alike; null for null."""
+    """Which texts match an anchored pattern that RE2 and Python understand alike; null for null."""
     if len(texts) < times.FEW:
         fits = compiled(pattern).search
         return pa.array([None if text is None else fits(text) is not None for text in texts.to_pylist()], pa.bool_())
@@ -58,7 +58,7 @@ def matches(texts: pa.Array, pattern: str) -> pa.Array:
 
 @lru_cache(256)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """As RE2 has it: ASCII classes, and `$` is the end."""
+    """A pattern compiled to match as RE2 does: ASCII classes, and `$` matches only at the end."""
     return re.compile(pattern.replace("$", r"\Z"), re.ASCII)
 
 
@@ -132,7 +132,7 @@ def _decimals(_: Column, array: pa.Array) -> Converted:
 
 
 def _money(text: str | None) -> tuple[str | None, str | None]:
-    """The number as the library reads it, or why it is none: ASCII digits only, as in every other number."""
+    """The number in a form that the library reads, or why it is none. Only ASCII digits count."""
     if text is None or _MONEY.fullmatch(text):
         return text, None
     if _NO_NUMBER.fullmatch(text):
@@ -155,7 +155,7 @@ def _parse_decimal(text: str) -> Decimal:
 
 
 def _json_kind(text: str) -> str:
-    """What a JSON value that is no number is."""
+    """The name of the type of a JSON value that is no number."""
     words = {"true": "boolean", "false": "boolean"}
     return words.get(text) or {"{": "object", "[": "array"}.get(text[:1], "string")
 
@@ -180,7 +180,7 @@ def _narrowed(array: pa.Array, fits: pa.Array, error: str) -> Converted:
 
 
 def _read_texts(array: pa.Array, pattern: str, one: Callable[[str], Any], wanted: pa.DataType, error: str) -> Converted:
-    """Numbers from text: at once where the library can, else one by one; `one` gives None beyond the range."""
+    """Numbers from text, by the library if it can, else one by one; `one` returns None beyond the range."""
     texts = pc.cast(array, pa.string())
     fits = matches(texts, pattern)
     texts = pc.if_else(fits, texts, None)
@@ -194,7 +194,7 @@ def _read_texts(array: pa.Array, pattern: str, one: Callable[[str], Any], wanted
 
 
 def _integer(text: str) -> int | None:
-    """Of any number of digits; Python itself reads no more than 4,300, leading zeros included."""
+    """An integer of any number of digits; `int` itself reads at most 4,300, including leading zeros."""
     digits = text.lstrip("+-").lstrip("0")
     if len(digits) > 19:
         return None

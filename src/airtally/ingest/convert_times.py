@@ -1,5 +1,5 @@
-"""Times of any type that they may come in, to microseconds. None of them wraps: what is out of range is looked for in
-the unit it came in, before anything is multiplied.
+"""Converts times of any type to microseconds. Values out of range are found in their original unit, before they are
+multiplied, so that none wraps.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SAYS = {
 
 
 def convert_times(column: Column, array: pa.Array) -> Converted:
-    """Microseconds UTC, of a local time those of the wall clock: in its zone if it has one, midnight of a date."""
+    """Microseconds UTC, for local times those of the wall clock in the value's zone; a date is its midnight."""
     local = column.type is Type.LOCAL_TIME
     if is_text(array.type):
         parsed = times.parse_times(array if kind.is_string(array.type) else pc.cast(array, pa.string()), local=local)
@@ -48,7 +48,7 @@ def convert_times(column: Column, array: pa.Array) -> Converted:
 
 def _timestamps(array: pa.Array, *, local: bool) -> Converted:
     zoned = local and array.type.tz is not None
-    margin = _DAY_S if zoned else 0  # no wall clock is further from UTC
+    margin = _DAY_S if zoned else 0  # no zone is further from UTC
     per_second = _PER_SECOND[array.type.unit]
     bounds = ((_EARLIEST_S - margin) * per_second, (_LATEST_S + margin) * per_second)
     ticks, wrong = _between(array.view(pa.int64()), *bounds)
@@ -63,10 +63,10 @@ def _timestamps(array: pa.Array, *, local: bool) -> Converted:
 
 
 def _wall_clock(zoned: pa.Array) -> pa.Array:
-    """Raises ArrowInvalid for a zone that is not known.
+    """Raises ArrowInvalid for an unknown zone.
 
-    From 2038 on the library knows no clock changes (the tables of the time zone database end there, and it does
-    not read the rule that goes on), so those times are brought to their zone one by one.
+    The library knows no clock changes from 2038 on, where the tables of the time zone database end and a rule takes
+    over, so those times are converted one by one.
     """
     shown = pc.local_timestamp(zoned).view(times.UTC_US)
     micros = zoned.view(pa.int64())
@@ -75,7 +75,7 @@ def _wall_clock(zoned: pa.Array) -> pa.Array:
         return shown
     try:
         zone = ZoneInfo(zoned.type.tz)
-    except (KeyError, ValueError, OSError):  # a name of the library's own
+    except (KeyError, ValueError, OSError):  # a name that only the library knows
         return shown
     late = [None if us is None or us < _TABLES_END_US else wall_clock_us(us, zone) for us in micros.to_pylist()]
     return pc.coalesce(pa.array(late, pa.int64()).view(times.UTC_US), shown)
@@ -89,7 +89,7 @@ def _midnights(array: pa.Array) -> Converted:
     per_day = 1 if kind.is_date32(array.type) else DAY_US // 1_000
     days = pc.cast(array.view(pa.int32() if per_day == 1 else pa.int64()), pa.int64())
     days, wrong = _between(days, 0, _LATEST_S // _DAY_S * per_day)
-    # A date64 that is no whole day is the day that it lies in.
+    # a date64 within a day is that day
     return pc.multiply(pc.divide(days, per_day), DAY_US).view(times.UTC_US), wrong
 
 
@@ -99,7 +99,7 @@ def _dated(parsed: pa.Array, wrong: Wrong) -> Converted:
 
 
 def _between(ticks: pa.Array, earliest: int, end: int) -> Converted:
-    """Those in [earliest, end), the others null and marked."""
+    """Keep times in [earliest, end); the others become null and are marked."""
     if _all_between(ticks, earliest, end):
         return ticks, []
     return with_nulls(ticks, pc.and_(pc.greater_equal(ticks, earliest), pc.less(ticks, end)), DATE_OUT_OF_RANGE)

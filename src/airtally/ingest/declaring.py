@@ -1,7 +1,7 @@
-"""Rows declare the events, attributes and tags that they are the first to name; later ones must fit.
+"""Declares events, attributes and tags that rows are the first to name; the values of later rows must fit them.
 
-What is new is declared before the rows are committed: no acknowledged row is without its declaration. A batch that is
-refused afterwards leaves its declarations behind.
+Declarations are made before the rows are committed, so that no acknowledged row is without them. If the batch is
+refused afterwards they stay.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from airtally.streams.app_events import APP_EVENTS
 from airtally.streams.declaration import Stream
 from airtally.streams.device_tags import DEVICE_TAGS
 
-#: By place in a list: the field and what is wrong with it.
+#: Errors by place in a list: the field and what is wrong with it.
 Wrong = dict[int, tuple[str, str]]
 _Types = dict[EventKey, dict[str, ValueType]]
 
@@ -33,7 +33,7 @@ class Declaring:
         self._declared = declared
 
     def check(self, stream: Stream, account: Account, checked: Checked) -> Checked:
-        """Without the rows whose values do not fit. Other streams' rows declare nothing."""
+        """Refuses the rows whose values do not fit. Only rows of events and device tags declare anything."""
         if stream.name == APP_EVENTS.name and checked.rows.num_rows:
             return self._events(account, checked)
         if stream.name == DEVICE_TAGS.name and checked.rows.num_rows:
@@ -51,7 +51,7 @@ class Declaring:
         return checked.without_rows(_spread(wrong, given, texts))
 
     def _attributes(self, account: Account, events: list[EventKey], texts: pa.Table) -> Wrong:
-        """What is wrong with each of the distinct texts, once all that is new in the others is declared."""
+        """Declare what is new in the distinct texts; returns the errors of those that do not fit."""
         keys, found = _pairs(texts, *_EVENT), texts.column("attributes").to_pylist()
         known = self._declared.events(account, events)
         while True:
@@ -61,7 +61,7 @@ class Declaring:
             met = self._declared.meet_events(account, new)
             if all(met[key].attributes[name] is new[key][name] for key in events for name in new[key]):
                 return wrong
-            known = met  # another process was first, and met something else
+            known = met  # another process declared something else first
 
     def _tags(self, account: Account, checked: Checked) -> Checked:
         rows = checked.rows.select(["application", "tag", "value", "is_deleted"])
@@ -73,7 +73,7 @@ class Declaring:
         groups = _distinct(kept)
         columns = (groups.column(name).to_pylist() for name in kinds.column_names)
         found = [(name, MetTag(ValueType(number), specific)) for name, specific, number in zip(*columns, strict=True)]
-        tags = self._declared.meet_tags(account, dict(reversed(found)))  # the first of each name is left
+        tags = self._declared.meet_tags(account, dict(reversed(found)))  # the first of each name wins
         values = _Values(rows.column("value"))
         wrong: Wrong = {}
         if any(_is_doubtful(tags[name], met, values) for name, met in found):
@@ -82,7 +82,7 @@ class Declaring:
 
 
 class _Values:
-    """The longest of the values, looked for at most once."""
+    """The length of the longest value, computed at most once."""
 
     def __init__(self, values: pa.ChunkedArray) -> None:
         self._values = values
@@ -96,7 +96,7 @@ class _Values:
 
 
 def _judge(keys: list[EventKey], texts: list[str], types: _Types, new: _Types) -> Wrong:
-    """Adds to `types` and `new` what the texts that fit are the first to name."""
+    """Checks texts in order, adding to `types` and `new` what those that fit are the first to name."""
     wrong: Wrong = {}
     decode = msgspec.json.Decoder().decode
     for place, (key, text) in enumerate(zip(keys, texts, strict=True)):
@@ -120,7 +120,7 @@ def _judge(keys: list[EventKey], texts: list[str], types: _Types, new: _Types) -
 
 
 def _types_of(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The number of each JSON text's type, as it would be declared."""
+    """The number of the `ValueType` as which each JSON text would be declared."""
     first = pc.utf8_slice_codeunits(values, 0, 1)
     fraction = pc.match_substring_regex(values, r"^-?[0-9]+[.eE]")
     number = pc.if_else(fraction, _type_code(ValueType.PRICE), _type_code(ValueType.INTEGER))
@@ -135,7 +135,7 @@ def _type_code(of: ValueType) -> pa.Scalar:
 
 
 def _is_doubtful(tag: Tag, met: MetTag, values: _Values) -> bool:
-    """Whether some row of a kind may be wrong."""
+    """Whether any row of this kind may be wrong, so that all must be checked one by one."""
     if tag.application_specific is not met.application_specific:
         return True
     if tag.type is ValueType.PRICE:
@@ -165,7 +165,7 @@ _SCOPES = {
 
 
 def _distinct(rows: pa.Table) -> pa.Table:
-    """In the order of first appearance."""
+    """Distinct rows in the order of first appearance."""
     return rows.group_by(rows.column_names, use_threads=False).aggregate([])
 
 
@@ -174,14 +174,14 @@ def _pairs(rows: pa.Table, first: str, second: str) -> list[tuple[str, str]]:
 
 
 def _spread(wrong: Wrong, rows: pa.Table, distinct: pa.Table) -> Wrong:
-    """What is wrong with each row, from what is wrong with the distinct ones."""
+    """The errors of rows, from the errors of the distinct ones."""
     if not wrong:
         return {}
     return {row: wrong[place] for row, place in _places(rows, distinct) if place in wrong}
 
 
 def _places(rows: pa.Table, distinct: pa.Table) -> Iterator[tuple[int, int]]:
-    """Each row's number, and the place of the distinct row that it equals."""
+    """Pairs of a row's number and the place of the distinct row that it equals."""
     names = distinct.column_names
     numbered = rows.append_column("row", pa.array(np.arange(rows.num_rows)))
     places = distinct.append_column("place", pa.array(np.arange(distinct.num_rows)))

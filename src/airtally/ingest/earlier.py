@@ -1,4 +1,4 @@
-"""Rows that a release before 0.2 put into quarantine: only as received, or as that release printed them."""
+"""Quarantined rows of releases before 0.2, which kept them as received or as they printed them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ NO_COLUMNS = "the columns of its CSV file are not known: `airtally quarantine re
 
 
 def row_of_earlier(stream: Stream, source: str, row: RejectedRow, columns: Sequence[str]) -> bytes | str | None:
-    """The row as one line of JSON; a text says why it cannot be read, None that the reason is as it was."""
+    """The row as one line of JSON; a text if it cannot be read for a new reason, None if for its old one."""
     if _CSV.search(source):
         return _from_csv(stream, row, columns) if columns else NO_COLUMNS
     raw = row.received.strip().replace(b"\n", b" ").replace(b"\r", b" ")
     try:
         values = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return raw  # read once more, it has the reason that it had
+        return raw  # reading it again gives the same error
     if not isinstance(values, dict):
         return raw
     return msgspec.json.encode({name: _mended(stream.by_name.get(name), value) for name, value in values.items()})
@@ -45,7 +45,7 @@ def _from_csv(stream: Stream, row: RejectedRow, columns: Sequence[str]) -> bytes
 
 
 def _mended(column: Column | None, value: Any) -> Any:
-    """What Parquet and Arrow rows were printed with: whole numbers as floats, offsets without a colon."""
+    """Correct what those releases printed for Parquet and Arrow: whole numbers as floats, offsets without a colon."""
     if column is None:
         return value
     if column.type is Type.INT64 and isinstance(value, float) and value.is_integer():

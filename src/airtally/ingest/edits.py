@@ -1,4 +1,4 @@
-"""Single records of changelogs changed by the program: read, changed and written in one turn."""
+"""Changes of single changelog records by the program: read, change and write under one lock."""
 
 from __future__ import annotations
 
@@ -20,17 +20,15 @@ from airtally.streams.declaration import Stream
 
 Row = dict[str, Any]
 
-#: Of a stream and an account's slug: the last version of each record that has a value in a column of its key, deleted
-#: ones too.
+#: From stream, account's slug, key column and value: the last version of each record with that value, deleted ones too.
 LastOf = Callable[[Stream, str, str, str], list[Row]]
 
-#: From the last versions that were looked at, by the stream's name, to the new ones, likewise. JSON is text in the
-#: former and plain values in the latter.
+#: From the last versions, by stream name, to the new ones. JSON columns are text in the former, values in the latter.
 Change = Callable[[Mapping[str, list[Row]]], Mapping[str, Sequence[RowValues]]]
 
 
 class Edits:
-    """Thread-safe. Of two changes under one key in this process, the second sees the first."""
+    """Thread-safe by `ChangelogLocks`: of two changes under one key in this process, the second sees the first."""
 
     def __init__(self, *, buffer: Buffer, versions: ChangelogVersions, last_of: LastOf, clock: Clock) -> None:
         self._buffer = buffer
@@ -39,10 +37,11 @@ class Edits:
         self._clock = clock
 
     def run(self, account: Account, streams: Sequence[Stream], of: tuple[str, str], change: Change) -> None:
-        """Read the records that have a value in a column (`of`), and append what `change` makes of them.
+        """Read the records with a value in a column (`of` is both), and append the versions that `change` returns.
 
-        All is on disk, or nothing. A new version comes after the last one of its record, whatever the clock says;
-        one that changes nothing is left out. Raises InvalidRow, TooManyRequests, StorageFull or Unavailable.
+        All of them are on disk when this returns, or none. A new version is later than the last one of its record,
+        whatever the clock says; one without changes is left out. Raises InvalidRow, TooManyRequests, StorageFull or
+        Unavailable.
         """
         self._buffer.check_room(0)
         with ExitStack() as turns:

@@ -1,8 +1,8 @@
-"""Rows from files: chunk by chunk straight into the lake, each chunk exactly once.
+"""Loads files: chunk by chunk directly into the lake, each chunk exactly once.
 
-A chunk's commit carries the file's identity as application transaction and the position after the chunk
-as its version, so a run that was stopped goes on where the lake says the last one ended. What was loaded of a file
-is known by its unpacked content (`places.py`), so a file that has grown is loaded from its last complete line on.
+A chunk's commit has the file's identity as its application transaction and the position after the chunk as its version,
+so that an interrupted load goes on where the lake says it ended. A file is identified by its unpacked content
+(`places.py`); one that has grown is loaded from its last complete line on.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from airtally.kit.prefetch import prefetch
 from airtally.storage.store import EventStore, Overtaken
 from airtally.streams.declaration import Stream
 
-#: Called after each chunk with what was done so far.
+#: Called after each chunk with the result so far.
 Progress = Callable[["FileResult"], None]
 
 Chunks = Iterator[tuple[Checked, int]]
@@ -36,8 +36,10 @@ Chunks = Iterator[tuple[Checked, int]]
 
 @dataclass(slots=True)
 class FileResult:
-    """What became of a file. `position` counts bytes of unpacked text, or rows of Parquet and Arrow;
-    `resumed_at` is the one an earlier run had reached; `size` is the last one, where it is known beforehand. Of the rejected rows `quarantined` are kept.
+    """The outcome of a load.
+
+    `position` counts bytes of unpacked text, or rows of Parquet and Arrow; `resumed_at` is the position that an earlier
+    load had reached, `size` the last one, if it is known beforehand. Of the `rejected` rows `quarantined` are kept.
     """
 
     path: Path
@@ -59,7 +61,10 @@ class _File:
 
 
 class FileIngest:
-    """Loads files. Of one account, stream and name one process of a machine loads at a time; the others wait."""
+    """Loads files. Of one account, stream and file name, one load at a time runs on a machine; the others wait.
+
+    Thread-safe by that lock (`Locks`).
+    """
 
     def __init__(
         self,
@@ -83,11 +88,11 @@ class FileIngest:
     def load(
         self, stream: Stream, account: Account, path: Path, *, again: bool = False, progress: Progress | None = None
     ) -> FileResult:
-        """Load what is not loaded yet; `again` loads a whole file a second time, as new rows.
+        """Load what is not loaded yet; `again` loads the whole file once more, as new rows.
 
-        Raises BadRequest where the file is not of its type, OSError where it cannot be read.
+        Raises BadRequest if the content is not of the type that the name says, OSError if it cannot be read.
         """
-        read_file(stream, path)  # nothing is read yet: the name alone may say that it cannot be
+        read_file(stream, path)  # reads nothing yet, but fails for a name of an unknown type
         result = FileResult(path)
         with self._locks.held("file", account.slug, stream.name, unpacked_name(path)):
             while not self._tried(self._found(stream, account, path, again=again), result, progress):
@@ -101,7 +106,7 @@ class FileIngest:
         return _File(stream, account, path, content, begin)
 
     def _tried(self, file: _File, result: FileResult, progress: Progress | None) -> bool:
-        """False where another machine loads the same file: then its rows are passed over."""
+        """False if another machine loads the same file meanwhile: then try again after the rows that it loaded."""
         begin = file.begin
         result.position, result.size = begin.position, file.content.size if is_text(file.path) else None
         result.resumed_at = max(result.resumed_at, begin.position)
@@ -142,7 +147,7 @@ class FileIngest:
         return self._loading.append(load, rows, note)
 
     def _end(self, file: _File, position: int) -> None:
-        """A file of an earlier release, which kept no marks, gets one."""
+        """Note the end of the load; a file loaded by a release that kept no marks gets its first one."""
         begin, content = file.begin, file.content
         if not is_text(file.path) or not position:
             return
@@ -157,7 +162,7 @@ def _beginnings(path: Path) -> AbstractContextManager[Beginnings | None]:
 
 
 def _chunks(file: _File) -> Chunks:
-    """What is left of a file."""
+    """The chunks that are still to be loaded, each with the position after it."""
     start = file.begin.read_from
     if file.begin.rest_of is not None:
         error, start = completed_line(file.path, file.begin.rest_of)
@@ -166,7 +171,7 @@ def _chunks(file: _File) -> Chunks:
 
 
 def _mark(file: _File, begins_at: int, end: Beginning | None, checked: Checked) -> Mark | None:
-    """Before a chunk is committed: what the file holds up to its end."""
+    """The mark of a chunk, to be noted before it is committed: what the file holds up to the chunk's end."""
     if end is None:
         return None  # the file was cut short since the chunk was read
     tail = tail_of(file.path, end, checked.errors)

@@ -1,4 +1,4 @@
-"""JSON columns: checked against what they may be and brought to one form, and what is wrong with JSON in our words."""
+"""Validates JSON columns, brings them to one form, and words the errors of JSON libraries."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ OUT_OF_RANGE = "number out of range"
 
 
 def json_reader(column: Column) -> Callable[[Any], tuple[str | None, str | None]]:
-    """From a JSON text (str or bytes) or a plain value to the canonical text, or the reason why not."""
+    """A function from a JSON text (str or bytes) or a plain value to (canonical text, error), one of which is None."""
     decode = msgspec.json.Decoder(column.json).decode
     encode = msgspec.json.Encoder(order="sorted").encode
 
     def again(sent: Any) -> Any:
-        """What `decode` did not take: no text, or one that names a member twice."""
+        """Decode what `decode` did not accept: a plain value, or a text that names a member twice."""
         return decode(each_once(sent)) if isinstance(sent, str | bytes) else _finite(msgspec.convert(sent, column.json))
 
     def read(sent: Any) -> tuple[str | None, str | None]:
@@ -47,9 +47,9 @@ _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 def each_once(text: str | bytes) -> bytes:
-    """A JSON text with each member of an object as it was given last, whatever the ones before were.
+    """A JSON text in which of each repeated member of an object only the last is left.
 
-    Raises MsgspecError where it is no JSON.
+    Raises MsgspecError for other text.
     """
     text = text.encode() if isinstance(text, str) else text
     first = text.lstrip()[:1]
@@ -62,7 +62,7 @@ def each_once(text: str | bytes) -> bytes:
 
 
 def _finite(value: Any) -> Any:
-    """The value. Raises OverflowError for a number that JSON does not have; its texts hold none."""
+    """Returns the value. Raises OverflowError for NaN and infinity, which JSON does not have."""
     if isinstance(value, float) and not math.isfinite(value):
         raise OverflowError
     if isinstance(value, dict):
@@ -76,7 +76,7 @@ def _finite(value: Any) -> Any:
 
 
 def _longest(value: Any) -> int:
-    """Bytes of the longest text inside."""
+    """The length in bytes of the longest text inside a value."""
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode())
     if isinstance(value, dict):
@@ -95,7 +95,7 @@ _EXPECTED = re.compile(r"Expected `([^`]*)`, got `([^`]*)`")
 
 
 def json_error(error: Exception) -> str:
-    """A JSON library's complaint in our words."""
+    """The error of a JSON library as we word it."""
     if isinstance(error, UnicodeDecodeError):
         return "invalid UTF-8"
     if isinstance(error, RecursionError):

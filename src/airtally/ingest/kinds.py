@@ -1,4 +1,4 @@
-"""What the conversions of columns share: kinds of types, and how wrong rows are marked."""
+"""Shared by column conversions: kinds of Arrow types, and the marking of wrong rows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as kind
 
-#: Masks of the rows that do not fit, each with the reason.
+#: Masks of the rows that do not fit, each with its reason.
 Wrong = list[tuple[pa.Array, str]]
-#: Values in the type of their column, null where null or wrong.
+#: Values in the type of their column, null if they were null or wrong, and the masks of the wrong ones.
 Converted = tuple[pa.Array, Wrong]
 
 
@@ -19,7 +19,7 @@ def is_text(sent: pa.DataType) -> bool:
 
 
 def kind_of(sent: pa.DataType) -> str:
-    """A type's name in an error."""
+    """The name of a type in error messages."""
     for is_kind, name in _KINDS:
         if is_kind(sent):
             return name
@@ -53,12 +53,12 @@ def all_wrong(array: pa.Array, wanted: pa.DataType, expected: str, got: str = ""
 
 
 def with_nulls(array: pa.Array, fits: pa.Array, error: str) -> Converted:
-    """The values that fit (true or, for a null, null), the others null and marked."""
+    """Keep the values that fit (`fits` is null for null); the others become null and are marked."""
     return pc.if_else(fits, array, None), [(pc.invert(fits), error)]
 
 
 def lost(array: pa.Array, values: pa.Array, error: str) -> Wrong:
-    """The rows that had a value and have none now."""
+    """Marks the rows that had a value before a conversion and are null after it."""
     if values.null_count == array.null_count:
         return []
     return [(pc.and_(pc.is_valid(array), pc.is_null(values)), error)]

@@ -1,7 +1,7 @@
-"""Which keys of a changelog may have versions already, told without reading the versions.
+"""Tells which keys of a changelog may have versions already, without reading the versions.
 
-Kept in memory as 64-bit hashes, by stream and account; each look reads only the files that came since the last
-one. A hash that is not there is a key without versions; one that is may be another key's.
+Keeps 64-bit hashes of keys in memory, by stream and account; each call reads only files that are new since the last. A
+key whose hash is not there has no versions; one whose hash is there may have some.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from airtally.streams.declaration import Stream
 Hashes = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-#: Of one process; each is at most 8 bytes a key.
+#: Indexes of one process; each takes at most 8 bytes a key.
 _INDEXES = 3
 _MOST_KEYS = 100_000_000
 
 
 @dataclass
 class _Index:
-    """Sorted runs, joined so that there are only a few."""
+    """Hashes in sorted runs, merged so that there are only a few."""
 
     files: set[str] = field(default_factory=set)
     runs: list[Hashes] = field(default_factory=list)
@@ -55,7 +55,7 @@ class _Index:
 
 
 class KnownKeys:
-    """To be called by one thread at a time for each stream of an account."""
+    """Indexes of the changelogs used last. One thread at a time may call it for each stream of an account."""
 
     def __init__(self, engine: Engine, source: SnapshotSource) -> None:
         self._engine = engine
@@ -63,9 +63,9 @@ class KnownKeys:
         self._indexes: Cache[tuple[str, str], _Index] = Cache(_INDEXES)
 
     def may_be_known(self, stream: Stream, account: str, rows: pa.Table) -> Mask | None:
-        """For each row, whether its key may have versions or comes twice; None where that cannot be told cheaply.
+        """For each row, whether its key may have versions or comes twice; None if that cannot be told cheaply.
 
-        Versions that other processes keep meanwhile are in, as far as a question sees them.
+        Versions of other processes count as soon as a query sees them.
         """
         if not self._engine.capabilities.file_lists or any(stream.column(name).fold_case for name in stream.key):
             return None
@@ -73,7 +73,7 @@ class KnownKeys:
         index = self._index(stream, account)
         try:
             return self._may_be_known(snapshot, index, rows)
-        except LimitExceeded:  # more keys than the engine can look at: then the rows are taken one by one
+        except LimitExceeded:  # too many keys for the engine: the rows are resolved one by one
             return None
 
     def _may_be_known(self, snapshot: Snapshot, index: _Index, rows: pa.Table) -> Mask | None:
@@ -102,7 +102,7 @@ class KnownKeys:
             return indexes.setdefault((stream.name, account), _Index())
 
     def _hashes(self, stream: Stream, relation: Relation) -> Hashes:
-        """In the order of the rows of a table."""
+        """Hashes of the keys; those of a table are in the order of its rows."""
         binder = Binder(stream)
         hashed = exp.Anonymous(this="HASH", expressions=[column(name) for name in stream.key])
         tree = exp.select(hashed.as_("hash", quoted=True)).from_(binder.relation(relation, "keys"))
@@ -111,7 +111,7 @@ class KnownKeys:
 
 
 def _among(run: Hashes, hashes: Hashes) -> Mask:
-    """Whether each is in a sorted run."""
+    """Whether each hash is in a sorted run."""
     if not len(run):
         return np.zeros(len(hashes), dtype=bool)
     order = np.argsort(hashes)

@@ -1,4 +1,4 @@
-"""Checked rows straight into the lake, exactly once: what files and re-sent rows have in common."""
+"""Commits checked rows directly to the lake, exactly once: shared by file loads and resent rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from airtally.streams.declaration import Stream
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Some rows on their way. `app_id` and the rising `version` name them in the lake's log; see `append_file_rows`."""
+    """Where rows come from and go to. `app_id` and the ascending `version` identify them in the lake's log; see
+    `EventStore.append_file_rows`.
+    """
 
     stream: Stream
     account: Account
@@ -29,14 +31,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """How many rows were new to the stream, and how many of the refused ones are in quarantine."""
+    """Counts: rows that were new to the stream, and refused rows that are in quarantine."""
 
     rows: int
     quarantined: int
 
 
 class Loading:
-    """Quarantines what is wrong and commits the rest; done twice, it is done once."""
+    """Quarantines wrong rows and commits the others. Repeating a load changes nothing."""
 
     def __init__(
         self, *, event_store: EventStore, quarantine: Quarantine, versions: ChangelogVersions, clock: Clock
@@ -47,7 +49,7 @@ class Loading:
         self._clock = clock
 
     def append(self, load: Load, checked: Checked, before_commit: Callable[[int], None] | None = None) -> Appended:
-        """`before_commit` is told the number of rows that are committed, before they are."""
+        """`before_commit` is called with the number of rows that are about to be committed."""
         stream, account = load.stream, load.account
         kept = self._quarantine.keep(
             account, stream.name, checked.errors, source=load.source, source_key=f"{load.app_id}:{load.version}"

@@ -1,6 +1,6 @@
-"""Which beginnings of which files were loaded, so that a file that has grown is loaded from where it was left.
+"""Marks of how much of which files was loaded, so that only the rest of a grown file is loaded.
 
-How far a file was loaded only the lake says (the version of its application transaction); a mark says what the file
+The lake alone says how far a file was loaded (the version of its application transaction); a mark says what the file
 held up to there. A mark is written before the rows of its chunk are committed.
 """
 
@@ -23,18 +23,19 @@ _CHUNK = 500
 
 
 class LastLine(StrEnum):
-    """Of a last line (or CSV record) that may go on: whether a row was taken of it."""
+    """What became of a last line (or CSV record) that may be continued when the file grows."""
 
     TAKEN = "taken"
     REFUSED = "refused"
-    OPEN_QUOTE = "open quote"  # refused, and goes on after a line end too
+    OPEN_QUOTE = "open quote"  # refused, and may be continued even after a line end
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """`app_id` names the file in the lake. Rows were read from `begins_at` to `position`, `rows` of them taken.
+    """`app_id` identifies the file in the lake. Rows were read from `begins_at` to `position`, and `rows` of them
+    accepted.
 
-    `tail` is None where `position` is the end of a line; else `tail_at` is where that line or record begins and
+    `tail` is None if `position` is the end of a line; else `tail_at` is where that line or record begins and
     `tail_line` its number.
     """
 
@@ -49,7 +50,7 @@ class Mark:
 
 
 class FileMarks:
-    """Every call takes the account and the stream: files of others are not seen."""
+    """Marks in the metadata store. Every call takes account and stream, and sees no others. Thread-safe: no state."""
 
     def __init__(self, store: MetadataStore, clock: Clock) -> None:
         self._store = store
@@ -69,7 +70,10 @@ class FileMarks:
         return [mark for part in parts for mark in self._found(account, stream, file_marks.c.app_id.in_(part))]
 
     def note(self, account: Account, stream: Stream, name: str, mark: Mark) -> None:
-        """Before the rows are committed. Marks between this one and where its rows begin are none any more."""
+        """Note a mark, before its rows are committed.
+
+        Marks after the beginning of its rows are deleted: they are outdated.
+        """
         values = {
             "account_id": account.id,
             "stream": stream.name,
@@ -92,7 +96,10 @@ class FileMarks:
             connection.execute(insert(file_marks).values(values))
 
     def end(self, account: Account, stream: Stream, app_id: str, position: int) -> None:
-        """A file was loaded to its end: marks on the way are not needed but for chunks of which no row was taken."""
+        """Note that a file was loaded to its end.
+
+        Marks on the way are deleted, except of chunks without an accepted row.
+        """
         mine = (*_of(account, stream), file_marks.c.app_id == app_id)
         with self._store.begin() as connection:
             connection.execute(update(file_marks).where(*mine, file_marks.c.position == position).values(whole=True))
@@ -108,7 +115,7 @@ class FileMarks:
 
 
 def reached(committed: int | None, marks: Iterable[Mark]) -> int:
-    """How far a file was loaded: what the lake says, and chunks after it of which no row was taken."""
+    """How far a file was loaded: as the lake says, and the chunks after that without an accepted row."""
     position = committed or 0
     for mark in marks:
         if mark.begins_at == position and not mark.rows:

@@ -1,4 +1,4 @@
-"""Values of Arrow columns as JSON has them, one by one: what cannot be read costs its own row only."""
+"""Python values for JSON from Arrow columns; a value that cannot be read affects its own row only."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _Shape = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Stands for a value that Python cannot hold."""
+    """Takes the place of a value that Python cannot represent."""
 
     reason: str
 
 
 def json_values(array: pa.Array) -> list[Any]:
-    """Objects for structs (without null members) and maps, numbers for decimals; `Unreadable` for what is none."""
+    """Dictionaries for structs (without null members) and maps, numbers for decimals, or `Unreadable`."""
     shape = _shape(array.type)
     values = plain_values(array)
     if shape is None:
@@ -30,7 +30,7 @@ def json_values(array: pa.Array) -> list[Any]:
 
 
 def plain_values(array: pa.Array) -> list[Any]:
-    """Python values; a year, a duration or bytes that Python cannot hold are `Unreadable`."""
+    """Python values; years, durations or bytes that Python cannot represent are `Unreadable`."""
     try:
         values: list[Any] = array.to_pylist()
     except _UNREADABLE:
@@ -38,7 +38,7 @@ def plain_values(array: pa.Array) -> list[Any]:
     return values
 
 
-# Years beyond 9999, nanoseconds, zones that are not known; members of one name in an object.
+# years beyond 9999, nanoseconds, unknown zones; two members of one name in an object
 _UNREADABLE = (OverflowError, ValueError, KeyError, pa.ArrowException)
 
 
@@ -52,7 +52,7 @@ def _one(array: pa.Array, row: int) -> Any:
 
 
 def _shape(sent: pa.DataType) -> _Shape | None:
-    """What brings a Python value of a type into JSON's form; None where it has it already."""
+    """A function that turns Python values of a type into JSON values; None if they are already."""
     if kind.is_decimal(sent):
         return _json_number
     if kind.is_struct(sent):
@@ -72,7 +72,7 @@ def _object(shapes: dict[str, _Shape | None]) -> _Shape:
 
 
 def _of_any_type(value: Any) -> Any:
-    """A union does not say of which of its types a value is."""
+    """A value of a union, which does not tell of which of its types it is."""
     if isinstance(value, Decimal):
         return _json_number(value)
     if isinstance(value, dict):

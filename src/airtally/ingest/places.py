@@ -1,4 +1,4 @@
-"""Where the loading of a file begins: it may have been loaded before, in part, packed otherwise, or less of it."""
+"""Finds where to begin loading a file, which may have been loaded before: in part, packed differently, or shorter."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from airtally.ingest.contents import Content, has_lines, is_packed, raw_digest, 
 from airtally.ingest.marks import FileMarks, LastLine, Mark, reached
 from airtally.streams.declaration import Stream
 
-#: Of a stream and an application: how far it was committed, None where it never was.
+#: From stream and application id: the version that was committed last, None for none.
 Committed = Callable[[Stream, str], int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """`app_id` names the file in the lake, which has it up to `committed`; it is loaded up to `position`, of which a
-    mark says so where it is `marked`. Reading begins at `read_from`.
+    """`app_id` identifies the file in the lake, which has it up to `committed`. It is loaded up to `position`, for
+    which there is a mark if it is `marked`. Reading begins at `read_from`.
 
     `rest_of` is where a line begins that was loaded before its end was written. The refused rows of the quarantine
-    entry `again` from the line `again_line` on are read once more.
+    entry `again`, from line `again_line` on, are to be read again.
     """
 
     app_id: str
@@ -36,7 +36,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A beginning that was loaded; `mark` is None where only the lake knows of it."""
+    """What was loaded of a file; `mark` is None if only the lake has it."""
 
     app_id: str
     position: int
@@ -50,7 +50,7 @@ class Places:
         self._committed = committed
 
     def find(self, stream: Stream, account: Account, path: Path) -> tuple[Begin, Content]:
-        """Raises BadRequest where the file cannot be unpacked, OSError where it cannot be read."""
+        """Raises BadRequest if the file cannot be unpacked, OSError if it cannot be read."""
         named = self._marks.named(account, stream, unpacked_name(path)) if has_lines(path) else []
         grown = list(self._reached(stream, account, {mark.app_id for mark in named}))
         content = read_content(path, [known.position for known in grown])
@@ -61,7 +61,7 @@ class Places:
         return _begin(max(found, key=lambda known: known.position), content), content
 
     def _same(self, stream: Stream, account: Account, path: Path, content: Content) -> list[_Known]:
-        """Loads of the same content: by this name for it, by that of earlier releases, as the end of a file that grew."""
+        """Earlier loads of the same content: by its identity, by that of earlier releases, or as a grown file."""
         ids = [file_identity(account, content.digest)]
         if is_packed(path):
             ids.append(file_identity(account, raw_digest(path)))
@@ -84,7 +84,7 @@ class Places:
 
 
 def file_identity(account: Account, digest: str) -> str:
-    """The same content for the same account is the same file, wherever it lies and however it is packed."""
+    """The identity of a file: the same content of the same account, under any path and however packed."""
     return f"file:{account.slug}:{digest}"
 
 
@@ -107,5 +107,5 @@ def _begin(known: _Known, content: Content) -> Begin:
 
 
 def entry_key(app_id: str, position: int) -> str:
-    """What names the quarantine's entry of a chunk."""
+    """The `source_key` of a chunk's quarantine entry."""
     return f"{app_id}:{position}"

@@ -1,4 +1,4 @@
-"""Rejected rows, kept as received with their errors, to be listed, fetched and sent again."""
+"""The quarantine: rejected rows as received, with their errors, to be listed, downloaded and resent."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class QuarantineReceipt:
-    """What became of a batch's rejected rows: the first `rows` of them are in the entry `id` (None: kept before)."""
+    """What was kept of a batch's rejected rows: the first `rows`, in the entry `id` (None if they were kept before)."""
 
     rows: int = 0
     id: int | None = None
@@ -57,7 +57,7 @@ class QuarantineReceipt:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an account's entries take."""
+    """The size of an account's entries; `bytes` as packed."""
 
     account: str
     entries: int
@@ -66,8 +66,10 @@ class Usage:
 
 
 class Quarantine:
-    """Every call takes the account: no entry is reachable without its owner. An account's entries take at most
-    `max_bytes`, packed, and are kept for `days`.
+    """Entries in the metadata store. Calls take the account, and no entry of another is reachable.
+
+    An account's entries take at most `max_bytes`, packed, and are kept for `days`. Thread-safe: each change is one
+    transaction.
     """
 
     def __init__(self, store: MetadataStore, clock: Clock, *, max_bytes: int, days: int) -> None:
@@ -79,9 +81,9 @@ class Quarantine:
     def keep(
         self, account: Account, stream: str, errors: Sequence[RowError], *, source: str, source_key: str | None = None
     ) -> QuarantineReceipt:
-        """Keep a batch's rejected rows, as many as there is room for; a `source_key` kept before is not kept twice.
+        """Keep as many of a batch's rejected rows as there is room for; nothing if its `source_key` was kept before.
 
-        Never the reason to refuse a batch for want of room: a full disk keeps none of its rejected rows.
+        On a full disk it keeps none, and does not raise: the batch itself may still be accepted.
         """
         if not errors:
             return QuarantineReceipt()
@@ -104,7 +106,7 @@ class Quarantine:
         return kept
 
     def _keep(self, account: Account, values: dict[str, Any], errors: Sequence[RowError]) -> QuarantineReceipt:
-        """Packed before the transaction, in which all other writers wait."""
+        """Pack the rows before the transaction, as all other writers wait for it."""
         with self._store.read() as connection:
             kept, room = self._before(connection, account, values["source_key"])
         if kept is not None:
@@ -113,12 +115,12 @@ class Quarantine:
         if not count:
             return QuarantineReceipt()
         with self._store.begin() as connection:
-            # One batch of an account at a time, so that two cannot both take the same room.
+            # one batch of an account at a time, so that two do not take the same room
             connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update())
             kept, room = self._before(connection, account, values["source_key"])
             if kept is not None:
                 return QuarantineReceipt(min(kept, len(errors)))
-            if len(content) > room:  # another batch took some of it meanwhile
+            if len(content) > room:  # another batch took some of the room meanwhile
                 count, content = packed_errors(errors[:count], room)
             if not count:
                 return QuarantineReceipt()
@@ -126,7 +128,7 @@ class Quarantine:
             return QuarantineReceipt(count, connection.execute(made).scalar_one())
 
     def _before(self, connection: Connection, account: Account, source_key: str | None) -> tuple[int | None, int]:
-        """How many rows were kept of this source before, None where it is new; and the bytes that are left."""
+        """How many rows of this source were kept before, None if it is new; and the bytes that are left."""
         kept: int | None = None
         if source_key is not None:
             known = select(quarantine.c.rows).where(quarantine.c.source_key == source_key)
@@ -135,7 +137,7 @@ class Quarantine:
         return kept, self._max_bytes - int(used)
 
     def take_back(self, account: Account, kept: QuarantineReceipt) -> None:
-        """Of a batch that was refused after all nothing stays."""
+        """Delete what was kept of a batch that was refused afterwards."""
         if kept.id is None:
             return
         try:
@@ -145,14 +147,14 @@ class Quarantine:
             _log.exception("rejected rows of a refused batch stay in quarantine", account=account.slug, entry=kept.id)
 
     def usage(self) -> list[Usage]:
-        """Of each account that has entries, by slug."""
+        """The usage of each account that has entries."""
         columns = (accounts.c.slug, func.count(), func.sum(quarantine.c.rows), _BYTES)
         query = select(*columns).join(accounts, accounts.c.id == quarantine.c.account_id).group_by(accounts.c.slug)
         with self._store.read() as connection:
             return [Usage(row[0], row[1], int(row[2]), int(row[3])) for row in connection.execute(query).all()]
 
     def expire(self) -> None:
-        """Drop entries that are too old, each account's apart. Raises the first failure after the others are done."""
+        """Delete old entries, account by account. Raises the first failure after all accounts were tried."""
         limit = self._clock.now_us() - self._days * DAY_US
         old = quarantine.c.received_at < limit
         with self._store.read() as connection:
@@ -163,14 +165,14 @@ class Quarantine:
                 with self._store.begin() as connection:
                     gone = connection.execute(delete(quarantine).where(old, quarantine.c.account_id == account_id))
                 metrics.QUARANTINE_EXPIRED.inc(gone.rowcount)
-            except Exception as error:  # noqa: BLE001 (one account's trouble is not another's)
+            except Exception as error:  # noqa: BLE001 (other accounts are still done)
                 _log.exception("old quarantine entries stay", account_id=account_id)
                 failed = failed or error
         if failed is not None:
             raise failed
 
     def entries(self, account: Account, stream: str | None = None, *, limit: int = 1000) -> list[Entry]:
-        """Newest first."""
+        """The account's entries, newest first."""
         query = select(*_LISTED).where(quarantine.c.account_id == account.id).order_by(quarantine.c.id.desc())
         if stream is not None:
             query = query.where(quarantine.c.stream == stream)
@@ -195,7 +197,7 @@ class Quarantine:
         yield from unpacked_rows(content)
 
     def forget_from(self, source_key: str, line: int) -> None:
-        """Forget the rows of a batch from a line on: they are about to be read again."""
+        """Delete the rows of a batch from a line on, which are about to be read again."""
         named = quarantine.c.source_key == source_key
         with self._store.begin() as connection:
             found = connection.execute(
@@ -211,9 +213,9 @@ class Quarantine:
                 connection.execute(delete(quarantine).where(named))
 
     def split(self, account: Account, entry: Entry, taken: Sequence[RejectedRow], left: Sequence[RejectedRow]) -> None:
-        """Leave only the rows that are taken in an entry; the others become one of their own, for their new reasons.
+        """Leave only the accepted rows in an entry; the others become an entry of their own, with their new reasons.
 
-        With none taken they stay where they are. Raises Conflict where the entry has changed since it was read.
+        If none is accepted the entry keeps all. Raises Conflict if it has changed since it was read.
         """
         same = (*_is(account, entry.id), quarantine.c.rows == entry.rows, quarantine.c.resent_at.is_(None))
         mine = taken or left
@@ -243,7 +245,7 @@ class Quarantine:
 
 def _said(row: RowError | RejectedRow) -> str:
     said = f"line {row.line}: {row.field or 'row'}: {row.error}"
-    return said.replace("\0", "\ufffd")  # PostgreSQL has no text with it, and an unknown field may be called anything
+    return said.replace("\0", "\ufffd")  # PostgreSQL cannot store it, and the name of an unknown field may contain it
 
 
 def _is(account: Account, entry_id: int) -> tuple[Any, ...]:

@@ -1,6 +1,7 @@
-"""Owned ids of homes made before ids were folded by the letters A to Z alone: claimed anew as their rows spell them.
+"""Upgrade of owned ids from releases that folded more than the letters A to Z: claims them as their rows spell them.
 
-The migration to revision 0003 set them aside. Spellings that were one id and now are several stay their account's.
+The migration to revision 0003 set these ids aside. Spellings that were one id and now are several stay with the
+account.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from airtally.sql.case import folded
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Owned, Stream
 
-#: What the migration adds to the kind of an id that it sets aside.
+#: The suffix that the migration adds to the kind of an id that it sets aside.
 SET_ASIDE = "_by_unicode"
 
 _log = structlog.get_logger()
 
 
 def refold(store: MetadataStore, index: Owners, queries: Queries) -> None:
-    """Each account in one transaction; done twice, or by two processes, it comes to the same."""
+    """Claim the ids, each account's in one transaction. May be repeated, and run by several processes at once."""
     for stream in STREAMS.values():
         owned = stream.owned
         if owned is not None and owned.declares and stream.by_name[owned.column].fold_case:

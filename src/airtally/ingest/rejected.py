@@ -1,4 +1,4 @@
-"""Rejected rows as the quarantine keeps them: as received, with the error, and in the form that resending reads."""
+"""The stored form of rejected rows: as received, with the error, and as the JSON that resending reads."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from airtally.ingest.row_errors import RowError
 from airtally.kit.fair import pause
 
 _CODEC = "zstd"
-#: Rows packed in one go: some milliseconds.
+#: Rows packed in one step: some milliseconds.
 _TOGETHER = 2_000
 
 
 class RejectedRow(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One rejected row. `raw` is its text as received; `raw_base64` stands instead where that is not UTF-8.
+    """One rejected row. `raw` is its text as received; if that is not UTF-8, `raw_base64` is there instead.
 
-    `form` says what resending reads: `raw`, which is JSON; `row`; or nothing. None: an entry of a release before 0.2.
+    `form` says what resending reads: `raw`, which is then JSON; `row`; or `none`. None for releases before 0.2.
     """
 
     line: int
@@ -52,9 +52,9 @@ def packed_rows(rows: Iterable[RejectedRow]) -> bytes:
 
 
 def packed_errors(errors: Sequence[RowError], room: int) -> tuple[int, bytes]:
-    """How many of the errors, from the first, go into `room` bytes, and what they are packed.
+    """Pack errors, from the first, into at most `room` bytes: within a tenth as many as fit. Returns number and bytes.
 
-    Those that nobody will keep are not looked at: a body may hold millions. The number is the largest but for a tenth.
+    Errors that do not fit are not looked at: a body may have millions.
     """
     content, count = _packed(map(rejected, errors), max(room, 0)) if room > 0 else (b"", 0)
     while count and len(content) > room:
@@ -64,7 +64,7 @@ def packed_errors(errors: Sequence[RowError], room: int) -> tuple[int, bytes]:
 
 
 def _packed(rows: Iterator[RejectedRow], room: int | None) -> tuple[bytes, int]:
-    """Ends some time after `room` bytes; what they are packed, and how many."""
+    """Pack rows until they exceed `room` bytes; returns the packed bytes and the number of rows."""
     sink, encoder, count = pa.BufferOutputStream(), msgspec.json.Encoder(), 0
     with pa.CompressedOutputStream(sink, _CODEC) as out:
         while (room is None or sink.tell() <= room) and (some := list(islice(rows, _TOGETHER))):

@@ -1,4 +1,4 @@
-"""Quarantined rows once more, after the cause was mended."""
+"""Resends quarantined rows, after the cause of their rejection was corrected."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ class Resent:
 
 
 class Resend:
-    """Rows that are taken leave the quarantine: their entry counts as sent. The others stay, for their new reasons."""
+    """Sends the rows of an entry again: it keeps the accepted ones and counts as resent; the others get a new entry.
+
+    Thread-safe by a lock for each entry (`Locks`).
+    """
 
     def __init__(
         self, *, admission: Admission, loading: Loading, event_store: EventStore, quarantine: Quarantine, locks: Locks
@@ -41,9 +44,9 @@ class Resend:
         self._locks = locks
 
     def run(self, account: Account, entry_id: int, *, columns: Sequence[str] = ()) -> Resent:
-        """`columns` are those of a CSV file that a release before 0.2 refused rows of: it did not note them.
+        """`columns` are those of the CSV file of an entry made by a release before 0.2, which did not keep them.
 
-        Raises NotFound for an entry that is not the account's, Conflict for one that was sent again.
+        Raises NotFound for an entry that is not the account's, Conflict for one that was resent already.
         """
         with self._locks.held("resend", account.slug, str(entry_id)):
             entry = self._quarantine.entry(account, entry_id)
@@ -52,7 +55,7 @@ class Resend:
             return self._run(account, entry, columns)
 
     def _run(self, account: Account, entry: Entry, columns: Sequence[str]) -> Resent:
-        """The entry is split before its rows are committed under its number, so that a run that dies is made good."""
+        """The entry is split before its rows are committed under its id, so that an interrupted run can be repeated."""
         stream, app_id = STREAMS[entry.stream], f"resend:{entry.id}"
         if self._event_store.committed(stream, app_id) is not None:
             self._quarantine.mark_resent(account, entry.id)
@@ -69,7 +72,7 @@ class Resend:
     def _judged(
         self, stream: Stream, account: Account, entry: Entry, rows: list[RejectedRow], columns: Sequence[str]
     ) -> tuple[Checked, list[RejectedRow], list[RejectedRow]]:
-        """The checked rows to be taken, and which of the entry's rows those are, and which are not."""
+        """The checked rows to commit, the entry's rows that they are, and the entry's other rows."""
         forms = [_form(stream, entry.source, row, columns) for row in rows]
         readable = [place for place, form in enumerate(forms) if isinstance(form, bytes)]
         body = b"".join(bytes(form) + b"\n" for form in forms if isinstance(form, bytes))
@@ -88,7 +91,7 @@ class Resend:
 
 
 def _form(stream: Stream, source: str, row: RejectedRow, columns: Sequence[str]) -> bytes | str | None:
-    """A row as one line of JSON; None where it cannot be read again, a text where that has another reason now."""
+    """A row as one line of JSON; None if it cannot be read, a text if it cannot be read for a new reason."""
     if row.form == "none":
         return None
     if row.form == "row":
@@ -99,5 +102,5 @@ def _form(stream: Stream, source: str, row: RejectedRow, columns: Sequence[str])
 
 
 def _on_one_line(row: bytes) -> bytes:
-    """A row of a JSON array may be written over several lines; inside its texts no line can end."""
+    """Join the lines of a row from a JSON array; JSON texts contain no line ends."""
     return row.strip().replace(b"\n", b" ").replace(b"\r", b" ")

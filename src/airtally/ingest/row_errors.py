@@ -1,6 +1,6 @@
-"""Refused rows as arrays of lines and reasons; what was received is found again only for those somebody looks at.
+"""Refused rows as arrays of lines and reasons. Their text is read again only for rows that are shown or kept.
 
-A body may hold millions of wrong rows, most of which nobody keeps: 12 bytes stand for each.
+A body may have millions of wrong rows, most of which are not kept: each takes 12 bytes.
 """
 
 from __future__ import annotations
@@ -19,21 +19,22 @@ from airtally.kit.fair import pause
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int32]
-#: The field, None where the row as a whole is wrong, and what is wrong with it.
+#: The field, None if the row as a whole is wrong, and the error.
 Reason = tuple[str | None, str]
-#: Of refused rows, by their places in their block, the form in which they are sent again (`RowError.row`).
+#: From places of refused rows in their block to the form in which they are resent (`RowError.row`).
 Forms = Callable[[Ints], Sequence[bytes | None]]
 
-#: Errors made in one go while all are passed through: some milliseconds.
+#: Errors made in one step of an iteration: some milliseconds.
 TOGETHER = 500
 _REASONS = 10_000
 
 
 class RowError(msgspec.Struct, frozen=True, gc=False):
-    """One refused row. `line` counts from 1 (rows of Parquet and Arrow, elements of a JSON array likewise);
-    `field` is null where the row as a whole is wrong; `raw` is the row as received, for the formats that
-    have no lines its JSON form. Of a line over the limit only the first MiB is kept. `row` is the row as JSON
-    (`canonical.py`), None where `raw` is just that, empty where the row cannot be read again.
+    """One refused row.
+
+    `line` counts lines, elements of a JSON array, or rows of Parquet and Arrow, from 1. `field` is None if the row as a
+    whole is wrong. `raw` is the row as received (for Parquet and Arrow as JSON), at most its first MiB. `row` is the
+    row as JSON for resending (`canonical.py`); None if `raw` is that already, empty if the row cannot be resent.
     """
 
     line: int
@@ -44,7 +45,7 @@ class RowError(msgspec.Struct, frozen=True, gc=False):
 
 
 class Raws(Protocol):
-    """Gives what was received in some lines, in ascending order."""
+    """Returns the text received in some lines, which ascend."""
 
     def raws(self, lines: Sequence[int]) -> list[bytes]: ...
 
@@ -53,8 +54,8 @@ class Raws(Protocol):
 class Wrong:
     """A block of refused rows: their lines, ascending, and for each the place of its reason in `reasons`.
 
-    Without `forms` what was received is what is sent again. `explain` gives the reasons that are not kept (-1) from
-    what was received: a body may have a reason of its own for every row.
+    Without `forms` rows are resent as received. A code of -1 means that `explain` finds the reason from the row as
+    received: every row of a body may have another reason.
     """
 
     lines: Ints
@@ -64,7 +65,7 @@ class Wrong:
     explain: Callable[[bytes], Reason] | None = None
 
     def made(self, places: Ints, lines: Iterable[int], raws: Sequence[bytes]) -> list[RowError]:
-        """Some of them, from what was received."""
+        """The errors at some places, from the rows as received."""
         forms = repeat(None) if self.forms is None else self.forms(places)
         made = []
         for line, code, raw, form in zip(lines, self.codes[places].tolist(), raws, forms, strict=False):
@@ -74,7 +75,7 @@ class Wrong:
 
 
 class Errors(Sequence[RowError]):
-    """By line. Each is made anew whenever it is asked for."""
+    """The errors of a body, by line. Each is made when it is read."""
 
     def __init__(self, source: Raws, blocks: Sequence[Wrong] = ()) -> None:
         self._source = source
@@ -109,7 +110,7 @@ class Errors(Sequence[RowError]):
     @overload
     def __getitem__(self, which: slice) -> list[RowError]: ...
     def __getitem__(self, which: int | slice) -> RowError | list[RowError]:
-        """A slice must not go backwards."""
+        """Slices must have a positive step."""
         if isinstance(which, slice):
             return self._made(np.array(range(len(self))[which], dtype=np.int64))
         return self._made(np.array([range(len(self))[which]]))[0]
@@ -120,7 +121,7 @@ class Errors(Sequence[RowError]):
             yield from self._made(np.arange(start, min(start + TOGETHER, len(self))))
 
     def lines_that_end_with(self, error: str, last: int) -> Ints:
-        """The lines refused for this reason, of those up to the line `last` that were all refused; ascending."""
+        """Lines with this error among the refused lines that directly precede and include `last`; ascending."""
         lines, order = self._sorted()
         if not len(lines) or lines[-1] != last:
             return lines[:0]
@@ -131,7 +132,7 @@ class Errors(Sequence[RowError]):
         return found
 
     def _sorted(self) -> tuple[Ints, Ints]:
-        """The lines, and where each stands in the blocks one after the other."""
+        """The lines in order, and the place of each in the concatenated blocks."""
         if self._by_line is None:
             lines = np.concatenate([np.empty(0, np.int64), *(block.lines for block in self.blocks)])
             if len(self.blocks) > 1:
@@ -142,7 +143,7 @@ class Errors(Sequence[RowError]):
         return self._by_line
 
     def _made(self, which: Ints) -> list[RowError]:
-        """Those at some places, ascending."""
+        """The errors at some places of the order by line, which ascend."""
         lines, order = self._sorted()
         numbers, places = lines[which].tolist(), order[which]
         raws = self._source.raws(numbers)
@@ -159,7 +160,7 @@ class Errors(Sequence[RowError]):
 
 
 class RefusedRows:
-    """Gathers refused rows one by one. A reason of a row whose `explain` can find it again need not be kept."""
+    """Gathers refused rows one by one. With `explain` only the first 10,000 reasons are kept."""
 
     def __init__(self, explain: Callable[[bytes], Reason] | None = None) -> None:
         self._explain = explain
@@ -171,7 +172,7 @@ class RefusedRows:
         return len(self._lines)
 
     def add(self, line: int, reason: Reason) -> None:
-        if reason is not self._last[0]:  # most are like the one before
+        if reason is not self._last[0]:  # most rows have the reason of the row before
             self._last = reason, self._code(reason)
         self._lines.append(line)
         self._codes.append(self._last[1])

@@ -1,4 +1,4 @@
-"""Rows that the program makes itself, from calls of a vendor's API: judged like those that are sent."""
+"""Rows that the program makes from calls of a vendor's API, checked like rows that are sent."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from airtally.ingest.validate import check
 from airtally.kit.errors import Unprocessable
 from airtally.streams.declaration import Column, Stream, Type
 
-#: Values by column; what is absent is null. Times are microseconds since epoch, JSON columns hold plain values.
+#: Values by column; absent ones are null. Times are microseconds since 1970 UTC, JSON columns have plain values.
 RowValues = Mapping[str, Any]
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 
 class InvalidRow(Unprocessable):
-    """A row that its stream does not take. `field` is null where the row as a whole is wrong."""
+    """A row that the stream refuses. `field` is None if the row as a whole is wrong."""
 
     def __init__(self, field: str | None, error: str) -> None:
         super().__init__(f"{field}: {error}" if field else error)
@@ -28,7 +28,7 @@ class InvalidRow(Unprocessable):
 
 
 def made_rows(stream: Stream, rows: Sequence[RowValues]) -> Checked:
-    """JSON values must be what their column declares; all else is checked."""
+    """Check rows. JSON values are not checked, and must be as their column declares."""
     wire = {column.name: _array(column, [row.get(column.name) for row in rows]) for column in stream.columns}
     return check(stream, wire, len(rows), canonical=True)
 
@@ -40,7 +40,7 @@ def _array(column: Column, values: list[Any]) -> pa.Array:
 
 
 def require_all(checked: Checked) -> Checked:
-    """Raises InvalidRow for the first row that is wrong."""
+    """Returns the rows. Raises InvalidRow for the first wrong one."""
     if checked.errors:
         raise InvalidRow(checked.errors[0].field, checked.errors[0].error)
     return checked

@@ -1,4 +1,4 @@
-"""One batch on its way in: unpacked, decoded, checked, claimed, quarantined where wrong, on disk."""
+"""Accepts a batch: unpack, decode, check, claim its key, quarantine wrong rows, write the others to the buffer."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ from airtally.storage.buffer import Buffer, Receipt
 from airtally.streams.declaration import Kind, Stream
 
 ERRORS_SHOWN = 100
-#: Batches worked on at the same moment. Two take as long as one after the other but for 3 %, as they share the
-#: interpreter's lock, and another account's small batch waits for it twice as long.
+#: Batches decoded at once. Two at once save 3 % of their time, as they share the interpreter's lock, but another
+#: account's small batch then waits twice as long.
 _AT_ONCE = 1
-#: A batch of 2,000 rows is decoded within a turn.
+#: Enough for a batch of 2,000 rows.
 _TURN_SECONDS = 0.005
 
 
@@ -65,7 +65,7 @@ class ShownError(msgspec.Struct, frozen=True):
 
 
 class IngestAnswer(msgspec.Struct, frozen=True):
-    """What the sender is told. `quarantined` is false, of a row and of the whole, where one could not be kept."""
+    """The answer's body. `quarantined` is false if a row, or any of the rows, could not be kept."""
 
     accepted: int
     rejected: int
@@ -75,7 +75,7 @@ class IngestAnswer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """`answer` may be sent once `on_disk` is done; its exception is the batch's failure."""
+    """An accepted batch. Send `answer` once `on_disk` is done; its exception is the batch's failure."""
 
     answer: bytes
     on_disk: Future[Receipt] | None = None
@@ -83,7 +83,10 @@ class Accepted:
 
 
 class Ingest:
-    """Accepts batches. Thread-safe; `accept` is meant for worker threads."""
+    """Accepts batches; `accept` blocks and is meant for worker threads.
+
+    Thread-safe: `Slots`, `Room` and the buffer have locks of their own, and all else here is set once.
+    """
 
     def __init__(
         self,
@@ -109,16 +112,16 @@ class Ingest:
         self._room = Room(2 * largest, each=largest)
 
     def accept(self, batch: Batch) -> bytes:
-        """The answer's body, once the rows are on disk. Raises a Failure where nothing was kept."""
+        """Returns the answer's body once the rows are on disk. Raises a Failure if nothing was kept."""
         accepted = self.begin(batch)
         if accepted.on_disk is not None:
             accepted.on_disk.result()
         return self.complete(accepted)
 
     def begin(self, batch: Batch) -> Accepted:
-        """Everything up to the buffer's commit, which may still be under way.
+        """Everything up to the buffer's commit, which may still be in progress.
 
-        A caller that waits for `on_disk` itself calls `complete` after, or `abandon` if it failed.
+        The caller waits for `on_disk`, then calls `complete`, or `abandon` if it failed.
         """
         with self._slots.held(batch.account.slug):
             return self._begin(batch)
@@ -132,13 +135,13 @@ class Ingest:
             return self.commit(batch, self.checked(batch, body, limits), claim)
 
     def unpacked(self, batch: Batch) -> UnpackedBody:
-        """Raises TooManyRequests before any work where the buffer has no room."""
+        """Unpack the body. Raises TooManyRequests, before any work, if the buffer has no room."""
         self._buffer.check_room(len(batch.body))
         return unpacked(batch.body, batch.content_encoding, unpacked_max=self._unpacked_max)
 
     @contextmanager
     def _room_for(self, batch: Batch, body: UnpackedBody) -> Iterator[DecodeLimits]:
-        """Room for what a large body comes to in memory; it is asked for once, by all that it may come to."""
+        """Reserve memory for a large body, once and for the most that it may take."""
         slug, asked = batch.account.slug, False
         with ExitStack() as held:
 
@@ -159,7 +162,7 @@ class Ingest:
         return self._admission.check(batch.stream, batch.account, rows)
 
     def commit(self, batch: Batch, checked: Checked, claim: Claim | None = None) -> Accepted:
-        """Quarantine what is wrong, hand the rest to the buffer."""
+        """Quarantine the wrong rows and append the others to the buffer."""
         stream, account = batch.stream, batch.account
         self._buffer.check_room(checked.rows.nbytes)
         kept = self._quarantine.keep(account, stream.name, checked.errors, source=batch.source)
@@ -178,7 +181,7 @@ class Ingest:
         return Accepted(answer, committed, claim)
 
     def _to_buffer(self, batch: Batch, checked: Checked, claim: Claim | None, answer: bytes) -> Future[Receipt] | None:
-        """None where there is nothing to be put on disk."""
+        """None if there is nothing to write."""
         stream, account = batch.stream, batch.account
         with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
             if rows.num_rows == 0 and claim is None:
@@ -192,9 +195,9 @@ class Ingest:
             return committed
 
     def put(self, stream: Stream, account: Account, rows: Sequence[RowValues]) -> None:
-        """Rows that the program makes: all on disk when this returns, or nothing.
+        """Append rows that the program makes. All are on disk when this returns, or none.
 
-        What they name must be declared already. Raises InvalidRow for a row that the stream does not take,
+        Events, attributes and tags in them must be declared already. Raises InvalidRow for a wrong row,
         TooManyRequests, StorageFull or Unavailable.
         """
         self._buffer.check_room(0)
@@ -210,7 +213,7 @@ class Ingest:
         return accepted.answer
 
     def abandon(self, accepted: Accepted) -> None:
-        """The commit failed: nothing was kept, so the claim is released."""
+        """Release the claim of a batch whose commit failed, so that nothing was kept."""
         if accepted.claim is not None:
             self._claims.give_up(accepted.claim)
 
@@ -229,12 +232,12 @@ class Ingest:
 
 
 def refused(stream: str, failure: Failure) -> None:
-    """Count a batch of which nothing was kept."""
+    """Count a refused batch."""
     metrics.BATCHES_REFUSED.labels(stream, failure.code).inc()
 
 
 def _undone(committed: Future[Receipt], undo: Callable[[], None]) -> Future[Receipt]:
-    """The same outcome; of a failure only once `undo` was done."""
+    """A future with the same outcome; a failure is set after `undo` has run."""
     outcome: Future[Receipt] = Future()
 
     def done(future: Future[Receipt]) -> None:
@@ -257,7 +260,7 @@ def _count(stream: Stream, rows: int, done: Future[Receipt]) -> None:
 
 
 def answer_of(accepted: int, errors: Sequence[RowError], kept: int | None = None) -> bytes:
-    """The answer's body. The first `kept` of the refused rows are in quarantine, all without."""
+    """The answer's body. The first `kept` of the refused rows are in quarantine; all of them if it is None."""
     kept = len(errors) if kept is None else kept
     shown = [
         ShownError(error.line, error.field, error.error, msgspec.UNSET if place < kept else False)

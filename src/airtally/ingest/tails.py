@@ -1,4 +1,4 @@
-"""The end of what was loaded of a file: whether its last line, or CSV record, may go on when the file grows."""
+"""The last line (or CSV record) of what was loaded of a file, which may be continued when the file grows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOO_SOON = "the beginning of this line was loaded as a row before its end was wr
 
 
 def tail_of(path: Path, end: Beginning, errors: Sequence[RowError]) -> tuple[LastLine, int, int] | None:
-    """The last line of a chunk that may go on, where it begins, and its number; `errors` are the chunk's, by line."""
+    """State, position and number of a chunk's last line, None if it is complete. `errors` are the chunk's, by line."""
     last = end.line - 1 if end.ends_a_line else end.line
     opened = _open_quote(errors, last)
     if opened is not None:
@@ -29,7 +29,7 @@ def tail_of(path: Path, end: Beginning, errors: Sequence[RowError]) -> tuple[Las
 
 
 def _open_quote(errors: Sequence[RowError], last: int) -> int | None:
-    """The first line with an open quote among the refused ones that a chunk ends with."""
+    """The first line with an open quote among the refused lines at the end of a chunk."""
     if not isinstance(errors, Errors):
         return None
     opened = errors.lines_that_end_with(OPEN_QUOTE, last)
@@ -37,7 +37,7 @@ def _open_quote(errors: Sequence[RowError], last: int) -> int | None:
 
 
 def completed_line(path: Path, line_at: int) -> tuple[RowError, int]:
-    """The error of a line that was loaded before its end was written, and where the next one begins."""
+    """The error of a line that was loaded before its end was written, and the position of the next line."""
     with TextFile.of(path) as text:
         text.skip(line_at)
         number = text.line

@@ -1,4 +1,4 @@
-"""RFC 3339 times from text to microseconds: whole columns at once, or one by one where rows are few."""
+"""Parses RFC 3339 times into microseconds: whole columns at once, or one by one for few rows."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 
 UTC_US = pa.timestamp("us", "UTC")
 
-#: Times that a row may carry, in microseconds: [1970-01-01, 2101-01-01) UTC.
+#: The valid times of rows, in microseconds: [1970-01-01, 2101-01-01) UTC.
 EARLIEST_US = 0
 LATEST_US = (date(2101, 1, 1).toordinal() - date(1970, 1, 1).toordinal()) * 86_400_000_000
 
 #: Columns shorter than this are parsed one by one: compiling the expressions would cost more.
 FEW = 64
 
-#: What to say of a text that is no time, by whether times are local.
+#: The error for a text that is no time, by whether times are local.
 EXPECTED = {
     False: "expected a time with offset such as 2026-11-22T08:00:00Z",
     True: "expected a time such as 2026-11-22T08:00:00",
@@ -39,9 +39,9 @@ _ONE_LOCAL = re.compile(_LOCAL.replace("$", r"\Z"))
 
 
 def parse_time(text: str, *, local: bool) -> int | None:
-    """Microseconds since the epoch, UTC or (`local`) of the wall clock as written; None if it is no time.
+    """Microseconds since 1970 in UTC or, if `local`, of the wall clock as written; None if it is no time.
 
-    Finer fractions are cut. A local time may carry an offset, which is dropped; another must have one.
+    Finer fractions are cut. A local time may have an offset, which is ignored; any other time must have one.
     """
     if not (_ONE_LOCAL if local else _ONE_ZONED).match(text):
         return None
@@ -60,13 +60,13 @@ def parse_time(text: str, *, local: bool) -> int | None:
 
 
 def parse_times(texts: pa.Array, *, local: bool) -> pa.Array:
-    """Timestamps (microseconds, UTC) from a string array; null where the text is null or no time."""
+    """Timestamps (microseconds, UTC) from a string array; null for null and for texts that are no times."""
     if len(texts) < FEW:
         found = [None if text is None else parse_time(text, local=local) for text in texts.to_pylist()]
         return pa.array(found, pa.int64()).view(UTC_US)
     lengths = pc.min_max(pc.binary_length(texts)).as_py()
     if lengths["min"] == lengths["max"] == (19 if local else 20):
-        # The usual form. Of these lengths the library reads no other than ours.
+        # the usual form: of this length the library accepts only valid times
         try:
             return _parse_times(texts, local=local)
         except pa.ArrowInvalid:
@@ -75,7 +75,7 @@ def parse_times(texts: pa.Array, *, local: bool) -> pa.Array:
 
 
 def _usual(texts: pa.Array, *, local: bool) -> pa.Array:
-    """Every form that is allowed brought to the one that the library reads, null for what is not allowed."""
+    """Bring all valid forms to the one that the library reads; null for invalid ones."""
     fits = pc.match_substring_regex(texts, _LOCAL if local else _ZONED)
     texts = pc.ascii_upper(pc.if_else(fits, texts, None))
     if local:

@@ -1,4 +1,4 @@
-"""Columns as sent to rows that may be stored. Every format's rows pass here, so all are judged alike."""
+"""Checks columns as sent and turns them into rows. The rows of all formats pass here and are checked alike."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EMPTY = "must not be empty"
 
 
 class Findings:
-    """The first error of each wrong row, as the place of its reason; -1 of a right one."""
+    """The first error of each wrong row."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -43,7 +43,7 @@ class Findings:
         self.reasons.append((name, error))
 
     def wrong(self) -> tuple[Ints, Codes]:
-        """The wrong rows, ascending, and the places of their reasons."""
+        """The wrong rows, ascending, and the places of their reasons in `reasons`."""
         if self._codes is None:
             return np.empty(0, np.int64), np.empty(0, np.int32)
         rows = np.flatnonzero(self._codes >= 0)
@@ -62,9 +62,9 @@ def check(
 ) -> Checked:
     """Convert and check `count` rows.
 
-    `wire` holds the columns that were sent, of any Arrow type; JSON columns as JSON text (string or
-    binary) or nested values; with `canonical` they are what is to be stored. Row 0 has the position `start`
-    in `source`. `not_utf8` marks the rows of columns whose text could not be read and is null in `wire`.
+    `wire` has the columns that were sent, of any Arrow type; JSON columns are JSON text (string or binary) or nested
+    values, and with `canonical` the text to be stored. Row 0 has the position `start` in `source`. `not_utf8` marks, by
+    column, rows whose text is not UTF-8, and which are null in `wire`.
     """
     source = source or NoSource()
     findings = Findings(count)
@@ -90,7 +90,7 @@ def check(
 
 
 def _forms(stream: Stream, wire: Mapping[str, pa.Array], gone: Ints, not_utf8: Mapping[str, pa.Array]) -> Forms:
-    """Of the wrong rows, made when they are asked for."""
+    """The forms in which wrong rows are resent, made when they are needed."""
 
     def forms(places: Ints) -> list[bytes]:
         rows = pa.array(gone[places])
@@ -110,7 +110,7 @@ def too_old(stream: Stream, checked: Checked, earliest_us: int) -> Checked:
 
 
 def shortened(name: str) -> str:
-    """A field's name as an error may hold it."""
+    """A field's name, cut to 128 characters for an error."""
     return name if len(name) <= 128 else name[:127] + "…"
 
 
@@ -144,7 +144,7 @@ def _absent(column: Column, count: int) -> pa.Array:
 
 
 def _without_empty(stream: Stream, column: Column, values: pa.Array, findings: Findings) -> pa.Array:
-    """An empty text names nothing: it is none where that may be, else an error."""
+    """An empty text in a column that names something becomes null if that is allowed, else an error."""
     empty = pc.equal(pc.binary_length(values), 0)
     if not pc.any(empty, min_count=0).as_py():
         return values
@@ -164,7 +164,7 @@ def _check_text(column: Column, values: pa.Array, findings: Findings) -> None:
 
 
 def text_error(column: Column, text: str) -> str | None:
-    """Why a text does not fit its column; `_check_texts` judges whole columns alike."""
+    """Why a text does not fit its column, None if it does; `_check_texts` checks whole columns alike."""
     if (len(text) if text.isascii() else len(text.encode())) > column.max_bytes:
         return _too_long(column)
     if column.pattern is not None and not compiled(column.pattern).fullmatch(text):
@@ -192,7 +192,7 @@ def _check_texts(column: Column, values: pa.Array, findings: Findings) -> None:
 
 
 def _fitting(values: pa.Array, pattern: str) -> pa.Array | None:
-    """Which values match; None where all do. Columns with a pattern repeat few values, so those are tried first."""
+    """Which values match, None if all do. Columns with a pattern have few distinct values, which are tried first."""
     if pc.all(matches(pc.unique(values), pattern), min_count=0).as_py():
         return None
     return matches(values, pattern)
@@ -232,7 +232,7 @@ def _truncate_times(values: pa.Array, step_us: int) -> pa.Array:
 
 
 def _require(stream: Stream, arrays: Mapping[str, pa.Array], findings: Findings) -> None:
-    """A required column has a value; a changelog's deletion needs its key only."""
+    """Mark rows without a required value; a changelog's deletion requires its key only."""
     kept: Any = None
     for column in stream.columns:
         values = arrays[column.name]

@@ -1,5 +1,5 @@
-"""Values in rows against the declared types of attributes and tags. As rows are stored as they are sent, nothing is
-converted: a value has the form of its type, or it is refused.
+"""Checks values against the declared types of attributes and tags. Rows are stored as sent, so nothing is converted: a
+value has the form of its type or is refused.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _EXPECTED = {
 
 
 def inferred(value: Any) -> ValueType:
-    """The type of what nobody declared: a number written with a fraction is a price."""
+    """The type as which an undeclared value is declared; a number with a fraction is a price."""
     return _INFERRED[type(value)]
 
 
 def fits(wanted: ValueType, value: Any) -> bool:
-    """Of a JSON value that is no null and no object."""
+    """Whether a JSON value, other than null and objects, has the type."""
     return _FITS[wanted](value)
 
 
 def misfit(wanted: ValueType, value: Any) -> str:
-    """Why it does not fit."""
+    """The error for a value that does not have the type."""
     if wanted is ValueType.INTEGER and type(value) is int:
         return OUT_OF_RANGE
     expected = _EXPECTED[wanted]
@@ -54,7 +54,7 @@ def misfit(wanted: ValueType, value: Any) -> str:
 
 
 def is_date(text: str) -> bool:
-    """`YYYY-MM-DD HH:MM`, of a day that exists."""
+    """Whether a text is `YYYY-MM-DD HH:MM` of an existing day."""
     if not _DATE.fullmatch(text):
         return False
     try:

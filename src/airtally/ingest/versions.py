@@ -1,9 +1,9 @@
-"""Changelogs: what an arriving row becomes, given the versions its key already has.
+"""Turns arriving changelog rows into versions, given the stored versions of their keys.
 
-- Times absent on arrival are stamped.
-- A row equal in key, time and content to a version is that version, not a new one.
-- Equal key and time with other content is moved to 1 ms after the last version.
-- A deletion that carries the key alone takes its other columns from the last version.
+- Missing times become the time of arrival.
+- A row with key, time and content of a stored version is no new version.
+- A row with key and time of a stored version but other content is moved to 1 ms after the last version.
+- A deletion with the key alone takes its other columns from the last version.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from airtally.streams.declaration import Kind, Stream
 Key = tuple[Any, ...]
 Row = dict[str, Any]
 
-#: All stored versions of the given keys (`stream.row_schema`), in any order.
+#: From stream, account's slug and keys: all stored versions of the keys (`stream.row_schema`), in any order.
 VersionsOf = Callable[[Stream, str, pa.Table], pa.Table]
 
 Places = npt.NDArray[np.int64]
 #: See `KnownKeys.may_be_known`.
 MayBeKnown = Callable[[Stream, str, pa.Table], npt.NDArray[np.bool_] | None]
 
-#: Fewer rows are resolved one by one: asking about their keys first would take longer.
+#: Smaller batches are resolved one by one: looking up their keys first would take longer.
 MANY_ROWS = 2_000
 
-#: Rows made Python values in one go: some milliseconds.
+#: Rows converted to Python values in one step: some milliseconds.
 _SLICE_ROWS = 500
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -66,10 +66,10 @@ class History:
 
 
 class ChangelogVersions:
-    """Resolves batches of changelog rows; one batch of an account's stream at a time, until it is in the buffer.
+    """Resolves batches of changelog rows: one batch of an account's stream at a time, until it is in the buffer.
 
-    Keys without versions that come once, which are most of a large load, are resolved all at once; with the
-    others this asks for their versions and goes row by row. `known` tells them apart.
+    Keys without versions that come once, which are most of a large load, are resolved all at once. For the others it
+    reads their versions and goes row by row. `known` tells the two apart. Thread-safe by `ChangelogLocks`.
     """
 
     def __init__(self, versions_of: VersionsOf, known: MayBeKnown | None = None, *, many_rows: int = MANY_ROWS) -> None:
@@ -79,12 +79,12 @@ class ChangelogVersions:
         self._turns: KeyedLocks[tuple[str, str], ChangelogLocks] = KeyedLocks(ChangelogLocks)
 
     def turns(self, stream: Stream, account: Account) -> ChangelogLocks:
-        """Whoever adds versions of a stream takes one."""
+        """The lock to be held by whoever adds versions of an account's stream."""
         return self._turns.of((stream.name, account.slug))
 
     @contextmanager
     def resolved(self, stream: Stream, account: Account, rows: pa.Table, now_us: int) -> Any:
-        """The rows to append; others wait until they are appended (leave the context after)."""
+        """Yields the versions to append. Append them within the block: other batches wait for its end."""
         if stream.kind is not Kind.CHANGELOG or rows.num_rows == 0:
             yield rows
             return
@@ -93,7 +93,7 @@ class ChangelogVersions:
 
     @contextmanager
     def _turn(self, stream: Stream, account: Account) -> Iterator[None]:
-        """Without a slot while others of the account's batches have theirs."""
+        """Hold the lock of a batch, giving up the slot while waiting for it."""
         with ExitStack() as turn:
             with aside():
                 turn.enter_context(self.turns(stream, account).of_batch())
@@ -102,7 +102,7 @@ class ChangelogVersions:
     def _resolve(self, stream: Stream, account: str, rows: pa.Table, arrived: datetime) -> pa.Table:
         known = None
         if self._known is not None and rows.num_rows >= self._many_rows:
-            with aside():  # the engine has limits of its own
+            with aside():  # the engine has its own limits
                 known = self._known(stream, account, rows)
         if known is None:
             return self._one_by_one(stream, account, rows, arrived)[0]
@@ -114,7 +114,7 @@ class ChangelogVersions:
         return pa.concat_tables([first, later]).take(np.argsort(places))
 
     def _one_by_one(self, stream: Stream, account: str, rows: pa.Table, arrived: datetime) -> tuple[pa.Table, Places]:
-        """The new versions, and which rows they are of."""
+        """The new versions, and the places of their rows."""
         keys = rows.select(list(stream.key)).group_by(list(stream.key)).aggregate([])
         histories: dict[Key, History] = defaultdict(History)
         with aside():
@@ -133,7 +133,7 @@ def _iter_rows(table: pa.Table) -> Iterator[Row]:
 
 
 def _first_versions(stream: Stream, rows: pa.Table, arrived: datetime) -> pa.Table:
-    """What `_new_versions` makes of rows whose keys have no version and differ."""
+    """The versions of rows with distinct keys that have none yet; `_new_versions` gives the same."""
     rows = rows.select(stream.row_schema.names).cast(stream.row_schema)
     times = pc.fill_null(rows.column(TIME), pa.scalar(arrived, rows.schema.field(TIME).type))
     for name, column in ((TIME, times), (CREATED, pc.coalesce(rows.column(CREATED), times))):
@@ -167,7 +167,7 @@ def _completed(stream: Stream, row: Row, history: History, arrived: datetime) ->
 
 
 def _bare(stream: Stream, row: Row) -> bool:
-    """Whether a row carries its key alone (columns with a default count as absent at their default)."""
+    """Whether a row has only its key; a column at its default counts as absent."""
     own = (c for c in stream.columns if c.name not in {*stream.key, TIME, CREATED, _DELETED})
     return all(row[column.name] is None or row[column.name] == column.default for column in own)
 

@@ -1,4 +1,4 @@
-"""Addresses of clients: who counts as one."""
+"""Client addresses, grouped as rate limits count them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ _LONGEST = 64
 
 
 def neighbourhood(host: str) -> str:
-    """What a limit by address is for: an IPv4 address, or the /64 of an IPv6 one, as one customer has all of it.
+    """The key of a limit by address: an IPv4 address, or the /64 of an IPv6 one, all of which one customer has.
 
-    `::ffff:192.0.2.1` is `192.0.2.1`. What is no address, such as the name of a test client, stands for itself.
+    `::ffff:192.0.2.1` is `192.0.2.1`. Text that is no address, such as a test client's name, is returned as it is, cut
+    to 64 characters.
     """
     try:
         address = ip_address(host.partition("%")[0])

@@ -1,4 +1,4 @@
-"""Whether the request under work presents a credential that is wrong: noted where it is found, read at the answer."""
+"""Whether the current request presented a wrong credential: noted where it is checked, read when the answer is sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 
 class Attempt:
-    """Of one request. `failed`: the last credential looked at is unknown, expired, revoked or does not match.
+    """State of one request. `failed`: the last credential checked is unknown, expired, revoked or does not match.
 
     A request without a credential has not failed, nor has one whose key is right but may not do what it asks.
     """
@@ -22,7 +22,10 @@ ATTEMPT: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
 
 
 def note(*, right: bool) -> None:
-    """A credential was looked at. Of several readings of one credential the last counts, so a right one makes good."""
+    """Note the outcome of a check.
+
+    The last one counts: a credential may be tried as several kinds before one matches.
+    """
     attempt = ATTEMPT.get()
     if attempt is not None:
         attempt.failed = not right

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def credential(header: str | None, scheme: str) -> str | None:
-    """What follows the scheme (small letters; any case in the header), literally; None for nothing or another scheme."""
+    """The text after the scheme, which is given in small letters and may have any case in the header; else None."""
     name, _, rest = (header or "").strip().partition(" ")
     return rest.strip() or None if name.lower() == scheme else None
 

@@ -1,4 +1,4 @@
-"""Time as a parameter: the server's clock is injected, so tests move it."""
+"""The clock, which is injected everywhere so that tests can set the time."""
 
 from __future__ import annotations
 

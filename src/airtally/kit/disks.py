@@ -1,4 +1,4 @@
-"""Whether a disk has room."""
+"""Checks for free disk space."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from airtally.kit.errors import StorageFull
 
-#: Below it a disk counts as full: no commit of a database fits for sure. `doctor` warns at 2 GiB.
+#: A disk with less counts as full: a database commit might not fit. `doctor` warns at 2 GiB.
 LEAST_BYTES = 2 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -19,7 +19,7 @@ def is_full(error: BaseException) -> bool:
 
 
 def check_room(folder: Path) -> None:
-    """Raises StorageFull where the disk of the folder, or of what is there of its path, has no room or no inodes."""
+    """Raises StorageFull if the folder's disk has no free space or no free inodes. The folder need not exist yet."""
     there = next(each for each in (folder, *folder.parents) if each.exists())
     disk = os.statvfs(there)
     free = disk.f_bavail * disk.f_frsize
@@ -30,7 +30,7 @@ def check_room(folder: Path) -> None:
 
 
 def check_write(folder: Path) -> None:
-    """Write a file and remove it, as a quota does not show otherwise. Raises StorageFull, or another OSError."""
+    """Write a file and remove it, since nothing else shows a quota. Raises StorageFull, or another OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryFile(dir=folder) as file:

@@ -1,4 +1,4 @@
-"""One class for each kind of failure: code, status, message, hint. Every API maps them to its own body."""
+"""The failures that are answered to callers, one class for each kind. Every API writes them in its own body."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 
 class Failure(Exception):
-    """A failure with an answer. `message` may be shown to whoever asked; `hint` says what to do.
+    """Base class. `message` may be shown to the caller; `hint` says what to do about it.
 
-    `details` are further members of the native API's error body.
+    `details` are additional members of the native API's error body. `retry_after` is in seconds.
     """
 
     status: ClassVar[int] = 500
@@ -27,7 +27,7 @@ class Failure(Exception):
 
 
 class Internal(Failure):
-    """Something broke in the server; the reason is in its log, not in the answer."""
+    """An error of the program itself: the log has the details, the answer does not."""
 
 
 class BadRequest(Failure):
@@ -124,7 +124,7 @@ class Unavailable(Failure):
 
 
 class NewerHome(Unavailable):
-    """A newer release wrote what is stored, and this one cannot read or write all of it."""
+    """The stored data was written by a newer version of the program, which this one cannot read or write fully."""
 
     code = "newer_home"
     hint = "Run that version, or restore the backup made before the upgrade: docs/guides/upgrade.md"
@@ -140,7 +140,7 @@ class StorageFull(Failure):
 
 
 class LimitExceeded(Failure):
-    """A query went over a limit; the message names the limit and its setting."""
+    """A query exceeded a limit; the message names the limit and its setting."""
 
     status = 422
     code = "limit_exceeded"

@@ -1,4 +1,4 @@
-"""Turns by account: whoever has much to do waits for those who have little, never the other way round."""
+"""Fair scheduling: accounts take turns at slots, memory and worker threads, so that a busy one holds up no other."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-#: On whose behalf a request is worked on: an account's slug, or where the client is not known yet, its address.
+#: Whom the current work is for: an account's slug or, before the client is known, its address.
 CALLER: ContextVar[str] = ContextVar("caller", default="")
 
 _HELD = threading.local()
 
 
 class Queue(Generic[T]):
-    """Things that wait, by key. The next one is that of the key that was served longest ago. Not thread-safe."""
+    """Waiting things by key; next is the oldest of the key that was served longest ago. Not thread-safe: guard it."""
 
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[T]] = OrderedDict()
@@ -34,7 +34,7 @@ class Queue(Generic[T]):
         self._waiting.setdefault(key, deque()).append(thing)
 
     def take(self, allowed: Callable[[str], bool] = lambda _: True) -> tuple[str, T] | None:
-        """None where nothing waits of a key that is allowed."""
+        """The next thing and its key; None if no allowed key waits."""
         key = self.next(allowed)
         if key is None:
             return None
@@ -71,10 +71,10 @@ class Queue(Generic[T]):
 
 
 class Slots:
-    """So many at once, and at most `each` for one key; the keys that wait take turns. Thread-safe.
+    """A semaphore of `count` slots, at most `each` for one key; waiting keys take turns. Thread-safe by one lock.
 
-    A turn lasts until the first pause after `turn` seconds of the thread's CPU time: whoever has less to do than that
-    need not wait for others in between.
+    A turn lasts until the first `pause` after `turn` seconds of the thread's CPU time, so that short work is done in
+    one turn.
     """
 
     def __init__(self, count: int, *, each: int | None = None, turn: float = 0.0) -> None:
@@ -87,7 +87,7 @@ class Slots:
 
     @contextmanager
     def held(self, key: str) -> Iterator[None]:
-        """Blocks for a slot. Within the block `pause` lets others have their turn."""
+        """Wait for a slot and hold it. Within the block `pause` gives waiting keys their turn."""
         self.acquire(key)
         outer = getattr(_HELD, "slot", None)
         _HELD.slot = (self, key)
@@ -101,11 +101,11 @@ class Slots:
         return self._holders.get(key, 0) < self._each
 
     def acquire(self, key: str, seconds: float | None = None) -> None:
-        """Blocks for a slot; `held` is the usual way. Raises TimeoutError where none comes within so many seconds."""
+        """Wait for a slot; prefer `held`. Raises TimeoutError if none is free within `seconds`."""
         with self._lock:
             waits = not self._free or len(self._waiting) > 0 or not self._allowed(key)
             if waits:
-                granted = threading.Lock()  # held until then; an event costs ten times as much
+                granted = threading.Lock()  # released when granted; an Event costs ten times as much
                 granted.acquire()
                 self._waiting.put(key, granted)
                 self._grant()
@@ -118,7 +118,7 @@ class Slots:
     def _wait(self, key: str, granted: threading.Lock, seconds: float | None) -> None:
         try:
             if not granted.acquire(timeout=-1 if seconds is None else seconds):
-                raise TimeoutError  # noqa: TRY301 (withdrawn alike, whatever ends the wait)
+                raise TimeoutError  # noqa: TRY301 (handled with all that ends the wait)
         except BaseException:
             self._withdraw(key, granted)
             raise
@@ -151,7 +151,7 @@ class Slots:
         self._holders[key] = self._holders.get(key, 0) + 1
 
     def pass_on(self, key: str) -> None:
-        """Whoever else waits has the slot first; for the holder of one."""
+        """Give the slot to other keys that wait, then take it again. Only for its holder."""
         if not self._waiting.has_other(key):  # read without the lock: a turn missed now is taken at the next slice
             return
         if time.thread_time() - _HELD.since >= self._turn:
@@ -160,9 +160,9 @@ class Slots:
 
 
 class Room:
-    """So many bytes at once, and at most `each` for one key; the keys that wait take turns. Thread-safe.
+    """A budget of `size` bytes, at most `each` for one key; waiting keys take turns. Thread-safe by one lock.
 
-    Whoever holds some must not ask for more: two might wait for each other for ever.
+    Whoever holds some must not ask for more: two holders could wait for each other for ever.
     """
 
     def __init__(self, size: int, *, each: int) -> None:
@@ -173,7 +173,7 @@ class Room:
 
     @contextmanager
     def held(self, key: str, size: int) -> Iterator[None]:
-        """Waits for `size` bytes, without the thread's slot. More than `each` counts as `each`."""
+        """Wait for `size` bytes, giving up the thread's slot meanwhile. More than `each` counts as `each`."""
         size = min(size, self._each)
         waiting = (size, threading.Event())
         with self._lock:
@@ -202,7 +202,7 @@ class Room:
         return self._holders.get(key, 0) + self._waiting.first(key)[0] <= self._each
 
     def _grant(self) -> None:
-        """The next in turn has what is freed before those after it, so that large ones are not passed over for ever."""
+        """Strictly in turn: a large request is not overtaken by smaller ones for ever."""
         while (key := self._waiting.next(self._allowed)) is not None and self._waiting.first(key)[0] <= self._free:
             size, granted = self._waiting.first(key)
             self._waiting.take(self._allowed)
@@ -212,7 +212,7 @@ class Room:
 
 
 def pause() -> None:
-    """To be called between slices of long work: whoever else waits for the slot of this thread has it first."""
+    """Call this between slices of long work: other keys that wait for this thread's slot get their turn."""
     held = getattr(_HELD, "slot", None)
     if held is not None:
         slots, key = held
@@ -221,10 +221,10 @@ def pause() -> None:
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """Gives the slot of this thread to others for the block, which waits for something else: a lock, a disk, a database.
+    """Give up this thread's slot while the block waits for something else: a lock, a disk, a database.
 
-    Whoever waits for a lock with a slot in hand would stop all accounts, and for ever where the lock's holder pauses.
-    Within the block `pause` does nothing.
+    Waiting for a lock with a slot in hand would stop all accounts, and for ever if the lock's holder pauses. Within
+    the block `pause` does nothing.
     """
     held = getattr(_HELD, "slot", None)
     if held is None:
@@ -241,15 +241,17 @@ def aside() -> Iterator[None]:
 
 
 class FairExecutor(Executor):
-    """Worker threads for calls of many callers (`CALLER`), who take turns; at most `each` threads work for one.
+    """Worker threads for many callers (`CALLER`), who take turns; at most `each` threads work for one of them.
 
-    Threads are made as they are needed, up to `threads`.
+    Threads are started as they are needed, up to `threads`. Thread-safe by one lock.
     """
 
     def __init__(self, threads: int, *, each: int, name: str) -> None:
         self._threads, self._each, self._name = threads, each, name
         self._lock = threading.Lock()
-        self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()  # wakes a thread without a lock that it needs next
+        self._signals: queue.SimpleQueue[None] = (
+            queue.SimpleQueue()
+        )  # wakes a thread that does not then wait for our lock
         self._waiting: Queue[tuple[Future[Any], Callable[[], Any]]] = Queue()
         self._working: dict[str, int] = {}
         self._made: list[threading.Thread] = []
@@ -257,14 +259,14 @@ class FairExecutor(Executor):
         self._closed = False
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """On behalf of the context's caller. Raises RuntimeError once closed."""
+        """Queue a call for the caller of this context. Raises RuntimeError once shut down."""
         future: Future[Any] = Future()
         key = CALLER.get()
         with self._lock:
             if self._closed:
                 raise RuntimeError("no new calls are taken after the close")
             self._waiting.put(key, (future, lambda: fn(*args, **kwargs)))
-            if self._allowed(key):  # else a thread that works for the key takes it in turn
+            if self._allowed(key):  # else a thread that already works for the key will take it
                 if len(self._waiting) > self._idle and len(self._made) < self._threads:
                     self._start()
                 self._signals.put(None)
@@ -301,9 +303,9 @@ class FairExecutor(Executor):
                     _fulfil(future, call)
                 del future, call  # an idle thread keeps nothing alive
                 found = self._next_after(key)
-            with self._lock:  # after the calls too: others may have used up the signals of the close meanwhile
+            with self._lock:  # checked after calls too: other threads may have used up the shutdown's signals
                 if self._closed and not len(self._waiting):
-                    self._signals.put(None)  # so do the others
+                    self._signals.put(None)  # wake the next one to end
                     return
 
     def _next(self) -> tuple[str, tuple[Future[Any], Callable[[], Any]]] | None:
@@ -331,11 +333,11 @@ def _fulfil(future: Future[Any], call: Callable[[], Any]) -> None:
         future.set_result(result)
 
 
-#: For all that requests do with blocking calls. One for the process: a loop's own threads would be 6 on two cores.
+#: For all blocking calls of requests. One for the process: asyncio's own executor has 6 threads on two cores.
 THREADS = FairExecutor(32, each=6, name="airtally-request")
 
 
 async def in_thread(fn: Callable[..., T], /, *args: Any) -> T:
-    """Call `fn` on a worker thread, in the context and on behalf of the caller."""
+    """Call `fn` on a worker thread, in the current context and for its caller."""
     call = partial(copy_context().run, fn, *args)
     return await asyncio.get_running_loop().run_in_executor(THREADS, call)

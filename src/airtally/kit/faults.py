@@ -1,10 +1,10 @@
-"""Named points where a test may make the server fail or wait. In production every point does nothing."""
+"""Named points at which tests make the server fail or wait. In production they do nothing."""
 
 from __future__ import annotations
 
 
 class Faults:
-    """Passed to `create_app(faults=…)`; tests override `reach`. Nothing of it is reachable from outside.
+    """Passed to `create_app(faults=…)`; tests override `reach`. No request can reach it.
 
     `reach` is called from worker threads and may raise (a failing disk, a forced error) or block (a job
     held back). Points: `buffer.write`, `lake.flush`, `lake.compact`, `report.build`,

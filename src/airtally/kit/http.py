@@ -1,4 +1,4 @@
-"""What HTTP asks of everything that can be read: the methods, and whether a page or data is wanted."""
+"""HTTP content negotiation: the methods of readable routes, and whether a client prefers HTML or JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from litestar.enums import HttpMethod
 
-#: What a route answers to whose content is read: pages, files, probes. The answer to HEAD has no body, but its length.
+#: Methods of routes that are read: pages, files, probes. The answer to HEAD has the length of the body it leaves out.
 METHODS = (HttpMethod.GET, HttpMethod.HEAD)
 
 _HTML = ("text/html", "application/xhtml+xml")
@@ -15,9 +15,9 @@ _WEIGHT = re.compile(r"0(?:\.[0-9]*)?|1(?:\.0*)?")
 
 
 def prefers_page(accept: str) -> bool:
-    """Whether a header `Accept` puts HTML before JSON, as browsers do (RFC 9110, 12.5.1).
+    """Whether the header `Accept` prefers HTML to JSON, as browsers do (RFC 9110, 12.5.1).
 
-    Programs that say nothing, take everything or take both alike get JSON.
+    Clients that send no header, accept anything or accept both equally get JSON.
     """
     weights = dict(_weights(accept))
     return max(_weight(kind, weights) for kind in _HTML) > max(_weight(kind, weights) for kind in _JSON)
@@ -37,7 +37,7 @@ def _weights(accept: str) -> list[tuple[str, float]]:
 
 
 def _weight(kind: str, weights: dict[str, float]) -> float:
-    """That of the narrowest range which the media type is in."""
+    """The weight of the most specific media range that includes the media type; 0 without one."""
     for media_range in (kind, f"{kind.partition('/')[0]}/*", "*/*"):
         if media_range in weights:
             return weights[media_range]

@@ -14,7 +14,7 @@ _requests = structlog.get_logger("airtally.requests")
 
 
 def configure(level: str = "info") -> None:
-    """Called once by the command line; libraries' own logs come through at warning and above."""
+    """Set up logging, once, from the command line. Libraries log at warning and above."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -31,9 +31,10 @@ def configure(level: str = "info") -> None:
 
 
 def log_failure(failure: Failure, path: str) -> None:
-    """Of a request that the server could not answer as it should.
+    """Log a request that failed on the server's side.
 
-    Trouble that may pass (no room, a database away) has its cause in words, all else its stack trace.
+    Failures that may pass (a full disk, an unreachable database) are logged with their cause, all others with a
+    stack trace.
     """
     cause = failure.__cause__
     passing = isinstance(failure, Unavailable | StorageFull | TooManyRequests)

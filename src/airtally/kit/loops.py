@@ -1,4 +1,4 @@
-"""Background work: a step repeated on a thread of its own until stopped."""
+"""Background loops: a step repeated on its own thread until stopped."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _log = structlog.get_logger()
 
 
 class Loop:
-    """Calls `step` every `seconds`, at once after `wake`, and goes on after an error, with growing waits.
+    """Calls `step` every `seconds`, and at once after `wake`. After errors it waits longer, up to `longest`.
 
-    `step` may return the seconds until it wants to be called again.
+    `step` may return the seconds until its next call. `wake` and `stop` may be called from any thread.
     """
 
     def __init__(self, name: str, step: Callable[[], float | None], seconds: float, *, longest: float = 60.0) -> None:
@@ -36,7 +36,7 @@ class Loop:
         self._woken.set()
 
     def stop(self, timeout: float = 30.0) -> None:
-        """Let the step under way end, and no other begin."""
+        """Start no further step, and wait at most `timeout` seconds for the current one."""
         self._stopped.set()
         self._woken.set()
         if self._thread.is_alive():
@@ -56,7 +56,7 @@ class Loop:
     def _one_step(self) -> float:
         try:
             wanted = self._step()
-        except Exception as error:  # noqa: BLE001 (whatever it is, the work goes on)
+        except Exception as error:  # noqa: BLE001 (the loop survives any error of its step)
             self.failures += 1
             metrics.LOOP_FAILURES.labels(self.name).inc()
             _log.exception("background step failed", loop=self.name, failures=self.failures, error=str(error))

@@ -1,4 +1,4 @@
-"""E-mail through one server, given as a URL."""
+"""Sending e-mail through one SMTP server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = 15.0
 
 
 class MailRefused(Failure):
-    """The mail server refuses a message for good."""
+    """The server rejected the message for good; sending it again will not help."""
 
     status = 502
     code = "mail_refused"
@@ -27,8 +27,8 @@ class MailRefused(Failure):
 class Mailer:
     """`url`: `smtp://[user:password@]host[:port]`, with STARTTLS where the server offers it, or `smtps://…`.
 
-    Mail comes from the user if it is an address, otherwise from `airtally@` this machine's name. Raises
-    ValueError for another URL.
+    The sender is the user if it is an e-mail address, else `airtally@` and this machine's name. `seconds` is the
+    time limit of each network operation. Raises ValueError for another URL.
     """
 
     def __init__(self, url: str, *, seconds: float = SECONDS) -> None:
@@ -41,7 +41,7 @@ class Mailer:
         self._sender = user if "@" in user else f"airtally@{socket.getfqdn()}"
 
     def send(self, to: str, subject: str, text: str) -> None:
-        """One message to one address. Raises MailRefused, or Unavailable where the server may take it later."""
+        """Send one message to one address. Raises MailRefused, or Unavailable if the server may accept it later."""
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, to, subject
         message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=self._sender.rpartition("@")[2])
@@ -74,7 +74,7 @@ class Mailer:
             yield server
 
     def _check_secret(self, server: smtplib.SMTP) -> None:
-        """A password goes over TLS, or not beyond this machine."""
+        """Refuse to send a password without TLS, except to this machine."""
         local = self._url.hostname == "localhost" or str(self._url.hostname).startswith("127.")
         if not isinstance(server.sock, ssl.SSLSocket) and not local:
             raise smtplib.SMTPNotSupportedError("no TLS to send the password over; use smtps://")

@@ -1,4 +1,4 @@
-"""What `/metrics` shows: a counter on every edge where a row could be lost or refused."""
+"""The metrics of `/metrics`: among them a counter for every point at which a row could be lost or refused."""
 
 from __future__ import annotations
 

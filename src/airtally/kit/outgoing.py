@@ -1,4 +1,4 @@
-"""Requests this server makes to addresses that others chose: checked, bounded, never redirected."""
+"""HTTP requests to addresses chosen by users, such as webhooks: checked, limited in time, never redirected."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ Network = IPv4Network | IPv6Network
 
 USER_AGENT = "Airtally"
 
-#: Not for the public, though Python calls them global: site-local, which routers still take (RFC 3879), documentation
-#: (RFC 9637), protocols' own (RFC 6890), relays of 6to4 (RFC 7526).
+#: Not public, though Python calls them global: site-local, which routers still forward (RFC 3879), documentation
+#: (RFC 9637), protocol assignments (RFC 6890), 6to4 relays (RFC 7526).
 _LOCAL = tuple(map(ip_network, ("fec0::/10", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24")))
 
-#: What one of several addresses of a name gets, so that a silent one leaves time for the next.
+#: Time to connect to one of several addresses of a name, so that a silent one leaves time for the next.
 SHARE_SECONDS = 8.0
 
 
 class OutgoingFailed(Failure):
-    """A call to another server got no answer; the message says why, in words for that server's owner."""
+    """No answer came; the message tells the receiver's owner why."""
 
     status = 502
     code = "outgoing_failed"
 
 
 class OutgoingRefused(OutgoingFailed):
-    """The address of an outgoing call is private or reserved, so no call is made."""
+    """Requests to the target are not permitted."""
 
     code = "outgoing_refused"
-    hint = "Networks that may be reached though they are private are named by AIRTALLY_OUTGOING_ALLOW."
+    hint = "AIRTALLY_OUTGOING_ALLOW names the private networks that may be reached."
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The status alone: bodies of answers are not read."""
+    """The status of an answer, whose body is not read."""
 
     status: int
 
 
 def check_url(url: str) -> httpx.URL:
-    """The URL of an absolute http or https address with a host; raises OutgoingRefused."""
+    """Parse an absolute http or https URL with a host. Raises OutgoingRefused."""
     try:
         parsed = httpx.URL(url)
-        host = parsed.host  # decoded only now, and a label such as `xn--` cannot be
+        host = parsed.host  # decoded here, which fails for a label such as `xn--`
     except (httpx.InvalidURL, ValueError):
         raise OutgoingRefused("The URL cannot be read") from None
     if parsed.scheme not in {"http", "https"} or not host:
@@ -66,7 +66,7 @@ def check_url(url: str) -> httpx.URL:
 
 
 def is_permitted(address: Address, allowed: Iterable[Network]) -> bool:
-    """Public, or inside a network that the setting allows."""
+    """Whether an address is public or in one of the allowed networks."""
     inner = list(_carried(address))
     if any(each in network for network in allowed for each in (address, *inner)):
         return True
@@ -80,7 +80,7 @@ def _is_public(address: Address) -> bool:
 
 
 def _carried(address: Address) -> Iterable[IPv4Address]:
-    """IPv4 addresses that an IPv6 one leads to: mapped, 6to4, Teredo."""
+    """IPv4 addresses embedded in an IPv6 one: mapped, 6to4, Teredo."""
     if isinstance(address, IPv4Address):
         return
     if address.ipv4_mapped is not None:
@@ -92,7 +92,7 @@ def _carried(address: Address) -> Iterable[IPv4Address]:
 
 
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves a name once, checks what it means, and connects to exactly what was checked."""
+    """Resolves a name once, checks its addresses, and connects only to those that were checked."""
 
     def __init__(self, allowed: Sequence[Network]) -> None:
         self._allowed = allowed
@@ -128,7 +128,10 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
 
 
 class Outgoing:
-    """Posts to addresses that others chose. Each request has one time limit, from name to status line."""
+    """Posts to addresses chosen by users.
+
+    `seconds` is the limit for a whole request, from name look-up to status line.
+    """
 
     def __init__(self, allowed: Sequence[Network] = (), *, seconds: float = 30.0) -> None:
         self._allowed = tuple(allowed)
@@ -136,9 +139,9 @@ class Outgoing:
         self._tls: ssl.SSLContext | None = None
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """The answer's status, whatever it is; redirects are not followed.
+        """Returns any status that is answered; redirects are not followed.
 
-        Raises OutgoingRefused for a target that may not be asked, OutgoingFailed where no answer came.
+        Raises OutgoingRefused for a target that is not permitted, OutgoingFailed if no answer came.
         """
         target = check_url(url)
         try:
@@ -177,7 +180,7 @@ class Outgoing:
 
 
 def _host(target: httpx.URL) -> str:
-    """As the header has it: an IPv6 address in brackets, the port unless it is the scheme's own."""
+    """The header's value: an IPv6 address in brackets, and the port unless it is the scheme's default."""
     name = target.raw_host.decode()
     name = f"[{name}]" if ":" in name else name
     return name if target.port is None else f"{name}:{target.port}"

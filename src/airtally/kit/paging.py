@@ -1,4 +1,4 @@
-"""Pages of listings: which rows a page holds, and how many pages there are."""
+"""Pagination and sorting of listings."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class SortKey:
 
 
 def whole_number(text: str | None, *, default: int, largest: int = 2**53) -> int:
-    """A number from 1 on; `default` for anything else, `largest` for more."""
-    stripped = (text or "").strip()  # of more characters than `int` takes off
+    """The text as a number of 1 or more; `default` for anything else, `largest` for a larger one."""
+    stripped = (text or "").strip()  # Unicode has more white space than `int` accepts
     if not re.fullmatch(r"\+?[0-9]{1,30}", stripped):
         return default
     number = int(stripped)
@@ -66,7 +66,7 @@ def whole_number(text: str | None, *, default: int, largest: int = 2**53) -> int
 
 
 def sort_keys(text: str | None, fields: frozenset[str] | set[str]) -> tuple[SortKey, ...]:
-    """`-createdAt,id`, without the fields that do not exist and without repeats."""
+    """Reads `-createdAt,id`. Unknown fields are ignored; of a repeated field the first counts."""
     keys: dict[str, SortKey] = {}
     for part in (text or "").split(","):
         name = part.strip()

@@ -1,4 +1,4 @@
-"""The next of a sequence is made while the last one is worked on."""
+"""Iteration one item ahead, on another thread."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ T = TypeVar("T")
 
 
 def prefetch(items: Iterator[T]) -> Iterator[T]:
-    """The same items; a thread of its own asks for each. What `items` raises is raised here."""
+    """Yields the same items; the next one is read on another thread while the caller works.
+
+    Raises what `items` raises.
+    """
     ready: queue.Queue[tuple[T] | BaseException | None] = queue.Queue(maxsize=1)
     stopped = threading.Event()
 
@@ -33,7 +36,7 @@ def prefetch(items: Iterator[T]) -> Iterator[T]:
             put(error)
         put(None)
 
-    thread = threading.Thread(target=read, name="airtally-read-ahead", daemon=True)
+    thread = threading.Thread(target=read, name="airtally-prefetch", daemon=True)
     thread.start()
     try:
         while (item := ready.get()) is not None:

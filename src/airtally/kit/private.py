@@ -1,4 +1,4 @@
-"""The home is for its owner only: folders 0700, files 0600, whatever the umask was."""
+"""File permissions of the home: folders 0700 and files 0600, whatever the umask."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import structlog
 _log = structlog.get_logger()
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-#: All that Airtally makes in a home. A folder with anything else in it may be somebody's for other things too.
+#: All that Airtally makes in a home. A folder with anything else in it may have other uses, and stays open.
 _FOLDERS = frozenset({"buffer", "files", "lake", "locks", "processes", "staging", "tmp", "demo-files"})
 _FILES = ("metadata.sqlite", "secret.key", ".secret.key.", "listening.json", "demo.json", "calls.sh")
 _MADE_BY_SYSTEMS = frozenset({"lost+found", ".snapshot"})
@@ -21,19 +21,19 @@ _IN_USE = ("metadata.sqlite", "secret.key", "buffer", "processes")
 
 
 def keep_private(*, shared: bool) -> None:
-    """What this process and its children make from now on is for their user only.
+    """Set the umask so that files made from now on, by child processes too, are readable by their owner only.
 
-    `shared`: not so, as tables or files lie in a folder outside of the home, which others may be meant to read: the
-    umask stays as it is, and the home is closed at its top.
+    `shared`: tables or files lie in a folder outside the home, which others may be meant to read. Then the umask is
+    left as it is, and only the home's own folder is closed.
     """
     if not shared:
         os.umask(_OTHERS)
 
 
 def enclose(home: Path, *, shared: bool) -> None:
-    """Make the home, or close one of an earlier release. What cannot be closed is logged, and `doctor` names it.
+    """Create the home, or restrict the permissions of an existing one. Failures are logged; `doctor` lists them.
 
-    A folder that holds things of others, or is another user's, stays open at its top; what is ours in it is closed.
+    A folder that also holds other files, or belongs to another user, stays open; Airtally's own files in it are closed.
     """
     keep_private(shared=shared)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -54,9 +54,9 @@ def is_in_use(home: Path) -> bool:
 
 
 def open_to_others(home: Path, *, shared: bool) -> Iterator[Path]:
-    """The home if others can enter it, and all in it that others than its owner can read or write, outside first.
+    """The home, if others can enter it, and everything in it that others can read or write, outermost first.
 
-    In a home that is closed at its top this matters for its backups and copies; with `shared` it cannot be helped.
+    In a closed home such files matter for backups and copies. With `shared` they are expected, and not listed.
     """
     if _is_open(home):
         yield home
@@ -71,7 +71,7 @@ def _is_ours(name: str) -> bool:
 
 
 def _close(path: Path) -> None:
-    """A folder itself comes last: if this ends half-way, the next start goes on."""
+    """The folder itself comes last, so that an interrupted run is finished at the next start."""
     if not _is_open(path):
         return
     for folder, folders, files in os.walk(path):
@@ -85,11 +85,11 @@ def _close_one(path: Path) -> None:
         try:
             path.chmod(path.stat().st_mode & ~_OTHERS & 0o7777)
         except FileNotFoundError:
-            return  # another process has done with it
+            return  # another process removed it
 
 
 def _is_open(path: Path) -> bool:
-    """What a link leads to is its owner's business."""
+    """Symbolic links are not followed."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:

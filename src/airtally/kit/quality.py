@@ -1,4 +1,4 @@
-"""How good an answer is, told in headers where a vendor's body has no room."""
+"""Headers that say how current an answer is, for vendors whose bodies have no place for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from airtally.kit.time import to_datetime
 
 
 def quality_headers(*, data_through_us: int | None, generated_at_us: int, timezone: str) -> dict[str, str]:
-    """`Airtally-Data-Through`: all rows received by then are in. Times as RFC 3339 in UTC."""
+    """`Airtally-Data-Through`: the answer includes all rows received by then. Times are RFC 3339, UTC."""
     headers = {"Airtally-Generated-At": rfc3339(generated_at_us), "Airtally-Timezone": timezone}
     if data_through_us is not None:
         headers["Airtally-Data-Through"] = rfc3339(data_through_us)

@@ -1,4 +1,4 @@
-"""Where heavy work runs, for whoever hands it over."""
+"""The interface of what runs heavy work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Ts = TypeVarTuple("Ts")
 
 
 class Runner(Protocol):
-    """Runs a function, in a child process or here, and hands back what it returns or raises."""
+    """Runs a function, in a child process or in this one, and returns what it returns or raises what it raises."""
 
     def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T: ...
 

@@ -1,4 +1,4 @@
-"""Links that are their own permission: an HMAC over the path, checked in constant time."""
+"""Signed links, which need no other credential: an HMAC over the path, compared in constant time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ SIGNATURE_BYTES = 20
 
 
 class LinkSigner:
-    """Signs paths of this server. `key` is a sub-key of the secret key, for links alone."""
+    """Signs paths of this server. `key`, of 16 bytes or more, is a sub-key of the secret key, used for links only."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) < 16:
-            raise ValueError("a link key of fewer than 16 bytes")
+            raise ValueError("the key for signing links must have 16 bytes or more")
         self._key = key
 
     def sign(self, path: str) -> str:

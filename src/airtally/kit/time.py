@@ -1,4 +1,4 @@
-"""Microseconds since 1970-01-01 UTC, their texts, and the days of a zone."""
+"""Conversions between microseconds since 1970-01-01 UTC, datetimes, texts, and the days of a time zone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def to_datetime(us: int) -> datetime:
 def from_datetime(moment: datetime) -> int:
     """Raises ValueError for a datetime without zone."""
     if moment.tzinfo is None:
-        raise ValueError("a datetime without zone is no moment")
+        raise ValueError("expected a datetime with a time zone")
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
@@ -39,11 +39,11 @@ def day_start_us(day: date) -> int:
 
 
 def wall_clock_us(us: int, zone: ZoneInfo) -> int:
-    """What the zone's clock shows at a moment, as if it were UTC."""
+    """The local time of the zone at an instant, in microseconds as if it were UTC."""
     return from_datetime(to_datetime(us).astimezone(zone).replace(tzinfo=UTC))
 
 
 def zone_midnight_us(day: date, zone: ZoneInfo) -> int:
-    """The first moment of a day in a zone (where midnight is skipped, the moment the clock jumps)."""
+    """The first instant of a day in a zone. Where midnight is skipped, that is when the clock jumps."""
     midnight = datetime.combine(day, time(), zone)
     return from_datetime(midnight.astimezone(UTC))

@@ -1,4 +1,4 @@
-"""What cannot be done now, such as one account's part of a background step: put off with growing waits, told in words."""
+"""Failing parts of a background step, such as one account's: retried after growing waits, listed for operators."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SHOWN = 20
 _WORDS = 200
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Trouble:
     what: str
     why: str
@@ -22,9 +22,9 @@ class _Trouble:
 
 
 class Troubles:
-    """Thread-safe. The rest of a step goes on, and what is put off is tried again when its wait is over.
+    """Parts that fail, by key; a step skips those that still wait. `now` is monotonic, in seconds.
 
-    `now` in seconds, monotonic.
+    Thread-safe by one lock around changes; `waits` reads without it, as entries are replaced and never changed.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -33,12 +33,12 @@ class Troubles:
         self._found: dict[Hashable, _Trouble] = {}
 
     def waits(self, key: Hashable) -> bool:
-        """Whether it is not to be tried yet."""
+        """Whether it is too early to try again."""
         found = self._found.get(key)
         return found is not None and self._now() < found.until
 
     def failed(self, key: Hashable, what: str, error: BaseException) -> float:
-        """Note it, in words for an operator; returns for how many seconds it is put off."""
+        """Note a failure of `what`, described for operators. Returns the seconds until the next try."""
         why = (str(error).strip() or type(error).__name__).splitlines()[0][:_WORDS]
         with self._lock:
             tries = self._found[key].tries + 1 if key in self._found else 1
@@ -52,7 +52,7 @@ class Troubles:
                 self._found.pop(key, None)
 
     def words(self) -> list[str]:
-        """One line for each, oldest first."""
+        """One line for each, the oldest first; at most 20 and a count of the rest."""
         with self._lock:
             found = list(self._found.values())
         lines = [f"{each.what}: {each.why} (tried {each.tries} times)" for each in found[:_SHOWN]]

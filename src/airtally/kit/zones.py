@@ -1,4 +1,4 @@
-"""When the clock of a zone changes, and the pieces of its days as instants."""
+"""Clock changes of a time zone, and its local days as intervals of instants."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ _FIRST_US, _LAST_US = day_start_us(date(1, 1, 3)), day_start_us(date(9999, 12, 2
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(available_timezones() - {"localtime"})  # that is the machine's own
+    return frozenset(available_timezones() - {"localtime"})  # the zone of this machine
 
 
 def named_zone(name: str) -> ZoneInfo:
-    """Raises ValueError for what is no IANA name: ZoneInfo itself takes paths, and its errors show the server's."""
+    """Raises ValueError for a name that IANA does not have.
+
+    ZoneInfo itself accepts paths, and shows them in its errors.
+    """
     if name not in _names():
         raise ValueError(f"there is no time zone {name[:64]!r}")
     return ZoneInfo(name)
@@ -36,14 +39,17 @@ class Span:
 
 
 def offset_us(at_us: int, zone: ZoneInfo) -> int:
-    """How far local time is ahead of UTC at an instant."""
+    """Offset of local time from UTC at an instant; positive east of Greenwich."""
     at_us = min(max(at_us, _FIRST_US), _LAST_US)
     offset = to_datetime(at_us).astimezone(zone).utcoffset() or timedelta()
     return offset // timedelta(microseconds=1)
 
 
 def spans(start_us: int, end_us: int, zone: ZoneInfo) -> list[Span]:
-    """[start_us, end_us) cut where the clock changes. No zone changed its clock twice within 6 days since 1968."""
+    """[start_us, end_us) split at clock changes.
+
+    Looks once a day: no zone changed its clock twice in 6 days since 1968.
+    """
     if zone.key == "UTC":
         return [Span(start_us, end_us, 0)] if start_us < end_us else []
     found: list[tuple[int, int]] = [(start_us, offset_us(start_us, zone))]
@@ -58,9 +64,9 @@ def spans(start_us: int, end_us: int, zone: ZoneInfo) -> list[Span]:
 
 
 def local_days(start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[tuple[date, int, int]]:
-    """(local date, from, to) of [start_us, end_us), neighbours as one.
+    """(local date, start, end) of each local day in [start_us, end_us).
 
-    A date that is lived twice in part, because the clock was set back over midnight, comes more than once.
+    A date comes more than once if the clock was set back over midnight, so that part of it happened twice.
     """
     held: tuple[date, int, int] | None = None
     for day, begin_us, until_us in _days_of_zone(start_us, end_us, zone):

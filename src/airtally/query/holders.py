@@ -12,6 +12,7 @@ from airtally.query.changelog import Records, current_records
 from airtally.query.lines import RenderedLines, bytes_of
 from airtally.query.service import Queries
 from airtally.sql.compiler import Binder
+from airtally.sql.csv_cell import csv_cell
 from airtally.sql.filters import EVERYTHING, AllOf, Equals, Filter, IsNull, Not, OneOf
 from airtally.sql.members import member_text, member_texts
 from airtally.sql.numbers import cents_text
@@ -21,7 +22,7 @@ from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams import DEVICE_TAGS, DEVICES
 
 DELETED = Equals("is_deleted", 1)
-_QUOTED = (";", '"', "\r", "\n")
+_SEPARATOR = ";"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +67,10 @@ def render_holders(wanted: Holders, tags: Snapshot, devices: Snapshot) -> Statem
     counted = exp.select(*map(column, groups), exp.Count(this=exp.Literal.number(1)).as_("devices", quoted=True))
     counted = counted.from_(_valued(wanted, held).subquery("valued"))
     counted = counted.where(exp.not_(column("value").is_(exp.null()))).group_by(*map(column, groups))
-    fields = (
-        _csv_field(binder, column("application")),
-        _csv_field(binder, column("value")),
-        exp.cast(column("devices"), "varchar"),
-    )
+    texts = (csv_cell(column(name), _SEPARATOR, binder.value) for name in ("application", "value"))
+    fields = *texts, exp.cast(column("devices"), "varchar")
     lines = exp.select(
-        _csv_line(binder, *fields).as_("line", quoted=True), *map(column, ("position", "devices", "value"))
+        _joined_fields(binder, *fields).as_("line", quoted=True), *map(column, ("position", "devices", "value"))
     )
     order = ("position", False), ("devices", True), ("value", False)
     ordered = exp.select(column("line")).from_(lines.from_(counted.subquery("counted")).subquery("lines"))
@@ -143,14 +141,6 @@ def _valued(wanted: Holders, held: exp.Select) -> exp.Select:
     return found.from_(held.subquery("found"))
 
 
-def _csv_field(binder: Binder, text: exp.Expr) -> exp.Expr:
-    """Text as a CSV field, quoted only if necessary."""
-    special = exp.or_(*(exp.StrPosition(this=text.copy(), substr=binder.value(each)) > 0 for each in _QUOTED))
-    quote = binder.value('"')
-    doubled = exp.func("replace", text.copy(), quote.copy(), binder.value('""'))
-    return exp.Case().when(special, exp.func("concat", quote, doubled, quote.copy())).else_(text.copy())
-
-
-def _csv_line(binder: Binder, *fields: exp.Expr) -> exp.Expr:
-    pieces = [piece for field in fields[:-1] for piece in (field, exp.Literal.string(";"))]
-    return exp.func("concat", *pieces, fields[-1], binder.value("\n"))
+def _joined_fields(binder: Binder, *fields: exp.Expr) -> exp.Expr:
+    parts = [part for field in fields[:-1] for part in (field, exp.Literal.string(_SEPARATOR))]
+    return exp.func("concat", *parts, fields[-1], binder.value("\n"))

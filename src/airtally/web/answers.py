@@ -1,4 +1,4 @@
-"""An answer on its way out: what is added to every one, and what the log says of it."""
+"""The outgoing side of a request: headers added to every answer, and its status and size for the log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _STAY_ON_TLS = (b"strict-transport-security", b"max-age=31536000")
 
 
 class Answering:
-    """Passes an answer on and remembers its status and size.
+    """Passes an answer on and notes its status and size.
 
-    An answer to a wrong credential waits for as long as `slowed` says: no thread is held meanwhile, nor any body.
+    The answer to a wrong credential is delayed by the seconds that `slowed` returns, without holding a thread.
     """
 
     __slots__ = ("_added", "_attempt", "_send", "_slowed", "size", "status")

@@ -1,4 +1,4 @@
-"""A part of the paths, and what holds for it before its handler is asked."""
+"""Areas: the owners of path prefixes, and the rules that apply before a handler is called."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from airtally.web.callers import Reader
 
 Responder = Callable[[Failure, Request[Any, Any, Any]], Response[Any]]
 
-#: Where the caller is named in the body, or nowhere, this much of it is read of anybody.
+#: The longest body read from an unknown caller: where the credential is in the body, or there is none.
 ANYBODY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Who owns the paths below `prefix`. `respond` writes a failure in the owner's words.
+    """The paths below `prefix`. `respond` writes a failure in the form of the API that owns them.
 
-    `presented` reads the caller's credential from the headers: without a right one no body is read. None: the
-    credential stands in the body, or there is none. `body_bytes` is the longest body.
+    `presented` reads the caller's credential from the headers, and without a valid one no body is read; None if the
+    credential is in the body, or there is none. `body_bytes` is the longest body.
     """
 
     prefix: str

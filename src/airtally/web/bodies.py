@@ -1,4 +1,4 @@
-"""The body of a request: as large as its path takes, no slower than it must be, within the memory there is for bodies."""
+"""Limits on request bodies: their size, their speed, and the memory that all of them take."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ from airtally.kit.errors import BadRequest, TimedOut, TooLarge, TooManyRequests
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
-#: A body has so long for each so many bytes: 1 KiB/s, from the first half minute on.
+#: The slowest body: 30 KiB in each 30 seconds, which is 1 KiB/s.
 SLOW_SECONDS = 30.0
 SLOW_BYTES = 30 << 10
-#: Where there is no memory for a body, its client is made to wait this long before it is refused.
+#: How long a body waits for memory before it is refused.
 PATIENCE_SECONDS = 5.0
 
 
 class BodyMemory:
-    """Bytes of the bodies that requests hold: `most` in all, half of them for one address. For one event loop."""
+    """A budget of `most` bytes for bodies in memory, half of it for one address.
+
+    Not thread-safe: for one event loop.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -31,7 +34,7 @@ class BodyMemory:
         self._freed = asyncio.Event()
 
     async def take(self, address: str, size: int) -> None:
-        """Waits a moment for others to end. Raises TooManyRequests."""
+        """Wait up to `PATIENCE_SECONDS` for room. Raises TooManyRequests."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not self._fits(address, size):
             self._freed.clear()
@@ -56,7 +59,7 @@ class BodyMemory:
         self._freed.set()
 
     def _fits(self, address: str, size: int) -> bool:
-        """A chunk larger than all that there may be is let in where nothing else is held."""
+        """A chunk larger than the whole budget fits if nothing else is held."""
         held = self._held.get(address, 0)
         return (not held or held + size <= self._each) and (not self._total or self._total + size <= self._most)
 
@@ -66,10 +69,10 @@ class BodyMemory:
 
 
 class Body:
-    """Receives a request's body for the application. To be closed once the request is done.
+    """The ASGI `receive` of a request, within the limits. Close it when the request is done.
 
-    Each call raises BadRequest where the client went away, TooLarge, TimedOut or TooManyRequests. Once an answer is on
-    its way there is nobody to be told, and a call ends when the client leaves: what is left of the body is dropped.
+    A call raises BadRequest if the client went away, TooLarge, TimedOut or TooManyRequests. Once the answer has begun
+    it drops the rest of the body instead, and returns when the client leaves.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class Body:
         announced: bytes | None,
         answered: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`announced` is the header `Content-Length`; what it says is too large is not begun with."""
+        """`announced` is the header `Content-Length`; a body that it says is too large is not read at all."""
         self._receive, self._memory, self._address = receive, memory, address
         self._limit, self._answered = limit, answered
         self._announced = int(announced) if announced is not None and announced.isdigit() else 0
@@ -92,7 +95,7 @@ class Body:
 
     async def __call__(self) -> Message:
         if self._ended:
-            return await self._receive()  # whoever waits for the client to leave
+            return await self._receive()  # the application waits for the client to leave
         if self._answered():
             return await self._left()
         if self._announced > self._limit:
@@ -136,13 +139,13 @@ class Body:
 
 
 class NoBody:
-    """Receives nothing: the body of a caller who may not send one is not looked at."""
+    """The ASGI `receive` of a caller without permission: an empty body, and nothing of the real one is read."""
 
     def __init__(self) -> None:
         self._given = False
 
     async def __call__(self) -> Message:
         if self._given:
-            await asyncio.Event().wait()  # the client's leaving is not looked at either
+            await asyncio.Event().wait()  # the client's leaving is not reported either
         self._given = True
         return {"type": "http.request", "body": b"", "more_body": False}

@@ -1,4 +1,4 @@
-"""Who calls, as far as a header says it: known before the body is read."""
+"""Authentication by a header, before the body is read."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Headers = Mapping[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """A credential of a kind of key; `use` is that of an OAuth token, None for the key itself."""
+    """A presented credential: a kind of key and its text. `use` is that of an OAuth token, None for the key itself."""
 
     kind: str
     text: str
     use: str | None = None
 
 
-#: The credential among the headers (names in small letters), if there is one.
+#: Reads the credential from the headers (names in small letters); None without one.
 Reader = Callable[[Headers], Presented | None]
 
 
 def bearer_of(kind: str, use: str | None = None) -> Reader:
-    """Reads `Authorization: Bearer …` as a credential of the kind."""
+    """A reader of `Authorization: Bearer …` as a credential of the kind."""
 
     def read(headers: Headers) -> Presented | None:
         token = bearer_token(headers.get(b"authorization", b"").decode("latin-1"))
@@ -36,7 +36,10 @@ def bearer_of(kind: str, use: str | None = None) -> Reader:
 
 
 async def caller_of(keys: Keys, presented: Presented) -> Principal | None:
-    """Reads the store, on a worker thread, where the credential was not seen a moment ago."""
+    """The principal, None for a wrong credential.
+
+    Reads the store on a worker thread unless it was seen a second ago.
+    """
     if presented.use is None:
         known = keys.cached(presented.kind, presented.text)
         return known or await in_thread(keys.authenticate, presented.kind, presented.text)

@@ -1,4 +1,4 @@
-"""How many connections there are, and which of them gives way to a new one."""
+"""Limits on open connections, and which idle one is closed for a new one."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from airtally.kit import metrics
 
 @dataclass(eq=False, slots=True)
 class Held:
-    """A connection's place. `close` ends the connection at once."""
+    """One connection's entry. `close` closes the connection at once."""
 
     connections: Connections
     address: str
     close: Callable[[], object]
 
     def busy(self) -> None:
-        """A request is under work: the connection gives way to none."""
+        """A request is being answered: the connection is not closed for others."""
         self.connections.move(self, idle=False)
 
     def idle(self) -> None:
         self.connections.move(self, idle=True)
 
     def leave(self) -> None:
-        """May be called twice."""
+        """Remove the entry. Calling it again does nothing."""
         self.connections.remove(self)
 
 
 @dataclass(slots=True)
 class _Address:
-    """`idle` in order: the one that is idle longest first."""
+    """Connections of one address; `idle` in order, the longest idle first."""
 
     idle: dict[Held, None] = field(default_factory=dict)
     busy: set[Held] = field(default_factory=set)
@@ -41,10 +41,11 @@ class _Address:
 
 
 class Connections:
-    """At most `most` in all and `each` for one address, except `exempt` ones, such as proxies. For one thread.
+    """At most `most` connections, and `each` for one address except for `exempt` ones, such as proxies.
 
-    A new connection beyond takes the place of the one that has been idle longest: of its own address where that has
-    all it may have, else of the address that has most. So silent connections keep nobody out.
+    Beyond that a new connection replaces the one that was idle longest: one of its own address if that is at its
+    limit, else one of the address with the most. So silent connections keep nobody out. Not thread-safe: for one event
+    loop.
     """
 
     def __init__(self, most: int, each: int, exempt: Callable[[str], bool] = lambda _: False) -> None:
@@ -53,7 +54,7 @@ class Connections:
         self._count = 0
 
     def enter(self, address: str, close: Callable[[], object]) -> Held | None:
-        """None where every connection that could give way is busy."""
+        """Count a new connection; None if it must be refused, as all that could be closed for it are busy."""
         own = self._addresses.get(address)
         if own is not None and own.count >= self._each and not self._exempt(address) and not self._evict([own]):
             return None

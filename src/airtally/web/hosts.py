@@ -1,4 +1,4 @@
-"""The header `Host` (RFC 9110, 7.2): one, and of a host."""
+"""Validation of the header `Host` (RFC 9110, 7.2)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _HOST = re.compile(rb"(?:([A-Za-z0-9._-]{1,255})|\[([0-9A-Fa-f:.]{2,45})\])(?::(
 
 
 def check_host(headers: Iterable[tuple[bytes, bytes]], http_version: str) -> None:
-    """Raises BadRequest. HTTP/1.0 may leave it out."""
+    """Raises BadRequest unless there is exactly one valid header; HTTP/1.0 may omit it."""
     hosts = [value.strip() for name, value in headers if name == b"host"]
     if len(hosts) > 1 or (not hosts and http_version != "1.0"):
-        raise BadRequest("A request has one header Host")
+        raise BadRequest("A request must have exactly one Host header")
     if hosts and not _is_host(hosts[0]):
-        raise BadRequest("The header Host is no host")
+        raise BadRequest("The Host header is not a valid host")
 
 
 def _is_host(text: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What one connection, one address and all of them together may take."""
+"""Limits of the HTTP server: per connection, per address and in all."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from dataclasses import dataclass, replace
 
 from airtally.settings import Settings
 
-#: Of the process's files, so many are left to buffer, lake and database.
+#: Open files that are left to buffer, lake and database at least.
 _LEAST_RESERVED = 128
-#: More files than this are never needed; some systems allow a billion.
+#: No more open files than this are asked for; some systems allow a billion.
 _MOST_FILES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes. `each` connections of one address, `connections` in all.
+    """Sizes are in bytes. At most `each` connections of one address, `connections` in all.
 
-    A head is the request line with its header lines, or the trailer; a client has `head_seconds` for it from its first
-    byte. A connection without a request is closed after `idle_seconds`, one whose answer nobody reads after
-    `stalled_seconds`. What a client still sends after its answer is read and dropped within `drain` and `drain_seconds`.
+    `head` limits the request line with its header, or the trailer, and `head_seconds` the time from its first byte. A
+    connection without a request is closed after `idle_seconds`, one whose client does not read the answer after
+    `stalled_seconds`. What a client still sends after its answer is read and dropped, up to `drain` bytes and
+    `drain_seconds`.
     """
 
     connections: int = 4096
@@ -34,7 +35,7 @@ class Limits:
     drain_seconds: float = 10.0
 
     def within(self, files: int) -> Limits:
-        """With no more connections than a process with so many files can have, half of them for one address."""
+        """These limits with as many connections as a process with so many open files can have, half for one address."""
         most = max(1, min(self.connections, files - max(_LEAST_RESERVED, files // 4)))
         return replace(self, connections=most, each=max(1, most // 2))
 
@@ -46,7 +47,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def open_files() -> int:
-    """How many files this process may have open; the soft limit is raised as far as the hard one allows."""
+    """Raise the soft limit of open files as far as the hard one allows, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

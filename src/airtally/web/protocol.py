@@ -1,4 +1,4 @@
-"""One connection: uvicorn's protocol within limits of size and time."""
+"""uvicorn's HTTP protocol with limits of size and time for each connection."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from airtally.web.limits import Limits
 
 
 class Connection(HttpToolsProtocol):
-    """Ends heads that are too large or too slow, connections that are idle, answers that nobody reads.
+    """Closes a connection whose head is too large or too slow, that is idle, or whose client does not read the answer.
 
-    A client that is still sending when it has its answer is heard out within bounds, as it would not see the answer
-    otherwise: a socket that is closed with bytes unread takes back what it sent.
+    If a client still sends its body when the answer is written, the rest is read and dropped, within limits: closing a
+    socket with unread bytes resets the connection, and the client may lose the answer.
     """
 
     def __init__(self, *, limits: Limits, held: Held, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self._limits, self._held = limits, held
-        self._unseen = 0  # bytes since the parser last gave something, or since the head began
+        self._unseen = 0  # bytes since the parser last called back, or since the head began
         self._fields = 0
         self._fields_size = 0
         self._in_head = True
         self._too_large = False
         self._body_seen = False
         self._dropped = 0
-        self._draining = False  # the answer is given, the rest of the body is not there yet
-        self._refused = False  # nothing is parsed any more
+        self._draining = False  # the answer is written, the rest of the body is still to come
+        self._refused = False  # nothing more is parsed
         self._close_after = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
@@ -59,7 +59,7 @@ class Connection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._close_after = True  # no other protocol is spoken: the request is answered, then nothing is read
+            self._close_after = True  # no other protocol is supported: answer the request, then read nothing more
         except httptools.HttpParserError:
             self._refuse(431 if self._too_large else 400)
             return
@@ -81,7 +81,7 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count_field(len(name) + len(value) + 4)
-        if self._in_head:  # trailers are nothing to us
+        if self._in_head:  # trailers are ignored
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -120,17 +120,17 @@ class Connection(HttpToolsProtocol):
             return
         if not rest and not self._close_after:
             self._held.idle()
-            if self._unseen:  # the next head has begun, and has its own time
+            if self._unseen:  # the next head has begun, which has its own timer
                 self._unset_keepalive_if_required()
         elif not rest or (self.expect_100_continue and not self._body_seen):
-            self.transport.close()  # a client that was to be told to go on has sent nothing
+            self.transport.close()  # a client that waits for "100 Continue" sends no body
         else:
             self._drain()
 
     def end(self) -> None:
-        """The answer was the last one of this connection."""
+        """Uvicorn closes the connection after this answer."""
         if self.cycle.response_complete and self.cycle.more_body:
-            self._close_after = True  # once the rest of the body is heard out
+            self._close_after = True  # once the rest of the body has come
         else:
             self.transport.close()
 
@@ -167,11 +167,11 @@ class Connection(HttpToolsProtocol):
             self._abort("idle")
 
     def _refuse(self, status: int) -> None:
-        """An answer without the application, as there is no request that it could be asked."""
+        """Answer without the application, which has no request to handle, and close."""
         self._stop_head_timer()
         metrics.CONNECTIONS_CLOSED.labels(str(status)).inc()
         if self.cycle is not None and not self.cycle.response_complete:
-            self.transport.abort()  # an answer is under way
+            self.transport.abort()  # an answer is being sent
             return
         text = STATUS_LINE[status].split(b" ", 2)[2].strip() + b"\n"
         head = (b"content-type: text/plain\r\nconnection: close\r\ncontent-length: ", str(len(text)).encode())
@@ -207,7 +207,7 @@ class Connection(HttpToolsProtocol):
 
 
 class _Answering:
-    """The transport as uvicorn's answer sees it: that an answer is the last one need not end the connection at once."""
+    """The transport given to uvicorn's cycle: its `close` does not close at once, but when the body has been read."""
 
     __slots__ = ("_connection", "_transport")
 
@@ -215,7 +215,7 @@ class _Answering:
         self._connection, self._transport = connection, connection.transport
 
     def write(self, data: bytes) -> None:
-        if not self._transport.is_closing():  # the client has gone: uvloop would raise
+        if not self._transport.is_closing():  # if the client has gone, uvloop would raise
             self._transport.write(data)
 
     def is_closing(self) -> bool:

@@ -1,4 +1,4 @@
-"""What handlers of every API share: the type of a request, and the account in its line of the log."""
+"""Shared by the handlers of all APIs: the type of a request, and noting its account for the log."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ AnyRequest = Request[Any, Any, Any]
 
 
 def note_account(request: AnyRequest, slug: str) -> None:
-    """For the log's line of the request."""
+    """Note the account for the request's log line."""
     request.scope.setdefault("state", {})["account"] = slug

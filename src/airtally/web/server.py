@@ -1,7 +1,7 @@
-"""The HTTP server: uvicorn behind an accept loop of our own, which counts connections from their first moment.
+"""The HTTP server: uvicorn with its own accept loop, which counts connections as soon as they are accepted.
 
-uvicorn, like Granian, counts a connection once TLS is agreed on: whoever connects and says nothing is not counted, and
-takes the process's files (docs/decisions/0018).
+uvicorn, like Granian, counts a connection after its TLS handshake: silent clients are not counted, and use up the
+open files of the process (docs/decisions/0018).
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from airtally.web.protocol import Connection
 
 _log = structlog.get_logger()
 
-#: Trouble of the system with accepting is waited out for so long.
+#: Pause after the system failed to accept a connection.
 _TROUBLE_SECONDS = 0.1
 
 MakeConnection = Callable[[Held], asyncio.Protocol]
 
 
 class Server(uvicorn.Server):
-    """Serves an ASGI application on sockets that listen already. `run`, `should_exit` and `started` are uvicorn's."""
+    """Serves an ASGI application on listening sockets. `run`, `should_exit` and `started` are uvicorn's."""
 
     def __init__(
         self,
@@ -50,7 +50,10 @@ class Server(uvicorn.Server):
         lifespan: str = "on",
         started: Callable[[], None] = lambda: None,
     ) -> None:
-        """`tls`: certificate and key. `proxies`: whose `X-Forwarded-…` counts. `started` is called once it answers."""
+        """`tls`: certificate and key.
+
+        `proxies`: whose `X-Forwarded-…` is trusted. `started` is called once requests are answered.
+        """
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -83,7 +86,7 @@ class Server(uvicorn.Server):
         self._started()
 
     def stop(self) -> None:
-        """From any thread."""
+        """Stop gracefully. May be called from any thread."""
         self.should_exit = True
 
     def _made(self, held: Held) -> asyncio.Protocol:
@@ -126,9 +129,9 @@ class Listener:
         await asyncio.gather(*self._begun, return_exceptions=True)
 
     def _accept(self) -> None:
-        """One connection each time the socket is ready: what waits for the loop in between has its turn.
+        """Accept one connection each time the socket is ready, so that other work of the loop runs in between.
 
-        Not `loop.sock_accept`: a connection that is accepted in the moment its waiter is cancelled would stay open.
+        Not `loop.sock_accept`: a connection accepted at the moment its waiter is cancelled would stay open.
         """
         try:
             client, at = self._socket.accept()
@@ -142,7 +145,7 @@ class Listener:
         self._admit(client, neighbourhood(str(at[0])) if at else "")
 
     def _wait_a_moment(self, error: OSError) -> None:
-        _log.warning("connections cannot be accepted for a moment", error=str(error))
+        _log.warning("cannot accept connections, trying again", error=str(error))
         self._loop.remove_reader(self._socket)
         self._pause = self._loop.call_later(_TROUBLE_SECONDS, self._loop.add_reader, self._socket, self._accept)
 
@@ -163,18 +166,18 @@ class Listener:
         )
 
     def _has_begun(self, client: socket.socket, held: Held, task: asyncio.Task[None]) -> None:
-        """Here and not in the task, as a task that is cancelled before its first step runs nothing of its own."""
+        """Clean up, in a callback: a task that is cancelled before its first step runs none of its own code."""
         self._begun.discard(task)
         error = None if task.cancelled() else task.exception()
         if task.cancelled() or error is not None:
             held.leave()
             client.close()
-        if error is not None and not isinstance(error, OSError):  # TLS that fails is the client's affair
-            _log.error("a connection could not begin", error=repr(error))
+        if error is not None and not isinstance(error, OSError):  # a failed TLS handshake is the client's fault
+            _log.error("a connection could not be set up", error=repr(error))
 
 
 def _is_one_of(networks: Iterable[Network]) -> Callable[[str], bool]:
-    """Whether an address, as it is counted, is of one of the networks."""
+    """A test of whether an address, in the form in which it is counted, is in one of the networks."""
 
     def is_one(address: str) -> bool:
         try:

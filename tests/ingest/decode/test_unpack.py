@@ -54,6 +54,12 @@ def test_damage_and_what_comes_after_the_end_are_refused() -> None:
     assert unpack(good + b"\0" * 512, "gzip", unpacked_max=LIMIT) == b"a" * 1000
 
 
+def test_a_small_last_member_hides_no_bomb_before_it() -> None:
+    """The length in the last member's tail is small; what all members unpack to is not."""
+    with pytest.raises(TooLarge):
+        unpack(gzip.compress(b" " * LIMIT, 1) * 2 + gzip.compress(b"{}"), "gzip", unpacked_max=LIMIT)
+
+
 def test_an_unknown_encoding_is_refused() -> None:
     for encoding in ("br", "gzip, gzip", "deflate", "x" * 1000):
         with pytest.raises(UnsupportedMedia):

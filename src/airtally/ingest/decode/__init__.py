@@ -1,4 +1,4 @@
-"""Bodies and files to checked rows."""
+"""Decoding of request bodies and files into checked rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrow streams, and Arrow files."""
+"""Decodes Arrow IPC streams and files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError, EOFError)
 
 
 def read_arrow(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Checked:
-    """All rows of a stream. Raises BadRequest where it is none, TooLarge where it unpacks to too much."""
+    """All rows of a stream. Raises BadRequest for other content, TooLarge if it unpacks to too much."""
     try:
         content = body.whole()
         _bound(content, limits)
@@ -54,13 +54,13 @@ def _stored(opened: object, path: Path) -> Iterator[pa.RecordBatch]:
 
 def _batches(reader: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in reader:
-        # Offsets beyond the data would be read as they are.
+        # the library itself would read beyond the data by invalid offsets
         check_structure(batch)
         yield batch
 
 
 def _bound(body: bytes | bytearray, limits: DecodeLimits) -> None:
-    """Raises TooLarge when the buffers that are packed one by one say that they unpack to too much."""
+    """Raises TooLarge if compressed buffers state sizes that are too large in sum."""
     total = 0
     for message in ipc.MessageReader.open_stream(pa.BufferReader(body)):
         total += packed_says(message.metadata, message.body)
@@ -70,10 +70,10 @@ def _bound(body: bytes | bytearray, limits: DecodeLimits) -> None:
 
 
 def packed_says(metadata: pa.Buffer, body: pa.Buffer | None) -> int:
-    """Bytes that the packed buffers of a message say they unpack to; 0 where it holds none.
+    """The sum of the unpacked sizes that a message's compressed buffers state; 0 without any.
 
-    The library unpacks a buffer whole before anything can be asked of it, so this reads the message's
-    flatbuffer itself: Message.header, then RecordBatch.buffers and .compression (Message.fbs of Arrow).
+    The library unpacks buffers before it tells their size, so this reads the message's flatbuffer itself:
+    Message.header, then RecordBatch.buffers and .compression (Message.fbs of Arrow).
     """
     try:
         return _packed_says(memoryview(metadata), memoryview(body or b""))
@@ -109,7 +109,7 @@ def _indirect(data: memoryview, at: int) -> int:
 
 
 def _field(data: memoryview, table: int, index: int) -> int | None:
-    """Where a table's field stands; None where it is left out."""
+    """The position of a field of a flatbuffer table; None if it is absent."""
     vtable = table - _unpack("<i", data, table)
     if vtable < 0:
         raise struct.error
@@ -128,5 +128,5 @@ def _unpack(form: str, data: memoryview, at: int) -> int:
 
 def _not_arrow(name: str, error: Exception) -> Exception:
     if isinstance(error, OSError) and error.errno is not None:
-        return error  # the disk's fault, not the content's
+        return error  # an error of the disk, not of the content
     return BadRequest(f"{name} is not an Arrow stream: {' '.join(str(error).split())[:200]}")

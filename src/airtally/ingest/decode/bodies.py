@@ -1,4 +1,4 @@
-"""An unpacked body: whole where it is small, else unpacked again each time it is read."""
+"""Unpacked bodies: small ones are held in memory, others are unpacked again each time they are read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from typing import Any
 from airtally.ingest.decode.text import TextFile
 from airtally.kit.fair import pause
 
-#: Bodies up to this size, unpacked, are held whole.
+#: Bodies up to this unpacked size are held in memory.
 SMALL = 8 << 20
 
 
 class UnpackedBody:
-    """`size` is that of the unpacked body. `pieces` unpacks it from the beginning; `content` is all of it, if held."""
+    """`size` is the unpacked size.
+
+    `pieces` unpacks the body from the beginning; `content` is all of it, if it is held.
+    """
 
     def __init__(self, size: int, pieces: Callable[[], Iterator[bytes]], content: bytes | None = None) -> None:
         self.size = size
@@ -28,7 +31,7 @@ class UnpackedBody:
         return cls(len(content), lambda: iter((content,)), content)
 
     def whole(self) -> bytes | bytearray:
-        """For a format that cannot be read piece by piece."""
+        """The whole body, for formats that cannot be read piece by piece."""
         if self.content is not None:
             return self.content
         whole, end = bytearray(self.size), 0
@@ -39,7 +42,7 @@ class UnpackedBody:
 
     @property
     def head(self) -> bytes:
-        """Its first bytes."""
+        """The first bytes."""
         return next(self._pieces(), b"") if self.content is None else self.content
 
     def digest(self) -> str:
@@ -49,12 +52,15 @@ class UnpackedBody:
         return digest.hexdigest()
 
     def text(self) -> TextFile:
-        """From the beginning."""
+        """The body as a file, from the beginning."""
         file: Any = _Pieces(self._pieces()) if self.content is None else io.BytesIO(self.content)
         return TextFile(file, "the body")
 
     def at(self, position: int) -> TextFile:
-        """From a position. Cheap as long as positions rise from call to call; each ends the use of the one before."""
+        """The body as a file from a position, which ends the use of the last such file.
+
+        Cheap while positions ascend.
+        """
         if self._forward is None or self._forward.position > position:
             self._forward = self.text()
         self._forward.skip(position)
@@ -67,14 +73,14 @@ class UnpackedBody:
 
 
 class _Pieces:
-    """Pieces as a file."""
+    """Reads pieces of bytes as a file."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = memoryview(b"")
 
     def read(self, size: int) -> memoryview:
-        """At most `size` bytes; none only at the end."""
+        """At most `size` bytes; empty only at the end."""
         piece = self._rest or memoryview(next(self._pieces, b""))
         self._rest = piece[size:]
         return piece[:size]

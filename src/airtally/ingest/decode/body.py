@@ -1,4 +1,4 @@
-"""One request's body, by its media type."""
+"""Decodes a request body by its media type."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _READERS: dict[str, Callable[[Stream, UnpackedBody, DecodeLimits], Checked]] = {
     "application/vnd.apache.arrow.stream": read_arrow,
 }
 
-#: What a body may be, as `Content-Type`.
+#: The supported values of `Content-Type`.
 MEDIA_TYPES = tuple(_READERS)
 
-#: First bytes that no text begins with, and what they mean.
+#: First bytes of formats that are no text.
 _MAGIC = (
     (b"\x1f\x8b", "gzip; say so with Content-Encoding: gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd; say so with Content-Encoding: zstd"),
@@ -35,7 +35,7 @@ _TEXT = ("application/x-ndjson", "application/json")
 
 
 def is_read_by_piece(media_type: str) -> bool:
-    """Whether a body of a type need not be held whole."""
+    """Whether bodies of a type are read piece by piece, not held as a whole."""
     return _name(media_type) in _TEXT
 
 
@@ -46,9 +46,9 @@ def _name(media_type: str) -> str:
 def read_rows(
     stream: Stream, body: UnpackedBody | bytes | memoryview, media_type: str, *, limits: DecodeLimits = LIMITS
 ) -> Checked:
-    """The rows of an unpacked body. `media_type` is the header's value, parameters and all.
+    """The rows of an unpacked body. `media_type` is the header's value with its parameters.
 
-    Raises UnsupportedMedia, and BadRequest for a body that is not of its type.
+    Raises UnsupportedMedia, BadRequest for a body that is not of its type, and TooLarge.
     """
     name = _name(media_type)
     reader = _READERS.get(name)

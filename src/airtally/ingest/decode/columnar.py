@@ -1,4 +1,4 @@
-"""Parquet and Arrow: rows that come as columns."""
+"""Shared by Parquet and Arrow, whose rows come as columns."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from airtally.kit.errors import TooLarge
 from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream, Type
 
-#: Rows checked in one go.
+#: Most rows checked in one step.
 BATCH_ROWS = 50_000
-#: Bytes checked in one go.
+#: Most bytes checked in one step.
 _BYTES = 8 << 20
-#: Rows of a body; more can only be nulls.
+#: Most rows of a body; a body with more can hold nothing but nulls.
 _ROWS_MAX = 20_000_000
 
 
 def read_batches(
     stream: Stream, batches: Iterable[pa.RecordBatch], limits: DecodeLimits, *, first_row: int = 0
 ) -> Checked:
-    """The rows of batches whose content cannot be trusted.
+    """Check the rows of untrusted batches.
 
-    Raises BadRequest (a column no stream could have; too many wrong rows) and TooLarge.
+    Raises BadRequest for a column of an unsupported type or too many wrong rows, and TooLarge.
     """
     source = ColumnarRows(stream, first_row)
     parts: list[Checked] = []
@@ -67,7 +67,7 @@ def _checked(stream: Stream, batch: pa.RecordBatch, source: ColumnarRows, start:
 
 
 def _of_few_bytes(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
-    """A batch of `size` bytes in pieces of some 8 MiB, each row whole."""
+    """A batch of `size` bytes as slices of about 8 MiB."""
     rows = max(batch.num_rows * _BYTES // max(size, 1), 1)
     for begin in range(0, batch.num_rows, rows):
         yield batch.slice(begin, rows)
@@ -92,7 +92,7 @@ def _without_dictionary(array: pa.Array) -> pa.Array:
 
 
 def _not_utf8(array: pa.Array) -> pa.Array | None:
-    """Which texts are not UTF-8; None where all are."""
+    """A mask of the texts that are not UTF-8; None if all are."""
     if not is_text(array.type):
         return None
     try:
@@ -103,7 +103,7 @@ def _not_utf8(array: pa.Array) -> pa.Array | None:
 
 
 class ColumnarRows:
-    """The source of rows that came as columns: gives a row as a JSON object, to be shown."""
+    """The source of rows that came as columns: shows a row as a JSON object."""
 
     is_json = False
 
@@ -148,7 +148,7 @@ class ColumnarRows:
 
 
 def _is_plain(array: pa.Array) -> bool:
-    """Whether all values of a column are JSON's own."""
+    """Whether JSON can express all values of an array unchanged."""
     if kind.is_floating(array.type):
         return bool(pc.all(pc.is_finite(array), min_count=0).as_py())
     if is_text(array.type):
@@ -157,7 +157,7 @@ def _is_plain(array: pa.Array) -> bool:
 
 
 def _moments(array: pa.Array) -> pa.Array:
-    """Times as text, or as the bare number where the library cannot write a zone or a year."""
+    """Times as text, or as a number if the library cannot write their zone or year."""
     if not kind.is_temporal(array.type) or kind.is_interval(array.type):
         return array
     try:
@@ -170,7 +170,7 @@ def _moments(array: pa.Array) -> pa.Array:
 
 
 def _mended(texts: pa.Array, row: int) -> str:
-    """A text that is not UTF-8, as far as it can be shown."""
+    """Text that is not UTF-8, with replacement characters."""
     raw = texts.view(pa.large_binary() if kind.is_large_string(texts.type) else pa.binary())
     return bytes(raw[row].as_py()).decode(errors="replace")
 
@@ -190,7 +190,7 @@ def _jsonable(value: Any) -> Any:
 
 
 def _embedded(value: Any) -> Any:
-    """JSON text as what it says."""
+    """The value that a JSON text has; the text itself if it is invalid."""
     if not isinstance(value, str):
         return value
     try:

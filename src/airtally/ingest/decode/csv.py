@@ -1,7 +1,7 @@
-"""CSV files: comma, quotes by RFC 4180, a header with the names of the columns; an empty cell is null.
+"""Decodes CSV files: commas, quotes as in RFC 4180, a header with the names of the columns; an empty cell is null.
 
-A record that does not come to the header's columns is refused with the line where it began, and reading goes on
-at the next line: a quote that is never closed costs one row, not all that follow.
+A record with another number of cells than the header is refused with the line where it began, and reading goes on at
+the next line, so that an unclosed quote costs one row and not all that follow.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _header(line: bytes) -> list[str]:
 
 @dataclass(slots=True, frozen=True)
 class _Piece:
-    """Where some records stand in a block: `spans` has for each the lines at which it begins and ends, from 0."""
+    """The positions of records in a block: `spans` has the first and last line of each, counted from 0."""
 
     position: int  # of the first row
     first_line: int
@@ -75,7 +75,7 @@ class _Piece:
     refused: Spans
 
     def records(self, block: bytes) -> dict[int, tuple[int, int]]:
-        """Begin and end of each record by its line."""
+        """Begin and end of each record, by its first line."""
         lengths = (len(line) + 1 for line in block[self.begin : self.end].split(b"\n"))
         begins = list(accumulate(lengths, initial=self.begin))
         return {
@@ -86,7 +86,7 @@ class _Piece:
 
 
 class _Block:
-    """The records of a block of whole lines, checked. Also the source of its rows."""
+    """Reads and checks the records of a block of whole lines, and is the source of its rows."""
 
     is_json = False
 
@@ -108,7 +108,7 @@ class _Block:
         self._wrong = 0  # rows found wrong by `check`
 
     def read(self, *, last: bool) -> int:
-        """Read whole records; returns the bytes used. A record that may go on after the block is left."""
+        """Read complete records; returns the bytes used. A record that may continue after the block is left."""
         while self._at < len(self._block):
             pause()
             end = self._block.find(b"\n", self._at + SLICE) + 1 or len(self._block)
@@ -148,7 +148,7 @@ class _Block:
             self._taken += len(rows)
 
     def _leading(self, end: int) -> None:
-        """Take the records that come before the first line without one."""
+        """Take the records before the first line that begins none."""
         found = leading_records(self._block, self._at, end, len(self._names), self._limits.line_max)
         begin, line = self._at, self._line
         for _ in range(found.lines):
@@ -160,7 +160,7 @@ class _Block:
         bound_errors(len(self._refused) + self._wrong, self._limits)
 
     def _one_by_one(self, end: int, *, last: bool) -> bool:
-        """Records until `end` is passed; False where one may go on after the block."""
+        """Take records until `end` is passed; False if one may continue after the block."""
         rows: list[list[str]] = []
         spans = {True: Spans(), False: Spans()}
         begin, line, finished = self._at, self._line, True
@@ -180,7 +180,7 @@ class _Block:
         return finished
 
     def _next(self, *, last: bool) -> list[str] | None:
-        """The cells of the record at the present line; None where the line is empty or refused."""
+        """The cells of the record at the current line; None if the line is empty or refused."""
         line_end = self._block.find(b"\n", self._at) + 1 or len(self._block)
         raw = self._block[self._at : line_end].rstrip(b"\r\n")
         longest = self._limits.line_max
@@ -206,7 +206,7 @@ class _Block:
         self._go_to(go_on_at)
 
     def _go_to(self, at: int) -> None:
-        self._line += self._block.count(b"\n", self._at, at) or 1  # the last line may have no end
+        self._line += self._block.count(b"\n", self._at, at) or 1  # the last line may lack a line end
         self._at = at
 
     def _check(self) -> None:

@@ -1,4 +1,4 @@
-"""CSV by RFC 4180: the records of a block of whole lines, and which lines begin none."""
+"""CSV records (RFC 4180) in a block of whole lines, and the lines that begin none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-#: Bytes read in one go while every record has the header's columns.
+#: Bytes read in one step while every record has as many cells as the header.
 SLICE = 64 << 10
 
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')
@@ -21,16 +21,16 @@ OPEN_QUOTE = "not CSV: a quote is opened and not closed"
 
 
 class NoRecord(Exception):
-    """Why no record begins at a line."""
+    """No record begins at a line; the message says why."""
 
 
 class Unfinished(Exception):
-    """The record goes on after the block."""
+    """The record continues after the block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record. `end` is where the next line begins; `cells` are None where they are not UTF-8."""
+    """One record. `end` is where the next line begins; a cell that is not UTF-8 is None."""
 
     cells: list[str] | None
     end: int
@@ -59,9 +59,9 @@ class Leading:
 
 
 def leading_records(block: bytes, begin: int, end: int, width: int, longest: int) -> Leading:
-    """The records that some lines begin with, up to the first line that has to be looked at by itself.
+    """The records at the beginning of some lines, up to the first line that must be read by itself.
 
-    Without a quote every line is a record, so that one of another width than `width` is refused and the next is read.
+    Without a quote each line is a record: one with another number of cells than `width` is refused.
     """
     found = Leading()
     plain = end - begin <= longest and block.find(b'"', begin, end) < 0
@@ -81,11 +81,11 @@ def leading_records(block: bytes, begin: int, end: int, width: int, longest: int
 
 
 def read_record(block: bytes, begin: int, width: int, *, longest: int, last: bool) -> Record:
-    """The record that begins at `begin`, in `longest` bytes at most.
+    """The record that begins at `begin`, of `longest` bytes at most.
 
-    Raises NoRecord with the reason where none of `width` cells does, Unfinished where it may yet when the
-    block is not the `last`. Of a record over several lines nothing is read beyond the cell that is one too
-    many, so a file whose every line opens a quote is read at most `width` + 1 times.
+    Raises NoRecord if there is none of `width` cells, and Unfinished if there may be one once more of the file is read,
+    which is not the case for the `last` block. A record over several lines is read up to the first cell too many, so
+    that a file whose every line opens a quote is read at most `width` + 1 times.
     """
     limit = min(begin + longest, len(block))
     first_line_end = block.find(b"\n", begin) + 1 or len(block)
@@ -112,7 +112,7 @@ def _not_wide(width: int, got: int) -> str:
 
 
 def _cell(block: bytes, at: int, limit: int, *, may_go_on: bool) -> tuple[bytes, int]:
-    """A cell's content and where it ends."""
+    """A cell's content and its end."""
     if block[at : at + 1] != b'"':
         bare = _BARE.match(block, at)
         return (bare[0], bare.end()) if bare else (b"", at)

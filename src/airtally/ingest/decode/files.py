@@ -1,4 +1,4 @@
-"""Files in chunks, each with the position after it, from which a later run can go on."""
+"""Reads files in chunks, each with the position after it, from which a later run can go on."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _COLUMNS: dict[str, Callable[[Stream, Path, int, DecodeLimits], Chunks]] = {
 }
 _PACKED = (".gz", ".zst")
 
-#: The endings a file may have; those of texts may be followed by `.gz` or `.zst`.
+#: The supported endings; those of text files may be followed by `.gz` or `.zst`.
 FILE_TYPES = (*_TEXTS, *_COLUMNS)
 
 
 def read_file(stream: Stream, path: Path, *, start: int = 0, limits: DecodeLimits = LIMITS) -> Chunks:
-    """Chunks of about 250,000 rows, each with the position after it: bytes of unpacked text, or rows of
-    Parquet and Arrow. `start` is such a position; the chunks are then those that were left.
+    """Chunks of about 250,000 rows, each with the position after it: bytes of unpacked text, or rows of Parquet and
+    Arrow. Reading begins at `start`, which is such a position.
 
-    The format goes by the name. Raises UnsupportedMedia, BadRequest where the file is not of its type
-    (chunks before the broken place have been given), OSError where it cannot be read.
+    The file name tells the format. Raises UnsupportedMedia, BadRequest if the content is of another format (after the
+    chunks before the broken place), OSError if the file cannot be read.
     """
     endings = [ending.lower() for ending in path.suffixes] or [""]
     packed = endings[-1] in _PACKED and len(endings) > 1

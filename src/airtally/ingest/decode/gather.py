@@ -1,4 +1,4 @@
-"""JSON objects to checked rows, whatever text they stand in."""
+"""Turns JSON objects, from lines or from an array, into checked rows."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from airtally.kit.errors import BadRequest
 from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream
 
-#: Rows turned into columns in one go, and rows and bytes checked in one go.
+#: Rows turned into columns in one step, and rows and bytes checked in one step.
 ROWS_TO_COLUMNS = 2_000
 ROWS_TO_CHECK = 50_000
 BYTES_TO_CHECK = 16 << 20
 
-#: Rows decoded in one go: where all are wrong, some milliseconds.
+#: Rows decoded in one step: some milliseconds if all are wrong.
 _SLICE_ROWS = 2048
 
 
 @dataclass(slots=True, frozen=True)
 class _Piece:
-    """Where the rows of some lines stand: `numbers` has the places of their lines where not every line is a row.
+    """The lines of rows: `numbers` has their places if not every line is a row.
 
-    `again` gives the lines once more, after `begin` others.
+    `again` reads the lines again, after `begin` others.
     """
 
     position: int
@@ -46,7 +46,7 @@ class _Piece:
 
 
 class JsonLines:
-    """The source of JSON rows: finds a row's line again without having kept it."""
+    """The source of JSON rows: reads a row's line again instead of keeping it."""
 
     is_json = True
 
@@ -85,7 +85,7 @@ class JsonLines:
 
 
 class Gatherer:
-    """Takes lines (or elements of an array), gathers rows into columns and columns into checked parts."""
+    """Decodes lines or elements of an array, gathers rows into columns, and checks them in parts."""
 
     def __init__(self, stream: Stream, limits: DecodeLimits, first_line: int = 1) -> None:
         self.line = first_line
@@ -103,13 +103,13 @@ class Gatherer:
         self._bytes = 0  # of the lines not checked yet
 
     def skip(self, lines: int) -> None:
-        """Pass over blank lines."""
+        """Skip blank lines."""
         self.line += lines
 
     def take(self, lines: list[bytes], size: int, again: Callable[[], list[bytes]]) -> None:
-        """Some lines, of `size` bytes in all; of very short ones, some at a time.
+        """Add lines of `size` bytes in all; many short lines are added in steps.
 
-        Raises BadRequest when more rows are wrong than may be.
+        Raises BadRequest if more rows are wrong than the limit.
         """
         if len(lines) <= _SLICE_ROWS:
             self._take(lines, size, again)
@@ -137,7 +137,7 @@ class Gatherer:
         return joined(self._stream.row_schema, self._parts, wrong, self._source)
 
     def _decode(self, lines: list[bytes], size: int) -> Ints | None:
-        """Adds the rows that can be decoded; the places of their lines, None where all can."""
+        """Add the rows that can be decoded; returns the places of their lines, None if all can."""
         places = None if size <= self._limits.line_max else self._within_limit(lines)
         texts = lines if places is None else [lines[place] for place in places]
         wrong: list[int] = []
@@ -151,9 +151,9 @@ class Gatherer:
         return places
 
     def _decode_until_blank(self, texts: list[bytes], begin: int, places: Ints | None, wrong: list[int]) -> int:
-        """Decodes from `begin` up to the first blank line or the end. Adds the wrong ones to `wrong`.
+        """Decode from `begin` to the first blank line or the end, adding wrong rows to `wrong`.
 
-        `extend` keeps what it has when a row cannot be decoded, so each row is decoded once.
+        `extend` keeps what it has when a row fails, so each row is decoded once.
         """
         rows, decode, at = self._rows, self._codec.decode, begin
         left = islice(texts, begin, None) if begin else iter(texts)
@@ -176,7 +176,7 @@ class Gatherer:
                 return len(texts)
 
     def _within_limit(self, lines: list[bytes]) -> Ints:
-        """The places of the lines that are not too long; those are refused, but for blank ones."""
+        """The places of lines within the length limit. Longer ones are refused unless they are blank."""
         longest = self._limits.line_max
         long = [place for place, line in enumerate(lines) if len(line) > longest and not line.isspace()]
         for place in long:
@@ -209,18 +209,18 @@ class Gatherer:
 
 
 def _filled(lines: list[bytes], begin: int) -> list[int]:
-    """The places from `begin` on of the lines that are not blank."""
+    """The places, from `begin` on, of lines that are not blank."""
     sizes = np.fromiter(map(len, islice(lines, begin, None)), np.int64, len(lines) - begin)
     return [place for place in (np.flatnonzero(sizes) + begin).tolist() if not lines[place].isspace()]
 
 
 def too_long(limits: DecodeLimits) -> str:
-    """The error of a row over the limit; of the row itself only the beginning is kept."""
+    """The error of a row over the length limit, of which only the beginning is kept."""
     size = f"{limits.line_max >> 20} MiB" if limits.line_max >= 1 << 20 else f"{limits.line_max} bytes"
     return f"line longer than {size}"
 
 
 def bound_errors(count: int, limits: DecodeLimits) -> None:
-    """Raises BadRequest when more rows are wrong than may be."""
+    """Raises BadRequest if more rows are wrong than the limit."""
     if count > limits.errors_max:
         raise BadRequest(f"more than {limits.errors_max} rows of this batch are wrong; nothing of it was kept")

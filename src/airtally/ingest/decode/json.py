@@ -1,4 +1,4 @@
-"""JSON: an object, or an array of objects. A long array is read window by window."""
+"""Decodes JSON: an object, or an array of objects. A long array is read in windows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airtally.kit.errors import BadRequest
 from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream
 
-#: Bytes looked at in one go, more only while an element does not end within.
+#: Bytes of a window; more if its first element is longer.
 WINDOW = 64 << 10
 _WINDOW_MAX = 16 << 20
 
@@ -29,7 +29,7 @@ _WRONG = (msgspec.MsgspecError, RecursionError)
 
 
 def read_json(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Checked:
-    """All rows of a text. Raises BadRequest where it is no JSON, or neither object nor array."""
+    """All rows of a text. Raises BadRequest unless it is a JSON object or array."""
     gatherer = Gatherer(stream, limits)
     with body.text() as text:
         windows = Windows(text)
@@ -39,7 +39,7 @@ def read_json(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Check
 
 
 def _again(body: UnpackedBody, span: tuple[int, int], size: int) -> list[bytes]:
-    """The elements of a window of so many bytes: its span between brackets, of which the text's last one may be there."""
+    """The elements of the window at `span`; the last window of a text ends with the text's own bracket."""
     begin, end = span
     window = b"[" + body.at(begin).read(end - begin)
     return _elements(window if len(window) == size else window + b"]")
@@ -76,19 +76,18 @@ def _elements(window: bytes) -> list[bytes]:
 
 
 class Windows:
-    """Cuts a text into well-formed arrays of some of its elements; `position` is where the last one ended, `span` what
-    it held.
+    """Cuts an array into well-formed arrays of some of its elements. `position` is the end of the last one, `span` its
+    extent.
 
-    A cut is tried at the last comma after a `}`, else at the last comma of all, as between numbers. If what stands
-    before it is a well-formed list, the cut was at the top level: within a string or a nested value the list would be
-    left open.
+    It tries the last comma after a `}`, else the last comma, as between numbers. If the text before it is a well-formed
+    list, the comma is at the top level: after a comma in a string or a nested value the list would be incomplete.
     """
 
     def __init__(self, text: TextFile) -> None:
         self._text = text
         self._ahead = b""
-        self._ended = False  # nothing comes after `_ahead`
-        self._cut = False  # a comma stands before `_ahead`
+        self._ended = False  # the text ends with `_ahead`
+        self._cut = False  # a comma came before `_ahead`
         self.position = 0
         self.span = (0, 0)
 
@@ -105,7 +104,7 @@ class Windows:
         yield self._last()
 
     def _begin(self) -> None:
-        """Go to the first character that says something."""
+        """Skip white space."""
         self._fill(WINDOW)
         if self._ahead.startswith(BOM):
             self._drop(len(BOM))
@@ -114,7 +113,7 @@ class Windows:
             self._fill(WINDOW)
 
     def _only(self) -> bytes:
-        """The text as an array of its one object."""
+        """A text of one object, as an array of it."""
         self._fill(_WINDOW_MAX)
         window = b"[%s]" % self._ahead
         if not self._ended:
@@ -126,7 +125,7 @@ class Windows:
         return window
 
     def _next(self) -> bytes | None:
-        """The next window but for the last."""
+        """The next window, if it is not the last."""
         size = WINDOW
         while size <= _WINDOW_MAX:
             self._fill(size)
@@ -153,7 +152,7 @@ class Windows:
         return window
 
     def _fill(self, size: int) -> None:
-        """Look at least `size` bytes ahead, or to the end."""
+        """Read ahead to at least `size` bytes, or to the end."""
         if len(self._ahead) < size and not self._ended:
             self._ahead += self._text.read(size - len(self._ahead))
             self._ended = len(self._ahead) < size
@@ -183,7 +182,7 @@ def _not_json(why: str) -> BadRequest:
 
 
 def json_has_lines(path: Path) -> bool:
-    """Whether a file's first line is a whole object and more follow."""
+    """Whether the first line of a file is a whole object and more lines follow."""
     with TextFile.of(path) as text:
         head = text.read(1 << 20)
     first, ended, rest = head.removeprefix(BOM).partition(b"\n")

@@ -1,4 +1,4 @@
-"""What one body may cost."""
+"""Limits of decoding one body."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """`line_max` bytes of one row as text, `unpacked_max` bytes of a Parquet or Arrow body's columns in
-    memory, `errors_max` wrong rows above which a body is refused as a whole. `holds` is told how many bytes of a
-    Parquet or Arrow body are about to be in memory, and may wait until there is room.
+    """`line_max`: bytes of one row as text. `unpacked_max`: bytes of a Parquet or Arrow body in memory. `errors_max`: a
+    body with more wrong rows is refused as a whole. `holds` is called with the bytes that a Parquet or Arrow body is
+    about to take in memory, and may wait until there is room.
     """
 
     line_max: int = 1 << 20

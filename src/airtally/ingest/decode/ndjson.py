@@ -1,4 +1,4 @@
-"""NDJSON: one object a line, empty lines between them allowed."""
+"""Decodes NDJSON: one object per line; blank lines are ignored."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from airtally.ingest.decode.text import BOM, CHUNK_BYTES, TextFile
 from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream
 
-#: Bytes decoded in one go: some hundred lines, so that no call keeps the interpreter for long.
+#: Bytes decoded in one step: some hundred lines, so that no call keeps the interpreter for long.
 SLICE = 64 << 10
-#: Bytes held at once of a body that is not held whole, and the rest of their last line.
+#: Bytes held of a body that is read by pieces, besides the rest of their last line.
 BLOCK = 1 << 20
-#: Bytes of blank lines passed over in one go: some milliseconds.
+#: Bytes of blank lines skipped in one step: some milliseconds.
 BLANK_SLICE = 1 << 20
 _SPACE = b" \t\n\r\x0b\x0c"
 
 
 def read_ndjson(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Checked:
-    """All rows of a text. Raises BadRequest when more rows are wrong than `limits` allow."""
+    """All rows of a text. Raises BadRequest if more rows are wrong than `limits` allow."""
     if body.content is not None:
         return _read_block(stream, body.content, limits)
     gatherer, again = Gatherer(stream, limits), _Again(body, limits.line_max)
@@ -37,7 +37,7 @@ def read_ndjson(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Che
 
 
 class _Again:
-    """Lines of a body that is not held, once more. Cheap as long as positions rise from call to call."""
+    """Reads lines of a body again that is not held in memory. Cheap while positions ascend."""
 
     def __init__(self, body: UnpackedBody, line_max: int) -> None:
         self._body = body
@@ -45,7 +45,7 @@ class _Again:
         self._block: tuple[int, bytes] = (-1, b"")
 
     def lines(self, position: int, begin: int, end: int) -> list[bytes]:
-        """Those between two places of the block at a position."""
+        """The lines between two places of the block at a position."""
         if self._block[0] != position:
             self._block = (position, self._body.at(position).lines(BLOCK, self._line_max))
         return _lines(self._block[1], begin, end)
@@ -60,7 +60,7 @@ def _read_block(stream: Stream, block: bytes, limits: DecodeLimits, first_line: 
 def _gather(
     gatherer: Gatherer, block: bytes, again: Callable[[int, int], list[bytes]], *, is_first: bool = True
 ) -> None:
-    """The rows of whole lines; `again` gives those between two places of the block once more."""
+    """Add the rows of whole lines; `again` reads those between two places of the block again."""
     at = len(BOM) if is_first and block.startswith(BOM) else 0
     while at < len(block):
         pause()
@@ -86,11 +86,11 @@ def ndjson_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits) 
 
 
 def _end_of_blank_lines(body: bytes, begin: int) -> int:
-    """Where the blank lines end that begin at `begin`; of many, those of one slice of them."""
+    """The end of the blank lines that begin at `begin`, within one step."""
     if body[begin] not in _SPACE:
         return begin
     blank = 0
-    for size in (256, BLANK_SLICE):  # rows may just be indented
+    for size in (256, BLANK_SLICE):  # indented rows are not blank
         piece = body[begin : begin + size]
         blank = len(piece) - len(piece.lstrip())
         if blank < len(piece):

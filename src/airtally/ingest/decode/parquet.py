@@ -1,4 +1,4 @@
-"""Parquet bodies and files."""
+"""Decodes Parquet bodies and files."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from airtally.ingest.decode.structure import check_schema, check_structure
 from airtally.kit.errors import BadRequest, TooLarge
 from airtally.streams.declaration import Stream
 
-#: Rows of a file's chunk.
+#: Rows in a chunk of a file.
 CHUNK_ROWS = 250_000
-#: Bytes read in one go.
+#: Bytes read in one step.
 _BYTES = 16 << 20
-#: In seconds either way of 1970; beyond every time that a row may carry, and far from where microseconds wrap.
+#: Seconds before or after 1970: beyond every valid time, and far from where microseconds wrap.
 _FAR_S = 2 * times.LATEST_US // 1_000_000
 _BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError)
 
 
 def read_parquet(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Checked:
-    """All rows of a body. Raises BadRequest where it is not Parquet, TooLarge where it unpacks to too much."""
+    """All rows of a body. Raises BadRequest if it is not Parquet, TooLarge if it unpacks to too much."""
     try:
         buffer = pa.BufferReader(body.whole())
         file = _open_parquet(buffer)
         _check_limits(file, limits)
-        # Texts stay dictionaries until it is known what they unpack to.
+        # texts stay dictionaries until their unpacked size is known
         batches = _batches(buffer, range(file.num_row_groups), read_dictionary=_byte_columns(file))
         return read_batches(stream, _sound(batches), limits)
     except _BROKEN as error:
@@ -87,14 +87,14 @@ def _batches(source: Any, groups: Iterable[int], **options: Any) -> Iterator[pa.
 
 
 def _rows_at_once(file: pq.ParquetFile) -> int:
-    """So many that they take some MiB, as their groups say."""
+    """The number of rows that take some MiB, by the metadata of their groups."""
     groups = [file.metadata.row_group(index) for index in range(file.num_row_groups)]
     widest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
     return max(min(BATCH_ROWS, _BYTES // max(widest, 1)), 64)
 
 
 def _unwrapped(micros: pa.Array, seconds: pa.Array) -> pa.Array:
-    """The microseconds, of times far out of range a number that is so too."""
+    """Microseconds; times far out of range become a number that is out of range as well."""
     whole = seconds.view(pa.int64())
     near = pc.and_(pc.greater_equal(whole, -_FAR_S), pc.less(whole, _FAR_S))
     if pc.all(near, min_count=0).as_py():
@@ -105,7 +105,7 @@ def _unwrapped(micros: pa.Array, seconds: pa.Array) -> pa.Array:
 def batch_chunks(
     stream: Stream, batches: Iterable[pa.RecordBatch], limits: DecodeLimits, *, start: int, skipped: int = 0
 ) -> Iterator[tuple[Checked, int]]:
-    """Chunks that end at multiples of `CHUNK_ROWS`, from batches whose first row has the number `skipped`."""
+    """Chunks that end at multiples of `CHUNK_ROWS`; the first row of `batches` has the number `skipped`."""
     position = skipped
     chunk: list[pa.RecordBatch] = []
     for batch in batches:
@@ -157,5 +157,5 @@ def _named(name: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBa
 
 def _not_parquet(name: str, error: Exception) -> Exception:
     if isinstance(error, OSError) and error.errno is not None:
-        return error  # the disk's fault, not the content's
+        return error  # an error of the disk, not of the content
     return BadRequest(f"{name} is not Parquet: {' '.join(str(error).split())[:200]}")

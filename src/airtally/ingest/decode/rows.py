@@ -1,4 +1,4 @@
-"""JSON objects to columns: the decoder that a stream's declaration gives."""
+"""Decodes JSON objects into columns, by a decoder made from the stream's declaration."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from airtally.kit.cache import Cache
 from airtally.streams.declaration import Column, Stream, Type
 
 _NULL = b"null"
-#: In place of the reason of a line that holds nothing.
+#: Takes the place of a reason for a blank line.
 BLANK: Reason = (None, "blank")
-#: What the library says of a blank line, and of others.
+#: The library's error for a blank line, among others.
 _CUT_SHORT = "Input data was truncated"
-#: Complaints whose reason each codec remembers, the first ones: a body may be full of rows that are wrong in one way.
+#: Each codec remembers the reasons of this many errors: a body may be full of rows with the same error.
 _REMEMBERED = 1000
 _encode = msgspec.json.Encoder().encode
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _PYTHON: dict[Type, Any] = {Type.INT64: _INT64 | None, Type.DOUBLE: float | None}
 
-#: What decoding an object may raise.
+#: The exceptions of decoding an object.
 WRONG = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class Codec:
-    """Decodes one stream's rows."""
+    """Decodes the rows of one stream. Thread-safe: a decoder has no state, and `_reasons` only gains equal values."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         fields = [(column.name, *_field(column)) for column in stream.columns]
-        # Field order is the declaration's, all optional: whether a value is required is judged later.
+        # fields are in declared order and optional: whether a value is required is checked later
         struct = msgspec.defstruct("Row", fields, forbid_unknown_fields=True, gc=False)
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(struct).decode
 
@@ -48,10 +48,10 @@ class Codec:
         self._reasons: dict[str, tuple[Reason, bytes | None]] = {}
 
     def second_look(self, line: bytes, error: Exception, rows: list[Any]) -> Reason | None:
-        """Why a line is wrong that `decode` did not take for `error`; BLANK where it holds nothing.
+        """Why a line is wrong for which `decode` raised `error`; BLANK if it is blank.
 
-        None where it is right after all, then it is among the rows: the wrong field stands twice, and what it was
-        given last is right.
+        None if it is valid after all, and its row was added to `rows`: the wrong field is repeated, and the last
+        value is valid.
         """
         said = str(error)
         reason, name = self._reasons.get(said) or self._explained(said, error)
@@ -68,7 +68,7 @@ class Codec:
         return None
 
     def _explained(self, said: str, error: Exception) -> tuple[Reason, bytes | None]:
-        """The reason, and the name of the wrong field as it stands in a line."""
+        """The reason, and the wrong field's name as it is written in a line."""
         reason = explain(error)
         found = reason, None if reason[0] is None else b'"%s"' % reason[0].encode()
         if len(self._reasons) < _REMEMBERED and len(said) <= 200:
@@ -76,7 +76,7 @@ class Codec:
         return found
 
     def reason(self, line: bytes) -> Reason:
-        """Why a line is not taken."""
+        """Why a line is refused."""
         try:
             self.decode(line)
         except WRONG as error:
@@ -84,7 +84,7 @@ class Codec:
         return BLANK
 
     def columns(self, rows: Iterable[Any]) -> list[pa.Array]:
-        """Arrays in declared order; there must be a row."""
+        """Arrays in declared order, of at least one row."""
         values = zip(*map(msgspec.structs.astuple, rows), strict=True)
         return [_array(column, each) for column, each in zip(self.stream.columns, values, strict=True)]
 
@@ -93,7 +93,7 @@ _CODECS: Cache[str, Codec] = Cache(100)
 
 
 def codec(stream: Stream) -> Codec:
-    """The stream's decoder, made once."""
+    """The decoder of a stream, which is cached."""
     found = _CODECS.get(stream.name)
     if found is None or found.stream is not stream:
         found = Codec(stream)
@@ -102,7 +102,7 @@ def codec(stream: Stream) -> Codec:
 
 
 def explain(error: Exception) -> Reason:
-    """The field and the reason, from what decoding an object raised."""
+    """The field and the reason, from an exception of decoding an object."""
     if not isinstance(error, msgspec.ValidationError):
         return None, json_error(error)
     said = str(error)
@@ -143,7 +143,7 @@ _WIRE = {Type.INT64: pa.int64(), Type.DOUBLE: pa.float64()}
 
 
 def _decimal_text(raw: bytes) -> str | None:
-    """A JSON number as it is written, a string's content; other values stay as they are and fit nothing."""
+    """The text of a JSON number or string; other values are left as they are and fail the check."""
     if raw == _NULL:
         return None
     if raw[:1] == b'"':

@@ -1,5 +1,6 @@
-"""What has to hold of a Parquet or Arrow body before its values are looked at: which types are read, what the values
-take in memory, and that offsets and indices stay within the data. Values are judged later, row by row.
+"""Checks of a Parquet or Arrow body before its values are read: supported types, size in memory, offsets and indices.
+
+Values are checked later, row by row.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import pyarrow.types as kind
 
 from airtally.kit.errors import BadRequest
 
-#: How deep values may be nested.
+#: The deepest nesting of values.
 _DEEPEST = 8
 
 
 def check_schema(schema: pa.Schema) -> None:
-    """Raises BadRequest where there are no columns, for names given twice and for types that no column is read from."""
+    """Raises BadRequest if there are no columns, for repeated names and for unsupported types."""
     try:
         _check_schema(schema)
-    except UnicodeDecodeError:  # the library takes what is no text, and fails whenever somebody looks at it
+    except UnicodeDecodeError:  # the library accepts names that are not UTF-8, and fails when they are read
         raise BadRequest("the name of a column, or of a time zone, is not UTF-8") from None
 
 
@@ -37,7 +38,10 @@ def _check_schema(schema: pa.Schema) -> None:
 
 
 def _readable(sent: pa.DataType, *, deep: int) -> bool:
-    """Not those of which a few bytes may stand for any number of values: run ends and list views."""
+    """Whether a type is supported.
+
+    Run-end encoding and list views are not: a few bytes can stand for any number of values.
+    """
     if kind.is_dictionary(sent):
         return _is_flat(sent.value_type)
     if kind.is_list(sent) or kind.is_large_list(sent) or kind.is_fixed_size_list(sent):
@@ -50,7 +54,7 @@ def _readable(sent: pa.DataType, *, deep: int) -> bool:
 
 
 def _is_flat(sent: pa.DataType) -> bool:
-    """Raises UnicodeDecodeError for a zone that is no text."""
+    """Raises UnicodeDecodeError for a zone that is not UTF-8."""
     if kind.is_timestamp(sent):
         return sent.tz is None or isinstance(sent.tz, str)
     flat = (
@@ -75,7 +79,7 @@ def _is_view(sent: pa.DataType) -> bool:
 
 
 def unpacked_size(data: pa.RecordBatch | pa.Array) -> int:
-    """Bytes of the values once every one stands for itself (a dictionary may name one value very often)."""
+    """The bytes of an array without dictionaries, in which one value may be repeated very often."""
     if isinstance(data, pa.RecordBatch):
         return sum(map(unpacked_size, data.columns))
     sent = data.type
@@ -89,7 +93,7 @@ def unpacked_size(data: pa.RecordBatch | pa.Array) -> int:
 
 
 def _members(data: pa.Array) -> list[pa.Array]:
-    """What the rows of a struct, map or list are made of."""
+    """The child arrays of a struct, map or list."""
     if kind.is_struct(data.type):
         return [data.field(i) for i in range(data.type.num_fields)]
     if not kind.is_map(data.type):
@@ -109,7 +113,7 @@ def _text_lengths(texts: pa.Array) -> np.ndarray[tuple[int], np.dtype[np.int64]]
     """Bytes of each text; 0 for a null."""
     if not _is_view(texts.type):
         return np.asarray(pc.fill_null(pc.binary_length(texts), 0)).astype(np.int64)
-    views = np.frombuffer(texts.buffers()[1], "<i4").reshape(-1, 4)  # a view is 16 bytes and begins with the length
+    views = np.frombuffer(texts.buffers()[1], "<i4").reshape(-1, 4)  # a view has 16 bytes and begins with its length
     lengths = views[texts.offset : texts.offset + len(texts), 0].astype(np.int64)
     return np.where(np.asarray(pc.is_valid(texts)), lengths, 0)
 
@@ -122,17 +126,17 @@ def _union_size(data: pa.UnionArray) -> int:
     total = 0
     for code, child in zip(data.type.type_codes, children, strict=True):
         used = offsets[codes == code]
-        again = len(used) if len(np.unique(used)) < len(used) else 1  # one large value may stand in every row
+        again = len(used) if len(np.unique(used)) < len(used) else 1  # every row may have the same large value
         total += again * unpacked_size(child)
     return total
 
 
 def check_structure(batch: pa.RecordBatch) -> None:
-    """Raises ArrowInvalid where offsets or indices leave the data, which would be read as they are.
+    """Raises ArrowInvalid if offsets or indices are outside the data, as the library reads by them unchecked.
 
-    What the library calls invalid beyond that (text that is not UTF-8, a time of day beyond 24 hours, a decimal
-    wider than its type) is a value of one row, and no reason to refuse the others. Views may name one text very
-    often, so these are not read before it is known what they come to.
+    Other things that the library calls invalid (text that is not UTF-8, a time of day beyond 24 hours, a decimal wider
+    than its type) concern one row and do not refuse the others. Views may repeat one text very often, so they are not
+    read before their size is known.
     """
     if not any(map(_holds_view, batch.schema.types)):
         with suppress(pa.ArrowInvalid):
@@ -182,14 +186,14 @@ _BYTES = {
 def _as(
     wanted: pa.DataType, array: pa.Array, buffers: list[pa.Buffer], children: list[pa.Array] | None = None
 ) -> pa.Array:
-    """The same buffers as another type of the same layout."""
+    """An array of the same buffers with another type of the same layout."""
     return pa.Array.from_buffers(
         wanted, len(array), buffers, null_count=array.null_count, offset=array.offset, children=children
     )
 
 
 def _check_nulls(array: pa.Array) -> None:
-    """A stream says how many nulls an array has, and which; what is judged later believes either."""
+    """Raises ArrowInvalid if the stated number of nulls is not that of the bitmap: later checks rely on both."""
     if kind.is_union(array.type) or kind.is_null(array.type):
         return  # without a bitmap
     valid = array.buffers()[0]

@@ -1,4 +1,4 @@
-"""A text file, packed or not, as unpacked bytes with a position."""
+"""Reading text files, packed or not, as unpacked bytes with a position."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from isal.igzip_lib import IsalError
 from airtally.kit.errors import BadRequest
 
 BOM = b"\xef\xbb\xbf"
-#: Text of some 250,000 rows.
+#: Bytes of a chunk: some 250,000 rows.
 CHUNK_BYTES = 32 << 20
 _STEP = 1 << 20
 
 
 class TextFile:
-    """Reads forward only. `position` counts unpacked bytes, `line` is the number of the next line (from 1)."""
+    """Reads forward only. `position` counts unpacked bytes; `line` is the number of the next line, from 1."""
 
     def __init__(self, file: BinaryIO | pa.NativeFile, name: str) -> None:
         self._file: Any = file
@@ -32,7 +32,7 @@ class TextFile:
 
     @classmethod
     def of(cls, path: Path) -> Self:
-        """Unpacks by the name's ending."""
+        """Open a file, unpacking it by the ending of its name."""
         return cls(_open_decompressed(path), path.name)
 
     def __enter__(self) -> Self:
@@ -42,18 +42,18 @@ class TextFile:
         self._file.close()
 
     def skip(self, position: int) -> None:
-        """Go forward to a position."""
+        """Skip to a position."""
         while self.position < position and self.read(min(_STEP, position - self.position)):
             pass
 
     def read(self, size: int) -> bytes:
-        """`size` bytes, fewer only at the end."""
+        """Exactly `size` bytes, fewer only at the end."""
         return self._passed(self._take(size))
 
     def lines(self, size: int, line_max: int) -> bytes:
-        """`size` bytes and the rest of the line; empty at the end of the file.
+        """`size` bytes and the rest of their last line; empty at the end of the file.
 
-        Of a line far over `line_max` something is left out, still over `line_max`; `position` counts it all.
+        Of a line far over `line_max` a part is left out, so that it is still over `line_max`; `position` counts all.
         """
         block = self._take(size)
         if len(block) == size and not block.endswith(b"\n"):
@@ -95,7 +95,7 @@ class TextFile:
     def _from_file(self, size: int) -> bytes:
         try:
             return bytes(self._file.read(size))
-        # The last one's type information is wrong.
+        # the type information of the last one is wrong
         except (zlib.error, EOFError, igzip.BadGzipFile, pa.ArrowException, IsalError) as error:  # type: ignore[misc]
             raise BadRequest(f"{self._name} cannot be unpacked: {error}") from None
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Packed bodies to plain ones, never beyond the limit."""
+"""Unpacks compressed bodies, up to a limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airtally.ingest.decode.bodies import SMALL, UnpackedBody
 from airtally.kit.errors import BadRequest, TooLarge, UnsupportedMedia
 from airtally.kit.fair import pause
 
-#: Some milliseconds' worth.
+#: Bytes unpacked in one step: some milliseconds.
 _STEP = 1 << 20
 _BLOCK = 1 << 20
 _MEMBERS_MAX = 100_000
@@ -22,15 +22,15 @@ _GZIP = 31  # window bits with gzip header
 
 
 def unpack(body: bytes | memoryview, content_encoding: str, *, unpacked_max: int) -> bytes:
-    """`unpacked`, whole."""
+    """The unpacked body as bytes; raises as `unpacked` does."""
     return bytes(unpacked(body, content_encoding, unpacked_max=unpacked_max).whole())
 
 
 def unpacked(body: bytes | memoryview, content_encoding: str, *, unpacked_max: int) -> UnpackedBody:
-    """The body as it was before `Content-Encoding`: gzip (several members too), zstd or none.
+    """Undo `Content-Encoding`: gzip (of one or several members), zstd or none.
 
-    It has been read to its end once. Raises UnsupportedMedia, BadRequest (broken or cut short) and TooLarge (over
-    `unpacked_max` bytes; stops there).
+    Unpacks the body once to its end. Raises UnsupportedMedia, BadRequest if it is damaged or incomplete, and TooLarge
+    as soon as it is over `unpacked_max` bytes.
     """
     encoding = content_encoding.strip().lower()
     if encoding in {"", "identity"}:
@@ -54,7 +54,7 @@ def unpacked(body: bytes | memoryview, content_encoding: str, *, unpacked_max: i
 
 
 def _gzip(body: bytes | memoryview) -> Iterator[bytes]:
-    """In blocks: what is left of one is copied for each member, and a body of tiny members has many."""
+    """Unpack in blocks: the rest of a block is copied for each member, and a body may have many tiny members."""
     view, members = memoryview(body), 0
     member: Any = None
     try:
@@ -83,7 +83,7 @@ def _member(number: int) -> Any:
 
 
 def _inflate(member: Any, block: bytes | memoryview) -> Iterator[bytes]:
-    """What a block adds to a member, until one of them ends."""
+    """Unpack a block into the current member, until either ends."""
     rest = block
     while not member.eof:
         piece = member.decompress(rest, _STEP)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from airtally.kit.durable import sync_path
+from airtally.kit.file_lock import FileLock
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (
@@ -49,29 +48,6 @@ class NewBatch:
     received_at_us: int
     rows: int
     content: pa.Buffer
-
-
-class FileLock:
-    """A lock held until its process ends. It has a file of its own, so as not to meet SQLite's locks."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor: int | None = None
-
-    def acquire(self) -> bool:
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
 
 
 class BufferStore:

@@ -4,49 +4,23 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
-from sqlglot import exp, parse_one
 
 from airtally.engine import open_engine
-from airtally.engine.bucket import _s3_options
 from airtally.engine.duckdb import DuckDB
 from airtally.engine.limits import TimeLimit
 from airtally.engine.protocol import Engine, FilesMissing
-from airtally.engine.scratch import Scratch
 from airtally.engine.spark import Spark
 from airtally.kit.errors import LimitExceeded, StorageFull, Unavailable
-from airtally.kit.time import day_start_us
 from airtally.sql.statement import Rows, Statement
 from airtally.streams import AD_EVENTS
+from fixtures.engines import EVENT, rows_of, tree
 from fixtures.snapshots import HandMade
-
-START = day_start_us(date(2026, 10, 1))
-EVENT = {"ad_group_id": "g", "kind": "install", "time": START}
-
-
-def tree(text: str) -> exp.Query:
-    parsed = parse_one(text, read="duckdb")
-    assert isinstance(parsed, exp.Query)
-    return parsed
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> HandMade:
-    made = HandMade(tmp_path, AD_EVENTS)
-    made.compacted([EVENT, {**EVENT, "account": "other", "ad_group_id": "secret"}])
-    made.uncompacted([EVENT])
-    made.buffered([EVENT, {**EVENT, "account": "other", "ad_group_id": "secret"}])
-    return made
-
-
-def rows_of(engine: Engine, source: HandMade, account: str = "acme") -> Rows:
-    return Rows.all_of(source.snapshot(AD_EVENTS, account, flushed=not engine.capabilities.buffered_rows))
 
 
 def test_a_relation_shows_one_account_alone(engine: Engine, source: HandMade) -> None:
@@ -159,28 +133,6 @@ def test_a_path_with_pattern_characters_is_a_path(duckdb_engine: Engine, tmp_pat
     assert duckdb_engine.query(statement).num_rows == 1
 
 
-def test_files_on_a_bucket(duckdb_engine: Engine, source: HandMade) -> None:
-    """A URL stands for the bucket: what is read through is the same for every scheme."""
-    rows = rows_of(duckdb_engine, source)
-    files = tuple(replace(file, path=f"file://{file.path}") for file in rows.files)
-    snapshot = replace(rows.snapshot, table_url=f"file://{source._folder}")
-    statement = Statement(
-        tree("SELECT ad_group_id, account FROM r WHERE time >= CAST($t AS TIMESTAMPTZ)"),
-        {"r": Rows(snapshot, files, rows.buffered)},
-        {"t": "2026-10-01 00:00:00+00:00"},
-    )
-    assert duckdb_engine.query(statement).to_pylist() == [{"ad_group_id": "g", "account": "acme"}] * 3
-    Path(rows.files[0].path).unlink()
-    with pytest.raises(FilesMissing):
-        duckdb_engine.query(statement)
-
-
-def test_s3_is_reached_as_the_writer_reaches_it() -> None:
-    assert _s3_options({}) == {}
-    found = _s3_options({"AWS_DEFAULT_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9000"})
-    assert found == {"region": "eu-west-1", "scheme": "http", "endpoint_override": "127.0.0.1:9000"}
-
-
 def test_spark_never_takes_buffered_rows(spark_engine: Engine, source: HandMade) -> None:
     rows = Rows.all_of(replace(source.snapshot(AD_EVENTS, "acme", flushed=False)))
     with pytest.raises(ValueError, match="flushed"):
@@ -197,19 +149,6 @@ def test_a_spark_server_that_is_not_there() -> None:
 def test_an_unknown_engine_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="AIRTALLY_ENGINE='chdb'"):
         open_engine("chdb", 1, 1, tmp_path)
-
-
-def test_scratch_left_by_a_crash_is_removed_and_that_of_the_living_kept(tmp_path: Path) -> None:
-    living = Scratch(tmp_path, "duckdb")
-    dead = tmp_path / "duckdb-dead"
-    dead.mkdir()
-    (dead / "rows.tmp").touch()
-    second = Scratch(tmp_path, "duckdb")
-    assert not dead.exists()
-    assert living.folder.exists()
-    living.close()
-    second.close()
-    assert not living.folder.exists()
 
 
 def test_an_account_whose_questions_wait_keeps_none_of_another_waiting(tmp_path: Path, source: HandMade) -> None:

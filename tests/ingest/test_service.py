@@ -1,4 +1,4 @@
-"""However much work an account's rows are, another account's wait for one slice of it at a time."""
+"""Batches from body to disk: what their answers say, and that accounts take turns however much work one has."""
 
 from __future__ import annotations
 
@@ -14,18 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airtally.accounts.accounts import Account
-from airtally.ingest.coalesce import SMALL_BODY, Coalescer
-from airtally.ingest.decode import read_rows
-from airtally.ingest.row_errors import Errors
-from airtally.ingest.service import Batch
+from airtally.ingest.row_errors import RowError
+from airtally.ingest.service import Batch, answer_of
 from airtally.kit.errors import BadRequest
 from airtally.kit.fair import Room, Slots
-from airtally.kit.faults import Faults
 from airtally.runtime import open_services
 from airtally.services import Role
 from airtally.settings import Settings
-from airtally.storage.buffer import writer
 from airtally.streams import PLAYLOGS, STREAMS
 
 NDJSON, JSON, PARQUET = "application/x-ndjson", "application/json", "application/vnd.apache.parquet"
@@ -154,81 +149,20 @@ def test_room_is_given_back_whatever_becomes_of_a_body(kind, services, loud):
     assert (ingest._room._holders, ingest._slots._holders) == ({}, {})
 
 
-class Gate(Faults):
-    """Holds the first write up until it is opened; counts them."""
-
-    def __init__(self) -> None:
-        self.open, self.writes = threading.Event(), 0
-
-    def reach(self, point: str) -> None:
-        if point == "buffer.write":
-            self.writes += 1
-            self.open.wait(60)
-
-
-def test_appends_of_accounts_take_turns_in_the_group_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "_GROUP_APPENDS", 2)
-    gate, written = Gate(), {}
-    services = open_services(Settings(home=tmp_path), faults=gate, role=Role.ROWS)
-    accounts = [services.access.accounts.create(slug, slug) for slug in ("loud", "quiet")]
-
-    def begin(account: Account):
-        on_disk = services.intake.batches.begin(Batch(PLAYLOGS, account, PLAY, NDJSON)).on_disk
-        on_disk.add_done_callback(lambda _: written.setdefault(account.slug, gate.writes))
-        return on_disk
-
-    waiting = [begin(accounts[0])]
-    _until(lambda: gate.writes == 1)
-    waiting += [begin(accounts[0]) for _ in range(10)]
-    last = begin(accounts[1])
-    gate.open.set()
-    last.result(60)
-    assert written["quiet"] == 2  # the one that was under way, and its own
-    for each in waiting:
-        each.result(60)
-    assert gate.writes >= 6
-    services.close()
+def test_a_million_errors_have_a_bounded_answer(services, loud):
+    body = gzip.compress(b"{}\n" * 1_000_000, 1)
+    answer = services.intake.batches.accept(Batch(PLAYLOGS, loud, body, NDJSON, "gzip"))
+    said = json.loads(answer)
+    assert (said["accepted"], said["rejected"]) == (0, 1_000_000)
+    assert [error["line"] for error in said["errors"]] == list(range(1, 101))
+    assert len(answer) < 10_000
+    (entry,) = services.intake.quarantine.entries(loud)
+    assert entry.rows == 1_000_000
 
 
-class Counted(Errors):
-    """Counts the errors that are made."""
-
-    made = 0
-
-    def _made(self, which):
-        type(self).made += len(which)
-        return super()._made(which)
-
-
-def counted(body: bytes) -> Counted:
-    errors = read_rows(PLAYLOGS, body, NDJSON).errors
-    assert isinstance(errors, Errors)
-    Counted.made = 0
-    return Counted(errors._source, errors.blocks)
-
-
-@pytest.mark.parametrize("room", [1, 20_000])
-def test_rows_are_not_packed_for_a_quarantine_without_room(room, tmp_path):
-    services = open_services(Settings(home=tmp_path).with_(quarantine_max=room), role=Role.ROWS)
-    try:
-        acme = services.access.accounts.create("Acme", "acme")
-        errors = counted(b"".join(b'{"x":"%032x"}\n' % (number**9) for number in range(50_000)))
-        kept = services.intake.quarantine.keep(acme, "playlogs", errors, source="http")
-        usage = [each.bytes for each in services.intake.quarantine.usage()]
-        assert kept.rows < 5_000
-        assert sum(usage) <= room
-        assert Counted.made < 25_000  # of 50,000
-        assert (kept.rows > 0) is (room > 1)
-
-        services.intake.quarantine._max_bytes = sum(usage)  # now it is full
-        errors = counted(b"{}\n" * 50_000)
-        assert services.intake.quarantine.keep(acme, "playlogs", errors, source="http").rows == 0
-        assert Counted.made <= 1  # the first one names the entry
-    finally:
-        services.close()
-
-
-def test_many_lines_are_not_decoded_on_the_event_loop(services, loud):
-    assert Coalescer.takes(Batch(PLAYLOGS, loud, (PLAY + b"\n") * 30, NDJSON))
-    for line in (b"\n", b"{}\n", b" \n"):
-        assert not Coalescer.takes(Batch(PLAYLOGS, loud, line * (SMALL_BODY // len(line)), NDJSON))
+def test_an_answer_says_which_of_the_rejected_rows_were_not_kept():
+    errors = [RowError(line, "player_id", "required", b"{}") for line in (1, 4, 5)]
+    assert "quarantined" not in answer_of(7, errors).decode()
+    said = json.loads(answer_of(7, errors, kept=2))
+    assert (said["accepted"], said["rejected"], said["quarantined"]) == (7, 3, False)
+    assert ["quarantined" in each for each in said["errors"]] == [False, False, True]
