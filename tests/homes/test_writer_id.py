@@ -18,6 +18,7 @@ from airtally.kit.clock import MovableClock
 from airtally.query.changelog import VersionsQuery
 from airtally.query.question import Dimension, Metric, Question
 from airtally.runtime import open_services
+from airtally.services import Engines
 from airtally.sql.compiler import Binder
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows
@@ -36,7 +37,7 @@ class Home:
         self.services = open_services(kept.settings, clock=MovableClock(KILLED_US + 3600 * 1_000_000))
         closing.callback(self.services.close)
         self.services.engines.heavy.close()
-        self.services.engines.heavy = InProcess()
+        self.services.engines = Engines(self.services.engines.engine, InProcess())
         self.acme = self.services.access.accounts.by_slug("acme")
 
     def send(self, stream, **row):
