@@ -110,7 +110,7 @@ class Airtally:
 
     async def _refuse(self, scope: Scope, area: Area, failure: Failure, send: Send) -> None:
         request: Request[Any, Any, Any] = Request({**scope, "litestar_app": self._site})  # type: ignore[arg-type]
-        answer = _answer(area, failure, request).to_asgi_response(None, request)
+        answer = _respond(area, failure, request).to_asgi_response(None, request)
         await answer(scope, NoBody(), send)  # type: ignore[arg-type]
 
     def _body(self, scope: Scope, area: Area, receive: Receive, answering: Answering) -> Body:
@@ -163,10 +163,10 @@ def _site(services: Services, lifespan: Any) -> Litestar:
 
 
 def _failed(request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
-    return _answer(area_of(request.scope["path"]), failure, request)  # the URL would have the client's Host in it
+    return _respond(area_of(request.scope["path"]), failure, request)  # the URL would have the client's Host in it
 
 
-def _answer(area: Area, failure: Failure, request: Request[Any, Any, Any]) -> Response[Any]:
+def _respond(area: Area, failure: Failure, request: Request[Any, Any, Any]) -> Response[Any]:
     answer = area.respond(failure, request)
     if isinstance(failure, MethodNotAllowed) and "Allow" not in answer.headers:
         answer.set_header("Allow", failure.allow)
@@ -206,7 +206,7 @@ def _host(scope: Scope) -> str:
     return client[0] if client else ""
 
 
-def _shown(path: str) -> str:
+def _loggable_path(path: str) -> str:
     """For the log."""
     return f"{TAG_FILES}…" if path.startswith(TAG_FILES) else path[:256]
 
@@ -219,7 +219,7 @@ def _record(scope: Scope, area: Area, answered: Answering, seconds: float) -> No
     _log.info(
         "request",
         method=scope["method"],
-        path=_shown(path),
+        path=_loggable_path(path),
         status=answered.status,
         bytes=answered.size,
         ms=round(seconds * 1000, 2),

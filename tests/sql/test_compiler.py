@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from sqlglot import exp
 
-from airtally.sql.compiler import LONG_LIST, Binder, type_of
+from airtally.sql.comparable import type_of
+from airtally.sql.compiler import LONG_LIST, Binder
 from airtally.sql.filters import AllOf, AnyOf, Begins, Between, Contains, Equals, IsNull, Like, Member, Not, OneOf
 from airtally.streams import AD_EVENTS, APP_EVENTS, PLAYLOGS
 from airtally.streams.declaration import Type

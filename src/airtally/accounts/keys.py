@@ -186,11 +186,11 @@ class Keys(Authentication):
             "secret_hash": None if hashed is None else self._secret_hash(kind.name, str(credentials[hashed])),
             "secret_sealed": None if sealed is None else self._secrets.seal(str(credentials[sealed]), kind.name),
             "shortest_secret": min(len(secret) for secret in kind.secrets(credentials).values()),
-            "scopes": _json(sorted(options.scopes)),
-            "details": _json(options.details(kind) | kept),
+            "scopes": _to_json(sorted(options.scopes)),
+            "details": _to_json(options.details(kind) | kept),
             "created_at": self._clock.now_us(),
         }
 
 
-def _json(value: object) -> str:
+def _to_json(value: object) -> str:
     return msgspec.json.encode(value).decode()

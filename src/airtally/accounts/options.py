@@ -49,10 +49,12 @@ class KeyOptions:
                 raise BadRequest(f"{flag} is not for {kind.name} keys")
         if "scopes" in kind.options and not self.scopes:
             raise BadRequest("A native key needs a scope", hint="Give --scope read, --scope write, or both")
-        _check(self.scopes, SCOPES.__contains__, "scope", "read or write")
-        _check(self.applications, _APPLICATION.fullmatch, "application", "a code such as A1B2C-D3E4F")
-        _check([self.offset_mode] if self.offset_mode else (), _MODES.__contains__, "offset mode", "page or item")
-        _check(self.denied, _COMMAND.fullmatch, "command to deny", "a name such as viewer.log")
+        _check_option(self.scopes, SCOPES.__contains__, "scope", "read or write")
+        _check_option(self.applications, _APPLICATION.fullmatch, "application", "a code such as A1B2C-D3E4F")
+        _check_option(
+            [self.offset_mode] if self.offset_mode else (), _MODES.__contains__, "offset mode", "page or item"
+        )
+        _check_option(self.denied, _COMMAND.fullmatch, "command to deny", "a name such as viewer.log")
         kept: dict[str, Any] = {}
         if self.applications:
             kept["applications"] = sorted(set(self.applications))
@@ -96,7 +98,7 @@ def _new_cdn(connection: Connection) -> int:
             return cdn
 
 
-def _check(values: Any, usable: Any, what: str, expected: str) -> None:
+def _check_option(values: Any, usable: Any, what: str, expected: str) -> None:
     for value in values:
         if not usable(value):
             raise BadRequest(f"The {what} {value[:64]!r} cannot be used: expected {expected}")

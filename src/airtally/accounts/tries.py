@@ -118,15 +118,15 @@ class Tries:
 
 def _rules(username: str, address: str, device: str | None) -> dict[str, Rule]:
     if device is not None:
-        return {_key("device", username, device): _DEVICE}
+        return {_counter_key("device", username, device): _DEVICE}
     return {
-        _key("address", address): _ADDRESS,
-        _key("user", username): _USER,
-        _key("user at", username, address): _USER_AT_ADDRESS,
+        _counter_key("address", address): _ADDRESS,
+        _counter_key("user", username): _USER,
+        _counter_key("user at", username, address): _USER_AT_ADDRESS,
     }
 
 
-def _key(*parts: str) -> str:
+def _counter_key(*parts: str) -> str:
     return hashlib.blake2b("\0".join(parts).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 

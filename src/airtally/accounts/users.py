@@ -67,7 +67,7 @@ class Users:
     ) -> User:
         """Create a user; the name is unique on the server. Raises BadRequest or Conflict."""
         group = DEFAULT_GROUP if group is None else group
-        _check(username, name, email, group)
+        _check_user(username, name, email, group)
         password_hash = self._hash(password)
         with self._store.begin() as connection:
             row: dict[str, Any] = {
@@ -166,7 +166,7 @@ class Users:
         return self._nobody
 
 
-def _check(username: str, name: str, email: str, group: str) -> None:
+def _check_user(username: str, name: str, email: str, group: str) -> None:
     if not _USERNAME.fullmatch(username):
         raise BadRequest("The user name cannot be used: expected 1 to 64 of letters, digits, . _ @ + and -")
     if not _EMAIL.fullmatch(email) or not email.isprintable():

@@ -65,7 +65,7 @@ class IngestHandler:
         CALLER.set(account.slug)
         if stream not in STREAMS:
             raise NotFound(f"There is no stream {stream[:64]!r}", hint="The streams are: " + ", ".join(STREAMS))
-        body = await _read(receive)
+        body = await _read_body(receive)
         return await self._store(_batch(stream, account, headers, body))
 
     async def _account(self, headers: dict[bytes, bytes]) -> Account:
@@ -93,7 +93,7 @@ class IngestHandler:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read_body(receive: Receive) -> bytes:
     """`web/bodies.py` bounds it."""
     chunks, more = [], True
     while more:
@@ -120,11 +120,11 @@ def _batch(stream: str, account: Account, headers: dict[bytes, bytes], body: byt
         body=body,
         media_type=headers.get(b"content-type", b"").decode("latin-1"),
         content_encoding=headers.get(b"content-encoding", b"").decode("latin-1"),
-        idempotency_key=None if key is None else _text(key),
+        idempotency_key=None if key is None else _header_text(key),
     )
 
 
-def _text(header: bytes) -> str:
+def _header_text(header: bytes) -> str:
     """Clients send what is not ASCII as UTF-8; Latin-1 is what HTTP once said."""
     try:
         return header.decode()

@@ -22,7 +22,7 @@ from airtally.query.question import END_US, FIRST_US, Dimension, Function, Metri
 from airtally.query.refusal import RowsGone
 from airtally.query.service import Answer
 from airtally.services import Services
-from airtally.sql.compiler import type_of
+from airtally.sql.comparable import type_of
 from airtally.sql.filters import AllOf, Equals, Filter, OneOf
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream, Type
@@ -68,13 +68,13 @@ def routes(services: Services) -> list[Any]:
     def query(request: Request[Any, Any, Any], body: RawBody) -> Response[dict[str, Any]]:
         account = authorize(services.access.keys, request.headers.get("authorization", ""), "read").account
         note_account(request, account.slug)
-        asked = _asked(body)
+        asked = _read_question(body)
         try:
             answer = services.queries.answer(_question(asked, account))
         except RowsGone as gone:
             gone.details = _instead(asked, gone)
             raise
-        return Response(_shown(answer))
+        return Response(_answer_as_json(answer))
 
     return [query]
 
@@ -94,7 +94,7 @@ def _instead(asked: QueryBody, gone: RowsGone) -> dict[str, Any]:
     return {"question": questions[0], "questions": questions} if questions else {}
 
 
-def _asked(body: bytes) -> QueryBody:
+def _read_question(body: bytes) -> QueryBody:
     """Raises BadRequest for what is no JSON object, Unprocessable for an object that is no question."""
     try:
         return msgspec.json.decode(body, type=QueryBody)
@@ -159,14 +159,14 @@ def _condition(stream: Stream, name: str, value: Value | list[Value]) -> Filter:
 
 def _end(stream: Stream, text: str | None) -> int | None:
     """Of the interval that is asked for."""
-    return None if text is None else _moment(stream.column(stream.time).type, text)
+    return None if text is None else _time_value(stream.column(stream.time).type, text)
 
 
 def _time(kind: Type, value: Value) -> Value:
-    return _moment(kind, value) if isinstance(value, str) else value
+    return _time_value(kind, value) if isinstance(value, str) else value
 
 
-def _moment(kind: Type, text: str) -> int:
+def _time_value(kind: Type, text: str) -> int:
     """Read as a row's time is read when it comes in."""
     local = kind is Type.LOCAL_TIME
     at_us = parse_time(text, local=local)
@@ -177,7 +177,7 @@ def _moment(kind: Type, text: str) -> int:
     return at_us
 
 
-def _shown(answer: Answer) -> dict[str, Any]:
+def _answer_as_json(answer: Answer) -> dict[str, Any]:
     for name in answer.table.column_names:
         figures = answer.table.column(name)
         if pa.types.is_floating(figures.type) and not pc.all(pc.is_finite(figures), min_count=0).as_py():

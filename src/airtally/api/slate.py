@@ -59,31 +59,31 @@ def routes(services: Services) -> list[Any]:
 
     @post("/api/v1/slate/accounts", sync_to_thread=True)
     def create_account(request: AnyRequest, body: RawBody) -> Response[Any]:
-        account, asked = writer(request), _read(body, NewAccountBody)
+        account, asked = writer(request), _decode_body(body, NewAccountBody)
         return _made(shown.account(slate.register.create_account(account, asked.name, asked.id)))
 
     @post("/api/v1/slate/groups", sync_to_thread=True)
     def create_group(request: AnyRequest, body: RawBody) -> Response[Any]:
-        account, asked = writer(request), _read(body, NewGroupBody)
+        account, asked = writer(request), _decode_body(body, NewGroupBody)
         made = slate.register.create_group(account, asked.id, asked.name, asked.slate_account)
         return _made(shown.group(made))
 
     @post("/api/v1/slate/businesses", sync_to_thread=True)
     def create_business(request: AnyRequest, body: RawBody) -> Response[Any]:
-        account, asked = writer(request), _read(body, NewBusinessBody)
+        account, asked = writer(request), _decode_body(body, NewBusinessBody)
         made, datasets = slate.register.create_business(account, NewBusiness(**msgspec.structs.asdict(asked)))
         return _made(shown.business(made, datasets))
 
     @post("/api/v1/slate/codes", sync_to_thread=True)
     def create_code(request: AnyRequest, body: RawBody) -> Response[Any]:
-        account, asked = writer(request), _read(body, NewCodeBody)
+        account, asked = writer(request), _decode_body(body, NewCodeBody)
         made = slate.grants.create_code(account, asked.client_id, asked.redirect_uri)
         return _made({"code": made.code, "expires": iso_seconds(made.expires_at)})
 
     return [create_account, create_group, create_business, create_code]
 
 
-def _read(body: bytes, kind: type[T]) -> T:
+def _decode_body(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

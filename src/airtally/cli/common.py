@@ -42,7 +42,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except (Failure, SettingError, OSError) as error:
-            print(f"airtally: {_line(error)}", file=sys.stderr)
+            print(f"airtally: {_error_line(error)}", file=sys.stderr)
             raise SystemExit(1) from None
         except KeyboardInterrupt:
             raise SystemExit(130) from None
@@ -102,7 +102,7 @@ def opened_database() -> Iterator[DatabaseServices]:
         yield DatabaseServices(settings, clock, store, Accounts(store, clock), keys, Users(store, clock), Owners(store))
 
 
-def _line(error: Exception) -> str:
+def _error_line(error: Exception) -> str:
     if isinstance(error, Failure):
         return error.message + (f" ({error.hint})" if error.hint else "")
     if isinstance(error, OSError) and error.filename is not None:

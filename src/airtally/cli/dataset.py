@@ -32,10 +32,10 @@ def publish(*, account: AccountSlug, dataset: DatasetId = None, as_json: Json = 
         stamps = [file.published_at for each in done for file in each.files]
         wait = max(stamps, default=0) - services.clock.now_us()
     time.sleep(max(0, wait) / SECOND_US)
-    print_listing([row for each in done for row in _rows(each)], _COLUMNS, as_json=as_json)
+    print_listing([row for each in done for row in _file_rows(each)], _COLUMNS, as_json=as_json)
 
 
-def _rows(publication: Publication) -> list[dict[str, Any]]:
+def _file_rows(publication: Publication) -> list[dict[str, Any]]:
     dataset = publication.subject.dataset
     return [
         {

@@ -28,7 +28,7 @@ def list_(
     with opened_database() as database:
         slugs = {each.id: each.slug for each in database.accounts.all()}
         found = _deliveries(database).latest(_account_id(database, account), report_id=report, limit=limit)
-    print_listing([_shown(each, slugs) for each in found], _COLUMNS, as_json=as_json)
+    print_listing([_delivery_row(each, slugs) for each in found], _COLUMNS, as_json=as_json)
 
 
 @app.command
@@ -43,7 +43,7 @@ def redeliver(
     with opened_database() as database:
         slugs = {each.id: each.slug for each in database.accounts.all()}
         made = _deliveries(database).redeliver(delivery_id, _account_id(database, account))
-    print_made(_shown(made, slugs), as_json=as_json)
+    print_made(_delivery_row(made, slugs), as_json=as_json)
 
 
 def _deliveries(database: DatabaseServices) -> Deliveries:
@@ -55,7 +55,7 @@ def _account_id(database: DatabaseServices, slug: str | None) -> int | None:
     return None if account is None else account.id
 
 
-def _shown(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
+def _delivery_row(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
     return {
         "id": delivery.id,
         "account": slugs[delivery.account_id],

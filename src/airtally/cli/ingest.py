@@ -44,7 +44,7 @@ def ingest(
         owner = services.access.accounts.by_slug(account)
         results = _load_all(services, STREAMS[stream], owner, files, again=again)
     if as_json:
-        print_json([_json(result) for result in results])
+        print_json([_result_as_json(result) for result in results])
     rejected = sum(result.rejected for result in results)
     if rejected:
         print(f"airtally: {_refused(results, rejected)}", file=sys.stderr)
@@ -71,10 +71,10 @@ def _load_all(
             task = bar.add_task(path.name, total=None, rows="")
 
             def show(result: FileResult, task: TaskID = task) -> None:
-                bar.update(task, completed=result.position, total=result.size, rows=_rows(result))
+                bar.update(task, completed=result.position, total=result.size, rows=_counts_in_words(result))
 
             result = services.intake.files.load(stream, account, path, again=again, progress=show)
-            bar.update(task, completed=1, total=1, rows=_rows(result))
+            bar.update(task, completed=1, total=1, rows=_counts_in_words(result))
             results.append(result)
     return results
 
@@ -91,14 +91,14 @@ def _progress() -> Progress:
     )
 
 
-def _rows(result: FileResult) -> str:
+def _counts_in_words(result: FileResult) -> str:
     if result.resumed_at and not result.accepted and not result.rejected:
         return "already loaded"
     rejected = f", {result.rejected:,} rejected" if result.rejected else ""
     return f"{result.accepted:,} rows{rejected}"
 
 
-def _json(result: FileResult) -> dict[str, object]:
+def _result_as_json(result: FileResult) -> dict[str, object]:
     return {
         "file": str(result.path),
         "accepted": result.accepted,

@@ -81,7 +81,7 @@ def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
     with opened_database() as database:
         now = database.clock.now_us()
         found = database.keys.all(database.account(account))
-    print_listing([_shown(each, now) for each in found], _COLUMNS, as_json=as_json)
+    print_listing([_key_row(each, now) for each in found], _COLUMNS, as_json=as_json)
 
 
 @app.command
@@ -112,7 +112,7 @@ def _imported(source: str) -> dict[str, Any]:
     return value
 
 
-def _shown(key: Key, now_us: int) -> dict[str, Any]:
+def _key_row(key: Key, now_us: int) -> dict[str, Any]:
     return {
         "id": key.id,
         "account": key.account,

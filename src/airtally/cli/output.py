@@ -28,7 +28,7 @@ def print_listing(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, 
         return
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*(Text(_shown(row[column])) for column in columns))
+        table.add_row(*(Text(_cell_text(row[column])) for column in columns))
     Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
 
 
@@ -39,7 +39,7 @@ def print_made(made: Mapping[str, Any], *, as_json: bool) -> None:
         return
     width = max(map(len, made))
     for name, value in made.items():
-        print(f"{name:<{width}}  {_shown(value)}")
+        print(f"{name:<{width}}  {_cell_text(value)}")
 
 
 def moment(us: int | None) -> str | None:
@@ -47,11 +47,11 @@ def moment(us: int | None) -> str | None:
     return None if us is None else iso_seconds(us)
 
 
-def _shown(value: object) -> str:
+def _cell_text(value: object) -> str:
     if value is None:
         return "-"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value)) or "-"
     if isinstance(value, Mapping):
-        return "; ".join(f"{name}: {_shown(each)}" for name, each in value.items()) or "-"
+        return "; ".join(f"{name}: {_cell_text(each)}" for name, each in value.items()) or "-"
     return str(value)

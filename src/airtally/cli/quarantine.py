@@ -26,11 +26,11 @@ _COLUMNS = ("id", "stream", "source", "rows", "received", "resent", "first_error
 def list_(*, account: AccountSlug, stream: str | None = None, as_json: Json = False) -> None:
     """Show the batches that had refused rows, newest first."""
     with opened_database() as database:
-        quarantine = _opened(database)
+        quarantine = _quarantine_of(database)
         entries = quarantine.entries(database.accounts.by_slug(account), stream)
         usage = next((each for each in quarantine.usage() if each.account == account), None)
         most, days = database.settings.quarantine_max, database.settings.quarantine_days
-    print_listing([_shown(entry) for entry in entries], _COLUMNS, as_json=as_json)
+    print_listing([_entry_row(entry) for entry in entries], _COLUMNS, as_json=as_json)
     if usage is not None:
         print(
             f"airtally: {usage.rows} refused rows of {account} take {usage.bytes / 2**20:.1f} of {most / 2**20:.1f} MiB; "
@@ -44,7 +44,7 @@ def list_(*, account: AccountSlug, stream: str | None = None, as_json: Json = Fa
 def show(entry: int, *, account: AccountSlug, raw: bool = False, as_json: Json = False) -> None:
     """Show an entry's rows with their errors; `--raw` prints them as they were received."""
     with opened_database() as database:
-        rows = list(_opened(database).rows(database.accounts.by_slug(account), entry))
+        rows = list(_quarantine_of(database).rows(database.accounts.by_slug(account), entry))
     if raw:
         sys.stdout.buffer.write(b"".join(row.received.rstrip(b"\r\n") + b"\n" for row in rows))
     else:
@@ -68,15 +68,15 @@ def resend(entry: int, *, account: AccountSlug, columns: Columns = "", as_json: 
 def drop(entry: int, *, account: AccountSlug) -> None:
     """Delete an entry and its rows."""
     with opened_database() as database:
-        _opened(database).drop(database.accounts.by_slug(account), entry)
+        _quarantine_of(database).drop(database.accounts.by_slug(account), entry)
 
 
-def _opened(database: DatabaseServices) -> Quarantine:
+def _quarantine_of(database: DatabaseServices) -> Quarantine:
     settings = database.settings
     return Quarantine(database.store, database.clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
 
 
-def _shown(entry: Entry) -> dict[str, object]:
+def _entry_row(entry: Entry) -> dict[str, object]:
     times = {"received": moment(entry.received_at), "resent": moment(entry.resent_at)}
     return {name: value for name, value in asdict(entry).items() if not name.endswith("_at")} | times
 

@@ -38,7 +38,7 @@ def create(
         owner = database.accounts.by_slug(account)
         password = _password(from_stdin=password_stdin)
         made = database.users.create(owner, username=username, name=name, email=email, group=group, password=password)
-    print_made(_shown(made), as_json=as_json)
+    print_made(_user_row(made), as_json=as_json)
 
 
 @app.command(name="list")
@@ -47,7 +47,7 @@ def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
     """Show the users."""
     with opened_database() as database:
         found = database.users.all(database.account(account))
-    print_listing([_shown(each) for each in found], _COLUMNS, as_json=as_json)
+    print_listing([_user_row(each) for each in found], _COLUMNS, as_json=as_json)
 
 
 @app.command
@@ -69,7 +69,7 @@ def _password(*, from_stdin: bool) -> str:
     return entered
 
 
-def _shown(user: User) -> dict[str, Any]:
+def _user_row(user: User) -> dict[str, Any]:
     return {
         "id": user.id,
         "account": user.account.slug,

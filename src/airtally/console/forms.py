@@ -20,7 +20,7 @@ def read_form(content_type: str, body: bytes) -> dict[str, str]:
     kind, options = parse_options_header(content_type)
     try:
         if kind == "multipart/form-data":
-            return dict(_parts(options.get("boundary", ""), body))
+            return dict(_multipart_fields(options.get("boundary", ""), body))
         text = body.decode()
         if kind == "application/x-www-form-urlencoded":
             return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS))
@@ -29,7 +29,7 @@ def read_form(content_type: str, body: bytes) -> dict[str, str]:
     return {}
 
 
-def _parts(boundary: str, body: bytes) -> Iterator[tuple[str, str]]:
+def _multipart_fields(boundary: str, body: bytes) -> Iterator[tuple[str, str]]:
     if not boundary:
         raise ValueError("no boundary")
     name, chunks = "", list[bytes]()

@@ -99,11 +99,11 @@ class Login:
         return response
 
     def enter(self, request: AnyRequest, form: Mapping[str, str]) -> Response[Any]:
-        wanted, username = safe_path(_text(form, "next")), _text(form, "username")
+        wanted, username = safe_path(_form_text(form, "next")), _form_text(form, "username")
         if not self._is_ours(request, form):
             return self._refused("form", 403, wanted, "The form was out of date: try once more.", username)
         try:
-            user = self._tried(request, username, _text(form, "password"))
+            user = self._tried(request, username, _form_text(form, "password"))
         except Failure as failure:
             reason = "rate" if isinstance(failure, TooManyRequests) else "failure"
             refused = self._refused(reason, failure.status, wanted, failure.message, username)
@@ -161,7 +161,7 @@ class Login:
 
     def _is_ours(self, request: AnyRequest, form: Mapping[str, str]) -> bool:
         nonce = request.cookies.get(FORM_COOKIE, "")
-        return bool(nonce) and hmac.compare_digest(self._mark(nonce).encode(), _text(form, "csrf_token").encode())
+        return bool(nonce) and hmac.compare_digest(self._mark(nonce).encode(), _form_text(form, "csrf_token").encode())
 
     def _mark(self, nonce: str) -> str:
         return hmac.digest(self._form_key, nonce.encode(), hashlib.sha256).hex()
@@ -174,7 +174,7 @@ def safe_path(wanted: str | None) -> str:
     return "/" if "\\" in wanted or not wanted.isascii() else wanted
 
 
-def _text(form: Mapping[str, str], name: str) -> str:
+def _form_text(form: Mapping[str, str], name: str) -> str:
     """A field's text; what is too long to be one of ours counts as empty."""
     value = form.get(name, "")
     return value if len(value) <= _LONGEST else ""

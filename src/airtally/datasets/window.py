@@ -73,14 +73,14 @@ def render_lines(wanted: PublicationWindow) -> Statement:
     for each in wanted.layout.columns:
         cells += [exp.Literal.string(","), _cell(each.name, each.type)]
     line = exp.Anonymous(this="CONCAT", expressions=[*cells[1:], _char("\n")])
-    return binder.statement(_unpublished(binder, wanted, [line.as_(LINE, quoted=True), _moment(wanted.layout)]))
+    return binder.statement(_unpublished(binder, wanted, [line.as_(LINE, quoted=True), _report_time(wanted.layout)]))
 
 
 def render_rows(wanted: PublicationWindow) -> Statement:
     """Each row's columns in the file, and its time in microseconds."""
     binder = Binder(wanted.snapshot.stream)
     names = [column(each.name) for each in wanted.layout.columns]
-    return binder.statement(_unpublished(binder, wanted, [*names, _moment(wanted.layout)]))
+    return binder.statement(_unpublished(binder, wanted, [*names, _report_time(wanted.layout)]))
 
 
 def render_offsets(wanted: PublicationWindow) -> Statement:
@@ -104,7 +104,7 @@ def _unpublished(binder: Binder, wanted: PublicationWindow, columns: list[exp.Ex
     return tree.where(exp.or_(column("through").is_(exp.null()), column("sequence") > column("through")), copy=False)
 
 
-def _moment(layout: Layout) -> exp.Expr:
+def _report_time(layout: Layout) -> exp.Expr:
     """The time whose UTC day is a row's report date; for a row without one, the time of its version."""
     moment = micros(layout.time)
     if layout.time != VERSION_TIME:

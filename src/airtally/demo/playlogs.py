@@ -75,28 +75,28 @@ class Playlogs:
         usual = self._uploads(1.0)
         if self.rows is None:
             return usual
-        stretch = _rows(usual) / self.rows
+        stretch = _count_rows(usual) / self.rows
         if stretch < 1:
             count = len(self.network.players)
-            raise ValueError(f"{count} players play {_rows(usual)} times in {self.days} days, not {self.rows}")
+            raise ValueError(f"{count} players play {_count_rows(usual)} times in {self.days} days, not {self.rows}")
         while stretch > 1:
             found = self._uploads(stretch)
-            if _rows(found) >= self.rows:
+            if _count_rows(found) >= self.rows:
                 return found
-            stretch *= min(0.999, _rows(found) / self.rows)
+            stretch *= min(0.999, _count_rows(found) / self.rows)
         return usual
 
     @property
     def total(self) -> int:
         """Rows that will come, repeats included."""
-        return min(_rows(self.uploads), self.rows or _rows(self.uploads))
+        return min(_count_rows(self.uploads), self.rows or _count_rows(self.uploads))
 
     def lines(self, chunk_rows: int = CHUNK_ROWS) -> Iterator[memoryview]:
         """NDJSON by chunks of about `chunk_rows` whole lines."""
         number = "(lap * slots + slot)" if self.ids else "''"
         for table in self._chunks(_LINES.format(number=number), chunk_rows):
             for piece in table.column("line").cast(pa.large_string()).chunks:
-                yield _text(piece)
+                yield _text_of_lines(piece)
 
     def tables(self, chunk_rows: int = CHUNK_ROWS) -> Iterator[pa.Table]:
         """Tables of the stream's row schema, about `chunk_rows` rows each."""
@@ -123,7 +123,7 @@ class Playlogs:
         with duckdb.connect(":memory:") as connection:
             connection.register("slots", _slots(self.network))
             connection.register("clock", _clock())
-            for part in _cut(self.uploads, chunk_rows):
+            for part in _chunks_of_uploads(self.uploads, chunk_rows):
                 connection.register("uploads", self._table(part))
                 table = connection.execute(sql).to_arrow_table()[:left]
                 left -= table.num_rows
@@ -153,7 +153,7 @@ class Playlogs:
         )
 
 
-def _rows(found: list[Upload]) -> int:
+def _count_rows(found: list[Upload]) -> int:
     return sum(upload.rows for upload in found)
 
 
@@ -187,7 +187,7 @@ def _clock() -> pa.Table:
     return pa.table({"second": pa.array(range(DAY_SECONDS), pa.int64()), "text": texts})
 
 
-def _cut(found: list[Upload], chunk_rows: int) -> Iterator[list[Upload]]:
+def _chunks_of_uploads(found: list[Upload], chunk_rows: int) -> Iterator[list[Upload]]:
     part: list[Upload] = []
     rows = 0
     for upload in found:
@@ -200,7 +200,7 @@ def _cut(found: list[Upload], chunk_rows: int) -> Iterator[list[Upload]]:
         yield part
 
 
-def _text(lines: pa.LargeStringArray) -> memoryview:
+def _text_of_lines(lines: pa.LargeStringArray) -> memoryview:
     """All lines of an array without a copy: its data buffer is the text."""
     offsets = memoryview(lines.buffers()[1]).cast("q")
     start, end = offsets[lines.offset], offsets[lines.offset + len(lines)]

@@ -119,7 +119,7 @@ def write(path: Path, tables: Iterable[pa.Table]) -> int:
     elif path.suffix == ".arrow":
         with ipc.new_file(path, _held_once(first.schema)) as file:
             for each in counted:
-                file.write_table(_decoded(each))
+                file.write_table(_without_dictionaries(each))
     else:
         _write_json(path, first.schema, counted)
     return counted.rows
@@ -155,13 +155,13 @@ def _held_once(schema: pa.Schema) -> pa.Schema:
     return pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema])
 
 
-def _decoded(made: pa.Table) -> pa.Table:
+def _without_dictionaries(made: pa.Table) -> pa.Table:
     return made.cast(_held_once(made.schema))
 
 
 def _write_json(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     held = _held_once(schema)
-    batches = (batch for each in tables for batch in _decoded(each).to_batches())
+    batches = (batch for each in tables for batch in _without_dictionaries(each).to_batches())
     columns = ", ".join(_as_json(field) for field in held)
     packed = ", COMPRESSION gzip" if path.suffix == ".gz" else ""
     with duckdb.connect(":memory:") as connection:

@@ -73,7 +73,7 @@ def uploads(seed: int, network: Network, span: DemoDays, *, stretch: float = 1.0
             if chance.random() < _OFFLINE:
                 offline_until = _midnight(day) + chance.randrange(_HOUR * 8, DAY_SECONDS * 5)
             whole = _whole_day(chance, network, span, player, day, stretch=stretch)
-            for part in _parts(whole, _outage(chance, player, day, seed)) if whole else ():
+            for part in _hourly_uploads(whole, _outage(chance, player, day, seed)) if whole else ():
                 found += _sent(chance, part, offline_until, repeats=repeats)
     if span.now is not None:
         now = int(span.now.replace(tzinfo=UTC).timestamp())
@@ -111,7 +111,7 @@ def _outage(chance: random.Random, player: Player, day: date, seed: int) -> rang
     return range(0)
 
 
-def _parts(whole: Upload, outage: range) -> Iterator[Upload]:
+def _hourly_uploads(whole: Upload, outage: range) -> Iterator[Upload]:
     """The day cut at every hour or so, without the laps that fall into the outage."""
     step = max(1, _HOUR // whole.lap_seconds)
     for first in range(0, whole.laps, step):

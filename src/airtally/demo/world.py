@@ -116,25 +116,25 @@ class World:
         """In an order in which what rows refer to comes before them."""
         begun = day_start_us(self.ads.first_day)
         network = self.playlogs.network
-        yield _rows("players", network.player_rows(self.now_us))
-        yield _rows("medias", network.media_rows())
+        yield _feed_of_rows("players", network.player_rows(self.now_us))
+        yield _feed_of_rows("medias", network.media_rows())
         yield Feed("playlogs", ".ndjson", self.playlogs.total, self.playlogs.write)
-        yield _rows("ad_groups", ad_group_rows(self.ads.ad_groups, begun, self.now_us))
+        yield _feed_of_rows("ad_groups", ad_group_rows(self.ads.ad_groups, begun, self.now_us))
         yield _tables("ad_events", self.ads.rows, self.ads.tables)
-        yield _rows("viewer_apps", self.viewers.app_rows(begun))
+        yield _feed_of_rows("viewer_apps", self.viewers.app_rows(begun))
         yield _tables("viewer_samples", self.viewers.rows, self.viewers.tables)
-        yield _rows("applications", self.applications.application_rows())
-        yield _rows("devices", self.applications.device_rows())
-        yield _rows("device_tags", self.applications.tag_rows())
+        yield _feed_of_rows("applications", self.applications.application_rows())
+        yield _feed_of_rows("devices", self.applications.device_rows())
+        yield _feed_of_rows("device_tags", self.applications.tag_rows())
         yield _tables("app_events", self.app_events.rows, self.app_events.tables)
         for playback in self.channels:
             subscriptions = playback.subscriptions
-            yield _rows("catalog", playback.catalog.rows(subscriptions.start_us, subscriptions.end_us))
+            yield _feed_of_rows("catalog", playback.catalog.rows(subscriptions.start_us, subscriptions.end_us))
             yield _tables("subscriptions", len(subscriptions.events.at), subscriptions.tables)
             yield _tables("playback", playback.sessions, playback.tables)
 
 
-def _rows(stream: str, rows: list[dict[str, Any]]) -> Feed:
+def _feed_of_rows(stream: str, rows: list[dict[str, Any]]) -> Feed:
     def write_lines(path: Path) -> None:
         path.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
 

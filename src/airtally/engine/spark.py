@@ -162,7 +162,7 @@ def _source(view: str, relation: Relation, account: str, parameters: dict[str, A
     if not isinstance(relation, Rows):
         return exp.select("*").from_(exp.to_table(view))
     parameters[account] = relation.snapshot.account
-    return _cut(of_account(exp.to_table(view), relation, account), relation)
+    return _cut_partitions(of_account(exp.to_table(view), relation, account), relation)
 
 
 def _table(session: Any, relation: Relation) -> Any:
@@ -183,7 +183,7 @@ def _table(session: Any, relation: Relation) -> Any:
     return session.read.format("delta").option("versionAsOf", snapshot.version).load(snapshot.table_url)
 
 
-def _cut(select: exp.Select, rows: Rows) -> exp.Select:
+def _cut_partitions(select: exp.Select, rows: Rows) -> exp.Select:
     """Dates, unlike values from outside, stand in the text: partitions are chosen when the query is planned."""
     if rows.days is None or rows.snapshot.version < 0:
         return select

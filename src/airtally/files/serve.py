@@ -41,7 +41,7 @@ def send(
     base = _headers(file) | dict(headers or {})
     if request.headers.get("if-none-match") == file.etag:
         return Response(None, status_code=304, headers=base)
-    start, end, status = _asked(request, file)
+    start, end, status = _requested_range(request, file)
     if status == 416:
         unmet = {"Content-Range": f"bytes */{file.size}"}
         return Response(b"", status_code=416, headers=unmet, media_type=file.media_type)
@@ -54,7 +54,7 @@ def send(
     return Stream(chunks, status_code=status, headers=base, media_type=file.media_type)
 
 
-def _asked(request: Request[Any, Any, Any], file: ServedFile) -> tuple[int, int, int]:
+def _requested_range(request: Request[Any, Any, Any], file: ServedFile) -> tuple[int, int, int]:
     """Start, end and status; a range that cannot be parsed is ignored."""
     match = _RANGE.fullmatch(request.headers.get("range", ""))
     if match is None or not (match[1] or match[2]) or request.headers.get("if-range", file.etag) != file.etag:

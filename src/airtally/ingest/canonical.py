@@ -98,12 +98,12 @@ def _misfit(column: Column | None, array: pa.Array, row: int) -> Any:
     if column is not None and column.type is Type.JSON:
         return _NoForm
     try:
-        return msgspec.Raw(json.dumps(_plain(array[row].as_py()), allow_nan=False).encode())
+        return msgspec.Raw(json.dumps(_canonical_value(array[row].as_py()), allow_nan=False).encode())
     except (_NoForm, ValueError, TypeError, OverflowError, RecursionError, pa.ArrowException):
         return _NoForm
 
 
-def _plain(value: Any) -> Any:
+def _canonical_value(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Decimal):

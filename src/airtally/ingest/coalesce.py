@@ -69,7 +69,7 @@ class Coalescer:
             del self._working[key], self._waiting[key]
 
     async def _together(self, group: list[_Waiting]) -> None:
-        counts = [_rows(waiting.batch.body) for waiting in group]
+        counts = [_count_lines(waiting.batch.body) for waiting in group]
         whole = group[0].batch.with_body(b"\n".join(waiting.batch.body for waiting in group))
         try:
             checked = self._ingest.checked(whole, self._ingest.unpacked(whole))
@@ -119,6 +119,6 @@ def _next_group(waiting: deque[_Waiting]) -> list[_Waiting]:
     return group
 
 
-def _rows(body: bytes) -> int:
+def _count_lines(body: bytes) -> int:
     """How many lines of a body are not blank."""
     return sum(1 for line in body.split(b"\n") if line.strip())

@@ -82,11 +82,11 @@ def _whole_decimals(array: pa.Array) -> Converted:
     try:
         return pc.cast(array, pa.int64()), []
     except pa.ArrowInvalid:  # one of them does not fit
-        numbers, reasons = zip(*map(_whole, array.to_pylist()), strict=True)
+        numbers, reasons = zip(*map(_whole_number, array.to_pylist()), strict=True)
         return pa.array(numbers, pa.int64()), _by_reason(reasons)
 
 
-def _whole(number: Decimal | None) -> tuple[int | None, str | None]:
+def _whole_number(number: Decimal | None) -> tuple[int | None, str | None]:
     if number is None:
         return None, None
     if number != number.to_integral_value():
@@ -112,7 +112,7 @@ def _finite(array: pa.Array, wrong: Wrong) -> Converted:
     return values, [*wrong, *infinite]
 
 
-def _texts(_: Column, array: pa.Array) -> Converted:
+def _convert_texts(_: Column, array: pa.Array) -> Converted:
     if is_text(array.type):
         return pc.cast(array, pa.string()), []
     return all_wrong(array, pa.string(), "string")
@@ -139,7 +139,7 @@ def _money(text: str | None) -> tuple[str | None, str | None]:
         return None, OUT_OF_RANGE
     if not _ONE_NUMBER.match(text):
         return None, f"expected number, got {_json_kind(text)}"
-    number = _number(text)
+    number = _parse_decimal(text)
     if number.copy_abs() >= _MONEY_LIMIT:
         return None, OUT_OF_RANGE
     if number != number.quantize(_MICRO):
@@ -147,7 +147,7 @@ def _money(text: str | None) -> tuple[str | None, str | None]:
     return format(number.quantize(_MICRO), "f"), None
 
 
-def _number(text: str) -> Decimal:
+def _parse_decimal(text: str) -> Decimal:
     digits, _, exponent = text.lower().partition("e")
     if len(exponent.lstrip("+-0")) <= 7:
         return Decimal(text)
@@ -160,7 +160,7 @@ def _json_kind(text: str) -> str:
     return words.get(text) or {"{": "object", "[": "array"}.get(text[:1], "string")
 
 
-def _json(column: Column, array: pa.Array) -> Converted:
+def _convert_json(column: Column, array: pa.Array) -> Converted:
     reader = json_reader(column)
     texts, reasons = zip(*map(reader, json_values(array)), strict=True) if len(array) else ((), ())
     return pa.array(texts, pa.string()), _by_reason(reasons)
@@ -206,9 +206,9 @@ def _integer(text: str) -> int | None:
 _CONVERT: dict[Type, Callable[[Column, pa.Array], Converted]] = {
     Type.INT64: _integers,
     Type.DOUBLE: _doubles,
-    Type.TEXT: _texts,
+    Type.TEXT: _convert_texts,
     Type.TIME: convert_times,
     Type.LOCAL_TIME: convert_times,
     Type.DECIMAL: _decimals,
-    Type.JSON: _json,
+    Type.JSON: _convert_json,
 }

@@ -123,14 +123,14 @@ def _types_of(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """The number of each JSON text's type, as it would be declared."""
     first = pc.utf8_slice_codeunits(values, 0, 1)
     fraction = pc.match_substring_regex(values, r"^-?[0-9]+[.eE]")
-    number = pc.if_else(fraction, _number(ValueType.PRICE), _number(ValueType.INTEGER))
+    number = pc.if_else(fraction, _type_code(ValueType.PRICE), _type_code(ValueType.INTEGER))
     boolean = pc.is_in(first, value_set=pa.array(["t", "f"]))
-    rest = pc.if_else(boolean, _number(ValueType.BOOLEAN), number)
-    rest = pc.if_else(pc.equal(first, "["), _number(ValueType.LIST), rest)
-    return pc.if_else(pc.equal(first, '"'), _number(ValueType.STRING), rest)
+    rest = pc.if_else(boolean, _type_code(ValueType.BOOLEAN), number)
+    rest = pc.if_else(pc.equal(first, "["), _type_code(ValueType.LIST), rest)
+    return pc.if_else(pc.equal(first, '"'), _type_code(ValueType.STRING), rest)
 
 
-def _number(of: ValueType) -> pa.Scalar:
+def _type_code(of: ValueType) -> pa.Scalar:
     return pa.scalar(int(of), pa.int8())
 
 

@@ -62,10 +62,10 @@ class Edits:
 def _versions(stream: Stream, last: Iterable[Row], wanted: Sequence[RowValues], now: datetime) -> pa.Table:
     if not wanted:
         return stream.row_schema.empty_table()
-    known = {_key(stream, row): row for row in last}
+    known = {_edited_key(stream, row): row for row in last}
     new = []
     for row in require_all(made_rows(stream, wanted)).rows.to_pylist():
-        before = known.get(_key(stream, row))
+        before = known.get(_edited_key(stream, row))
         if before is None:
             new.append(row | {TIME: now, CREATED: now})
         elif row | {TIME: before[TIME], CREATED: before[CREATED]} != before:
@@ -73,5 +73,5 @@ def _versions(stream: Stream, last: Iterable[Row], wanted: Sequence[RowValues], 
     return pa.Table.from_pylist(new, schema=stream.row_schema)
 
 
-def _key(stream: Stream, row: Row) -> tuple[Any, ...]:
+def _edited_key(stream: Stream, row: Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in stream.key)

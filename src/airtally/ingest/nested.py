@@ -54,7 +54,7 @@ def _one(array: pa.Array, row: int) -> Any:
 def _shape(sent: pa.DataType) -> _Shape | None:
     """What brings a Python value of a type into JSON's form; None where it has it already."""
     if kind.is_decimal(sent):
-        return _number
+        return _json_number
     if kind.is_struct(sent):
         return _object({field.name: _shape(field.type) for field in sent})
     if kind.is_map(sent):
@@ -74,7 +74,7 @@ def _object(shapes: dict[str, _Shape | None]) -> _Shape:
 def _of_any_type(value: Any) -> Any:
     """A union does not say of which of its types a value is."""
     if isinstance(value, Decimal):
-        return _number(value)
+        return _json_number(value)
     if isinstance(value, dict):
         return {name: _of_any_type(each) for name, each in value.items() if each is not None}
     if isinstance(value, list) and value and all(isinstance(each, tuple) for each in value):
@@ -82,7 +82,7 @@ def _of_any_type(value: Any) -> Any:
     return [_of_any_type(each) for each in value] if isinstance(value, list) else value
 
 
-def _number(value: Decimal) -> int | float:
+def _json_number(value: Decimal) -> int | float:
     exponent = value.as_tuple().exponent
     return int(value) if isinstance(exponent, int) and exponent >= 0 else float(value)
 

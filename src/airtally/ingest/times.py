@@ -68,10 +68,10 @@ def parse_times(texts: pa.Array, *, local: bool) -> pa.Array:
     if lengths["min"] == lengths["max"] == (19 if local else 20):
         # The usual form. Of these lengths the library reads no other than ours.
         try:
-            return _read(texts, local=local)
+            return _parse_times(texts, local=local)
         except pa.ArrowInvalid:
             pass
-    return _read(_usual(texts, local=local), local=local)
+    return _parse_times(_usual(texts, local=local), local=local)
 
 
 def _usual(texts: pa.Array, *, local: bool) -> pa.Array:
@@ -83,6 +83,6 @@ def _usual(texts: pa.Array, *, local: bool) -> pa.Array:
     return pc.replace_substring_regex(texts, r"(\.[0-9]{6})[0-9]+", r"\1")
 
 
-def _read(texts: pa.Array, *, local: bool) -> pa.Array:
+def _parse_times(texts: pa.Array, *, local: bool) -> pa.Array:
     parsed = pc.cast(texts, pa.timestamp("us") if local else UTC_US)
     return parsed.view(UTC_US) if local else parsed

@@ -129,9 +129,9 @@ def _checked(stream: Stream, column: Column, wire: Mapping[str, pa.Array], count
     elif column.type is Type.INT64:
         _check_range(column, values, findings)
     elif column.cut_to_minute:
-        values = _cut(values, MINUTE_US)
+        values = _truncate_times(values, MINUTE_US)
     elif column.milliseconds:
-        values = _cut(values, 1000)
+        values = _truncate_times(values, 1000)
     if column.default is not None and values.null_count:
         values = pc.fill_null(values, column.default)
     return values
@@ -226,7 +226,7 @@ def _range_error(column: Column) -> str:
     return f"expected {column.minimum} to {column.maximum}" if column.minimum is not None else OUT_OF_RANGE
 
 
-def _cut(values: pa.Array, step_us: int) -> pa.Array:
+def _truncate_times(values: pa.Array, step_us: int) -> pa.Array:
     micros = values.view(pa.int64())
     return pc.multiply(pc.divide(micros, step_us), step_us).view(times.UTC_US)
 

@@ -119,14 +119,14 @@ class ChangelogVersions:
         histories: dict[Key, History] = defaultdict(History)
         with aside():
             found = self._versions_of(stream, account, keys)
-        for row in _rows(found):
-            histories[_key(stream, row)].add(row)
-        new = list(_new_versions(stream, _rows(rows), histories, arrived))
+        for row in _iter_rows(found):
+            histories[_record_key(stream, row)].add(row)
+        new = list(_new_versions(stream, _iter_rows(rows), histories, arrived))
         table = pa.Table.from_pylist([row for _, row in new], schema=stream.row_schema)
         return table, np.array([place for place, _ in new], dtype=np.int64)
 
 
-def _rows(table: pa.Table) -> Iterator[Row]:
+def _iter_rows(table: pa.Table) -> Iterator[Row]:
     for start in range(0, table.num_rows, _SLICE_ROWS):
         pause()
         yield from table.slice(start, _SLICE_ROWS).to_pylist()
@@ -145,7 +145,7 @@ def _new_versions(
     stream: Stream, rows: Iterable[Row], histories: dict[Key, History], arrived: datetime
 ) -> Iterable[tuple[int, Row]]:
     for place, row in enumerate(rows):
-        history = histories[_key(stream, row)]
+        history = histories[_record_key(stream, row)]
         version = _completed(stream, row, history, arrived)
         equal = history.by_time.get(version[TIME])
         if equal is not None:
@@ -172,7 +172,7 @@ def _bare(stream: Stream, row: Row) -> bool:
     return all(row[column.name] is None or row[column.name] == column.default for column in own)
 
 
-def _key(stream: Stream, row: Row) -> Key:
+def _record_key(stream: Stream, row: Row) -> Key:
     return tuple(
         folded(row[name]) if stream.column(name).fold_case and row[name] is not None else row[name]
         for name in stream.key

@@ -21,7 +21,7 @@ def configure(level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(serializer=_json),
+            structlog.processors.JSONRenderer(serializer=_encode_event),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
@@ -47,5 +47,5 @@ def log_failure(failure: Failure, path: str) -> None:
     )
 
 
-def _json(event: object, **_: object) -> bytes:
+def _encode_event(event: object, **_: object) -> bytes:
     return msgspec.json.encode(event, enc_hook=str)

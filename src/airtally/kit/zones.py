@@ -63,7 +63,7 @@ def local_days(start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[tuple[dat
     A date that is lived twice in part, because the clock was set back over midnight, comes more than once.
     """
     held: tuple[date, int, int] | None = None
-    for day, begin_us, until_us in _pieces(start_us, end_us, zone):
+    for day, begin_us, until_us in _days_of_zone(start_us, end_us, zone):
         if held is not None and held[0] == day:
             held = (day, held[1], until_us)
             continue
@@ -74,7 +74,7 @@ def local_days(start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[tuple[dat
         yield held
 
 
-def _pieces(start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[tuple[date, int, int]]:
+def _days_of_zone(start_us: int, end_us: int, zone: ZoneInfo) -> Iterator[tuple[date, int, int]]:
     for span in spans(start_us, end_us, zone):
         at_us = span.start_us
         while at_us < span.end_us:

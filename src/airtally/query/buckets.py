@@ -76,7 +76,7 @@ def runs(bucket: Buckets, start_us: int, end_us: int, zone: ZoneInfo) -> list[Ru
         return [Run(start_us, end_us, bucket.length_us)]
     if bucket in _FIXED_US:
         return list(_fixed_runs(_FIXED_US[bucket], start_us, end_us, zone))
-    return list(_joined(_pieces(bucket, start_us, end_us, zone)))
+    return list(_join_pieces(_bucket_pieces(bucket, start_us, end_us, zone)))
 
 
 def at_least(bucket: Buckets, start_us: int, end_us: int) -> int:
@@ -128,10 +128,10 @@ def _fixed_runs(length_us: int, start_us: int, end_us: int, zone: ZoneInfo) -> I
         whole_us = min(begin_us + -(begin_us + offset_us) % length_us, until_us)
         for run in (Run(begin_us, whole_us, whole_us - begin_us), Run(whole_us, until_us, length_us)):
             if run.start_us < run.end_us and run.start_us < end_us and run.end_us > start_us:
-                yield _cut(run, start_us, end_us)
+                yield _clip_run(run, start_us, end_us)
 
 
-def _cut(run: Run, start_us: int, end_us: int) -> Run:
+def _clip_run(run: Run, start_us: int, end_us: int) -> Run:
     """The run without the buckets that lie wholly outside of [start_us, end_us)."""
     before = max(0, (start_us - run.start_us) // run.length_us)
     until = -((run.start_us - end_us) // run.length_us)
@@ -166,7 +166,7 @@ class _Piece:
 _BACK_US = 2 * DAY_US
 
 
-def _pieces(bucket: Bucket, start_us: int, end_us: int, zone: ZoneInfo) -> list[_Piece]:
+def _bucket_pieces(bucket: Bucket, start_us: int, end_us: int, zone: ZoneInfo) -> list[_Piece]:
     """The pieces of buckets that overlap [start_us, end_us), in order and without gaps."""
     around_us = _LONGEST_US[bucket] + _BACK_US
     pieces: list[_Piece] = []
@@ -185,7 +185,7 @@ def _first_day(bucket: Bucket, day: date) -> date:
     return day - timedelta(days=day.weekday()) if bucket is Bucket.WEEK else day
 
 
-def _joined(pieces: list[_Piece]) -> Iterator[Run]:
+def _join_pieces(pieces: list[_Piece]) -> Iterator[Run]:
     """The pieces as runs: neighbouring whole buckets of one length are joined."""
     held: Run | None = None
     for piece in pieces:

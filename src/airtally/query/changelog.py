@@ -9,7 +9,8 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally.sql.case import folded_sql
-from airtally.sql.compiler import Binder, type_of
+from airtally.sql.comparable import type_of
+from airtally.sql.compiler import Binder
 from airtally.sql.filters import EVERYTHING, AllOf, Equals, Filter, columns_of
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement

@@ -90,7 +90,7 @@ def _specific(binder: Binder, wanted: Holders, tags: Snapshot, devices: Snapshot
     return (
         _read_value(binder, wanted)
         .from_(held.subquery("held"))
-        .join(_asked(binder, wanted), on=column("application", "held").eq(column("application", "asked")))
+        .join(_holder_condition(binder, wanted), on=column("application", "held").eq(column("application", "asked")))
         .join(gone.subquery("gone"), on=same, join_type="anti")
     )
 
@@ -104,7 +104,7 @@ def _shared(binder: Binder, wanted: Holders, tags: Snapshot, devices: Snapshot) 
         _read_value(binder, wanted)
         .from_(held.subquery("held"))
         .join(live.subquery("live"), on=column("hwid", "held").eq(column("hwid", "live")))
-        .join(_asked(binder, wanted), on=column("application", "live").eq(column("application", "asked")))
+        .join(_holder_condition(binder, wanted), on=column("application", "live").eq(column("application", "asked")))
     )
 
 
@@ -126,7 +126,7 @@ def _read_value(binder: Binder, wanted: Holders) -> exp.Select:
     return exp.select(column("application", "asked"), column("position", "asked"), found.as_("found", quoted=True))
 
 
-def _asked(binder: Binder, wanted: Holders) -> exp.Expr:
+def _holder_condition(binder: Binder, wanted: Holders) -> exp.Expr:
     codes, positions = pa.array(wanted.applications, pa.string()), pa.array(range(len(wanted.applications)), pa.int64())
     table = pa.table({"application": codes, "position": positions})
     return exp.alias_(binder.relation(table, "asked"), "asked", table=True)

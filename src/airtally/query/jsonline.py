@@ -11,7 +11,8 @@ from sqlglot import exp
 
 from airtally.kit.time import SECOND_US
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.compiler import Binder, micros, type_of
+from airtally.sql.comparable import type_of
+from airtally.sql.compiler import Binder, micros
 from airtally.sql.scope import column
 from airtally.streams.declaration import Column, Stream, Type
 
@@ -67,11 +68,11 @@ def rendered(line: JsonLine, binder: Binder, stream: Stream, day: date, capabili
     pieces: list[_Piece] = ["{"]
     for number, (key, value) in enumerate(line.fields):
         pieces += ["," if number else "", json.dumps(key, ensure_ascii=False), ":"]
-        pieces += _pieces(value, stream, day, capabilities)
-    return _joined(binder, [*pieces, "}\n"])
+        pieces += _field_pieces(value, stream, day, capabilities)
+    return _concatenated(binder, [*pieces, "}\n"])
 
 
-def _joined(binder: Binder, pieces: list[_Piece]) -> exp.Expr:
+def _concatenated(binder: Binder, pieces: list[_Piece]) -> exp.Expr:
     """Concatenate the pieces; neighbouring texts become one bound value."""
     arguments: list[exp.Expr] = []
     for is_text, group in groupby(pieces, lambda piece: isinstance(piece, str)):
@@ -82,7 +83,7 @@ def _joined(binder: Binder, pieces: list[_Piece]) -> exp.Expr:
     return _concat(*arguments)
 
 
-def _pieces(value: Field, stream: Stream, day: date, capabilities: Capabilities) -> list[_Piece]:
+def _field_pieces(value: Field, stream: Stream, day: date, capabilities: Capabilities) -> list[_Piece]:
     match value:
         case Fixed(what):
             return [json.dumps(what, ensure_ascii=False)]

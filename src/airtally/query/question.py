@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from airtally.kit.time import day_start_us
 from airtally.query.buckets import Bucket, Buckets
-from airtally.sql.compiler import Binder, type_of
+from airtally.sql.comparable import type_of
+from airtally.sql.compiler import Binder
 from airtally.sql.filters import EVERYTHING, Filter, columns_of
 from airtally.streams.declaration import Stream, Type
 from airtally.streams.rollup import Function

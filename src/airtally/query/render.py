@@ -9,7 +9,8 @@ from airtally.query.buckets import Bucket, Run, at_least, bucket_of, runs
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
 from airtally.rollups.figures import measured
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.compiler import Binder, micros, type_of
+from airtally.sql.comparable import type_of
+from airtally.sql.compiler import Binder, micros
 from airtally.sql.dedupe import days_of, events
 from airtally.sql.filters import EVERYTHING, Between
 from airtally.sql.statement import Statement

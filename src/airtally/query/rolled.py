@@ -75,7 +75,7 @@ def render_rolled(question: Question, rollup_plan: RollupPlan, capabilities: Cap
     if tree is None:
         sources = [branch.select(question) for branch in branches]
         if rollup_plan.has_rows:
-            sources.append(_rows(binder, question, rollup_plan, capabilities))
+            sources.append(_select_stale_days(binder, question, rollup_plan, capabilities))
         tree = _summed(question, sources, bucket)
         if shape is not None:
             _TREES.put(shape, tree)
@@ -163,7 +163,9 @@ def _segment_branch(
     return _SegmentBranch(rollup, source.candidate.measures, relation, conditions)
 
 
-def _rows(binder: Binder, question: Question, rollup_plan: RollupPlan, capabilities: Capabilities) -> exp.Select:
+def _select_stale_days(
+    binder: Binder, question: Question, rollup_plan: RollupPlan, capabilities: Capabilities
+) -> exp.Select:
     stream = question.stream
     measures = rollup_plan.sources[0].candidate.measures
     days = days_of(stream, question.start_us, question.end_us)

@@ -84,7 +84,7 @@ class Assembly:
     def _chunks(self) -> Iterator[bytes]:
         yield gzip.HEADER
         for part in self.parts:
-            with _opened(self.folder / part.file) as file:
+            with _open_day_file(self.folder / part.file) as file:
                 while chunk := file.read(CHUNK_BYTES):
                     yield chunk
         yield gzip.trailer([part.packed for part in self.parts])
@@ -98,7 +98,7 @@ def left_over(staging: Path) -> list[int]:
     return [int(name) for name in names if name.isdigit()]
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_day_file(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except FileNotFoundError:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from sqlglot import exp
 
-from airtally.sql.compiler import Binder, micros, type_of
+from airtally.sql.comparable import type_of
+from airtally.sql.compiler import Binder, micros
 from airtally.sql.filters import Equals
 from airtally.sql.scope import column
 from airtally.streams.declaration import Stream, Type

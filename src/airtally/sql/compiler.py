@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable
-from decimal import Decimal, InvalidOperation
-from functools import partial
-from typing import Any
+from collections.abc import Hashable
+from decimal import Decimal
 
 import pyarrow as pa
 from sqlglot import exp
 
 from airtally.kit.time import to_datetime
 from airtally.sql.case import folded, folded_sql
+from airtally.sql.comparable import decimal_text, listed_values, storable_text, type_of, whole_number
 from airtally.sql.filters import (
     AllOf,
     AnyOf,
@@ -35,37 +34,13 @@ from airtally.sql.members import any_listed, member_numbers, member_text, member
 from airtally.sql.numbers import JsonNumber, json_number
 from airtally.sql.scope import column
 from airtally.sql.statement import Relation, Statement, Value
-from airtally.streams.declaration import ACCOUNT, RECEIVED_AT, SEQUENCE, WRITER_ID, Stream, Type
+from airtally.streams.declaration import Stream, Type
 
 #: A longer list of values is joined with as a relation instead of being bound one by one.
 LONG_LIST = 64
 
-_SERVER_COLUMNS = {
-    ACCOUNT.name: Type.TEXT,
-    RECEIVED_AT.name: Type.TIME,
-    WRITER_ID.name: Type.TEXT,
-    SEQUENCE.name: Type.INT64,
-}
 _INT64_MAX = (1 << 63) - 1
-#: Characters of a caller's text that a refusal repeats.
-_SHOWN = 64
-#: Digits before the point that a decimal column has and a member read as one, and those after it that a value may
-#: be written with.
-_DECIMAL_DIGITS, _MEMBER_DIGITS, _DECIMAL_PLACES = 12, 36, 40
 _TIMES = (Type.TIME, Type.LOCAL_TIME)
-
-
-def type_of(stream: Stream, name: Subject) -> Type:
-    """Raises ValueError for a column that the stream does not have, and for a member of one that has none."""
-    if isinstance(name, Member):
-        if type_of(stream, name.column) is not Type.JSON:
-            raise ValueError(f"column {name.column} of stream {stream.name} has no members")
-        return name.type
-    if name in stream.by_name:
-        return stream.by_name[name].type
-    if name in _SERVER_COLUMNS:
-        return _SERVER_COLUMNS[name]
-    raise ValueError(f"stream {stream.name} has no column {name[:_SHOWN]!r}")
 
 
 def as_type(value: exp.Expr, kind: exp.DType) -> exp.Cast:
@@ -129,13 +104,13 @@ class Binder:
         """A value to compare a column with, in the column's type. Raises ValueError where it has no such value."""
         kind = type_of(self._stream, name)
         if kind in _TIMES:
-            return self.time(_whole(name, value))
+            return self.time(whole_number(name, value))
         if kind is Type.DECIMAL:
-            return exp.cast(self.value(_decimal(name, value)), "decimal(18,6)")
+            return exp.cast(self.value(decimal_text(name, value)), "decimal(18,6)")
         if kind is Type.DOUBLE:
             return self.value(float(value))
         if kind is Type.INT64:
-            return exp.cast(self.value(max(-_INT64_MAX, min(_whole(name, value), _INT64_MAX))), "bigint")
+            return exp.cast(self.value(max(-_INT64_MAX, min(whole_number(name, value), _INT64_MAX))), "bigint")
         return self.value(self._text(name, value))
 
     def _stored(self, name: Subject) -> exp.Expr:
@@ -153,7 +128,7 @@ class Binder:
         return name in self._stream.by_name and self._stream.by_name[name].fold_case
 
     def _text(self, name: Subject, value: Comparable) -> str:
-        return folded(_text(value)) if self._folds(name) else _text(value)
+        return folded(storable_text(value)) if self._folds(name) else storable_text(value)
 
     def condition(self, condition: Filter) -> exp.Expr:  # noqa: C901, PLR0911 (one for each kind of filter)
         """Raises ValueError for a column that the stream does not have, or a value that does not suit it."""
@@ -190,7 +165,7 @@ class Binder:
         if kind is Type.JSON and not all(isinstance(value, str) for value in values):
             return self._one_of_json(name, values)
         if kind is Type.INT64 or (kind in _TIMES and len(values) > 1):
-            values = tuple(value for value in values if abs(_whole(name, value)) <= _INT64_MAX)
+            values = tuple(value for value in values if abs(whole_number(name, value)) <= _INT64_MAX)
         if not values:
             return exp.false()
         if len(values) == 1:
@@ -201,7 +176,7 @@ class Binder:
             return self.column(name).isin(*(self.compared(name, value) for value in values))
         if self._folds(name):
             values = tuple(self._text(name, value) for value in values)
-        return self.column(name).isin(query=self._listed(_listed(name, kind, values)))
+        return self.column(name).isin(query=self._listed(listed_values(name, kind, values)))
 
     def _one_of_json(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
         """Texts are compared with the JSON as it is written, numbers with the number that it is."""
@@ -219,14 +194,14 @@ class Binder:
 
     def _number_of(self, name: Subject, value: Comparable) -> Decimal:
         if type_of(self._stream, name) is Type.INT64:
-            return Decimal(_whole(name, value))
-        return Decimal(_decimal(name, value)) if isinstance(name, Member) else Decimal(str(value))
+            return Decimal(whole_number(name, value))
+        return Decimal(decimal_text(name, value)) if isinstance(name, Member) else Decimal(str(value))
 
     def _listed(self, values: pa.Array) -> exp.Query:
         return exp.select(column("value")).from_(self.relation(pa.table({"value": values})))
 
     def _micros_in(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:
-        micros_of = pa.array([_whole(name, value) for value in values], pa.int64())
+        micros_of = pa.array([whole_number(name, value) for value in values], pa.int64())
         return exp.UnixMicros(this=self._stored(name)).isin(query=self._listed(micros_of))
 
     def _between(self, between: Between) -> exp.Expr:
@@ -255,7 +230,7 @@ class Binder:
         """Compares the sizes of sets, which all engines count alike."""
         type_of(self._stream, member)
         listed = member_texts(column(member.column), self.value(member.name))
-        wanted = sorted(set(map(_text, texts)))
+        wanted = sorted(set(map(storable_text, texts)))
         if len(wanted) > LONG_LIST:
             values = self._listed(pa.array(wanted, pa.string()))
             return same_listed(listed, values) if exactly else any_listed(listed, values)
@@ -279,8 +254,11 @@ class Binder:
         number = exp.Literal.number
         head = exp.Substring(this=text, start=number(1), length=number(length))
         rest = exp.Substring(this=text.copy(), start=number(length + 1))
-        prefixes = self._listed(pa.array(sorted(set(map(_text, condition.prefixes))), pa.string()))
-        ends = rest >= self.value(_text(condition.at_least)), rest.copy() <= self.value(_text(condition.at_most))
+        prefixes = self._listed(pa.array(sorted(set(map(storable_text, condition.prefixes))), pa.string()))
+        ends = (
+            rest >= self.value(storable_text(condition.at_least)),
+            rest.copy() <= self.value(storable_text(condition.at_most)),
+        )
         return exp.and_(head.isin(query=prefixes), *ends)
 
     def _contains(self, name: str, text: str, *, fold_case: bool) -> exp.Expr:
@@ -318,43 +296,3 @@ def _is_costly(pattern: str) -> bool:
 
 def _regex(pattern: str) -> str:
     return r"(?s)\A" + ".*".join(map(re.escape, re.split(r"\*+", pattern))) + r"\z"
-
-
-def _whole(name: Subject, value: Comparable) -> int:
-    if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
-        raise ValueError(f"column {name} holds whole numbers, not {_cut(value)}")
-    return int(value)
-
-
-def _decimal(name: Subject, value: Comparable) -> str:
-    """Raises ValueError too for what no stored number can be: its digits would be written out."""
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        raise ValueError(f"column {name} holds decimal numbers, not {_cut(value)}") from None
-    exponent = number.as_tuple().exponent
-    endless = not isinstance(exponent, int) or exponent < -_DECIMAL_PLACES
-    digits = _MEMBER_DIGITS if isinstance(name, Member) else _DECIMAL_DIGITS
-    if endless or number.adjusted() >= digits:
-        raise ValueError(f"column {name} holds numbers of at most {digits} digits, not {_cut(value)}")
-    return format(number, "f")
-
-
-def _cut(value: Comparable) -> str:
-    return repr(str(value)[:_SHOWN] if isinstance(value, str) else value)[: _SHOWN + 2]
-
-
-def _text(value: Comparable) -> str:
-    """Raises ValueError (UnicodeEncodeError) for half of a surrogate pair."""
-    text = str(value)
-    text.encode()
-    return text
-
-
-def _listed(name: Subject, kind: Type, values: tuple[Comparable, ...]) -> pa.Array:
-    convert: dict[Type, Callable[[Comparable], Any]] = {
-        Type.INT64: partial(_whole, name),
-        Type.DOUBLE: float,
-        Type.DECIMAL: lambda value: Decimal(_decimal(name, value)),
-    }
-    return pa.array(sorted({convert.get(kind, _text)(value) for value in values}), kind.arrow)

@@ -53,16 +53,16 @@ def events(
     """
     stream = snapshot.stream
     if stream.kind is not Kind.EVENT or not stream.identity or as_received:
-        return _plain(binder, Rows.all_of(snapshot, days), columns)
+        return _select_plain(binder, Rows.all_of(snapshot, days), columns)
     if not capabilities.file_lists:
         return _everywhere(binder, Rows.all_of(snapshot, days), columns)
-    compacted, plain, new = _parts(snapshot, days)
+    compacted, plain, new = _split_by_novelty(snapshot, days)
     if new.empty:
-        return _plain(binder, plain, columns)
+        return _select_plain(binder, plain, columns)
     return _merged(binder, compacted, plain, new, columns)
 
 
-def _parts(snapshot: Snapshot, days: Days) -> tuple[Rows, Rows, Rows]:
+def _split_by_novelty(snapshot: Snapshot, days: Days) -> tuple[Rows, Rows, Rows]:
     """Compacted files of the days that new rows fall on; rows that cannot be duplicates; the new rows."""
     stream = snapshot.stream
     buffered = tuple(table for table in snapshot.buffered if _overlaps(stream, table, days))
@@ -99,7 +99,7 @@ def _can_hold_duplicates(stream: Stream, table: pa.Table) -> bool:
     return table.num_rows > 0 and all(table.column(name).null_count < table.num_rows for name in stream.identity)
 
 
-def _plain(binder: Binder, rows: Rows, columns: Iterable[str]) -> exp.Select:
+def _select_plain(binder: Binder, rows: Rows, columns: Iterable[str]) -> exp.Select:
     return exp.select(*map(column, columns)).from_(binder.relation(rows, "rows"))
 
 
@@ -123,7 +123,7 @@ def _merged(binder: Binder, compacted: Rows, plain: Rows, new: Rows, columns: Se
         passing = exp.select(*(column(name, "old") for name in columns)).from_(old)
         branches.append(_matched(passing, stream, "anti"))
     if not plain.empty:
-        branches.append(_plain(binder, plain, columns))
+        branches.append(_select_plain(binder, plain, columns))
     branches.append(_winners(ranked, stream, columns))
     return exp.union(*branches, distinct=False).with_(ARRIVED, as_=arrived, materialized=True)
 

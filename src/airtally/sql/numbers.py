@@ -89,7 +89,7 @@ def json_number(text: exp.Expr, kind: Type) -> JsonNumber:
     double = _only(_NUMBER, text, exp.Add(this=try_cast(text, "double"), expression=exp.Literal.number("0.0")))  # no -0
     if kind is not Type.DECIMAL:
         exact = _only(_WHOLE, text, try_cast(text, f"decimal({_DIGITS},0)"))
-        return JsonNumber(exact, _whole(double) if kind is Type.INT64 else double, 0)
+        return JsonNumber(exact, _is_whole(double) if kind is Type.INT64 else double, 0)
     cents = f"decimal({_DIGITS},{_CENTS})"
     small = exp.Abs(this=double.copy()) < exp.Literal.number(1)
     exact = _only(_PLAIN, text, try_cast(text, cents)).when(small, try_cast(double, cents))
@@ -123,7 +123,7 @@ def try_cast(value: exp.Expr, kind: str) -> exp.Expr:
     return exp.TryCast(this=value.copy(), to=exp.DataType.build(kind), safe=True)
 
 
-def _whole(double: exp.Expr) -> exp.Expr:
+def _is_whole(double: exp.Expr) -> exp.Expr:
     """Every double from 2^53 on is one; Spark's floor of larger ones is cut to 64 bits."""
     large = exp.Abs(this=double.copy()) >= exp.Literal.number(1 << 53)
     return exp.Case().when(exp.or_(large, double.copy().eq(exp.Floor(this=double.copy()))), double.copy())

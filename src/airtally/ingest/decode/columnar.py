@@ -43,7 +43,7 @@ def read_batches(
     source = ColumnarRows(stream, first_row)
     parts: list[Checked] = []
     wrong = unpacked = taken = 0
-    for whole in _cut(batches):
+    for whole in _slice_batches(batches):
         size = unpacked_size(whole)
         unpacked += size
         if unpacked > limits.unpacked_max or taken > _ROWS_MAX:
@@ -59,7 +59,7 @@ def read_batches(
 
 
 def _checked(stream: Stream, batch: pa.RecordBatch, source: ColumnarRows, start: int) -> Checked:
-    wire = {name: _plain(array) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
+    wire = {name: _without_dictionary(array) for name, array in zip(batch.schema.names, batch.columns, strict=True)}
     source.add(pa.RecordBatch.from_arrays(list(wire.values()), names=list(wire)))
     broken = {name: found for name, array in wire.items() if (found := _not_utf8(array)) is not None}
     wire |= {name: pc.if_else(found, None, wire[name]) for name, found in broken.items()}
@@ -73,7 +73,7 @@ def _of_few_bytes(batch: pa.RecordBatch, size: int) -> Iterator[pa.RecordBatch]:
         yield batch.slice(begin, rows)
 
 
-def _cut(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _slice_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         if batch.num_rows > _ROWS_MAX:
             raise TooLarge(f"a batch of {batch.num_rows} rows")
@@ -81,7 +81,7 @@ def _cut(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             yield batch.slice(begin, BATCH_ROWS)
 
 
-def _plain(array: pa.Array) -> pa.Array:
+def _without_dictionary(array: pa.Array) -> pa.Array:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if kind.is_dictionary(array.type):

@@ -104,7 +104,7 @@ def read_record(block: bytes, begin: int, width: int, *, longest: int, last: boo
         raise NoRecord(_stray(block, at))
     if len(cells) != width:
         raise NoRecord(_not_wide(width, len(cells)))
-    return Record(_decoded(cells), end.end())
+    return Record(_decode_cells(cells), end.end())
 
 
 def _not_wide(width: int, got: int) -> str:
@@ -130,7 +130,7 @@ def _stray(block: bytes, at: int) -> str:
     return "not CSV: ',' expected after '\"'"
 
 
-def _decoded(cells: Sequence[bytes]) -> list[str] | None:
+def _decode_cells(cells: Sequence[bytes]) -> list[str] | None:
     try:
         return [cell.decode() for cell in cells]
     except UnicodeDecodeError:

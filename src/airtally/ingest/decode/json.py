@@ -119,7 +119,7 @@ class Windows:
         window = b"[%s]" % self._ahead
         if not self._ended:
             raise BadRequest(f"the body is one object longer than {_WINDOW_MAX} bytes", hint="Send an array.")
-        if len(_decoded(window)) != 1:
+        if len(_split_values(window)) != 1:
             raise _not_json("more than one value")
         self._drop(len(self._ahead))
         self.span = (self.position - len(window) + 2, self.position)
@@ -147,7 +147,7 @@ class Windows:
         window = b"[" + self._ahead
         if self._cut and self._ahead.strip(_SPACE) == b"]":
             raise _not_json("nothing after a comma")
-        _decoded(window)
+        _split_values(window)
         self.span = (self.position, self.position + len(self._ahead))
         self._drop(len(self._ahead))
         return window
@@ -171,7 +171,7 @@ def _well_formed(window: bytes) -> bool:
     return True
 
 
-def _decoded(window: bytes) -> list[msgspec.Raw]:
+def _split_values(window: bytes) -> list[msgspec.Raw]:
     try:
         return _decode(window)
     except _WRONG as error:

@@ -32,10 +32,10 @@ def read_parquet(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Ch
     """All rows of a body. Raises BadRequest where it is not Parquet, TooLarge where it unpacks to too much."""
     try:
         buffer = pa.BufferReader(body.whole())
-        file = _opened(buffer)
-        _check(file, limits)
+        file = _open_parquet(buffer)
+        _check_limits(file, limits)
         # Texts stay dictionaries until it is known what they unpack to.
-        batches = _batches(buffer, range(file.num_row_groups), read_dictionary=_texts(file))
+        batches = _batches(buffer, range(file.num_row_groups), read_dictionary=_byte_columns(file))
         return read_batches(stream, _sound(batches), limits)
     except _BROKEN as error:
         raise _not_parquet("the body", error) from None
@@ -45,7 +45,7 @@ def parquet_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits)
     """The chunks of a file after row `start`."""
     with path.open("rb") as opened:
         try:
-            file = _opened(opened)
+            file = _open_parquet(opened)
             check_schema(file.schema_arrow)
         except _BROKEN as error:
             raise _not_parquet(path.name, error) from None
@@ -58,7 +58,7 @@ def parquet_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits)
         yield from batch_chunks(stream, _named(path.name, batches), limits, start=start, skipped=skipped)
 
 
-def _opened(source: Any, unit: str = "us", **options: Any) -> pq.ParquetFile:
+def _open_parquet(source: Any, unit: str = "us", **options: Any) -> pq.ParquetFile:
     return pq.ParquetFile(source, coerce_int96_timestamp_unit=unit, **options)
 
 
@@ -68,7 +68,7 @@ def _batches(source: Any, groups: Iterable[int], **options: Any) -> Iterator[pa.
     INT96 times are days and nanoseconds of 32 and 64 bits: in nanoseconds they wrap after 2262, in microseconds after
     the year 294247. As seconds they cannot wrap, so these say which of the microseconds are true.
     """
-    file = _opened(source, **options)
+    file = _open_parquet(source, **options)
     rows = _rows_at_once(file)
     columns = [file.schema.column(index) for index in range(len(file.schema.names))]
     names = [column.name for column in columns if column.physical_type == "INT96" and column.path == column.name]
@@ -77,7 +77,7 @@ def _batches(source: Any, groups: Iterable[int], **options: Any) -> Iterator[pa.
     if not names:
         yield from batches
         return
-    coarse = _opened(source, "s").iter_batches(rows, columns=names, **reading)
+    coarse = _open_parquet(source, "s").iter_batches(rows, columns=names, **reading)
     for batch, seconds in zip(batches, coarse, strict=True):
         for name in names:
             batch = batch.set_column(  # noqa: PLW2901
@@ -128,13 +128,13 @@ def _chunk(stream: Stream, chunk: list[pa.RecordBatch], end: int, limits: Decode
     return read_batches(stream, chunk, limits, first_row=first), end
 
 
-def _texts(file: pq.ParquetFile) -> list[str]:
+def _byte_columns(file: pq.ParquetFile) -> list[str]:
     """The paths of the columns whose values are bytes of any length."""
     columns = (file.schema.column(index) for index in range(len(file.schema.names)))
     return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
 
 
-def _check(file: pq.ParquetFile, limits: DecodeLimits) -> None:
+def _check_limits(file: pq.ParquetFile, limits: DecodeLimits) -> None:
     check_schema(file.schema_arrow)
     sizes = [file.metadata.row_group(index).total_byte_size for index in range(file.num_row_groups)]
     if sizes and max(sizes) > limits.unpacked_max:

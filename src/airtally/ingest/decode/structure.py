@@ -139,7 +139,7 @@ def check_structure(batch: pa.RecordBatch) -> None:
             batch.validate(full=True)
             return
     for column in batch.columns:
-        _check(column)
+        _check_array(column)
 
 
 def _holds_view(sent: pa.DataType) -> bool:
@@ -148,16 +148,16 @@ def _holds_view(sent: pa.DataType) -> bool:
     return _is_view(sent) or any(_holds_view(sent.field(i).type) for i in range(sent.num_fields))
 
 
-def _check(array: pa.Array) -> None:
+def _check_array(array: pa.Array) -> None:
     sent = array.type
     array.validate()
     _check_nulls(array)
     if kind.is_dictionary(sent):
         _check_indices(array)
-        _check(array.dictionary)
+        _check_array(array.dictionary)
     elif kind.is_struct(sent):
         for i in range(sent.num_fields):
-            _check(array.field(i))
+            _check_array(array.field(i))
     elif kind.is_union(sent):
         _check_union(array)
     elif kind.is_list(sent) or kind.is_large_list(sent) or kind.is_map(sent):
@@ -165,9 +165,9 @@ def _check(array: pa.Array) -> None:
         children = [pa.nulls(len(array.values))]
         _as(wanted, array, array.buffers()[:2], children).validate(full=True)
         for child in (array.keys, array.items) if kind.is_map(sent) else (array.values,):
-            _check(child)
+            _check_array(child)
     elif kind.is_fixed_size_list(sent):
-        _check(array.values)
+        _check_array(array.values)
     elif _has_text(sent):
         _as(_BYTES.get(sent, sent), array, array.buffers()).validate(full=True)
 
@@ -216,4 +216,4 @@ def _check_union(array: pa.UnionArray) -> None:
         bare = pa.UnionArray.from_dense(array.type_codes, array.offsets, nulls, type_codes=array.type.type_codes)
     bare.validate(full=True)
     for child in children:
-        _check(child)
+        _check_array(child)

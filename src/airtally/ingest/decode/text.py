@@ -33,7 +33,7 @@ class TextFile:
     @classmethod
     def of(cls, path: Path) -> Self:
         """Unpacks by the name's ending."""
-        return cls(_opened(path), path.name)
+        return cls(_open_decompressed(path), path.name)
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +104,7 @@ class TextFile:
             raise BadRequest(f"{self._name} cannot be unpacked: {error}") from None
 
 
-def _opened(path: Path) -> BinaryIO | pa.NativeFile:
+def _open_decompressed(path: Path) -> BinaryIO | pa.NativeFile:
     if path.suffix.lower() == ".gz":
         return io.BufferedReader(igzip.open(path, "rb"))
     if path.suffix.lower() == ".zst":

@@ -66,7 +66,7 @@ def _gzip(body: bytes | memoryview) -> Iterator[bytes]:
                 if member is None:
                     members += 1
                     member = _member(members)
-                yield from _pieces(member, rest)
+                yield from _inflate(member, rest)
                 rest = b""
                 if member.eof:
                     rest, member = bytes(member.unused_data).lstrip(b"\0"), None
@@ -82,7 +82,7 @@ def _member(number: int) -> Any:
     return isal_zlib.decompressobj(wbits=_GZIP)
 
 
-def _pieces(member: Any, block: bytes | memoryview) -> Iterator[bytes]:
+def _inflate(member: Any, block: bytes | memoryview) -> Iterator[bytes]:
     """What a block adds to a member, until one of them ends."""
     rest = block
     while not member.eof:

@@ -160,7 +160,7 @@ def _put_first_page(copy: Path, page: bytes, pages: int) -> None:
 
 def _has_tables(copy: Path) -> bool:
     try:
-        with closing(_opened(copy)) as connection:
+        with closing(_open_copy(copy)) as connection:
             found = set(connection.execute("SELECT name, rootpage FROM sqlite_schema").fetchall())
             for table in (_BATCHES, _CLAIMS):
                 connection.execute(f"EXPLAIN {table.row}", (0,)).fetchall()
@@ -171,7 +171,7 @@ def _has_tables(copy: Path) -> bool:
 
 def _scan(copy: Path, table: _Table, take: Callable[[tuple[Any, ...]], None]) -> None:
     """The table's rows by its tree. Where that is damaged, by each page that is like a leaf of it, as if it were all."""
-    if _read(copy, table, take):
+    if _read_table(copy, table, take):
         return
     with copy.open("r+b") as file:
         for page in _leaves(copy, table.leaf):
@@ -180,7 +180,7 @@ def _scan(copy: Path, table: _Table, take: Callable[[tuple[Any, ...]], None]) ->
             file.seek((table.root - 1) * PAGE_BYTES)
             file.write(leaf)
             file.flush()
-            _read(copy, table, take)
+            _read_table(copy, table, take)
 
 
 def _leaves(copy: Path, kind: int) -> list[int]:
@@ -193,10 +193,10 @@ def _leaves(copy: Path, kind: int) -> list[int]:
     return found
 
 
-def _read(copy: Path, table: _Table, take: Callable[[tuple[Any, ...]], None]) -> bool:
+def _read_table(copy: Path, table: _Table, take: Callable[[tuple[Any, ...]], None]) -> bool:
     """Row by row, so that one that cannot be read does not end the rest; False where there was such a one."""
     whole, keys = True, []
-    with closing(_opened(copy)) as connection:
+    with closing(_open_copy(copy)) as connection:
         try:
             for (key,) in connection.execute(table.keys):
                 keys.append(key)
@@ -213,5 +213,5 @@ def _read(copy: Path, table: _Table, take: Callable[[tuple[Any, ...]], None]) ->
     return whole
 
 
-def _opened(copy: Path) -> sqlite3.Connection:
+def _open_copy(copy: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{copy.absolute().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)

@@ -143,10 +143,10 @@ def _alike(last: Chunk, run: list[Chunk]) -> bool:
 
 
 def _kept(chunks: list[Chunk], through: int) -> list[Chunk]:
-    return [_cut(chunk, through) for chunk in chunks if chunk.last > through]
+    return [_rows_after(chunk, through) for chunk in chunks if chunk.last > through]
 
 
-def _cut(chunk: Chunk, through: int) -> Chunk:
+def _rows_after(chunk: Chunk, through: int) -> Chunk:
     if chunk.first > through:
         return chunk
     rows = chunk.above(through)

@@ -223,13 +223,13 @@ def _merge(group: list[Pending], now_us: int) -> tuple[list[int], list[BufferBat
             parts += pending.parts
             owners[index] = len(parts) - 1
     for indexes in small.values():
-        parts += _joined([group[index] for index in indexes], now_us)
+        parts += _merge_appends([group[index] for index in indexes], now_us)
         for index in indexes:
             owners[index] = len(parts) - 1
     return owners, parts
 
 
-def _joined(group: list[Pending], now_us: int) -> list[BufferBatch]:
+def _merge_appends(group: list[Pending], now_us: int) -> list[BufferBatch]:
     """Small appends of one stream as one batch (a batch for each lane they touch)."""
     rows = pa.concat_tables([pending.rows for pending in group]).combine_chunks()
     names = [pending.account for pending in group for _ in range(pending.rows.num_rows)]

@@ -110,7 +110,7 @@ def _bounded(day: DayPlan) -> DayPlan:
     return DayPlan(day.day, tuple(uncompacted), day.compacted)
 
 
-def _rows(file: LiveFile) -> int:
+def _row_count(file: LiveFile) -> int:
     return file.data.rows
 
 
@@ -215,7 +215,7 @@ class Compactor:
         if policy.convert:
             needed |= {file.name for file in day.compacted if _is_outdated(file)}
         chosen = [file for file in day.compacted if file.name in needed]
-        rest = sorted((file for file in small(day.compacted) if file.name not in needed), key=_rows)
+        rest = sorted((file for file in small(day.compacted) if file.name not in needed), key=_row_count)
         taken = sum(file.data.rows for file in (*day.uncompacted, *chosen))
         for index, file in enumerate(rest):
             if file.data.rows > taken and len(rest) - index <= policy.compacted_files - 1:

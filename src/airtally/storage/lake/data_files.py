@@ -96,8 +96,8 @@ def statistics(stream: Stream, footer: Any) -> str:
             nulls[name] = sum(group.null_count for group in groups)
         bounds = [(group.min, group.max) for group in groups if group is not None and group.has_min_max]
         if bounds and _bounded(stream, name):
-            low[name] = _text(min(pair[0] for pair in bounds))
-            high[name] = _text(max(pair[1] for pair in bounds))
+            low[name] = _stat_text(min(pair[0] for pair in bounds))
+            high[name] = _stat_text(max(pair[1] for pair in bounds))
     found = {"numRecords": footer.num_rows, "minValues": low, "maxValues": high, "nullCount": nulls}
     return msgspec.json.encode(found).decode()
 
@@ -107,7 +107,7 @@ def _bounded(stream: Stream, name: str) -> bool:
     return name in {ACCOUNT.name, WRITER_ID.name} or not pa.types.is_string(stream.stored_schema.field(name).type)
 
 
-def _text(value: Any) -> Any:
+def _stat_text(value: Any) -> Any:
     return f"{value:%Y-%m-%dT%H:%M:%S.%fZ}" if isinstance(value, datetime) else value
 
 

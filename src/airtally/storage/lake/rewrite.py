@@ -83,7 +83,7 @@ def rewrite(job: Rewrite) -> Rewritten:
         duplicates = work.find_duplicates()
         written = [work.write(where) for where in work.groups(before)]
         try:
-            _check(work, written, before, duplicates)
+            _check_counts(work, written, before, duplicates)
         except RowsDiffer:
             for each in written:
                 work.storage.delete(each.name)
@@ -91,7 +91,7 @@ def rewrite(job: Rewrite) -> Rewritten:
         return Rewritten(tuple(written), before - duplicates, duplicates)
 
 
-def _check(work: _Work, written: list[NewFile], before: int, duplicates: int) -> None:
+def _check_counts(work: _Work, written: list[NewFile], before: int, duplicates: int) -> None:
     after = sum(each.rows for each in written)
     counted = before - after
     if counted != duplicates or duplicates != work.count_duplicates():

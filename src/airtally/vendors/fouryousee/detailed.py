@@ -19,7 +19,7 @@ def plays_of(account: Account, plays: PlayFilter) -> Extract:
     return Extract(
         stream=PLAYLOGS,
         account=account.slug,
-        line=_line(account.slug),
+        line=_play_line(account.slug),
         start_us=plays.start_us,
         end_us=plays.end_us,
         where=_condition(plays),
@@ -27,7 +27,7 @@ def plays_of(account: Account, plays: PlayFilter) -> Extract:
     )
 
 
-def _line(slug: str) -> JsonLine:
+def _play_line(slug: str) -> JsonLine:
     return JsonLine(
         (
             ("account", Fixed(slug)),

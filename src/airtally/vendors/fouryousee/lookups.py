@@ -95,11 +95,11 @@ def _records(
     services: Services, account: Account, stream: Stream, where: Filter, page: Page
 ) -> tuple[list[dict[str, Any]], Found]:
     answer = services.queries.current(stream, account.slug, where=where, limit=page.limit, offset=page.offset)
-    rows = [_plain(row) for row in answer.table.to_pylist()]
+    rows = [_wire_record(row) for row in answer.table.to_pylist()]
     return rows, Found((), answer.total, answer.data_through_us, answer.generated_at_us)
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
+def _wire_record(row: dict[str, Any]) -> dict[str, Any]:
     times = {name: row[name] for name in _TIMES if row.get(name) is not None}
     return row | {name: from_datetime(moment) for name, moment in times.items()}
 

@@ -70,24 +70,24 @@ def list_reports(request: AnyRequest, services: Here, account: Caller) -> Respon
     asked = encode.page_asked(request.query_params)
     found, total = services.reports.page(account, asked, encode.sort_asked(request.query_params))
     objects = [report_object(each, services.reports.url(account, each)) for each in found]
-    return _answer(encode.listing(objects, total, asked))
+    return _json_response(encode.listing(objects, total, asked))
 
 
 @post("/reports", status_code=200, sync_to_thread=True, request_max_body_size=CHOICES.body_bytes)
 def create_report(services: Here, account: Caller, body: RawBody) -> Response[bytes]:
     report = services.reports.create(account, read_report_request(body))
-    return _answer(report_object(report, None))
+    return _json_response(report_object(report, None))
 
 
 @get("/reports/{item:str}", sync_to_thread=True)
 def get_report(services: Here, account: Caller, item: FromPath[str]) -> Response[bytes]:
-    report = services.reports.get(account, _number(item, "Report"))
+    report = services.reports.get(account, _item_number(item, "Report"))
     headers = {"Retry-After": str(CHOICES.poll_after_seconds)} if report.status == ReportState.WAITING else {}
     if report.data_through is not None:
         headers |= quality_headers(
             data_through_us=report.data_through, generated_at_us=report.updated_at, timezone=account.timezone
         )
-    return _answer(single_report_object(report, services.reports.url(account, report)), headers)
+    return _json_response(single_report_object(report, services.reports.url(account, report)), headers)
 
 
 @get("/players", sync_to_thread=True)
@@ -98,7 +98,7 @@ def list_players(request: AnyRequest, services: Here, account: Caller) -> Respon
 
 @get("/players/{item:str}", sync_to_thread=True)
 def get_player(services: Here, account: Caller, item: FromPath[str]) -> Response[bytes]:
-    return _single(lookups.player(services, account, _number(item, "Player")), account, f"Player with ID {item}")
+    return _single(lookups.player(services, account, _item_number(item, "Player")), account, f"Player with ID {item}")
 
 
 @get("/medias", sync_to_thread=True)
@@ -109,7 +109,7 @@ def list_medias(request: AnyRequest, services: Here, account: Caller) -> Respons
 
 @get("/medias/{item:str}", sync_to_thread=True)
 def get_media(services: Here, account: Caller, item: FromPath[str]) -> Response[bytes]:
-    return _single(lookups.media(services, account, _number(item, "Media")), account, f"Media with ID {item}")
+    return _single(lookups.media(services, account, _item_number(item, "Media")), account, f"Media with ID {item}")
 
 
 @get("/medias/categories", sync_to_thread=True)
@@ -129,7 +129,7 @@ def list_users(request: AnyRequest, services: Here, account: Caller) -> Response
     asked = encode.page_asked(request.query_params)
     users = services.access.users.all(account)
     shown = users[asked.offset : asked.offset + asked.limit]
-    return _answer(encode.listing([encode.user_object(user) for user in shown], len(users), asked))
+    return _json_response(encode.listing([encode.user_object(user) for user in shown], len(users), asked))
 
 
 @route(_PATHS, http_method=HttpMethod.OPTIONS, status_code=204, sync_to_thread=False)
@@ -138,7 +138,7 @@ def preflight() -> Response[None]:
     return Response(None, headers=_PREFLIGHT)
 
 
-def _number(item: str, what: str) -> int:
+def _item_number(item: str, what: str) -> int:
     """Raises NotFound with the text as it was sent."""
     if not re.fullmatch(r"[0-9]{1,18}", item):
         raise NotFound(f"{what} with ID {item[:64]} was not found")
@@ -146,16 +146,16 @@ def _number(item: str, what: str) -> int:
 
 
 def _found(found: lookups.Found, account: Account, asked: Page) -> Response[bytes]:
-    return _answer(encode.listing(found.objects, found.total, asked), found.headers(account))
+    return _json_response(encode.listing(found.objects, found.total, asked), found.headers(account))
 
 
 def _single(found: lookups.Found, account: Account, what: str) -> Response[bytes]:
     if not found.objects:
         raise NotFound(f"{what} was not found")
-    return _answer(found.objects[0], found.headers(account))
+    return _json_response(found.objects[0], found.headers(account))
 
 
-def _answer(body: object, headers: dict[str, str] | None = None) -> Response[bytes]:
+def _json_response(body: object, headers: dict[str, str] | None = None) -> Response[bytes]:
     return Response(msgspec.json.encode(body), headers=CORS | (headers or {}), media_type="application/json")
 
 

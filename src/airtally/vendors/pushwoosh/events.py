@@ -36,7 +36,7 @@ def post_event(call: Call) -> MethodResult:
     row = {
         "application": application,
         "event": name,
-        "time": _moment(call),
+        "time": _event_time(call),
         "hwid": device,
         "user_id": user,
         "attributes": attributes or None,
@@ -57,7 +57,7 @@ def _fitting(declared: Mapping[str, ValueType], sent: Mapping[str, Any]) -> dict
     return fitting
 
 
-def _moment(call: Call) -> int:
+def _event_time(call: Call) -> int:
     """Microseconds since epoch."""
     sent = call.parameters.get("timestampUTC")
     if sent is None:

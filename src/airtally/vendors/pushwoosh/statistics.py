@@ -40,7 +40,7 @@ def get_event_statistics(call: Call) -> MethodResult:
         event = call.services.access.declared.event(principal.account, code, event.name, names) or event
     now_us = call.services.clock.now_us()
     conditions = tuple(condition(each, event.attributes, now_us) for each in found)
-    return _asked(call, principal, EventStatistics(code, event.name, start_us, end_us, conditions))
+    return _schedule(call, principal, EventStatistics(code, event.name, start_us, end_us, conditions))
 
 
 def get_tag_stats(call: Call) -> MethodResult:
@@ -50,7 +50,7 @@ def get_tag_stats(call: Call) -> MethodResult:
     if tag is None:
         raise Fault(CHOICES.tag_not_found)
     codes = _applications(call, principal)
-    return _asked(call, principal, TagStatistics(tag.name, tag.type, not tag.application_specific, tuple(codes)))
+    return _schedule(call, principal, TagStatistics(tag.name, tag.type, not tag.application_specific, tuple(codes)))
 
 
 def get_results(call: Call) -> MethodResult:
@@ -81,7 +81,7 @@ def _applications(call: Call, principal: Principal) -> list[str]:
     return auth.checked_applications(call, principal, asked)
 
 
-def _asked(call: Call, principal: Principal, asked: EventStatistics | TagStatistics) -> MethodResult:
+def _schedule(call: Call, principal: Principal, asked: EventStatistics | TagStatistics) -> MethodResult:
     return MethodResult({"request_id": call.services.statistics.ask(principal.account, asked)})
 
 

@@ -60,7 +60,7 @@ def nobody(call: CallContext, message: str, status: str) -> ReplyBody:
 
 def found(call: CallContext, message: str, table: pa.Table) -> ReplyBody:
     """`table` has a row for each app, stream and bucket: their samples, sum, least and greatest."""
-    rows = _rows(table, _PHP if call.serialized else _JSON)
+    rows = _render_rows(table, _PHP if call.serialized else _JSON)
     return _body(call, {"message": message, "status": "success", "data": rows})
 
 
@@ -135,7 +135,7 @@ _PHP = _Format(
 )
 
 
-def _rows(table: pa.Table, form: _Format) -> list[Piece]:
+def _render_rows(table: pa.Table, form: _Format) -> list[Piece]:
     """In order of time, app and stream, texts by their bytes."""
     opening, closing = form.row_list
     ordered = table.sort_by([(BUCKET, "ascending"), ("app", "ascending"), ("video_url", "ascending")])
@@ -154,7 +154,7 @@ def _slice(table: pa.Table, start: int, form: _Format) -> memoryview:
     if form.numbered:
         numbers = pc.cast(pa.array(range(start, start + table.num_rows), pa.int64()), pa.string())
         columns = ["i:", numbers, ";", *columns]
-    return _joined(pc.binary_join_element_wise(*columns, ""))
+    return _concatenate(pc.binary_join_element_wise(*columns, ""))
 
 
 def _digits(counts: pa.Array) -> pa.Array:
@@ -190,7 +190,7 @@ def _ends(table: pa.Table, form: _Format) -> pa.Array:
     return pa.array(texts, pa.string()).take(buckets.indices)
 
 
-def _joined(texts: pa.Array) -> memoryview:
+def _concatenate(texts: pa.Array) -> memoryview:
     """The texts one after the other, which is how Arrow holds them."""
     offsets = memoryview(texts.buffers()[1]).cast("i")
     return memoryview(texts.buffers()[2])[offsets[texts.offset] : offsets[texts.offset + len(texts)]]

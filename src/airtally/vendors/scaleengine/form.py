@@ -36,7 +36,7 @@ def read_form(content_type: str, body: bytes) -> Posted:
 def _fields(content_type: str, body: bytes) -> Iterator[tuple[str, bytes]]:
     kind, options = parse_options_header(content_type)
     if kind == "multipart/form-data":
-        return _parts(options.get("boundary", ""), body)
+        return _multipart_fields(options.get("boundary", ""), body)
     if kind == "application/x-www-form-urlencoded":
         return _pairs(body)
     return iter(())
@@ -45,14 +45,14 @@ def _fields(content_type: str, body: bytes) -> Iterator[tuple[str, bytes]]:
 def _pairs(body: bytes) -> Iterator[tuple[str, bytes]]:
     for pair in body.split(b"&"):
         name, _, value = pair.partition(b"=")
-        yield _folded(_decoded(name).decode("latin-1")), _decoded(value)
+        yield _folded(_unquoted(name).decode("latin-1")), _unquoted(value)
 
 
-def _decoded(text: bytes) -> bytes:
+def _unquoted(text: bytes) -> bytes:
     return unquote_to_bytes(text.replace(b"+", b" "))
 
 
-def _parts(boundary: str, body: bytes) -> Iterator[tuple[str, bytes]]:
+def _multipart_fields(boundary: str, body: bytes) -> Iterator[tuple[str, bytes]]:
     """Parts with a file name or a type of their own are fields like the others."""
     name, chunks = "", list[bytes]()
     with PushMultipartParser(boundary.encode("latin-1", "replace"), header_charset="latin-1") as parser:

@@ -51,14 +51,14 @@ def read_fields(members: Mapping[str, Any]) -> ViewerLogParams:
     if absent:
         raise missing(absent)
     apps = _apps(_listed(members, "app"))
-    exact, patterns = _urls(_texts(members, "url"))
+    exact, patterns = _urls(_text_list(members, "url"))
     return ViewerLogParams(
         apps,
         exact,
         patterns,
         graph=_graph(members["graph"]),
         start_us=_start(members.get("starttime")),
-        servers=_distinct(_texts(members, "server")),
+        servers=_distinct(_text_list(members, "server")),
     )
 
 
@@ -84,7 +84,7 @@ def _listed(members: Mapping[str, Any], name: str) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _texts(members: Mapping[str, Any], name: str) -> list[str]:
+def _text_list(members: Mapping[str, Any], name: str) -> list[str]:
     found = _listed(members, name)
     if not all(isinstance(each, str) for each in found):
         raise invalid(name)

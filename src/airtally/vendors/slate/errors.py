@@ -49,7 +49,7 @@ def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes
         return _oauth(failure)
     status = _status(failure)
     body = {"code": CODES.get(status, CODES[400]), "message": failure.message}
-    return _answer(body, status, failure, allow="GET")
+    return _error_response(body, status, failure, allow="GET")
 
 
 def _oauth(failure: Failure) -> Response[bytes]:
@@ -60,14 +60,14 @@ def _oauth(failure: Failure) -> Response[bytes]:
         status, error, message = 400, "invalid_request", CHOICES.malformed
     else:
         error, message = _OAUTH.get(status, "invalid_request"), failure.message
-    return _answer({"error": error, "error_description": message}, status, failure, allow="POST")
+    return _error_response({"error": error, "error_description": message}, status, failure, allow="POST")
 
 
 def _status(failure: Failure) -> int:
     return 503 if failure.status == 507 else failure.status
 
 
-def _answer(body: dict[str, str], status: int, failure: Failure, *, allow: str) -> Response[bytes]:
+def _error_response(body: dict[str, str], status: int, failure: Failure, *, allow: str) -> Response[bytes]:
     headers = {"Cache-Control": "no-store"}
     if failure.retry_after is not None:
         headers["Retry-After"] = str(failure.retry_after)

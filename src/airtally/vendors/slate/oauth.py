@@ -36,7 +36,7 @@ def routes(services: Services) -> list[Any]:
         check(form)
         client = _client(services, form)
         note_account(request, client.account.slug)
-        return _answer(_granted(services, client, form))
+        return _token_response(_granted(services, client, form))
 
     return [token]
 
@@ -92,7 +92,7 @@ def _granted(services: Services, client: Principal, form: dict[str, str]) -> Tok
         raise TokenRefused("invalid_grant", message) from None
 
 
-def _answer(tokens: Tokens) -> Response[bytes]:
+def _token_response(tokens: Tokens) -> Response[bytes]:
     body = {
         "access_token": tokens.access_token,
         "refresh_token": tokens.refresh_token,

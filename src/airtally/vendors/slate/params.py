@@ -36,8 +36,8 @@ class PageParams:
 
 def asked(query: Mapping[str, str], mode: str) -> PageParams:
     """`mode`: page or item. Raises BadRequest."""
-    limit = _number(query, "limit", CHOICES.default_limit, least=1, most=CHOICES.largest_limit)
-    offset = _number(query, "offset", 0, least=0, most=CHOICES.largest_offset)
+    limit = _bounded_number(query, "limit", CHOICES.default_limit, least=1, most=CHOICES.largest_limit)
+    offset = _bounded_number(query, "offset", 0, least=0, most=CHOICES.largest_offset)
     return PageParams(offset, limit, mode == "item")
 
 
@@ -51,7 +51,7 @@ def next_url(base: str, path: str, filters: Mapping[str, str], page: PageParams,
     return f"{base.rstrip('/')}{quote(path.rstrip('/'))}?{query}"
 
 
-def _number(query: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
+def _bounded_number(query: Mapping[str, str], name: str, default: int, *, least: int, most: int) -> int:
     text = query.get(name)
     if text is None:
         return default

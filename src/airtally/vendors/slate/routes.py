@@ -54,28 +54,28 @@ def routes(services: Services) -> list[Any]:
 def list_accounts(request: AnyRequest, services: Here, slate: Parts, account: Caller) -> Response[bytes]:
     page = _page(request)
     found = slate.catalogue.accounts(account, page.part)
-    return _answer(request, services, page, found.map(encode.named))
+    return _page_response(request, services, page, found.map(encode.named))
 
 
 @get(_GROUPS, sync_to_thread=True)
 def list_groups(request: AnyRequest, services: Here, slate: Parts, account: Caller) -> Response[bytes]:
     page = _page(request)
     found = slate.catalogue.groups(account, page.part, **request.path_params)
-    return _answer(request, services, page, found.map(encode.named))
+    return _page_response(request, services, page, found.map(encode.named))
 
 
 @get(_BUSINESSES, sync_to_thread=True)
 def list_businesses(request: AnyRequest, services: Here, slate: Parts, account: Caller) -> Response[bytes]:
     page = _page(request)
     found = slate.catalogue.businesses(account, page.part, **request.path_params)
-    return _answer(request, services, page, found.map(encode.business))
+    return _page_response(request, services, page, found.map(encode.business))
 
 
 @get(_DATASETS, sync_to_thread=True)
 def list_datasets(request: AnyRequest, services: Here, slate: Parts, account: Caller) -> Response[bytes]:
     page = _page(request)
     found = slate.catalogue.datasets(account, page.part, **request.path_params)
-    return _answer(request, services, page, found.map(encode.named))
+    return _page_response(request, services, page, found.map(encode.named))
 
 
 @get(_FILES, sync_to_thread=True)
@@ -87,7 +87,7 @@ def list_files(request: AnyRequest, services: Here, slate: Parts, account: Calle
     items = found.map(
         lambda each: encode.file(each, slate.links.link(dataset.row_id, each.id, services.clock.now_us()))
     )
-    return _answer(request, services, page, items, filters=asked.filters(), data_through_us=through)
+    return _page_response(request, services, page, items, filters=asked.filters(), data_through_us=through)
 
 
 @route([_ACCOUNTS, _GROUPS, _BUSINESSES, _DATASETS, _FILES], http_method=HttpMethod.OPTIONS, sync_to_thread=False)
@@ -99,7 +99,7 @@ def _page(request: AnyRequest) -> params.PageParams:
     return params.asked(request.query_params, request.scope["state"][OFFSET_MODE])
 
 
-def _answer(
+def _page_response(
     request: AnyRequest,
     services: Services,
     page: params.PageParams,

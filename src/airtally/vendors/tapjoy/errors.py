@@ -38,14 +38,14 @@ class InvalidParameters(Unprocessable):
 def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes]:
     """The whole answer, for the application's error handlers too (unknown route, wrong method, a bug)."""
     if isinstance(failure, InvalidParameters):
-        return _answer(422, {"errors": failure.problems})
+        return _error_response(422, {"errors": failure.problems})
     if isinstance(failure, RowsGone):  # another start_time can be answered
-        return _answer(422, {"errors": [f"{failure.message} {failure.hint}"]})
+        return _error_response(422, {"errors": [f"{failure.message} {failure.hint}"]})
     status = _status(failure)
     headers = {}
     if status == 401 and request.scope["path"] != LEGACY_PATH:  # its credentials stand in the query
         headers["WWW-Authenticate"] = "Basic" if request.scope["path"].rstrip("/") == TOKEN_PATH else "Bearer"
-    return _answer(status, {"error": _TEXTS.get(status, failure.message)}, headers)
+    return _error_response(status, {"error": _TEXTS.get(status, failure.message)}, headers)
 
 
 def _status(failure: Failure) -> int:
@@ -53,5 +53,5 @@ def _status(failure: Failure) -> int:
     return 500 if failure.status in {422, 429} or failure.status > 500 else failure.status
 
 
-def _answer(status: int, body: object, headers: dict[str, str] | None = None) -> Response[bytes]:
+def _error_response(status: int, body: object, headers: dict[str, str] | None = None) -> Response[bytes]:
     return Response(msgspec.json.encode(body), status_code=status, headers=headers, media_type=JSON)

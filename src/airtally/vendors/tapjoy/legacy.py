@@ -26,7 +26,7 @@ from airtally.streams import AD_EVENTS
 from airtally.vendors.tapjoy.auth import KIND
 from airtally.vendors.tapjoy.choices import CHOICES
 from airtally.vendors.tapjoy.errors import InvalidParameters
-from airtally.vendors.tapjoy.figures import METRICS, SPEND
+from airtally.vendors.tapjoy.query import METRICS, SPEND
 from airtally.vendors.tapjoy.series import cents
 from airtally.vendors.tapjoy.times import earliest
 
@@ -65,8 +65,8 @@ def read_day(query: Mapping[str, str], now_us: int) -> DayAsked:
     problems: list[str] = []
     hours = _hours(query.get("timezone") or "0", problems)
     day = _day(query.get("date") or utc_day(now_us + hours * HOUR_US).isoformat(), now_us, problems)
-    page = _whole(query, "page", 1, problems)
-    size = min(_whole(query, "page_size", CHOICES.default_page_size, problems), CHOICES.largest_page_size)
+    page = _whole_param(query, "page", 1, problems)
+    size = min(_whole_param(query, "page_size", CHOICES.default_page_size, problems), CHOICES.largest_page_size)
     if problems or day is None:
         raise InvalidParameters(problems)
     return DayAsked(day, day_start_us(day) - hours * HOUR_US, page, size)
@@ -137,7 +137,7 @@ def _hours(text: str, problems: list[str]) -> int:
     return hours
 
 
-def _whole(query: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:
+def _whole_param(query: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:
     text = query.get(name) or str(default)
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
         problems.append(f"{name} must be a whole number, 1 or more")

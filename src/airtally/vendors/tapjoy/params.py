@@ -59,7 +59,7 @@ def _range(params: dict[str, str], now_us: int, problems: list[str]) -> tuple[in
     if len(given) == 1:
         missing = "end_time" if given == ["start_time"] else "start_time"
         problems.append(f"{given[0]} needs {missing}")
-    moments = {name: _moment(name, params[name], problems) for name in given}
+    moments = {name: _parse_moment(name, params[name], problems) for name in given}
     start, end = moments.get("start_time"), moments.get("end_time")
     if start is not None and start.at < earliest(now_us):
         problems.append(f"start_time is more than {CHOICES.years_back} years ago")
@@ -70,7 +70,7 @@ def _range(params: dict[str, str], now_us: int, problems: list[str]) -> tuple[in
     return known.get(preset or CHOICES.default_preset, (0, 0))
 
 
-def _moment(name: str, text: str, problems: list[str]) -> Moment | None:
+def _parse_moment(name: str, text: str, problems: list[str]) -> Moment | None:
     try:
         moment = parse_time(text)
     except ValueError:

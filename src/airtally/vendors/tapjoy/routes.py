@@ -14,7 +14,7 @@ from airtally.kit.quality import quality_headers
 from airtally.services import Services
 from airtally.sql.case import folded
 from airtally.streams import AD_GROUPS
-from airtally.vendors.tapjoy import auth, encode, errors, figures, legacy
+from airtally.vendors.tapjoy import auth, encode, errors, legacy, query
 from airtally.vendors.tapjoy.choices import CHOICES
 from airtally.vendors.tapjoy.errors import JSON, LEGACY_PATH
 from airtally.vendors.tapjoy.groups import find_group
@@ -76,8 +76,8 @@ def _insights(
     """The body in pieces, and its quality headers. If no bucket has begun yet, no row is read."""
     if not asked.stamps:
         now_us = services.clock.now_us()
-        return insights(figures.NOTHING, asked), _quality(now_us, now_us)
-    question = figures.question(account, ad_group_id, asked)
+        return insights(query.NOTHING, asked), _quality(now_us, now_us)
+    question = query.question(account, ad_group_id, asked)
     if asked.by_country and len(asked.stamps) > CHOICES.streamed_buckets:
         answer = services.queries.answer(question)
         return insights(answer.table, asked), _quality(answer.data_through_us, answer.generated_at_us)

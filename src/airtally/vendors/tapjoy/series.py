@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from airtally.kit.time import SECOND_US
 from airtally.query.narrow import is_wide, plain
 from airtally.query.question import BUCKET
-from airtally.vendors.tapjoy.figures import COUNTS, SPEND
 from airtally.vendors.tapjoy.params import InsightsParams
+from airtally.vendors.tapjoy.query import COUNTS, SPEND
 
 Numbers = npt.NDArray[Any]  # of int64, or of Python's numbers
 
@@ -37,7 +37,7 @@ _FRACTIONS = pa.array([f".{cents:02}".rstrip("0").rstrip(".") for cents in range
 
 
 def insights(answer: pa.Table, asked: InsightsParams) -> Iterator[bytes]:
-    """Pieces of the object `insights` from an answer to `figures.question`; countries in order of their codes."""
+    """Pieces of the object `insights` from an answer to `query.question`; countries in order of their codes."""
     if not asked.by_country:
         of_group: Numbers = np.zeros(answer.num_rows, np.int64)
         yield from (b"{", *_groups(answer, asked, 1, of_group), b"}")
@@ -91,7 +91,7 @@ def _sparse(places: Numbers, values: Mapping[str, Numbers], stamps: range, group
     for name, each in values.items():
         held = order[each[order] != 0]
         bounds = np.searchsorted(places[held], edges).tolist()
-        columns[name] = (places[held] % count).tolist(), _texts(name, each[held]), bounds
+        columns[name] = (places[held] % count).tolist(), _number_texts(name, each[held]), bounds
     zeros = _zeros(stamps.start, count, stamps.step)
     for group in range(groups):
         series = (
@@ -102,7 +102,7 @@ def _sparse(places: Numbers, values: Mapping[str, Numbers], stamps: range, group
         yield b",".join(series)
 
 
-def _texts(name: str, values: Numbers) -> list[str]:
+def _number_texts(name: str, values: Numbers) -> list[str]:
     if name != SPEND:
         return list(map(str, values.tolist()))
     joined: list[str] = pc.binary_join_element_wise(*_money(values), _NOTHING_BETWEEN).to_pylist()
