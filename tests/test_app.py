@@ -285,7 +285,7 @@ def test_a_stop_answers_flushes_and_lets_go(start_server, tmp_path, opened):
             assert connection.execute(select(writers)).all() == []
         assert Jobs(store, SystemClock(), "another").claim(["a long one"]) is not None
     again = start_server()
-    rows = again.services.storage.lake.existing()[0].view().prune("acme", None, None)
+    rows = again.services.storage.lake.existing()[0].newest().prune("acme", None, None)
     assert sum(file.data.rows for file in rows) == 1
 
 

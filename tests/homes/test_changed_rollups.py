@@ -64,7 +64,7 @@ class Home:
         )
 
     def files(self, rollup):
-        view = self.services.storage.rollups.table(rollup).view()
+        view = self.services.storage.rollups.table(rollup).newest()
         return {} if view is None else dict(view.months("acme"))
 
 

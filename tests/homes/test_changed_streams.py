@@ -79,7 +79,7 @@ class Home:
 
     def is_converted(self, day):
         """Whether the files of a day have the declared columns."""
-        return all(file.data.columns is None for file in self.table.view().files if file.data.day == day)
+        return all(file.data.columns is None for file in self.table.newest().files if file.data.day == day)
 
     def settle(self):
         self.services.storage.event_store.flush()
@@ -116,12 +116,12 @@ def test_a_column_is_added(opened, declare, column):
 
 
 def test_no_file_is_rewritten_when_a_column_is_added(opened, declare):
-    before = {file.name for file in opened().table.view().files}
+    before = {file.name for file in opened().table.newest().files}
     declare(PLAYLOGS, **with_column(PLAYLOGS, TEXT))
     home = opened()
     home.send(id="new", campaign="spring")
     home.services.storage.event_store.flush()
-    assert before < {file.name for file in home.table.view().files}
+    assert before < {file.name for file in home.table.newest().files}
     assert home.counts("campaign") == {None: ALL, "spring": 1}
 
 

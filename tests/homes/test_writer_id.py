@@ -18,6 +18,7 @@ from airtally.kit.clock import MovableClock
 from airtally.query.changelog import VersionsQuery
 from airtally.query.question import Dimension, Metric, Question
 from airtally.runtime import open_services
+from airtally.services import Engines
 from airtally.sql.compiler import Binder
 from airtally.sql.scope import column
 from airtally.sql.statement import Rows
@@ -36,7 +37,7 @@ class Home:
         self.services = open_services(kept.settings, clock=MovableClock(KILLED_US + 3600 * 1_000_000))
         closing.callback(self.services.close)
         self.services.engines.heavy.close()
-        self.services.engines.heavy = InProcess()
+        self.services.engines = Engines(self.services.engines.engine, InProcess())
         self.acme = self.services.access.accounts.by_slug("acme")
 
     def send(self, stream, **row):
@@ -68,7 +69,7 @@ class Home:
         return [sorted(map(repr, table.to_pylist())) for table in tables]
 
     def files(self, stream):
-        return self.services.storage.lake.table(stream).view().files
+        return self.services.storage.lake.table(stream).newest().files
 
     def publish(self):
         """The events that a new publication brings, sorted."""
@@ -147,9 +148,9 @@ def test_the_writer_of_a_file_is_known_from_its_statistics(home):
 def test_a_table_that_follows_is_not_changed_again(home):
     table = home.services.storage.lake.table(PLAYLOGS)
     table.open()
-    version = table.view().version
+    version = table.newest().version
     table.open()
-    assert table.view().version == version
+    assert table.newest().version == version
 
 
 def test_the_killed_process_is_a_writer_until_its_buffer_is_drained(home):

@@ -9,7 +9,7 @@ from airtally.query.answers import AnswerCache
 class View:
     """What the cache looks at of a snapshot."""
 
-    mark: str | None
+    state: str | None
 
 
 def test_an_answer_counts_for_a_view_with_the_same_rows_only() -> None:
@@ -20,7 +20,7 @@ def test_an_answer_counts_for_a_view_with_the_same_rows_only() -> None:
     assert cache.get("q", View("1"), lambda: [b"old"]) == b"old"
 
 
-def test_a_view_without_a_mark_is_never_the_same() -> None:
+def test_a_view_without_a_state_is_never_the_same() -> None:
     cache = AnswerCache(1000)
     assert cache.get("q", View(None), lambda: [b"a"]) == b"a"
     assert cache.get("q", View(None), lambda: [b"b"]) == b"b"

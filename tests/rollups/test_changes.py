@@ -32,7 +32,7 @@ def test_the_log_is_read_before_it_is_cleaned(home):
     rebuilder.expiry.read_log(table)
     home.restart()
     changes = home.services.storage.rollups.changed_days(home.services.storage.lake.table(AD_EVENTS))
-    view = home.services.storage.lake.table(AD_EVENTS).view()
+    view = home.services.storage.lake.table(AD_EVENTS).newest()
     assert changes.of_account("acme", view)["2026-10-05"] == view.version
 
 
@@ -73,7 +73,7 @@ def test_a_lake_put_back_to_an_earlier_state(home, tmp_path):
 
 def changed_days(home):
     table = home.services.storage.lake.table(AD_EVENTS)
-    return home.services.storage.rollups.changed_days(table), table.view()
+    return home.services.storage.rollups.changed_days(table), table.newest()
 
 
 def test_a_reader_waits_while_another_reads_the_log(home):

@@ -55,7 +55,7 @@ def expire(home) -> int:
 
 
 def raw_days(home) -> set[str | None]:
-    return {file.data.day for file in home.services.storage.lake.table(VIEWER_SAMPLES).view().files}
+    return {file.data.day for file in home.services.storage.lake.table(VIEWER_SAMPLES).newest().files}
 
 
 def test_rows_stay_until_their_rollups_are_current(home, clock):
@@ -136,7 +136,7 @@ def test_a_month_made_while_its_rows_were_to_leave_is_not_made_of_none(home, clo
     clock.advance(5 * 86_400)
     rebuilder, table = home.rebuilder(), home.services.storage.lake.table(VIEWER_SAMPLES)
     segments = home.services.storage.rollups.table(MINUTE)
-    stale_view = segments.view()
+    stale_view = segments.newest()
     expire(home)
     with pytest.raises(CommitConflict):
         replace_files(
@@ -158,7 +158,7 @@ def test_rows_that_outlive_their_segments_answer_for_themselves(warehoused, cloc
     home.send(VIEWER_SAMPLES, acme, [sample(OLD + 60 * SECOND_US, 3)])
     home.flush()
     home.rebuild(VIEWER_SAMPLES)
-    assert home.services.storage.rollups.table(MINUTE).view() is None
+    assert home.services.storage.rollups.table(MINUTE).newest() is None
     assert home.rebuild(VIEWER_SAMPLES) == 0
     assert home.ask(by(Bucket.MINUTE))[0]["sum"] == 3
     clock.advance(25 * 86_400)

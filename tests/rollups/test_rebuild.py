@@ -76,14 +76,14 @@ def test_a_rebuild_that_dies_leaves_the_old_segments(home, monkeypatch):
 
 def test_everything_made_anew(home):
     home.rebuilder().expiry.drop_all(QUARTERS)
-    assert home.services.storage.rollups.table(QUARTERS).view().months("acme") == {}
+    assert home.services.storage.rollups.table(QUARTERS).newest().months("acme") == {}
     assert counted(home) == 20
     assert home.rebuild(AD_EVENTS) == 2
     assert counted(home) == 20
 
 
 def test_no_segments_without_an_account(home):
-    assert home.services.storage.rollups.table(QUARTERS).view().months("nobody") == {}
+    assert home.services.storage.rollups.table(QUARTERS).newest().months("nobody") == {}
     assert counted(home, "nobody") == 0
 
 
@@ -116,8 +116,8 @@ def test_what_cannot_be_made_does_not_hold_up_others(home, monkeypatch):
     with pytest.raises(OSError, match="too large"):
         home.rebuild(AD_EVENTS)
     segments, lake = (
-        home.services.storage.rollups.table(QUARTERS).view(),
-        home.services.storage.lake.table(AD_EVENTS).view(),
+        home.services.storage.rollups.table(QUARTERS).newest(),
+        home.services.storage.lake.table(AD_EVENTS).newest(),
     )
     assert segments.months("rival")["2026-10"].source_version("2026-10-05") == lake.version
     assert (counted(home), counted(home, "rival")) == (21, 2)

@@ -35,5 +35,5 @@ def test_a_month_file_notes_the_zone_of_each_day(warehoused, clock):
     with home.services.store.begin() as connection:
         connection.execute(update(accounts).values(timezone="Asia/Kolkata"))
     assert home.rebuild(VIEWER_SAMPLES, EAGER) > 0
-    month = home.services.storage.rollups.table(day).view().months("acme")["2026-10"]
+    month = home.services.storage.rollups.table(day).newest().months("acme")["2026-10"]
     assert [month.zone(f"2026-10-{number}") for number in (10, 20)] == ["UTC", "Asia/Kolkata"]

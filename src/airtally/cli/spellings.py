@@ -66,7 +66,7 @@ def _odd_ids(tables: list[tuple[LakeTable, str]], engine: Engine) -> Iterator[tu
 def _ids(
     table: LakeTable, name: str, engine: Engine, where: exp.Expr, **relations: pa.Table
 ) -> Iterator[tuple[str, str]]:
-    view = table.view()
+    view = table.newest()
     if view is None or not view.files:
         return
     files = Files(

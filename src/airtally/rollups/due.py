@@ -49,7 +49,7 @@ class RebuildPlanner:
 
     def units(self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy) -> list[RebuildUnit]:
         """What is due now, by account and month."""
-        view = table.view()
+        view = table.newest()
         if view is None:
             return []
         self._first_versions.setdefault(rollup.name, view.version)
@@ -64,7 +64,7 @@ class RebuildPlanner:
     def _due_units(
         self, table: LakeTable, view: TableVersion, rollup: Rollup, policy: RebuildPolicy
     ) -> Iterator[RebuildUnit]:
-        segments, first = self._rollups.table(rollup).view(), self._rollups.kept_from(rollup)
+        segments, first = self._rollups.table(rollup).newest(), self._rollups.kept_from(rollup)
         stale = set()
         for account, changed in self._rollups.changed_days(table).by_account(view).items():
             months: dict[str, list[str]] = defaultdict(list)

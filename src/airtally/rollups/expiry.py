@@ -35,7 +35,7 @@ class SegmentExpiry:
         A month goes as a whole, after its last day: without its day file an older segment in the month file would show.
         """
         limit, table = self._rollups.limit(rollup), self._rollups.table(rollup)
-        view = table.view()
+        view = table.newest()
         if view is None:
             return 0
         months = (month for account in view.accounts.values() for month in account.items())
@@ -50,7 +50,7 @@ class SegmentExpiry:
 
     def drop_replaced(self, table: LakeTable, rollup: Rollup) -> None:
         """Remove the months of earlier versions whose days the newest version has, but for days without rows left."""
-        view, segments, first = table.view(), self._rollups.table(rollup).view(), self._rollups.kept_from(rollup)
+        view, segments, first = table.newest(), self._rollups.table(rollup).newest(), self._rollups.kept_from(rollup)
         if view is None or segments is None or rollup.earlier is None:
             return
         stale: set[tuple[str, str]] = set()
@@ -59,7 +59,7 @@ class SegmentExpiry:
             stale.update((account, day[:7]) for day in days)
         for each in rollup.versions[1:]:
             old_table = self._rollups.table(each)
-            old = old_table.view()
+            old = old_table.newest()
             accounts = {} if old is None else old.accounts
             months = [(account, month) for account, found in accounts.items() for month in found]
             done = [key for key in months if key not in stale and f"{key[1]}-01" >= first]
@@ -71,7 +71,7 @@ class SegmentExpiry:
     def drop_all(self, rollup: Rollup) -> None:
         """Remove the segments of all months that still have all their rows, so that they are built anew."""
         table = self._rollups.table(rollup)
-        view = table.view()
+        view = table.newest()
         if view is not None:
             first = max(view.final_before, self._rollups.rows_from(stream_of(rollup)))
             files = [file for months in view.accounts.values() for month in months.values() for file in month.files]
@@ -79,7 +79,7 @@ class SegmentExpiry:
 
     def read_log(self, table: LakeTable) -> None:
         """See `storage.lake.maintenance.Derived`."""
-        view = table.view() if table.stream.rollups else None
+        view = table.newest() if table.stream.rollups else None
         if view is not None:
             self._rollups.changed_days(table).keep(view)
 

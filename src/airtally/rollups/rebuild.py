@@ -134,7 +134,7 @@ class Rebuilder:
 
     def _rebuild_unit(self, table: LakeTable, rollup: Rollup, unit: RebuildUnit) -> None:
         """The segments are read before the rows, so that a month that changes meanwhile makes the commit fail."""
-        segments, view = self._rollups.open_segments(rollup), table.view()
+        segments, view = self._rollups.open_segments(rollup), table.newest()
         assert view is not None  # noqa: S101 (planned from one)
         if unit.merge:
             unit = self._with_all_stale_days(view, table, rollup, segments, unit)

@@ -87,7 +87,7 @@ class Rollups:
         """The newest version of a rollup's table, which is made if it does not exist."""
         table = self.table(rollup)
         table.open()
-        view = table.view()
+        view = table.newest()
         assert view is not None  # noqa: S101 (opening makes it)
         return view
 
@@ -142,11 +142,11 @@ class Rollups:
 
     def rows_from(self, stream: Stream) -> str:
         """The first day (ISO) whose rows retention has not removed; "" if it never removed any."""
-        return _rows_from(stream, self.lake.table(stream).view(), self._table_versions(stream))
+        return _rows_from(stream, self.lake.table(stream).newest(), self._table_versions(stream))
 
     def kept_from(self, rollup: Rollup) -> str:
         """The first day (ISO) whose segments are kept, and so are worth building."""
-        return self._kept_from(rollup, self.table(rollup).view(), lambda: self.rows_from(stream_of(rollup)))
+        return self._kept_from(rollup, self.table(rollup).newest(), lambda: self.rows_from(stream_of(rollup)))
 
     def cell_zone(self, rollup: Rollup, account: str) -> str | None:
         """The time zone that a rollup's cells of an account are cut in; None where it does not matter."""
@@ -170,12 +170,12 @@ class Rollups:
         return "" if days is None else (utc_day(self.lake.clock.now_us()) - timedelta(days=days + 1)).isoformat()
 
     def _table_versions(self, stream: Stream) -> dict[str, RollupTableVersion | None]:
-        return {each.folder: self.table(each).view() for each in _all_versions(stream)}
+        return {each.folder: self.table(each).newest() for each in _all_versions(stream)}
 
     def _plan_inputs(
         self, stream: Stream, tables: Mapping[str, RollupTableVersion | None], rows: Snapshot
     ) -> PlanInputs:
-        view = self.lake.table(stream).view()
+        view = self.lake.table(stream).newest()
         changed = {} if view is None else self.changed_days(self.lake.table(stream)).of_account(rows.account, view)
         version = -1 if view is None else view.version
         rows_from = _rows_from(stream, view, tables)

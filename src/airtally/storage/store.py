@@ -134,7 +134,7 @@ class EventStore:
     def settled(self, stream: Stream, before: date) -> bool:
         """Whether no row of a day before `before` is in a buffer of this host; this process's is flushed first."""
         self.flush(stream)
-        table_version = self.lake.table(stream).view()
+        table_version = self.lake.table(stream).newest()
         for part in self._tails(stream):
             done = -1 if table_version is None else table_version.committed(part.app_id)
             left = (chunk.above(done) for chunk in part.chunks if chunk.last > done)
@@ -155,7 +155,7 @@ class EventStore:
         self.flush(stream)
         table = self.lake.table(stream)
         table.open()  # an engine that reads Delta itself needs a table to be there
-        table_version = table.view(limit.since)
+        table_version = table.newest(limit.since)
         return _snapshot(
             stream,
             account,
@@ -180,12 +180,12 @@ class EventStore:
         given up where the lake moves on each time.
         """
         table = self.lake.table(stream)
-        table_version = table.view()
+        table_version = table.newest()
         for _ in range(_LOOKS):
             before = table_version
             through, limit = self._through()
             tails = self._tails(stream)
-            table_version = table.view(limit.since)
+            table_version = table.newest(limit.since)
             if table_version is before:
                 break
         return limit.cut(through), tails, table_version

@@ -72,7 +72,7 @@ def fill(server: LiveServer, clock: MovableClock) -> None:
     accepted(rival, "viewer_apps", [{"app": "other-origin", "app_id": 90}])
     accepted(rival, "viewer_samples", sample("other-origin", "theirs", "2026-11-22T09:00", e1=1))
     assert clock.now_us() == NOW_US
-    days = {file.data.day for file in server.services.storage.lake.table(VIEWER_SAMPLES).view().files}
+    days = {file.data.day for file in server.services.storage.lake.table(VIEWER_SAMPLES).newest().files}
     assert not days & {"2026-09-22", "2026-11-02"}
     acme.http.close()
     rival.http.close()

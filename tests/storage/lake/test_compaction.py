@@ -83,7 +83,7 @@ def test_of_two_compactions_one_loses_and_plans_again(storage: Storage) -> None:
             return result
 
     lost = Compactor(storage.table, Overtaken())
-    view = storage.table.view()
+    view = storage.table.newest()
     assert view is not None
     with pytest.raises(CommitConflict):
         lost._rewrite(view, plan(view, storage.clock.now_us(), EAGER)[0], EAGER)
@@ -108,7 +108,7 @@ def test_an_append_meanwhile_is_no_conflict(storage: Storage) -> None:
 
 
 def _planned(storage: Storage, policy: CompactionPolicy) -> list[str | None]:
-    view = storage.table.view()
+    view = storage.table.newest()
     assert view is not None
     return [day.day for day in plan(view, storage.clock.now_us(), policy)]
 

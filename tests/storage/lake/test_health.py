@@ -26,7 +26,7 @@ def test_missing_data_files_are_told_until_they_are_back_or_given_up(filled: Sto
     table = again(filled).table(PLAYLOGS)
     health = LakeHealth(lambda: [table])
     assert (health.problems(), missing(table), give_up(table)) == ([], [], [])
-    view = table.view()
+    view = table.newest()
     assert view is not None
     first, second = (log_of(filled).parent / name for name in view.names[:2])
     first.rename(filled.home / "aside")
@@ -43,14 +43,14 @@ def test_missing_data_files_are_told_until_they_are_back_or_given_up(filled: Sto
     assert first.name not in told
     assert [file.name for file in give_up(table)] == [view.names[1]]
     assert (health.problems(), missing(table)) == ([], [])
-    assert len(table.view().names) == 3  # type: ignore[union-attr]
+    assert len(table.newest().names) == 3  # type: ignore[union-attr]
     assert json.dumps(filled.medias())
 
 
 def test_a_probe_looks_at_few_files_and_keeps_what_it_saw(filled: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("airtally.storage.lake.health._AT_ONCE", 1)
     table = again(filled).table(PLAYLOGS)
-    view = table.view()
+    view = table.newest()
     assert view is not None
     health = LakeHealth(lambda: [table])
     lost = log_of(filled).parent / view.names[2]

@@ -11,7 +11,7 @@ from fixtures.storage import Storage, add_flushed, compact
 
 def test_a_rewrite_that_does_not_match_the_log_is_refused(storage: Storage) -> None:
     add_flushed(storage, (1, "a", 0), (2, None, 0))
-    view = storage.table.view()
+    view = storage.table.newest()
     assert view is not None
     file = view.files[0]
     job = Rewrite("playlogs", storage.table.url, {}, file.data.day, (file.name,), (), 3, 64 << 20)

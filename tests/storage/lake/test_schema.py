@@ -16,7 +16,7 @@ CAMPAIGN = Column("campaign", Type.TEXT, "A column of a later release.")
 
 
 def history(storage: Storage) -> SchemaHistory:
-    return SchemaHistory.of(PLAYLOGS, storage.table.open_version(storage.table.view().version))
+    return SchemaHistory.of(PLAYLOGS, storage.table.open_version(storage.table.newest().version))
 
 
 def test_a_new_table_has_the_declared_columns_and_nothing_to_follow(storage):
@@ -54,7 +54,7 @@ def test_statistics_are_kept_under_each_name_of_a_column(storage, declare):
 def test_of_two_processes_that_follow_one_looks_again(storage, declare):
     storage.table.open()
     declare(PLAYLOGS, **with_column(PLAYLOGS, CAMPAIGN))
-    version = storage.table.view().version
+    version = storage.table.newest().version
     first, second = storage.table.open_version(version), storage.table.open_version(version)
     assert follow(PLAYLOGS, first)
     assert follow(PLAYLOGS, second), "whether it lost or not, it is to look again"

@@ -11,7 +11,7 @@ from fixtures.storage import NOON_US, Storage, add_flushed, compact
 def test_files_that_cannot_hold_the_wanted_rows_are_left_out(storage: Storage) -> None:
     add_flushed(storage, (1, None, 0), (2, None, 1))
     add_flushed(storage, (3, None, 0), account="zoo")
-    version = storage.table.view()
+    version = storage.table.newest()
     assert version is not None
 
     def days(account: str, start_us: int | None, end_us: int | None) -> list[str | None]:
@@ -38,7 +38,7 @@ def test_the_version_of_an_application_is_the_same_for_all_threads(storage: Stor
     storage.add((1, None, 0))
     app_id = storage.buffer.tail(storage.table.stream)[0].app_id
     storage.event_store.flush()
-    version = storage.table.view()
+    version = storage.table.newest()
     assert version is not None
     found: list[int] = []
     begin = threading.Barrier(8)

@@ -142,7 +142,7 @@ class Compactor:
         done: set[str | None] = set()
         rewritten = lost = 0
         while at_most is None or rewritten < at_most:
-            table_version = self._table.view()
+            table_version = self._table.newest()
             days = [] if table_version is None else plan(table_version, self._table.clock.now_us(), policy)
             days = [day for day in days if day.day not in done and not self._is_put_off(day)]
             if table_version is None or not days:

@@ -96,9 +96,9 @@ class DeltaFiles(Generic[V]):
         return self.storage.url
 
     def exists(self) -> bool:
-        return self.view() is not None
+        return self.newest() is not None
 
-    def view(self, since: float = 0.0) -> V | None:
+    def newest(self, since: float = 0.0) -> V | None:
         """The newest version, with all commits made before `since` (monotonic); None while there is no table."""
         table_version = self._newest
         if table_version is not None and not self._outdated(table_version, since):
@@ -133,7 +133,7 @@ class DeltaFiles(Generic[V]):
 
     def committed(self, app_id: str) -> int | None:
         """The application's transaction version, None where it never committed."""
-        table_version = self.view()
+        table_version = self.newest()
         found = -1 if table_version is None else table_version.committed(app_id)
         return None if found < 0 else found
 

@@ -40,7 +40,7 @@ class LakeHealth:
 
     def _problem(self, table: Table, *, thorough: bool) -> str | None:
         try:
-            table_version = table.view()
+            table_version = table.newest()
             fault = fault_of(table.storage, self._logs[table.name]) if table.storage.local or thorough else None
             names = [] if table_version is None else list(table_version.names)
             gone = sorted(table.storage.absent(names)) if thorough else self._seen_gone(table, names)

@@ -65,7 +65,7 @@ class Lake:
         """Raises what stands in the way of reading and writing tables here."""
         self.check_folder()
         for table in self.tables():
-            table.view()
+            table.newest()
 
     def check_folder(self) -> None:
         """Raises OSError."""

@@ -139,11 +139,11 @@ class Maintenance:
         """
         limit = self._kept_from(table.stream)
         for _ in range(_TRIES):
-            table_version = table.view()
+            table_version = table.newest()
             gone = [] if table_version is None or limit is None else _before(table_version, limit)
             if limit is None or not gone or not self._settled(table.stream, limit):
                 return 0
-            table_version = table.view()
+            table_version = table.newest()
             before = None if table_version is None else self._derived.finish(table, table_version, limit)
             gone = [] if table_version is None or before is None else _before(table_version, before)
             if table_version is None or before is None or not gone:

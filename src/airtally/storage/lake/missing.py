@@ -15,7 +15,7 @@ _log = structlog.get_logger()
 
 
 def missing(table: LakeTable) -> list[LiveFile]:
-    table_version = table.view()
+    table_version = table.newest()
     return [] if table_version is None else _missing(table, table_version)
 
 
@@ -25,7 +25,7 @@ def give_up(table: LakeTable) -> list[LiveFile]:
     Raises CommitConflict where other processes keep rewriting the table.
     """
     for attempt in range(_TRIES):
-        table_version = table.view()
+        table_version = table.newest()
         gone = [] if table_version is None else _missing(table, table_version)
         if table_version is None or not gone:
             return []

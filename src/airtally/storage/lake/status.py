@@ -29,7 +29,7 @@ class TableStatus:
 
 def status_of(table: LakeTable) -> TableStatus | None:
     """None where the stream has no table yet."""
-    table_version = table.view()
+    table_version = table.newest()
     if table_version is None:
         return None
     days = Counter(file.data.day for file in table_version.files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -122,7 +123,8 @@ class LocalStorage:
                 sync_path(path)
         checkpoint = list(Path(self._log).glob(f"{version:020d}.checkpoint*"))
         for path in [*checkpoint, *(Path(self._log).glob("_last_checkpoint") if checkpoint else ())]:
-            sync_path(path)
+            with suppress(FileNotFoundError):  # another process renames its own unfinished one, `….parquet#1`
+                sync_path(path)
         sync_path(Path(self._log))
 
     def log_state(self) -> float:
