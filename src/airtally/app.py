@@ -16,8 +16,8 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from airtally.accounts.guessing import Guesses
 from airtally.api import operations, query
 from airtally.api import slate as slate_register
-from airtally.api.ingest import IngestHandler, Receive, Scope, Send, is_ingest
-from airtally.areas import area_of
+from airtally.api.ingest import IngestHandler, Receive, Scope, Send
+from airtally.areas import INGEST, area_of
 from airtally.background import background_of
 from airtally.console import login
 from airtally.kit import fair, metrics
@@ -91,7 +91,7 @@ class Airtally:
         if not known:
             bare = [each for each in scope["headers"] if each[0] not in _OF_BODIES]
             scope, receive = {**scope, "headers": bare}, NoBody()
-        if is_ingest(scope["path"]):
+        if area is INGEST:
             await self._ingest(scope, receive, send)
         else:
             await self._site(scope, receive, send)  # type: ignore[arg-type]
@@ -114,7 +114,7 @@ class Airtally:
         await answer(scope, NoBody(), send)  # type: ignore[arg-type]
 
     def _body(self, scope: Scope, area: Area, receive: Receive, answering: Answering) -> Body:
-        limit = self.services.settings.body_max if is_ingest(scope["path"]) else area.body_bytes
+        limit = self.services.settings.body_max if area is INGEST else area.body_bytes
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), None)
         address, answered = neighbourhood(_host(scope)), lambda: answering.status != 0
         return Body(receive, self._bodies, address, limit=limit, announced=announced, answered=answered)
@@ -213,9 +213,8 @@ def _loggable_path(path: str) -> str:
 
 def _record(scope: Scope, area: Area, answered: Answering, seconds: float) -> None:
     path: str = scope["path"]
-    name = "ingest" if is_ingest(path) else area.name
-    metrics.REQUESTS.labels(scope["method"], name, str(answered.status)).inc()
-    metrics.REQUEST_SECONDS.labels(name).observe(seconds)
+    metrics.REQUESTS.labels(scope["method"], area.name, str(answered.status)).inc()
+    metrics.REQUEST_SECONDS.labels(area.name).observe(seconds)
     _log.info(
         "request",
         method=scope["method"],

@@ -26,10 +26,6 @@ PREFIX = "/api/v1/streams/"
 SUFFIX = "/events"
 
 
-def is_ingest(path: str) -> bool:
-    return path.startswith(PREFIX) and path.endswith(SUFFIX)
-
-
 class IngestHandler:
     """Reads a body within its limit, hands it to a worker thread, answers when it is on disk.
 
