@@ -23,13 +23,6 @@ ARRIVED = "arrived"
 Days = tuple[date, date] | None
 
 
-def day_bounds(start_us: int | None, end_us: int | None) -> tuple[int | None, int | None]:
-    """Both ends moved out to whole UTC days, since an event and its corrections may lie anywhere in one day."""
-    start = None if start_us is None else start_us // DAY_US * DAY_US
-    end = None if end_us is None else -(-end_us // DAY_US) * DAY_US
-    return start, end
-
-
 def days_of(stream: Stream, start_us: int | None, end_us: int | None) -> Days:
     """The partitions that hold the events of [start_us, end_us), where both ends are given."""
     if start_us is None or end_us is None or stream.partition is not Partition.EVENT_DAY:
