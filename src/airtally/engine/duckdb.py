@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.engine.bucket import dataset, on_bucket
+from airtally.engine.bucket import dataset
 from airtally.engine.limits import TimeLimit, too_slow
 from airtally.engine.protocol import FilesMissing
 from airtally.engine.scratch import Scratch
@@ -247,7 +247,7 @@ def _bound_files(  # noqa: PLR0917 (all of them say what is read)
     parameters: dict[str, Any],
     stored: frozenset[str] | None = None,
 ) -> _Source:
-    if on_bucket(files):
+    if files and files[0].on_bucket:
         cursor.register(name, dataset(files, schema))
         return _Source(files=False, stored=stored)
     parameters[f"{name}_files"] = [_literal_path(file.path) for file in files]
