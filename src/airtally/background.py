@@ -84,7 +84,7 @@ def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
     return Maintenance(
         services.storage.lake,
         services.engines.heavy,
-        retention=lambda stream: settings.retention(stream.name),
+        retention=settings.retention,
         oldest_job_us=services.jobs.oldest_running,
         scratch=settings.home / "tmp",
         memory=settings.engine_memory,

@@ -156,7 +156,7 @@ class _Opening:
             lake,
             event_store,
             self._store,
-            retention=lambda rollup: settings.rollup_retention(rollup.name),
+            retention=settings.retention,
             zones=lambda: {account.slug: account.timezone for account in accounts.all()},
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
@@ -215,7 +215,7 @@ class _Opening:
             lambda stream, account, keys: queries.versions(changelog.VersionsQuery(stream, account, keys)),
             KnownKeys(queries.engine, event_store).may_be_known,
         )
-        admission = Admission(access.owners, Businesses(store), access.declared, settings, clock)
+        admission = Admission(access.owners, Businesses(store), access.declared, settings.retention, clock)
         loading = Loading(event_store=event_store, quarantine=quarantine, versions=versions, clock=clock)
         locks = Locks(settings.home / "locks")
         files = FileIngest(

@@ -280,13 +280,12 @@ class Settings:
         places = [str(self.home), self.lake_url, self.files_url, *([str(Path(database).parent)] * (scheme == "sqlite"))]
         return list(dict.fromkeys(Path(place).absolute() for place in places if "://" not in place))
 
-    def retention(self, stream: str) -> int | None:
-        """Days that rows of a stream are kept; None: for ever."""
-        return self.retain_days.get(stream, STREAMS[stream].retention_days)
-
-    def rollup_retention(self, rollup: str) -> int | None:
-        """Days that a rollup's segments are kept; None: for ever."""
-        return self.retain_days.get(rollup, ROLLUPS[rollup].retention_days)
+    @property
+    def retention(self) -> dict[str, int | None]:
+        """Days that the rows of each stream and the segments of each rollup are kept, by its name; None: for ever."""
+        streams = {name: stream.retention_days for name, stream in STREAMS.items()}
+        rollups = {name: rollup.retention_days for name, rollup in ROLLUPS.items()}
+        return streams | rollups | self.retain_days
 
 
 def _parsed(env: str, text: str, parse: Any) -> Any:
