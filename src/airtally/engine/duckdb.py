@@ -25,7 +25,8 @@ from airtally.kit.cache import Cache
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 from airtally.kit.fair import CALLER, Slots, aside
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.scope import column, of_account, written
+from airtally.sql.compiler import column
+from airtally.sql.scope import of_account, written
 from airtally.sql.statement import Files, Relation, Rows, Statement
 from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.evolution import former_fields

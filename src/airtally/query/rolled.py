@@ -18,10 +18,9 @@ from airtally.rollups.figures import combined, figures_of_rows, figures_of_segme
 from airtally.rollups.plan import Interval, RollupCandidate, RollupPlan, SegmentSource
 from airtally.rollups.table import segment_schema
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.compiler import Binder, as_type, micros
+from airtally.sql.compiler import Binder, as_type, column, micros
 from airtally.sql.dedupe import days_of, events
 from airtally.sql.filters import EVERYTHING, Equals, columns_of, shape_of
-from airtally.sql.scope import column
 from airtally.sql.statement import Files, Statement
 from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.rollup import Measure, Rollup

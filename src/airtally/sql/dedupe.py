@@ -10,8 +10,7 @@ from sqlglot import exp
 
 from airtally.kit.time import DAY_US, utc_day
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.compiler import Binder
-from airtally.sql.scope import column
+from airtally.sql.compiler import Binder, column
 from airtally.sql.statement import Rows
 from airtally.storage.lake.last_received import last_received
 from airtally.storage.lake.snapshot import Snapshot
