@@ -106,6 +106,6 @@ def _counted(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:
 
 def _too_many_buckets() -> LimitExceeded:
     return LimitExceeded(
-        f"The question has more than {MAX_BUCKETS} buckets of time.",
+        f"The query has more than {MAX_BUCKETS} buckets of time.",
         hint="Ask for a shorter interval or longer buckets.",
     )
