@@ -1,4 +1,4 @@
-"""Who owns a path: its error bodies, where its callers say who they are, and how large a body it takes."""
+"""Which API owns a path: its error bodies, where callers present their key, and its largest body."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airtally.console import errors as console_errors
 from airtally.vendors.apis import APIS
 from airtally.web.areas import Area
 
-#: A question with a list of 1 MiB of values takes up to thrice as much as JSON.
+#: A query with a list of 1 MiB of values takes up to three times as much as JSON.
 QUESTION_BYTES = 4 << 20
 
 SITE = Area("/", "site", console_errors.respond)
@@ -18,7 +18,7 @@ _NATIVE = Area("/api/v1/", "native", problems.respond, authorize.presented, QUES
 #: Rows for a stream, which `api/ingest.py` takes; AIRTALLY_BODY_MAX is how large their body may be.
 INGEST = replace(_NATIVE, prefix=ingest.PREFIX, name="ingest")
 
-#: The first match counts.
+#: The first area whose prefix matches owns a path; `SITE` owns all other paths.
 AREAS = (_NATIVE, *(area for api in APIS for area in api.areas))
 
 

@@ -1,4 +1,4 @@
-"""Questions of a time whose rows have left: 422 with words, and with a question that can be sent in its place."""
+"""Queries of a time whose rows were removed: 422 with the reason, and with a query that can be sent instead."""
 
 from __future__ import annotations
 

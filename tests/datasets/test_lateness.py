@@ -1,4 +1,4 @@
-"""A publication that is held back is told of once, to the account's people, by every way there is."""
+"""A late publication raises one notice to the account's users: in the log, as a metric and by e-mail."""
 
 from __future__ import annotations
 

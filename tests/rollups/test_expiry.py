@@ -1,4 +1,4 @@
-"""Rows leave once the rollups made of them are current; from then on a day's segments are final."""
+"""Retention removes rows once the rollups built from them are current; then a day's segments are final."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ MAX_METRICS, MAX_DIMENSIONS = 100, 20
 #: Characters of a metric's name.
 MAX_NAME = 256
 MAX_WORDS = 400
-#: A list of 1 MiB of values has quotes and commas besides.
+#: Room for a list of 1 MiB of values with its quotes and commas.
 MAX_BODY = 4 << 20
 
 Value = str | int | float
@@ -47,9 +47,9 @@ class AskedMetric(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class QueryBody(msgspec.Struct, forbid_unknown_fields=True):
-    """`start` and `end` are times as a row of the stream may carry them (`ingest/times.py`); `end` is not included.
+    """`start` and `end` are times in the form that rows of the stream have (`ingest/times.py`); `end` is excluded.
 
-    A filter on a column of times takes such texts too, or microseconds since 1970 as answers show them.
+    A filter on a column of times takes such texts, or microseconds since 1970, as answers show them.
     `timezone` is the account's by default; buckets begin at its midnights.
     """
 
@@ -80,7 +80,7 @@ def routes(services: Services) -> list[Any]:
 
 
 def _instead(asked: QueryBody, gone: RowsGone) -> dict[str, Any]:
-    """The nearest questions that can be answered, ready to send; `question` is the first."""
+    """The nearest queries that can be answered, ready to send; `question` is the first of them."""
     questions = [
         msgspec.to_builtins(asked)
         | {
@@ -95,14 +95,14 @@ def _instead(asked: QueryBody, gone: RowsGone) -> dict[str, Any]:
 
 
 def _read_question(body: bytes) -> QueryBody:
-    """Raises BadRequest for what is no JSON object, Unprocessable for an object that is no question."""
+    """Parse the body. Raises BadRequest if it is no JSON object, Unprocessable if the object is no query."""
     try:
         return msgspec.json.decode(body, type=QueryBody)
     except msgspec.ValidationError as error:
         failure = Unprocessable if body.lstrip()[:1] == b"{" else BadRequest
-        raise failure(_in_words("asked", error)) from None
+        raise failure(_in_words("is invalid", error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(_in_words("read", error)) from None
+        raise BadRequest(_in_words("cannot be read", error)) from None
 
 
 def _question(asked: QueryBody, account: Account) -> Question:
@@ -124,22 +124,22 @@ def _question(asked: QueryBody, account: Account) -> Question:
             most_rows=MAX_ROWS,
         )
     except (ValueError, OverflowError) as error:
-        raise Unprocessable(_in_words("asked", error)) from None
+        raise Unprocessable(_in_words("is invalid", error)) from None
 
 
 def _in_words(what: str, error: Exception) -> str:
-    """Whatever an error repeats of the body, the answer is short."""
-    return f"The question cannot be {what}: {error}"[:MAX_WORDS]
+    """The error as a message, cut to 400 characters since it may repeat a part of the body."""
+    return f"The query {what}: {error}"[:MAX_WORDS]
 
 
 def _check_sizes(asked: QueryBody) -> None:
-    """Each metric is a column of the answer and of the work, each dimension one of every group. Raises Unprocessable."""
+    """Raises Unprocessable for too many metrics or dimensions, each of which adds a column to the work."""
     for what, found, most in (
         ("metrics", len(asked.metrics), MAX_METRICS),
         ("dimensions", len(asked.dimensions), MAX_DIMENSIONS),
     ):
         if found > most:
-            raise Unprocessable(f"The question cannot be asked: it has {found} {what}, and may have {most}")
+            raise Unprocessable(f"The query is invalid: it has {found} {what}, and may have at most {most}")
 
 
 def _metric(asked: AskedMetric | str) -> Metric:
@@ -158,7 +158,7 @@ def _condition(stream: Stream, name: str, value: Value | list[Value]) -> Filter:
 
 
 def _end(stream: Stream, text: str | None) -> int | None:
-    """Of the interval that is asked for."""
+    """One end of the interval in microseconds; None leaves it open."""
     return None if text is None else _time_value(stream.column(stream.time).type, text)
 
 
@@ -167,13 +167,13 @@ def _time(kind: Type, value: Value) -> Value:
 
 
 def _time_value(kind: Type, text: str) -> int:
-    """Read as a row's time is read when it comes in."""
+    """Microseconds since 1970 of a time, parsed as the time of a row is."""
     local = kind is Type.LOCAL_TIME
     at_us = parse_time(text, local=local)
     if at_us is None:
         raise ValueError(f"{EXPECTED[local]}, got {text[:64]!r}")
     if not FIRST_US <= at_us < END_US:
-        raise ValueError(f"a time lies in the years 1969 to 2101, not {text}")
+        raise ValueError(f"expected a time in the years 1969 to 2101, got {text}")
     return at_us
 
 

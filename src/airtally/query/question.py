@@ -97,9 +97,9 @@ class Question:
         labels = [*(dimension.label for dimension in self.dimensions), *(metric.name for metric in self.metrics)]
         if not self.metrics or len({*labels, BUCKET}) <= len(labels):
             shown = ", ".join(labels)[:_SHOWN]
-            raise ValueError(f"a question needs a metric, and a different name for each column of the answer: {shown}")
+            raise ValueError(f"a query needs a metric, and a different name for each column of the answer: {shown}")
         if self.bucket is not Bucket.NONE and (self.start_us is None or self.end_us is None):
-            raise ValueError("a question with buckets needs both ends of its interval")
+            raise ValueError("a query with buckets needs both ends of its interval")
 
     def _check_metric(self, metric: Metric) -> None:
         if (metric.column is None) != (metric.function is Function.COUNT):
@@ -137,6 +137,6 @@ class Question:
 
 def _too_many_buckets() -> LimitExceeded:
     return LimitExceeded(
-        f"The question has more than {MAX_BUCKETS} buckets of time.",
+        f"The query has more than {MAX_BUCKETS} buckets of time.",
         hint="Ask for a shorter interval or longer buckets.",
     )

@@ -32,7 +32,7 @@ def rows_gone(question: Question, rollup_plan: RollupPlan, plan: Callable[[Quest
     first, last = rollup_plan.missing[0].start_us, rollup_plan.missing[-1].end_us
     message = (
         f"Retention has removed the rows of stream {question.stream.name} between {iso_seconds(first)} and "
-        f"{iso_seconds(last)}, and no rollup keeps what the question needs of that time: its figures, dimensions and "
+        f"{iso_seconds(last)}, and no rollup keeps what the query needs of that time: its figures, dimensions and "
         "filter, in intervals that its start, end and buckets do not cut."
     )
     instead = tuple(dict.fromkeys(_answerable(question, last, plan)))
