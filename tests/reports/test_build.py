@@ -15,42 +15,20 @@ import pytest
 
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
-from airtally.engine.child_process import ChildProcess
-from airtally.engine.protocol import Engine
 from airtally.jobs.queue import Jobs
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import LimitExceeded, StorageFull, Unavailable
 from airtally.kit.faults import Faults
-from airtally.kit.paging import Page
-from airtally.reports import render
 from airtally.reports.outbox import Deliveries
 from airtally.reports.parts import DayFile
 from airtally.reports.render import Day, Plan, ReportRenderer
 from airtally.reports.report import Report
 from airtally.reports.requests import PlayFilter, ReportRequest
 from airtally.reports.service import JOB_KIND, Reports
-from fixtures.reports import Floor
+from fixtures.reports import P1, P2, P3, P4, TWO_DAYS, Floor, text
 
 #: What depends on the kind of metadata store is tested with the jobs and the deliveries.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-P1 = {"played_at": "2026-10-01T08:00:00", "player_id": 2, "media_id": 48}
-P2 = {"played_at": "2026-10-01T08:00:10", "player_id": 2, "media_id": 51}
-P3 = {"played_at": "2026-10-01T23:59:59.5", "player_id": 4, "media_id": 48}
-P4 = {"played_at": "2026-10-02T00:00:00", "player_id": 4, "media_id": 51}
-TWO_DAYS = PlayFilter("2026-10-01", "00:00:00", "2026-10-02", "23:59:59")
-
-
-def line(play: dict[str, Any], slug: str = "acme") -> str:
-    day, time_of_day = play["played_at"][:19].split("T")
-    return (
-        f'{{"account":"{slug}","date":"{day}","time":"{time_of_day}","playerId":{play["player_id"]},'
-        f'"mediaId":{play["media_id"]},"ip":"{play.get("ip", "0.0.0.0")}","type":"{play.get("type", "I")}"}}\n'
-    )
-
-
-def text(*plays: dict[str, Any]) -> str:
-    return "".join(map(line, plays))
 
 
 @pytest.fixture
@@ -116,18 +94,6 @@ def test_only_the_account_itself_is_in_it(floor: Floor, built: Callable[..., Rep
     floor.send(P1)
     floor.send(P2, account=other_account)
     assert floor.text(built()) == text(P1)
-
-
-def test_a_report_is_one_row_with_its_job_and_its_owner(
-    reports: Reports, jobs: Jobs, account: Account, other_account: Account
-) -> None:
-    report = reports.create(account, ReportRequest(TWO_DAYS))
-    job = jobs.claim([JOB_KIND])
-    assert job is not None
-    assert (job.subject, job.account_id) == (str(report.id), account.id)
-    assert (report.status, report.created_at) == ("waiting", report.updated_at)
-    assert reports.page(account, Page(1, 10)) == ([report], 1)
-    assert reports.page(other_account, Page(1, 10)) == ([], 0)
 
 
 class Watched(ReportRenderer):
@@ -371,29 +337,3 @@ def test_started_builders_build_what_is_asked_for(floor: Floor, reports: Reports
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert {floor.text(reports.get(account, each.id)) for each in asked} == {text(P1)}
-
-
-def test_a_large_report_is_rendered_in_the_child_process(
-    floor: Floor, reports: Reports, account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(render, "SMALL_ROWS", 0)
-    floor.send(P1, P2 | {"id": "x"}, P4)
-    floor.event_store.flush()
-    floor.send(P2 | {"id": "x", "media_id": 9})
-    report = reports.create(account, ReportRequest(TWO_DAYS))
-    pool = ChildProcess()
-    try:
-        assert floor.builder(heavy=pool).step() == 0.0
-        assert pool.pid is not None
-    finally:
-        pool.close()
-    assert floor.text(reports.get(account, report.id)) == text(P4, P2 | {"media_id": 9}, P1)
-
-
-def test_the_same_file_on_both_engines(floor: Floor, reports: Reports, account: Account, engine: Engine) -> None:
-    floor.send(P1 | {"id": "a"}, P2 | {"id": "b"}, P3, P4, P3)
-    floor.event_store.flush()
-    floor.send(P1 | {"id": "a", "media_id": 99}, P2 | {"id": "b"})
-    report = reports.create(account, ReportRequest(TWO_DAYS))
-    assert floor.builder(engine=engine).step() == 0.0
-    assert floor.text(reports.get(account, report.id)) == text(P4, P3, P3, P2, P1 | {"media_id": 99})
