@@ -23,7 +23,7 @@ from airtally.reports.requests import ReportRequest
 from airtally.reports.service import Reports
 from airtally.storage.lake.snapshot import DataFile
 from airtally.vendors.fouryousee.detailed import DETAILED
-from fixtures.reports import P1, P2, P3, P4, TWO_DAYS, Floor, text
+from fixtures.reports import P1, P2, P3, P4, TWO_DAYS, ReportHome, text
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -35,9 +35,9 @@ def report(reports: Reports, account: Account) -> Report:
     return reports.create(account, ReportRequest(TWO_DAYS))
 
 
-def renderer(floor: Floor, engine: Engine, heavy: Runner | None = None) -> ReportRenderer:
-    options = HeavyOptions(memory=256 << 20, temp_folder=floor.folder / "heavy")
-    return ReportRenderer(DETAILED, floor.event_store, engine, heavy or InProcess(), options)
+def renderer(report_home: ReportHome, engine: Engine, heavy: Runner | None = None) -> ReportRenderer:
+    options = HeavyOptions(memory=256 << 20, temp_folder=report_home.folder / "heavy")
+    return ReportRenderer(DETAILED, report_home.event_store, engine, heavy or InProcess(), options)
 
 
 def rendered(renderer: ReportRenderer, plan: Plan, folder: Path) -> tuple[list[DayFile], str]:
@@ -49,11 +49,11 @@ def rendered(renderer: ReportRenderer, plan: Plan, folder: Path) -> tuple[list[D
 
 
 def test_a_plan_has_the_days_with_rows_in_the_order_of_the_file(
-    floor: Floor, duckdb_engine: Engine, account: Account, report: Report
+    report_home: ReportHome, duckdb_engine: Engine, account: Account, report: Report
 ) -> None:
     """All of it lies in the lake by then; rows before the filter are counted."""
-    floor.send(P1, P2, P4)
-    maker = renderer(floor, duckdb_engine)
+    report_home.send(P1, P2, P4)
+    maker = renderer(report_home, duckdb_engine)
     plan = maker.plan(account, replace(report, filter=msgspec.structs.replace(TWO_DAYS, media_id=(48,))))
     assert plan.days == (Day(SECOND, 1), Day(FIRST, 2))
     assert (plan.rows, plan.snapshot.buffered) == (3, ())
@@ -63,31 +63,31 @@ def test_a_plan_has_the_days_with_rows_in_the_order_of_the_file(
 
 
 def test_rows_that_come_after_the_plan_are_not_in_the_report(
-    floor: Floor, duckdb_engine: Engine, account: Account, report: Report, tmp_path: Path
+    report_home: ReportHome, duckdb_engine: Engine, account: Account, report: Report, tmp_path: Path
 ) -> None:
-    floor.send(P1)
-    maker = renderer(floor, duckdb_engine)
+    report_home.send(P1)
+    maker = renderer(report_home, duckdb_engine)
     plan = maker.plan(account, report)
-    floor.send(P2)
-    floor.event_store.flush()
+    report_home.send(P2)
+    report_home.event_store.flush()
     made, lines = rendered(maker, plan, tmp_path)
     assert lines == text(P1)
     assert [(each.day, each.rows, each.data_through) for each in made] == [(FIRST, 1, plan.snapshot.data_through_us)]
 
 
 def test_the_same_lines_on_both_engines(
-    floor: Floor, engine: Engine, account: Account, report: Report, tmp_path: Path
+    report_home: ReportHome, engine: Engine, account: Account, report: Report, tmp_path: Path
 ) -> None:
-    floor.send(P1 | {"id": "a"}, P2 | {"id": "b"}, P3, P4, P3)
-    floor.event_store.flush()
-    floor.send(P1 | {"id": "a", "media_id": 99}, P2 | {"id": "b"})
-    maker = renderer(floor, engine)
+    report_home.send(P1 | {"id": "a"}, P2 | {"id": "b"}, P3, P4, P3)
+    report_home.event_store.flush()
+    report_home.send(P1 | {"id": "a", "media_id": 99}, P2 | {"id": "b"})
+    maker = renderer(report_home, engine)
     _, lines = rendered(maker, maker.plan(account, report), tmp_path)
     assert lines == text(P4, P3, P3, P2, P1 | {"media_id": 99})
 
 
 def test_a_large_report_is_rendered_in_the_child_process(
-    floor: Floor,
+    report_home: ReportHome,
     duckdb_engine: Engine,
     account: Account,
     report: Report,
@@ -95,12 +95,12 @@ def test_a_large_report_is_rendered_in_the_child_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(render, "SMALL_ROWS", 0)
-    floor.send(P1, P2 | {"id": "x"}, P4)
-    floor.event_store.flush()
-    floor.send(P2 | {"id": "x", "media_id": 9})
+    report_home.send(P1, P2 | {"id": "x"}, P4)
+    report_home.event_store.flush()
+    report_home.send(P2 | {"id": "x", "media_id": 9})
     child = ChildProcess()
     try:
-        maker = renderer(floor, duckdb_engine, child)
+        maker = renderer(report_home, duckdb_engine, child)
         _, lines = rendered(maker, maker.plan(account, report), tmp_path)
         assert child.pid is not None
     finally:
@@ -109,16 +109,18 @@ def test_a_large_report_is_rendered_in_the_child_process(
 
 
 def test_a_small_report_needs_no_child_process(
-    floor: Floor, duckdb_engine: Engine, account: Account, report: Report, tmp_path: Path
+    report_home: ReportHome, duckdb_engine: Engine, account: Account, report: Report, tmp_path: Path
 ) -> None:
-    floor.send(P1)
+    report_home.send(P1)
     child = ChildProcess()
-    maker = renderer(floor, duckdb_engine, child)
+    maker = renderer(report_home, duckdb_engine, child)
     rendered(maker, maker.plan(account, report), tmp_path)
     assert child.pid is None
 
 
-def planned(floor: Floor, maker: ReportRenderer, account: Account, report: Report, rows: int, days: int) -> Plan:
+def planned(
+    report_home: ReportHome, maker: ReportRenderer, account: Account, report: Report, rows: int, days: int
+) -> Plan:
     """A plan of so many days with as many rows each; no file of them is there."""
     plan = maker.plan(account, report)
     files = tuple(DataFile("gone", rows, 1, f"2026-10-{day + 1:02}", ids_all_null=True) for day in range(days))
@@ -134,20 +136,26 @@ def planned(floor: Floor, maker: ReportRenderer, account: Account, report: Repor
     [(10, 3, [1, 1, 1]), (100_000, 3, [3]), (600_000, 5, [2, 2, 1]), (1_300_000, 2, [1, 1])],
 )
 def test_days_of_large_reports_are_rendered_several_at_once(
-    floor: Floor, duckdb_engine: Engine, account: Account, report: Report, rows: int, days: int, sizes: list[int]
+    report_home: ReportHome,
+    duckdb_engine: Engine,
+    account: Account,
+    report: Report,
+    rows: int,
+    days: int,
+    sizes: list[int],
 ) -> None:
-    maker = renderer(floor, duckdb_engine)
-    plan = planned(floor, maker, account, report, rows, days)
+    maker = renderer(report_home, duckdb_engine)
+    plan = planned(report_home, maker, account, report, rows, days)
     groups = list(maker.groups(plan, plan.days))
     assert [len(group) for group in groups] == sizes
     assert [day for group in groups for day in group] == list(plan.days)
 
 
 def test_a_day_that_cannot_be_rendered_leaves_no_file(
-    floor: Floor, duckdb_engine: Engine, account: Account, report: Report, tmp_path: Path
+    report_home: ReportHome, duckdb_engine: Engine, account: Account, report: Report, tmp_path: Path
 ) -> None:
-    floor.send(P1)
-    maker = renderer(floor, duckdb_engine)
+    report_home.send(P1)
+    maker = renderer(report_home, duckdb_engine)
     plan = maker.plan(account, report)
     Path(plan.snapshot.uncompacted[0].path).unlink()
     with pytest.raises(FilesMissing):
