@@ -15,8 +15,8 @@ from airtally.engine.duckdb import CAPABILITIES
 from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, HOUR_US, MINUTE_US, day_start_us
 from airtally.query.buckets import Bucket, Step
-from airtally.query.question import Dimension, Metric, Question
-from airtally.query.render import MAX_BUCKETS, render, runs_of
+from airtally.query.question import MAX_BUCKETS, Dimension, Metric, Question
+from airtally.query.render import render
 from airtally.sql.filters import AllOf, Equals, OneOf
 from airtally.sql.statement import Rows, Statement
 from airtally.streams import AD_EVENTS
@@ -78,11 +78,11 @@ def test_one_row_more_than_allowed_is_asked_for(ads: HandMade, most_rows: int | 
 def test_too_many_buckets_name_the_limit(bucket: Bucket | Step, length_us: int, zone: str) -> None:
     start = day_start_us(date(1990, 1, 1))
     most = question(bucket=bucket, start_us=start, end_us=start + MAX_BUCKETS // 2 * length_us, zone=ZoneInfo(zone))
-    assert sum((run.end_us - run.start_us) // run.length_us for run in runs_of(most)) >= MAX_BUCKETS // 2
+    assert sum((run.end_us - run.start_us) // run.length_us for run in most.runs()) >= MAX_BUCKETS // 2
     with pytest.raises(LimitExceeded, match="100000 buckets"):
-        runs_of(replace(most, end_us=start + (MAX_BUCKETS + 2) * length_us))
+        replace(most, end_us=start + (MAX_BUCKETS + 2) * length_us).runs()
 
 
 def test_an_empty_interval_has_a_bucket_that_no_row_is_in() -> None:
-    (run,) = runs_of(question(bucket=Bucket.DAY, start_us=START, end_us=START))
+    (run,) = question(bucket=Bucket.DAY, start_us=START, end_us=START).runs()
     assert (run.start_us, run.end_us) == (START, START + 1)
