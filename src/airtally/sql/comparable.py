@@ -40,9 +40,13 @@ def type_of(stream: Stream, name: Subject) -> Type:
 
 def whole_number(name: Subject, value: Comparable) -> int:
     """Raises ValueError for what is no whole number."""
-    if isinstance(value, bool) or int(value) != (value if not isinstance(value, str) else int(value)):
+    try:
+        number = int(value)
+    except (ValueError, OverflowError):
+        number = None
+    if number is None or isinstance(value, bool) or (not isinstance(value, str) and number != value):
         raise ValueError(f"column {name} holds whole numbers, not {_cut_value(value)}")
-    return int(value)
+    return number
 
 
 def decimal_text(name: Subject, value: Comparable) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import pytest
 
 from airtally.kit.errors import NewerHome
@@ -68,3 +70,12 @@ def test_a_table_of_a_newer_program_is_refused(storage, declare):
     declare(PLAYLOGS, columns=tuple(each for each in PLAYLOGS.columns if each.name != "campaign"))
     with pytest.raises(NewerHome, match="campaign"):
         SchemaHistory.of(PLAYLOGS, handle)
+
+
+def test_a_table_that_a_newer_program_made_is_refused(storage, declare):
+    """Also where it has no column that the older one does not know: one may have been removed."""
+    older = copy(PLAYLOGS)
+    declare(PLAYLOGS, version=PLAYLOGS.version + 1)
+    handle = storage.table.open()
+    with pytest.raises(NewerHome, match=f"it has version {older.version + 1} of the stream; this program knows"):
+        SchemaHistory.of(older, handle)

@@ -110,6 +110,23 @@ def _bounded(day: DayPlan) -> DayPlan:
     return DayPlan(day.day, tuple(uncompacted), day.compacted)
 
 
+def _outdated(day: DayPlan) -> list[LiveFile]:
+    """Compacted files of an earlier schema, the small first: at most 6 million rows with the uncompacted, but one."""
+    found: list[LiveFile] = []
+    rows = sum(file.data.rows for file in day.uncompacted)
+    for file in sorted(filter(_is_outdated, day.compacted), key=_row_count):
+        if found and rows + file.data.rows > _UNCOMPACTED_ROWS:
+            break
+        found.append(file)
+        rows += file.data.rows
+    return found
+
+
+def _leaves_outdated(day: DayPlan, chosen: DayPlan, policy: CompactionPolicy) -> bool:
+    """Whether a rewrite that was to convert a day's files left some for the next one."""
+    return policy.convert and any(_is_outdated(file) and file not in chosen.compacted for file in day.compacted)
+
+
 def _row_count(file: LiveFile) -> int:
     return file.data.rows
 
@@ -159,7 +176,7 @@ class Compactor:
                 done.add(days[0].day)
                 continue
             rewritten += 1
-            if len(chosen.uncompacted) == len(days[0].uncompacted):
+            if len(chosen.uncompacted) == len(days[0].uncompacted) and not _leaves_outdated(days[0], chosen, policy):
                 done.add(days[0].day)
         return rewritten
 
@@ -213,7 +230,7 @@ class Compactor:
         day = _bounded(day)
         needed = self._with_same_events(table_version, day)
         if policy.convert:
-            needed |= {file.name for file in day.compacted if _is_outdated(file)}
+            needed |= {file.name for file in _outdated(day)}
         chosen = [file for file in day.compacted if file.name in needed]
         rest = sorted((file for file in small(day.compacted) if file.name not in needed), key=_row_count)
         taken = sum(file.data.rows for file in (*day.uncompacted, *chosen))

@@ -68,10 +68,11 @@ class SchemaHistory:
         """Raises NewerHome."""
         name, unknown = self.stream.name, unknown_columns(self.stream, self.columns[self.newest])
         if self.declared > self.stream.version or unknown:
-            more = f", with column {', '.join(sorted(unknown))}" if unknown else ""
+            found = [f"version {self.declared} of the stream"] if self.declared > self.stream.version else []
+            found += [f"column {each}" for each in sorted(unknown)]
             raise NewerHome(
-                f"The table of stream {name} was changed by a newer Airtally: it has version {self.declared} of the "
-                f"stream{more}, this program knows version {self.stream.version}"
+                f"The table of stream {name} was changed by a newer Airtally: it has {', '.join(found)}; "
+                f"this program knows version {self.stream.version} without it"
             )
 
     def of_file(self, name: str) -> frozenset[str] | None:
@@ -119,6 +120,8 @@ def follow(stream: Stream, handle: DeltaTable) -> bool:
     try:
         if not history.current:
             handle.alter.set_table_properties(history.properties, raise_if_not_exists=False)
+        elif history.declared < stream.version:  # of a new table, or of a version that has the same columns
+            handle.alter.set_table_properties({_DECLARED: str(stream.version)}, raise_if_not_exists=False)
         elif missing:
             handle.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
         elif handle.metadata().configuration.get(STATISTICS) != statistics:
