@@ -176,7 +176,7 @@ def _table(session: Any, relation: Relation) -> Any:
         raise ValueError("this engine does not see buffered rows; ask for a flushed snapshot")
     if any(file.columns is not None for file in relation.files):
         raise Unprocessable(
-            f"Some rows of stream {snapshot.stream.name} were stored before a column was added; this engine cannot "
+            f"Some rows of stream {snapshot.stream.name} were stored under an earlier schema; this engine cannot "
             "read them until they are compacted: airtally lake compact"
         )
     if snapshot.version < 0:

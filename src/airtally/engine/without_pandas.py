@@ -8,8 +8,11 @@ whole path (docs/decisions/0019-duckdb-and-pandas.md has the measurement). No se
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+
+import pyarrow as pa
 
 _PANDAS = "pandas"
 
@@ -17,10 +20,12 @@ _PANDAS = "pandas"
 def settle_pandas(connection: Any) -> None:
     """Let DuckDB, which keeps what it has found for the life of the process, find two objects that no value is.
 
-    To be called before anything else in the process gives DuckDB a value. Does nothing where pandas is loaded.
+    To be called before anything else in the process gives DuckDB a value. Does nothing where pandas is installed:
+    whoever embeds this program may give DuckDB data frames later, and DuckDB would go on seeing the stand-in.
     """
-    if _PANDAS in sys.modules:
+    if _PANDAS in sys.modules or find_spec(_PANDAS) is not None:
         return
+    pa.array([0])  # PyArrow looks for pandas once, with its version: not while the stand-in is there
     stand_in = ModuleType(_PANDAS)
     stand_in.NaT, stand_in.NA = object(), object()  # type: ignore[attr-defined]
     sys.modules[_PANDAS] = stand_in
