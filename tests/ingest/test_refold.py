@@ -32,7 +32,6 @@ def older(home, *ids: str) -> None:
             "ALTER TABLE publications RENAME COLUMN slot_at TO turn_at",
             "ALTER TABLE publications RENAME COLUMN offsets TO marks",
             "ALTER TABLE publications RENAME COLUMN consumed_files TO covered",
-            "ALTER TABLE writers RENAME TO nodes",
         ):
             database.execute(change)
         database.execute("UPDATE alembic_version SET version_num = '0002'")

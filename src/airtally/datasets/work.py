@@ -71,16 +71,16 @@ class PublicationWorker(Worker):
         raise NotImplementedError  # a dataset's job never ends
 
     def _trouble(self, job: Job, error: Exception) -> None:
-        """Whatever it is, the turn is tried again; that it is late is told elsewhere."""
+        """Whatever it is, the slot is tried again; another loop tells that it is late."""
         wait = self.retry.wait_at((self._clock.now_us() - self._due(job)) / SECOND_US)
         metrics.PUBLICATION_FAILURES.inc()
         _log.error("publication failed", dataset=job.subject, seconds=wait, exc_info=error)
         self._jobs.put_off(job, wait, self._reason(error))
 
     def _due(self, job: Job) -> int:
-        """When the job came due first, however often it was put off since: the turn after its last end."""
-        interval = self._publication_store.interval_us
-        return slot_of(job.created_at, interval) + interval
+        """When the job came due first, however often it was put off since: at the slot after the one last published."""
+        subject = self._publication_store.of_job(job)
+        return self._publication_store.state(subject.dataset).slot_at + self._publication_store.interval_us
 
     def care(self) -> None:
         self._publication_store.enrol()

@@ -39,7 +39,7 @@ class Removed:
 
 Step: TypeAlias = Renamed | Removed
 
-#: Changes of the columns that the server adds to the rows of every stream. 0.1.0 called the writer `machine`.
+#: Changes of the columns that the server adds to the rows of every stream. Up to 0.2.0 the writer was called `machine`.
 SERVER_STEPS: tuple[Step, ...] = (Renamed("machine", "writer_id"),)
 #: Stored in a home, so that a program that does not know the columns stops (`database/home.py`).
 SERVER_COLUMNS_VERSION = 1 + len(SERVER_STEPS)

@@ -53,7 +53,7 @@ or a time where JSON goes. Fixed-size binary, run-end encoded and list view colu
 Every stored row also has `account` (the account's slug), `received_at` (UTC, microseconds), `writer_id` (the process
 or file load that took the row) and `sequence`, which increases with each row of a writer; no two rows have the same
 `writer_id` and `sequence`. "Last received" means the greatest `received_at`, then `writer_id`, then `sequence`. Tables
-that are partitioned by day have the partition column `day`. Release 0.1.0 called `writer_id` `machine`:
+that are partitioned by day have the partition column `day`. Releases up to 0.2.0 called `writer_id` `machine`:
 [upgrade.md](../guides/upgrade.md#what-to-do).
 
 ## Limits

@@ -38,7 +38,7 @@ quarantine = numbered(
 
 #: One row for each process with a buffer whose rows are not all in the lake; says how far they are.
 writers = Table(
-    "writers",
+    "nodes",  # as 0.1.0 called it: a program that is being replaced reads and writes it too
     metadata,
     Column("buffer_id", Text, primary_key=True),
     Column("host", Text, nullable=False),
