@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from airtally.kit.time import from_datetime, to_datetime, utc_day, wall_clock_us, zone_midnight_us
+from airtally.kit.time import DAY_US, day_start_us, from_datetime, to_datetime, utc_day, wall_clock_us, zone_midnight_us
 from airtally.query.buckets import Bucket, boundaries
 
 EXPECTED = (
@@ -29,6 +29,7 @@ _THIS = re.compile(rf"this {_UNIT}")
 _DAYS = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?(?:-([0-9]{2}))?")
 #: The years that an interval may lie in; rows are of 1970 to 2100.
 _YEARS = range(1969, 2102)
+_OUTSIDE = "a range lies in the years 1969 to 2101"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class RangeClock:
     def midnight(self, day: date) -> int:
         """Raises ValueError for a day that no interval may begin or end with."""
         if day.year not in _YEARS:
-            raise ValueError("a range lies in the years 1969 to 2101")
+            raise ValueError(_OUTSIDE)
         return zone_midnight_us(day, self.times_zone)
 
     def unit_start(self, bucket: Bucket, at_us: int | None = None) -> int:
@@ -92,7 +93,7 @@ def parse_range(text: str, clock: RangeClock) -> TimeRange:
 def previous_period(asked: TimeRange, clock: RangeClock) -> TimeRange:
     """As many months, days or microseconds, up to the start of the range."""
     if not asked.months and not asked.days:
-        return TimeRange(2 * asked.start_us - asked.end_us, asked.start_us)
+        return TimeRange(_in_years(2 * asked.start_us - asked.end_us), asked.start_us)
     start = _shifted_day(_local_day(asked.start_us, clock), -asked.months, -asked.days)
     return TimeRange(clock.midnight(start), asked.start_us, asked.months, asked.days)
 
@@ -161,7 +162,7 @@ def _shifted_day(day: date, months: int, days: int) -> date:
     """The day so many months, then days, later; a day that its month does not have becomes its last."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     if not 0 < year < 9999:
-        raise ValueError("a range lies in the years 1969 to 2101")
+        raise ValueError(_OUTSIDE)
     first = date(year, month + 1, 1)
     after = date(year + month // 11, (month + 1) % 12 + 1, 1)
     return min(first.replace(day=1) + timedelta(days=day.day - 1), after - timedelta(days=1)) + timedelta(days=days)
@@ -174,4 +175,11 @@ def _local_day(at_us: int, clock: RangeClock) -> date:
 def _year_before(at_us: int, clock: RangeClock) -> int:
     local = to_datetime(at_us).astimezone(clock.times_zone)
     day = _shifted_day(local.date(), -12, 0)
-    return from_datetime(local.replace(year=day.year, month=day.month, day=day.day))
+    return _in_years(from_datetime(local.replace(year=day.year, month=day.month, day=day.day)))
+
+
+def _in_years(at_us: int) -> int:
+    """The time. Raises ValueError for one before the years that a range may lie in."""
+    if at_us < day_start_us(date(_YEARS.start, 1, 1)) - DAY_US:
+        raise ValueError(_OUTSIDE)
+    return at_us

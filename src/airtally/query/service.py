@@ -230,5 +230,5 @@ class Queries:
 def _too_many_rows(most: int) -> LimitExceeded:
     return LimitExceeded(
         f"The answer has more than {most} rows, the most that an answer may have.",
-        hint="Ask for fewer dimensions, longer buckets or a shorter interval, or filter.",
+        hint="Take it page by page with `limit`, ask for fewer dimensions, longer buckets or a shorter interval, or filter.",
     )

@@ -78,7 +78,7 @@ class Conditions:
         if joined := tree.keys() & {"and", "or", "not"}:
             if len(tree) > 1:
                 raise ValueError(f"beside `{min(joined)}` a filter has nothing else")
-            return self._joined(*tree.popitem(), depth)
+            return self._joined(*next(iter(tree.items())), depth)
         return self._condition(tree) if "op" in tree else self._columns(tree)
 
     def _joined(self, word: str, below: Any, depth: int) -> Filter:
@@ -164,7 +164,9 @@ class Conditions:
 def _member_value(member: Member, value: str | float) -> tuple[Subject, Comparable]:
     if isinstance(value, bool):
         return member, "true" if value else "false"
-    return (member, value) if isinstance(value, str) else (Member(member.column, member.name, Type.DOUBLE), value)
+    return (
+        (member, value) if isinstance(value, str) else (Member(member.column, member.name, Type.DOUBLE), float(value))
+    )
 
 
 def _cut_json(value: Any) -> str:

@@ -17,7 +17,7 @@ from airtally.kit.paging import SortKey
 from airtally.kit.time import to_datetime
 from airtally.kit.zones import named_zone
 from airtally.query.buckets import Bucket
-from airtally.query.page import AnswerPage, KeyValue, Ratio
+from airtally.query.page import READ, AnswerPage, KeyValue, Ratio
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
 from airtally.query.ranges import RangeClock, TimeRange, parse_range, previous_period, previous_year, whole_days
 from airtally.sql.comparable import type_of
@@ -106,6 +106,7 @@ class _Planner:
         groups = self._group_columns(dimensions)
         figures = [self._figure_column(each) for each in metrics]
         columns = (*groups, *figures, *self._columns_before(figures))
+        _check_names(columns)
         order = _order_of(asked.order, columns, groups)
         interval = self._interval(self._cursor)
         page = self._page((*groups, *figures), order, metrics)
@@ -204,9 +205,6 @@ class _Planner:
         self, columns: Sequence[AnswerColumn], order: Sequence[SortKey], metrics: Sequence[AskedMetric]
     ) -> AnswerPage:
         """With a comparison all rows, in whatever order: they are ordered and cut once both answers are there."""
-        names = [each.name for each in columns]
-        if len(set(names)) < len(names):
-            raise ValueError(f"each column of the answer needs a name of its own: {', '.join(names)[:128]}")
         sources = {each.name: each.source for each in columns}
         ratios = tuple(_ratio(each.label) for each in metrics if each.function is AskedFunction.MEAN)
         shown = tuple(each.source for each in columns)
@@ -237,6 +235,13 @@ class _Planner:
 
 def _ratio(name: str) -> Ratio:
     return Ratio(name, f"sum of {name}", f"number of {name}")
+
+
+def _check_names(columns: Sequence[AnswerColumn]) -> None:
+    """Raises ValueError for a name that stands twice, or is that of a column of ours."""
+    names = [each.name for each in columns]
+    if len({*names, READ}) <= len(names):
+        raise ValueError(f"each column of the answer needs a name of its own: {', '.join(names)[:128]}")
 
 
 def _order_of(
