@@ -1,4 +1,4 @@
-"""Who calls is known before a body is read, and no caller holds up another: the outermost layer, on the real server."""
+"""The outermost layer on the real server: keys are checked before the body is read, and no caller blocks another."""
 
 from __future__ import annotations
 

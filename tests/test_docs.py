@@ -1,4 +1,4 @@
-"""What the docs name is there, and what is there is named by the docs."""
+"""Everything that the docs name exists, and everything that users need is in the docs."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 
 from airtally.api.query import limits
 from airtally.kit.clock import MovableClock
-from airtally.query.render import MAX_BUCKETS
+from airtally.query.question import MAX_BUCKETS
 from airtally.settings import Settings
 from fixtures.accounts import NOW_US
 from fixtures.native import Native

@@ -57,4 +57,4 @@ def test_values_of_every_kind():
     assert settings.outgoing_allow == (ip_network("127.0.0.0/8"), ip_network("::1/128"))
     assert settings.rate_limits is False
     assert settings.fouryousee_retry_seconds == (1, 120, 3)
-    assert settings.retention("playlogs") == 30
+    assert settings.retention["playlogs"] == 30

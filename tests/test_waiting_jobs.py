@@ -1,4 +1,4 @@
-"""An account that asks for more than it may have waiting is refused in each vendor's form, and holds up nobody."""
+"""An account over its limit of waiting jobs is refused in each vendor's form, and delays no other account."""
 
 from __future__ import annotations
 

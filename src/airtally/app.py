@@ -1,4 +1,4 @@
-"""The ASGI application, put together from the parts; one host serves every API."""
+"""The ASGI application, which serves every API and the pages on one host."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFou
 from airtally.accounts.guessing import Guesses
 from airtally.api import operations, query
 from airtally.api import slate as slate_register
-from airtally.api.ingest import IngestHandler, Receive, Scope, Send, is_ingest
-from airtally.areas import area_of
+from airtally.api.ingest import IngestHandler, Receive, Scope, Send
+from airtally.areas import INGEST, area_of
 from airtally.background import background_of
 from airtally.console import login
 from airtally.kit import fair, metrics
@@ -39,25 +39,25 @@ from airtally.web.hosts import check_host
 
 _log = structlog.get_logger("airtally.requests")
 
-#: Below it the name of a file is its permission.
+#: Below it the file's name is the permission to read the file, so the log leaves it out.
 TAG_FILES = "/files/tags/"
 
 _OF_BODIES = frozenset((b"content-length", b"transfer-encoding"))
 
-set_asyncio_executor(fair.THREADS)  # type: ignore[arg-type]  # all that Litestar asks of it is to be an executor
+set_asyncio_executor(fair.THREADS)  # type: ignore[arg-type]  # Litestar needs nothing but an executor
 
 
 class Airtally:
-    """The outermost layer: sends rows straight to their handler, the rest to Litestar; one log line a request.
+    """The outermost ASGI layer: checks `Host` and the caller's key, limits the body, and logs one line per request.
 
-    Before that it looks at `Host` and at the caller, as far as a header names one; a body is read within limits.
+    Batches of rows go straight to their handler, all other requests to Litestar.
     """
 
     def __init__(self, services: Services) -> None:
         self.services = services
         batches = services.intake.batches
         if batches is None:
-            raise ValueError("an application needs services that take rows")
+            raise ValueError("the application needs services opened with a role that takes rows (Role.ROWS)")
         self._ingest = IngestHandler(batches, services.access.keys)
         self._site = _site(services, self._lifespan)
         self._bodies = BodyMemory(services.settings.bodies_max)
@@ -68,7 +68,10 @@ class Airtally:
             await self._site(scope, receive, send)  # type: ignore[arg-type]
             return
         if "//" in scope["path"]:
-            scope = {**scope, "path": re.sub("/{2,}", "/", scope["path"])}  # clients that join a base and a path
+            scope = {
+                **scope,
+                "path": re.sub("/{2,}", "/", scope["path"]),
+            }  # from clients that join a base URL and a path
         started, area = time.perf_counter(), area_of(scope["path"])
         scope.setdefault("state", {})["started"] = started
         answering = self._answering(scope, area, send)
@@ -91,13 +94,13 @@ class Airtally:
         if not known:
             bare = [each for each in scope["headers"] if each[0] not in _OF_BODIES]
             scope, receive = {**scope, "headers": bare}, NoBody()
-        if is_ingest(scope["path"]):
+        if area is INGEST:
             await self._ingest(scope, receive, send)
         else:
             await self._site(scope, receive, send)  # type: ignore[arg-type]
 
     async def _caller(self, scope: Scope, area: Area, headers: dict[bytes, bytes]) -> bool:
-        """Whether the body may be read; the handler looks at the credential again, and refuses in its own words."""
+        """Whether the body may be read. The handler checks the credential again and writes the API's own error."""
         fair.CALLER.set(neighbourhood(_host(scope)))
         if area.presented is None:
             return True
@@ -114,7 +117,7 @@ class Airtally:
         await answer(scope, NoBody(), send)  # type: ignore[arg-type]
 
     def _body(self, scope: Scope, area: Area, receive: Receive, answering: Answering) -> Body:
-        limit = self.services.settings.body_max if is_ingest(scope["path"]) else area.body_bytes
+        limit = self.services.settings.body_max if area is INGEST else area.body_bytes
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), None)
         address, answered = neighbourhood(_host(scope)), lambda: answering.status != 0
         return Body(receive, self._bodies, address, limit=limit, announced=announced, answered=answered)
@@ -141,7 +144,7 @@ class Airtally:
 def create_app(
     settings: Settings | None = None, *, clock: Clock | None = None, faults: Faults | None = None
 ) -> Airtally:
-    """The whole server. `clock` and `faults` are for tests; nothing reaches them from outside."""
+    """Open all services and return the server's application. Only tests pass `clock` and `faults`."""
     return Airtally(open_services(settings or Settings.from_env(), clock=clock, faults=faults, role=Role.SERVE))
 
 
@@ -157,13 +160,13 @@ def _site(services: Services, lifespan: Any) -> Litestar:
         exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _broke},
         lifespan=[lifespan],
         openapi_config=None,
-        request_max_body_size=None,  # `web/bodies.py` knows what each path takes
+        request_max_body_size=None,  # `web/bodies.py` limits the body of each path
         logging_config=None,
     )
 
 
 def _failed(request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
-    return _respond(area_of(request.scope["path"]), failure, request)  # the URL would have the client's Host in it
+    return _respond(area_of(request.scope["path"]), failure, request)  # request.url would contain the client's Host
 
 
 def _respond(area: Area, failure: Failure, request: Request[Any, Any, Any]) -> Response[Any]:
@@ -176,7 +179,7 @@ def _respond(area: Area, failure: Failure, request: Request[Any, Any, Any]) -> R
 
 
 def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    """Litestar's own refusals (no such route, wrong method, a body too large) as our failures."""
+    """Convert Litestar's own errors (no such route, wrong method, body too large) into a Failure."""
     if isinstance(error, NotFoundException):
         failure: Failure = NotFound("Resource not found.")
     elif isinstance(error, MethodNotAllowedException):
@@ -195,7 +198,7 @@ def _allowed(error: HTTPException) -> str:
 
 
 def _broke(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    failure = Internal("Something went wrong on the server; its log says what")
+    failure = Internal("Internal error: the server's log has the details")
     failure.__cause__ = error
     return _failed(request, failure)
 
@@ -207,15 +210,14 @@ def _host(scope: Scope) -> str:
 
 
 def _loggable_path(path: str) -> str:
-    """For the log."""
+    """The path as the log may show it: no secret file name, at most 256 characters."""
     return f"{TAG_FILES}…" if path.startswith(TAG_FILES) else path[:256]
 
 
 def _record(scope: Scope, area: Area, answered: Answering, seconds: float) -> None:
     path: str = scope["path"]
-    name = "ingest" if is_ingest(path) else area.name
-    metrics.REQUESTS.labels(scope["method"], name, str(answered.status)).inc()
-    metrics.REQUEST_SECONDS.labels(name).observe(seconds)
+    metrics.REQUESTS.labels(scope["method"], area.name, str(answered.status)).inc()
+    metrics.REQUEST_SECONDS.labels(area.name).observe(seconds)
     _log.info(
         "request",
         method=scope["method"],

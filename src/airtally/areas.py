@@ -1,23 +1,30 @@
-"""Who owns a path: its error bodies, where its callers say who they are, and how large a body it takes."""
+"""Which API owns a path: its error bodies, where callers present their key, and its largest body."""
 
 from __future__ import annotations
 
-from airtally.api import authorize, problems
+from dataclasses import replace
+
+from airtally.api import authorize, ingest, problems
 from airtally.console import errors as console_errors
 from airtally.vendors.apis import APIS
 from airtally.web.areas import Area
 
-#: A question with a list of 1 MiB of values takes up to thrice as much as JSON.
+#: A query with a list of 1 MiB of values takes up to three times as much as JSON.
 QUESTION_BYTES = 4 << 20
 
 SITE = Area("/", "site", console_errors.respond)
 _NATIVE = Area("/api/v1/", "native", problems.respond, authorize.presented, QUESTION_BYTES)
 
-#: The first match counts.
+#: Rows for a stream, which `api/ingest.py` takes; AIRTALLY_BODY_MAX is how large their body may be.
+INGEST = replace(_NATIVE, prefix=ingest.PREFIX, name="ingest")
+
+#: The first area whose prefix matches owns a path; `SITE` owns all other paths.
 AREAS = (_NATIVE, *(area for api in APIS for area in api.areas))
 
 
 def area_of(path: str) -> Area:
+    if path.startswith(INGEST.prefix) and path.endswith(ingest.SUFFIX):
+        return INGEST
     for area in AREAS:
         if path.startswith(area.prefix) or path == area.prefix.rstrip("/"):
             return area

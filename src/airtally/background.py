@@ -1,4 +1,4 @@
-"""What a process does beside answering: flushing, care of the lake, reports, deliveries."""
+"""Builds the background work of a process: flushing, lake maintenance, rollups, reports, deliveries, datasets."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from airtally.storage.lake.maintenance import Maintenance
 from airtally.vendors.fouryousee.detailed import DETAILED
 
 WRITER_SECONDS = 2.0
-#: How soon a process notices that a newer version works on its home.
+#: Seconds between checks whether a newer version has changed the home.
 HOME_SECONDS = 5.0
 
 
 def background_of(services: Services, role: Role) -> tuple[Background, ...]:
-    """What runs beside the answers; the first to start is the last to stop."""
+    """The background work of a process with this role. The first to start is the last to stop."""
     found: list[Background] = [Loop("home", lambda: services.superseded.look(services.store), HOME_SECONDS)]
     if services.storage.buffer is not None and services.intake.claims is not None:
         found += _row_work(services, services.storage.buffer, services.intake.claims)
@@ -68,7 +68,7 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
 
 
 def rebuilder_of(services: Services) -> Rebuilder:
-    """What keeps the rollups current."""
+    """The rebuilder, which builds the stale segments of rollups."""
     return Rebuilder(
         services.storage.rollups,
         services.engines.heavy,
@@ -79,12 +79,12 @@ def rebuilder_of(services: Services) -> Rebuilder:
 
 
 def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
-    """What keeps the lake's tables small and quick."""
+    """The lake's maintenance: compaction, expiry and vacuum."""
     settings = services.settings
     return Maintenance(
         services.storage.lake,
         services.engines.heavy,
-        retention=lambda stream: settings.retention(stream.name),
+        retention=settings.retention,
         oldest_job_us=services.jobs.oldest_running,
         scratch=settings.home / "tmp",
         memory=settings.engine_memory,
@@ -132,7 +132,7 @@ def _report_work(services: Services) -> list[Background]:
 
 
 def _statistics_work(services: Services) -> Background:
-    """Other machines' rows are waited for; this one's are read from its buffer where the engine can."""
+    """The worker waits until rows are in the lake, unless no other machine writes and the engine reads buffers."""
 
     def wait_until_visible(moment: int, stop: threading.Event) -> None:
         if not (services.engines.engine.capabilities.buffered_rows and services.storage.writers.alone()):

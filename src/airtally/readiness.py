@@ -1,4 +1,4 @@
-"""Whether a process can do its work, and what an operator should know: `/readyz`."""
+"""The checks and remarks that `/readyz` shows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airtally.services import Services
 
 
 def checks(services: Services) -> dict[str, str | None]:
-    """What must be well for this process to do its work; None where it is, else what is wrong."""
+    """Each check by its name, with the problem or None. With any problem the process is not ready."""
     storage = services.storage
     return {
         "metadata": _problem(lambda: _check_metadata(services)),
@@ -22,7 +22,7 @@ def checks(services: Services) -> dict[str, str | None]:
 
 
 def remarks(services: Services) -> list[str]:
-    """What an operator should know, though this process does its work."""
+    """What an operator should know although the process is ready."""
     publications, now = services.datasets.publisher.publication_store, services.clock.now_us()
     late = [f"publication is late: {described(each)}" for each in publications.late(now - LATE_US)]
     return [*late, *(f"put off: {words}" for words in services.troubles.words())]
@@ -42,7 +42,7 @@ def _check_buffer(services: Services) -> None:
 
 
 def _damaged_rows(services: Services) -> str | None:
-    """The process goes on taking rows; an operator must see that some may be lost."""
+    """Damaged buffers. The process still takes rows, but is not ready: an operator must see that rows may be lost."""
     buffer, event_store = services.storage.buffer, services.storage.event_store
     found = [] if buffer is None else buffer.problems()
     return "; ".join([*found, *event_store.unreadable()]) or None
@@ -61,6 +61,6 @@ def _stopped_work(services: Services) -> str | None:
 def _problem(check: Callable[[], None]) -> str | None:
     try:
         check()
-    except Exception as error:  # noqa: BLE001 (a broken log of a table is as much an answer as a full disk)
+    except Exception as error:  # noqa: BLE001 (whatever a check raises is a problem to report)
         return str(error) or type(error).__name__
     return None

@@ -1,6 +1,6 @@
-"""The pages of docs/reference that follow from the code: `python -m airtally.reference PAGE`, for `make docs`.
+"""Writes pages of docs/reference from the code: `python -m airtally.reference PAGE`, for `make docs`.
 
-The page of the streams is written by `airtally.streams.reference`.
+`airtally.streams.reference` writes the page of the streams.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from airtally.settings import Settings
 
 _SETTINGS = """# Settings
 
-Read from the environment once, at start. A value that cannot be used stops the program with its name and what would
-do. Durations are `300`, `300s`, `5m`, `4h` or `90d`; sizes are `1048576`, `64MiB` or `2GiB`; switches are `on` or `off`.
+The program reads its settings from environment variables, once, at start. An invalid value stops it with a message
+that names the setting and what was expected. Durations are `300`, `300s`, `5m`, `4h` or `90d`; sizes are `1048576`, `64MiB` or `2GiB`; switches are `on` or `off`.
 
 | setting | default | meaning |
 |---|---|---|
 """
 _METRICS = """# Metrics
 
-`GET /metrics` has them in the Prometheus text format, with those of the Python process. Who may read them, and which
+`GET /metrics` returns these metrics in the Prometheus text format, together with those of the Python process. Who may read them, and which
 are worth an alert, is in [Running a server](../guides/operate.md#what-to-watch). A histogram has `_bucket`, `_sum` and
 `_count` behind its name.
 
@@ -50,20 +50,20 @@ form: [docs/vendors](../vendors/).
 |---|---|---|---|---|
 """
 _UNSENT = """
-These stand in logs and on the command line, never in an answer of the native API:
+These codes appear in logs and on the command line only, never in an answer of the native API:
 
 | code | when | hint |
 |---|---|---|
 """
 _COMMANDS = """# Commands
 
-`airtally COMMAND --help` tells the options. Every command that lists or creates takes `--json`. A setting can be given
+`airtally COMMAND --help` lists the options. Every command that lists or creates takes `--json`. A setting can be given
 before the command: `airtally --home DIR key list` is `AIRTALLY_HOME=DIR airtally key list`.
 
 | command | what it does |
 |---|---|
 """
-#: Statuses of failures that no answer has, but for `internal`: of the command line, a job, a server that was called.
+#: Statuses of failures of commands, jobs and outgoing requests. No answer of the native API has them, except `internal`.
 _UNSENT_STATUSES = (500, 502)
 
 
@@ -106,7 +106,7 @@ def metric_name(metric: MetricWrapperBase) -> str:
 
 def _metric_line(metric: MetricWrapperBase) -> str:
     [family] = metric.describe()
-    labels = ", ".join(f"`{each}`" for each in metric._labelnames)  # noqa: SLF001 (no other way to learn them)
+    labels = ", ".join(f"`{each}`" for each in metric._labelnames)  # noqa: SLF001 (the library has no public name for them)
     return f"| `{metric_name(metric)}` | {family.type} | {labels} | {family.documentation} |\n"
 
 
@@ -122,7 +122,7 @@ def errors_page() -> str:
 
 
 def failures() -> list[type[Failure]]:
-    """One class for each code, by status and code, wherever in the package it stands."""
+    """The class of every error code in the package, sorted by status and code."""
     for module in pkgutil.walk_packages(airtally.__path__, "airtally."):
         if not module.name.endswith(".__main__") and ".migrations." not in module.name:
             importlib.import_module(module.name)
@@ -146,7 +146,7 @@ def commands_page() -> str:
 
 
 def commands(group: App, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Each command's full name and its one sentence, those of groups in place of the groups."""
+    """The full name and the one-sentence summary of each command; for a group, those of its commands."""
     for name in group:
         if not name.startswith("-"):
             below = list(commands(group[name], f"{prefix}{name} "))

@@ -1,4 +1,4 @@
-"""Opens every part from the settings, in order; they are closed in reverse."""
+"""Opens all services from the settings. They are closed in the reverse order."""
 
 from __future__ import annotations
 
@@ -67,9 +67,10 @@ from airtally.vendors.fouryousee.detailed import DETAILED
 def open_services(
     settings: Settings, *, clock: Clock | None = None, faults: Faults | None = None, role: Role = Role.SERVE
 ) -> Services:
-    """Raises SettingError for settings that cannot be used, Unavailable where the metadata store does not answer.
+    """Open all services of a process with this role.
 
-    NewerHome where a newer program has changed what is stored.
+    Raises SettingError for an invalid setting, Unavailable if the metadata store cannot be reached, and NewerHome if
+    a newer version has changed the stored data.
     """
     private.enclose(settings.home, shared=settings.shares_folders)
     with ExitStack() as opened:
@@ -80,7 +81,7 @@ def open_services(
 
 
 class _Opening:
-    """Opens the parts one after the other; if a later one fails, `closing` closes those that were opened."""
+    """Opens the services one after the other; if one fails, `closing` closes those opened before it."""
 
     def __init__(self, settings: Settings, clock: Clock, faults: Faults, role: Role, closing: ExitStack) -> None:
         self._settings, self._clock, self._faults = settings, clock, faults
@@ -88,7 +89,7 @@ class _Opening:
         self._closing = closing
         self._store = MetadataStore.open(settings.database_url, faults=faults)
         closing.callback(self._store.close)
-        #: What several machines agree on; this machine's own clock where there is one machine.
+        #: The database's clock if several machines share one (PostgreSQL), else this machine's.
         self._shared = shared_clock(self._store, clock)
 
     def services(self) -> Services:
@@ -156,7 +157,7 @@ class _Opening:
             lake,
             event_store,
             self._store,
-            retention=lambda rollup: settings.rollup_retention(rollup.name),
+            retention=settings.retention,
             zones=lambda: {account.slug: account.timezone for account in accounts.all()},
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
@@ -215,7 +216,7 @@ class _Opening:
             lambda stream, account, keys: queries.versions(changelog.VersionsQuery(stream, account, keys)),
             KnownKeys(queries.engine, event_store).may_be_known,
         )
-        admission = Admission(access.owners, Businesses(store), access.declared, settings, clock)
+        admission = Admission(access.owners, Businesses(store), access.declared, settings.retention, clock)
         loading = Loading(event_store=event_store, quarantine=quarantine, versions=versions, clock=clock)
         locks = Locks(settings.home / "locks")
         files = FileIngest(

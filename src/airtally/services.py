@@ -1,4 +1,4 @@
-"""The parts of the running program in groups, for whoever puts them behind a wire. `runtime.py` opens them."""
+"""The services of a running process, in groups, as handlers get them. `runtime.py` opens them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _log = structlog.get_logger()
 
 
 class Role(Flag):
-    """What a process does. `ROWS`: it owns a buffer and takes rows. `JOBS`: it works on the lake and on reports."""
+    """What a process does. `ROWS`: it owns a buffer and takes rows. `JOBS`: it maintains the lake and runs jobs."""
 
     NONE = 0
     ROWS = auto()
@@ -66,7 +66,7 @@ class Role(Flag):
 
 
 class Background(Protocol):
-    """Work on threads of its own."""
+    """Work that runs on threads of its own."""
 
     @property
     def name(self) -> str: ...
@@ -78,7 +78,7 @@ class Background(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who there is, and what each may do."""
+    """Accounts, keys and users, and what each may do."""
 
     secrets: Secrets
     accounts: Accounts
@@ -92,7 +92,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Rows from their acknowledgement on. `buffer` is None in a process that takes no rows."""
+    """The buffer, the lake and the rollups. `buffer` is None in a process that takes no rows."""
 
     lake: Lake
     health: LakeHealth
@@ -112,7 +112,10 @@ class Engines:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """The ways in for rows. `batches`, `edits` and `claims` are None in a process that owns no buffer."""
+    """What takes rows: from requests, from files and from quarantine.
+
+    `batches`, `edits` and `claims` are None in a process that owns no buffer.
+    """
 
     batches: Ingest | None
     edits: Edits | None
@@ -124,7 +127,7 @@ class Intake:
 
 @dataclass(frozen=True, slots=True)
 class Datasets:
-    """Changelogs as files: how they are published, which there are, and who is told of a late one."""
+    """The publisher of datasets, the published files, and the notices of late publications."""
 
     publisher: Publisher
     files: DatasetFiles
@@ -133,9 +136,9 @@ class Datasets:
 
 @dataclass
 class Superseded:
-    """Whether a newer program has changed the home since this process opened it; it then has to stop.
+    """Stops the process once a newer version has changed the home.
 
-    `stop` ends the process, as whoever runs it sets.
+    The command that runs the process sets `stop`, which ends it.
     """
 
     reason: str | None = None
@@ -154,7 +157,7 @@ class Superseded:
 
 @dataclass
 class Services:
-    """All parts of this process. Background work runs between `start` and `close`."""
+    """All services of this process. Background work runs from `start` to `close`."""
 
     settings: Settings
     clock: Clock
@@ -179,7 +182,7 @@ class Services:
     troubles: Troubles = field(default_factory=Troubles)
 
     def on_demand(self) -> OnDemand:
-        """Publication of datasets now."""
+        """Publishes datasets at once, without waiting for the next slot."""
         return OnDemand(
             self.datasets.publisher,
             self.jobs,
@@ -189,7 +192,7 @@ class Services:
         )
 
     def start(self, background: Sequence[Background] = ()) -> None:
-        """`background` is stopped by `close`, the last to start first."""
+        """Start `background`; `close` stops it in the reverse order."""
         self.storage.writers.join()
         self.closing.callback(self._leave)
         for each in background:
@@ -203,7 +206,7 @@ class Services:
         self.closing.close()
 
     def _leave(self) -> None:
-        """The last flush, when nothing comes in any more; the next start adopts what it cannot move."""
+        """Flush a last time, when no rows come in any more. The next start adopts what cannot be flushed."""
         try:
             self.storage.event_store.flush()
             if self.storage.buffer is not None:

@@ -1,4 +1,4 @@
-"""Every setting, from the environment, with its default and its meaning."""
+"""All settings: environment variable, default, meaning and parser of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATASET_FORMATS = ("csv", "csv.gz", "zip", "parquet")
 
 
 class SettingError(ValueError):
-    """A setting has a value that cannot be used; the message names it and says what would do."""
+    """A setting has an invalid value; the message names the setting and what was expected."""
 
 
 def _setting(env: str, default: Any, doc: str, parse: Any = str) -> Any:
@@ -101,7 +101,7 @@ def _seconds_list(text: str) -> tuple[float, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Read once at start by `Settings.from_env`; passed to whoever needs it."""
+    """The values of all settings. `Settings.from_env` reads them once, at start."""
 
     home: Path = _setting(
         "AIRTALLY_HOME", Path("airtally-data"), "everything local: buffer, metadata, lake, files, secret key", Path
@@ -114,7 +114,7 @@ class Settings:
     outgoing_allow: tuple[Network, ...] = _setting(
         "AIRTALLY_OUTGOING_ALLOW",
         (),
-        "networks that webhooks may reach though they are private, e.g. `127.0.0.0/8`",
+        "private networks that webhooks may reach, e.g. `127.0.0.0/8`",
         _networks,
     )
     rate_limits: bool = _setting(
@@ -126,13 +126,13 @@ class Settings:
     fouryousee_retry_seconds: tuple[float, ...] = _setting(
         "AIRTALLY_FOURYOUSEE_RETRY_SECONDS",
         (120.0, 360.0, 1080.0),
-        "waits before webhook tries 2, 3 and 4",
+        "seconds to wait before webhook tries 2, 3 and 4",
         _seconds_list,
     )
     waiting_jobs: int = _setting(
         "AIRTALLY_WAITING_JOBS",
         1000,
-        "reports and statistics of an account that may wait at once; above, callers get 429",
+        "how many reports and statistics of one account may wait; more are refused with 429",
         _positive,
     )
     dataset_interval: float = _setting(
@@ -147,93 +147,101 @@ class Settings:
     slate_file_format: str = _setting(
         "AIRTALLY_SLATE_FILE_FORMAT",
         "csv",
-        "of datasets made from now on: `csv`, `csv.gz`, `zip` or `parquet`; fixed for each at its creation",
+        "file format of new datasets: `csv`, `csv.gz`, `zip` or `parquet`; a dataset keeps its format",
         _one_of(*DATASET_FORMATS),
     )
     slate_link_seconds: float = _setting(
-        "AIRTALLY_SLATE_LINK_SECONDS", 3600.0, "life of a link to a dataset file, an hour or more", _link_life
+        "AIRTALLY_SLATE_LINK_SECONDS", 3600.0, "how long a link to a dataset file is valid: 1h to 7d", _link_life
     )
     scaleengine_window: float = _setting(
-        "AIRTALLY_SCALEENGINE_WINDOW", 300.0, "how far a request's timestamp may be off", parse_duration
+        "AIRTALLY_SCALEENGINE_WINDOW",
+        300.0,
+        "how far a request's timestamp may differ from the server's clock",
+        parse_duration,
     )
     scaleengine_strict_replay: bool = _setting(
-        "AIRTALLY_SCALEENGINE_STRICT_REPLAY", False, "a signed request is taken once only", _switch
+        "AIRTALLY_SCALEENGINE_STRICT_REPLAY", False, "accept each signed request only once", _switch
     )
     scaleengine_empty_is_success: bool = _setting(
-        "AIRTALLY_SCALEENGINE_EMPTY_IS_SUCCESS", False, "an answer without viewers says success", _switch
+        "AIRTALLY_SCALEENGINE_EMPTY_IS_SUCCESS", False, "answer `success` where there are no viewers", _switch
     )
     pushwoosh_strict_device_token: bool = _setting(
-        "AIRTALLY_PUSHWOOSH_STRICT_DEVICE_TOKEN", False, "device calls must carry a known device token", _switch
+        "AIRTALLY_PUSHWOOSH_STRICT_DEVICE_TOKEN", False, "require a known device token for device calls", _switch
     )
     smtp_url: str = _setting(
         "AIRTALLY_SMTP_URL",
         "",
-        "`smtp://[user:password@]host:port` or `smtps://…`: notices by e-mail to an account's users",
+        "mail server for notices to an account's users: `smtp://[user:password@]host:port` or `smtps://…`",
     )
     secret_key: str = _setting(
         "AIRTALLY_SECRET_KEY",
         "",
-        "signs links, encrypts secrets; made on first start, 0600 in the home; the same on every machine",
+        "signs links and encrypts secrets, the same on every machine; default `secret.key` in the home, made at first start",
     )
     operations_token: str = _setting(
         "AIRTALLY_OPERATIONS_TOKEN",
         "",
-        "bearer token that `/metrics` and the details of `/readyz` are shown to, besides to this machine itself",
+        "bearer token for `/metrics` and the details of `/readyz`; requests from this machine itself need none",
     )
     trusted_proxies: tuple[Network, ...] = _setting(
-        "AIRTALLY_TRUSTED_PROXIES", (), "whose `X-Forwarded-…` counts", _networks
+        "AIRTALLY_TRUSTED_PROXIES", (), "networks of the proxies whose `X-Forwarded-…` headers are trusted", _networks
     )
-    report_file_days: int = _setting("AIRTALLY_REPORT_FILE_DAYS", 90, "life of report files", _positive)
+    report_file_days: int = _setting("AIRTALLY_REPORT_FILE_DAYS", 90, "how long report files are kept", _positive)
     retain_days: dict[str, int | None] = _setting(
         "AIRTALLY_RETAIN_<STREAM>",
         {},
         "days that the rows of a stream or the segments of a rollup are kept, or `forever`; defaults in the streams' reference",
     )
     buffer_max: int = _setting(
-        "AIRTALLY_BUFFER_MAX", 1 << 30, "live bytes in the buffer above which writers get 429", parse_size
+        "AIRTALLY_BUFFER_MAX",
+        1 << 30,
+        "bytes of rows in the buffer; above it, batches are refused with 429",
+        parse_size,
     )
     flush_seconds: float = _setting(
-        "AIRTALLY_FLUSH_SECONDS", 30.0, "age at which buffered rows go to the lake", parse_duration
+        "AIRTALLY_FLUSH_SECONDS", 30.0, "age at which buffered rows are flushed to the lake", parse_duration
     )
     flush_rows: int = _setting(
-        "AIRTALLY_FLUSH_ROWS", 1_000_000, "number of rows at which the buffer goes to the lake", _positive
+        "AIRTALLY_FLUSH_ROWS", 1_000_000, "number of buffered rows at which they are flushed", _positive
     )
     late_flush_seconds: float = _setting(
-        "AIRTALLY_LATE_FLUSH_SECONDS", 600.0, "the same age for rows of days that are over", parse_duration
+        "AIRTALLY_LATE_FLUSH_SECONDS", 600.0, "age at which buffered rows of past days are flushed", parse_duration
     )
-    body_max: int = _setting("AIRTALLY_BODY_MAX", 64 << 20, "bytes of one batch as sent", parse_size)
-    unpacked_max: int = _setting("AIRTALLY_UNPACKED_MAX", 512 << 20, "bytes of one batch unpacked", parse_size)
+    body_max: int = _setting("AIRTALLY_BODY_MAX", 64 << 20, "largest batch as sent", parse_size)
+    unpacked_max: int = _setting("AIRTALLY_UNPACKED_MAX", 512 << 20, "largest batch unpacked", parse_size)
     bodies_max: int = _setting(
         "AIRTALLY_BODIES_MAX",
         512 << 20,
-        "memory for the bodies of requests under work, half of it for one address; beyond it they are refused (429)",
+        "memory for the bodies of running requests, at most half of it for one address; more are refused with 429",
         parse_size,
     )
     connections: int = _setting(
         "AIRTALLY_CONNECTIONS",
         4096,
-        "connections at once, half of them for one address, and fewer where the process may open few files; "
-        "a new one takes the place of the one that was idle longest",
+        "open connections, at most half of them from one address; fewer where the process may open few files; "
+        "above it, a new connection closes the one that was idle longest",
         _positive,
     )
     idle_seconds: float = _setting(
         "AIRTALLY_IDLE_SECONDS",
         10.0,
-        "life of a connection without a request; behind a proxy longer than the proxy keeps its own",
+        "how long a connection may be idle; behind a proxy, longer than the proxy's own limit",
         parse_duration,
     )
     quarantine_max: int = _setting(
         "AIRTALLY_QUARANTINE_MAX",
         64 << 20,
-        "bytes, packed, of an account's refused rows; more are refused without being kept",
+        "compressed bytes of an account's quarantine; refused rows above it are not kept",
         parse_size,
     )
     quarantine_days: int = _setting("AIRTALLY_QUARANTINE_DAYS", 90, "how long refused rows are kept", _positive)
-    engine_memory: int = _setting("AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory of one DuckDB instance", parse_size)
-    answer_cache: int = _setting(
-        "AIRTALLY_ANSWER_CACHE", 64 << 20, "memory for answers that no new row has changed; 0 keeps none", parse_size
+    engine_memory: int = _setting(
+        "AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory limit of one DuckDB instance", parse_size
     )
-    query_seconds: float = _setting("AIRTALLY_QUERY_SECONDS", 30.0, "time limit of one question", parse_duration)
+    answer_cache: int = _setting(
+        "AIRTALLY_ANSWER_CACHE", 64 << 20, "memory for cached answers; 0 turns the cache off", parse_size
+    )
+    query_seconds: float = _setting("AIRTALLY_QUERY_SECONDS", 30.0, "time limit of one query", parse_duration)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -265,7 +273,7 @@ class Settings:
 
     @property
     def shares_folders(self) -> bool:
-        """Whether the lake or the files lie in a folder outside of the home: that one is the operator's."""
+        """Whether the lake or the files lie in a local folder outside of the home, whose mode the operator sets."""
         home, *given = (
             Path(os.path.abspath(place))  # noqa: PTH100 (pathlib leaves .. as it is)
             for place in (self.home, self.lake, self.files)
@@ -275,18 +283,17 @@ class Settings:
 
     @property
     def local_folders(self) -> list[Path]:
-        """The home, and where else on this machine's disks the server writes."""
+        """All folders on this machine's disks that the server writes to, the home first."""
         scheme, _, database = self.database_url.partition(":///")
         places = [str(self.home), self.lake_url, self.files_url, *([str(Path(database).parent)] * (scheme == "sqlite"))]
         return list(dict.fromkeys(Path(place).absolute() for place in places if "://" not in place))
 
-    def retention(self, stream: str) -> int | None:
-        """Days that rows of a stream are kept; None: for ever."""
-        return self.retain_days.get(stream, STREAMS[stream].retention_days)
-
-    def rollup_retention(self, rollup: str) -> int | None:
-        """Days that a rollup's segments are kept; None: for ever."""
-        return self.retain_days.get(rollup, ROLLUPS[rollup].retention_days)
+    @property
+    def retention(self) -> dict[str, int | None]:
+        """Days that the rows of each stream and the segments of each rollup are kept, by its name; None: for ever."""
+        streams = {name: stream.retention_days for name, stream in STREAMS.items()}
+        rollups = {name: rollup.retention_days for name, rollup in ROLLUPS.items()}
+        return streams | rollups | self.retain_days
 
 
 def _parsed(env: str, text: str, parse: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A clock that was ahead and is set back: nothing lives much longer than it was meant to, and nobody is put out."""
+"""A clock that was ahead is set back: nothing is valid much longer than meant, and no session ends early."""
 
 from __future__ import annotations
 

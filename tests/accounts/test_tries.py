@@ -1,4 +1,4 @@
-"""Tries to log in are limited by address and by user, and nobody keeps a user out for good."""
+"""Tries to log in are limited by address and by user, and guesses of others never lock a user out."""
 
 from __future__ import annotations
 

@@ -5,14 +5,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import select
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.secrets import Secrets
-from airtally.accounts.sessions import LIFE_US, Sessions
 from airtally.accounts.users import User, Users
-from airtally.database.store import MetadataStore
 from airtally.database.tables import users as table
-from airtally.kit.clock import MovableClock
-from airtally.kit.errors import BadRequest, Conflict, NotFound
-from airtally.kit.time import SECOND_US
+from airtally.kit.errors import BadRequest, Conflict
 from fixtures.postgres import on_sqlite
 
 PASSWORD = "correct horse"
@@ -98,32 +93,3 @@ def test_what_cannot_be_used_is_refused(users: Users, account: Account, wrong: d
     with pytest.raises(BadRequest):
         make(users, account, **wrong)
     assert users.all() == []
-
-
-@pytest.fixture
-def sessions(metadata: MetadataStore, secrets: Secrets, users: Users, clock: MovableClock) -> Sessions:
-    return Sessions(metadata, secrets, users, clock)
-
-
-def test_a_session_lasts_until_it_ends(users: Users, sessions: Sessions, account: Account, clock: MovableClock) -> None:
-    made = make(users, account)
-    one, two = sessions.begin(made), sessions.begin(made)
-    found = sessions.get(one)
-    assert found is not None
-    assert found.user == made
-    assert sessions.get("guess") is None
-    sessions.end(one)
-    assert sessions.get(one) is None
-    assert sessions.get(two) is not None
-    clock.advance(LIFE_US / SECOND_US)
-    assert sessions.get(two) is None
-
-
-def test_another_password_ends_the_sessions(users: Users, sessions: Sessions, account: Account) -> None:
-    token = sessions.begin(make(users, account))
-    users.set_password("ana", "another password")
-    assert sessions.get(token) is None
-    assert users.login("ana", PASSWORD) is None
-    assert users.login("ana", "another password") is not None
-    with pytest.raises(NotFound):
-        users.set_password("nobody", PASSWORD)

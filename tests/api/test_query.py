@@ -1,4 +1,4 @@
-"""`POST /api/v1/query`: figures in the account's zone, and words for every question that cannot be asked."""
+"""`POST /api/v1/query`: figures in the account's zone, and a message for every invalid query."""
 
 from __future__ import annotations
 
@@ -327,7 +327,7 @@ def test_what_can_be_read_but_not_asked_is_told_so_in_few_words(client, case):
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "unprocessable"
-    assert answer.json()["detail"].startswith("The question cannot be")
+    assert answer.json()["detail"].startswith("The query is invalid: ")
     assert len(answer.text) < 600
     assert "zoneinfo" not in answer.text
 

@@ -1,4 +1,4 @@
-"""Questions of a time whose rows have left: 422 with words, and with a question that can be sent in its place."""
+"""Queries of a time whose rows were removed: 422 with the reason, and with a query that can be sent instead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airtally.settings import Settings
 from airtally.streams import VIEWER_SAMPLES
 from fixtures.accounts import NOW_US
 from fixtures.native import Native
-from fixtures.rollups import Warehoused
+from fixtures.rollups import RollupHome
 from fixtures.server import LiveServer
 
 TODAY = NOW_US // DAY_US * DAY_US
@@ -35,7 +35,7 @@ class Joined(Native):
 def client(tmp_path_factory):
     """Ten days of which the first eight are kept by the hour and the day alone; the account is in UTC."""
     folder = tmp_path_factory.mktemp("gone") / "home"
-    home = Warehoused(folder, MovableClock(NOW_US), retain_days=KEPT)
+    home = RollupHome(folder, MovableClock(NOW_US), retain_days=KEPT)
     acme = home.account("acme")
     base = {"app": "a", "video_url": "v", "server": "s", "viewers": 10}
     for first in (-1, 1, 3, 5, 7):

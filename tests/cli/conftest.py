@@ -14,6 +14,9 @@ from unittest.mock import patch
 import pytest
 
 from airtally import cli
+from fixtures.storage import storage
+
+__all__ = ["run", "storage"]
 
 Run = Callable[..., Any]
 

@@ -196,5 +196,5 @@ def test_a_home_in_use_is_refused_in_one_line(tmp_path: Path) -> None:
     environment = os.environ | {"AIRTALLY_HOME": str(tmp_path)}
     done = subprocess.run([AIRTALLY, "demo"], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"airtally: {tmp_path} is not empty and was not made by `airtally demo`")
+    assert done.stderr.startswith(f"airtally: The folder {tmp_path} is not empty and was not made by `airtally demo`")
     assert done.stderr.count("\n") == 1

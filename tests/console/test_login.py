@@ -17,9 +17,13 @@ from hypothesis import strategies as st
 from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import Account, Accounts
+from airtally.accounts.declared import EventTypeRegistry
+from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
+from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
+from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
 from airtally.console import routes
 from airtally.console.login import safe_path
@@ -27,6 +31,7 @@ from airtally.console.session import current_user, to_login
 from airtally.database.store import MetadataStore
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Failure
+from airtally.services import Access
 from airtally.settings import Settings
 from airtally.web.limits import Limits
 from airtally.web.server import Server
@@ -40,18 +45,26 @@ class Services:
     settings: Settings
     clock: MovableClock
     store: MetadataStore
-    secrets: Secrets
-    users: Users
-    limiter: RateLimiter
+    access: Access
 
 
 @pytest.fixture
 def services(
-    metadata: MetadataStore, clock: MovableClock, secrets: Secrets, users: Users, account: Account
+    metadata: MetadataStore, clock: MovableClock, secrets: Secrets, users: Users, keys: Keys, account: Account
 ) -> Services:
     users._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     users.create(account, username="ana", name="Ana", email="ana@example.org", password=PASSWORD)
-    return Services(Settings(), clock, metadata, secrets, users, RateLimiter(metadata, clock))
+    access = Access(
+        secrets=secrets,
+        accounts=Accounts(metadata, clock),
+        keys=keys,
+        users=users,
+        sessions=Sessions(metadata, secrets, users, clock),
+        owners=Owners(metadata),
+        declared=EventTypeRegistry(metadata, clock),
+        limiter=RateLimiter(metadata, clock),
+    )
+    return Services(Settings(), clock, metadata, access)
 
 
 def someones_page(services: Services) -> HTTPRouteHandler:

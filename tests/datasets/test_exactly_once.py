@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from airtally.engine.child_process import InProcess
 from airtally.kit.clock import MovableClock
 from airtally.storage.lake.compaction import EAGER, Compactor
-from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk
+from fixtures.datasets import BEFORE_NOON_US, HOUR, DatasetHome
 
 #: What may happen next, at one of two processes on one home; `file` is a load that bypasses the buffers.
 STEPS = st.lists(
@@ -34,29 +34,29 @@ class World:
         self.clock = MovableClock(BEFORE_NOON_US)
         self.home = home
         self.closing = closing
-        self.desks = [Desk(home, self.clock, closing)]
+        self.desks = [DatasetHome(home, self.clock, closing)]
         self.desks.append(self.desks[0].again())
         self.sent: list[str] = []
 
     def do(self, what: str, which: int) -> None:
-        desk = self.desks[which]
+        dataset_home = self.desks[which]
         match what:
             case "send":
-                desk.events(*self._names(3))
+                dataset_home.events(*self._names(3))
             case "file":
-                self._load(desk)
+                self._load(dataset_home)
             case "flush":
-                desk.services.storage.event_store.flush()
+                dataset_home.services.storage.event_store.flush()
             case "compact":
-                for table in desk.services.storage.lake.existing():
+                for table in dataset_home.services.storage.lake.existing():
                     Compactor(table, InProcess()).run(EAGER)
             case "publish":
                 self.clock.advance(1)  # later than every row
-                desk.publish()
+                dataset_home.publish()
             case "kill":
-                desk.abandon()
+                dataset_home.abandon()
                 self.clock.advance(31)  # from then on nobody waits for its rows
-                self.desks[which] = desk.again()
+                self.desks[which] = dataset_home.again()
             case "hour" | "day":
                 self.clock.advance(HOUR if what == "hour" else 24 * HOUR)
                 time.sleep(0.1)  # both say that they live, as they do all the time
@@ -66,12 +66,12 @@ class World:
         self.sent += names
         return names
 
-    def _load(self, desk: Desk) -> None:
+    def _load(self, dataset_home: DatasetHome) -> None:
         path = self.home.parent / f"rows-{len(self.sent)}.csv"
         path.write_text("business_id,subscription_event_id\n" + "".join(f"abc123,{n}\n" for n in self._names(2)))
         from airtally.streams import SUBSCRIPTIONS
 
-        desk.services.intake.files.load(SUBSCRIPTIONS, desk.account, path)
+        dataset_home.services.intake.files.load(SUBSCRIPTIONS, dataset_home.account, path)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -15,7 +15,7 @@ import pytest
 from airtally.datasets.formats import FORMATS, MOST_UNPACKED
 from airtally.datasets.layout import LAYOUTS
 from airtally.streams import PLAYBACK
-from fixtures.datasets import desk_with, rows_of, text_of
+from fixtures.datasets import dataset_home_with, rows_of, text_of
 
 ODD = {
     "subscription_event_id": 'a,"b"\nc',
@@ -34,11 +34,11 @@ PLAIN = {"subscription_event_id": "plain", "last_update_time_utc": "2026-11-02T0
 @pytest.mark.parametrize("file_format", ["csv", "csv.gz", "zip"])
 def test_texts(tmp_path: Path, file_format: str) -> None:
     with ExitStack() as closing:
-        desk = desk_with(tmp_path, closing, file_format)
-        desk.send(ODD, PLAIN)
-        desk.publish()
-        [file] = desk.files()
-        text = text_of(desk.content(file), file_format)
+        dataset_home = dataset_home_with(tmp_path, closing, file_format)
+        dataset_home.send(ODD, PLAIN)
+        dataset_home.publish()
+        [file] = dataset_home.files()
+        text = text_of(dataset_home.content(file), file_format)
     assert file.name == f"subscription_event_log_20261102T120000Z_000.{file_format}"
     assert (file.rows, file.report_date_begin, file.report_date_end) == (2, "2026-10-31", "2026-11-02")
     header, *lines = text.decode().split("\n")
@@ -68,11 +68,11 @@ FORMULAS = ["=1+1", "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "|calc", '=HYPERLI
 def test_cells_that_spreadsheets_take_for_formulas_are_as_they_were_sent(tmp_path: Path, file_format: str) -> None:
     """The files are the vendor's wire: an apostrophe before them would be another value to every program."""
     with ExitStack() as closing:
-        desk = desk_with(tmp_path, closing, file_format)
-        desk.send(*({"subscription_event_id": f"{at}", "offer_name": cell} for at, cell in enumerate(FORMULAS)))
-        desk.publish()
-        [file] = desk.files()
-        content = desk.content(file)
+        dataset_home = dataset_home_with(tmp_path, closing, file_format)
+        dataset_home.send(*({"subscription_event_id": f"{at}", "offer_name": cell} for at, cell in enumerate(FORMULAS)))
+        dataset_home.publish()
+        [file] = dataset_home.files()
+        content = dataset_home.content(file)
     if file_format == "parquet":
         rows = pq.read_table(io.BytesIO(content)).to_pylist()
     else:
@@ -82,11 +82,11 @@ def test_cells_that_spreadsheets_take_for_formulas_are_as_they_were_sent(tmp_pat
 
 def test_parquet(tmp_path: Path) -> None:
     with ExitStack() as closing:
-        desk = desk_with(tmp_path, closing, "parquet")
-        desk.send(ODD, PLAIN)
-        desk.publish()
-        [file] = desk.files()
-        table = pq.read_table(io.BytesIO(desk.content(file)))
+        dataset_home = dataset_home_with(tmp_path, closing, "parquet")
+        dataset_home.send(ODD, PLAIN)
+        dataset_home.publish()
+        [file] = dataset_home.files()
+        table = pq.read_table(io.BytesIO(dataset_home.content(file)))
     assert table.schema.names == [column.name for column in LAYOUTS["subscriptions"].columns]
     kinds = {field.name: field.type for field in table.schema}
     assert kinds["create_time_utc"] == pa.timestamp("ms", "UTC")
@@ -99,8 +99,8 @@ def test_parquet(tmp_path: Path) -> None:
 
 def test_doubles_and_whole_numbers(tmp_path: Path) -> None:
     with ExitStack() as closing:
-        desk = desk_with(tmp_path, closing, "csv")
-        desk.send(
+        dataset_home = dataset_home_with(tmp_path, closing, "csv")
+        dataset_home.send(
             {
                 "session_id": "s",
                 "position_start": 0.5,
@@ -111,8 +111,8 @@ def test_doubles_and_whole_numbers(tmp_path: Path) -> None:
             },
             stream="playback",
         )
-        desk.publish("data986")
-        [row] = desk.rows("data986")
+        dataset_home.publish("data986")
+        [row] = dataset_home.rows("data986")
     assert list(row) == [column.name for column in LAYOUTS[PLAYBACK.name].columns]
     assert (row["position_start"], float(row["position_end"]), row["seconds_viewed"]) == ("0.5", 1e15, "12345678901")
     assert (row["geo_dma"], row["cid"]) == ("007", "")

@@ -1,4 +1,4 @@
-"""A publication that is held back is told of once, to the account's people, by every way there is."""
+"""A late publication raises one notice to the account's users: in the log, as a metric and by e-mail."""
 
 from __future__ import annotations
 
@@ -16,32 +16,35 @@ from airtally.kit.clock import MovableClock
 from airtally.kit.faults import Faults
 from airtally.readiness import remarks
 from airtally.vendors.slate.services import slate_services
-from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk
+from fixtures.datasets import BEFORE_NOON_US, HOUR, DatasetHome
 from fixtures.server import LiveServer
 from fixtures.smtp import Mailbox
 
 
 @pytest.fixture
-def office(tmp_path: Path, smtp_url: str) -> Iterator[Desk]:
+def late_home(tmp_path: Path, smtp_url: str) -> Iterator[DatasetHome]:
     """With two users, and a slot at noon that nobody publishes."""
     with ExitStack() as closing:
-        desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing, smtp_url=smtp_url)
+        dataset_home = DatasetHome(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing, smtp_url=smtp_url)
         for name in ("ana", "bo"):
-            desk.services.access.users.create(
-                desk.account, username=name, name=name, email=f"{name}@example.com", password="long enough"
+            dataset_home.services.access.users.create(
+                dataset_home.account, username=name, name=name, email=f"{name}@example.com", password="long enough"
             )
-        rival = desk.services.access.accounts.create("Rival")
-        desk.services.access.users.create(
+        rival = dataset_home.services.access.accounts.create("Rival")
+        dataset_home.services.access.users.create(
             rival, username="eve", name="Eve", email="eve@example.com", password="long enough"
         )
-        desk.services.datasets.publisher.publication_store.enrol()
-        yield desk
+        dataset_home.services.datasets.publisher.publication_store.enrol()
+        yield dataset_home
 
 
-def notices(desk: Desk, grace: float = 0.0) -> LateNotices:
-    services = desk.services
+def notices(dataset_home: DatasetHome, grace: float = 0.0) -> LateNotices:
+    services = dataset_home.services
     return LateNotices(
-        services.datasets.publisher.publication_store, services.datasets.notices, desk.clock, grace_seconds=grace
+        services.datasets.publisher.publication_store,
+        services.datasets.notices,
+        dataset_home.clock,
+        grace_seconds=grace,
     )
 
 
@@ -49,13 +52,13 @@ def late_metric() -> float:
     return REGISTRY.get_sample_value("airtally_publications_late_total", {"stream": "subscriptions"}) or 0.0
 
 
-def test_one_message_to_each_of_the_accounts_people(office: Desk, mailbox: Mailbox) -> None:
-    step, counted = notices(office).step, late_metric()
-    office.clock.advance(3600)
+def test_one_message_to_each_of_the_accounts_people(late_home: DatasetHome, mailbox: Mailbox) -> None:
+    step, counted = notices(late_home).step, late_metric()
+    late_home.clock.advance(3600)
     step()
     assert mailbox.messages == []
-    assert remarks(office.services) == []
-    office.clock.advance(1)
+    assert remarks(late_home.services) == []
+    late_home.clock.advance(1)
     step()
     assert sorted(message["To"] for message in mailbox.messages) == ["ana@example.com", "bo@example.com"]
     text = mailbox.messages[0].get_content()
@@ -63,36 +66,36 @@ def test_one_message_to_each_of_the_accounts_people(office: Desk, mailbox: Mailb
     assert "Subscription (data987) of business abc123: due 2026-11-02 12:00 UTC" in text
     assert "Playback (data986)" in text
     assert late_metric() == counted + 1
-    assert len(remarks(office.services)) == 3
+    assert len(remarks(late_home.services)) == 3
     step()
-    notices(office.again()).step()
+    notices(late_home.again()).step()
     assert len(mailbox.messages) == 2, "once, whichever process looks"
 
 
-def test_the_next_slot_is_told_of_again(office: Desk, mailbox: Mailbox) -> None:
-    step = notices(office).step
-    office.clock.advance(HOUR + 1)
+def test_the_next_slot_is_told_of_again(late_home: DatasetHome, mailbox: Mailbox) -> None:
+    step = notices(late_home).step
+    late_home.clock.advance(HOUR + 1)
     step()
-    office.publish(None)
+    late_home.publish(None)
     step()
-    assert remarks(office.services) == []
-    office.clock.advance(4 * HOUR)
+    assert remarks(late_home.services) == []
+    late_home.clock.advance(4 * HOUR)
     step()
     assert len(mailbox.messages) == 4
 
 
-def test_what_is_made_good_at_once_is_not_told(office: Desk, mailbox: Mailbox) -> None:
-    looking = notices(office, grace=0.3)
-    office.clock.advance(30 * HOUR)
+def test_what_is_made_good_at_once_is_not_told(late_home: DatasetHome, mailbox: Mailbox) -> None:
+    looking = notices(late_home, grace=0.3)
+    late_home.clock.advance(30 * HOUR)
     looking.step()
-    office.publish(None)
+    late_home.publish(None)
     looking.step()
     assert mailbox.messages == []
 
 
-def test_a_mail_server_that_is_away_is_tried_again(office: Desk, mailbox: Mailbox) -> None:
-    step = notices(office).step
-    office.clock.advance(HOUR + 1)
+def test_a_mail_server_that_is_away_is_tried_again(late_home: DatasetHome, mailbox: Mailbox) -> None:
+    step = notices(late_home).step
+    late_home.clock.advance(HOUR + 1)
     mailbox.away = True
     step()
     mailbox.away = False
@@ -103,11 +106,11 @@ def test_a_mail_server_that_is_away_is_tried_again(office: Desk, mailbox: Mailbo
 
 def test_without_a_mail_server_the_log_and_readyz_say_it(tmp_path: Path) -> None:
     with ExitStack() as closing:
-        desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing)
-        desk.services.datasets.publisher.publication_store.enrol()
-        desk.clock.advance(2 * HOUR)
+        dataset_home = DatasetHome(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing)
+        dataset_home.services.datasets.publisher.publication_store.enrol()
+        dataset_home.clock.advance(2 * HOUR)
         counted = late_metric()
-        notices(desk).step()
+        notices(dataset_home).step()
         assert late_metric() == counted + 1
 
 

@@ -6,15 +6,15 @@ from contextlib import ExitStack
 
 from airtally.kit.clock import MovableClock
 from airtally.kit.faults import Faults
-from fixtures.datasets import BEFORE_NOON_US, Desk
+from fixtures.datasets import BEFORE_NOON_US, DatasetHome
 
 NOON_US = BEFORE_NOON_US + 1_000_000
 
 
-def test_a_shorter_interval_counts_at_once(desk: Desk) -> None:
-    desk.services.datasets.publisher.publication_store.enrol()
-    desk.close()
-    quick = Desk(desk.home, desk.clock, desk._closing, dataset_interval=900.0)
+def test_a_shorter_interval_counts_at_once(dataset_home: DatasetHome) -> None:
+    dataset_home.services.datasets.publisher.publication_store.enrol()
+    dataset_home.close()
+    quick = DatasetHome(dataset_home.home, dataset_home.clock, dataset_home._closing, dataset_interval=900.0)
     worker = quick.worker()
     worker.care()
     quick.events("a")
@@ -34,18 +34,18 @@ def test_a_late_commit_is_stamped_anew(tmp_path) -> None:
                 clock.advance(3)
 
     with ExitStack() as closing:
-        desk = Desk(tmp_path / "home", clock, closing, Slow())
-        desk.events("a")
-        desk.publish()
-        [file] = desk.files()
+        dataset_home = DatasetHome(tmp_path / "home", clock, closing, Slow())
+        dataset_home.events("a")
+        dataset_home.publish()
+        [file] = dataset_home.files()
         assert file.published_at == BEFORE_NOON_US + 4_000_000
         assert file.name == "subscription_event_log_20261102T120003Z_000.csv"
-        assert desk.published() == ["a"]
+        assert dataset_home.published() == ["a"]
 
 
-def test_stamps_rise_though_the_clock_stands(desk: Desk) -> None:
+def test_stamps_rise_though_the_clock_stands(dataset_home: DatasetHome) -> None:
     for name in "abc":
-        desk.events(name)
-        desk.publish()
-    stamps = [file.published_at for file in desk.files()]
+        dataset_home.events(name)
+        dataset_home.publish()
+    stamps = [file.published_at for file in dataset_home.files()]
     assert stamps == [NOON_US, NOON_US + 1_000_000, NOON_US + 2_000_000]

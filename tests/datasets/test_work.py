@@ -10,7 +10,7 @@ from airtally.kit.clock import MovableClock
 from airtally.kit.errors import StorageFull
 from airtally.kit.faults import Faults
 from airtally.kit.time import SECOND_US
-from fixtures.datasets import BEFORE_NOON_US, HOUR, Desk
+from fixtures.datasets import BEFORE_NOON_US, HOUR, DatasetHome
 
 
 class Full(Faults):
@@ -25,20 +25,20 @@ def test_waits_grow_with_the_time_since_the_slot(tmp_path: Path) -> None:
     """Up to two minutes, however often it was put off; a disk that is full for hours is not tried every two seconds."""
     waits = []
     with ExitStack() as closing:
-        desk = Desk(tmp_path / "home", MovableClock(BEFORE_NOON_US + SECOND_US), closing, Full())
-        desk.services.datasets.publisher.publication_store.enrol()
-        desk.events("a")
-        desk.clock.advance(4 * HOUR)
-        worker, subject = desk.worker(), str(desk.row_id("data987"))
+        dataset_home = DatasetHome(tmp_path / "home", MovableClock(BEFORE_NOON_US + SECOND_US), closing, Full())
+        dataset_home.services.datasets.publisher.publication_store.enrol()
+        dataset_home.events("a")
+        dataset_home.clock.advance(4 * HOUR)
+        worker, subject = dataset_home.worker(), str(dataset_home.row_id("data987"))
         for _ in range(40):
             while worker.step() is not None:
                 pass
-            job = desk.services.jobs.find(JOB_KIND, subject)
+            job = dataset_home.services.jobs.find(JOB_KIND, subject)
             assert job is not None
-            wait = (job.run_at - desk.clock.now_us()) / SECOND_US
+            wait = (job.run_at - dataset_home.clock.now_us()) / SECOND_US
             waits.append(wait)
-            desk.clock.advance(wait)
-        assert desk.files() == []
+            dataset_home.clock.advance(wait)
+        assert dataset_home.files() == []
     assert waits == sorted(waits)
     assert waits[0] == 2
     assert waits[-1] == 120

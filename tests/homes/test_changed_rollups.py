@@ -156,7 +156,7 @@ def test_a_finer_grain_and_another_dimension(home, redeclare):
 def test_a_declaration_follows_the_one_before_it():
     first = VIEWER_SAMPLES.rollups[2]
     for wrong in ({"version": 2}, {"version": 3, "earlier": first}, {"earlier": first}):
-        with pytest.raises(ValueError, match="does not follow"):
+        with pytest.raises(ValueError, match="must follow"):
             replace(first, **wrong)
     assert replace(first, version=2, earlier=first).folder == "viewer_samples_minute.v2"
     assert isinstance(first, Rollup)

@@ -1,4 +1,4 @@
-"""A home of an earlier release, whose table of publications said turn, marks and covered."""
+"""A home of an earlier release, whose table of publications has the columns turn, marks and covered."""
 
 from __future__ import annotations
 

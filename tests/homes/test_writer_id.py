@@ -19,8 +19,7 @@ from airtally.query.changelog import VersionsQuery
 from airtally.query.question import Dimension, Metric, Question
 from airtally.runtime import open_services
 from airtally.services import Engines
-from airtally.sql.compiler import Binder
-from airtally.sql.scope import column
+from airtally.sql.compiler import Binder, column
 from airtally.sql.statement import Rows
 from airtally.storage.lake.compaction import EAGER
 from airtally.streams import PLAYLOGS, SUBSCRIPTIONS

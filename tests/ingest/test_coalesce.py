@@ -1,4 +1,4 @@
-"""Small batches together: one commit for many, and each its own answer."""
+"""Small batches are committed together, and each gets its own answer."""
 
 from __future__ import annotations
 

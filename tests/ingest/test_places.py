@@ -1,4 +1,4 @@
-"""A file is known by its unpacked content, and one that has grown by its beginning."""
+"""A file is recognized by its unpacked content, and one that has grown by its beginning."""
 
 from __future__ import annotations
 

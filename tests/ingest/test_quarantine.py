@@ -166,7 +166,7 @@ def test_money_and_whole_numbers_of_parquet(opened):
     assert answer["errors"] == [{"line": 1, "field": "time", "error": "older than retention"}]
     later = opened(retain_days={"ad_events": 3000})
     assert later.intake.resend.run(account, only_entry(later, account).id) == Resent(1, 0)
-    stored = later.lake.table(AD_EVENTS).open().to_pyarrow_table().to_pylist()[0]
+    stored = later.storage.lake.table(AD_EVENTS).open().to_pyarrow_table().to_pylist()[0]
     assert (stored["count"], stored["spend"]) == (3, Decimal("1.25"))
     assert stored["time"] == datetime(2026, 10, 1, tzinfo=UTC)
 

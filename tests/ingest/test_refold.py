@@ -26,7 +26,15 @@ def older(home, *ids: str) -> None:
             database.execute(f"DROP TABLE {table}")
         for index in ("ix_jobs_kind_state_account_id_run_at_id", "ix_deliveries_state_account_id_due_at"):
             database.execute(f"DROP INDEX {index}")
-        database.execute("ALTER TABLE keys DROP COLUMN shortest_secret")
+        for change in (
+            "ALTER TABLE keys DROP COLUMN shortest_secret",
+            "ALTER TABLE deliveries DROP COLUMN lease_number",
+            "ALTER TABLE publications RENAME COLUMN slot_at TO turn_at",
+            "ALTER TABLE publications RENAME COLUMN offsets TO marks",
+            "ALTER TABLE publications RENAME COLUMN consumed_files TO covered",
+            "ALTER TABLE writers RENAME TO nodes",
+        ):
+            database.execute(change)
         database.execute("UPDATE alembic_version SET version_num = '0002'")
     database.close()
 

@@ -86,7 +86,13 @@ def test_after_the_cause_is_mended_rows_are_taken_once(opened: Callable[..., Ser
         PLAYLOGS, lines({"media_id": 1}, {"media_id": 2, "played_at": "2001-01-01T00:00:00"}), "application/x-ndjson"
     )
     refused = (
-        Admission(strict.access.owners, Businesses(strict.store), strict.access.declared, strict.settings, strict.clock)
+        Admission(
+            strict.access.owners,
+            Businesses(strict.store),
+            strict.access.declared,
+            strict.settings.retention,
+            strict.clock,
+        )
         .check(PLAYLOGS, account, old)
         .errors
     )

@@ -1,4 +1,4 @@
-"""A lease is renewed beside the work, and a lost one is told to it."""
+"""A lease is renewed while its work runs, and the work learns when it is lost."""
 
 from __future__ import annotations
 

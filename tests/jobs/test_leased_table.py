@@ -1,4 +1,4 @@
-"""The one lease of jobs and of deliveries, against what it is to do: one holder at a time, and none that comes back."""
+"""The lease of jobs and deliveries: one holder at a time, and a former holder cannot write its result."""
 
 from __future__ import annotations
 

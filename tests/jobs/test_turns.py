@@ -1,4 +1,4 @@
-"""No account holds up another's jobs: turns, places at work, a limit on what waits, clocks that jump."""
+"""No account delays another's jobs: turns, running jobs, the limit on waiting ones, clocks that jump."""
 
 from __future__ import annotations
 

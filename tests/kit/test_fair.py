@@ -1,4 +1,4 @@
-"""Turns by account, whatever one of them has waiting."""
+"""Accounts take turns, however much work one of them has waiting."""
 
 from __future__ import annotations
 

@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import json
-from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from airtally.engine.protocol import Engine
-from airtally.kit.time import DAY_US, SECOND_US, day_start_us
-from airtally.query.lines import EventDate, EventTime, Extract, Fixed, Integer, JsonLine, Text, lines
+from airtally.kit.time import DAY_US, SECOND_US
+from airtally.query.lines import Extract
 from airtally.query.service import Queries
 from airtally.sql.filters import AllOf, OneOf
 from airtally.streams import PLAYLOGS
+from fixtures.lines import LINE, START, play, text_of
 from fixtures.snapshots import HandMade
-
-START = day_start_us(date(2026, 10, 1))
-LINE = JsonLine(
-    (
-        ("account", Fixed("acme-1A2B3C")),
-        ("date", EventDate()),
-        ("time", EventTime()),
-        ("playerId", Integer("player_id")),
-        ("mediaId", Integer("media_id")),
-        ("ip", Text("ip", plain=True)),
-        ("type", Text("type", plain=True)),
-    )
-)
-
-
-def play(player: int, media: int, day: int, text: str, **more: Any) -> dict[str, Any]:
-    hour, minute, second = text.split(":")
-    seconds = int(hour) * 3600 + int(minute) * 60 + float(second)
-    at_us = START + (day - 1) * DAY_US + round(seconds * SECOND_US)
-    return {"player_id": player, "media_id": media, "played_at": at_us, **more}
 
 
 @pytest.fixture
@@ -45,16 +24,6 @@ def plays(tmp_path: Path) -> HandMade:
     made.uncompacted([play(2, 51, 1, "8:0:10"), play(9, 9, 1, "8:0:0", account="other")])
     made.buffered([play(2, 48, 31, "12:0:0")])
     return made
-
-
-def text_of(engine: Engine, source: HandMade, **changes: Any) -> str:
-    wanted: dict[str, Any] = {"start_us": START, "end_us": START + 31 * DAY_US, "line": LINE, **changes}
-    extract = Extract(stream=source.stream, account="acme", **wanted)
-    snapshot = Queries(engine, source).snapshot(source.stream, "acme", start_us=extract.start_us, end_us=extract.end_us)
-    found = list(lines(engine, extract, snapshot))
-    text = b"".join(part.data for part in found).decode()
-    assert sum(part.rows for part in found) == text.count("\n")
-    return text
 
 
 def plays_of(text: str) -> list[tuple[str, str, int, int]]:
@@ -113,25 +82,6 @@ def test_within_a_second_lines_are_in_order_of_arrival(engine: Engine, tmp_path:
     source.buffered([rows[3], rows[1]])
     assert [media for *_, media in plays_of(text_of(engine, source))] == [0, 1, 2, 3]
     assert [media for *_, media in plays_of(text_of(engine, source, descending=True))] == [3, 2, 1, 0]
-
-
-NASTY = ['"', "\\", "\\\"'", "\n\r\t\b\f", "".join(map(chr, range(1, 32))), "é漢😀", "$p0 :p0 ? {}", "' OR 1=1 --"]
-
-
-def test_text_is_escaped_as_json_wants_it(engine: Engine, tmp_path: Path) -> None:
-    source = HandMade(tmp_path, PLAYLOGS)
-    source.compacted([play(number, 1, 1, "8:0:0", id=text) for number, text in enumerate(NASTY)])
-    source.uncompacted([play(99, 1, 1, "8:0:0")])
-    line = JsonLine((("p", Integer("player_id")), ("i'd\"\\\n", Text("id")), ("fix", Fixed(NASTY[2]))))
-    rows = [json.loads(text) for text in text_of(engine, source, line=line).splitlines()]
-    assert {row["p"]: row["i'd\"\\\n"] for row in rows} == {**dict(enumerate(NASTY)), 99: None}
-    assert {row["fix"] for row in rows} == {NASTY[2]}
-
-
-def test_a_line_of_what_a_stream_does_not_have_is_refused(engine: Engine, plays: HandMade) -> None:
-    for field in (Integer("ip"), Text("player_id"), Integer("nothing")):
-        with pytest.raises(ValueError, match="column"):
-            text_of(engine, plays, line=JsonLine((("x", field),)))
 
 
 def test_counts_of_days(engine: Engine, plays: HandMade) -> None:

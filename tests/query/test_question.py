@@ -10,15 +10,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from airtally.engine.protocol import Engine, FilesMissing
+from airtally.engine.protocol import Engine
 from airtally.kit.clock import MovableClock
-from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us, zone_midnight_us
 from airtally.query.buckets import Bucket, Step
 from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.query.service import Queries
 from airtally.sql.filters import AllOf, AnyOf, Between, Contains, Equals, Filter, IsNull, Like, Not, OneOf
-from airtally.sql.statement import Statement
 from airtally.streams import AD_EVENTS, PLAYLOGS
 from fixtures.snapshots import HandMade
 
@@ -237,59 +235,3 @@ def test_local_times_are_bucketed_by_the_clock_on_the_wall(engine: Engine, tmp_p
 def test_a_question_without_sense_is_refused_when_it_is_made(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         Question(**{"stream": AD_EVENTS, "account": "acme", "metrics": (Metric("m"),), **wrong})
-
-
-def test_too_many_buckets_name_the_limit(duckdb_engine: Engine, ads: HandMade) -> None:
-    with pytest.raises(LimitExceeded, match="100000 buckets"):
-        ask(duckdb_engine, ads, bucket=Bucket.MINUTE, start_us=START, end_us=START + 70 * DAY_US)
-
-
-def test_a_file_gone_is_asked_once_more_on_a_new_view(duckdb_engine: Engine, tmp_path: Path) -> None:
-    source = HandMade(tmp_path, AD_EVENTS)
-    source.compacted(EVENTS[:2])
-
-    class Vacuumed(HandMade):
-        """The first view's file is removed under it."""
-
-        def snapshot(self, *args: Any, **kwargs: Any) -> Any:
-            view = source.snapshot(*args, **kwargs)
-            if len(source.asked) <= self.times:
-                Path(view.compacted[0].path).rename(tmp_path / f"kept-{len(source.asked)}")
-                source._compacted.clear()
-                source.compacted(EVENTS[:2])
-            return view
-
-    vacuumed = Vacuumed(tmp_path, AD_EVENTS)
-    vacuumed.times = 1
-    assert ask(duckdb_engine, vacuumed) == [{"rows": 2}]
-    vacuumed.times = 100
-    with pytest.raises(FilesMissing):
-        ask(duckdb_engine, vacuumed)
-
-
-def test_an_engine_without_buffered_rows_gets_them_flushed(spark_engine: Engine, ads: HandMade) -> None:
-    ask(spark_engine, ads)
-    assert ads.asked[-1]["flushed"]
-
-
-def test_values_never_stand_in_the_text(ads: HandMade) -> None:
-    seen: list[Statement] = []
-
-    class Looking:
-        def __init__(self, engine: Engine) -> None:
-            self.capabilities = engine.capabilities
-
-        def query(self, statement: Statement) -> Any:
-            seen.append(statement)
-            raise LimitExceeded("enough")
-
-    from airtally.engine import duckdb
-
-    class Only:
-        capabilities = duckdb.CAPABILITIES
-
-    with pytest.raises(LimitExceeded):
-        ask(Looking(Only()), ads, where=AllOf((Equals("kind", "secret"), OneOf("count", (4711, 4712)))))  # type: ignore[arg-type]
-    text = seen[0].tree.sql()
-    assert "secret" not in text
-    assert "4711" not in text

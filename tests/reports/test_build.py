@@ -15,119 +15,87 @@ import pytest
 
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
-from airtally.engine.child_process import ChildProcess
-from airtally.engine.protocol import Engine
 from airtally.jobs.queue import Jobs
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import LimitExceeded, StorageFull, Unavailable
 from airtally.kit.faults import Faults
-from airtally.kit.paging import Page
-from airtally.reports import render
 from airtally.reports.outbox import Deliveries
 from airtally.reports.parts import DayFile
 from airtally.reports.render import Day, Plan, ReportRenderer
 from airtally.reports.report import Report
 from airtally.reports.requests import PlayFilter, ReportRequest
 from airtally.reports.service import JOB_KIND, Reports
-from fixtures.reports import Floor
+from fixtures.reports import P1, P2, P3, P4, TWO_DAYS, ReportHome, text
 
 #: What depends on the kind of metadata store is tested with the jobs and the deliveries.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-P1 = {"played_at": "2026-10-01T08:00:00", "player_id": 2, "media_id": 48}
-P2 = {"played_at": "2026-10-01T08:00:10", "player_id": 2, "media_id": 51}
-P3 = {"played_at": "2026-10-01T23:59:59.5", "player_id": 4, "media_id": 48}
-P4 = {"played_at": "2026-10-02T00:00:00", "player_id": 4, "media_id": 51}
-TWO_DAYS = PlayFilter("2026-10-01", "00:00:00", "2026-10-02", "23:59:59")
-
-
-def line(play: dict[str, Any], slug: str = "acme") -> str:
-    day, time_of_day = play["played_at"][:19].split("T")
-    return (
-        f'{{"account":"{slug}","date":"{day}","time":"{time_of_day}","playerId":{play["player_id"]},'
-        f'"mediaId":{play["media_id"]},"ip":"{play.get("ip", "0.0.0.0")}","type":"{play.get("type", "I")}"}}\n'
-    )
-
-
-def text(*plays: dict[str, Any]) -> str:
-    return "".join(map(line, plays))
-
 
 @pytest.fixture
-def built(floor: Floor, reports: Reports, account: Account) -> Callable[..., Report]:
+def built(report_home: ReportHome, reports: Reports, account: Account) -> Callable[..., Report]:
     """Asks for a report and builds it in the test's thread."""
 
     def build(plays: PlayFilter = TWO_DAYS, **changes: Any) -> Report:
         asked = reports.create(account, ReportRequest(msgspec.structs.replace(plays, **changes)))
-        assert floor.builder().step() == 0.0
+        assert report_home.builder().step() == 0.0
         return reports.get(account, asked.id)
 
     return build
 
 
-def test_a_report_holds_the_lines_in_its_order(floor: Floor, built: Callable[..., Report]) -> None:
-    floor.send(P2, P4, P1, P3)
+def test_a_report_holds_the_lines_in_its_order(report_home: ReportHome, built: Callable[..., Report]) -> None:
+    report_home.send(P2, P4, P1, P3)
     newest, oldest = built(), built(sort=1)
-    assert floor.text(newest) == text(P4, P3, P2, P1)
-    assert floor.text(oldest) == text(P1, P2, P3, P4)
+    assert report_home.text(newest) == text(P4, P3, P2, P1)
+    assert report_home.text(oldest) == text(P1, P2, P3, P4)
     assert (newest.status, newest.file_rows, newest.error) == ("success", 4, None)
 
 
-def test_both_ends_are_included_by_whole_seconds(floor: Floor, built: Callable[..., Report]) -> None:
-    floor.send(P1, P2, P3, P4)
-    assert floor.text(built(start_time="08:00:10", end_date="2026-10-01")) == text(P3, P2)
-    assert floor.text(built(start_date="2026-10-02", end_time="00:00:00")) == text(P4)
+def test_both_ends_are_included_by_whole_seconds(report_home: ReportHome, built: Callable[..., Report]) -> None:
+    report_home.send(P1, P2, P3, P4)
+    assert report_home.text(built(start_time="08:00:10", end_date="2026-10-01")) == text(P3, P2)
+    assert report_home.text(built(start_date="2026-10-02", end_time="00:00:00")) == text(P4)
 
 
-def test_players_and_medias_are_both_asked_for(floor: Floor, built: Callable[..., Report]) -> None:
-    floor.send(P1, P2, P3, P4)
-    assert floor.text(built(media_id=(48,), sort=1)) == text(P1, P3)
-    assert floor.text(built(player_id=(4,), media_id=(51, 99))) == text(P4)
-    assert floor.text(built(player_id=tuple(range(1000)), sort=1)) == text(P1, P2, P3, P4)
+def test_players_and_medias_are_both_asked_for(report_home: ReportHome, built: Callable[..., Report]) -> None:
+    report_home.send(P1, P2, P3, P4)
+    assert report_home.text(built(media_id=(48,), sort=1)) == text(P1, P3)
+    assert report_home.text(built(player_id=(4,), media_id=(51, 99))) == text(P4)
+    assert report_home.text(built(player_id=tuple(range(1000)), sort=1)) == text(P1, P2, P3, P4)
 
 
-def test_no_play_makes_an_empty_file(floor: Floor, built: Callable[..., Report]) -> None:
-    floor.send(P1)
+def test_no_play_makes_an_empty_file(report_home: ReportHome, built: Callable[..., Report]) -> None:
+    report_home.send(P1)
     report = built(start_date="2026-09-01", end_date="2026-09-30")
     assert (report.status, report.file_rows) == ("success", 0)
-    assert floor.text(report) == ""
+    assert report_home.text(report) == ""
 
 
-def test_plays_of_one_second_keep_the_order_of_arrival(floor: Floor, built: Callable[..., Report]) -> None:
+def test_plays_of_one_second_keep_the_order_of_arrival(report_home: ReportHome, built: Callable[..., Report]) -> None:
     plays = [P1 | {"media_id": number, "played_at": f"2026-10-01T08:00:00.{9 - number}"} for number in range(6)]
-    floor.send(*plays[:3])
-    floor.send(*plays[3:])
-    assert floor.text(built(sort=1)) == text(*plays)
-    assert floor.text(built()) == text(*plays[::-1])
+    report_home.send(*plays[:3])
+    report_home.send(*plays[3:])
+    assert report_home.text(built(sort=1)) == text(*plays)
+    assert report_home.text(built()) == text(*plays[::-1])
 
 
 def test_repeats_count_once_as_last_received_and_can_move_out_of_the_interval(
-    floor: Floor, built: Callable[..., Report], clock: MovableClock
+    report_home: ReportHome, built: Callable[..., Report], clock: MovableClock
 ) -> None:
-    floor.send(P1 | {"id": "a"}, P2 | {"id": "b"}, P3 | {"id": "c"})
-    floor.event_store.flush()
+    report_home.send(P1 | {"id": "a"}, P2 | {"id": "b"}, P3 | {"id": "c"})
+    report_home.event_store.flush()
     clock.advance(1)
     corrected = P1 | {"id": "a", "media_id": 7}
-    floor.send(corrected, P2 | {"id": "b", "played_at": "2026-10-01T07:00:00"}, P3 | {"id": "c"})
-    assert floor.text(built(start_time="08:00:00", sort=1)) == text(corrected, P3)
+    report_home.send(corrected, P2 | {"id": "b", "played_at": "2026-10-01T07:00:00"}, P3 | {"id": "c"})
+    assert report_home.text(built(start_time="08:00:00", sort=1)) == text(corrected, P3)
 
 
-def test_only_the_account_itself_is_in_it(floor: Floor, built: Callable[..., Report], other_account: Account) -> None:
-    floor.send(P1)
-    floor.send(P2, account=other_account)
-    assert floor.text(built()) == text(P1)
-
-
-def test_a_report_is_one_row_with_its_job_and_its_owner(
-    reports: Reports, jobs: Jobs, account: Account, other_account: Account
+def test_only_the_account_itself_is_in_it(
+    report_home: ReportHome, built: Callable[..., Report], other_account: Account
 ) -> None:
-    report = reports.create(account, ReportRequest(TWO_DAYS))
-    job = jobs.claim([JOB_KIND])
-    assert job is not None
-    assert (job.subject, job.account_id) == (str(report.id), account.id)
-    assert (report.status, report.created_at) == ("waiting", report.updated_at)
-    assert reports.page(account, Page(1, 10)) == ([report], 1)
-    assert reports.page(other_account, Page(1, 10)) == ([], 0)
+    report_home.send(P1)
+    report_home.send(P2, account=other_account)
+    assert report_home.text(built()) == text(P1)
 
 
 class Watched(ReportRenderer):
@@ -150,46 +118,48 @@ def watched() -> type[Watched]:
 
 
 def test_the_days_done_are_kept_when_a_worker_stops(
-    floor: Floor, reports: Reports, jobs: Jobs, account: Account, watched: type[Watched]
+    report_home: ReportHome, reports: Reports, jobs: Jobs, account: Account, watched: type[Watched]
 ) -> None:
-    floor.send(P1, P4)
+    report_home.send(P1, P4)
     report = reports.create(account, ReportRequest(TWO_DAYS))
-    first = floor.builder(renderer=watched)
+    first = report_home.builder(renderer=watched)
     Watched.then = first._stopping.set
     first.step()
     job = jobs.find(JOB_KIND, str(report.id))
     assert job is not None
     assert (job.state, job.progress_done, job.progress_total) == ("ready", 1, 2)
-    assert floor.builder(renderer=watched).step() == 0.0
-    assert floor.text(reports.get(account, report.id)) == text(P4, P1)
+    assert report_home.builder(renderer=watched).step() == 0.0
+    assert report_home.text(reports.get(account, report.id)) == text(P4, P1)
     assert watched.seen == [date(2026, 10, 2), date(2026, 10, 1)]
-    assert list((floor.folder / "staging").iterdir()) == []
+    assert list((report_home.folder / "staging").iterdir()) == []
 
 
-def test_a_damaged_part_is_made_again(floor: Floor, reports: Reports, account: Account, watched: type[Watched]) -> None:
-    floor.send(P1, P4)
+def test_a_damaged_part_is_made_again(
+    report_home: ReportHome, reports: Reports, account: Account, watched: type[Watched]
+) -> None:
+    report_home.send(P1, P4)
     report = reports.create(account, ReportRequest(TWO_DAYS))
-    first = floor.builder(renderer=watched)
+    first = report_home.builder(renderer=watched)
     Watched.then = first._stopping.set
     first.step()
-    [part] = (floor.folder / "staging").rglob("*.deflate")
+    [part] = (report_home.folder / "staging").rglob("*.deflate")
     part.write_bytes(part.read_bytes()[:-1])
-    assert floor.builder(renderer=watched).step() == 0.0
-    assert floor.text(reports.get(account, report.id)) == text(P4, P1)
+    assert report_home.builder(renderer=watched).step() == 0.0
+    assert report_home.text(reports.get(account, report.id)) == text(P4, P1)
 
 
 def test_a_dead_workers_job_is_taken_over_and_its_late_result_is_thrown_away(
-    floor: Floor,
+    report_home: ReportHome,
     metadata: MetadataStore,
     reports: Reports,
     account: Account,
     clock: MovableClock,
     watched: type[Watched],
 ) -> None:
-    floor.send(P1)
+    report_home.send(P1)
     report = reports.create(account, ReportRequest(TWO_DAYS))
-    slow = floor.builder(renderer=watched, renew_seconds=60.0)
-    other = floor.builder()
+    slow = report_home.builder(renderer=watched, renew_seconds=60.0)
+    other = report_home.builder()
 
     def taken_over() -> None:
         Watched.then = lambda: None
@@ -209,8 +179,8 @@ def test_a_dead_workers_job_is_taken_over_and_its_late_result_is_thrown_away(
     Watched.then = taken_over
     assert slow.step() == 0.0
     done = reports.get(account, report.id)
-    assert floor.text(done) == text(P1)
-    files = [path.name for path in (floor.folder / "files").rglob("*.gz")]
+    assert report_home.text(done) == text(P1)
+    files = [path.name for path in (report_home.folder / "files").rglob("*.gz")]
     assert files == [done.file_name]
 
 
@@ -235,7 +205,7 @@ class Trouble(Faults):
     ],
 )
 def test_trouble_that_passes_is_waited_out(
-    floor: Floor,
+    report_home: ReportHome,
     reports: Reports,
     jobs: Jobs,
     account: Account,
@@ -243,26 +213,26 @@ def test_trouble_that_passes_is_waited_out(
     point: str,
     error: Exception,
 ) -> None:
-    floor.send(P1)
+    report_home.send(P1)
     report = reports.create(account, ReportRequest(TWO_DAYS))
-    builder = floor.builder(Trouble(point, error))
+    builder = report_home.builder(Trouble(point, error))
     assert builder.step() == 0.0
     assert reports.get(account, report.id).status == "waiting"
     assert builder.step() is None
-    assert list((floor.folder / "files").rglob("*.gz*")) == []
+    assert list((report_home.folder / "files").rglob("*.gz*")) == []
     clock.advance(2)
     assert builder.step() == 0.0
-    assert floor.text(reports.get(account, report.id)) == text(P1)
+    assert report_home.text(reports.get(account, report.id)) == text(P1)
     done = jobs.find(JOB_KIND, str(report.id))
     assert done is not None
     assert (done.state, done.error, done.attempts) == ("done", None, 2)
 
 
 def test_trouble_that_does_not_pass_ends_after_an_hour(
-    floor: Floor, reports: Reports, account: Account, clock: MovableClock
+    report_home: ReportHome, reports: Reports, account: Account, clock: MovableClock
 ) -> None:
     report = reports.create(account, ReportRequest(TWO_DAYS))
-    builder = floor.builder(Trouble("report.build", *[StorageFull("There is no room to write the report")] * 100))
+    builder = report_home.builder(Trouble("report.build", *[StorageFull("There is no room to write the report")] * 100))
     for _ in range(10):
         builder.step()
         clock.advance(450)
@@ -282,7 +252,7 @@ def test_trouble_that_does_not_pass_ends_after_an_hour(
     ],
 )  # fmt: skip
 def test_what_cannot_be_built_fails_with_a_reason_for_people(
-    floor: Floor,
+    report_home: ReportHome,
     reports: Reports,
     deliveries: Deliveries,
     jobs: Jobs,
@@ -291,7 +261,7 @@ def test_what_cannot_be_built_fails_with_a_reason_for_people(
     reason: str,
 ) -> None:
     report = reports.create(account, ReportRequest(TWO_DAYS, "http://hooks.example/"))
-    assert floor.builder(Trouble("report.build", error)).step() == 0.0
+    assert report_home.builder(Trouble("report.build", error)).step() == 0.0
     failed = reports.get(account, report.id)
     assert (failed.status, failed.error, failed.file_name) == ("failed", reason, None)
     job = jobs.find(JOB_KIND, str(report.id))
@@ -299,17 +269,17 @@ def test_what_cannot_be_built_fails_with_a_reason_for_people(
     assert (job.state, job.error) == ("failed", reason)
     [delivery] = deliveries.latest()
     assert list(msgspec.json.decode(delivery.payload)) == ["id", "status", "error", "filter"]
-    assert floor.builder().step() is None
+    assert report_home.builder().step() is None
 
 
 def test_a_machine_whose_rows_do_not_come_fails_the_report_after_five_minutes(
-    floor: Floor, reports: Reports, account: Account, clock: MovableClock
+    report_home: ReportHome, reports: Reports, account: Account, clock: MovableClock
 ) -> None:
     def behind(_moment: int, _stop: threading.Event) -> None:
         raise Unavailable("Rows received by the writer on far-away have not reached the lake in time")
 
     report = reports.create(account, ReportRequest(TWO_DAYS))
-    builder = floor.builder(wait_until_visible=behind)
+    builder = report_home.builder(wait_until_visible=behind)
     builder.step()
     assert reports.get(account, report.id).status == "waiting"
     clock.advance(300)
@@ -322,47 +292,47 @@ def test_a_machine_whose_rows_do_not_come_fails_the_report_after_five_minutes(
 
 
 def test_a_report_whose_workers_die_again_and_again_is_given_up(
-    floor: Floor, reports: Reports, jobs: Jobs, account: Account, clock: MovableClock
+    report_home: ReportHome, reports: Reports, jobs: Jobs, account: Account, clock: MovableClock
 ) -> None:
     report = reports.create(account, ReportRequest(TWO_DAYS))
     for _ in range(50):
         assert jobs.claim([JOB_KIND]) is not None
         clock.advance(61)
-    assert floor.builder().step() == 0.0
+    assert report_home.builder().step() == 0.0
     assert reports.get(account, report.id).error == "Building this report was begun 50 times and never ended"
 
 
 def test_files_go_when_their_life_is_over_and_the_report_stays(
-    floor: Floor, reports: Reports, account: Account, clock: MovableClock, built: Callable[..., Report]
+    report_home: ReportHome, reports: Reports, account: Account, clock: MovableClock, built: Callable[..., Report]
 ) -> None:
-    floor.send(P1)
+    report_home.send(P1)
     report = built()
-    builder = floor.builder()
+    builder = report_home.builder()
     clock.advance(90 * 86400 - 1)
     assert builder.expire_files() is None
-    assert floor.text(report) == text(P1)
+    assert report_home.text(report) == text(P1)
     clock.advance(1)
     assert builder.expire_files() == 0.0
     assert builder.expire_files() is None
     after = reports.get(account, report.id)
     assert (after.status, after.file_name, after.has_file(clock.now_us())) == ("success", report.file_name, False)
-    assert list((floor.folder / "files").rglob("*.gz")) == []
+    assert list((report_home.folder / "files").rglob("*.gz")) == []
 
 
 def test_parts_of_reports_that_ended_elsewhere_are_removed(
-    floor: Floor, reports: Reports, account: Account, built: Callable[..., Report]
+    report_home: ReportHome, reports: Reports, account: Account, built: Callable[..., Report]
 ) -> None:
-    floor.send(P1)
+    report_home.send(P1)
     done, waiting = built(), reports.create(account, ReportRequest(TWO_DAYS))
     for report in (done, waiting):
-        (floor.folder / "staging" / f"report-{report.id}").mkdir(parents=True)
-    floor.builder().expire_files()
-    assert [path.name for path in (floor.folder / "staging").iterdir()] == [f"report-{waiting.id}"]
+        (report_home.folder / "staging" / f"report-{report.id}").mkdir(parents=True)
+    report_home.builder().expire_files()
+    assert [path.name for path in (report_home.folder / "staging").iterdir()] == [f"report-{waiting.id}"]
 
 
-def test_started_builders_build_what_is_asked_for(floor: Floor, reports: Reports, account: Account) -> None:
-    floor.send(P1)
-    builder = floor.builder()
+def test_started_builders_build_what_is_asked_for(report_home: ReportHome, reports: Reports, account: Account) -> None:
+    report_home.send(P1)
+    builder = report_home.builder()
     reports.on_created.append(builder.wake)
     builder.start()
     asked = [reports.create(account, ReportRequest(TWO_DAYS)) for _ in range(5)]
@@ -370,30 +340,4 @@ def test_started_builders_build_what_is_asked_for(floor: Floor, reports: Reports
     while any(reports.get(account, each.id).status == "waiting" for each in asked):
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    assert {floor.text(reports.get(account, each.id)) for each in asked} == {text(P1)}
-
-
-def test_a_large_report_is_rendered_in_the_child_process(
-    floor: Floor, reports: Reports, account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(render, "SMALL_ROWS", 0)
-    floor.send(P1, P2 | {"id": "x"}, P4)
-    floor.event_store.flush()
-    floor.send(P2 | {"id": "x", "media_id": 9})
-    report = reports.create(account, ReportRequest(TWO_DAYS))
-    pool = ChildProcess()
-    try:
-        assert floor.builder(heavy=pool).step() == 0.0
-        assert pool.pid is not None
-    finally:
-        pool.close()
-    assert floor.text(reports.get(account, report.id)) == text(P4, P2 | {"media_id": 9}, P1)
-
-
-def test_the_same_file_on_both_engines(floor: Floor, reports: Reports, account: Account, engine: Engine) -> None:
-    floor.send(P1 | {"id": "a"}, P2 | {"id": "b"}, P3, P4, P3)
-    floor.event_store.flush()
-    floor.send(P1 | {"id": "a", "media_id": 99}, P2 | {"id": "b"})
-    report = reports.create(account, ReportRequest(TWO_DAYS))
-    assert floor.builder(engine=engine).step() == 0.0
-    assert floor.text(reports.get(account, report.id)) == text(P4, P3, P3, P2, P1 | {"media_id": 99})
+    assert {report_home.text(reports.get(account, each.id)) for each in asked} == {text(P1)}

@@ -9,8 +9,8 @@ from fixtures.clicks import click
 
 
 @pytest.fixture
-def home(warehoused):
-    home = warehoused()
+def home(new_home):
+    home = new_home()
     home.acme, home.rival = home.account("acme"), home.account("rival")
     home.send(AD_EVENTS, home.acme, [click(day) for day in range(20)])
     home.send(AD_EVENTS, home.rival, [click(3)])

@@ -10,9 +10,9 @@ from airtally.streams import AD_EVENTS
 from fixtures.clicks import QUARTERS, click, counted, month
 
 
-def test_a_first_month_of_more_rows_than_are_taken_at_once_is_one_file(warehoused, monkeypatch):
+def test_a_first_month_of_more_rows_than_are_taken_at_once_is_one_file(new_home, monkeypatch):
     monkeypatch.setattr(build, "_ROWS_AT_ONCE", 6)
-    home = warehoused()
+    home = new_home()
     home.send(AD_EVENTS, home.account("acme"), [click(day) for day in range(20)])
     home.flush()
     assert home.rebuild(AD_EVENTS) == 1

@@ -24,8 +24,8 @@ AGAIN = at("2010-11-07 02:31")
 
 
 @pytest.mark.parametrize("segments", [False, True])
-def test_an_evening_lived_twice_counts_on_its_day(warehoused, segments):
-    home = warehoused()
+def test_an_evening_lived_twice_counts_on_its_day(new_home, segments):
+    home = new_home()
     moments = [AGAIN + minute * MINUTE_US for minute in range(59)]
     moments += [AGAIN - MINUTE_US, AGAIN + HOUR_US, AGAIN - 2 * HOUR_US]  # 00:00 on the 7th twice, 22:31 on the 6th
     rows = [{"application": "A", "event": "e", "time": moment, "count": 2} for moment in moments]

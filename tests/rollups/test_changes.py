@@ -17,7 +17,7 @@ def test_what_the_log_lost_counts_as_changed(home):
     handle = table.open()
     handle.create_checkpoint()
     for version in range(handle.version() + 1):
-        (table.place.folder / "_delta_log" / f"{version:020d}.json").unlink()
+        (table.storage.folder / "_delta_log" / f"{version:020d}.json").unlink()
     home.restart()
     assert counted(home) == 22
     assert home.rebuild(AD_EVENTS) > 0

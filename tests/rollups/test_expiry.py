@@ -1,4 +1,4 @@
-"""Rows leave once the rollups made of them are current; from then on a day's segments are final."""
+"""Retention removes rows once the rollups built from them are current; then a day's segments are final."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def by(bucket: Bucket, start: int = OLD, days: int = 1) -> Question:
 
 
 @pytest.fixture
-def home(warehoused, clock):
-    home = warehoused()
+def home(new_home, clock):
+    home = new_home()
     home.acme = home.account("acme")
     home.send(VIEWER_SAMPLES, home.acme, [sample(OLD + 60 * SECOND_US, 3), sample(OLD + 7200 * SECOND_US, 5)])
     home.flush()
@@ -151,9 +151,9 @@ def test_rows_older_than_the_limit_are_refused(home):
         home.send(VIEWER_SAMPLES, home.acme, [sample(NOW_US - 16 * DAY_US, 1)])
 
 
-def test_rows_that_outlive_their_segments_answer_for_themselves(warehoused, clock):
+def test_rows_that_outlive_their_segments_answer_for_themselves(new_home, clock):
     """And are let go in their time, though nothing is made of them any more."""
-    home = warehoused(retain_days={"viewer_samples": 30, "viewer_samples_minute": 5})
+    home = new_home(retain_days={"viewer_samples": 30, "viewer_samples_minute": 5})
     acme = home.account("acme")
     home.send(VIEWER_SAMPLES, acme, [sample(OLD + 60 * SECOND_US, 3)])
     home.flush()

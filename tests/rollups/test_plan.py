@@ -47,12 +47,12 @@ def care(home) -> None:
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory):
+def aged_home(tmp_path_factory):
     """120 days, the last of them today; one account's zone is UTC, the other's Asia/Kolkata."""
     from airtally.kit.clock import MovableClock
-    from fixtures.rollups import Warehoused
+    from fixtures.rollups import RollupHome
 
-    home = Warehoused(tmp_path_factory.mktemp("lived"), MovableClock(NOW_US - 120 * DAY_US))
+    home = RollupHome(tmp_path_factory.mktemp("lived"), MovableClock(NOW_US - 120 * DAY_US))
     accounts = [home.services.access.accounts.create(slug, slug, timezone=zone) for slug, zone in ZONES.items()]
     for first in range(120, 0, -12):
         home.clock.advance(12 * 86_400)
@@ -88,45 +88,45 @@ def refused(home, question) -> RowsGone:
 
 
 @pytest.mark.parametrize("slug", ZONES)
-def test_days_of_utc_are_there_for_ever(lived, slug):
-    days = lived.ask(asked(slug))
+def test_days_of_utc_are_there_for_ever(aged_home, slug):
+    days = aged_home.ask(asked(slug))
     assert (total(days), len(days), {day["sum"] for day in days}) == (8640, 108, {80})
 
 
-def test_days_of_the_accounts_zone_are_there_for_ever(lived):
-    days = lived.ask(asked("delhi", zone=KOLKATA))
+def test_days_of_the_accounts_zone_are_there_for_ever(aged_home):
+    days = aged_home.ask(asked("delhi", zone=KOLKATA))
     assert (total(days), len(days), {day["sum"] for day in days}) == (8640, 108, {80})
-    weeks = lived.ask(asked("delhi", zone=KOLKATA, bucket=Bucket.WEEK))
+    weeks = aged_home.ask(asked("delhi", zone=KOLKATA, bucket=Bucket.WEEK))
     assert total(weeks) == 8640
 
 
-def test_days_of_another_zone_are_refused_with_what_can_be_asked(lived):
-    failure = refused(lived, asked(zone=KOLKATA))
+def test_days_of_another_zone_are_refused_with_what_can_be_asked(aged_home):
+    failure = refused(aged_home, asked(zone=KOLKATA))
     by_utc, later = failure.instead
     assert (str(by_utc.zone), by_utc.bucket) == ("UTC", Bucket.DAY)
-    assert total(lived.ask(by_utc)) == 8720  # a day more, so that the whole interval lies in it
+    assert total(aged_home.ask(by_utc)) == 8720  # a day more, so that the whole interval lies in it
     assert later.zone == KOLKATA
-    days = lived.ask(later)
+    days = aged_home.ask(later)
     assert {day["sum"] for day in days[1:]} == {80}
     assert to_datetime(later.start_us).astimezone(KOLKATA).hour == 0
     assert "in UTC" in failure.hint
 
 
-def test_a_start_within_a_day_is_refused_with_the_nearest_that_can_be_asked(lived):
+def test_a_start_within_a_day_is_refused_with_the_nearest_that_can_be_asked(aged_home):
     question = replace(asked(bucket=Bucket.NONE), start_us=TODAY - 110 * DAY_US + HOUR_US)
-    failure = refused(lived, question)
-    assert [total(lived.ask(each)) for each in failure.instead] == [8640, 8560]
+    failure = refused(aged_home, question)
+    assert [total(aged_home.ask(each)) for each in failure.instead] == [8640, 8560]
     assert failure.instead[0].start_us == TODAY - 110 * DAY_US
     assert "2026" in failure.message
 
 
-def test_only_the_days_that_are_cut_need_finer_segments(lived):
+def test_only_the_days_that_are_cut_need_finer_segments(aged_home):
     """The interval's ends lie within the hours that are kept, its middle only in days; both add up."""
     start = TODAY - 30 * DAY_US + HOUR_US
-    found = lived.ask(replace(asked(bucket=Bucket.NONE), start_us=start))
+    found = aged_home.ask(replace(asked(bucket=Bucket.NONE), start_us=start))
     assert total(found) == 28 * 80 - 10
     end = TODAY - 2 * DAY_US - MINUTE_US
-    assert total(lived.ask(replace(asked(bucket=Bucket.NONE, first=100), end_us=end))) == 98 * 80
+    assert total(aged_home.ask(replace(asked(bucket=Bucket.NONE, first=100), end_us=end))) == 98 * 80
 
 
 @pytest.mark.parametrize(
@@ -139,31 +139,31 @@ def test_only_the_days_that_are_cut_need_finer_segments(lived):
         {"bucket": Bucket.QUARTER},
     ],
 )
-def test_what_no_kept_rollup_has_is_refused(lived, more):
-    failure = refused(lived, asked(**more))
+def test_what_no_kept_rollup_has_is_refused(aged_home, more):
+    failure = refused(aged_home, asked(**more))
     assert failure.instead
     recent = asked(**more, first=5)
-    assert lived.ask(recent)
-    assert {row.get("sum") for row in lived.ask(recent)} <= {10, 80, 160, 240, 2320, None}
+    assert aged_home.ask(recent)
+    assert {row.get("sum") for row in aged_home.ask(recent)} <= {10, 80, 160, 240, 2320, None}
 
 
-def test_without_ends_a_question_is_of_all_that_there_ever_was(lived):
-    assert total(lived.ask(Question(VIEWER_SAMPLES, "acme", (SUM,)))) == 9600
-    refused(lived, Question(VIEWER_SAMPLES, "acme", (SUM,), where=Equals("viewers", 10)))
+def test_without_ends_a_question_is_of_all_that_there_ever_was(aged_home):
+    assert total(aged_home.ask(Question(VIEWER_SAMPLES, "acme", (SUM,)))) == 9600
+    refused(aged_home, Question(VIEWER_SAMPLES, "acme", (SUM,), where=Equals("viewers", 10)))
     question = Question(VIEWER_SAMPLES, "acme", (SUM,), where=Equals("viewers", 10), start_us=TODAY - 10 * DAY_US)
-    assert total(lived.ask(question)) == 800
+    assert total(aged_home.ask(question)) == 800
 
 
-def test_an_account_without_rows_then_is_answered(lived):
+def test_an_account_without_rows_then_is_answered(aged_home):
     """That nothing happened is known, whatever was asked of it."""
-    lived.services.access.accounts.create("new", "new")
-    assert lived.ask(asked("new", bucket=Bucket.HOUR)) == []
-    assert lived.ask(asked("new", zone=KOLKATA)) == []
+    aged_home.services.access.accounts.create("new", "new")
+    assert aged_home.ask(asked("new", bucket=Bucket.HOUR)) == []
+    assert aged_home.ask(asked("new", zone=KOLKATA)) == []
 
 
-def test_days_of_23_and_25_hours_are_kept(warehoused, clock):
+def test_days_of_23_and_25_hours_are_kept(new_home, clock):
     """Europe/Berlin set its clock back on 25 October 2026."""
-    home = warehoused()
+    home = new_home()
     berlin = home.services.access.accounts.create("berlin", "berlin", timezone="Europe/Berlin")
     hours = range(at("2026-10-24", BERLIN), at("2026-10-27", BERLIN), HOUR_US)
     base = {"app": "a", "video_url": "v", "server": "s", "viewers": 1}
@@ -179,9 +179,9 @@ def test_days_of_23_and_25_hours_are_kept(warehoused, clock):
     refused(home, replace(question, zone=ZoneInfo("America/New_York")))
 
 
-def test_a_zone_that_changes_cuts_anew_what_rows_are_left_of(warehoused, clock):
+def test_a_zone_that_changes_cuts_anew_what_rows_are_left_of(new_home, clock):
     """Days whose rows have left keep the cells of the zone they were made in; both zones are answered where exact."""
-    home = warehoused()
+    home = new_home()
     acme = home.account("acme")
     clock.advance(-30 * 86_400)
     for first in (30, 18, 6):
@@ -203,8 +203,8 @@ def test_a_zone_that_changes_cuts_anew_what_rows_are_left_of(warehoused, clock):
 
 
 @pytest.mark.parametrize("stream", [AD_EVENTS, APP_EVENTS])
-def test_every_stream_with_rollups_refuses_what_it_only_has_in_part(warehoused, clock, stream):
-    home = warehoused(retain_days={"ad_events": 5, "app_events": 5, "ad_events_quarter": 400})
+def test_every_stream_with_rollups_refuses_what_it_only_has_in_part(new_home, clock, stream):
+    home = new_home(retain_days={"ad_events": 5, "app_events": 5, "ad_events_quarter": 400})
     start = day_start_us(date(2026, 10, 30))
     row = {"ad_group_id": "g", "kind": "paid_click"} if stream is AD_EVENTS else {"application": "A", "event": "e"}
     home.send(stream, home.account("acme"), [row | {"time": start + HOUR_US, "count": 7}])
@@ -272,7 +272,7 @@ def answered(home, question) -> dict[object, int]:
     part=st.sampled_from([1, 24]),
     shift=st.sampled_from([0, 0, 0, 30 * MINUTE_US, 1, -330 * MINUTE_US]),
 )
-def test_every_answer_is_whole_or_refused(lived, slug, bucket, zone, start, length, part, shift) -> None:
+def test_every_answer_is_whole_or_refused(aged_home, slug, bucket, zone, start, length, part, shift) -> None:
     """Whatever the interval, bucket and zone; and so are the questions that a refusal offers."""
     begin = TODAY - 121 * DAY_US + start // part * part * HOUR_US + shift
     question = Question(
@@ -284,8 +284,8 @@ def test_every_answer_is_whole_or_refused(lived, slug, bucket, zone, start, leng
     )
     instead: tuple[Question, ...] = ()
     try:
-        assert answered(lived, question) == naive(question)
+        assert answered(aged_home, question) == naive(question)
     except RowsGone as gone:
         instead = gone.instead
     for other in instead:
-        assert answered(lived, other) == naive(other)
+        assert answered(aged_home, other) == naive(other)

@@ -87,13 +87,13 @@ def test_no_segments_without_an_account(home):
     assert counted(home, "nobody") == 0
 
 
-def test_faults_are_not_hidden(warehoused):
+def test_faults_are_not_hidden(new_home):
     class Full(Faults):
         def reach(self, point: str) -> None:
             if point == "lake.flush":
                 raise OSError(28, "No space left on device")
 
-    home = warehoused()
+    home = new_home()
     home.send(AD_EVENTS, home.account("acme"), [click(4)])
     home.services.storage.lake.table(AD_EVENTS).faults = Full()
     with pytest.raises(Exception, match=r"full|room"):

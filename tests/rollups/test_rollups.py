@@ -20,7 +20,7 @@ from airtally.query.question import Dimension, Function, Metric, Question
 from airtally.rollups.rebuild import EAGER
 from airtally.sql.filters import EVERYTHING, Equals, OneOf
 from airtally.streams import AD_EVENTS, APP_EVENTS, VIEWER_SAMPLES
-from fixtures.rollups import FEW, Warehoused
+from fixtures.rollups import FEW, RollupHome
 
 START = day_start_us(date(2026, 10, 30))
 QUARTER = 900 * SECOND_US
@@ -72,7 +72,7 @@ def steps(rows: Any) -> Any:
     return st.lists(sent | st.sampled_from(WORK), min_size=3, max_size=14)
 
 
-def play(home: Warehoused, stream: Any, accounts: Any, plan: Any) -> dict[str, list[dict[str, Any]]]:
+def play(home: RollupHome, stream: Any, accounts: Any, plan: Any) -> dict[str, list[dict[str, Any]]]:
     """Do the steps; what was sent to each account, in order."""
     sent = defaultdict(list)
     for step in plan:
@@ -207,7 +207,7 @@ def test_many_answers_equal_a_naive_count(story: Any) -> None:
 def check(stream: Any, plan: Any, questions: list[Question]) -> None:
     """By segments and rows, and by rows alone; then again with all segments built."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Warehoused(Path(folder), MovableClock(START + DAYS * DAY_US))
+        home = RollupHome(Path(folder), MovableClock(START + DAYS * DAY_US))
         with closing(home):
             accounts = {slug: home.account(slug) for slug in ("acme", "rival")}
             sent = play(home, stream, accounts, plan)

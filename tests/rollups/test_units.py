@@ -18,9 +18,9 @@ def test_the_days_of_a_month(month, last):
     assert days_of(month) == [f"{month}-{day:02}" for day in range(1, last + 1)]
 
 
-def test_a_month_file_notes_the_zone_of_each_day(warehoused, clock):
+def test_a_month_file_notes_the_zone_of_each_day(new_home, clock):
     """Days whose rows were removed keep the zone that they were cut in; the others are cut anew."""
-    home = warehoused(retain_days={"viewer_samples": 15})
+    home = new_home(retain_days={"viewer_samples": 15})
     day = VIEWER_SAMPLES.rollups[0]
     account = home.account("acme")
     clock.advance(-20 * 86_400)

@@ -40,8 +40,8 @@ def asked(stream, *metrics, bucket=Bucket.HOUR, **more):
         ([MOST, 0], MOST),
     ],
 )
-def test_two_rows_of_an_hour_beyond_64_bits(warehoused, counts, right):
-    home = warehoused()
+def test_two_rows_of_an_hour_beyond_64_bits(new_home, counts, right):
+    home = new_home()
     acme = home.account("acme")
     home.send(AD_EVENTS, acme, [click(each, country=land) for each, land in zip(counts, ["US"] * 9, strict=False)])
     home.send(AD_EVENTS, acme, [click(3, country="DE"), click(4, ad_group_id="h"), click(1, time=START + DAY_US)])
@@ -64,8 +64,8 @@ def test_two_rows_of_an_hour_beyond_64_bits(warehoused, counts, right):
     assert int(home.ask(asked(AD_EVENTS, CLICKS, bucket=Bucket.NONE))[0]["clicks"]) == right + 3 + 4 + 1 + MOST + 7
 
 
-def test_money_wider_than_64_bits_of_either_sign(warehoused):
-    home = warehoused()
+def test_money_wider_than_64_bits_of_either_sign(new_home):
+    home = new_home()
     acme = home.account("acme")
     rows = [click(1, spend="-999999999999.999999") for _ in range(20)] + [click(1, country="US", spend="0.000001")]
     home.send(AD_EVENTS, acme, rows)
@@ -75,8 +75,8 @@ def test_money_wider_than_64_bits_of_either_sign(warehoused):
     assert [(int(row["spend"]), row["clicks"]) for row in found] == [(-20 * (10**18 - 1) + 1, 21)]
 
 
-def test_least_and_greatest_beside_a_wide_sum(warehoused):
-    home = warehoused()
+def test_least_and_greatest_beside_a_wide_sum(new_home):
+    home = new_home()
     acme = home.account("acme")
     sample = {"app": "a", "video_url": "v", "server": "s"}
     viewers = [MOST, 2, MOST - 1, 9]
@@ -89,8 +89,8 @@ def test_least_and_greatest_beside_a_wide_sum(warehoused):
     assert [int(found[name]) for name in ("sum", "min", "max", "samples")] == [sum(viewers), 2, MOST, 4]
 
 
-def test_one_account_of_wide_sums_holds_nobody_up(warehoused):
-    home = warehoused()
+def test_one_account_of_wide_sums_holds_nobody_up(new_home):
+    home = new_home()
     for slug, count in (("acme", MOST), ("rival", 1)):
         event = {"application": slug, "event": "e", "time": START + SECOND_US, "count": count}
         home.send(APP_EVENTS, home.account(slug), [event, event])

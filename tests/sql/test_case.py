@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from airtally.engine.protocol import Engine
 from airtally.sql.case import folded, folded_array, folded_sql
-from airtally.sql.scope import column
+from airtally.sql.compiler import column
 from airtally.sql.statement import Statement
 
 PAIRS = dict(zip(string.ascii_uppercase, string.ascii_lowercase, strict=True))

@@ -9,9 +9,8 @@ import pytest
 from sqlglot import exp
 
 from airtally.engine.protocol import Engine
-from airtally.sql.compiler import Binder
+from airtally.sql.compiler import Binder, column
 from airtally.sql.csv_cell import csv_cell
-from airtally.sql.scope import column
 from airtally.sql.statement import Statement
 from airtally.streams import DEVICES
 

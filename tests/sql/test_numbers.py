@@ -20,9 +20,9 @@ from airtally.engine.protocol import Engine
 from airtally.kit.time import day_start_us
 from airtally.query.question import Dimension, Metric, Question
 from airtally.query.service import Queries
+from airtally.sql.compiler import column
 from airtally.sql.filters import AllOf, Between, Equals, Filter, IsNull, Member, Not, OneOf
 from airtally.sql.numbers import cents_text
-from airtally.sql.scope import column
 from airtally.sql.statement import Statement
 from airtally.streams import APP_EVENTS, DEVICE_TAGS
 from airtally.streams.declaration import Type

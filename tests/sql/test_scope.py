@@ -6,8 +6,9 @@ from pathlib import Path
 
 from sqlglot import exp
 
+from airtally.sql.compiler import column
 from airtally.sql.members import member_text
-from airtally.sql.scope import column, of_account, written
+from airtally.sql.scope import of_account, written
 from airtally.sql.statement import Rows
 from airtally.streams import PLAYLOGS
 from fixtures.snapshots import HandMade

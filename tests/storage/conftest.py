@@ -1,4 +1,4 @@
-"""What these tests stand on."""
+"""Fixtures of the storage tests."""
 
 from fixtures.storage import storage
 

@@ -81,9 +81,9 @@ def test_a_declaration_that_contradicts_itself_is_refused() -> None:
         Stream("odd", Kind.EVENT, "Odd.", columns, time="time", identity=("id",))
     with pytest.raises(ValueError, match="no column code"):
         Stream("odd", Kind.EVENT, "Odd.", columns, time="time", owned=Owned("application", "code"))
-    with pytest.raises(ValueError, match="pattern in words"):
+    with pytest.raises(ValueError, match="without pattern_says"):
         Column("code", Type.TEXT, pattern="[a-z]")
-    with pytest.raises(ValueError, match="what its JSON may be"):
+    with pytest.raises(ValueError, match="needs json and json_says"):
         Column("more", Type.JSON)
 
 

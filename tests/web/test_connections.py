@@ -1,4 +1,4 @@
-"""Which connection gives way to a new one."""
+"""Which connection is closed for a new one."""
 
 from __future__ import annotations
 

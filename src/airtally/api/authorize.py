@@ -1,4 +1,4 @@
-"""Bearer keys of the native API."""
+"""Checks the bearer keys of the native API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from airtally.kit import bearer
 from airtally.kit.errors import Forbidden, Unauthorized
 from airtally.web.callers import bearer_of
 
-#: For whoever looks at the caller before the body is read.
+#: Reads the key from the headers, before the body is read.
 presented = bearer_of("native")
 
 
@@ -30,5 +30,8 @@ def allowed(principal: Principal | None, scope: str) -> Principal:
 
 
 def authorize(keys: Keys, header: str, scope: str) -> Principal:
-    """Blocks for a look into the metadata store where the key was not seen a moment ago."""
+    """The holder of the key in an `Authorization` header. Raises Unauthorized or Forbidden.
+
+    Blocks to read the metadata store if the key is not cached.
+    """
     return allowed(keys.authenticate("native", bearer_token(header)), scope)

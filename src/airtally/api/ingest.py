@@ -1,4 +1,4 @@
-"""`POST /api/v1/streams/{stream}/events`, as a bare ASGI handler: the route that must be fast."""
+"""`POST /api/v1/streams/{stream}/events`: a bare ASGI handler, as this route must be fast."""
 
 from __future__ import annotations
 
@@ -26,14 +26,10 @@ PREFIX = "/api/v1/streams/"
 SUFFIX = "/events"
 
 
-def is_ingest(path: str) -> bool:
-    return path.startswith(PREFIX) and path.endswith(SUFFIX)
-
-
 class IngestHandler:
-    """Reads a body within its limit, hands it to a worker thread, answers when it is on disk.
+    """Reads a batch, has a worker thread store it, and answers when its rows are on disk.
 
-    Most of the threads wait: for a slot (`Ingest.begin`), for the metadata store, for an earlier batch.
+    Most of the threads only wait: for a slot (`Ingest.begin`), for the metadata store, for an earlier batch.
     """
 
     def __init__(self, ingest: Ingest, keys: Keys, *, threads: int = 32) -> None:
@@ -49,7 +45,7 @@ class IngestHandler:
         stream = scope["path"][len(PREFIX) : -len(SUFFIX)]
         try:
             answer = await self._accept(stream, scope, receive)
-        except Exception as error:  # noqa: BLE001 (whatever it is has an answer)
+        except Exception as error:  # noqa: BLE001 (every error gets an answer)
             failure = _failure(error, stream)
             refused(stream if stream in STREAMS else "unknown", failure)
             await _send(send, failure.status, problems.body(failure), problems.MEDIA_TYPE, **problems.headers(failure))
@@ -94,7 +90,7 @@ class IngestHandler:
 
 
 async def _read_body(receive: Receive) -> bytes:
-    """`web/bodies.py` bounds it."""
+    """The whole body, whose size `web/bodies.py` limits."""
     chunks, more = [], True
     while more:
         message = await receive()
@@ -104,7 +100,7 @@ async def _read_body(receive: Receive) -> bytes:
 
 
 def _failure(error: Exception, stream: str) -> Failure:
-    failure = error if isinstance(error, Failure) else Internal("Something went wrong on the server; its log says what")
+    failure = error if isinstance(error, Failure) else Internal("Internal error: the server's log has the details")
     if failure is not error:
         failure.__cause__ = error
     if failure.status >= 500:
@@ -125,7 +121,7 @@ def _batch(stream: str, account: Account, headers: dict[bytes, bytes], body: byt
 
 
 def _header_text(header: bytes) -> str:
-    """Clients send what is not ASCII as UTF-8; Latin-1 is what HTTP once said."""
+    """A header as text: UTF-8, as clients send it, else Latin-1, which HTTP once prescribed."""
     try:
         return header.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz`, `/metrics`: for probes and Prometheus. Details are for operators."""
+"""`/healthz`, `/readyz` and `/metrics`, for probes and Prometheus. Only operators see details."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may see what a server says of itself: paths, errors and names are for its operators."""
+"""Tells operators from other callers: only they see the paths, errors and names of a server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from airtally.kit import attempts
 from airtally.kit.bearer import bearer_token
 
-#: Headers of proxies. Behind one on the same machine everybody's peer is loopback.
+#: Headers that proxies add. Behind a proxy on the same machine every request comes from a loopback address.
 _FORWARDED = frozenset(
     {
         *("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "x-remote-addr", "x-remote-ip"),
@@ -21,7 +21,7 @@ _FORWARDED_BEGINNINGS = ("x-forwarded", "x-original", "x-envoy-", "x-amzn-", "x-
 
 
 def is_operator(headers: Mapping[str, str], peer: str | None, token: str) -> bool:
-    """Whoever presents `token` (empty: nobody does), or sits on this machine and was not forwarded.
+    """Whether a request presents `token` (not if that is empty), or comes from this machine and not through a proxy.
 
     `peer` is the address at the other end of the connection.
     """

@@ -1,4 +1,7 @@
-"""`POST /api/v1/slate/…`: what a Slate partner sees, made by a key with the scope `write`."""
+"""`POST /api/v1/slate/…`: creates Slate accounts, groups, businesses and authorization codes.
+
+A call needs a native key with the scope `write`.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ class NewGroupBody(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class NewBusinessBody(msgspec.Struct, forbid_unknown_fields=True):
-    """`datasets`: ids by kind (subscription, playback, catalog)."""
+    """`datasets` maps kinds (subscription, playback, catalog) to ids."""
 
     group: str
     id: str

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from airtally.engine.protocol import Engine
 from airtally.sql.case import folded, folded_sql
-from airtally.sql.scope import column
+from airtally.sql.compiler import column
 from airtally.sql.statement import Files, Statement
 from airtally.storage.lake import Lake
 from airtally.storage.lake.table import LakeTable

@@ -1,4 +1,4 @@
-"""Failures at paths that no vendor owns: a page for people, problem+json for programs."""
+"""Error answers of paths that no API owns: a page for browsers, problem+json for programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airtally.web.requests import AnyRequest
 
 
 def respond(failure: Failure, request: AnyRequest) -> Response[str] | Response[bytes]:
-    """The header `Accept` says who is asking."""
+    """The error in the form that the header `Accept` prefers."""
     answer: Response[str] | Response[bytes]
     if prefers_page(request.headers.get("accept", "")):
         title = HTTPStatus(failure.status).phrase

@@ -1,4 +1,4 @@
-"""Forms of pages as they come in: text, or refused."""
+"""Parses the forms that pages send."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _MOST_FIELDS = 100
 
 
 def read_form(content_type: str, body: bytes) -> dict[str, str]:
-    """Of a field that stands twice the last counts; a body of another type has none.
+    """The fields of a form; of a repeated field the last value counts. A body of another type has no fields.
 
-    Raises BadRequest for bytes that are no UTF-8, written as they are or as %FF, and for what cannot be taken apart.
+    Raises BadRequest for a form that cannot be parsed or is not UTF-8, also where it is percent-encoded.
     """
     kind, options = parse_options_header(content_type)
     try:

@@ -1,4 +1,4 @@
-"""The pages `/login` and `/logout`, and the home of whoever is logged in."""
+"""The pages `/login` and `/logout`, and the start page of a user."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from airtally.web.requests import AnyRequest
 _log = structlog.get_logger()
 
 FORM_COOKIE = "airtally_form"
-#: Of a user who has logged in from this browser.
+#: Marks a browser from which a user has logged in before.
 DEVICE_COOKIE = "airtally_device"
 _DEVICE_SECONDS = 365 * 86_400
 _MAX_FORM_BYTES = 16_384
@@ -75,12 +75,12 @@ def routes(services: Services) -> list[Router]:
     def stylesheet() -> Response[bytes]:
         return Response(style, media_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=3600"})
 
-    # Litestar 2.25 wraps a threaded handler twice when another of its path is registered after it, but not in a router
+    # Litestar 2.25 wraps a threaded handler twice if a later handler has the same path, but not in a router
     return [Router("/", route_handlers=[home, form, enter, leave, stylesheet])]
 
 
 class Login:
-    """Letting people in. A form is bound to a cookie of its own until there is a session."""
+    """Logs users in and out. Without a session, a cookie of its own protects the log-in form from forged requests."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -101,7 +101,7 @@ class Login:
     def enter(self, request: AnyRequest, form: Mapping[str, str]) -> Response[Any]:
         wanted, username = safe_path(_form_text(form, "next")), _form_text(form, "username")
         if not self._is_ours(request, form):
-            return self._refused("form", 403, wanted, "The form was out of date: try once more.", username)
+            return self._refused("form", 403, wanted, "The form has expired: please try again.", username)
         try:
             user = self._tried(request, username, _form_text(form, "password"))
         except Failure as failure:
@@ -124,7 +124,10 @@ class Login:
         return response
 
     def _tried(self, request: AnyRequest, username: str, password: str) -> User | None:
-        """Raises TooManyRequests, or what the store fails with; such a try is not counted."""
+        """The user, or None for a wrong user name or password.
+
+        Raises TooManyRequests, or the failure of the store; such a try is not counted.
+        """
         host = request.client.host if request.client else ""
         device = self._devices.known(request.cookies.get(DEVICE_COOKIE, ""), username)
         tried = self._tries.begin(username, host, device)
@@ -140,7 +143,7 @@ class Login:
         return user
 
     def _let_in(self, user: User, request: AnyRequest, wanted: str) -> Response[Any]:
-        """A session that was open in this browser ends: its token is never taken over."""
+        """Begin a new session. One that was open in this browser ends, so that nobody can plant its token."""
         if request.cookies.get(COOKIE):
             self._sessions.end(request.cookies[COOKIE])
         response: Response[Any] = Redirect(wanted, status_code=303)
@@ -155,7 +158,7 @@ class Login:
         return self.form(wanted, error=error, username=username[:64], status=status)
 
     def _own_cookie(self, name: str, value: str, max_age: int | None = None) -> Cookie:
-        """One that goes to the login page alone."""
+        """A cookie that browsers send to `/login` only."""
         https = is_https(self._services)
         return Cookie(name, value=value, path="/login", httponly=True, samesite="strict", secure=https, max_age=max_age)
 
@@ -168,18 +171,18 @@ class Login:
 
 
 def safe_path(wanted: str | None) -> str:
-    """A path of this server to go to after the login; `/` for everything else."""
+    """`wanted` if it is a path of this server, else `/`: a log-in never redirects to another site."""
     if not wanted or not wanted.startswith("/") or wanted.startswith("//") or not wanted.isprintable():
         return "/"
     return "/" if "\\" in wanted or not wanted.isascii() else wanted
 
 
 def _form_text(form: Mapping[str, str], name: str) -> str:
-    """A field's text; what is too long to be one of ours counts as empty."""
+    """A field's text; empty if the field is missing or has more than 1,024 characters."""
     value = form.get(name, "")
     return value if len(value) <= _LONGEST else ""
 
 
 async def _form(request: AnyRequest) -> dict[str, str]:
-    """Raises BadRequest."""
+    """The fields of the request's form. Raises BadRequest."""
     return read_form(request.headers.get("content-type", ""), await request.body())

@@ -1,4 +1,4 @@
-"""Pages: Jinja2 templates of this package, escaped, with the headers that keep a page its own."""
+"""Renders the pages from Jinja2 templates, escaped and with security headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from litestar import MediaType, Response
 
 from airtally.kit.time import to_datetime
 
-#: Nothing from elsewhere is loaded, nothing elsewhere may frame a page, nothing of it is kept by a cache.
+#: A page loads nothing from other sites, cannot be framed by them, and is not cached.
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "Referrer-Policy": "same-origin",
@@ -20,7 +20,7 @@ HEADERS = {
 
 
 def page(template: str, *, status: int = 200, **context: Any) -> Response[str]:
-    """A page of `templates/`; its `session` (None: nobody is logged in) fills the layout's head."""
+    """Render a template of `templates/`. The layout shows who is logged in: `session`, None for nobody."""
     context.setdefault("session", None)
     text = _environment().get_template(template).render(context)
     return Response(text, status_code=status, media_type=MediaType.HTML, headers=HEADERS)

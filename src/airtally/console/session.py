@@ -1,4 +1,4 @@
-"""Who looks at a page: the session cookie, and the token that every form of a session carries."""
+"""The session cookie of the pages, and the token that protects their forms from forged requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COOKIE = "airtally_session"
 
 
 def current_session(request: AnyRequest, services: Services) -> Session | None:
-    """Reads the store: for handlers that run in a worker thread."""
+    """The request's session, None without one. Blocks to read the store: call it from a worker thread."""
     token = request.cookies.get(COOKIE)
     if not token:
         return None
@@ -33,7 +33,7 @@ def current_session(request: AnyRequest, services: Services) -> Session | None:
 
 
 def current_user(request: AnyRequest, services: Services) -> User | None:
-    """Reads the store: for handlers that run in a worker thread."""
+    """The user who is logged in, None for nobody. Blocks to read the store: call it from a worker thread."""
     session = current_session(request, services)
     return None if session is None else session.user
 
@@ -41,11 +41,11 @@ def current_user(request: AnyRequest, services: Services) -> User | None:
 def check_form(session: Session, form: Mapping[str, str]) -> None:
     """Raises Forbidden for a form that did not come from one of the session's pages."""
     if not hmac.compare_digest(form.get("csrf_token", "").encode(), session.csrf_token.encode()):
-        raise Forbidden("The form is out of date", hint="Go back, load the page again and send it once more")
+        raise Forbidden("The form has expired", hint="Go back, load the page again and send the form again")
 
 
 def to_login(request: AnyRequest) -> Response[Any]:
-    """Send whoever is not logged in to the login page, and from there back here."""
+    """Redirect to the login page, which redirects back here."""
     query = f"?{request.url.query}" if request.url.query else ""
     return Redirect(f"/login?{urlencode({'next': request.url.path + query})}", status_code=303)
 

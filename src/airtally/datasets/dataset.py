@@ -12,7 +12,7 @@ from airtally.database.tables import datasets, slate_businesses
 STREAMS: Mapping[str, str] = {"subscription": "subscriptions", "playback": "playback", "catalog": "catalog"}
 KINDS: Mapping[str, str] = {stream: kind for kind, stream in STREAMS.items()}
 
-#: What `dataset_of` needs of a query.
+#: The columns that a statement selects for `dataset_of`.
 DATASET_COLUMNS = (
     *(datasets.c.id.label("row_id"), datasets.c.dataset_id.label("id"), datasets.c.stream, datasets.c.format),
     slate_businesses.c.business_id.label("business"),
@@ -21,7 +21,7 @@ DATASET_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """`row_id` is the number in the metadata store, `id` what stands in paths, `format` that of its files."""
+    """`row_id` is the number in the metadata store, `id` the id in paths, `format` the format of the files."""
 
     row_id: int
     id: str
@@ -36,5 +36,5 @@ class Dataset:
 
 
 def dataset_of(row: AnyRow) -> Dataset:
-    """Of a row that has `DATASET_COLUMNS`, whatever else is in it."""
+    """The dataset of a row that has at least `DATASET_COLUMNS`."""
     return Dataset(**values_of(row, DATASET_COLUMNS))

@@ -15,9 +15,8 @@ from sqlglot import exp
 
 from airtally.datasets.layout import BUSINESS, LAYOUTS, Layout
 from airtally.query.changelog import VERSION_TIME
-from airtally.sql.compiler import Binder, micros
+from airtally.sql.compiler import Binder, column, micros
 from airtally.sql.csv_cell import csv_cell
-from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import DataFile, Snapshot
 from airtally.streams.declaration import WRITER_ID, Type

@@ -1,1 +1,1 @@
-"""Believable networks, channels, advertisers and apps, made from a seed: for the demo and as the benchmarks' source."""
+"""Generates plausible networks, channels, advertisers and apps from a seed, for the demo and the benchmarks."""

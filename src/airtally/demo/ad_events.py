@@ -1,4 +1,4 @@
-"""Renders, clicks, conversions and installs of ad groups, in order of arrival."""
+"""Generates renders, clicks, conversions and installs of ad groups in order of arrival."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _LAUNCH_PEAK = 5.0
 
 @dataclass(frozen=True)
 class AdEvents:
-    """What happened to ads on `days` days until `end_day`. The same fields give the same rows.
+    """Ad events of the `days` days up to `end_day`. The same fields give the same rows.
 
-    `rows` are reached exactly, late and corrected ones included, unless `now_us` cuts the last day short: what
-    would happen or arrive after it has not yet.
+    There are exactly `rows` rows, late and corrected ones included, unless `now_us` cuts the last day short: no row
+    happens or arrives after it.
     """
 
     seed: int = 1
@@ -60,11 +60,11 @@ class AdEvents:
 
     @property
     def launch_day(self) -> date:
-        """The day from which on the first group is advertised: two thirds through."""
+        """The first day on which the first group is advertised, after two thirds of the time."""
         return self.first_day + timedelta(days=self.days * 2 // 3)
 
     def tables(self) -> Iterator[pa.Table]:
-        """A day's rows after the other's, each with the late ones that arrived on it."""
+        """Rows day by day, each day with the late rows that arrive on it."""
         late: dict[int, list[pa.Table]] = defaultdict(list)
         for number, count in enumerate(shares(self.rows, self._day_weights)):
             made, arrivals = self._day(number, int(count))
@@ -75,7 +75,7 @@ class AdEvents:
 
     @cached_property
     def _weights(self) -> Floats:
-        """Each group's share of each day, not yet cut to a whole: days by groups."""
+        """Each group's weight on each day, not normalized: days by groups."""
         of_group = np.array([group.weight for group in self.ad_groups])
         weights = np.tile(of_group, (self.days, 1))
         since = np.arange(self.days) - (self.launch_day - self.first_day).days
@@ -111,7 +111,7 @@ class AdEvents:
         return on_utc_day(start, _AWAKE.seconds(chance, len(country)), countries.UTC_SECONDS[country])
 
     def _arrivals(self, chance: np.random.Generator, number: int, count: int) -> Ints:
-        """What is late of a day comes together, some days after."""
+        """The day on which each row arrives. All late rows of a day arrive together, some days later."""
         delay = chance.integers(1, _LATE_DAYS + 1)
         arrivals: Ints = np.minimum(number + np.where(chance.random(count) < _LATE, delay, 0), self.days - 1)
         return arrivals

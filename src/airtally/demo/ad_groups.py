@@ -1,4 +1,4 @@
-"""What is advertised: games and apps on iOS and Android, some with a secondary offer."""
+"""Generates ad groups: games and apps on iOS and Android, some with a secondary offer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAUNCHED = 0
 
 @dataclass(frozen=True, slots=True)
 class DemoAdGroup:
-    """`weight` is its share of the events; `price` of a conversion in the mean country; both of a usual day."""
+    """`weight` is its share of the events of a usual day; `price` is that of a conversion in an average country."""
 
     id: str
     name: str
@@ -29,7 +29,7 @@ class DemoAdGroup:
 
 
 def ad_groups(seed: int, wanted: int) -> list[DemoAdGroup]:
-    """The first is the one that is launched. Every sixth primary group has a secondary offer, which follows it."""
+    """The groups; the first is launched within the time. Every sixth has a secondary offer, which follows it."""
     chance = chooser("ad groups", seed)
     groups: list[DemoAdGroup] = []
     weights = falling(wanted + 1, 0.7)
@@ -48,7 +48,7 @@ def ad_groups(seed: int, wanted: int) -> list[DemoAdGroup]:
 
 
 def ad_group_rows(groups: list[DemoAdGroup], made_us: int, now_us: int) -> list[dict[str, Any]]:
-    """Rows of the stream `ad_groups`: each group, then a name that was corrected and a group that was given up."""
+    """Rows of the stream `ad_groups`: every group, then a corrected name and a deleted group."""
     rows = [_row(group, made_us) for group in groups]
     if len(groups) >= 8:
         later = max(made_us, now_us - DAY_US)

@@ -1,4 +1,4 @@
-"""What users did in applications, with attributes, in order of arrival."""
+"""Generates events of users in applications, with attributes, in order of arrival."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LAUNCH_PEAK = 2.5  # a campaign in the middle, for the first application
 
 @dataclass(frozen=True)
 class AppEvents:
-    """Events of `days` days until `end_day`; `rows` are reached exactly unless `now_us` cuts the last day short."""
+    """Events of the `days` days up to `end_day`: exactly `rows` rows, unless `now_us` cuts the last day short."""
 
     seed: int = 1
     days: int = 30
@@ -52,7 +52,7 @@ class AppEvents:
         return self.first_day + timedelta(days=self.days // 2)
 
     def tables(self) -> Iterator[pa.Table]:
-        """A day's rows after the other's; phones that were off send what they kept on the next day."""
+        """Rows day by day; phones that were off send theirs on the next day."""
         kept: list[pa.Table] = []
         for number, count in enumerate(shares(self.rows, self._day_weights)):
             made, late = self._day(number, int(count))
@@ -134,7 +134,7 @@ _KINDS = 240
 def _attributes(event: str, number: int) -> str:
     """One of an event's sets of attributes, as the lake keeps JSON: compact, keys sorted.
 
-    A price never is a whole number: the first row met decides an attribute's type.
+    A price is never a whole number, as the first row decides an attribute's type.
     """
     found: dict[str, object] = {"source": _SOURCES[number % 7 % 4]}
     if event in {"CartOpen", "Purchase"}:

@@ -25,7 +25,7 @@ _CITIES = ("São Paulo", "Berlin", "Tokyo", "New York", "Kathmandu", "Recife", "
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """`name` is what is called hwid on the wire; `since_us` when the application was installed."""
+    """`name` is its `hwid` on the wire; `since_us` is when the application was installed."""
 
     application: str
     name: str
@@ -37,7 +37,7 @@ class Device:
 
 @dataclass(frozen=True)
 class Applications:
-    """Applications of one account and what is known of their devices. The same fields give the same rows."""
+    """Applications of one account, their devices and tags. The same fields give the same rows."""
 
     seed: int = 1
     wanted: int = 3
@@ -47,7 +47,7 @@ class Applications:
 
     @cached_property
     def codes(self) -> tuple[str, ...]:
-        """A code is unique on the host, so the seed decides it."""
+        """The applications' codes, which depend on the seed, as a code is unique on the server."""
         chance = chooser("applications", self.seed)
         return tuple(f"{chance.getrandbits(20):05X}-{chance.getrandbits(20):05X}" for _ in range(self.wanted))
 
@@ -97,7 +97,7 @@ class Applications:
         return rows
 
     def _devices_of(self, code: str) -> Iterator[Device]:
-        """The most are of one application; some users have several, on the same device."""
+        """Devices of one application. Every seventh device has all of the applications."""
         for number in range(self.devices_each):
             chance = chooser("devices", self.seed, number if number % 7 == 0 else f"{code}/{number}")
             name = f"{chance.getrandbits(64):016x}"

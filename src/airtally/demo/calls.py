@@ -1,7 +1,7 @@
-"""Calls that a newcomer can paste into a shell: one of each vendor at least.
+"""Writes sample calls that a newcomer can paste into a shell, at least one for each vendor's API.
 
-Keys and addresses are long, so they lie in a file of the home that each call reads first; no line is longer than
-LONGEST characters, whatever the keys, as long as the home's own path leaves room.
+Keys and addresses are long, so a file in the home holds them and each call reads it first. No line is longer than
+LONGEST characters, unless the path of the home is too long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airtally.demo.world import World
 from airtally.services import Services
 from airtally.vendors.slate.services import slate_services
 
-#: The file, in the home.
+#: The file in the home that holds keys and addresses.
 NAMES = "calls.sh"
 LONGEST = 120
 _REPORT_DAYS = 7
@@ -26,14 +26,14 @@ _REPORT_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class SampleCall:
-    """`says` what it asks for; `lines` are for a shell with curl, python3 and openssl."""
+    """`says` describes the call; `lines` are for a shell with curl, python3 and openssl."""
 
     says: str
     lines: tuple[str, ...]
 
 
 def write_names(tenant: Tenant, home: Path, address: str) -> Path:
-    """What the calls name, as a shell reads it: the address, the account's keys, and a reader of JSON."""
+    """Write the shell variables and the function that the calls use: the address, the account's keys, a JSON reader."""
     shown, cdn = tenant.access.shown, tenant.access.keys["scaleengine"]
     names = {
         "url": address,
@@ -44,7 +44,7 @@ def write_names(tenant: Tenant, home: Path, address: str) -> Path:
         "native": f"Authorization: Bearer {shown('native', 'token')}",
         **{name: str(cdn[name]) for name in ("cdn", "api_key", "secret_key")},
     }
-    lines = [f"# What the calls of `airtally demo` name: the keys of {tenant.slug}"]
+    lines = [f"# Variables for the calls that `airtally demo` prints: the keys of {tenant.slug}"]
     lines += [f"{name}={shlex.quote(value)}" for name, value in names.items()]
     lines.append('json() { python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }  # one member of an answer')
     path = home.absolute() / NAMES
@@ -54,7 +54,7 @@ def write_names(tenant: Tenant, home: Path, address: str) -> Path:
 
 
 def calls(demo: Demo, tenant: Tenant, services: Services, names: Path) -> list[SampleCall]:
-    """In the order in which they can be tried; each can be pasted by itself."""
+    """The calls in the order in which to try them; each can be pasted by itself."""
     account = services.access.accounts.by_slug(tenant.slug)
     measured = demo.world(tenant, account)
     [above, *_] = slate_services(services).catalogue.accounts(account).items

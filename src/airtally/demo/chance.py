@@ -1,4 +1,4 @@
-"""Random draws, whole arrays at a time. The same words and numbers give the same draws, on every machine."""
+"""Draws random numbers, whole arrays at a time. The same arguments give the same numbers on every machine."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 DAY_SECONDS = 86_400
-#: What happens on a day of the week, Monday first, against the mean.
+#: The weight of each day of the week relative to the mean, Monday first.
 WEEK = (0.93, 0.91, 0.93, 0.96, 1.05, 1.15, 1.07)
 
 
 def draws(*names: object) -> np.random.Generator:
-    """A generator of its own for what the names say."""
+    """A random generator that is seeded with the names."""
     text = "/".join(map(str, names)).encode()
     return np.random.default_rng(int.from_bytes(blake2b(text, digest_size=16).digest(), "big"))
 
 
 def chooser(*names: object) -> random.Random:
-    """The same for a few draws, one by one."""
+    """The same for single draws."""
     return random.Random("/".join(map(str, names)))  # noqa: S311 (sample data, no secret)
 
 
@@ -37,7 +37,7 @@ def uuid_of(chance: random.Random) -> str:
 
 @dataclass(frozen=True)
 class Weighted:
-    """Places 0, 1, …, each drawn as often as its weight says."""
+    """Draws the indices 0, 1, … with probabilities in proportion to their weights."""
 
     weights: Sequence[float] | Floats
     _steps: Floats = field(init=False, repr=False)
@@ -52,19 +52,19 @@ class Weighted:
 
 @dataclass(frozen=True)
 class DayClock:
-    """Times of a day that follow the weights of its 24 hours, even inside an hour."""
+    """Draws times of a day by the weights of its 24 hours, uniformly within an hour."""
 
     hours: Sequence[float]
 
     def seconds(self, chance: np.random.Generator, count: int) -> Floats:
-        """Seconds since midnight on the wall clock of those who act, in no order."""
+        """Seconds since local midnight, unsorted."""
         steps = np.concatenate([[0.0], np.cumsum(np.asarray(self.hours, np.float64))])
         found: Floats = np.interp(chance.random(count), steps / steps[-1], np.arange(25) * 3600.0)
         return found
 
 
 def shares(total: int, weights: Sequence[float] | Floats) -> Ints:
-    """`total` cut by weights into whole numbers that add up to it."""
+    """Split `total` by weights into whole numbers that add up to it."""
     ends = np.cumsum(np.asarray(weights, np.float64))
     rounded = np.round(ends / ends[-1] * total).astype(np.int64)
     cut: Ints = np.diff(rounded, prepend=0)
@@ -72,11 +72,14 @@ def shares(total: int, weights: Sequence[float] | Floats) -> Ints:
 
 
 def on_utc_day(start_us: int | Ints, local_seconds: Floats, utc_seconds: Floats) -> Ints:
-    """Seconds of a wall clock, so many ahead of UTC, as moments of the UTC day that begins at `start_us`."""
+    """Microseconds since 1970 of wall-clock times on the UTC day that begins at `start_us`.
+
+    `utc_seconds` is how far the wall clock is ahead of UTC.
+    """
     moments: Ints = start_us + (np.mod(local_seconds - utc_seconds, DAY_SECONDS) * 1e6).astype(np.int64)
     return moments
 
 
 def falling(count: int, steep: float = 1.0) -> Floats:
-    """Weights as of a ranking: a few are large, most are small."""
+    """The weights of Zipf's law: rank to the power of minus `steep`."""
     return 1.0 / np.arange(1, count + 1, dtype=np.float64) ** steep

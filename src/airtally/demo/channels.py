@@ -1,4 +1,4 @@
-"""Streaming channels and the titles they show: what the dataset streams are about."""
+"""Generates streaming channels and their titles, which the rows of the dataset streams refer to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class DemoBusiness:
-    """A channel in one marketplace. `id` is what rows call `business_id`."""
+    """A channel in one marketplace. `id` is the `business_id` of rows."""
 
     id: str
     name: str
@@ -91,7 +91,7 @@ class Title:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The titles of one business; the same fields give the same."""
+    """The titles of one business. The same fields give the same titles."""
 
     business: DemoBusiness
     seed: int = 1
@@ -99,7 +99,7 @@ class Catalog:
 
     @cached_property
     def titles(self) -> list[Title]:
-        """In order of how much they are watched, the withdrawn ones last."""
+        """All titles, the most watched first, the withdrawn ones last."""
         chance = chooser("catalog", self.seed, self.business.id)
         found = [*self._live(), *self._episodes(), *self._movies()]
         chance.shuffle(found)
@@ -110,7 +110,7 @@ class Catalog:
         return self.titles[:-_WITHDRAWN]
 
     def rows(self, made_us: int, now_us: int) -> list[dict[str, Any]]:
-        """Rows of the stream `catalog`: all titles, then one with a better name and those withdrawn."""
+        """Rows of the stream `catalog`: all titles, then one renamed title and the deletions of the withdrawn ones."""
         rows = [self._row(title, made_us) for title in self.titles]
         later = max(made_us, now_us - DAY_US)
         rows.append(self._row(self.titles[0], made_us, later) | {"title": f"{self.titles[0].title} (remastered)"})

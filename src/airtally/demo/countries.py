@@ -1,4 +1,4 @@
-"""Where those who see ads and use apps are, and when they are awake."""
+"""The countries of the audience of ads and apps, and the hours in which people are awake."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Country:
-    """`share` of the audience; `utc_hours` from UTC to most of its clocks; `worth` of an install against the mean."""
+    """`share` of the audience; `utc_hours` that most of its clocks are ahead of UTC; `worth` of an install relative to the mean."""
 
     code: str
     share: float
@@ -50,5 +50,5 @@ SHARES = tuple(country.share for country in COUNTRIES)
 UTC_SECONDS = np.array([country.utc_hours * 3600 for country in COUNTRIES])
 WORTH = np.array([country.worth for country in COUNTRIES])
 
-#: How many hold their phones in each hour of the local day.
+#: How many people use their phones in each hour of the local day.
 AWAKE = (1.2, 0.7, 0.4, 0.3, 0.4, 0.8, 1.8, 3.2, 4.0, 4.1, 4.2, 4.6, 5.4, 5.0, 4.6, 4.7, 5.0, 5.6, 6.4, 7.2, 7.8, 7.4, 5.6, 3.0)  # fmt: skip

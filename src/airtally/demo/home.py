@@ -1,4 +1,4 @@
-"""The demo's home: two accounts in different zones, their keys and users, and all that they measured."""
+"""The demo's home: two accounts in different time zones with their keys, users and data."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Tenant(msgspec.Struct):
 
 
 class Demo(msgspec.Struct):
-    """What a demo's home is, kept in its `demo.json`. `made_at` fixes the data: a stopped load goes on."""
+    """The demo's accounts, stored in `demo.json`. All data depends on `made_at`, so that a stopped load can go on."""
 
     made_at: int
     days: int
@@ -62,14 +62,14 @@ class Demo(msgspec.Struct):
         )
 
     def world(self, tenant: Tenant, account: Account) -> World:
-        """What the tenant measured up to the moment the demo was made."""
+        """The generators of the tenant's data, which ends when the demo was made."""
         now = to_datetime(self.made_at).astimezone(account.zone).replace(tzinfo=None)
         return world(
             tenant.place, tenant.seed, self.made_at, now, days=self.days, rows=tenant.rows, players=tenant.players
         )
 
     def last_full_days(self, tenant: Tenant, account: Account, days: int) -> tuple[date, date]:
-        """First and last of the last whole days that the tenant's playlogs cover."""
+        """The first and the last of the latest `days` whole days of the tenant's playlogs."""
         last = self.world(tenant, account).playlogs.end_day - timedelta(days=1)
         return last - timedelta(days=days - 1), last
 
@@ -86,7 +86,7 @@ def open_home(home: Path, now_us: int, rows: int, days: int) -> Demo:
         return msgspec.json.decode(marker.read_bytes(), type=Demo)
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise NotADemo(
-            f"{home} is not empty and was not made by `airtally demo`",
+            f"The folder {home} is not empty and was not made by `airtally demo`",
             hint="Choose another folder with AIRTALLY_HOME; the demo never writes into a home that is in use",
         )
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def open_home(home: Path, now_us: int, rows: int, days: int) -> Demo:
 
 
 def fill(demo: Demo, services: Services, home: Path, progress: Progress) -> None:
-    """Accounts, keys, users, rows and dataset files, as far as they are not there yet. A second call does nothing."""
+    """Create the accounts, keys, users, rows and dataset files that do not exist yet."""
     for tenant in demo.tenants:
         account = _account(tenant, services)
         measured = demo.world(tenant, account)
@@ -120,7 +120,7 @@ def _account(tenant: Tenant, services: Services) -> Account:
 def _load(
     tenant: Tenant, account: Account, measured: World, services: Services, *, folder: Path, progress: Progress
 ) -> bool:
-    """Through the way every file takes, so that what is loaded already is not loaded again. False: nothing was left."""
+    """Load the tenant's files as `airtally ingest` does, which skips loaded rows. False if all were loaded already."""
     feeds = {f"{number:02}-{feed.stream}": feed for number, feed in enumerate(measured.feeds())}
     left = {name: feed for name, feed in feeds.items() if name not in tenant.filled}
     total = sum(feed.rows for feed in left.values())

@@ -1,4 +1,4 @@
-"""What an account of the demo needs before its rows: keys of all kinds, a user, and its Slate catalogue."""
+"""Creates what an account of the demo needs before its rows: keys of all kinds, a user, a Slate catalogue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OPTIONS = {
 
 
 class DemoAccess(msgspec.Struct):
-    """Who may ask, as it is presented. The demo keeps these secrets to show them; a real home keeps hashes."""
+    """The credentials that the demo shows. It stores the secrets themselves; a real home stores hashes."""
 
     username: str = ""
     password: str = ""
@@ -39,13 +39,13 @@ class DemoAccess(msgspec.Struct):
 
 
 def name_user(access: DemoAccess, account: Account) -> None:
-    """To be saved before the user is made: a password is told but once."""
+    """Choose user name and password. Save them before the user is created: a stored password cannot be read back."""
     if not access.username:
         access.username, access.password = account.slug.split("-")[0], random.token_urlsafe(9)
 
 
 def give_access(access: DemoAccess, account: Account, services: Services) -> None:
-    """Make what is not there yet."""
+    """Create the keys and the user that do not exist yet."""
     for kind, options in _OPTIONS.items():
         if kind not in access.keys:
             access.keys[kind] = services.access.keys.create(account, kind, options).credentials
@@ -60,7 +60,7 @@ def give_access(access: DemoAccess, account: Account, services: Services) -> Non
 
 
 def make_businesses(businesses: tuple[DemoBusiness, ...], account: Account, services: Services) -> None:
-    """The channels that rows of the dataset streams name, as far as they are not there yet."""
+    """Create the businesses that rows of the dataset streams refer to, if they do not exist yet."""
     slate = slate_services(services)
     if not slate.catalogue.groups(account).items:
         slate.register.create_group(account, GROUP, "Channels")

@@ -1,4 +1,4 @@
-"""Sites, players, medias and loops of a made-up network, and their rows for the streams `players` and `medias`."""
+"""Generates the sites, players, medias and loops of a network, and its rows of the streams `players` and `medias`."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class Player:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`loops` holds, for each kind of site, weekend or not, campaign or not, the medias in playing order."""
+    """`loops` has the medias in playing order by (kind of site, weekend or not, campaign or not)."""
 
     players: tuple[Player, ...]
     medias: tuple[Media, ...]
     loops: dict[tuple[str, bool, bool], tuple[Media, ...]]
 
     def player_rows(self, now_us: int) -> list[dict[str, Any]]:
-        """Rows of the stream `players`: most were heard of minutes ago, some hours or days ago, the last never."""
+        """Rows of the stream `players`: most had contact minutes ago, some hours or days ago, the last one never."""
         return [self._player_row(index, player, now_us) for index, player in enumerate(self.players)]
 
     def _player_row(self, index: int, player: Player, now_us: int) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Network:
 
 
 def build(seed: int, players: int, place: VenuePlace = BRAZIL) -> Network:
-    """The network of a seed: the same arguments give the same network."""
+    """Generate a network. The same arguments give the same network."""
     chance = random.Random(f"network {seed}")  # noqa: S311 (sample data, no secret)
     medias = _medias()
     return Network(_players(chance, players, place), medias, _loops(chance, medias))

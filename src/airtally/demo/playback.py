@@ -1,4 +1,4 @@
-"""What channel customers watched, in order of arrival."""
+"""Generates streaming sessions of channel customers in order of arrival."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airtally.streams.playback import PLAYBACK
 _CHUNK = 200_000
 _KINDS = 4_099
 _LIVE_MINUTES = 180
-#: How many begin to watch in each hour of the local day.
+#: How many sessions begin in each hour of the local day.
 _EVENING = DayClock((3, 2, 1, 0.6, 0.5, 0.6, 1, 2, 2.5, 2.6, 2.8, 3, 3.4, 3.4, 3.2, 3.4, 4, 5, 6.5, 8.5, 10, 9.5, 7, 5))
 
 _NO_TITLE = 0.02
@@ -52,7 +52,7 @@ _DMAS = ("501", "803", "602", "807", "618", "511", "539", "524")
 
 @dataclass(frozen=True)
 class _Sessions:
-    """`event` is the place of the subscription event that allowed it."""
+    """`event` is the index of the subscription event that paid for the session."""
 
     number: Ints
     event: Ints
@@ -67,7 +67,7 @@ class _Sessions:
 
 @dataclass(frozen=True)
 class Playback:
-    """About `sessions` sessions of a business's customers: those that would begin after the end are left out."""
+    """About `sessions` sessions of a business's customers, without those that would end too late."""
 
     subscriptions: Subscriptions
     catalog: Catalog
@@ -75,13 +75,13 @@ class Playback:
     utc_hours: float = -5
 
     def tables(self) -> Iterator[pa.Table]:
-        """Versions in the order in which they arrive, `_CHUNK` sessions after the others."""
+        """Versions in order of arrival, for `_CHUNK` sessions at a time."""
         for first in range(0, self.sessions, _CHUNK):
             yield self._versions(first, min(_CHUNK, self.sessions - first))
 
     @cached_property
     def _paid(self) -> Events:
-        """The events after each of which a month of watching is paid for."""
+        """The subscription events that each pay for a month of watching."""
         events = self.subscriptions.events
         return events.take(events.kind <= RENEWAL)
 
@@ -123,7 +123,7 @@ class Playback:
         return made.take(start + seconds * 1_000_000 < self.subscriptions.end_us)
 
     def _table(self, sessions: _Sessions, seconds: Ints, created: Ints, updated: Ints, deleted: Flags) -> pa.Table:
-        """What a session is like goes by its number, so that all its versions are alike."""
+        """A session's properties follow from its number, so that all its versions have the same ones."""
         business, size = self.subscriptions.business, len(sessions.start)
         events = self._paid.take(sessions.event)
         chance = draws("session", self.subscriptions.seed, business.id)

@@ -1,4 +1,4 @@
-"""The playlogs of a made-up network, as NDJSON or as Arrow tables, in order of arrival."""
+"""Generates the playlogs of a network, as NDJSON or as Arrow tables, in order of arrival."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airtally.demo.venues import BRAZIL, VenuePlace
 from airtally.streams.playlogs import PLAYLOGS
 
 CHUNK_ROWS = 200_000
-_ROWS_A_PLAYER_DAY = 2_900  # what a player logs in a usual day; decides how many players a number of rows takes
+_ROWS_A_PLAYER_DAY = 2_900  # of a player on a usual day; gives the number of players for a number of rows
 
 # A play starts up to three seconds late, as a player takes its time to load a media.
 _PLAYS = """
@@ -48,11 +48,11 @@ _TABLE = f"""
 
 @dataclass(frozen=True)
 class Playlogs:
-    """What a network's players logged. The same fields give the same rows, byte for byte.
+    """The playlogs of a network's players. The same fields give the same rows, byte for byte.
 
-    `rows` (None: as many as come naturally) is reached exactly, repeats included: with fewer players by longer
-    laps, with `players` None by as many players as it takes. Without `ids` no row carries an `id`, and no
-    upload is sent twice, as nothing would tell the repeats.
+    There are exactly `rows` rows, repeats included (None: as many as the players play): laps become longer if there
+    are too many players, and `players` None takes as many players as needed. Without `ids` no row has an `id` and
+    no upload is sent twice, as repeats could not be recognized.
     """
 
     seed: int = 1
@@ -71,7 +71,7 @@ class Playlogs:
 
     @cached_property
     def uploads(self) -> list[Upload]:
-        """Raises ValueError when `players` cannot play `rows` times in `days` days."""
+        """All uploads in order of arrival. Raises ValueError if `players` cannot play `rows` times in `days` days."""
         usual = self._uploads(1.0)
         if self.rows is None:
             return usual
@@ -88,11 +88,11 @@ class Playlogs:
 
     @property
     def total(self) -> int:
-        """Rows that will come, repeats included."""
+        """The number of rows, repeats included."""
         return min(_count_rows(self.uploads), self.rows or _count_rows(self.uploads))
 
     def lines(self, chunk_rows: int = CHUNK_ROWS) -> Iterator[memoryview]:
-        """NDJSON by chunks of about `chunk_rows` whole lines."""
+        """NDJSON in chunks of about `chunk_rows` whole lines."""
         number = "(lap * slots + slot)" if self.ids else "''"
         for table in self._chunks(_LINES.format(number=number), chunk_rows):
             for piece in table.column("line").cast(pa.large_string()).chunks:
@@ -105,7 +105,7 @@ class Playlogs:
             yield pa.Table.from_arrays(columns, schema=PLAYLOGS.row_schema)
 
     def write(self, path: Path) -> int:
-        """NDJSON into a file, gzipped when its name ends in .gz. Gives the rows written."""
+        """Write NDJSON to a file, gzipped if its name ends in .gz. Returns the number of rows."""
         with path.open("wb") as file:
             if path.suffix != ".gz":
                 file.writelines(self.lines())
@@ -162,7 +162,7 @@ def _middle(upload: Upload) -> str:
 
 
 def _slots(network: Network) -> pa.Table:
-    """Every place of every loop; `start_share` is its start in millionths of a lap."""
+    """Every slot of every loop; `start_share` is its start in millionths of a lap."""
     rows = []
     for loop, medias in network.loops.items():
         whole, start = sum(media.seconds for media in medias), 0

@@ -1,4 +1,4 @@
-"""The life of channel customers: a start, renewals, cancellations, in order of arrival."""
+"""Generates subscription events of channel customers (start, renewals, cancellation) in order of arrival."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ class Subscriptions:
         return Events.joined([self._events(first) for first in range(0, self.customers, _CHUNK)])
 
     def tables(self) -> Iterator[pa.Table]:
-        """Versions in the order in which they arrive, `_CHUNK` customers after the others."""
+        """Versions in order of arrival, for `_CHUNK` customers at a time."""
         for first in range(0, self.customers, _CHUNK):
             yield self._versions(first, self._events(first))
 
     def cids(self, customers: Ints) -> pa.Array:
-        """The anonymous id of each customer, shared by everything they do."""
+        """The anonymous id of each customer, the same in all their rows."""
         return uuids(customers, "customer", self.seed, self.business.id)
 
     def event_ids(self, events: Events) -> pa.Array:
@@ -100,7 +100,7 @@ class Subscriptions:
     def _versions(self, first: int, events: Events) -> pa.Table:
         chance = draws("subscription versions", self.seed, self.business.id, first)
         size = len(events.at)
-        # What playback refers to is there before it.
+        # A subscription event arrives before the playback that refers to it.
         late = (chance.random(size) < _LATE) & (events.kind > RENEWAL)
         wait = np.where(late, 12 * HOUR_US, 60_000_000)
         created = events.at + (chance.random(size) * wait).astype(np.int64)
@@ -112,9 +112,9 @@ class Subscriptions:
         return self._table(events.take(place[order]), created[place[order]], updated[order], order >= size)
 
     def _table(self, events: Events, created: Ints, updated: Ints, again: Flags) -> pa.Table:
-        """A later version states the amount's currency, or removes what only told of the renewal's switch.
+        """A later version adds the amount's currency, or deletes an event that only switched renewal on or off.
 
-        What playback refers to is never removed.
+        An event that playback refers to is never deleted.
         """
         business, offers = self.business, self.business.offers
         amounts = [offer.amount for offer in offers] + [f"{offer.amount} {business.currency}" for offer in offers]
@@ -147,7 +147,7 @@ class Subscriptions:
 
 
 def _lives(chance: np.random.Generator, started: Ints, end_us: int) -> tuple[Ints, Ints, Ints]:
-    """Who, what and when, in no order: a start, a renewal a month while they stay, then the end."""
+    """Customers, kinds and times of events, unsorted: a start, monthly renewals, and at last a cancellation."""
     who = np.arange(len(started))
     stays = chance.geometric(_LEAVES, len(who))  # months
     renewals = np.minimum(stays - 1, (end_us - 1 - started) // MONTH_US)

@@ -1,4 +1,4 @@
-"""Columns of generated rows, and the files they are written to."""
+"""Builds columns of generated rows, and writes tables to files."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def iso_millis(us: int) -> str:
 
 
 def picked(places: Ints, values: Sequence[str] | pa.Array) -> pa.DictionaryArray:
-    """The value at each place; repeated values are held once."""
+    """The value at each index, dictionary-encoded."""
     names = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
     return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int32)), names)
 
 
 def some(places: Ints, values: Sequence[str] | pa.Array, there: Flags) -> pa.DictionaryArray:
-    """The same, null where it is not there."""
+    """The same as `picked`, with nulls where `there` is false."""
     names = values if isinstance(values, pa.Array) else pa.array(values, pa.string())
     return pa.DictionaryArray.from_arrays(pa.array(places.astype(np.int32), mask=~there), names)
 
 
 def some_ids(head: str, numbers: Ints, there: Flags) -> pa.Array:
-    """`head-number` where it is there, else null."""
+    """`head-number`, or null where `there` is false."""
     texts = pc.binary_join_element_wise(head, pa.array(numbers[there]).cast(pa.string()), "-")
     places = np.cumsum(there) - 1
     return texts.take(pa.array(places, mask=~there))
@@ -51,12 +51,12 @@ def same(count: int, value: str) -> pa.DictionaryArray:
 
 
 def joined(head: str, *numbers: Ints) -> pa.Array:
-    """`head-1-2` from a head and some numbers."""
+    """Texts such as `head-1-2`, from a head and a number of each array."""
     return pc.binary_join_element_wise(head, *(pa.array(each).cast(pa.string()) for each in numbers), "-")
 
 
 def uuids(numbers: Ints, *names: object) -> pa.Array:
-    """A UUID for each number, always the same for the same names."""
+    """A UUID for each number; the same names give the same UUIDs."""
     salt = np.uint64(draws(*names).integers(2**63))
     mixed = np.stack([_mixed(numbers.astype(np.uint64) + salt), _mixed(numbers.astype(np.uint64) ^ salt)], axis=1)
     octets = mixed.view(np.uint8).reshape(len(numbers), 16).copy()
@@ -73,19 +73,19 @@ _HEX_PLACES = [place for place in range(36) if place not in {8, 13, 18, 23}]
 
 
 def _mixed(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finalizer of SplitMix64: near numbers come out far from each other."""
+    """The finalizer of SplitMix64, a hash of each number."""
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return numbers ^ (numbers >> np.uint64(31))
 
 
 def moments(micros: Ints) -> pa.Array:
-    """Times from microseconds since 1970."""
+    """UTC timestamps from microseconds since 1970."""
     return pa.array(micros.astype(np.int64, copy=False)).view(_UTC)
 
 
 def money(micros: Ints, there: Flags) -> pa.Array:
-    """decimal(18,6) from millionths, null where there is none."""
+    """decimal(18,6) from millionths, null where `there` is false."""
     held = np.empty((len(micros), 2), np.int64)
     held[:, 0], held[:, 1] = micros, micros >> 63
     known = pa.py_buffer(np.packbits(there, bitorder="little").tobytes())
@@ -93,13 +93,13 @@ def money(micros: Ints, there: Flags) -> pa.Array:
 
 
 def table(stream: Stream, columns: Mapping[str, pa.Array]) -> pa.Table:
-    """Columns in the stream's order; those that are not given are left out."""
+    """A table of the given columns in the stream's order."""
     names = [column.name for column in stream.columns if column.name in columns]
     return pa.Table.from_arrays([columns[name] for name in names], names=names)
 
 
 def plain(stream: Stream, made: pa.Table) -> pa.Table:
-    """A made table in the stream's row schema."""
+    """A generated table in the stream's row schema, without dictionaries."""
     columns = [
         made.column(field.name).cast(field.type)
         if field.name in made.schema.names
@@ -110,7 +110,7 @@ def plain(stream: Stream, made: pa.Table) -> pa.Table:
 
 
 def write(path: Path, tables: Iterable[pa.Table]) -> int:
-    """All tables, which are of one schema, into a .parquet, .arrow, .ndjson or .ndjson.gz file. Gives the rows."""
+    """Write tables of one schema to a .parquet, .arrow, .ndjson or .ndjson.gz file. Returns the number of rows."""
     feed = iter(tables)
     first = next(feed)
     counted = _Counted(chain([first], feed))
@@ -137,7 +137,7 @@ class _Counted:
 
 
 def _write_parquet(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Row groups of a fixed size, however large the tables are."""
+    """Write row groups of at least `_ROW_GROUP` rows, joining smaller tables."""
     texts = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     with pq.ParquetWriter(path, schema, compression="snappy", use_dictionary=texts, store_schema=False) as file:
         waiting: list[pa.Table] = []
@@ -151,7 +151,7 @@ def _write_parquet(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) ->
 
 
 def _held_once(schema: pa.Schema) -> pa.Schema:
-    """An Arrow file has one dictionary a column, so texts are written out."""
+    """The schema without dictionaries: an Arrow file can have only one dictionary per column."""
     return pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in schema])
 
 

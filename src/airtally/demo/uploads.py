@@ -1,7 +1,7 @@
-"""When each player played and when its logs arrived: opening hours, outages, offline players, retries.
+"""Generates when each player played and when its logs arrived: opening hours, outages, offline players, retries.
 
-A player repeats its loop from opening to closing and uploads its log about every hour. An outage stops the
-playing; a player that is offline plays on and uploads days later; an upload whose answer was lost is sent again.
+A player repeats its loop from opening to closing and uploads its log about every hour. An outage stops
+the player; an offline player plays on and uploads days later; an upload whose answer was lost is sent again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _REPEATS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class DemoDays:
-    """The days `end_day` - `days` + 1 to `end_day`; what would arrive after `now` (wall clock) has not yet."""
+    """The `days` days up to `end_day`. No upload arrives after `now` (wall clock)."""
 
     days: int
     end_day: date
@@ -44,7 +44,7 @@ class DemoDays:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """Some laps of one player's loop on one day, sent together. Seconds are of the day, `arrives` since 1970."""
+    """Laps of one player's loop on one day, sent together. Times are seconds of the day; `arrives` is since 1970."""
 
     player: Player
     day: date
@@ -64,7 +64,7 @@ class Upload:
 
 
 def uploads(seed: int, network: Network, span: DemoDays, *, stretch: float = 1.0, repeats: bool = True) -> list[Upload]:
-    """All uploads in order of arrival. `stretch` lengthens the laps, so that fewer plays fill the day."""
+    """All uploads in order of arrival. `stretch` multiplies the length of a lap, so that a day has fewer plays."""
     found: list[Upload] = []
     for player in network.players:
         offline_until = 0
@@ -88,7 +88,7 @@ def _midnight(day: date) -> int:
 def _whole_day(
     chance: random.Random, network: Network, span: DemoDays, player: Player, day: date, *, stretch: float
 ) -> Upload | None:
-    """A day's playing as if it were one upload; None when the site is closed."""
+    """All plays of a day as one upload; None if the site is closed."""
     hours = player.kind.hours[day.weekday()]
     if hours is None:
         return None
@@ -102,7 +102,7 @@ def _whole_day(
 
 
 def _outage(chance: random.Random, player: Player, day: date, seed: int) -> range:
-    """Seconds of the day without power: of the player alone, or of its whole site."""
+    """The seconds of the day in which the player or its whole site has no power."""
     site = random.Random(f"{seed}/site {player.group_id}/{day}")  # noqa: S311 (sample data, no secret)
     for source in (chance, site):
         if source.random() < _OUTAGES:
@@ -112,7 +112,7 @@ def _outage(chance: random.Random, player: Player, day: date, seed: int) -> rang
 
 
 def _hourly_uploads(whole: Upload, outage: range) -> Iterator[Upload]:
-    """The day cut at every hour or so, without the laps that fall into the outage."""
+    """The day cut into uploads of about an hour, without the laps that begin in the outage."""
     step = max(1, _HOUR // whole.lap_seconds)
     for first in range(0, whole.laps, step):
         laps = [
@@ -120,7 +120,7 @@ def _hourly_uploads(whole: Upload, outage: range) -> Iterator[Upload]:
             for lap in range(first, min(first + step, whole.laps))
             if whole.opens + lap * whole.lap_seconds not in outage
         ]
-        # An outage that lies inside one part ends it: what follows is in the next part or lost.
+        # An outage within an upload ends it; the later laps of this hour are lost.
         end = next((at for at, lap in enumerate(laps) if lap != laps[0] + at), len(laps))
         if end:
             yield replace(whole, first_lap=laps[0], laps=end)

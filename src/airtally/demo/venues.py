@@ -1,4 +1,4 @@
-"""What the made-up network is made of: kinds of sites with opening hours, places, advertisers."""
+"""The data that networks are generated from: kinds of sites with opening hours, towns, chains and medias."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _week(weekday: Hours, saturday: Hours, sunday: Hours) -> tuple[Hours, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SiteKind:
-    """`hours` runs from Monday to Sunday; `spots` are where in a site its players hang."""
+    """`hours` are those of Monday to Sunday; `spots` are the places in a site where players hang."""
 
     name: str
     hours: tuple[Hours, ...]
@@ -46,7 +46,7 @@ SITE_KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class VenuePlace:
-    """Where a network stands: the names of its sites' towns and chains."""
+    """The towns and chains that the sites of a network are named after."""
 
     towns: tuple[str, ...]
     chains: tuple[str, ...]

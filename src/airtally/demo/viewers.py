@@ -1,4 +1,4 @@
-"""How many watched live channels and videos, server by server and minute by minute, in order of arrival."""
+"""Generates viewers of live channels and videos, by server and minute, in order of arrival."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ class Video:
 
 @dataclass(frozen=True)
 class DemoViewers:
-    """Samples of `days` days until `end_day`; the same fields give the same rows.
+    """Samples of the `days` days up to `end_day`. The same fields give the same rows.
 
-    `apps` are a live application and one of files, with their numbers. Two evenings stand out: a launch on the
-    first video, and an hour and a half in which one server was down and the others took its viewers.
+    `apps` are an application for live streams and one for files, with their numbers. Two evenings differ: a launch
+    on the first video, and an hour and a half in which one server is down and the others take over its viewers.
     """
 
     seed: int = 1
@@ -75,7 +75,7 @@ class DemoViewers:
 
     @property
     def rows(self) -> int:
-        """About as many as there will be, if the last day is whole."""
+        """About how many rows there are, if the last day is complete."""
         return self.days * _HOURS * 60 * self.videos * len(self.servers)
 
     def app_rows(self, made_us: int) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ class DemoViewers:
         return found
 
     def tables(self) -> Iterator[pa.Table]:
-        """An hour's rows after the other's, what came late with the next hour's."""
+        """Rows hour by hour, late rows with those of the next hour."""
         for day in range(self.days):
             for hour in range(_HOURS):
                 made = self._hour(day, hour)
@@ -125,7 +125,7 @@ class DemoViewers:
         return self._table(rows)
 
     def _samples(self, day: int, hour: int, *, late: bool) -> _Samples:
-        """What the servers counted in an hour: minutes by videos by servers."""
+        """The samples of one hour, by minute, video and server."""
         minutes = np.arange(hour * 60, hour * 60 + 60)
         chance = draws("viewers", self.seed, self.days, day, hour)
         up = self._up(day, minutes)
@@ -139,7 +139,7 @@ class DemoViewers:
         return _Samples(start + minutes[at], video, server, viewers[at, video, server])
 
     def _watching(self, day: int, minutes: Ints) -> Floats:
-        """Viewers of each video in each minute: the day's curve, the weekday, the launch."""
+        """Viewers of each video in each minute, by the hour, the weekday and the launch."""
         local = (minutes / 60 + self.utc_hours) % 24
         edges = np.arange(25)
         curves = {live: np.interp(local, edges, [*hours, hours[0]]) / 100 for live, hours in _CURVES.items()}
@@ -156,7 +156,7 @@ class DemoViewers:
         shares = np.tile(1.0 + 0.15 * np.arange(len(self.servers)), (len(minutes), 1))
         if self.first_day + timedelta(days=day) == self.outage_day and len(self.servers) > 1:
             shares[np.isin(minutes, _OUTAGE_MINUTES), 1] = 0.0
-            # It comes back empty: for some minutes it counts next to nobody.
+            # A server that comes back has hardly any viewers for some minutes.
             shares[np.isin(minutes, range(_OUTAGE_MINUTES.stop, _OUTAGE_MINUTES.stop + 5)), 1] = 1e-6
         return shares
 
@@ -195,6 +195,6 @@ class _Samples:
         return _Samples(*(getattr(self, name)[places] for name in self.__dataclass_fields__))
 
     def corrected(self, chance: np.random.Generator) -> _Samples:
-        """Some minutes are counted again, with some viewers more; what came first stays."""
+        """The samples, followed by corrections of some of them, with more viewers."""
         again = self.take(np.flatnonzero(chance.random(len(self.minute)) < _CORRECTED))
         return self.joined([self, replace(again, viewers=again.viewers + 1 + again.viewers // 20)])

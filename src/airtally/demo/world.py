@@ -1,4 +1,4 @@
-"""All that one account of the demo measures, and how it becomes files to load."""
+"""Combines the generators of one account of the demo, and lists the files to load."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from airtally.demo.venues import BRAZIL, NEPAL, VenuePlace
 from airtally.demo.viewers import DemoViewers
 from airtally.kit.time import day_start_us, utc_day
 
-#: Samples of viewers are kept for fifteen days, so older ones would be refused.
+#: Viewer samples are kept for 15 days; older ones would be refused.
 _VIEWER_DAYS = 14
 _SUBSCRIPTION_DAYS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What an account of the demo is like: where it is, its channels and its delivery applications."""
+    """An account of the demo: its place, its channels and its delivery applications."""
 
     place: VenuePlace
     utc_hours: float
@@ -48,7 +48,7 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A file to come: `write` makes it; `rows` are about as many as it will hold."""
+    """A file to load: `write` writes it; `rows` is about how many rows it will have."""
 
     stream: str
     ending: str
@@ -100,7 +100,7 @@ class World:
 
     @cached_property
     def channels(self) -> list[Playback]:
-        """One for each business; its catalog and subscriptions hang on it."""
+        """One for each business, with its catalog and subscriptions."""
         customers = max(60, self.rows // 1_500)
         return [
             Playback(
@@ -113,7 +113,7 @@ class World:
         ]
 
     def feeds(self) -> Iterator[Feed]:
-        """In an order in which what rows refer to comes before them."""
+        """All files, in an order in which rows come after those that they refer to."""
         begun = day_start_us(self.ads.first_day)
         network = self.playlogs.network
         yield _feed_of_rows("players", network.player_rows(self.now_us))
@@ -148,7 +148,7 @@ def _tables(stream: str, rows: int, tables: Callable[[], Iterable[pa.Table]]) ->
 def world(
     place: str, seed: int, now_us: int, now_local: datetime, *, days: int, rows: int, players: int | None
 ) -> World:
-    """`now_local` is the moment on the account's wall clock, without its zone."""
+    """The generators of an account. `now_local` is the time on the account's wall clock, without zone."""
     setting = SETTINGS[place]
     playlogs = Playlogs(
         seed=seed,

@@ -15,11 +15,6 @@ from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.declaration import ACCOUNT
 
 
-def on_bucket(files: Sequence[DataFile]) -> bool:
-    """Whether files are in a bucket. All files of a lake are, or none."""
-    return bool(files) and "://" in files[0].path
-
-
 def dataset(files: Sequence[DataFile], schema: pa.Schema) -> ds.Dataset:
     """A dataset that reads only the needed columns and row groups. Credentials come from the environment."""
     filesystem = _filesystem(files[0].path, os.environ)
@@ -50,5 +45,5 @@ def _s3_options(environ: Mapping[str, str]) -> dict[str, str]:
 def accounts_in(file: DataFile) -> list[str]:
     """Slugs of the accounts that a data file has rows of, sorted."""
     schema = pa.schema([ACCOUNT])
-    found = dataset([file], schema) if on_bucket([file]) else ds.dataset(file.path, schema)
+    found = dataset([file], schema) if file.on_bucket else ds.dataset(file.path, schema)
     return sorted(pc.unique(found.to_table().column(ACCOUNT.name)).to_pylist())

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.engine.bucket import dataset, on_bucket
+from airtally.engine.bucket import dataset
 from airtally.engine.limits import TimeLimit, too_slow
 from airtally.engine.protocol import FilesMissing
 from airtally.engine.scratch import Scratch
@@ -25,7 +25,8 @@ from airtally.kit.cache import Cache
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 from airtally.kit.fair import CALLER, Slots, aside
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.scope import column, of_account, written
+from airtally.sql.compiler import column
+from airtally.sql.scope import of_account, written
 from airtally.sql.statement import Files, Relation, Rows, Statement
 from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.evolution import former_fields
@@ -248,7 +249,7 @@ def _bound_files(  # noqa: PLR0917 (all of them say what is read)
     parameters: dict[str, Any],
     stored: frozenset[str] | None = None,
 ) -> _Source:
-    if on_bucket(files):
+    if files and files[0].on_bucket:
         cursor.register(name, dataset(files, schema))
         return _Source(files=False, stored=stored)
     parameters[f"{name}_files"] = [_literal_path(file.path) for file in files]

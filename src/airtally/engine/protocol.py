@@ -52,7 +52,7 @@ def _below(table: str, path: str) -> str:
 
 
 def _is_gone(file: DataFile, said: str) -> bool:
-    if "://" in file.path:
+    if file.on_bucket:
         return file.path.rpartition("/")[2] in said
     return not Path(file.path).exists()
 

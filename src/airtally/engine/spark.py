@@ -19,7 +19,8 @@ from airtally.engine.limits import TimeLimit, finished_in
 from airtally.engine.protocol import FilesMissing
 from airtally.kit.errors import Failure, LimitExceeded, Unavailable, Unprocessable
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.scope import column, of_account, written
+from airtally.sql.compiler import column
+from airtally.sql.scope import of_account, written
 from airtally.sql.statement import Files, Relation, Rows, Statement
 from airtally.streams.declaration import DAY
 

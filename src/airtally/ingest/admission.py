@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,7 +16,6 @@ from airtally.ingest.declaring import Declaring
 from airtally.ingest.validate import too_old
 from airtally.kit.clock import Clock
 from airtally.kit.time import DAY_US
-from airtally.settings import Settings
 from airtally.sql.case import folded_array
 from airtally.streams.declaration import Owned, Stream
 
@@ -26,12 +27,18 @@ class Admission:
     """
 
     def __init__(
-        self, owners: Owners, businesses: Businesses, declared: EventTypeRegistry, settings: Settings, clock: Clock
+        self,
+        owners: Owners,
+        businesses: Businesses,
+        declared: EventTypeRegistry,
+        retention: Mapping[str, int | None],
+        clock: Clock,
     ) -> None:
+        """`retention` has the days that rows are kept by the name of the stream, None for ever."""
         self._owners = owners
         self._businesses = businesses
         self._declaring = Declaring(declared)
-        self._settings = settings
+        self._retention = retention
         self._clock = clock
 
     def check(self, stream: Stream, account: Account, checked: Checked, *, declare: bool = True) -> Checked:
@@ -40,7 +47,7 @@ class Admission:
         With `declare`, events, attributes and tags that the rows are the first to name are declared; without it,
         nothing is declared or checked against declarations.
         """
-        days = self._settings.retention(stream.name)
+        days = self._retention[stream.name]
         if days is not None:
             checked = too_old(stream, checked, self._clock.now_us() - days * DAY_US)
         if stream.owned is not None and checked.rows.num_rows:

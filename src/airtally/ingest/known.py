@@ -16,8 +16,7 @@ from sqlglot import exp
 from airtally.engine.protocol import Engine
 from airtally.kit.cache import Cache
 from airtally.kit.errors import LimitExceeded
-from airtally.sql.compiler import Binder
-from airtally.sql.scope import column
+from airtally.sql.compiler import Binder, column
 from airtally.sql.statement import Relation, Rows
 from airtally.storage.lake.snapshot import DataFile, Snapshot, SnapshotSource
 from airtally.streams.declaration import Stream

@@ -38,6 +38,13 @@ def day_start_us(day: date) -> int:
     return (day - _EPOCH.date()).days * DAY_US
 
 
+def whole_days(start_us: int | None, end_us: int | None) -> tuple[int | None, int | None]:
+    """[start_us, end_us) with both ends moved out to midnights UTC; an end that is open stays so."""
+    start = None if start_us is None else start_us // DAY_US * DAY_US
+    end = None if end_us is None else -(-end_us // DAY_US) * DAY_US
+    return start, end
+
+
 def wall_clock_us(us: int, zone: ZoneInfo) -> int:
     """The local time of the zone at an instant, in microseconds as if it were UTC."""
     return from_datetime(to_datetime(us).astimezone(zone).replace(tzinfo=UTC))

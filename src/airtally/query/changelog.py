@@ -10,9 +10,8 @@ from sqlglot import exp
 
 from airtally.sql.case import folded_sql
 from airtally.sql.comparable import type_of
-from airtally.sql.compiler import Binder
+from airtally.sql.compiler import Binder, column
 from airtally.sql.filters import EVERYTHING, AllOf, Equals, Filter, columns_of
-from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.last_received import last_received
 from airtally.storage.lake.snapshot import Snapshot

@@ -11,12 +11,11 @@ from sqlglot import exp
 from airtally.query.changelog import Records, current_records
 from airtally.query.lines import RenderedLines, bytes_of
 from airtally.query.service import Queries
-from airtally.sql.compiler import Binder
+from airtally.sql.compiler import Binder, column
 from airtally.sql.csv_cell import csv_cell
 from airtally.sql.filters import EVERYTHING, AllOf, Equals, Filter, IsNull, Not, OneOf
 from airtally.sql.members import member_text, member_texts
 from airtally.sql.numbers import cents_text
-from airtally.sql.scope import column
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams import DEVICE_TAGS, DEVICES

@@ -12,8 +12,7 @@ from sqlglot import exp
 from airtally.kit.time import SECOND_US
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.comparable import type_of
-from airtally.sql.compiler import Binder, micros
-from airtally.sql.scope import column
+from airtally.sql.compiler import Binder, column, micros
 from airtally.streams.declaration import Column, Stream, Type
 
 

@@ -15,10 +15,9 @@ from airtally.query.buckets import Bucket
 from airtally.query.jsonline import EventDate, EventTime, Fixed, Integer, JsonLine, Text, rendered
 from airtally.query.question import Metric, Question
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.compiler import Binder, micros
+from airtally.sql.compiler import Binder, column, micros
 from airtally.sql.dedupe import days_of, events
 from airtally.sql.filters import EVERYTHING, Between, Filter, columns_of
-from airtally.sql.scope import column
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import RECEIVED_ORDER, WRITER_ID, Partition, Stream

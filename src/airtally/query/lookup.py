@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from airtally.kit.cache import Cache
 from airtally.query.changelog import VERSION_TIME
-from airtally.sql.scope import column
+from airtally.sql.compiler import column
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.last_received import order_of
 from airtally.storage.lake.snapshot import Snapshot

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from airtally.kit.paging import SortKey
-from airtally.sql.compiler import Binder
-from airtally.sql.scope import column
+from airtally.sql.compiler import Binder, column
 
 #: The column of an answer with a page that says from how many rows (of the stream, or of its segments) all of it was
 #: made, in each row.

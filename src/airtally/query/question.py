@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import day_start_us
-from airtally.query.buckets import Bucket, Buckets
+from airtally.query.buckets import Bucket, Buckets, Run, at_least, runs
 from airtally.query.page import AnswerPage
 from airtally.sql.comparable import type_of
 from airtally.sql.compiler import Binder
@@ -24,7 +25,7 @@ FIRST_US, END_US = day_start_us(date(1969, 1, 1)), day_start_us(date(2102, 1, 1)
 
 #: The column of an answer that holds the start of each bucket.
 BUCKET = "bucket"
-
+MAX_BUCKETS = 100_000
 
 #: An error repeats at most so many characters of a caller's text.
 _SHOWN = 128
@@ -107,9 +108,9 @@ class Question:
         labels = [*(dimension.label for dimension in self.dimensions), *(metric.name for metric in self.metrics)]
         if not self.metrics or len({*labels, BUCKET}) <= len(labels):
             shown = ", ".join(labels)[:_SHOWN]
-            raise ValueError(f"a question needs a metric, and a different name for each column of the answer: {shown}")
+            raise ValueError(f"a query needs a metric, and a different name for each column of the answer: {shown}")
         if self.bucket is not Bucket.NONE and (self.start_us is None or self.end_us is None):
-            raise ValueError("a question with buckets needs both ends of its interval")
+            raise ValueError("a query with buckets needs both ends of its interval")
 
     def _check_metric(self, metric: Metric) -> None:
         if (metric.column is None) != (metric.function is Function.COUNT):
@@ -132,6 +133,24 @@ class Question:
         """The time zone of the buckets: UTC if the stream's times are local already."""
         local = self.stream.by_name[self.stream.time].type is Type.LOCAL_TIME
         return UTC if local else self.zone
+
+    def runs(self) -> list[Run]:
+        """The buckets of a question with buckets, at least one. Raises LimitExceeded for more than `MAX_BUCKETS`."""
+        assert self.start_us is not None  # noqa: S101 (checked at its making)
+        assert self.end_us is not None  # noqa: S101
+        if at_least(self.bucket, self.start_us, self.end_us) > MAX_BUCKETS:
+            raise _too_many_buckets()
+        found = runs(self.bucket, self.start_us, self.end_us, self.clock_zone)
+        if sum((run.end_us - run.start_us) // run.length_us for run in found) > MAX_BUCKETS:
+            raise _too_many_buckets()
+        return found or [Run(self.start_us, self.start_us + 1, 1)]
+
+
+def _too_many_buckets() -> LimitExceeded:
+    return LimitExceeded(
+        f"The query has more than {MAX_BUCKETS} buckets of time.",
+        hint="Ask for a shorter interval or longer buckets.",
+    )
 
 
 def _stored_name(subject: Subject) -> str:

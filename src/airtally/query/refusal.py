@@ -10,7 +10,6 @@ from airtally.kit.errors import Failure
 from airtally.kit.time import iso_seconds
 from airtally.query.buckets import Bucket, Step
 from airtally.query.question import UTC, Question
-from airtally.query.render import runs_of
 from airtally.rollups.plan import RollupPlan
 
 
@@ -33,7 +32,7 @@ def rows_gone(question: Question, rollup_plan: RollupPlan, plan: Callable[[Quest
     first, last = rollup_plan.missing[0].start_us, rollup_plan.missing[-1].end_us
     message = (
         f"Retention has removed the rows of stream {question.stream.name} between {iso_seconds(first)} and "
-        f"{iso_seconds(last)}, and no rollup keeps what the question needs of that time: its figures, dimensions and "
+        f"{iso_seconds(last)}, and no rollup keeps what the query needs of that time: its figures, dimensions and "
         "filter, in intervals that its start, end and buckets do not cut."
     )
     instead = tuple(dict.fromkeys(_answerable(question, last, plan)))
@@ -70,7 +69,7 @@ def _wider(question: Question) -> Iterator[Question]:
 def _moved_out(question: Question, zone: ZoneInfo) -> Question:
     """The question from the start of its first bucket to the end of its last, or by whole days if it has no buckets."""
     cut = replace(question, bucket=Bucket.DAY if question.bucket is Bucket.NONE else question.bucket, zone=zone)
-    found = runs_of(cut)
+    found = cut.runs()
     return replace(question, start_us=found[0].start_us, end_us=found[-1].end_us)
 
 
@@ -83,7 +82,7 @@ def _later(question: Question, last_us: int) -> Question | None:
     if question.bucket is not Bucket.NONE:
         edges = (
             edge
-            for run in runs_of(question)
+            for run in question.runs()
             for edge in range(run.start_us, run.end_us, run.length_us)
             if edge >= last_us
         )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from airtally.kit.errors import LimitExceeded
-from airtally.query.buckets import Bucket, Run, at_least, bucket_of, runs
+from airtally.query.buckets import Bucket, bucket_of
 from airtally.query.distinct import approximate_distinct
 from airtally.query.page import READ, paged
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
@@ -19,11 +18,9 @@ from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Stream, Type
 
-MAX_BUCKETS = 100_000
-
 
 def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -> Statement:
-    """The groups come in no order. Raises LimitExceeded for more than `MAX_BUCKETS` buckets."""
+    """The groups come in no order. Raises LimitExceeded for too many buckets, see `Question.runs`."""
     stream = question.stream
     binder = Binder(stream)
     source = events(
@@ -58,20 +55,8 @@ def cut(tree: exp.Select, question: Question, binder: Binder) -> exp.Select:
 def _groups(binder: Binder, question: Question) -> list[exp.Expr]:
     groups = [_group(binder, question.stream, dimension) for dimension in question.dimensions]
     if question.bucket is not Bucket.NONE:
-        groups.insert(0, exp.alias_(bucket_of(micros(question.stream.time), runs_of(question)), BUCKET, quoted=True))
+        groups.insert(0, exp.alias_(bucket_of(micros(question.stream.time), question.runs()), BUCKET, quoted=True))
     return groups
-
-
-def runs_of(question: Question) -> list[Run]:
-    """The buckets of a question with buckets. Raises LimitExceeded for more than `MAX_BUCKETS`."""
-    assert question.start_us is not None  # noqa: S101 (checked by `Question`)
-    assert question.end_us is not None  # noqa: S101
-    if at_least(question.bucket, question.start_us, question.end_us) > MAX_BUCKETS:
-        raise _too_many_buckets()
-    found = runs(question.bucket, question.start_us, question.end_us, question.clock_zone)
-    if sum((run.end_us - run.start_us) // run.length_us for run in found) > MAX_BUCKETS:
-        raise _too_many_buckets()
-    return found or [Run(question.start_us, question.start_us + 1, 1)]
 
 
 def _group(binder: Binder, stream: Stream, dimension: Dimension) -> exp.Expr:
@@ -108,10 +93,3 @@ def _wide_sum(counted: exp.Expr, capabilities: Capabilities) -> exp.Expr:
 
 def _counted(binder: Binder, stream: Stream, metric: Metric) -> exp.Expr:
     return exp.Literal.number(1) if metric.column is None else measured(binder, stream, metric.column)
-
-
-def _too_many_buckets() -> LimitExceeded:
-    return LimitExceeded(
-        f"The question has more than {MAX_BUCKETS} buckets of time.",
-        hint="Ask for a shorter interval or longer buckets.",
-    )

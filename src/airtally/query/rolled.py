@@ -14,15 +14,14 @@ from airtally.query.buckets import Bucket, bucket_of
 from airtally.query.fits import Edges
 from airtally.query.page import READ
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
-from airtally.query.render import cut, runs_of
+from airtally.query.render import cut
 from airtally.rollups.figures import combined, figures_of_rows, figures_of_segments
 from airtally.rollups.plan import Interval, RollupCandidate, RollupPlan, SegmentSource
 from airtally.rollups.table import segment_schema
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.compiler import Binder, as_type, micros
+from airtally.sql.compiler import Binder, as_type, column, micros
 from airtally.sql.dedupe import days_of, events
 from airtally.sql.filters import EVERYTHING, Equals, columns_of, shape_of
-from airtally.sql.scope import column
 from airtally.sql.statement import Files, Statement
 from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.rollup import Measure, Rollup
@@ -52,7 +51,7 @@ def rollups_for(question: Question) -> tuple[RollupCandidate, ...]:
         return ()
     interval = interval_of(question)
     named = {dimension.column for dimension in question.dimensions} | set(columns_of(question.where))
-    runs = [] if question.bucket is Bucket.NONE else runs_of(question)
+    runs = [] if question.bucket is Bucket.NONE else question.runs()
     edges = Edges(interval, question.bucket, runs)
     return tuple(
         RollupCandidate(rollup, measures, edges.fits(rollup))
@@ -128,7 +127,7 @@ def _bucket(binder: Binder, question: Question) -> tuple[exp.Expr | None, Hashab
     """The start of a row's bucket, and what its expression depends on apart from bound values."""
     if question.bucket is Bucket.NONE:
         return None, None
-    found = runs_of(question)
+    found = question.runs()
     if len(found) > 1 or found[0].bucket_us is not None:
         return bucket_of(column("time"), found), tuple(found)
     start, length = (as_type(binder.value(each), exp.DType.BIGINT) for each in (found[0].start_us, found[0].length_us))

@@ -11,6 +11,7 @@ import pyarrow as pa
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import LimitExceeded
+from airtally.kit.time import whole_days
 from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
 from airtally.query.distinct import approximated, bounded
@@ -23,7 +24,6 @@ from airtally.query.render import render
 from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
 from airtally.rollups.plan import RollupPlan
 from airtally.rollups.rollups import Rollups
-from airtally.sql.dedupe import day_bounds
 from airtally.sql.filters import EVERYTHING, Filter
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.streams.declaration import Stream
@@ -178,12 +178,11 @@ class Queries:
 
         Meant for changelogs of some thousand records an account. Raises LimitExceeded.
         """
-        wanted = Records(stream, account)
 
-        def ask(snapshot: Snapshot) -> KnownRecords:
-            return self._known.get(snapshot, lambda pinned: self._engine.query(render_records(wanted, pinned)))
+        def load(snapshot: Snapshot) -> pa.Table:
+            return self._engine.query(render_records(Records(stream, account), snapshot))
 
-        return self._on_snapshot(ask, stream, account)
+        return self._on_snapshot(lambda snapshot: self._known.get(snapshot, load), stream, account)
 
     def versions(self, wanted: VersionsQuery) -> pa.Table:
         """The versions (`stream.row_schema`), in no order. Raises LimitExceeded."""
@@ -206,8 +205,11 @@ class Queries:
         end_us: int | None = None,
         flushed: bool = False,
     ) -> Snapshot:
-        """A snapshot of all rows that an answer over [start_us, end_us) can depend on: those of whole UTC days."""
-        start_us, end_us = day_bounds(start_us, end_us)
+        """A snapshot of all rows that an answer over [start_us, end_us) can depend on.
+
+        Those are of whole UTC days, since an event and its corrections may lie anywhere in one day.
+        """
+        start_us, end_us = whole_days(start_us, end_us)
         flushed = flushed or not self._engine.capabilities.buffered_rows
         return self._source.snapshot(stream, account, start_us=start_us, end_us=end_us, flushed=flushed)
 

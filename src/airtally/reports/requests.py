@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -36,12 +36,6 @@ class PlayFilter(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def descending(self) -> bool:
         return self.sort < 0
-
-    def days(self) -> list[date]:
-        """Every day of the interval, in the order of the file."""
-        first, last = date.fromisoformat(self.start_date), date.fromisoformat(self.end_date)
-        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        return days[::-1] if self.descending else days
 
 
 @dataclass(frozen=True, slots=True)

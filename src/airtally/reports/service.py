@@ -177,7 +177,7 @@ class Reports:
         with self._store.begin() as connection:
             self._jobs.finish(connection, job)
             self._end(connection, account, done)
-        _call(self.on_notice)
+        self._wake_deliveries(done)
 
     def fail(self, account: Account, report: Report, job: Job, reason: str) -> None:
         """End report and job as failed, with the reason in words for a person. Raises LeaseLost."""
@@ -185,7 +185,7 @@ class Reports:
         with self._store.begin() as connection:
             self._jobs.fail(connection, job, reason)
             self._end(connection, account, done)
-        _call(self.on_notice)
+        self._wake_deliveries(done)
 
     def _end(self, connection: Connection, account: Account, done: Report) -> None:
         names = ("status", "error", "file_name", "file_rows", "file_bytes", "file_sha256", "file_expires_at")
@@ -194,6 +194,10 @@ class Reports:
         if done.webhook is not None:
             payload = self._report_type.notice(done, self.url(account, done)).decode()
             self._deliveries.add(connection, done.account_id, done.id, done.webhook, payload)
+
+    def _wake_deliveries(self, done: Report) -> None:
+        if done.webhook is not None:
+            _call(self.on_notice)
 
 
 def _of(account: Account) -> Select[Any]:

@@ -26,10 +26,9 @@ from airtally.rollups.cells import start_of_cell
 from airtally.rollups.figures import combined, figures_of_rows
 from airtally.rollups.table import segment_schema
 from airtally.rollups.wide import to_segment_rows
-from airtally.sql.compiler import Binder
+from airtally.sql.compiler import Binder, column
 from airtally.sql.dedupe import events
 from airtally.sql.filters import Between
-from airtally.sql.scope import column
 from airtally.sql.statement import Files, Statement
 from airtally.storage.lake.snapshot import DataFile, Snapshot
 from airtally.storage.lake.table_storage import TableStorage, open_storage

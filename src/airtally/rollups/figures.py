@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from sqlglot import exp
 
 from airtally.sql.comparable import type_of
-from airtally.sql.compiler import Binder, micros
+from airtally.sql.compiler import Binder, column, micros
 from airtally.sql.filters import Equals, Member, Subject
-from airtally.sql.scope import column
 from airtally.streams.declaration import Stream, Type
 from airtally.streams.rollup import Function, Measure
 

@@ -28,10 +28,6 @@ def _all_versions(stream: Stream) -> Iterator[Rollup]:
     return (each for rollup in stream.rollups for each in rollup.versions)
 
 
-def _for_ever(_: Rollup) -> int | None:
-    return None
-
-
 def table_of(lake: Lake, rollup: Rollup) -> RollupTable:
     place = open_storage(f"{lake.url}/{ROLLUPS}/{rollup.folder}", lake.options)
     return RollupTable(rollup, place, clock=lake.clock, faults=lake.faults)
@@ -50,7 +46,8 @@ def stream_of(rollup: Rollup) -> Stream:
 class Rollups:
     """The rollups' tables, beside those of the streams in the lake, one for each version of a rollup.
 
-    `retention` gives the days that a rollup's segments are kept, None for ever; `zones` the accounts' time zones by slug.
+    `retention` has the days that segments are kept by the name of the rollup, None for ever; `zones` gives the accounts'
+    time zones by slug.
     Thread-safe: a lock guards the two dictionaries, which hold at most one entry for each declared rollup version and
     stream; the tables and changed days in them are thread-safe by locks of their own.
     """
@@ -61,11 +58,11 @@ class Rollups:
         source: SnapshotSource,
         store: MetadataStore,
         *,
-        retention: Callable[[Rollup], int | None] = _for_ever,
+        retention: Mapping[str, int | None],
         zones: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.lake = lake
-        self.retention = retention
+        self._retention = retention
         self.zones = zones
         self._source = source
         self._store = store
@@ -166,7 +163,7 @@ class Rollups:
 
     def limit(self, rollup: Rollup) -> str:
         """The first day (ISO) whose segments retention keeps; "" if it keeps all."""
-        days = self.retention(rollup)
+        days = self._retention[rollup.name]
         return "" if days is None else (utc_day(self.lake.clock.now_us()) - timedelta(days=days + 1)).isoformat()
 
     def _table_versions(self, stream: Stream) -> dict[str, RollupTableVersion | None]:

@@ -32,7 +32,6 @@ from airtally.sql.filters import (
 )
 from airtally.sql.members import any_listed, member_numbers, member_text, member_texts, same_listed
 from airtally.sql.numbers import JsonNumber, json_number
-from airtally.sql.scope import column
 from airtally.sql.statement import Relation, Statement, Value
 from airtally.streams.declaration import Stream, Type
 
@@ -46,6 +45,11 @@ _TIMES = (Type.TIME, Type.LOCAL_TIME)
 def as_type(value: exp.Expr, kind: exp.DType) -> exp.Cast:
     """A cast built without parsing the type, which would cost time at each query."""
     return exp.Cast(this=value, to=exp.DataType(this=kind))
+
+
+def column(name: str, table: str | None = None) -> exp.Column:
+    """A column by name, always quoted."""
+    return exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(table, quoted=True) if table else None)
 
 
 def micros(name: str) -> exp.Expr:

@@ -10,8 +10,7 @@ from sqlglot import exp
 
 from airtally.kit.time import DAY_US, utc_day
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.compiler import Binder
-from airtally.sql.scope import column
+from airtally.sql.compiler import Binder, column
 from airtally.sql.statement import Rows
 from airtally.storage.lake.last_received import last_received
 from airtally.storage.lake.snapshot import Snapshot
@@ -21,13 +20,6 @@ DAY_NUMBER = "_day"
 ARRIVED = "arrived"
 
 Days = tuple[date, date] | None
-
-
-def day_bounds(start_us: int | None, end_us: int | None) -> tuple[int | None, int | None]:
-    """Both ends moved out to whole UTC days, since an event and its corrections may lie anywhere in one day."""
-    start = None if start_us is None else start_us // DAY_US * DAY_US
-    end = None if end_us is None else -(-end_us // DAY_US) * DAY_US
-    return start, end
 
 
 def days_of(stream: Stream, start_us: int | None, end_us: int | None) -> Days:

@@ -6,14 +6,10 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
+from airtally.sql.compiler import column
 from airtally.sql.members import in_dialect
 from airtally.sql.statement import Rows
 from airtally.storage.lake.evolved import read_as
-
-
-def column(name: str, table: str | None = None) -> exp.Column:
-    """A column by name, always quoted."""
-    return exp.column(exp.to_identifier(name, quoted=True), exp.to_identifier(table, quoted=True) if table else None)
 
 
 def written(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> str:

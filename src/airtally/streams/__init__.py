@@ -37,7 +37,7 @@ STREAMS: dict[str, Stream] = {
     )
 }
 
-#: All rollups of all streams by name, which is none of a stream's.
+#: All rollups of all streams by name; no rollup has the name of a stream.
 ROLLUPS: dict[str, Rollup] = {rollup.name: rollup for stream in STREAMS.values() for rollup in stream.rollups}
 
 __all__ = [

@@ -7,7 +7,7 @@ from dataclasses import replace
 from airtally.streams.declaration import Column, Kind, Stream, Type
 from airtally.streams.rollup import QUARTER_US, Function, Measure, Rollup
 
-#: Of release 0.1.0, which took events with an empty id for one and folded ids by Unicode's rules.
+#: As in release 0.1.0, which counted all events with an empty id as one and folded ids by Unicode's rules.
 _BEFORE = Rollup(
     "ad_events_quarter",
     QUARTER_US,
@@ -53,12 +53,12 @@ AD_EVENTS = Stream(
         Column(
             "country",
             Type.TEXT,
-            "ISO 3166 alpha-2 code of where.",
+            "ISO 3166 alpha-2 code of the country.",
             default="ZZ",
             pattern="[A-Z]{2}",
             pattern_says="2 capital letters",
         ),
-        Column("count", Type.INT64, "How many of it the row stands for.", default=1, minimum=0),
+        Column("count", Type.INT64, "How many events the row stands for.", default=1, minimum=0),
         Column(
             "spend",
             Type.DECIMAL,

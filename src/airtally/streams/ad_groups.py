@@ -1,4 +1,4 @@
-"""Ad groups: what is advertised, of the Tapjoy API."""
+"""Ad groups: what is advertised in the Tapjoy API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AD_GROUPS = Stream(
             required=True,
             fold_case=True,
         ),
-        Column("name", Type.TEXT, "What people call it.", required=True),
+        Column("name", Type.TEXT, "Display name.", required=True),
         Column("platform", Type.TEXT, "Platform of the advertised app.", required=True),
         Column("secondary_offer_id", Type.TEXT, "A further id of the offer."),
         *VERSION_COLUMNS,

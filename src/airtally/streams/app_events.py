@@ -7,7 +7,7 @@ from dataclasses import replace
 from airtally.streams.declaration import LONG_TEXT_BYTES, Column, Kind, Owned, Stream, Type
 from airtally.streams.rollup import QUARTER_US, Function, Measure, Rollup
 
-#: Of release 0.1.0, which took events with an empty id for one and folded ids by Unicode's rules.
+#: As in release 0.1.0, which counted all events with an empty id as one and folded ids by Unicode's rules.
 _BEFORE = Rollup(
     "app_events_quarter",
     QUARTER_US,
@@ -33,11 +33,11 @@ APP_EVENTS = Stream(
         Column("id", Type.TEXT, "The same id on the same UTC day is the same event."),
         Column("hwid", Type.TEXT, "The device."),
         Column("user_id", Type.TEXT, "The user."),
-        Column("count", Type.INT64, "How many of it the row stands for.", default=1, minimum=0),
+        Column("count", Type.INT64, "How many events the row stands for.", default=1, minimum=0),
         Column(
             "attributes",
             Type.JSON,
-            "What else is known of it.",
+            "Further facts about the event, by name.",
             max_bytes=LONG_TEXT_BYTES,
             json=dict[str, str | int | float | bool | list[str]],
             json_says="object of string, number, boolean or list of strings",

@@ -15,7 +15,7 @@ APPLICATIONS = Stream(
     owned=Owned("application", "application", declares=True),
     columns=(
         Column("application", Type.TEXT, "The application's code, unique on the host.", required=True),
-        Column("name", Type.TEXT, "What people call it."),
+        Column("name", Type.TEXT, "Display name."),
         *VERSION_COLUMNS,
     ),
 )

@@ -1,4 +1,4 @@
-"""What a stream declaration is made of; every other part reads it, none repeats it."""
+"""The classes that declare a stream: its columns, times, key and partitions."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Column:
     text inside. `pattern` is an expression the whole text must match, read alike by RE2 and by Python.
     `json` is the Python type msgspec checks a JSON column against. A deletion in a changelog may leave out
     required columns other than the key. `cut_to_minute` and `milliseconds` cut a time on arrival.
-    `may_be_empty` lets a key or id be an empty text, which otherwise is none (`Stream.empty_is_null`).
-    `fold_case` marks a key that is matched without regard to the case of the letters A to Z (`sql/case.py`).
+    `may_be_empty` allows an empty text in a column that identifies rows (`Stream.named_by`).
+    `fold_case` makes a key ignore the case of the letters A to Z (`sql/case.py`).
     """
 
     name: str
@@ -91,9 +91,9 @@ class Column:
 
     def __post_init__(self) -> None:
         if self.pattern is not None and self.pattern_says is None:
-            raise ValueError(f"column {self.name} does not say its pattern in words")
+            raise ValueError(f"column {self.name} has a pattern without pattern_says, its description")
         if (self.type is Type.JSON) != (self.json is not None and self.json_says is not None):
-            raise ValueError(f"column {self.name} does not say what its JSON may be")
+            raise ValueError(f"column {self.name} needs json and json_says if, and only if, its type is JSON")
 
 
 #: Columns the server adds to every stored row, after the stream's own.
@@ -103,7 +103,7 @@ SEQUENCE = pa.field("sequence", pa.int64())
 DAY = pa.field("day", pa.date32())
 ACCOUNT = pa.field("account", pa.string())
 
-#: Of two rows of one event or version the one that is later in this order counts.
+#: Of two rows of one event or version, the one that is later in this order counts.
 RECEIVED_ORDER = (RECEIVED_AT.name, WRITER_ID.name, SEQUENCE.name)
 
 #: `sequence` of a row = buffer sequence of its batch << 20 | position in the batch.
@@ -112,12 +112,12 @@ MAX_BATCH_ROWS = 1 << SEQUENCE_SHIFT
 
 VERSION_COLUMNS = (
     Column(
-        "create_time_utc", Type.TIME, "When the record was made; stamped on arrival when absent.", milliseconds=True
+        "create_time_utc", Type.TIME, "When the record was created; the time of arrival if absent.", milliseconds=True
     ),
     Column(
         "last_update_time_utc",
         Type.TIME,
-        "When this version was made; stamped on arrival when absent.",
+        "When this version was made; the time of arrival if absent.",
         milliseconds=True,
     ),
     Column("is_deleted", Type.INT64, "1 removes the record, a later 0 restores it.", default=0, minimum=0, maximum=1),
@@ -126,10 +126,10 @@ VERSION_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A column whose values belong to one account each, host-wide.
+    """A column each of whose values belongs to one account of the server.
 
-    `kind` names them in the index of owners. A stream that `declares` claims them for the account that
-    declared first; in the others, rows with another account's value are refused.
+    `kind` names the values in the index of owners. In a stream that `declares`, a value belongs to the account
+    that sends it first; every stream refuses rows with another account's value.
     """
 
     kind: str
@@ -139,12 +139,12 @@ class Owned:
 
 @dataclass(frozen=True)
 class Stream:
-    """A typed log of one kind of fact, owned by one account.
+    """A declared, typed log of one kind of row in one account.
 
     `identity` names the columns that make two event rows the same event (together with the account and
     the UTC day); rows with a null among them are never the same. `key` is a changelog's key. `entity`
     is what rows are sorted by inside an account. `retention_days` None keeps rows for ever. `rollups` are
-    made of it, the coarsest first. `business` names the column whose value must be a business of the account.
+    built from it, the coarsest first. `business` names the column whose value must be a business of the account.
     `version` rises by one with each change of `columns`; `steps` name the changes that did more than add one
     (see `evolution`).
     """
@@ -178,13 +178,13 @@ class Stream:
 
     @cached_property
     def named_by(self) -> frozenset[str]:
-        """The text columns that say which thing or event a row is about; an empty text names none."""
+        """The text columns that identify a row's event or record, in which an empty text counts as missing."""
         names = {*self.key, *self.identity, *self.entity} | ({self.owned.column} if self.owned else set())
         texts = (self.by_name[name] for name in names if self.by_name[name].type is Type.TEXT)
         return frozenset(column.name for column in texts if not column.may_be_empty)
 
     def empty_is_null(self, name: str) -> bool:
-        """Whether an empty text in a column is as good as none: it is optional and names a thing or an event."""
+        """Whether an empty text in a column counts as null: the column is optional and identifies rows."""
         return name in self.named_by and not self.by_name[name].required
 
     @cached_property

@@ -20,7 +20,7 @@ DEVICE_TAGS = Stream(
         Column(
             "value",
             Type.JSON,
-            "Its value; null takes the tag's value away.",
+            "Its value; null removes it.",
             max_bytes=LONG_TEXT_BYTES,
             json=str | int | float | bool | list[str],
             json_says="string, number, boolean, list of strings or null",

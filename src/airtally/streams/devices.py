@@ -25,10 +25,10 @@ DEVICES = Stream(
     columns=(
         Column("application", Type.TEXT, "The application's code.", required=True),
         Column("hwid", Type.TEXT, "The device.", required=True),
-        Column("device_type", Type.INT64, "Number of the kind of device."),
-        Column("push_token", Type.TEXT, "Where notices to it go.", max_bytes=DESCRIPTION_BYTES),
+        Column("device_type", Type.INT64, "Number of the device's type."),
+        Column("push_token", Type.TEXT, "Token by which push messages reach the device.", max_bytes=DESCRIPTION_BYTES),
         Column("language", Type.TEXT, "The user's language."),
-        Column("timezone_seconds", Type.INT64, "Its offset from UTC in seconds."),
+        Column("timezone_seconds", Type.INT64, "The device's offset from UTC in seconds."),
         Column("user_id", Type.TEXT, "The user."),
         Column("email", Type.TEXT, "The user's address."),
         *VERSION_COLUMNS,

@@ -1,7 +1,7 @@
-"""How rows stored under an earlier schema of a stream are read as today's declaration has them.
+"""Reads rows stored under an earlier schema of a stream as its current declaration has them.
 
-Adding a column needs nothing but its declaration: rows stored before read it as its default. Whatever else changes
-what is stored is a named step in the stream's `steps`, or in `SERVER_STEPS` where it is one of the server's columns.
+Adding a column needs only its declaration: rows stored before read its default. Every other change of the stored
+columns is a step in the stream's `steps`, or in `SERVER_STEPS` for the columns that the server adds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """Column `former` is called `name` now. `type` is its former type, where it had another.
+    """Column `former` is now called `name`. `type` is its former type, if that was another.
 
     A value that the new type cannot hold exactly is read as the column's default.
     """
@@ -32,7 +32,7 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Column `name` is gone; what was stored of it is no longer read."""
+    """Column `name` was removed; its stored values are no longer read."""
 
     name: str
 
@@ -41,17 +41,17 @@ Step: TypeAlias = Renamed | Removed
 
 #: Changes of the columns that the server adds to the rows of every stream. 0.1.0 called the writer `machine`.
 SERVER_STEPS: tuple[Step, ...] = (Renamed("machine", "writer_id"),)
-#: Noted in a home, so that a program that does not know the columns stops (`database/home.py`).
+#: Stored in a home, so that a program that does not know the columns stops (`database/home.py`).
 SERVER_COLUMNS_VERSION = 1 + len(SERVER_STEPS)
 
 
 def steps_of(stream: Stream) -> tuple[Step, ...]:
-    """All that has changed in what is stored of a stream, the earliest first."""
+    """All changes of a stream's stored columns, the earliest first."""
     return (*SERVER_STEPS, *stream.steps)
 
 
 def former_names(stream: Stream, name: str) -> tuple[str, ...]:
-    """What a column was called before, the latest first; a column renamed twice has two."""
+    """The former names of a column, the latest first; a column renamed twice has two."""
     found: list[str] = []
     for step in reversed(steps_of(stream)):
         if isinstance(step, Renamed) and step.name == (found[-1] if found else name):
@@ -60,12 +60,12 @@ def former_names(stream: Stream, name: str) -> tuple[str, ...]:
 
 
 def stored_name(stream: Stream, name: str, stored: Collection[str]) -> str | None:
-    """What rows with the columns `stored` call a column; None where they do not have it."""
+    """The name that rows with the columns `stored` have for a column; None if they do not have the column."""
     return next((each for each in (name, *former_names(stream, name)) if each in stored), None)
 
 
 def unknown_columns(stream: Stream, stored: Collection[str]) -> set[str]:
-    """Those of `stored` that no version of the declaration up to this program's has had."""
+    """The columns in `stored` that no version of the declaration up to this program's has had."""
     known = {*stream.stored_schema.names, "day"}
     known |= {step.former if isinstance(step, Renamed) else step.name for step in steps_of(stream)}
     return set(stored) - known
@@ -75,7 +75,9 @@ def refuse_unknown(stream: Stream, stored: Collection[str]) -> None:
     """Raises NewerHome where rows have columns that this program does not know."""
     if unknown := unknown_columns(stream, stored):
         names = ", ".join(sorted(unknown))
-        raise NewerHome(f"Rows of stream {stream.name} were written by a newer Airtally: it has no column {names} here")
+        raise NewerHome(
+            f"Rows of stream {stream.name} were written by a newer Airtally: this version has no column {names}"
+        )
 
 
 def as_declared(stream: Stream, rows: pa.Table) -> pa.Table:
@@ -106,7 +108,7 @@ def _column(stream: Stream, field: pa.Field, rows: pa.Table) -> pa.ChunkedArray 
 
 
 def _exactly(value: pa.Scalar, kind: pa.DataType, default: pa.Scalar) -> pa.Scalar:
-    """A value in the new type, or the default where that cannot hold it."""
+    """A value in the new type, or the default if the new type cannot hold it exactly."""
     if not value.is_valid:
         return default
     try:
@@ -134,7 +136,7 @@ def former_fields(stream: Stream) -> Mapping[str, pa.Field]:
 
 
 def _now(stream: Stream, step: Renamed) -> str:
-    """What a renamed column is called at last."""
+    """The current name of a renamed column."""
     name = step.name
     steps = steps_of(stream)
     for later in steps[steps.index(step) + 1 :]:

@@ -33,7 +33,7 @@ MEDIAS = Stream(
     partition=Partition.NONE,
     columns=(
         Column("media_id", Type.INT64, "The media's number.", required=True),
-        Column("name", Type.TEXT, "What people call it.", required=True),
+        Column("name", Type.TEXT, "Display name.", required=True),
         Column("description", Type.TEXT, "What it is about.", max_bytes=DESCRIPTION_BYTES),
         Column("file", Type.TEXT, "Path or address of its file.", max_bytes=LONG_TEXT_BYTES),
         Column("duration_seconds", Type.INT64, "Its length in seconds."),

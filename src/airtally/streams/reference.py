@@ -13,20 +13,20 @@ from airtally.streams.rollup import MINUTE_US
 _INTRODUCTION = """\
 # Streams
 
-A stream is a typed log of one kind of fact, owned by one account. This page is written from the
+A stream is a declared, typed log of one kind of row in one account. This page is generated from the
 declarations in `src/airtally/streams/` (`python -m airtally.streams.reference docs/reference/streams.md`);
 a test keeps it true.
 
 - An **event** happens once. Rows that are equal in the columns named under "Same event" (none of them
-  null), in the account and in the UTC day of their time are one event, and the last received counts. Other
-  rows are events of their own.
+  null), in the account and in the UTC day of their time are one event, of which the last received row counts. Other
+  rows are different events.
 - A row of a **changelog** is a version of the record with its key. The version with the latest
   `last_update_time_utc` is the record; `is_deleted` 1 removes it, a later 0 restores it. A deletion may
   carry the key alone: columns that are required otherwise may be left out.
 
 ## Values
 
-| type | on the wire (JSON) | kept as |
+| type | on the wire (JSON) | stored as |
 |---|---|---|
 | int64 | whole number without fraction or exponent | 64-bit integer |
 | double | number | 64-bit floating point |
@@ -37,8 +37,8 @@ a test keeps it true.
 | json | as the column says | compact JSON text, keys sorted |
 
 Times are within 1970 and 2100; a fraction finer than microseconds is cut; a second 60 is refused. A null is the
-same as leaving a field out. A field that the stream does not have is refused by its name. Of a field
-that stands twice in an object the last counts, whatever the first was. Numbers in text are ASCII digits, without
+same as leaving a field out. A row with a field that the stream does not have is refused, and the error names the field.
+Of a field that an object has twice, the last counts. Numbers in text are ASCII digits, without
 spaces, separators or line ends.
 
 CSV cells hold the same as text, an empty cell is null, JSON columns hold JSON text. Parquet and Arrow
@@ -50,16 +50,16 @@ or a time where JSON goes. Fixed-size binary, run-end encoded and list view colu
 
 ## Columns of the server
 
-Every stored row also has `account` (the account's slug), `received_at` (UTC, microseconds), `writer_id` (of the process
-or the file load that took the row) and `sequence`, which rises with each row of a writer; no two rows have the same
+Every stored row also has `account` (the account's slug), `received_at` (UTC, microseconds), `writer_id` (the process
+or file load that took the row) and `sequence`, which increases with each row of a writer; no two rows have the same
 `writer_id` and `sequence`. "Last received" means the greatest `received_at`, then `writer_id`, then `sequence`. Tables
-that are cut into days have `day` as partition column. 0.1.0 called `writer_id` `machine`:
+that are partitioned by day have the partition column `day`. Release 0.1.0 called `writer_id` `machine`:
 [upgrade.md](../guides/upgrade.md#what-to-do).
 
 ## Limits
 
 A row of JSON has at most 1 MiB, a body at most what the settings `AIRTALLY_BODY_MAX` and
-`AIRTALLY_UNPACKED_MAX` say; a body with more than 2,000,000 wrong rows is refused as a whole.
+`AIRTALLY_UNPACKED_MAX` say; a body with more than 2,000,000 invalid rows is refused as a whole.
 """
 
 
@@ -81,7 +81,7 @@ def _overview() -> Iterator[str]:
 
 
 def _rollups() -> Iterator[str]:
-    yield "Rollups are made of the rows, so that questions are quick and figures outlive rows that leave:\n"
+    yield "Rollups are built from the rows. They make queries fast, and keep figures after their rows are removed:\n"
     yield "| rollup | of | grain | dimensions | measures | segments are kept | setting |"
     yield "|---|---|---|---|---|---|---|"
     for stream in STREAMS.values():
@@ -93,8 +93,8 @@ def _rollups() -> Iterator[str]:
                 f"| {_kept(rollup.retention_days)} | {_setting(rollup.name)} |"
             )
     yield (
-        "\nRows leave by whole UTC days, a day after their limit and only once the rollups made of them are current; "
-        "from then on the segments of that day are final.\n"
+        "\nRetention removes rows by whole UTC days, a day after their limit and only once the rollups built from them are "
+        "current; from then on the segments of that day are final.\n"
     )
 
 
@@ -171,7 +171,7 @@ def _meaning(stream: Stream, column: Column) -> Iterator[str]:
 
 def _emptiness(stream: Stream, column: Column) -> Iterator[str]:
     if column.name in stream.named_by:
-        yield "Empty is as good as absent." if stream.empty_is_null(column.name) else "Not empty."
+        yield "Empty is the same as absent." if stream.empty_is_null(column.name) else "Not empty."
 
 
 if __name__ == "__main__":

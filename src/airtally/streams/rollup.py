@@ -1,4 +1,4 @@
-"""What a rollup declaration is made of: figures of a stream's events, by dimensions and by a grain of time."""
+"""The classes that declare a rollup: figures of a stream's events by dimensions and a grain of time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from airtally.kit.time import DAY_US, HOUR_US, MINUTE_US
 
 __all__ = ["DAY_US", "HOUR_US", "MINUTE_US", "QUARTER_US", "Function", "Measure", "Rollup"]
 
-#: Finest offset of a time zone in use.
+#: Every time zone in use is offset from UTC by a multiple of this.
 QUARTER_US = 15 * MINUTE_US
 
 
 class Function(StrEnum):
-    """How rows become a figure."""
+    """How a figure is computed from rows."""
 
     COUNT = "count"
     SUM = "sum"
@@ -27,8 +27,8 @@ class Function(StrEnum):
 class Measure:
     """One figure of each group. `only` counts just the rows whose column has that value.
 
-    Kept as int64 (money in micros), so that figures of groups add up: counts and sums by their sum, a
-    minimum by the least. A distinct count does not, and cannot be a measure.
+    Figures are stored as int64 (money in micros). Those of several groups combine into one: counts and sums by
+    their sum, minima by the least, maxima by the greatest. Distinct counts do not, so none can be a measure.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Measure:
 
     def __post_init__(self) -> None:
         if self.function is Function.DISTINCT:
-            raise ValueError(f"measure {self.name}: distinct counts do not add up")
+            raise ValueError(f"measure {self.name}: distinct counts cannot be combined, so none can be a measure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,10 @@ class Rollup:
     """Measures by text columns of the stream and by UTC intervals of `grain_us`, which divides a day.
 
     `name` is unique among streams and rollups. `retention_days` None keeps segments for ever. With `local` the days
-    are cut at the midnights of the account's zone too. Whatever else is changed makes the next `version`, and the
-    declaration before stays as `earlier`: its segments serve until they are replaced, and for ever where rows have left.
-    One that is `mended` had figures that the next version corrects: where there are rows, they are asked instead.
+    are cut at the midnights of the account's zone too. Every change except of `retention_days` is a new `version`, with
+    the declaration before it as `earlier`. Segments of the earlier version are used until they are replaced, and for
+    ever where the rows were removed. `mended` marks a version with wrong figures that the next version corrects: days
+    that still have rows are answered from the rows.
     """
 
     name: str
@@ -63,12 +64,12 @@ class Rollup:
 
     def __post_init__(self) -> None:
         if DAY_US % self.grain_us:
-            raise ValueError(f"rollup {self.name}: its grain does not divide a day")
+            raise ValueError(f"rollup {self.name}: grain_us must divide a day")
         if self.local and self.grain_us != DAY_US:
-            raise ValueError(f"rollup {self.name}: only days are those of an account's zone")
+            raise ValueError(f"rollup {self.name}: local needs a grain of one day")
         before = self.earlier
         if (before is None) != (self.version == 1) or (before and (before.name, before.version + 1) != self.mark):
-            raise ValueError(f"rollup {self.name}: version {self.version} does not follow the earlier one")
+            raise ValueError(f"rollup {self.name}: version {self.version} must follow that of the earlier declaration")
 
     @property
     def mark(self) -> tuple[str, int]:
@@ -77,10 +78,10 @@ class Rollup:
 
     @property
     def folder(self) -> str:
-        """The folder of its segments, beside those of other rollups; for the first version the name alone."""
+        """The folder of its segments in `_rollups/`: the name, and from version 2 on the version."""
         return self.name if self.version == 1 else f"{self.name}.v{self.version}"
 
     @property
     def versions(self) -> tuple[Rollup, ...]:
-        """The rollup as it is declared now, then the declarations before, newest first."""
+        """The current declaration and the earlier ones, newest first."""
         return (self,) if self.earlier is None else (self, *self.earlier.versions)

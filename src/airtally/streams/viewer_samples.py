@@ -13,7 +13,7 @@ _MEASURES = (
     Measure("viewers_max", Function.MAX, "viewers"),
 )
 
-#: Of release 0.1.0, by the UTC day alone.
+#: As in release 0.1.0, by UTC days only.
 _UTC_DAYS = Rollup("viewer_samples_day", DAY_US, _DIMENSIONS, _MEASURES)
 
 VIEWER_SAMPLES = Stream(
@@ -30,7 +30,7 @@ VIEWER_SAMPLES = Stream(
         Rollup("viewer_samples_minute", MINUTE_US, _DIMENSIONS, _MEASURES, retention_days=15),
     ),
     columns=(
-        Column("app", Type.TEXT, "The application; one that was not declared exists by its name.", required=True),
+        Column("app", Type.TEXT, "The application; it need not be declared in `viewer_apps`.", required=True),
         Column("video_url", Type.TEXT, "Stream name or file path.", required=True, max_bytes=LONG_TEXT_BYTES),
         Column(
             "server",

@@ -24,7 +24,7 @@ from airtally.settings import Settings
 from airtally.streams import APP_EVENTS, PLAYLOGS, VIEWER_SAMPLES
 from fixtures.accounts import NOW_US
 from fixtures.asked import naive
-from fixtures.rollups import Warehoused
+from fixtures.rollups import RollupHome
 from fixtures.server import LiveServer
 
 #: New York's clocks go back on the first of November; Kathmandu is 5:45 from UTC.
@@ -99,7 +99,7 @@ class Asked:
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory):
     folder, rows = tmp_path_factory.mktemp("property") / "home", made_rows(Random(7))
-    home = Warehoused(folder, MovableClock(NOW_US))
+    home = RollupHome(folder, MovableClock(NOW_US))
     acme = home.account("acme")
     for stream in (APP_EVENTS, VIEWER_SAMPLES, PLAYLOGS):
         time, each = rows[stream.name]

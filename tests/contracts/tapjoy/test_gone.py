@@ -1,4 +1,4 @@
-"""Insights of a time whose rows and parts have left: refused in words, not answered with zeros."""
+"""Insights of a time whose rows and segments were removed: refused with the reason, not answered with zeros."""
 
 from __future__ import annotations
 

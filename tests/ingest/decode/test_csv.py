@@ -1,4 +1,4 @@
-"""CSV: a record that does not come to the header's columns costs one row, and reading goes on at the next line."""
+"""CSV: a record without the header's columns costs one row, and reading goes on at the next line."""
 
 from __future__ import annotations
 

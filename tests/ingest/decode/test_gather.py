@@ -1,4 +1,4 @@
-"""What holds nothing or is wrong costs no more than what is right: neither memory nor work for what nobody looks at."""
+"""Blank lines and invalid rows cost no more memory or work than valid rows."""
 
 from __future__ import annotations
 

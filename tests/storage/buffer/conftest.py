@@ -1,4 +1,4 @@
-"""What these tests stand on."""
+"""Fixtures of the buffer's tests."""
 
 from fixtures.damage import dead
 from fixtures.storage import storage

@@ -1,4 +1,4 @@
-"""Rows on disk before their answer; nothing lost, nothing kept by halves."""
+"""Rows are on disk before their answer; none is lost, and no batch is kept in part."""
 
 from __future__ import annotations
 

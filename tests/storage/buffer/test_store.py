@@ -1,4 +1,4 @@
-"""One buffer file: whole transactions, sequences that never come again, and a lock that says whose it is."""
+"""One buffer file: whole transactions, sequences never used again, a lock that shows whether its process lives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What these tests stand on."""
+"""Fixtures of the lake's tests."""
 
 from fixtures.logs import filled
 from fixtures.storage import storage

@@ -23,6 +23,7 @@ from airtally.storage.lake import Lake
 from airtally.storage.lake.compaction import CompactionPolicy, Compactor
 from airtally.storage.lake.maintenance import Maintenance
 from airtally.storage.store import EventStore
+from airtally.streams import STREAMS
 from airtally.streams.playlogs import PLAYLOGS
 
 #: A worker's life is short; what it can append is bounded, so that a slow machine does the same work.
@@ -76,7 +77,7 @@ def main() -> None:
     for thread in range(3):
         threading.Thread(target=append_for_ever, args=(home, number, buffer, clock, thread), daemon=True).start()
     flusher = Flusher(event_store, buffer, clock=clock, policy=FlushPolicy(seconds=0.1, late_seconds=0.4))
-    maintenance = Maintenance(lake, InProcess(), retention=lambda _: None)
+    maintenance = Maintenance(lake, InProcess(), retention=dict.fromkeys(STREAMS))
     threading.Thread(target=_repeat, args=(flusher.step, 0.1), daemon=True).start()
     compactor = Compactor(lake.table(PLAYLOGS), InProcess())
     threading.Thread(target=_repeat, args=(lambda: compactor.run(POLICY, at_most=1), 0.05), daemon=True).start()

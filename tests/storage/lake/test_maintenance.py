@@ -8,6 +8,7 @@ from airtally.engine.child_process import InProcess
 from airtally.kit.troubles import Troubles
 from airtally.storage.lake.compaction import CompactionPolicy
 from airtally.storage.lake.maintenance import Maintenance
+from airtally.streams import STREAMS
 from fixtures.storage import Storage, add_flushed, care
 
 
@@ -44,7 +45,7 @@ def test_a_day_that_cannot_be_compacted_keeps_no_other_day_and_no_other_work_fro
     maintenance = Maintenance(
         storage.lake,
         InProcess(),
-        retention=lambda _: None,
+        retention=dict.fromkeys(STREAMS),
         policy=CompactionPolicy(uncompacted_files=0, compacted_files=1, quiet_seconds=0),
         troubles=troubles,
     )

@@ -66,3 +66,10 @@ def test_older_commits_that_are_gone_are_no_error_where_the_newest_is_made_durab
     log(files, f"{20:020d}.checkpoint.parquet")
     log(files, "_last_checkpoint")
     files.sync_log(20)
+
+
+def test_a_table_lacks_its_folder_until_it_is_made(tmp_path: Path) -> None:
+    place = open_storage(str(tmp_path / "playlogs"), {})
+    assert place.lacks_folder()
+    (tmp_path / "playlogs").mkdir()
+    assert not place.lacks_folder()

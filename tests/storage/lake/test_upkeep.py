@@ -7,6 +7,7 @@ import subprocess
 from airtally.engine.child_process import InProcess
 from airtally.kit.time import DAY_US
 from airtally.storage.lake.maintenance import Maintenance
+from airtally.streams import STREAMS
 from fixtures.storage import Storage, add_flushed, care, compact
 
 
@@ -21,7 +22,9 @@ def test_vacuum_leaves_a_day_and_what_jobs_still_read(storage: Storage) -> None:
     compact(storage)
     storage.clock._now_us = real_us
     add_flushed(storage, (3, None, 0))
-    job = Maintenance(storage.lake, InProcess(), retention=lambda _: None, oldest_job_us=lambda: real_us - 3 * DAY_US)
+    job = Maintenance(
+        storage.lake, InProcess(), retention=dict.fromkeys(STREAMS), oldest_job_us=lambda: real_us - 3 * DAY_US
+    )
     assert job.upkeep.vacuum(storage.table) == 0
     assert care(storage).upkeep.vacuum(storage.table) == len(old) == 2
     assert storage.medias() == [1, 2, 3]

@@ -15,7 +15,7 @@ from airtally.kit.errors import (
 from airtally.vendors.fouryousee.errors import InvalidReport, error_body
 
 FAILURES = [
-    Internal("Something went wrong on the server; its log says what"),
+    Internal("Internal error: the server's log has the details"),
     StorageFull("No room"),
     TooManyRequests("x"),
     Unauthorized("x"),

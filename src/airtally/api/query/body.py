@@ -98,9 +98,9 @@ def read_body(body: bytes) -> QueryBody:
         return msgspec.json.decode(body, type=QueryBody)
     except msgspec.ValidationError as error:
         failure = Unprocessable if body.lstrip()[:1] == b"{" else BadRequest
-        raise failure(in_words("asked", error)) from None
+        raise failure(in_words("is invalid", error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(in_words("read", error)) from None
+        raise BadRequest(in_words("cannot be read", error)) from None
 
 
 def read_link(query_string: bytes) -> QueryBody:
@@ -108,24 +108,24 @@ def read_link(query_string: bytes) -> QueryBody:
     try:
         pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=256)
     except ValueError as error:
-        raise BadRequest(in_words("read", error)) from None
+        raise BadRequest(in_words("cannot be read", error)) from None
     found: dict[str, Any] = {}
     for name, text in pairs:
         if name in _LISTS:
             found.setdefault(name, []).extend(_list_in_link(name, text))
         elif name in found:
-            raise Unprocessable(in_words("asked", ValueError(f"{name[:64]} is given twice")))
+            raise Unprocessable(in_words("is invalid", ValueError(f"{name[:64]} is given twice")))
         else:
             found[name] = _json_in_link(name, text) if name in _JSON_FIELDS else text
     try:
         return msgspec.convert(found, QueryBody)
     except (msgspec.ValidationError, RecursionError) as error:
-        raise Unprocessable(in_words("asked", error)) from None
+        raise Unprocessable(in_words("is invalid", error)) from None
 
 
 def in_words(what: str, error: Exception) -> str:
     """Whatever an error repeats of the body, the answer is short."""
-    return f"The question cannot be {what}: {error}"[:MAX_WORDS]
+    return f"The query {what}: {error}"[:MAX_WORDS]
 
 
 def check_sizes(asked: QueryBody) -> None:
@@ -135,7 +135,7 @@ def check_sizes(asked: QueryBody) -> None:
         ("dimensions", len(asked.dimensions), MAX_DIMENSIONS),
     ):
         if found > most:
-            raise Unprocessable(f"The question cannot be asked: it has {found} {what}, and may have {most}")
+            raise Unprocessable(f"The query is invalid: it has {found} {what}, and may have at most {most}")
 
 
 def read_metric(asked: AskedMetric | str) -> AskedMetric:
@@ -169,4 +169,4 @@ def _json_in_link(name: str, text: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
-        raise Unprocessable(in_words("asked", ValueError(f"{name} is no JSON: {error}"))) from None
+        raise Unprocessable(in_words("is invalid", ValueError(f"{name} is no JSON: {error}"))) from None

@@ -14,7 +14,6 @@ from airtally.kit.paging import SortKey
 from airtally.query.buckets import Bucket
 from airtally.query.narrow import is_wide, plain
 from airtally.query.question import BUCKET, Function, Question
-from airtally.query.render import runs_of
 
 Group = tuple[Any, ...]
 Figures = tuple[Any, ...]
@@ -67,7 +66,7 @@ def _bucket_starts(question: Question) -> list[int]:
     if question.bucket is Bucket.NONE:
         return []
     starts: dict[int, None] = {}
-    for run in runs_of(question):
+    for run in question.runs():
         found = range(run.start_us, run.end_us, run.length_us) if run.bucket_us is None else [run.bucket_us]
         starts |= dict.fromkeys(found)
     return list(starts)

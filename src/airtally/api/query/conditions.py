@@ -59,7 +59,7 @@ def time_value(kind: Type, text: str) -> int:
     if at_us is None:
         raise ValueError(f"{EXPECTED[local]}, got {text[:_SHOWN]!r}")
     if not FIRST_US <= at_us < END_US:
-        raise ValueError(f"a time lies in the years 1969 to 2101, not {text}")
+        raise ValueError(f"expected a time in the years 1969 to 2101, got {text}")
     return at_us
 
 

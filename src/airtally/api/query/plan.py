@@ -88,7 +88,7 @@ def planned(asked: QueryBody, account: Account, now_us: int) -> PlannedQuery:
     try:
         return _Planner(asked, stream, account, now_us).plan()
     except (ValueError, OverflowError) as error:
-        raise Unprocessable(in_words("asked", error)) from None
+        raise Unprocessable(in_words("is invalid", error)) from None
 
 
 class _Planner:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airtally.kit.clock import Clock
 from airtally.streams.declaration import SEQUENCE_SHIFT, WRITER_ID
 
 #: Chunks up to this size are joined, so that thousands of small batches do not slow a question.
@@ -152,6 +153,34 @@ def _rows_after(chunk: Chunk, through: int) -> Chunk:
     rows = chunk.above(through)
     size = chunk.size * rows.num_rows // max(1, chunk.rows.num_rows)
     return Chunk(rows, through + 1, chunk.last, chunk.accounts, size, chunk.received_at_us)
+
+
+class ReceiptClock:
+    """Gives the writer times of receipt, and tells readers by when all rows received are in the tail.
+
+    Thread-safe (one lock).
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last = 0
+        self._under_way: int | None = None
+
+    def begin(self) -> int:
+        with self._lock:
+            self._last = max(self._last, self._clock.now_us())
+            self._under_way = self._last
+            return self._last
+
+    def end(self) -> None:
+        with self._lock:
+            self._under_way = None
+
+    def through(self) -> int:
+        """All rows received by then are in a tail that is read after this call."""
+        with self._lock:
+            return self._clock.now_us() if self._under_way is None else self._under_way - 1
 
 
 class Tail:

@@ -22,7 +22,7 @@ from airtally.kit.fair import Queue
 from airtally.kit.faults import Faults
 from airtally.storage.buffer.batches import BufferBatch, Stamp, parts_of
 from airtally.storage.buffer.store import BufferStore, NewBatch
-from airtally.storage.buffer.tail import Chunk, Tail
+from airtally.storage.buffer.tail import Chunk, ReceiptClock, Tail
 from airtally.streams.declaration import Stream
 
 T = TypeVar("T")
@@ -61,31 +61,6 @@ class Pending:
 class _Call:
     function: Callable[[], Any]
     done: Future[Any]
-
-
-class ReceiptClock:
-    """Gives times of receipt, and says by when all rows received can be seen. Thread-safe (one lock)."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._last = 0
-        self._under_way: int | None = None
-
-    def begin(self) -> int:
-        with self._lock:
-            self._last = max(self._last, self._clock.now_us())
-            self._under_way = self._last
-            return self._last
-
-    def end(self) -> None:
-        with self._lock:
-            self._under_way = None
-
-    def through(self) -> int:
-        """Ask before the tail is read."""
-        with self._lock:
-            return self._clock.now_us() if self._under_way is None else self._under_way - 1
 
 
 class BufferWriter:

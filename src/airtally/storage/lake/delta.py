@@ -101,6 +101,8 @@ class DeltaFiles(Generic[V]):
     def newest(self, since: float = 0.0) -> V | None:
         """The newest version, with all commits made before `since` (monotonic); None while there is no table."""
         table_version = self._newest
+        if table_version is None and self.storage.lacks_folder():
+            return None  # as those of a rollup's earlier versions are in a new home, which every question asks for
         if table_version is not None and not self._outdated(table_version, since):
             return table_version
         with self._lock:

@@ -59,7 +59,7 @@ class NothingDerived:
 class Maintenance:
     """The step of a background loop; any number of processes may run it at once.
 
-    `retention` gives the days a stream's rows are kept, None for ever. `settled` tells whether no row of the
+    `retention` has the days that rows are kept by the name of the stream, None for ever. `settled` tells whether no row of the
     days before is still on its way into the lake.
     """
 
@@ -68,7 +68,7 @@ class Maintenance:
         lake: Lake,
         runner: Runner,
         *,
-        retention: Callable[[Stream], int | None],
+        retention: Mapping[str, int | None],
         oldest_job_us: Callable[[], int | None] = lambda: None,
         policy: CompactionPolicy | None = None,
         scratch: Path | None = None,
@@ -176,7 +176,7 @@ class Maintenance:
 
     def _kept_from(self, stream: Stream) -> date | None:
         """The first day whose rows stay."""
-        days = self._retention(stream)
+        days = self._retention[stream.name]
         if days is None or stream.partition is Partition.NONE:
             return None
         first = utc_day(self._lake.clock.now_us()) - timedelta(days=days)

@@ -23,6 +23,11 @@ class DataFile:
     writer_id: str | None = None  # of the writer of all its rows; null where there are several
     columns: frozenset[str] | None = None  # those it has, where they are not the ones declared today
 
+    @property
+    def on_bucket(self) -> bool:
+        """Whether it lies on a bucket. All files of a lake do, or none."""
+        return "://" in self.path
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

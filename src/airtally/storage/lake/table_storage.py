@@ -55,6 +55,10 @@ class TableStorage(Protocol):
         """Make the commits up to `version` durable."""
         ...
 
+    def lacks_folder(self) -> bool:
+        """Whether there is nothing of the table, which costs one stat. False on a bucket, which has no folders."""
+        ...
+
     def log_state(self) -> float:
         """Take it before a version is opened: `moved_on` and `older` compare with it."""
         ...
@@ -126,6 +130,9 @@ class LocalStorage:
             with suppress(FileNotFoundError):  # another process renames its own unfinished one, `….parquet#1`
                 sync_path(path)
         sync_path(Path(self._log))
+
+    def lacks_folder(self) -> bool:
+        return not _exists(self.url)
 
     def log_state(self) -> float:
         return _changed_ns(f"{self._log}/_last_checkpoint")
@@ -209,6 +216,9 @@ class BucketStorage:
 
     def sync_log(self, version: int) -> None:
         """Does nothing: a bucket's objects are durable when their request is answered."""
+
+    def lacks_folder(self) -> bool:
+        return False
 
     def log_state(self) -> float:
         return time.monotonic()

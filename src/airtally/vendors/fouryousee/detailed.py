@@ -15,7 +15,7 @@ from airtally.vendors.fouryousee.notices import notice
 
 
 def plays_of(account: Account, plays: PlayFilter) -> Extract:
-    """The account's plays that the filter lets through, as lines in its order."""
+    """The account's plays that match the filter, as lines in the order that it names."""
     return Extract(
         stream=PLAYLOGS,
         account=account.slug,
@@ -46,5 +46,5 @@ def _condition(plays: PlayFilter) -> Filter:
     return AllOf(tuple(OneOf(column, ids) for column, ids in lists if ids))
 
 
-#: The one type of report that 4YouSee knows.
+#: The only type of report that 4YouSee has.
 DETAILED = ReportType(plays_of, notice)

@@ -1,4 +1,4 @@
-"""The report object that is asked for, listed and sent to webhooks.
+"""The report object, as calls return it and webhooks receive it.
 
 docs/vendors/fouryousee.md#4, #6, #8: keys, order and texts are exact.
 """
@@ -13,7 +13,7 @@ from airtally.reports.requests import PlayFilter
 
 
 class ReportError(msgspec.Struct, frozen=True):
-    """Told to programs; the reason for people stands in the report's row."""
+    """The vendor's one error for failed reports; the actual reason is in the report's row."""
 
     code: int = 422
     message: str = "There was an error generating the report"
@@ -31,7 +31,7 @@ class ReportObject(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class FailedReportObject(ReportObject, frozen=True, rename="camel"):
-    """A failed report asked for by itself: never in a listing."""
+    """A failed report as a call for this one report returns it, never a listing."""
 
     error: ReportError = ReportError()
 
@@ -57,13 +57,13 @@ def report_object(report: Report, url: str | None) -> ReportObject:
 
 
 def single_report_object(report: Report, url: str | None) -> ReportObject:
-    """With the ninth key `error` where the report failed."""
+    """The report object of a call for one report: with a ninth key `error` if the report failed."""
     plain = report_object(report, url)
     return FailedReportObject(*msgspec.structs.astuple(plain)) if report.status == "failed" else plain
 
 
 def notice(report: Report, url: str | None) -> bytes:
-    """What the webhook is sent, the same in every try."""
+    """The body that is sent to the webhook, the same in every try."""
     if report.status == "failed":
         return msgspec.json.encode(FailureNotice(report.id, "failed", ReportError(), report.filter))
     return msgspec.json.encode(report_object(report, url))

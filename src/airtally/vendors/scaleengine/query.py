@@ -42,8 +42,9 @@ def viewers(services: Services, account: Account, asked: ViewerLogParams) -> Vie
     """Blocks. Raises LimitExceeded."""
     now_us = services.clock.now_us()
     settings = services.settings
-    minutes = settings.rollup_retention("viewer_samples_minute"), settings.retention(VIEWER_SAMPLES.name)
-    kept = SampleRetention(longest(minutes), settings.rollup_retention("viewer_samples_hour"))
+    days = settings.retention
+    minutes = days["viewer_samples_minute"], days[VIEWER_SAMPLES.name]
+    kept = SampleRetention(longest(minutes), days["viewer_samples_hour"])
     window = window_of(asked.graph, asked.start_us, now_us=now_us, kept=kept)
     names = () if window.empty else _app_names(services, account, asked.apps)
     if not names:

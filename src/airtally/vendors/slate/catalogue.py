@@ -1,4 +1,4 @@
-"""Slate accounts, groups, businesses and datasets of an account: listed and found."""
+"""Lists and finds the Slate accounts, groups, businesses and datasets of an account."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Level(Generic[T]):
-    """One storey of the catalogue: its rows with those above them, its id among them, and what a row is made into.
+    """One level of the catalogue: its columns, its table joined with those above, its id, and the class of its entries.
 
-    The columns are labelled as the fields of `entry`.
+    The columns are labelled with the names of the fields of `entry`.
     """
 
     columns: tuple[NamedColumn[Any], ...]
@@ -75,7 +75,7 @@ _DATASETS = _Level(
     "dataset",
 )
 
-#: The ids of a path, from the top down, by the name callers give them.
+#: The levels of a path from the top down, by the argument that has the level's id.
 _PATH: Mapping[str, _Level[Any]] = {
     "slate_account": _ACCOUNTS,
     "group": _GROUPS,
@@ -87,8 +87,8 @@ _PATH: Mapping[str, _Level[Any]] = {
 class Catalogue:
     """Thread-safe. Every read is of one account; listings are ordered by id.
 
-    `path` is a beginning of `slate_account=…, group=…, business=…, dataset=…`. What is listed below it must
-    lie below all of it; each listing raises NotFound where the path itself leads to nothing.
+    `path` has the ids of the levels above, from the top: `slate_account=…, group=…, business=…, dataset=…`. A
+    listing has the entries below that path, and raises NotFound if there is no such path.
     """
 
     def __init__(self, store: MetadataStore) -> None:

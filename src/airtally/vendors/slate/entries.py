@@ -1,4 +1,4 @@
-"""The levels of the catalogue above a dataset. `row_id` is the number in the metadata store, `id` what stands in paths."""
+"""The levels of the catalogue above a dataset. `row_id` is the number in the metadata store, `id` the id in paths."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Business:
 
 @dataclass(frozen=True, slots=True)
 class NewBusiness:
-    """What is to be made. `datasets`: ids by kind, made up for the kinds left out. Raises BadRequest."""
+    """A business to create. `datasets` maps kinds to ids; missing ids are generated. Raises BadRequest."""
 
     group: str
     id: str
@@ -68,6 +68,6 @@ class NewBusiness:
 
 
 def check_id(text: str, what: str) -> None:
-    """Raises BadRequest."""
+    """Raises BadRequest if an id has other characters than paths may have."""
     if not _ID.fullmatch(text):
         raise BadRequest(f"The {what} {text[:64]!r} cannot be used: expected 1 to 128 of letters, digits, . _ and -")

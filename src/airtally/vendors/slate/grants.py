@@ -1,4 +1,4 @@
-"""What a Slate client may trade for tokens: a one-time authorization code, and a refresh token."""
+"""Issues tokens to Slate clients for an authorization code or a refresh token: docs/vendors/slate.md#2."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _REDIRECT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]{1,2000}")
 
 
 class GrantRefused(BadRequest):
-    """`parameter` is the field of the request that is to blame."""
+    """The code, redirect URI or refresh token is invalid; `parameter` is the field that holds it."""
 
     def __init__(self, parameter: str) -> None:
         super().__init__(f"The request has an invalid grant parameter : {parameter}")
@@ -50,7 +50,7 @@ class Tokens:
 
 
 class Grants:
-    """Thread-safe; every call is a transaction. A principal is a client whose secret was checked."""
+    """Thread-safe: every call is one transaction. `client` is a principal whose secret was checked."""
 
     def __init__(self, store: MetadataStore, secrets: Secrets, clock: Clock, keys: Authentication) -> None:
         self._store = store
@@ -59,7 +59,10 @@ class Grants:
         self._keys = keys
 
     def create_code(self, account: Account, client_id: str, redirect_uri: str) -> Code:
-        """Good for one trade within five minutes. Raises BadRequest, or NotFound for no client of the account."""
+        """Create a code that can be exchanged once, within five minutes.
+
+        Raises BadRequest, or NotFound if the account has no such client.
+        """
         if not _REDIRECT.fullmatch(redirect_uri):
             raise BadRequest("The redirect URI cannot be used: expected an absolute URL")
         client = self._keys.authenticate(KIND, client_id)
@@ -81,7 +84,7 @@ class Grants:
         return made
 
     def trade(self, client: Principal, code: str, redirect_uri: str) -> Tokens:
-        """The code is spent if and only if there are tokens for it. Raises GrantRefused."""
+        """Exchange a code for tokens, in one transaction. Raises GrantRefused."""
         tokens = Tokens(access_token(), refresh_token())
         with self._store.begin() as connection:
             self._spend(connection, client, code, redirect_uri)
@@ -90,7 +93,7 @@ class Grants:
         return tokens
 
     def renew(self, client: Principal, refresh: str) -> Tokens:
-        """A new access token beside the earlier ones; the refresh token stays. Raises GrantRefused."""
+        """Issue another access token; earlier ones and the refresh token stay valid. Raises GrantRefused."""
         holder = self._keys.authenticate_token(KIND, "refresh", refresh)
         if holder is None or holder.key_id != client.key_id:
             attempts.note(right=False)
@@ -100,7 +103,7 @@ class Grants:
         return tokens
 
     def _spend(self, connection: Connection, client: Principal, code: str, redirect_uri: str) -> None:
-        """A wrong redirect URI does not spend it: the client may mend its mistake."""
+        """Mark the code as used, except if the redirect URI is wrong: the client may then try again."""
         now = self._clock.now_us()
         spent = (
             update(slate_codes)
@@ -118,7 +121,7 @@ class Grants:
             attempts.note(right=False)
             raise GrantRefused("code")
         if meant != redirect_uri:
-            raise GrantRefused("redirect_uri")  # rolls the spending back
+            raise GrantRefused("redirect_uri")  # rolls the update back
 
     def _hash(self, code: str) -> str:
         return self._secrets.hashed(f"{KIND}/code", code)

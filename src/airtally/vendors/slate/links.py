@@ -1,4 +1,4 @@
-"""Links to dataset files that are their own permission, for a time: signed, with their end inside.
+"""Signed links to dataset files, which need no other permission and expire.
 
 docs/vendors/slate.md#6.
 """
@@ -26,7 +26,7 @@ class Link:
 
 
 class FileLinks:
-    """`seconds` is how long a link lives at least."""
+    """`seconds` is how long a link is valid."""
 
     def __init__(self, public_url: str, signer: LinkSigner, seconds: int) -> None:
         self._public_url = public_url.rstrip("/")
@@ -42,9 +42,10 @@ class FileLinks:
         return Link(f"{self._public_url}{path}?{query}", begin + self._seconds * SECOND_US)
 
     def is_valid(self, dataset_row_id: int, file_id: str, query: Mapping[str, str], now_us: int) -> bool:
-        """Whether the query is one of ours for this file, and not yet over.
+        """Whether the query is that of one of our links to this file, and has not expired.
 
-        One that begins further ahead than it lives is of a clock that was set back: its client gets another.
+        A link from before the clock was set back may begin in the future. It is refused if it begins further ahead
+        than its own life, so that none is valid for more than twice as long as meant.
         """
         date, expires = query.get(_DATE, ""), query.get(_EXPIRES, "")
         if not self._signer.is_signed(_signed(dataset_row_id, file_id, date, expires), query.get(_SIGNATURE, "")):
@@ -54,11 +55,11 @@ class FileLinks:
 
 
 def _signed(dataset_row_id: int, file_id: str, date: str, expires: str) -> str:
-    """Datasets of two accounts may have files of the same id: the link is for one of them."""
+    """The signed text. It names the dataset, as datasets of two accounts may have files with the same id."""
     return f"/files/{file_id}?dataset={dataset_row_id}&{_DATE}={date}&{_EXPIRES}={expires}"
 
 
 def _end(date: str, expires: str) -> int:
-    """Of a query that we signed; in seconds since 1970."""
+    """When a link expires, in seconds since 1970. Only for values whose signature was checked."""
     begin = datetime.strptime(date, _BASIC).replace(tzinfo=UTC)
     return from_datetime(begin + timedelta(seconds=int(expires))) // SECOND_US

@@ -1,4 +1,4 @@
-"""Slate accounts, groups and businesses made; a business gets its datasets with it."""
+"""Creates Slate accounts, groups and businesses; a business is created with its datasets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airtally.vendors.slate.entries import Business, Group, NewBusiness, SlateAc
 
 
 class Register:
-    """Thread-safe; each call is one transaction. `file_format` is that of datasets for which none is given."""
+    """Thread-safe: each call is one transaction. `file_format` is the default format of datasets."""
 
     def __init__(self, store: MetadataStore, clock: Clock, file_format: str) -> None:
         self._store = store
@@ -30,7 +30,7 @@ class Register:
         self._file_format = file_format
 
     def create_account(self, account: Account, name: str, slate_id: str | None = None) -> SlateAccount:
-        """Without an id, one is made up. Raises BadRequest or Conflict."""
+        """Create a Slate account; without `slate_id` the id is generated. Raises BadRequest or Conflict."""
         check_name(name)
         if slate_id is not None:
             check_id(slate_id, "Slate account id")
@@ -40,7 +40,10 @@ class Register:
     def create_group(
         self, account: Account, group_id: str, name: str | None = None, slate_account: str | None = None
     ) -> Group:
-        """Without a name, it is called by its id; for `slate_account` see `_above`. Raises BadRequest or Conflict."""
+        """Create a group; without `name` the id is its name. For `slate_account` see `_above`.
+
+        Raises BadRequest, Conflict, or NotFound for an unknown Slate account.
+        """
         check_id(group_id, "group id")
         check_name(name or group_id)
         with self._writing(account, f"There is a group {group_id!r} already") as connection:
@@ -48,7 +51,10 @@ class Register:
             return self._add_group(connection, above, group_id, name or group_id)
 
     def create_business(self, account: Account, new: NewBusiness) -> tuple[Business, list[Dataset]]:
-        """A group that is not there yet is made. Raises BadRequest or Conflict."""
+        """Create a business and its datasets, and its group if there is none of that id.
+
+        Raises BadRequest, Conflict, or NotFound for an unknown Slate account.
+        """
         file_format = new.format or self._file_format
         if file_format not in DATASET_FORMATS:
             raise BadRequest(f"There is no format {file_format[:64]!r}: expected one of {', '.join(DATASET_FORMATS)}")
@@ -68,7 +74,7 @@ class Register:
             return business, self._add_datasets(connection, account, business, new.datasets, file_format)
 
     def _above(self, connection: Connection, account: Account, slate_id: str | None) -> SlateAccount:
-        """The Slate account of that id; without one the only one there is, made if there is none."""
+        """The Slate account with that id; without an id the account's only one, which is created if there is none."""
         columns = (slate_accounts.c.id.label("row_id"), slate_accounts.c.slate_id.label("id"), slate_accounts.c.name)
         query = select(*columns).where(slate_accounts.c.account_id == account.id)
         if slate_id is not None:
@@ -82,7 +88,8 @@ class Register:
             )
         if found:
             raise BadRequest(
-                f"The account {account.slug} has {len(found)} Slate accounts", hint="Say which: --slate-account"
+                f"The account {account.slug} has {len(found)} Slate accounts",
+                hint="Name one of them: --slate-account, or `slate_account` in a request",
             )
         return self._add_account(connection, account, account.name, None)
 
@@ -131,7 +138,10 @@ class Register:
 
     @contextmanager
     def _writing(self, account: Account, taken: str) -> Iterator[Connection]:
-        """One at a time for each account, so that two callers cannot both make its first Slate account."""
+        """One transaction at a time for each account, so that two callers cannot both create its first Slate account.
+
+        A violated unique index raises Conflict with the message `taken`.
+        """
         try:
             with self._store.begin() as connection:
                 connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update())
@@ -141,7 +151,7 @@ class Register:
 
 
 def _free_number(connection: Connection, account: Account) -> str:
-    """Six digits that none of the account's has."""
+    """A random id of six digits that no other Slate account of the account has."""
     of_account = select(slate_accounts.c.slate_id).where(slate_accounts.c.account_id == account.id)
     taken = set(connection.execute(of_account).scalars())
     while (number := str(100_000 + random.randbelow(900_000))) in taken:

@@ -1,4 +1,4 @@
-"""Slate's own parts, over those that all APIs share."""
+"""Slate's own services, built from those that all APIs share."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airtally.vendors.slate.register import Register
 
 @dataclass(frozen=True, slots=True)
 class SlateServices:
-    """Each part reads and writes the shared store and keeps nothing in memory."""
+    """Every service reads and writes the metadata store and keeps nothing in memory."""
 
     catalogue: Catalogue
     register: Register
@@ -23,7 +23,7 @@ class SlateServices:
 
 
 def slate_services(services: Services) -> SlateServices:
-    """Cheap: whoever needs them makes them."""
+    """Build Slate's services; cheap enough to do wherever they are needed."""
     settings, access = services.settings, services.access
     signer = LinkSigner(access.secrets.subkey("dataset links"))
     return SlateServices(
