@@ -346,7 +346,7 @@ def test_other_refusals(client, api_server, join):
         client.http.post("/api/v1/query", json={"stream": "playlogs"}, headers={"Authorization": ""}).status_code == 401
     )
     assert join(api_server, scopes=("write",)).ask(stream="playlogs").status_code == 403
-    assert client.http.get("/api/v1/query").status_code == 405
+    assert client.http.put("/api/v1/query").status_code == 405
     assert client.http.post("/api/v1/query", content=b" " * (9 << 20)).status_code == 413
 
 

@@ -119,6 +119,7 @@ def test_every_number_against_every_number(engine: Engine, tmp_path: Path, kind:
             (Between(member, at_least=wanted), lambda each, wanted=wanted: each >= wanted),
             (Between(member, at_most=wanted), lambda each, wanted=wanted: each <= wanted),
             (Between(member, below=wanted), lambda each, wanted=wanted: each < wanted),
+            (Between(member, above=wanted), lambda each, wanted=wanted: each > wanted),
             (Not(Equals(member, wanted)), lambda each, wanted=wanted: each != wanted),
         ):
             right = [place for place, each in enumerate(found) if each is not None and holds(each)]

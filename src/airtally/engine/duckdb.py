@@ -39,6 +39,7 @@ CAPABILITIES = Capabilities(
     keeps_order=True,
     time_type=True,
     wide_sums=True,
+    bit_sets=True,
 )
 STREAM_ROWS = 100_000
 _MAX_TEXTS = 1000

@@ -72,6 +72,13 @@ class MethodNotAllowed(Failure):
         self.allow = allow
 
 
+class NotAcceptable(Failure):
+    """The answer has none of the types that `Accept` takes; the hint lists those that it has."""
+
+    status = 406
+    code = "not_acceptable"
+
+
 class TimedOut(Failure):
     """The client sent too slowly; send again."""
 

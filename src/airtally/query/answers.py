@@ -53,4 +53,5 @@ def key_of(question: Question, form: Hashable) -> Hashable:
     return (
         *(form, question.stream.name, question.account, question.metrics, question.dimensions, question.where),
         *(question.start_us, question.end_us, str(question.zone), question.bucket, question.as_received),
+        question.page,
     )

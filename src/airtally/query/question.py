@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import day_start_us
 from airtally.query.buckets import Bucket, Buckets, Run, at_least, runs
+from airtally.query.page import AnswerPage
 from airtally.sql.comparable import type_of
 from airtally.sql.compiler import Binder
-from airtally.sql.filters import EVERYTHING, Filter, columns_of
+from airtally.sql.filters import EVERYTHING, Filter, Member, Subject, columns_of
 from airtally.streams.declaration import Stream, Type
 from airtally.streams.rollup import Function
 
@@ -43,25 +44,32 @@ class Metric:
     """One figure of each group, as int64: money in micros, times in microseconds since epoch.
 
     If a sum needs more than 64 bits its column is decimal(38, 0) (`query/narrow.py`). The figure of a double is a
-    double. Only rows that meet `where` count. A sum over no rows is 0, a minimum or maximum null.
+    double. Only rows that meet `where` count. A sum over no rows is 0, a minimum or maximum null. An `approximate`
+    distinct count is off by little (`query/distinct.py`).
     """
 
     name: str
     function: Function = Function.COUNT
-    column: str | None = None
+    column: Subject | None = None
     where: Filter = EVERYTHING
+    approximate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Dimension:
-    """A column that rows are grouped by; times are microseconds since epoch."""
+    """A column, or member of one, that rows are grouped by; times are microseconds since epoch, money is in micros."""
 
-    column: str
+    column: Subject
     name: str = ""
 
     @property
     def label(self) -> str:
-        return self.name or self.column
+        return self.name or name_of(self.column)
+
+
+def name_of(subject: Subject) -> str:
+    """As callers write it: `attributes.plan` for a member."""
+    return f"{subject.column}.{subject.name}" if isinstance(subject, Member) else subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,8 @@ class Question:
     Event times lie in [start_us, end_us). In a stream with local times these are local times written as if they were
     UTC, and `zone` is not used. The answer's column `bucket` holds the start of each bucket as an instant.
     `as_received` counts repeats of an event too, which is faster, for figures that repeats do not change. An answer of
-    more than `most_rows` rows is refused before all of them are read.
+    more than `most_rows` rows is refused before all of them are read. With a `page` the answer is that page, in order.
+    Beyond `exact_distinct_rows` rows distinct counts are approximate.
     Raises ValueError for a column that the stream does not have, and for a function that its type does not have.
     """
 
@@ -86,6 +95,8 @@ class Question:
     bucket: Buckets = Bucket.NONE
     as_received: bool = False
     most_rows: int | None = None
+    page: AnswerPage | None = None
+    exact_distinct_rows: int | None = None
 
     def __post_init__(self) -> None:
         for name in self.columns:
@@ -103,7 +114,7 @@ class Question:
 
     def _check_metric(self, metric: Metric) -> None:
         if (metric.column is None) != (metric.function is Function.COUNT):
-            raise ValueError(f"metric {metric.name[:_SHOWN]}: {metric.function} with column {metric.column}")
+            raise ValueError(f"metric {metric.name[:_SHOWN]}: {metric.function} with column {metric.column}"[:_SHOWN])
         if metric.column is not None and type_of(self.stream, metric.column) not in _MEASURED[metric.function]:
             raise ValueError(f"metric {metric.name[:_SHOWN]}: column {metric.column} has no {metric.function}")
 
@@ -111,10 +122,10 @@ class Question:
     def columns(self) -> tuple[str, ...]:
         """The stored columns that the question reads."""
         names = [self.stream.time, *columns_of(self.where)]
-        names += [dimension.column for dimension in self.dimensions]
+        names += [_stored_name(dimension.column) for dimension in self.dimensions]
         for metric in self.metrics:
             names += columns_of(metric.where)
-            names += [] if metric.column is None else [metric.column]
+            names += [] if metric.column is None else [_stored_name(metric.column)]
         return tuple(dict.fromkeys(names))
 
     @property
@@ -140,3 +151,7 @@ def _too_many_buckets() -> LimitExceeded:
         f"The query has more than {MAX_BUCKETS} buckets of time.",
         hint="Ask for a shorter interval or longer buckets.",
     )
+
+
+def _stored_name(subject: Subject) -> str:
+    return subject.column if isinstance(subject, Member) else subject

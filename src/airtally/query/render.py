@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from airtally.query.buckets import Bucket, bucket_of
+from airtally.query.distinct import approximate_distinct
+from airtally.query.page import READ, paged
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
 from airtally.rollups.figures import measured
 from airtally.sql.capabilities import Capabilities
@@ -33,16 +35,20 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
     metrics = [
         _metric(binder, stream, metric, capabilities).as_(metric.name, quoted=True) for metric in question.metrics
     ]
+    if question.page is not None:
+        metrics.append(exp.alias_(exp.Count(this=exp.Star()), READ, quoted=True))
     tree = exp.select(*groups, *metrics).from_(source.subquery("events"))
     tree = tree.where(binder.condition(Between(stream.time, question.start_us, question.end_us)))
     tree = tree.where(binder.condition(question.where))
     if groups:
         tree = tree.group_by(*(group.this.copy() for group in groups))
-    return binder.statement(cut(tree, question))
+    return binder.statement(cut(tree, question, binder))
 
 
-def cut(tree: exp.Select, question: Question) -> exp.Select:
+def cut(tree: exp.Select, question: Question, binder: Binder) -> exp.Select:
     """Limit the answer to one row more than the question allows; that row shows that the answer is too long."""
+    if question.page is not None:
+        return paged(tree, question.page, binder, question.most_rows)
     return tree if question.most_rows is None else tree.limit(question.most_rows + 1)
 
 
@@ -54,9 +60,7 @@ def _groups(binder: Binder, question: Question) -> list[exp.Expr]:
 
 
 def _group(binder: Binder, stream: Stream, dimension: Dimension) -> exp.Expr:
-    time = type_of(stream, dimension.column) in {Type.TIME, Type.LOCAL_TIME}
-    value = micros(dimension.column) if time else binder.column(dimension.column)
-    return exp.alias_(value, dimension.label, quoted=True)
+    return exp.alias_(measured(binder, stream, dimension.column), dimension.label, quoted=True)
 
 
 def _metric(binder: Binder, stream: Stream, metric: Metric, capabilities: Capabilities) -> exp.Expr:
@@ -67,6 +71,8 @@ def _metric(binder: Binder, stream: Stream, metric: Metric, capabilities: Capabi
     match metric.function:
         case Function.COUNT:
             return exp.cast(exp.Count(this=counted), "bigint")
+        case Function.DISTINCT if metric.approximate:
+            return approximate_distinct(counted)
         case Function.DISTINCT:
             return exp.cast(exp.Count(this=exp.Distinct(expressions=[counted])), "bigint")
         case Function.SUM:

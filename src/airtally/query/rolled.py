@@ -12,7 +12,8 @@ from airtally.kit.cache import Cache
 from airtally.kit.time import day_start_us
 from airtally.query.buckets import Bucket, bucket_of
 from airtally.query.fits import Edges
-from airtally.query.question import BUCKET, Function, Metric, Question
+from airtally.query.page import READ
+from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
 from airtally.query.render import cut
 from airtally.rollups.figures import combined, figures_of_rows, figures_of_segments
 from airtally.rollups.plan import Interval, RollupCandidate, RollupPlan, SegmentSource
@@ -24,6 +25,9 @@ from airtally.sql.filters import EVERYTHING, Equals, columns_of, shape_of
 from airtally.sql.statement import Files, Statement
 from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.rollup import Measure, Rollup
+
+#: The column of sources that `READ` is the sum of.
+_READ = "_read"
 
 #: All rows lie between these; they stand for the end that a question leaves open.
 _FIRST_US, _END_US = day_start_us(date(1969, 1, 1)), day_start_us(date(2102, 1, 1))
@@ -66,16 +70,16 @@ def render_rolled(question: Question, rollup_plan: RollupPlan, capabilities: Cap
     bucket, of_bucket = _bucket(binder, question)
     branches = list(_branches(binder, question, rollup_plan))
     shape = None
-    if not rollup_plan.has_rows:
+    if not rollup_plan.has_rows and (question.page is None or question.page.after is None):
         sizes = tuple((branch.rollup.folder, len(branch.conditions)) for branch in branches)
-        groups = question.metrics, question.dimensions, of_bucket, question.most_rows
+        groups = question.metrics, question.dimensions, of_bucket, question.most_rows, question.page
         shape = ("rolled", question.stream.name, *groups, shape_of(question.where), sizes)
     tree = None if shape is None else _TREES.get(shape)
     if tree is None:
         sources = [branch.select(question) for branch in branches]
         if rollup_plan.has_rows:
             sources.append(_select_stale_days(binder, question, rollup_plan, capabilities))
-        tree = _summed(question, sources, bucket)
+        tree = _summed(binder, question, sources, bucket)
         if shape is not None:
             _TREES.put(shape, tree)
     return binder.statement(tree, key=shape)
@@ -91,7 +95,7 @@ class _SegmentBranch:
     conditions: list[exp.Expr]
 
     def select(self, question: Question) -> exp.Select:
-        figures = figures_of_segments(_dimensions(question), _named(self.measures))
+        figures = [*figures_of_segments(_dimensions(question), _named(self.measures)), *_read_rows(question)]
         return exp.select(*figures).from_(self.relation).where(*self.conditions)
 
 
@@ -105,16 +109,18 @@ def _branches(binder: Binder, question: Question, rollup_plan: RollupPlan) -> It
                 yield _segment_branch(binder, question, source, files, hidden)
 
 
-def _summed(question: Question, sources: list[exp.Select], bucket: exp.Expr | None) -> exp.Select:
-    groups = [exp.alias_(column(each.column), each.label, quoted=True) for each in question.dimensions]
-    keys = [column(each.column) for each in question.dimensions]
+def _summed(binder: Binder, question: Question, sources: list[exp.Select], bucket: exp.Expr | None) -> exp.Select:
+    groups = [exp.alias_(column(_plain_column(each)), each.label, quoted=True) for each in question.dimensions]
+    keys = [column(_plain_column(each)) for each in question.dimensions]
     if bucket is not None:
         groups.insert(0, exp.alias_(bucket, BUCKET, quoted=True))
         keys.append(column(BUCKET))
     figures = [_figure(metric, number) for number, metric in enumerate(question.metrics)]
+    if question.page is not None:
+        figures.append(exp.cast(exp.Sum(this=column(_READ)), "bigint").as_(READ, quoted=True))
     source = sources[0] if len(sources) == 1 else exp.union(*sources, distinct=False)
     tree = exp.select(*groups, *figures).from_(source.subquery("figures"))
-    return cut(tree.group_by(*keys) if keys else tree, question)
+    return cut(tree.group_by(*keys) if keys else tree, question, binder)
 
 
 def _bucket(binder: Binder, question: Question) -> tuple[exp.Expr | None, Hashable]:
@@ -148,7 +154,18 @@ def _named(measures: Sequence[Measure]) -> dict[str, Measure]:
 
 
 def _dimensions(question: Question) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(each.column for each in question.dimensions))
+    """Columns all of them, since no rollup has a member."""
+    return tuple(dict.fromkeys(_plain_column(each) for each in question.dimensions))
+
+
+def _plain_column(dimension: Dimension) -> str:
+    assert isinstance(dimension.column, str)  # noqa: S101 (no rollup has another)
+    return dimension.column
+
+
+def _read_rows(question: Question) -> list[exp.Expr]:
+    """Each row counts as one that was read, for an answer that says how many were."""
+    return [] if question.page is None else [exp.Literal.number(1).as_(_READ, quoted=True)]
 
 
 def _segment_branch(
@@ -171,7 +188,7 @@ def _select_stale_days(
     source = events(binder, rollup_plan.rows, question.columns, capabilities, days=days)
     figures = figures_of_rows(binder, stream, _dimensions(question), micros(stream.time), _named(measures))
     return (
-        exp.select(*figures)
+        exp.select(*figures, *_read_rows(question))
         .from_(source.subquery("events"))
         .where(
             _within(binder, stream.time, interval_of(question)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import whole_days
 from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
+from airtally.query.distinct import approximated, bounded
 from airtally.query.lookup import Row, last_by
 from airtally.query.narrow import narrowed
 from airtally.query.question import Question
@@ -32,12 +33,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`table` is in no order; every row received by `data_through_us` is counted. `timezone` is an IANA name."""
+    """`table` is in no order, or its page's; every row received by `data_through_us` is counted.
+
+    `timezone` is an IANA name. `from_segments` and `from_rows` say what it was made of, `approximate` which of its
+    distinct counts are not exact.
+    """
 
     table: pa.Table
     data_through_us: int
     generated_at_us: int
     timezone: str
+    from_segments: bool = False
+    from_rows: bool = True
+    approximate: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class Queries:
 
     def _from_rows(self, question: Question) -> Answer:
         snapshot = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+        question = bounded(question, snapshot, able=self._engine.capabilities.bit_sets)
         table = self._engine.query(render(question, snapshot, self._engine.capabilities))
         return self._answer(question, table, snapshot)
 
@@ -108,10 +117,12 @@ class Queries:
         if not self._engine.capabilities.file_lists:
             return self._from_rows(question)
         if not rollup_plan.sources:
+            question = bounded(question, rollup_plan.rows, able=self._engine.capabilities.bit_sets)
             table = self._engine.query(render(question, rollup_plan.rows, self._engine.capabilities))
-        else:
-            table = self._engine.query(render_rolled(question, rollup_plan, self._engine.capabilities))
-        return self._answer(question, table, rollup_plan.rows)
+            return self._answer(question, table, rollup_plan.rows)
+        table = self._engine.query(render_rolled(question, rollup_plan, self._engine.capabilities))
+        answer = self._answer(question, table, rollup_plan.rows)
+        return replace(answer, from_segments=True, from_rows=rollup_plan.has_rows)
 
     def _rollup_plan(self, question: Question) -> RollupPlan:
         assert self._rollups is not None  # noqa: S101 (asked for only then)
@@ -119,9 +130,16 @@ class Queries:
         return self._rollups.rollup_plan(candidates, question.stream, question.account, interval_of(question))
 
     def _answer(self, question: Question, table: pa.Table, snapshot: Snapshot) -> Answer:
-        if question.most_rows is not None and table.num_rows > question.most_rows:
+        limited = question.page is not None and question.page.limit is not None
+        if question.most_rows is not None and table.num_rows > question.most_rows and not limited:
             raise _too_many_rows(question.most_rows)
-        return Answer(narrowed(table), snapshot.data_through_us, self._clock.now_us(), str(question.clock_zone))
+        return Answer(
+            narrowed(table),
+            snapshot.data_through_us,
+            self._clock.now_us(),
+            str(question.clock_zone),
+            approximate=approximated(question.metrics),
+        )
 
     def current(
         self,
@@ -214,5 +232,5 @@ class Queries:
 def _too_many_rows(most: int) -> LimitExceeded:
     return LimitExceeded(
         f"The answer has more than {most} rows, the most that an answer may have.",
-        hint="Ask for fewer dimensions, longer buckets or a shorter interval, or filter.",
+        hint="Take it page by page with `limit`, ask for fewer dimensions, longer buckets or a shorter interval, or filter.",
     )

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from airtally.sql.comparable import type_of
 from airtally.sql.compiler import Binder, column, micros
-from airtally.sql.filters import Equals
+from airtally.sql.filters import Equals, Member, Subject
 from airtally.streams.declaration import Stream, Type
 from airtally.streams.rollup import Function, Measure
 
@@ -38,9 +38,11 @@ def combined(function: Function, name: str) -> exp.Expr:
     return exp.cast(over(this=column(name)), "bigint")
 
 
-def measured(binder: Binder, stream: Stream, name: str) -> exp.Expr:
+def measured(binder: Binder, stream: Stream, name: Subject) -> exp.Expr:
     """A column's value for sums and comparisons: times in microseconds, money in micros."""
     kind = type_of(stream, name)
+    if isinstance(name, Member):
+        return binder.column(name)
     if kind in {Type.TIME, Type.LOCAL_TIME}:
         return micros(name)
     if kind is Type.DECIMAL:

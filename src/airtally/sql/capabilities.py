@@ -14,6 +14,7 @@ class Capabilities:
     `keeps_order`: rows of an ordered subquery keep their order through what is computed from each.
     `time_type`: has a type for the time of day, whose text is the quickest way to it.
     `wide_sums`: sums of bigint are wider than 64 bits by themselves.
+    `bit_sets`: aggregates numbers into sets of bits, for distinct counts that need not be exact.
     """
 
     name: str
@@ -23,3 +24,4 @@ class Capabilities:
     keeps_order: bool
     time_type: bool
     wide_sums: bool
+    bit_sets: bool = False

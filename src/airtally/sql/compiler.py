@@ -199,7 +199,8 @@ class Binder:
     def _number_of(self, name: Subject, value: Comparable) -> Decimal:
         if type_of(self._stream, name) is Type.INT64:
             return Decimal(whole_number(name, value))
-        return Decimal(decimal_text(name, value)) if isinstance(name, Member) else Decimal(str(value))
+        exact = isinstance(name, Member) and name.type is not Type.DOUBLE
+        return Decimal(decimal_text(name, value)) if exact else Decimal(str(value))
 
     def _listed(self, values: pa.Array) -> exp.Query:
         return exp.select(column("value")).from_(self.relation(pa.table({"value": values})))
@@ -218,6 +219,8 @@ class Binder:
             sides.append(self.column(name) < self.compared(name, between.below))
         if between.at_most is not None:
             sides.append(self.column(name) <= self.compared(name, between.at_most))
+        if between.above is not None:
+            sides.append(self.column(name) > self.compared(name, between.above))
         return exp.and_(exp.true(), *sides)
 
     def _number_between(self, name: Subject, between: Between) -> exp.Expr:
@@ -228,6 +231,8 @@ class Binder:
             sides.append(number.below(self._number_of(name, between.below), self.value))
         if between.at_most is not None:
             sides.append(number.at_most(self._number_of(name, between.at_most), self.value))
+        if between.above is not None:
+            sides.append(number.above(self._number_of(name, between.above), self.value))
         return exp.and_(exp.true(), *sides)
 
     def _holds(self, member: Member, texts: tuple[str, ...], *, exactly: bool) -> exp.Expr:
@@ -273,7 +278,7 @@ class Binder:
             where, what = exp.Lower(this=where), exp.Lower(this=what)
         return exp.StrPosition(this=where, substr=what) > 0
 
-    def _like(self, name: str, pattern: str) -> exp.Expr:
+    def _like(self, name: Subject, pattern: str) -> exp.Expr:
         self._check_text(name)
         if "*" not in pattern:
             return self.column(name).eq(self.compared(name, pattern))
@@ -283,7 +288,7 @@ class Binder:
         like = exp.Like(this=self.column(name), expression=self.value(escaped))
         return exp.Escape(this=like, expression=exp.Literal.string("!"))
 
-    def _check_text(self, name: str) -> None:
+    def _check_text(self, name: Subject) -> None:
         if type_of(self._stream, name) not in {Type.TEXT, Type.JSON}:
             raise ValueError(f"column {name} of stream {self._stream.name} holds no text")
 

@@ -1,4 +1,7 @@
-"""Conditions on the rows of a stream. As in SQL, a null meets none of them but `IsNull`."""
+"""Conditions on the rows of a stream. As in SQL, a null meets none of them but `IsNull`.
+
+Nor does it meet their `Not`: a row without a country is neither in `Equals("country", "DE")` nor in the `Not` of that.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,9 @@ Comparable = int | float | str | Decimal
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of the objects in a JSON column, read as text, whole number or decimal of two places, however large.
+    """A member of the objects in a JSON column, read as text or number.
 
+    Whole numbers and decimals of two places are exact, however large; DOUBLE takes any number as the double it names.
     What is absent, or cannot be read so, is null.
     """
 
@@ -24,7 +28,7 @@ class Member:
     type: Type = Type.TEXT
 
     def __post_init__(self) -> None:
-        if self.type not in {Type.TEXT, Type.INT64, Type.DECIMAL}:
+        if self.type not in {Type.TEXT, Type.INT64, Type.DECIMAL, Type.DOUBLE}:
             raise ValueError(f"a member is not read as {self.type}")
 
 
@@ -48,12 +52,13 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """`at_least` and `at_most` included, `below` not; None leaves that side open."""
+    """`at_least` and `at_most` included, `below` and `above` not; None leaves that side open."""
 
     column: Subject
     at_least: Comparable | None = None
     below: Comparable | None = None
     at_most: Comparable | None = None
+    above: Comparable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Contains:
 class Like:
     """Text that as a whole fits `pattern`: `*` stands for any run of characters, the empty one included."""
 
-    column: str
+    column: Subject
     pattern: str
 
 

@@ -50,6 +50,9 @@ class JsonNumber:
     def below(self, value: Decimal, bind: Bind) -> exp.Expr:
         return self._either(self.exact < self._decimal(value, bind), self.rest < bind(_least(value)))
 
+    def above(self, value: Decimal, bind: Bind) -> exp.Expr:
+        return self._either(self.exact > self._decimal(value, bind), self.rest > bind(-_least(-value)))
+
     def one_of(self, values: Sequence[Decimal], bind: Bind) -> exp.Expr:
         exact, doubles = self._forms(values)
         decimals = [exp.cast(bind(format(each, "f")), self._type) for each in exact]
@@ -85,8 +88,10 @@ class JsonNumber:
 
 
 def json_number(text: exp.Expr, kind: Type) -> JsonNumber:
-    """A text read as whole number (`INT64`), as decimal of two places (`DECIMAL`), or as any number (`JSON`)."""
+    """A text read as whole number (`INT64`), decimal of two places (`DECIMAL`), any number (`JSON`), or double (`DOUBLE`)."""
     double = _only(_NUMBER, text, exp.Add(this=try_cast(text, "double"), expression=exp.Literal.number("0.0")))  # no -0
+    if kind is Type.DOUBLE:
+        return JsonNumber(exp.cast(exp.null(), f"decimal({_DIGITS},0)"), double, 0)
     if kind is not Type.DECIMAL:
         exact = _only(_WHOLE, text, try_cast(text, f"decimal({_DIGITS},0)"))
         return JsonNumber(exact, _is_whole(double) if kind is Type.INT64 else double, 0)
