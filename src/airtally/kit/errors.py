@@ -72,6 +72,13 @@ class MethodNotAllowed(Failure):
         self.allow = allow
 
 
+class NotAcceptable(Failure):
+    """The answer can be written in none of the forms of `Accept`; the message names those there are."""
+
+    status = 406
+    code = "not_acceptable"
+
+
 class TimedOut(Failure):
     """The client sent too slowly; send again."""
 
