@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import structlog
+
 from airtally.engine.confined.job import MAX_BYTES, MAX_ROWS, MEMORY
 from airtally.engine.confined.runner import ConfinedFailure
 from airtally.kit.errors import Failure, LimitExceeded
 from airtally.sql.dsl.refusal import SqlPlace, StatementRefused, quoted
 from airtally.sql.dsl.statement import CheckedStatement
+
+log = structlog.get_logger()
 
 _NAMED: Mapping[str, str] = {
     "no_column": "There is no column {name}",
@@ -59,6 +63,7 @@ def failure_in_words(failure: ConfinedFailure, statement: CheckedStatement, seco
     """The words for an error. A name from the engine's text is shown only if it is the statement's own."""
     if (limit := _LIMITS.get(failure.code)) is not None:
         return LimitExceeded(limit.format(seconds=seconds), hint=_LIMIT_HINT)
+    log.info("statement_refused_by_engine", code=failure.code, name=failure.name)
     place = statement.place_of_name(failure.name) if failure.name else None
     if place is not None and failure.code in _NAMED:
         return StatementRefused(_NAMED[failure.code].format(name=quoted(failure.name)), place)

@@ -52,7 +52,7 @@ class ConfinedJob:
 
 
 class ConfinedReply(msgspec.Struct):
-    """What a process says first. `answer` is followed by the rows as an Arrow stream.
+    """What a process says: `begun` once it has its job, then what came of it. `answer` is followed by the rows as an Arrow stream.
 
     `error` has a code of `errors.py` and the name that it is about. `missing` has the system's words, which are not for
     callers. `ended` comes from the parent of a process that is gone, with the status of `waitpid`.

@@ -68,6 +68,7 @@ def run_confined(channel: socket.socket) -> None:
         job: ConfinedJob = pickle.loads(receive_frame(channel, _MAX_JOB))  # noqa: S301 (the server made it)
     except EOFError:
         return
+    send_frame(channel, msgspec.json.encode(ConfinedReply("begun")))
     signal.setitimer(signal.ITIMER_REAL, max(0.01, job.seconds))  # the kernel ends the process at the deadline
     reply, body = _outcome(connection, job)
     send_frame(channel, msgspec.json.encode(reply))

@@ -54,6 +54,10 @@ class ConfinedFailure(Exception):
         self.code, self.name = code, name
 
 
+class _NotBegun(Exception):
+    """The process was gone before it had its job."""
+
+
 class SourceMissing(Exception):
     """A file could not be opened; the text is the system's, and not for callers."""
 
@@ -90,7 +94,7 @@ class ConfinedRunner:
         try:
             with aside():
                 made = job(seconds - (time.monotonic() - begun))
-                return self._run(self._take(), made)
+                return self._run_anew(made)
         finally:
             self._slots.release(account)
             self._refill()
@@ -107,11 +111,18 @@ class ConfinedRunner:
         with self._lock:
             return [each.pid for each in self._warm]
 
+    def _run_anew(self, job: ConfinedJob) -> pa.Table:
+        """In the next process that is alive: one may die while it waits."""
+        for _ in range(1 + WARM):
+            with suppress(_NotBegun):
+                return self._run(self._take(), job)
+        raise Unavailable("No process could be started for the statement.")
+
     def _run(self, process: _Forked, job: ConfinedJob) -> pa.Table:
         deadline = time.monotonic() + job.seconds
         try:
             process.channel.settimeout(job.seconds + GRACE_SECONDS)
-            send_frame(process.channel, pickle.dumps(job, protocol=5))
+            _begin(process, job)
             reply = self._reply(process)
             if reply.kind == "answer":
                 return _table(receive_frame(process.channel, MAX_BYTES + _MAX_REPLY))
@@ -225,6 +236,17 @@ class ConfinedRunner:
         with self._lock:
             if threading.current_thread() is self._timer:
                 self._end_all()
+
+
+def _begin(process: _Forked, job: ConfinedJob) -> None:
+    """Raises _NotBegun."""
+    try:
+        send_frame(process.channel, pickle.dumps(job, protocol=5))
+        reply = msgspec.json.decode(receive_frame(process.channel, _MAX_REPLY), type=ConfinedReply)
+    except (EOFError, ConnectionError) as error:
+        raise _NotBegun from error
+    if reply.kind != "begun":
+        raise _NotBegun
 
 
 def _is_waiting(process: _Forked) -> bool:

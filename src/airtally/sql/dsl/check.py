@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp
 
 from airtally.sql.dsl.functions import CLASSES, FUNCTIONS, MAX_PATTERN, WITH_PATTERN
-from airtally.sql.dsl.nodes import KEYWORDS, MEMBER, NAMES, NODES, NUMBER, TYPES, WITH_TEXT, WORDS
+from airtally.sql.dsl.nodes import KEYWORDS, MEMBER, NAMES, NODES, NUMBER, TYPES, VALUE_NAMES, WITH_TEXT, WORDS
 from airtally.sql.dsl.refusal import StatementRefused, place_of, quoted
 
 MAX_NAME = 128
@@ -89,14 +89,20 @@ def _check_arguments(text: str, node: exp.Expr) -> None:
 
 def _check_table(text: str, node: exp.Table) -> str | None:
     if isinstance(node.this, exp.Func):
-        return f"{_name_of(text, node.this)} cannot be a table"
+        return f"{_name_of(text, node.this)} cannot be used as a table"
     if not isinstance(node.this, exp.Identifier) or node.args.get("db") or node.args.get("catalog"):
         return "A table is one of the account's own, named by one word"
     extra = [name for name, value in node.args.items() if value and name not in {"this", "alias"}]
     return f"A table cannot have {extra[0].upper()}" if extra else None
 
 
+def _check_select(_: str, node: exp.Select) -> str | None:
+    return None if node.expressions else "A SELECT names no columns"
+
+
 def _check_column(_: str, node: exp.Column) -> str | None:
+    if not node.args.get("table") and node.name.lower() in VALUE_NAMES:
+        return f"The function {quoted(node.name.lower())} cannot be used"
     if node.args.get("db") or node.args.get("catalog"):
         return "A column is named by itself or by its table and itself"
     return None
@@ -130,6 +136,7 @@ def _check_with(_: str, node: exp.With) -> str | None:
 
 _RULES: dict[type, Callable[[str, Any], str | None]] = {
     exp.Table: _check_table,
+    exp.Select: _check_select,
     exp.Column: _check_column,
     exp.Identifier: _check_identifier,
     exp.DataType: _check_type,

@@ -76,7 +76,7 @@ WITH_PATTERN = (exp.RegexpLike, exp.RegexpFullMatch, exp.RegexpExtract, exp.Rege
 #: How DuckDB's own parser calls those of `FUNCTIONS` that are rendered by another name, and what this program's own
 #: queries use beside them.
 ENGINE_FUNCTIONS = FUNCTIONS | _words(
-    "count_star make_timestamptz translate epoch_us concat regexp_matches array_extract array_slice row "
+    "count_star make_timestamptz translate bit_length epoch_us concat regexp_matches array_extract array_slice row "
     "like_escape not_like_escape ilike_escape not_ilike_escape "
     "to_microseconds to_milliseconds to_seconds to_minutes to_hours to_days to_weeks to_months to_quarters to_years"
 )

@@ -58,6 +58,14 @@ _UNITS = (
 #: Words that stand without quotes in what is rendered: units of time, and `ORDER BY ALL`.
 WORDS = frozenset({"all", *(f"{unit}{ending}" for unit in _UNITS.split() for ending in ("", "s"))})
 
+#: Where there is no such column DuckDB takes these names, quoted or not, for functions.
+VALUE_NAMES = frozenset(
+    {
+        *("current_catalog", "current_database", "current_role", "current_schema", "current_user", "session_user"),
+        *("user", "current_time", "localtime", "localtimestamp", "get_current_timestamp"),
+    }
+)
+
 #: What an argument that is plain text may hold: keywords such as LEFT, PRECEDING, ASOF.
 KEYWORDS = re.compile(r"[A-Za-z_ ]{0,40}\Z")
 NUMBER = re.compile(r"[0-9]{0,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,4})?\Z")
@@ -77,6 +85,7 @@ NAMES: dict[type, str] = {
     exp.Parameter: "A parameter",
     exp.PositionalColumn: "A column by its number",
     exp.Columns: "COLUMNS",
+    exp.Collate: "COLLATE",
     exp.SimilarTo: "SIMILAR TO",
     exp.Struct: "A struct",
     exp.Comprehension: "A list made by FOR",
