@@ -66,7 +66,7 @@ def test_files_of_other_days_are_not_read(runner, tmp_path):
     source = ConfinedFiles(both, schema, time="happened")
     within = "SELECT happened FROM (SELECT * FROM _both) AS e WHERE happened >= '2026-09-23' AND happened < TIMESTAMPTZ '2026-09-24'"
     assert run(runner, within, both=source)["happened"].to_pylist() == noon.to_pylist()
-    assert failure(runner, "SELECT happened FROM _both", both=source).code == "unknown"
+    assert failure(runner, "SELECT happened FROM _both", both=source).code == "input"
 
 
 def test_a_file_that_is_gone(runner, tmp_path):

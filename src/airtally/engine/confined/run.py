@@ -128,16 +128,22 @@ def _failed(error: Exception) -> ConfinedReply:
 
 def _opened(source: ConfinedFiles) -> ds.Dataset:
     """The files, opened now. A filter on the account holds whatever the statement says."""
-    if on_bucket(source.files):
-        found = dataset(source.files, source.schema)
-    else:
-        form = ds.ParquetFileFormat()
-        fragments = [
-            form.make_fragment(pa.OSFile(file.path), partition_expression=_of_day(source.time, file.day))
-            for file in source.files
-        ]
-        found = ds.FileSystemDataset(fragments, source.schema, form)
+    found = dataset(source.files, source.schema) if on_bucket(source.files) else _opened_files(source)
     return found if source.account is None else found.filter(pc.field(ACCOUNT.name) == source.account)
+
+
+def _opened_files(source: ConfinedFiles) -> ds.Dataset:
+    """With the account as a dictionary: comparing each text of 5 million rows took as long as the rest of a group-by."""
+    names, schema = [] if source.account is None else [ACCOUNT.name], source.schema
+    for name in names:
+        coded = pa.field(name, pa.dictionary(pa.int32(), pa.string()))
+        schema = schema.set(schema.get_field_index(name), coded)
+    form = ds.ParquetFileFormat(dictionary_columns=names)
+    fragments = [
+        form.make_fragment(pa.OSFile(file.path), partition_expression=_of_day(source.time, file.day))
+        for file in source.files
+    ]
+    return ds.FileSystemDataset(fragments, schema, form)
 
 
 def _of_day(time_column: str | None, day: str | None) -> pc.Expression | None:
