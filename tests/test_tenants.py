@@ -15,6 +15,7 @@ import pytest
 
 from airtally.accounts.guessing import Guesses
 from airtally.kit.clock import MovableClock
+from airtally.query.sql_tables import SQL_TABLES
 from airtally.settings import Settings
 from airtally.vendors.slate.entries import NewBusiness
 from airtally.vendors.slate.services import slate_services
@@ -39,6 +40,7 @@ ROUTES = {
     ("POST", "/api/v1/streams/{stream}/events"): "native",
     ("POST", "/api/v1/query"): "native",
     ("GET", "/api/v1/query"): "native",
+    ("POST", "/api/v1/sql"): "native",
     ("GET", "/"): "session",
     ("GET", "/login"): "open",
     ("POST", "/login"): "open",
@@ -251,6 +253,11 @@ def attempts(method, path, first, caller):  # noqa: PLR0911 (one for each kind o
             return [(path, {"json": each}) for each in asked]
         links = [{name: json.dumps(value) for name, value in each.items()} for each in asked]
         return [(path, {"params": link | {"stream": each["stream"]}}) for link, each in zip(links, asked, strict=True)]
+    if path == "/api/v1/sql":
+        texts = [f"SELECT * FROM {table}" for table in SQL_TABLES]
+        texts += ["SELECT account FROM playlogs", "SELECT * FROM _0_rows_0_0", f"SELECT * FROM {first.mark}"]
+        texts += [f"SELECT count(*) AS count FROM players WHERE name = '{first.mark}'"]
+        return [(path, {"json": {"sql": text}}) for text in texts]
     if ROUTES[method, path] == "signed":
         return [(path, {"data": {"json": text}}) for text in signed_attempts(first, caller)]
     if path.endswith("/events"):
@@ -319,6 +326,8 @@ def test_another_account_gets_nothing_and_changes_nothing(first, other, method, 
             assert answer.status_code == 200, answer.text
             assert answer.json()["meta"]["rows_read"] == 0
             assert "filter" not in more.get("json", more.get("params")) or answer.json()["rows"][0]["count"] == 0
+        if path == "/api/v1/sql" and first.mark in asked_for and answer.status_code == 200:
+            assert answer.json()["rows"] == [{"count": 0}]
         if "{item}" in path or ROUTES[method, path] == "link":
             assert answer.status_code == (403 if "reports" in path or path == "/files/{file_id}" else 404)
         if "ad_groups" in path:

@@ -14,7 +14,7 @@ from litestar.concurrency import set_asyncio_executor
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
 from airtally.accounts.guessing import Guesses
-from airtally.api import operations, query
+from airtally.api import operations, query, sql
 from airtally.api import slate as slate_register
 from airtally.api.ingest import IngestHandler, Receive, Scope, Send
 from airtally.areas import INGEST, area_of
@@ -153,6 +153,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
         route_handlers=[
             *operations.routes(services),
             *query.routes(services),
+            *sql.routes(services),
             *slate_register.routes(services),
             *login.routes(services),
             *(handler for api in APIS for handler in api.routes(services)),

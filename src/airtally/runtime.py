@@ -24,6 +24,7 @@ from airtally.devices import Devices
 from airtally.engine import check_engine, open_engine
 from airtally.engine.child import HeavyOptions
 from airtally.engine.child_process import ChildProcess
+from airtally.engine.confined.runner import ConfinedRunner
 from airtally.engine.lazy import LazyEngine
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
@@ -48,6 +49,7 @@ from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
 from airtally.query import changelog
 from airtally.query.service import Queries
+from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
@@ -114,6 +116,7 @@ class _Opening:
             storage=storage,
             engines=engines,
             queries=queries,
+            sql=self._sql(queries, storage),
             intake=intake,
             jobs=jobs,
             files=files,
@@ -173,6 +176,11 @@ class _Opening:
         heavy = ChildProcess()
         self._closing.callback(heavy.close)
         return Engines(engine, heavy)
+
+    def _sql(self, queries: Queries, storage: Storage) -> SqlQueries:
+        runner = ConfinedRunner()
+        self._closing.callback(runner.close)
+        return SqlQueries(queries, storage.rollups, runner, self._clock, seconds=self._settings.query_seconds)
 
     def _queries(self, storage: Storage, engines: Engines) -> Queries:
         return Queries(

@@ -42,6 +42,7 @@ from airtally.kit.errors import NewerHome
 from airtally.kit.faults import Faults
 from airtally.kit.troubles import Troubles
 from airtally.query.service import Queries
+from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
@@ -168,6 +169,7 @@ class Services:
     storage: Storage
     engines: Engines
     queries: Queries
+    sql: SqlQueries
     intake: Intake
     jobs: Jobs
     files: FileStore

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from sqlglot import exp
 
 from airtally.engine.bucket import dataset
 from airtally.engine.limits import TimeLimit, too_slow
+from airtally.engine.parts import files_by_columns, schema_of_files, tables_of
 from airtally.engine.protocol import FilesMissing
 from airtally.engine.scratch import Scratch
 from airtally.engine.without_pandas import settle_pandas
@@ -29,7 +29,6 @@ from airtally.sql.compiler import column
 from airtally.sql.scope import of_account, written
 from airtally.sql.statement import Files, Relation, Rows, Statement
 from airtally.storage.lake.snapshot import DataFile
-from airtally.streams.evolution import former_fields
 
 CAPABILITIES = Capabilities(
     name="duckdb",
@@ -194,11 +193,11 @@ def _bound(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any
         cursor.register(f"_{name}", relation)
         return (_Source(files=False),)
     parts: list[_Source] = []
-    for stored, files in _by_columns(relation.files).items():
+    for stored, files in files_by_columns(relation.files).items():
         parts.append(
-            _bound_files(cursor, f"_{name}_{len(parts)}", files, _schema(relation, stored), parameters, stored)
+            _bound_files(cursor, f"_{name}_{len(parts)}", files, schema_of_files(relation, stored), parameters, stored)
         )
-    for table in _not_empty(relation):
+    for table in tables_of(relation):
         cursor.register(f"_{name}_{len(parts)}", table)
         parts.append(_Source(files=False))
     parameters[f"_{name}_account"] = relation.snapshot.account
@@ -224,23 +223,6 @@ def _source(name: str, relation: Relation, parts: _Parts) -> exp.Query:
     return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
 
 
-def _by_columns(files: tuple[DataFile, ...]) -> dict[frozenset[str] | None, list[DataFile]]:
-    """Files grouped by their columns: DuckDB reads only files of the same columns together."""
-    found: dict[frozenset[str] | None, list[DataFile]] = defaultdict(list)
-    for file in files:
-        found[file.columns].append(file)
-    return found
-
-
-def _schema(rows: Rows, stored: frozenset[str] | None) -> pa.Schema:
-    """The schema of files with the columns `stored`. Columns that are no longer declared keep their former type."""
-    if stored is None:
-        return rows.schema
-    declared = [field for field in rows.schema if field.name in stored]
-    former = former_fields(rows.snapshot.stream)
-    return pa.schema([*declared, *(former[name] for name in sorted(stored) if name in former)])
-
-
 def _bound_files(  # noqa: PLR0917 (all of them say what is read)
     cursor: Any,
     name: str,
@@ -254,11 +236,6 @@ def _bound_files(  # noqa: PLR0917 (all of them say what is read)
         return _Source(files=False, stored=stored)
     parameters[f"{name}_files"] = [_literal_path(file.path) for file in files]
     return _Source(files=True, stored=stored)
-
-
-def _not_empty(rows: Rows) -> list[pa.Table]:
-    tables = [table for table in rows.buffered if table.num_rows]
-    return tables if tables or rows.files else [rows.schema.empty_table()]
 
 
 def _literal_path(path: str) -> str:

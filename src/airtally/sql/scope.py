@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from sqlglot import exp
 
@@ -14,6 +15,11 @@ from airtally.storage.lake.evolved import read_as
 
 def written(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> str:
     """The text of a tree in which each relation stands for a query of the engine's own."""
+    return placed(tree, sources, dialect).sql(dialect)
+
+
+def placed(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> exp.Query:
+    """The tree with an engine's own queries in place of the relations' names."""
 
     def place(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table) and node.name in sources:
@@ -21,7 +27,7 @@ def written(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> 
         form = in_dialect(node, dialect)
         return node if form is node else form.transform(place, copy=False)  # what stands in it has a form too
 
-    return tree.transform(place).sql(dialect)
+    return cast("exp.Query", tree.transform(place))
 
 
 def of_account(source: exp.Expr, rows: Rows, parameter: str, stored: frozenset[str] | None = None) -> exp.Select:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from airtally.api.formats import AnswerFormat
 from airtally.api.query.limits import MAX_DIMENSIONS, MAX_METRICS, MAX_NAME, MAX_WORDS
 from airtally.kit.errors import BadRequest, Unprocessable
 from airtally.query.buckets import Bucket
@@ -42,14 +43,6 @@ class Grain(StrEnum):
 class Compared(StrEnum):
     PREVIOUS_PERIOD = "previous_period"
     PREVIOUS_YEAR = "previous_year"
-
-
-class AnswerFormat(StrEnum):
-    JSON = "json"
-    CSV = "csv"
-    NDJSON = "ndjson"
-    PARQUET = "parquet"
-    ARROW = "arrow"
 
 
 class AskedMetric(msgspec.Struct, forbid_unknown_fields=True):

@@ -10,8 +10,9 @@ from litestar.params import RawBody
 
 from airtally.accounts.accounts import Account
 from airtally.api.authorize import authorize
+from airtally.api.formats import MEDIA_TYPES, accepted_format
 from airtally.api.query.body import Grain, QueryBody, as_question, read_body, read_link
-from airtally.api.query.formats import MEDIA_TYPES, accepted_format, written
+from airtally.api.query.formats import written
 from airtally.api.query.limits import MAX_BODY
 from airtally.api.query.meta import headers_of, meta_of
 from airtally.api.query.plan import planned

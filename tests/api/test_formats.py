@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airtally.api.query.formats import accepted_format
+from airtally.api.formats import accepted_format
 from airtally.kit.errors import NotAcceptable
 
 ARROW, PARQUET = "application/vnd.apache.arrow.stream", "application/vnd.apache.parquet"

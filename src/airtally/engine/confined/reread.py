@@ -1,0 +1,65 @@
+"""The text that is about to run, as the engine's own parser reads it: the second wall behind `sql/dsl/`.
+
+Were the text that was rendered read in another way by the engine than by sqlglot, it would be seen here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from airtally.sql.dsl.functions import ENGINE_FUNCTIONS
+
+_TABLE_FUNCTIONS = {"unnest"}
+
+
+class EngineTreeRefused(Exception):
+    """The engine reads something that the check does not allow; `name` is what."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def refuse_unlisted(connection: Any, text: str, tables: Collection[str]) -> None:
+    """Raises EngineTreeRefused unless `text` is one query over `tables` and its own CTEs with listed functions."""
+    (serialized,) = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchone()
+    tree = json.loads(serialized)
+    if tree.get("error") or len(tree["statements"]) != 1:
+        raise EngineTreeRefused("statement")
+    nodes = list(_dictionaries(tree))
+    names = {*tables, *(entry["key"] for node in nodes for entry in _cte_entries(node))}
+    for node in nodes:
+        if node.get("type") == "BASE_TABLE":
+            _check_base_table(node, names)
+        elif node.get("type") == "TABLE_FUNCTION" and node["function"]["function_name"] not in _TABLE_FUNCTIONS:
+            raise EngineTreeRefused(node["function"]["function_name"])
+        elif node.get("class") == "FUNCTION" and not _is_listed(node):
+            raise EngineTreeRefused(node["function_name"])
+
+
+def _dictionaries(tree: Any) -> Iterator[dict[str, Any]]:
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+
+
+def _cte_entries(node: dict[str, Any]) -> list[dict[str, Any]]:
+    ctes = node.get("cte_map")
+    return ctes["map"] if isinstance(ctes, dict) else []
+
+
+def _check_base_table(node: dict[str, Any], names: Collection[str]) -> None:
+    name = node["table_name"]
+    if name not in names or node.get("schema_name") or node.get("catalog_name") or node.get("at_clause"):
+        raise EngineTreeRefused(name)
+
+
+def _is_listed(node: dict[str, Any]) -> bool:
+    return bool(node.get("is_operator")) or node["function_name"].lower() in ENGINE_FUNCTIONS

@@ -1,0 +1,195 @@
+"""Inside a confined process: open what the statement reads, give up everything else, run it, say what came of it."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import pickle
+import resource
+import signal
+import socket
+import time
+from contextlib import suppress
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from airtally.engine.bucket import dataset
+from airtally.engine.confined.errors import code_of
+from airtally.engine.confined.job import (
+    BUCKET_FILES,
+    ENGINE_MEMORY,
+    MAX_BYTES,
+    MAX_ROWS,
+    MEMORY,
+    THREADS,
+    ConfinedFiles,
+    ConfinedJob,
+    ConfinedReply,
+    receive_frame,
+    send_frame,
+)
+from airtally.engine.confined.reread import EngineTreeRefused, refuse_unlisted
+from airtally.engine.without_pandas import settle_pandas
+from airtally.streams.declaration import ACCOUNT
+
+_BATCH_ROWS = 10_000
+#: A job comes from the server itself; its buffered rows make it large.
+_MAX_JOB = 4 << 30
+_PR_SET_PDEATHSIG = 1
+_CONFIG = {
+    "threads": str(THREADS),
+    "memory_limit": f"{ENGINE_MEMORY}B",
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "allow_community_extensions": "false",
+    "temp_directory": "",
+}
+
+
+class _TooLarge(Exception):
+    """The answer has more rows (`rows`) or bytes (`bytes`) than one may have."""
+
+
+def run_confined(channel: socket.socket) -> None:
+    """The life of a process: one statement. Called right after the fork; the caller ends the process."""
+    _limit_at_once()
+    connection = _open_engine()
+    try:
+        job: ConfinedJob = pickle.loads(receive_frame(channel, _MAX_JOB))  # noqa: S301 (the server made it)
+    except EOFError:
+        return
+    send_frame(channel, msgspec.json.encode(ConfinedReply("begun")))
+    signal.setitimer(signal.ITIMER_REAL, max(0.01, job.seconds))  # the kernel ends the process at the deadline
+    reply, body = _outcome(connection, job)
+    send_frame(channel, msgspec.json.encode(reply))
+    if body is not None:
+        send_frame(channel, memoryview(body))
+
+
+def die_with_parent() -> None:
+    """Linux ends the process when its parent is gone; elsewhere its own limits do."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _limit_at_once() -> None:
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        resource.setrlimit(limit, (0, 0))
+
+
+def _open_engine() -> Any:
+    """Opened, and used once, before there is a statement: what is loaded at first use is loaded now."""
+    pa.set_cpu_count(THREADS)
+    pa.set_io_thread_count(THREADS)
+    connection = duckdb.connect(":memory:", config=_CONFIG)
+    settle_pandas(connection)
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    table = pa.table({"a": [1]})
+    connection.register("_first", ds.dataset(table))
+    connection.execute("SELECT a, json_serialize_sql('SELECT 1') FROM _first WHERE a = $b", {"b": 1}).to_arrow_table()
+    connection.unregister("_first")
+    return connection
+
+
+def _outcome(connection: Any, job: ConfinedJob) -> tuple[ConfinedReply, pa.Buffer | None]:
+    try:
+        for name, source in job.sources.items():
+            connection.register(name, source if isinstance(source, pa.Table) else _opened(source))
+    except (OSError, pa.ArrowException) as error:
+        return ConfinedReply("missing", name=str(error)), None
+    try:
+        connection.execute("SET lock_configuration = true")
+        _give_up(job)
+        refuse_unlisted(connection, job.text, job.sources.keys())
+        return _answered(connection, job)
+    except EngineTreeRefused as refused:
+        return ConfinedReply("error", "refused", refused.name), None
+    except _TooLarge as large:
+        return ConfinedReply("error", f"too_many_{large}"), None
+    except Exception as error:  # noqa: BLE001 (whatever it is, its text stays here)
+        return _failed(error), None
+
+
+def _failed(error: Exception) -> ConfinedReply:
+    code, name = code_of(error)
+    return ConfinedReply("error", code, name)
+
+
+def _opened(source: ConfinedFiles) -> ds.Dataset:
+    """The files, opened now. A filter on the account holds whatever the statement says."""
+    found = dataset(source.files, source.schema) if source.on_bucket else _opened_files(source)
+    return found if source.account is None else found.filter(pc.field(ACCOUNT.name) == source.account)
+
+
+def _opened_files(source: ConfinedFiles) -> ds.Dataset:
+    """With the account as a dictionary: comparing each text of 5 million rows took as long as the rest of a group-by."""
+    names, schema = [] if source.account is None else [ACCOUNT.name], source.schema
+    for name in names:
+        coded = pa.field(name, pa.dictionary(pa.int32(), pa.string()))
+        schema = schema.set(schema.get_field_index(name), coded)
+    form = ds.ParquetFileFormat(dictionary_columns=names)
+    fragments = [
+        form.make_fragment(pa.OSFile(file.path), partition_expression=_of_day(source.time, file.day))
+        for file in source.files
+    ]
+    return ds.FileSystemDataset(fragments, schema, form)
+
+
+def _of_day(time_column: str | None, day: str | None) -> pc.Expression | None:
+    """What is known of a file's rows without reading it, so that files of other days stay unread."""
+    if time_column is None or day is None:
+        return None
+    start = date.fromisoformat(day)
+    bounds = (
+        pa.scalar(each, pa.date32()).cast(pa.timestamp("us", "UTC")) for each in (start, start + timedelta(days=1))
+    )
+    low, high = bounds
+    return (pc.field(time_column) >= low) & (pc.field(time_column) < high)
+
+
+def _give_up(job: ConfinedJob) -> None:
+    """From here on the process can open nothing, connect to nothing, and has so much memory and CPU time."""
+    on_a_bucket = any(isinstance(each, ConfinedFiles) and each.on_bucket for each in job.sources.values())
+    if not on_a_bucket:
+        os.environ.clear()
+    memory = _address_space() + MEMORY
+    _lower(resource.RLIMIT_AS, memory)
+    _lower(resource.RLIMIT_CPU, math.ceil(time.process_time() + job.seconds * THREADS) + 1)
+    _lower(resource.RLIMIT_NOFILE, BUCKET_FILES if on_a_bucket else 0)
+
+
+def _lower(limit: int, to: int) -> None:
+    _, hard = resource.getrlimit(limit)
+    most = to if hard == resource.RLIM_INFINITY else min(to, hard)
+    resource.setrlimit(limit, (most, most))
+
+
+def _address_space() -> int:
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[0]) * resource.getpagesize() if pages.exists() else MEMORY
+
+
+def _answered(connection: Any, job: ConfinedJob) -> tuple[ConfinedReply, pa.Buffer]:
+    reader = connection.execute(job.text, dict(job.parameters)).to_arrow_reader(_BATCH_ROWS)
+    batches, rows, size = [], 0, 0
+    for batch in reader:
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows > MAX_ROWS or size > MAX_BYTES:
+            raise _TooLarge("rows" if rows > MAX_ROWS else "bytes")
+        batches.append(batch)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, reader.schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+    return ConfinedReply("answer", number=rows), sink.getvalue()

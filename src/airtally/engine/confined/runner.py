@@ -1,0 +1,269 @@
+"""Runs statements in confined processes, a few at once, each in a fresh one that was made ready before."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.context import SpawnProcess
+
+import msgspec
+import pyarrow as pa
+import structlog
+
+from airtally.engine.confined.job import (
+    FORK,
+    KILL,
+    MAX_BYTES,
+    REQUEST,
+    ConfinedJob,
+    ConfinedReply,
+    receive_frame,
+    send_frame,
+)
+from airtally.kit.errors import TooManyRequests, Unavailable
+from airtally.kit.fair import Slots, aside
+
+log = structlog.get_logger()
+
+#: Statements that run at once for one account, and for all: no more than half the cores for one.
+CORES = max(2, os.cpu_count() or 1)
+EACH, ALL = max(1, CORES // 2), CORES
+#: Processes that wait, ready, for the next statement.
+WARM = 2
+#: How long after its deadline a process may take to be gone before it is killed from here.
+GRACE_SECONDS = 1.0
+#: Without a statement for so long, the processes that wait are ended.
+IDLE_SECONDS = 600.0
+_MAX_REPLY = 1 << 20
+_BY_TIME = {signal.SIGALRM, signal.SIGXCPU}
+
+
+class ConfinedFailure(Exception):
+    """A statement ended with an error: a code of `errors.py`, or `time`, and a name from the engine's text."""
+
+    def __init__(self, code: str, name: str = "") -> None:
+        super().__init__(code)
+        self.code, self.name = code, name
+
+
+class _NotBegun(Exception):
+    """The process was gone before it had its job."""
+
+
+class SourceMissing(Exception):
+    """A file could not be opened; the text is the system's, and not for callers."""
+
+
+@dataclass(slots=True)
+class _Forked:
+    channel: socket.socket
+    pid: int
+
+
+class ConfinedRunner:
+    """Thread-safe: `_lock` guards the process that forks and those that wait."""
+
+    def __init__(self, *, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._slots = Slots(ALL, each=EACH)
+        self._lock = threading.Lock()
+        self._idle_seconds = idle_seconds
+        self._zygote: SpawnProcess | None = None
+        self._control: socket.socket | None = None
+        self._warm: list[_Forked] = []
+        self._timer: threading.Timer | None = None
+        self._closed = False
+
+    def run(self, account: str, seconds: float, job: Callable[[float], ConfinedJob]) -> pa.Table:
+        """The rows of the job that `job` makes for the seconds that are left; waiting for a turn counts.
+
+        Raises ConfinedFailure, SourceMissing, TooManyRequests where no turn comes, and Unavailable after `close`.
+        """
+        begun = time.monotonic()
+        try:
+            self._slots.acquire(account, seconds)
+        except TimeoutError:
+            raise TooManyRequests(f"Other statements ran for all of the {seconds:g} s that this one had") from None
+        try:
+            with aside():
+                made = job(seconds - (time.monotonic() - begun))
+                return self._run_anew(made)
+        finally:
+            self._slots.release(account)
+            self._refill()
+
+    def close(self) -> None:
+        """End all processes; statements in progress raise Unavailable."""
+        with self._lock:
+            self._closed = True
+            self._end_all()
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that wait for a statement."""
+        with self._lock:
+            return [each.pid for each in self._warm]
+
+    def _run_anew(self, job: ConfinedJob) -> pa.Table:
+        """In the next process that is alive: one may die while it waits."""
+        for _ in range(1 + WARM):
+            with suppress(_NotBegun):
+                return self._run(self._take(), job)
+        raise Unavailable("No process could be started for the statement.")
+
+    def _run(self, process: _Forked, job: ConfinedJob) -> pa.Table:
+        deadline = time.monotonic() + job.seconds
+        try:
+            process.channel.settimeout(job.seconds + GRACE_SECONDS)
+            _begin(process, job)
+            reply = self._reply(process)
+            if reply.kind == "answer":
+                return _table(receive_frame(process.channel, MAX_BYTES + _MAX_REPLY))
+        except (EOFError, ValueError, OSError, msgspec.DecodeError, pa.ArrowException):
+            reply = ConfinedReply("ended")
+        finally:
+            process.channel.close()
+            self._kill(process.pid)
+        if reply.kind == "missing":
+            raise SourceMissing(reply.name)
+        if reply.kind == "error":
+            raise ConfinedFailure(reply.code, reply.name)
+        raise self._gone(reply, over=time.monotonic() >= deadline)
+
+    def _reply(self, process: _Forked) -> ConfinedReply:
+        return msgspec.json.decode(receive_frame(process.channel, _MAX_REPLY), type=ConfinedReply)
+
+    def _gone(self, reply: ConfinedReply, *, over: bool) -> Exception:
+        if self._closed:
+            return Unavailable("The server is stopping.")
+        log.info("statement_ended_by_limit", status=reply.number, over=over)
+        over = over or (os.WIFSIGNALED(reply.number) and os.WTERMSIG(reply.number) in _BY_TIME)
+        return ConfinedFailure("time" if over else "memory")
+
+    def _take(self) -> _Forked:
+        with self._lock:
+            self._stop_timer()
+            while self._warm:
+                process = self._warm.pop(0)
+                if _is_waiting(process):
+                    return process
+                process.channel.close()
+            return self._forked()
+
+    def _refill(self) -> None:
+        """Make the next processes ready."""
+        with self._lock:
+            if self._closed:
+                return
+            try:
+                while len(self._warm) < WARM:
+                    self._warm.append(self._forked())
+            except Unavailable:
+                log.warning("no process is ready for the next statement")
+            self._start_timer()
+
+    def _forked(self) -> _Forked:
+        """A new process. Only with the lock."""
+        if self._closed:
+            raise Unavailable("The server is stopping.")
+        if self._zygote is None or not self._zygote.is_alive():
+            self._start_zygote()
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                self._send_request(FORK, 0, [theirs.fileno()])
+            ours.settimeout(30)
+            started = msgspec.json.decode(receive_frame(ours, _MAX_REPLY), type=ConfinedReply)
+        except (OSError, EOFError, ValueError) as error:
+            ours.close()
+            self._end_all()
+            raise Unavailable("No process could be started for the statement.") from error
+        return _Forked(ours, started.number)
+
+    def _start_zygote(self) -> None:
+        from airtally.engine.confined import zygote  # noqa: PLC0415 (loads the engine; only here is it needed)
+
+        self._end_all()
+        ours, theirs = socket.socketpair()
+        context = multiprocessing.get_context("spawn")
+        self._zygote = context.Process(target=zygote.serve, args=(theirs,), name="airtally-sql", daemon=True)
+        self._zygote.start()
+        theirs.close()
+        self._control = ours
+
+    def _kill(self, pid: int) -> None:
+        """Does nothing where the process has ended."""
+        with self._lock, suppress(OSError):
+            self._send_request(KILL, pid, [])
+
+    def _send_request(self, letter: bytes, pid: int, fds: list[int]) -> None:
+        if self._control is not None:
+            socket.send_fds(self._control, [REQUEST.pack(letter, pid)], fds)
+
+    def _end_all(self) -> None:
+        """Only with the lock."""
+        self._stop_timer()
+        for process in self._warm:
+            process.channel.close()
+        self._warm.clear()
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._zygote is not None:
+            self._zygote.kill()
+            self._zygote.join()
+            self._zygote = None
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._timer = threading.Timer(self._idle_seconds, self._end_when_idle)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end_when_idle(self) -> None:
+        with self._lock:
+            if threading.current_thread() is self._timer:
+                self._end_all()
+
+
+def _begin(process: _Forked, job: ConfinedJob) -> None:
+    """Raises _NotBegun."""
+    try:
+        send_frame(process.channel, pickle.dumps(job, protocol=5))
+        reply = msgspec.json.decode(receive_frame(process.channel, _MAX_REPLY), type=ConfinedReply)
+    except (EOFError, ConnectionError) as error:
+        raise _NotBegun from error
+    if reply.kind != "begun":
+        raise _NotBegun
+
+
+def _is_waiting(process: _Forked) -> bool:
+    """Whether it lives: a process says nothing before it is given a statement."""
+    process.channel.setblocking(False)
+    try:
+        process.channel.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _table(stream: bytes) -> pa.Table:
+    """The process ran a caller's statement: what it sends is looked at before it is used."""
+    with pa.ipc.open_stream(stream) as reader:
+        table = reader.read_all()
+    table.validate(full=True)
+    return table

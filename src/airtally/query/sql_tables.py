@@ -1,0 +1,201 @@
+"""The tables that an account's statements see: its streams, versions of changelogs, and rollups."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sqlglot import exp
+
+from airtally.query.changelog import Records, VersionsQuery, current_records, render_versions
+from airtally.query.question import Dimension, Metric, Question
+from airtally.query.rolled import interval_of, rollups_for
+from airtally.query.service import Queries
+from airtally.rollups.figures import combined, figures_of_rows, figures_of_segments
+from airtally.rollups.plan import Interval, RollupPlan, SegmentSource
+from airtally.rollups.rollups import Rollups
+from airtally.rollups.table import segment_schema
+from airtally.sql.compiler import Binder, column, micros
+from airtally.sql.dedupe import events
+from airtally.sql.filters import EVERYTHING, Equals
+from airtally.sql.statement import Files, Statement
+from airtally.storage.lake.snapshot import DataFile
+from airtally.streams import STREAMS
+from airtally.streams.declaration import Kind, Stream
+from airtally.streams.rollup import Measure, Rollup
+
+VERSIONS = "_versions"
+TIME = "time"
+
+
+class SqlTableKind(StrEnum):
+    """`EVENTS`: each event once. `RECORDS`: a changelog as it is now. `VERSIONS`: all of it. `ROLLUP`: stored figures."""
+
+    EVENTS = "events"
+    RECORDS = "records"
+    VERSIONS = "versions"
+    ROLLUP = "rollup"
+
+
+@dataclass(frozen=True, slots=True)
+class SqlTable:
+    """A table by its name in statements. `columns` are in order."""
+
+    name: str
+    kind: SqlTableKind
+    stream: Stream
+    columns: tuple[str, ...]
+    rollup: Rollup | None = None
+
+
+def _tables() -> Iterator[SqlTable]:
+    for stream in STREAMS.values():
+        columns = tuple(stream.row_schema.names)
+        kind = SqlTableKind.EVENTS if stream.kind is Kind.EVENT else SqlTableKind.RECORDS
+        yield SqlTable(stream.name, kind, stream, columns)
+        if stream.kind is Kind.CHANGELOG:
+            yield SqlTable(f"{stream.name}{VERSIONS}", SqlTableKind.VERSIONS, stream, columns)
+        for rollup in stream.rollups:
+            names = (TIME, *rollup.dimensions, *(each.name for each in rollup.measures))
+            yield SqlTable(rollup.name, SqlTableKind.ROLLUP, stream, names, rollup)
+
+
+#: The same for all accounts.
+SQL_TABLES: Mapping[str, SqlTable] = {table.name: table for table in _tables()}
+
+
+@dataclass
+class PlacedTables:
+    """Queries that stand for tables, with what they read: `statements` by table, and how current all are together."""
+
+    statements: dict[str, Statement] = field(default_factory=dict)
+    data_through_us: int | None = None
+
+    def note(self, through_us: int) -> None:
+        """What all tables together have: the earliest."""
+        self.data_through_us = through_us if self.data_through_us is None else min(self.data_through_us, through_us)
+
+
+class TablePlacer:
+    """Makes the queries of one account's tables, each on a snapshot of its own."""
+
+    def __init__(self, queries: Queries, rollups: Rollups, account: str) -> None:
+        self._queries, self._rollups, self._account = queries, rollups, account
+
+    def place(self, names: Collection[str], columns: frozenset[str] | None) -> PlacedTables:
+        """`columns` are those that are needed at most, None for all. Raises FilesMissing."""
+        found = PlacedTables()
+        for name in sorted(names):
+            table = SQL_TABLES[name]
+            wanted = [each for each in table.columns if columns is None or each in columns] or list(table.columns[:1])
+            found.statements[name] = self._statement(table, wanted, found)
+        return found
+
+    def _statement(self, table: SqlTable, wanted: list[str], found: PlacedTables) -> Statement:
+        if table.rollup is not None:
+            return self._rollup(table.stream, table.rollup, found)
+        stream = table.stream
+        snapshot = self._queries.snapshot(stream, self._account)
+        found.note(snapshot.data_through_us)
+        binder = Binder(stream)
+        match table.kind:
+            case SqlTableKind.EVENTS:
+                return binder.statement(events(binder, snapshot, wanted, self._queries.engine.capabilities))
+            case SqlTableKind.RECORDS:
+                records = Records(stream, self._account)
+                return binder.statement(current_records(binder, records, snapshot, [column(name) for name in wanted]))
+            case _:
+                return render_versions(VersionsQuery(stream, self._account), snapshot)
+
+    def _rollup(self, stream: Stream, rollup: Rollup, found: PlacedTables) -> Statement:
+        question = _whole(stream, rollup, self._account)
+        candidates = [each for each in rollups_for(question) if each.rollup.name == rollup.name]
+        plan = self._rollups.rollup_plan(candidates, stream, self._account, interval_of(question))
+        found.note(plan.rows.data_through_us)
+        binder = Binder(stream)
+        branches = [*_segment_selects(binder, rollup, plan), *self._stale_selects(binder, stream, rollup, plan)]
+        return binder.statement(_cells(rollup, branches))
+
+    def _stale_selects(self, binder: Binder, stream: Stream, rollup: Rollup, plan: RollupPlan) -> Iterator[exp.Select]:
+        if not plan.has_rows:
+            return
+        names = list(dict.fromkeys((stream.time, *rollup.dimensions, *_columns_of(rollup))))
+        source = events(binder, plan.rows, names, self._queries.engine.capabilities)
+        figures = figures_of_rows(binder, stream, rollup.dimensions, micros(stream.time), _by_name(rollup))
+        yield (
+            exp.select(*figures)
+            .from_(source.subquery("events"))
+            .where(exp.or_(*(_inside(binder, stream.time, each) for each in plan.stale)))
+        )
+
+
+def _whole(stream: Stream, rollup: Rollup, account: str) -> Question:
+    """All of a rollup's figures as a question, to find the segments that have them."""
+    metrics = tuple(
+        Metric(each.name, each.function, each.column, EVERYTHING if each.only is None else Equals(*each.only))
+        for each in rollup.measures
+    )
+    return Question(stream, account, metrics=metrics, dimensions=tuple(map(Dimension, rollup.dimensions)))
+
+
+def _segment_selects(binder: Binder, rollup: Rollup, plan: RollupPlan) -> Iterator[exp.Select]:
+    for source in plan.sources:
+        for files, hidden in ((source.month_files, source.hidden), (source.day_files, ())):
+            if files:
+                yield _segment_select(binder, rollup, source, files, hidden)
+
+
+def _segment_select(
+    binder: Binder,
+    rollup: Rollup,
+    source: SegmentSource,
+    files: tuple[DataFile, ...],
+    hidden: Collection[Interval],
+) -> exp.Select:
+    """Measures are found by what they count: an earlier version of the rollup may call one by another name."""
+    stored = source.candidate.rollup
+    measures = dict(zip((each.name for each in rollup.measures), source.candidate.measures, strict=True))
+    relation = binder.relation(Files(files, segment_schema(stored), stored.folder), "segments")
+    figures = figures_of_segments(rollup.dimensions, measures)
+    return (
+        exp.select(*figures)
+        .from_(relation)
+        .where(exp.and_(exp.true(), *(exp.not_(_inside(binder, TIME, each)) for each in hidden)))
+    )
+
+
+def _cells(rollup: Rollup, branches: list[exp.Select]) -> exp.Select:
+    """One row for each interval and group: rows of days without a current segment are added up here."""
+    if not branches:
+        empty = [exp.cast(exp.null(), "bigint").as_(name, quoted=True) for name in (TIME, *_by_name(rollup))]
+        texts = [exp.cast(exp.null(), "text").as_(name, quoted=True) for name in rollup.dimensions]
+        branches = [exp.select(*texts, *empty).where(exp.false())]
+    source = branches[0] if len(branches) == 1 else exp.union(*branches, distinct=False)
+    keys = [column(name) for name in rollup.dimensions]
+    at = exp.Sub(
+        this=column(TIME), expression=exp.Mod(this=column(TIME), expression=exp.Literal.number(rollup.grain_us))
+    )
+    figures = [
+        exp.cast(combined(each.function, each.name), "bigint").as_(each.name, quoted=True) for each in rollup.measures
+    ]
+    inner = exp.select(exp.alias_(at, "_at", quoted=True), *keys, *figures).from_(source.subquery("figures"))
+    cells = inner.group_by(exp.Literal.number(1), *keys).subquery("cells")
+    time = exp.Anonymous(this="make_timestamptz", expressions=[column("_at")]).as_(TIME, quoted=True)
+    return exp.select(time, *keys, *(column(each.name) for each in rollup.measures)).from_(cells)
+
+
+def _by_name(rollup: Rollup) -> dict[str, Measure]:
+    return {each.name: each for each in rollup.measures}
+
+
+def _columns_of(rollup: Rollup) -> Iterator[str]:
+    for measure in rollup.measures:
+        if measure.column is not None:
+            yield measure.column
+        if measure.only is not None:
+            yield measure.only[0]
+
+
+def _inside(binder: Binder, time: str, interval: Interval) -> exp.Expr:
+    return exp.and_(column(time) >= binder.time(interval.start_us), column(time) < binder.time(interval.end_us))

@@ -1,0 +1,71 @@
+"""The engine's errors in words of this program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from airtally.engine.confined.job import MAX_BYTES, MAX_ROWS, MEMORY
+from airtally.engine.confined.runner import ConfinedFailure
+from airtally.kit.errors import Failure, LimitExceeded
+from airtally.sql.dsl.refusal import SqlPlace, StatementRefused, quoted
+from airtally.sql.dsl.statement import CheckedStatement
+
+log = structlog.get_logger()
+
+_NAMED: Mapping[str, str] = {
+    "no_column": "There is no column {name}",
+    "no_table": "There is no table {name} here",
+    "ambiguous": "The column {name} is in several of the tables: name the table too",
+    "not_grouped": "The column {name} stands neither in GROUP BY nor in an aggregate function",
+    "wrong_arguments": "The function {name} does not take arguments of these types",
+    "no_function": "The function {name} cannot be used in this way",
+}
+_PLAIN: Mapping[str, str] = {
+    "no_column": "A column is named that the tables do not have",
+    "no_table": "A table is named that is not among those of FROM",
+    "ambiguous": "A column is named that several of the tables have",
+    "not_grouped": "A column stands neither in GROUP BY nor in an aggregate function",
+    "wrong_arguments": "A function or an operator is given values of types that it does not take",
+    "no_function": "A function cannot be used in this way",
+    "wrong_types": "Values of types that do not go together are compared or combined: use CAST",
+    "unnest": "UNNEST takes a list",
+    "aggregate": "An aggregate function stands where none may: in WHERE, GROUP BY, a join or another aggregate",
+    "window": "A window function stands where none may: use QUALIFY, or a sub-query",
+    "position": "ORDER BY or GROUP BY names a column by a number that the answer does not have",
+    "column_count": "The parts of a set operation, or of VALUES, have different numbers of columns",
+    "one_row": "A sub-query that stands for one value gave several rows",
+    "time_zone": "There is no such time zone: use an IANA name such as 'America/Sao_Paulo'",
+    "json": "A text that is read as JSON is none: ask json_valid first",
+    "json_path": "A JSON path cannot be read: they look like '$.member[0]'",
+    "format": "A text cannot be read by the format that is given for it, or the format itself cannot be read",
+    "overflow": "A number in the statement or its answer does not fit into its type",
+    "conversion": "A value cannot be converted to the type that is asked for: TRY_CAST gives null instead",
+    "depth": "The statement is nested too deeply",
+    "refused": "A part of the statement cannot be used",
+    "syntax": "The statement cannot be read",
+    "binding": "A part of the statement does not fit with the rest: a name, a type, or where a function stands",
+    "input": "A function was given a value that it cannot use",
+    "not_implemented": "A part of the statement is not supported",
+    "unknown": "The statement cannot be run",
+}
+_LIMITS: Mapping[str, str] = {
+    "time": "The statement took longer than {seconds:g} s (AIRTALLY_QUERY_SECONDS).",
+    "memory": f"The statement needed more than {MEMORY >> 20} MiB of memory.",
+    "too_many_rows": f"The answer has more than {MAX_ROWS} rows, the most that one may have.",
+    "too_many_bytes": f"The answer has more than {MAX_BYTES >> 20} MiB, the most that one may have.",
+}
+_LIMIT_HINT = "Ask for fewer rows or columns, a shorter interval, or a rollup; LIMIT cuts an answer."
+
+
+def failure_in_words(failure: ConfinedFailure, statement: CheckedStatement, seconds: float) -> Failure:
+    """The words for an error. A name from the engine's text is shown only if it is the statement's own."""
+    if (limit := _LIMITS.get(failure.code)) is not None:
+        return LimitExceeded(limit.format(seconds=seconds), hint=_LIMIT_HINT)
+    log.info("statement_refused_by_engine", code=failure.code, name=failure.name)
+    place = statement.place_of_name(failure.name) if failure.name else None
+    if place is not None and failure.code in _NAMED:
+        return StatementRefused(_NAMED[failure.code].format(name=quoted(failure.name)), place)
+    plain = _PLAIN.get(failure.code, _PLAIN["unknown"])
+    return StatementRefused(plain, SqlPlace(1, 1) if place is None else place)

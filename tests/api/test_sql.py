@@ -1,0 +1,294 @@
+"""`POST /api/v1/sql`: answers equal those of /query; attacks are refused and show nothing; bombs end."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from airtally.query.sql_tables import SQL_TABLES
+from airtally.streams import STREAMS
+from fixtures.sql_attacks import ATTACKS, BOMBS
+
+MARK = "of-the-other-account"
+
+
+def ask(client, sql, accept="application/json"):
+    return client.http.post("/api/v1/sql", json={"sql": sql}, headers={"Accept": accept})
+
+
+def rows(client, sql):
+    answer = ask(client, sql)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["rows"]
+
+
+def play(number, **more):
+    day = 1 + number % 3
+    return {
+        "player_id": 7000 + number % 4,
+        "media_id": 8000 + number % 5,
+        "played_at": f"2026-10-0{day}T08:{number % 60:02}:00",
+        "id": f"p{number}",
+        "duration_seconds": 1.5,
+    } | more
+
+
+@pytest.fixture
+def filled(api_server, client):
+    """Events flushed, late, buffered and sent twice, with a correction; a changelog with versions and deletions."""
+    flush = api_server.services.storage.event_store.flush
+    assert client.send("playlogs", [play(n) for n in range(40)]).json()["rejected"] == 0
+    flush()
+    client.send("playlogs", [play(n, media_id=9000) for n in range(10)])  # corrections of flushed rows
+    flush()
+    client.send("playlogs", [play(n) for n in range(100, 120)] + [play(5, media_id=9001)])
+    client.send("playlogs", [play(200, played_at="2025-01-01T00:00:00"), play(201, id=None), play(201, id=None)])
+    for number, (name, deleted) in enumerate((("one", 0), ("two", 0), ("two", 1), ("three", 0))):
+        stamp = f"2026-10-0{1 + number}T00:00:00Z"
+        version = {"name": name, "is_deleted": deleted, "last_update_time_utc": stamp}
+        client.send("players", [version | {"player_id": 7000}, version | {"player_id": 7001, "is_deleted": number % 2}])
+        if number == 1:
+            flush()
+    return client
+
+
+@pytest.fixture
+def other(api_server, join):
+    """Another account, whose rows lie in the same files."""
+    client = join(api_server)
+    client.send("playlogs", [play(n, id=f"{MARK}{n}") for n in range(20)])
+    client.send("players", [{"player_id": 7000, "name": MARK, "last_update_time_utc": "2026-10-01T00:00:00Z"}])
+    return client
+
+
+QUESTIONS = [
+    ({"metrics": ["count"]}, "SELECT count(*) AS count FROM playlogs"),
+    (
+        {"metrics": ["count"], "dimensions": ["player_id", "media_id"]},
+        "SELECT player_id, media_id, count(*) AS count FROM playlogs GROUP BY ALL",
+    ),
+    (
+        {"metrics": [{"function": "sum", "column": "duration_seconds", "name": "s"}], "dimensions": ["media_id"]},
+        "SELECT media_id, sum(duration_seconds) AS s FROM playlogs GROUP BY media_id",
+    ),
+    (
+        {
+            "metrics": [{"function": "distinct", "column": "id", "name": "d"}, "count"],
+            "filter": {"player_id": [7000, 7001]},
+        },
+        "SELECT count(DISTINCT id) AS d, count(*) AS count FROM playlogs WHERE player_id IN (7000, 7001)",
+    ),
+    (
+        {
+            "metrics": ["count"],
+            "start": "2026-10-02T00:00:00",
+            "end": "2026-10-03T00:00:00",
+            "dimensions": ["player_id"],
+        },
+        "SELECT player_id, count(*) AS count FROM playlogs "  # noqa: ISC004
+        "WHERE played_at >= '2026-10-02' AND played_at < '2026-10-03' GROUP BY 1",
+    ),
+    (
+        {"metrics": [{"function": "max", "column": "media_id", "name": "m"}], "filter": {"media_id": [9000, 9001]}},
+        "SELECT max(media_id) AS m FROM playlogs WHERE media_id IN (9000, 9001)",
+    ),
+]
+
+
+def in_order(found):
+    return sorted(tuple(sorted(row.items())) for row in found)
+
+
+@pytest.mark.parametrize(("question", "sql"), QUESTIONS)
+def test_the_same_question_has_the_same_figures_as_in_query(filled, other, question, sql):
+    for _ in range(2):
+        expected = filled.ask(stream="playlogs", **question).json()["rows"]
+        assert in_order(rows(filled, sql)) == in_order(expected)
+        assert expected
+        filled.send("playlogs", [play(300 + len(expected))])
+
+
+def test_the_same_figures_after_compaction(api_server, filled):
+    question, sql = QUESTIONS[1]
+    before = in_order(rows(filled, sql))
+    api_server.services.storage.event_store.flush()
+    assert in_order(rows(filled, sql)) == before == in_order(filled.ask(stream="playlogs", **question).json()["rows"])
+
+
+def test_changelogs_are_as_they_are_now_and_have_their_versions(filled):
+    assert rows(filled, "SELECT player_id, name FROM players ORDER BY 1") == [{"player_id": 7000, "name": "three"}]
+    versions = rows(
+        filled, "SELECT name, is_deleted FROM players_versions WHERE player_id = 7000 ORDER BY last_update_time_utc"
+    )
+    assert [(each["name"], each["is_deleted"]) for each in versions] == [
+        ("one", 0),
+        ("two", 0),
+        ("two", 1),
+        ("three", 0),
+    ]
+    joined = "SELECT p.name, count(*) AS n FROM playlogs JOIN players p USING (player_id) GROUP BY ALL"
+    assert rows(filled, joined) == [{"name": "three", "n": filled.count(filter={"player_id": 7000})}]
+
+
+def test_rollups_have_the_figures_of_the_rows(client):
+    client.send("ad_groups", [{"ad_group_id": f"g-{client.account.slug}", "name": "g", "platform": "iOS"}])
+    events = [
+        {
+            "ad_group_id": f"g-{client.account.slug}",
+            "time": f"2026-10-0{1 + n % 2}T0{n % 5}:{n % 60:02}:00Z",
+            "id": f"e{n % 30}",
+        }
+        | {"kind": "paid_click", "country": "BR" if n % 3 else "US", "spend": "0.25"}
+        for n in range(50)
+    ]
+    assert client.send("ad_events", events).json()["rejected"] == 0
+    stored = rows(
+        client, "SELECT country, sum(events) AS n, sum(spend) AS spend FROM ad_events_quarter GROUP BY 1 ORDER BY 1"
+    )
+    counted = rows(
+        client, "SELECT country, count(*) AS n, sum(spend) * 1000000 AS spend FROM ad_events GROUP BY 1 ORDER BY 1"
+    )
+    assert [(row["country"], row["n"], int(float(row["spend"]))) for row in stored] == [
+        (row["country"], row["n"], int(float(row["spend"]))) for row in counted
+    ]
+    aligned = "SELECT count(*) AS n FROM ad_events_quarter WHERE epoch(time) % 900 <> 0"
+    assert rows(client, aligned) == [{"n": 0}]
+
+
+@pytest.mark.parametrize("table", SQL_TABLES)
+def test_every_table_can_be_read_with_its_columns(client, table):
+    answer = ask(client, f"SELECT * FROM {table}").json()
+    assert [each["name"] for each in answer["columns"]] == list(SQL_TABLES[table].columns)
+    assert answer["rows"] == []
+    assert answer["tables"] == [table]
+
+
+def test_every_stream_is_a_table():
+    assert set(STREAMS) <= set(SQL_TABLES)
+
+
+def test_an_answer_in_every_form(filled):
+    sql = (
+        "SELECT player_id, id, played_at, duration_seconds FROM playlogs WHERE player_id = 7001 ORDER BY played_at, id"
+    )
+    answer = ask(filled, sql)
+    expected = answer.json()
+    assert {"data_through", "generated_at", "timezone", "elapsed_ms", "row_count"} <= set(expected)
+    assert expected["row_count"] == len(expected["rows"]) > 0
+    arrow = ask(filled, sql, "application/vnd.apache.arrow.stream")
+    table = pa.ipc.open_stream(arrow.content).read_all()
+    assert arrow.headers["airtally-row-count"] == str(table.num_rows)
+    assert arrow.headers["airtally-data-through"] == expected["data_through"]
+    parquet = ask(filled, sql, "application/vnd.apache.parquet")
+    assert pq.read_table(io.BytesIO(parquet.content)).to_pylist() == table.to_pylist()
+    nulls = pa.csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+    csv = pa.csv.read_csv(io.BytesIO(ask(filled, sql, "text/csv").content), convert_options=nulls)
+    assert csv["id"].to_pylist() == table["id"].to_pylist()
+    lines = ask(filled, sql, "application/x-ndjson")
+    assert lines.headers["content-type"].startswith("application/x-ndjson")
+    assert [json.loads(line)["id"] for line in lines.text.splitlines()] == [row["id"] for row in expected["rows"]]
+
+
+def test_a_form_that_there_is_not(client):
+    answer = ask(client, "SELECT 1", "image/png")
+    assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+
+
+def test_the_statement_as_the_body_itself(client):
+    answer = client.http.post("/api/v1/sql", content="SELECT 1 AS a", headers={"Content-Type": "application/sql"})
+    assert answer.json()["rows"] == [{"a": 1}]
+
+
+def test_bodies_that_are_none(client):
+    assert client.http.post("/api/v1/sql", content="{").status_code == 400
+    assert client.http.post("/api/v1/sql", json={"sql": 1}).status_code == 422
+    assert client.http.post("/api/v1/sql", json={"sql": "SELECT 1", "x": 1}).status_code == 422
+
+
+def test_a_key_without_the_scope_may_not(api_server, join):
+    assert ask(join(api_server, scopes=("write",)), "SELECT 1").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("SELECT\n  nope FROM playlogs", "There is no column `nope` (line 2, column 3)"),
+        ("SELECT l.nope FROM playlogs l", "There is no column `nope` (line 1, column 10)"),
+        ("SELECT account FROM playlogs", "There is no column `account` (line 1, column 8)"),
+        ("SELECT writer_id FROM playlogs", "There is no column `writer_id` (line 1, column 8)"),
+        ("SELECT _0_rows_0.id FROM playlogs", "There is no table `_0_rows_0` here (line 1, column 8)"),
+        ("SELECT type, count(*) FROM playlogs", "The column `type` stands neither in GROUP BY"),
+        (
+            "SELECT sum(id) FROM playlogs",
+            "The function `sum` does not take arguments of these types (line 1, column 8)",
+        ),
+        ("SELECT player_id FROM playlogs, players", "The column `player_id` is in several of the tables"),
+        ("SELECT CAST(id AS INT) FROM playlogs", "A value cannot be converted"),
+        ("SELECT id = played_at - 1 FROM playlogs", "values of types that it does not take"),
+        ("SELECT rowid FROM playlogs", "There is no column `rowid`"),
+    ],
+)
+def test_errors_are_in_words_with_their_place(client, sql, words):
+    client.send("playlogs", [play(1)])
+    answer = ask(client, sql)
+    assert answer.status_code == 422
+    assert words in answer.json()["detail"]
+    assert answer.json()["code"] == "sql_refused"
+
+
+def test_attacks_are_refused_and_show_nothing(api_server, client, other):
+    secret = (
+        str(api_server.services.settings.home),
+        MARK,
+        other.account.slug,
+        "Error",
+        "duckdb.",
+        "/tmp",
+        "_rows",
+        ".parquet'",
+    )
+    client.send("playlogs", [play(1)])
+    wrong = []
+    for listed in ATTACKS.values():
+        for statement, words in listed:
+            answer = ask(client, statement)
+            told = answer.json().get("detail", "")
+            if (
+                answer.status_code != 422
+                or words not in told
+                or any(word in told.replace(statement, "") for word in secret[:3])
+            ):
+                wrong.append((statement, answer.status_code, told))
+    assert wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_bombs_end_at_a_limit_while_others_are_answered(start_server, join, bomb):
+    server = start_server(query_seconds=6.0)
+    bomber, quick = join(server), join(server)
+    for client in (bomber, quick):
+        client.send("playlogs", [play(n) for n in range(300)])
+        rows(client, "SELECT 1")
+    ended = []
+    thread = threading.Thread(target=lambda: ended.append(ask(bomber, BOMBS[bomb])))
+    begun = time.monotonic()
+    thread.start()
+    took = []
+    while thread.is_alive():
+        at = time.monotonic()
+        assert rows(quick, "SELECT count(*) AS n FROM playlogs") == [{"n": 300}]
+        assert quick.count() == 300
+        took.append(time.monotonic() - at)
+    thread.join()
+    assert time.monotonic() - begun < 6 + 6
+    assert ended[0].json()["code"] == "limit_exceeded", ended[0].text
+    assert not took or max(took) < 4
+    assert rows(bomber, "SELECT count(*) AS n FROM playlogs") == [{"n": 300}]
