@@ -14,8 +14,8 @@ CELLS = "SELECT count(*) AS n FROM (SELECT time, ad_group_id, country FROM ad_ev
 
 
 @pytest.fixture
-def home(warehoused):
-    home = warehoused()
+def home(new_home):
+    home = new_home()
     home.acme, home.rival = home.account("acme"), home.account("rival")
     home.send(AD_EVENTS, home.acme, [click(day, id=f"{n}", country="BR") for day in range(5) for n in range(3)])
     home.send(AD_EVENTS, home.rival, [click(3)])

@@ -23,7 +23,7 @@ def settle_pandas(connection: Any) -> None:
     To be called before anything else in the process gives DuckDB a value. Does nothing where pandas is installed:
     whoever embeds this program may give DuckDB data frames later, and DuckDB would go on seeing the stand-in.
     """
-    if _PANDAS in sys.modules or find_spec(_PANDAS) is not None:
+    if _PANDAS in sys.modules or _is_installed():
         return
     pa.array([0])  # PyArrow looks for pandas once, with its version: not while the stand-in is there
     stand_in = ModuleType(_PANDAS)
@@ -34,3 +34,10 @@ def settle_pandas(connection: Any) -> None:
     finally:
         if sys.modules.get(_PANDAS) is stand_in:
             del sys.modules[_PANDAS]
+
+
+def _is_installed() -> bool:
+    try:
+        return find_spec(_PANDAS) is not None
+    except ImportError:  # a finder of the program's own that keeps it out
+        return False
