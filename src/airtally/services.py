@@ -206,7 +206,8 @@ class Services:
     def close(self) -> None:
         """Stop the background work, flush, release leases and locks."""
         self.closing.close()
-        _log.info("stopped")
+        if self.background:  # a command that opens the parts for a moment prints its answer alone
+            _log.info("stopped")
 
     def _leave(self) -> None:
         """Flush a last time, when no rows come in any more. The next start adopts what cannot be flushed."""
