@@ -292,3 +292,53 @@ def test_bombs_end_at_a_limit_while_others_are_answered(start_server, join, bomb
     assert ended[0].json()["code"] == "limit_exceeded", ended[0].text
     assert not took or max(took) < 4
     assert rows(bomber, "SELECT count(*) AS n FROM playlogs") == [{"n": 300}]
+
+
+def test_digits_after_the_point_stay_in_every_form(client):
+    """Only whole decimals are written as whole numbers."""
+    sql = "SELECT 2.999 AS b, CAST(-0.5 AS DECIMAL(9, 2)) AS c"
+    assert rows(client, sql) == [{"b": "2.999", "c": "-0.50"}]
+    assert ask(client, sql, "application/x-ndjson").json() == {"b": "2.999", "c": "-0.50"}
+    assert ask(client, sql, "text/csv").text == '"b","c"\n2.999,-0.50\n'
+
+
+@pytest.mark.parametrize(
+    ("sql", "status", "words"),
+    [
+        ("SELECT 1 AS a, 2 AS a", 422, "Two columns of the answer are called 'a'"),
+        ("SELECT CAST('infinity' AS TIMESTAMP) AS a", 422, "cannot hold"),
+        ("SELECT DATE '200000-01-01' AS a", 422, "cannot hold"),
+        ("SELECT " + ", ".join(f"{n} AS c{n}" for n in range(501)), 422, "501 columns"),
+        ("SELECT strftime(now(), '%n') AS a", 422, "strftime"),
+    ],
+)
+def test_answers_that_no_form_can_carry(client, sql, status, words):
+    answer = ask(client, sql)
+    assert (answer.status_code, words in answer.text) == (status, True), answer.text
+
+
+def test_an_answer_that_would_swell_as_text_is_refused(client):
+    """Columns of Arrow that are small: names that JSON repeats in each row, and true and false at a bit each."""
+    assert client.send("playlogs", [play(n) for n in range(300)]).json()["rejected"] == 0
+    names = ", ".join(f'x AS "{"n" * 100}{n}"' for n in range(20))
+    many = ask(client, f"SELECT {names} FROM (SELECT true AS x FROM playlogs a, playlogs b LIMIT 60000) AS t")
+    assert (many.status_code, "names that are too long" in many.text) == (422, True), many.text
+    lists = "SELECT l FROM (SELECT list(true) AS l FROM playlogs) AS t, playlogs AS a, playlogs AS b LIMIT 60000"
+    deep = ask(client, lists)
+    assert (deep.status_code, "values" in deep.text) == (422, True), deep.text
+
+
+def test_statements_that_wait_leave_threads_for_others(client):
+    """More than may wait are told at once to come again, and other requests are answered meanwhile."""
+    client.send("playlogs", [play(n) for n in range(300)])
+    slow = "SELECT count(*) AS n FROM playlogs a, playlogs b, playlogs c WHERE sqrt(a.player_id + b.media_id) < 0"
+    statuses = []
+    threads = [threading.Thread(target=lambda: statuses.append(ask(client, slow).status_code)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    begun = time.monotonic()
+    assert client.http.post("/api/v1/query", json={"stream": "players"}).status_code == 200
+    assert time.monotonic() - begun < 5
+    for thread in threads:
+        thread.join()
+    assert 429 in statuses

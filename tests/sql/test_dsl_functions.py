@@ -54,7 +54,6 @@ CALLS = {
     **dict.fromkeys(("dayofmonth", "dayofyear", "dayname", "monthname", "last_day"), "{f}(day)"),
     "make_date": "{f}(2026, 10, i)",
     "make_timestamp": "{f}(2026, 10, i, 1, 2, 3.5), {f}(1)",
-    "strftime": "{f}(ts, '%Y-%m')",
     **dict.fromkeys(("strptime", "try_strptime"), "{f}('2026-10-05', '%Y-%m-%d')"),
     **dict.fromkeys(("now", "today"), "{f}()"),
     **dict.fromkeys(("current_date", "current_timestamp"), "{f}"),

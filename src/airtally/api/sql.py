@@ -33,7 +33,11 @@ def routes(services: Services) -> list[Any]:
         note_account(request, account.slug)
         form = accepted_format(request.headers.get("accept", ""))
         text = _read_text(body, request.headers.get("content-type", ""))
-        return _respond(services.sql.answer(account.slug, text), form)
+        answer = services.sql.answer(account.slug, text)
+        try:
+            return _respond(answer, form)
+        except (OverflowError, ValueError):  # a year after 9999, a structure with two fields of one name
+            raise Unprocessable(f"The answer has a value that {form} cannot hold", hint="Cast it to text.") from None
 
     return [run_sql]
 

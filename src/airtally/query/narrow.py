@@ -21,7 +21,7 @@ def narrowed(table: pa.Table) -> pa.Table:
 
 
 def plain(values: pa.Array | pa.ChunkedArray) -> list[Any]:
-    """The values for an encoder: whole numbers are `int`, however wide."""
+    """The values for an encoder: whole numbers are `int`, however wide; decimals with a fraction stay decimals."""
     found: list[Any] = values.to_pylist()
     return [int(each) if isinstance(each, Decimal) else each for each in found] if is_wide(values) else found
 
@@ -34,5 +34,5 @@ def plain_rows(table: pa.Table) -> list[dict[str, Any]]:
 
 
 def is_wide(values: pa.Array | pa.ChunkedArray) -> bool:
-    """Whether a column of figures has a value of more than 64 bits."""
-    return bool(pa.types.is_decimal(values.type))
+    """Whether a column of whole numbers has a value of more than 64 bits."""
+    return bool(pa.types.is_decimal(values.type)) and values.type.scale == 0

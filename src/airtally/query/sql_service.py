@@ -16,6 +16,7 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import LimitExceeded
 from airtally.query.narrow import narrowed
 from airtally.query.service import Queries
+from airtally.query.sql_size import check_size
 from airtally.query.sql_tables import SQL_TABLES, PlacedTables, TablePlacer
 from airtally.query.sql_words import failure_in_words
 from airtally.rollups.rollups import Rollups
@@ -69,6 +70,7 @@ class SqlQueries:
         except SourceMissing as missing:
             relations = [each for own in tables.statements.values() for each in own.relations.values()]
             raise FilesMissing.of(relations, str(missing)) from None
+        check_size(table)
         through_us = now_us if tables.data_through_us is None else tables.data_through_us
         elapsed = time.monotonic() - begun
         return SqlAnswer(narrowed(table), through_us, self._clock.now_us(), elapsed, tuple(sorted(statement.tables)))

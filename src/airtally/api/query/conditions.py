@@ -46,8 +46,8 @@ def subject_of(stream: Stream, name: str) -> Subject:
     if not dot or column not in stream.by_name or stream.by_name[column].type is not Type.JSON:
         type_of(stream, name)
         return name
-    if not 0 < len(member) <= MAX_NAME:
-        raise ValueError(f"the name of a member of {column} has 1 to {MAX_NAME} characters")
+    if not 0 < len(member) <= MAX_NAME or "\0" in member:
+        raise ValueError(f"the name of a member of {column} has 1 to {MAX_NAME} characters, none of them NUL")
     member.encode()  # raises UnicodeEncodeError, a ValueError, for half of a surrogate pair
     return Member(column, member)
 

@@ -238,9 +238,9 @@ def _ratio(name: str) -> Ratio:
 
 
 def _check_names(columns: Sequence[AnswerColumn]) -> None:
-    """Raises ValueError for a name that stands twice, or is that of a column of ours."""
+    """Raises ValueError for a name that stands twice (the engine reads names in any case), or is a column's of ours."""
     names = [each.name for each in columns]
-    if len({*names, READ}) <= len(names):
+    if len({READ, *(name.casefold() for name in names)}) <= len(names):
         raise ValueError(f"each column of the answer needs a name of its own: {', '.join(names)[:128]}")
 
 

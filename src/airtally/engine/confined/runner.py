@@ -9,8 +9,9 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import SpawnProcess
 
@@ -36,6 +37,8 @@ log = structlog.get_logger()
 #: Statements that run at once for one account, and for all: no more than half the cores for one.
 CORES = max(2, os.cpu_count() or 1)
 EACH, ALL = max(1, CORES // 2), CORES
+#: Statements of an account that wait for one that runs; twice as many of all accounts.
+WAITING = 2
 #: Processes that wait, ready, for the next statement.
 WARM = 2
 #: How long after its deadline a process may take to be gone before it is killed from here.
@@ -73,6 +76,7 @@ class ConfinedRunner:
 
     def __init__(self, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._slots = Slots(ALL, each=EACH)
+        self._inside: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._idle_seconds = idle_seconds
         self._zygote: SpawnProcess | None = None
@@ -86,18 +90,33 @@ class ConfinedRunner:
 
         Raises ConfinedFailure, SourceMissing, TooManyRequests where no turn comes, and Unavailable after `close`.
         """
-        begun = time.monotonic()
+        with self._queued(account):
+            begun = time.monotonic()
+            try:
+                self._slots.acquire(account, seconds)
+            except TimeoutError:
+                raise TooManyRequests(f"Other statements ran for all of the {seconds:g} s that this one had") from None
+            try:
+                with aside():
+                    made = job(seconds - (time.monotonic() - begun))
+                    return self._run_anew(made)
+            finally:
+                self._slots.release(account)
+                self._refill()
+
+    @contextmanager
+    def _queued(self, account: str) -> Iterator[None]:
+        """Raises TooManyRequests for one more than may wait: each holds a thread that other requests need."""
+        with self._lock:
+            if self._inside[account] >= EACH + WAITING or self._inside.total() >= ALL + 2 * WAITING:
+                raise TooManyRequests("Too many statements are running or waiting", retry_after=1)
+            self._inside[account] += 1
         try:
-            self._slots.acquire(account, seconds)
-        except TimeoutError:
-            raise TooManyRequests(f"Other statements ran for all of the {seconds:g} s that this one had") from None
-        try:
-            with aside():
-                made = job(seconds - (time.monotonic() - begun))
-                return self._run_anew(made)
+            yield
         finally:
-            self._slots.release(account)
-            self._refill()
+            with self._lock:
+                self._inside[account] -= 1
+                self._inside += Counter()  # drops accounts that have none
 
     def close(self) -> None:
         """End all processes; statements in progress raise Unavailable."""

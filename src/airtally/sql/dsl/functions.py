@@ -31,7 +31,7 @@ TEXTS = _words(
 TIMES = _words(
     "date_trunc date_part extract date_diff datediff time_bucket year month day hour minute second "
     "quarter week weekofyear dayofweek isodow dayofmonth dayofyear dayname monthname last_day epoch epoch_ms epoch_us "
-    "to_timestamp make_date make_timestamp strftime strptime try_strptime now today current_date current_timestamp "
+    "to_timestamp make_date make_timestamp strptime try_strptime now today current_date current_timestamp "
     "timezone"
 )
 LISTS = _words("unnest list_contains array_contains list_distinct array_length list_sort list_value array_to_string")
@@ -63,7 +63,7 @@ CLASSES = frozenset(
         *(exp.TimestampTrunc, exp.DateTrunc, exp.Extract, exp.DateDiff, exp.DateBin, exp.Year, exp.Month, exp.Day),
         *(exp.Hour, exp.Minute, exp.Second, exp.Quarter, exp.Week, exp.WeekOfYear, exp.DayOfWeek, exp.DayOfWeekIso),
         *(exp.DayOfMonth, exp.DayOfYear, exp.Dayname, exp.Monthname, exp.LastDay, exp.TimeToUnix, exp.UnixToTime),
-        *(exp.DateFromParts, exp.TimestampFromParts, exp.TimeToStr, exp.StrToTime),
+        *(exp.DateFromParts, exp.TimestampFromParts, exp.StrToTime),
         *(exp.CurrentDate, exp.CurrentTimestamp),
         *(exp.Explode, exp.ArrayContains, exp.ArrayDistinct, exp.ArraySize, exp.ArraySort, exp.ArrayToString),
         *(exp.JSONExtract, exp.JSONExtractScalar, exp.JSONKeys, exp.JSONType),
