@@ -90,7 +90,7 @@ def test_whoever_owns_a_path_owns_its_404(client, path, whose):
 @pytest.mark.parametrize(
     ("method", "path", "whose"),
     [
-        ("GET", "/api/v1/query", NATIVE),
+        ("GET", "/api/v1/sql", NATIVE),
         ("GET", "/api/v1/streams/playlogs/events", NATIVE),
         ("POST", "/healthz", NATIVE),
         ("DELETE", "/login", NATIVE),

@@ -76,6 +76,8 @@ def test_every_answer_is_the_same(kept, http):
         MENDED.get((release, asked["name"]), lambda _: None)(wanted)
         for body in (got, wanted):
             body.pop("handle_time", None)
+        if "rows" in wanted:  # the native API's; later releases add members to it
+            got = {name: got[name] for name in wanted}
         assert (answer.status_code, in_order(got)) == (asked["status"], in_order(wanted)), asked["name"]
 
 
