@@ -184,7 +184,7 @@ def test_an_answer_in_every_form(filled):
     assert expected["row_count"] == len(expected["rows"]) > 0
     arrow = ask(filled, sql, "application/vnd.apache.arrow.stream")
     table = pa.ipc.open_stream(arrow.content).read_all()
-    assert arrow.headers["airtally-row-count"] == str(table.num_rows)
+    assert arrow.headers["Airtally-Rows"] == str(table.num_rows)
     assert arrow.headers["airtally-data-through"] == expected["data_through"]
     parquet = ask(filled, sql, "application/vnd.apache.parquet")
     assert pq.read_table(io.BytesIO(parquet.content)).to_pylist() == table.to_pylist()
@@ -342,3 +342,21 @@ def test_statements_that_wait_leave_threads_for_others(client):
     for thread in threads:
         thread.join()
     assert 429 in statuses
+
+
+@pytest.mark.parametrize(
+    "form", ["application/json", "text/csv", "application/x-ndjson", "application/vnd.apache.parquet"]
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("INTERVAL '1 day'", "list_value(INTERVAL '1 day')", "CAST('infinity' AS TIMESTAMP)", "DATE '0001-01-01' - 1"),
+        *("list_value(DATE '200000-01-01')", "CAST('24:00:00' AS TIME)", "(1, 2)", "CAST('nan' AS DOUBLE)", "NULL"),
+        *("CAST(170141183460469231731687303715884105727 AS HUGEINT)", "list_value(2.5)", "''::BLOB"),
+    ],
+)
+def test_odd_values_are_written_or_refused_in_words(client, value, form):
+    """Whatever a statement gives, no form of answer breaks on it."""
+    answer = ask(client, f"SELECT {value} AS a", form)
+    assert answer.status_code in {200, 422}, answer.text
+    assert answer.status_code == 200 or len(answer.json()["detail"]) > 20

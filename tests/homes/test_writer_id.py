@@ -21,7 +21,6 @@ from airtally.runtime import open_services
 from airtally.services import Engines
 from airtally.sql.compiler import Binder, column
 from airtally.sql.statement import Rows
-from airtally.storage.lake import compaction
 from airtally.storage.lake.compaction import EAGER
 from airtally.streams import PLAYLOGS, SUBSCRIPTIONS
 from fixtures.homes import KILLED_US, RELEASES, unpacked
@@ -109,32 +108,6 @@ def test_a_compacted_file_holds_only_the_new_name(home):
             names = pq.read_schema(file.data.path).names
             assert ("writer_id" in names, "machine" in names) == (True, False)
             assert file.compacted
-
-
-def test_files_that_are_too_many_rows_for_one_rewrite_are_converted_by_several(home, monkeypatch):
-    """A conversion takes no more rows at once than memory allows, and still ends with every file converted."""
-    answers = home.answers()
-    home.compact()
-    for number in range(3):
-        home.send(PLAYLOGS, **PLAY | {"id": f"more{number}"})
-    home.services.storage.event_store.flush()
-    assert home.answers() != answers
-    sizes, rewrite = [], compaction.rewrite
-
-    def noted(work):
-        sizes.append(len(work.compacted))
-        return rewrite(work)
-
-    monkeypatch.setattr(compaction, "_UNCOMPACTED_ROWS", 1)
-    monkeypatch.setattr(compaction, "_is_outdated", lambda file: file.name in outdated)
-    outdated = {file.name for file in home.files(PLAYLOGS) if file.compacted}
-    monkeypatch.setattr(compaction, "rewrite", noted)
-    counted = home.answers()
-    home.compact()
-    assert outdated.isdisjoint(file.name for file in home.files(PLAYLOGS))
-    assert home.answers() == counted
-    assert sizes
-    assert max(sizes) <= 1 + EAGER.compacted_files
 
 
 def test_an_event_that_comes_again_is_counted_once(home):

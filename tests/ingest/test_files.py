@@ -10,25 +10,12 @@ import pytest
 from airtally.ingest.decode import ndjson
 from airtally.kit.errors import BadRequest, UnsupportedMedia
 from airtally.query.question import Dimension, Metric, Question
-from airtally.runtime import open_services
-from airtally.services import Role
-from airtally.settings import Settings
 from airtally.storage.store import EventStore
 from airtally.streams import PLAYLOGS
+from fixtures.killed import Killed
 
 ROWS = 12
 WRONG = {3, 4, 11}
-
-
-class Killed(BaseException):
-    """As a signal ends a run: no handler for errors sees it."""
-
-
-@pytest.fixture
-def services(tmp_path):
-    services = open_services(Settings(home=tmp_path / "home"), role=Role.NONE)
-    yield services
-    services.close()
 
 
 @pytest.fixture

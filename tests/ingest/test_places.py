@@ -19,21 +19,10 @@ from airtally.ingest.tails import TOO_SOON
 from airtally.query.question import Dimension, Metric, Question
 from airtally.runtime import open_services
 from airtally.services import Role, Services
-from airtally.settings import Settings
 from airtally.storage.store import EventStore, Overtaken
 from airtally.streams import PLAYLOGS
 from fixtures.homes import unpacked
-
-
-class Killed(BaseException):
-    """As a signal ends a run: no handler for errors sees it."""
-
-
-@pytest.fixture
-def services(tmp_path):
-    services = open_services(Settings(home=tmp_path / "home"), role=Role.NONE)
-    yield services
-    services.close()
+from fixtures.killed import Killed
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airtally.kit.time import from_datetime
-from airtally.query.ranges import RangeClock, TimeRange, parse_range, previous_period, previous_year, whole_days
+from airtally.query.ranges import RangeClock, TimeRange, parse_range, previous_period, previous_year, range_of_ends
 
 NEW_YORK, KATHMANDU, LORD_HOWE = map(ZoneInfo, ("America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"))
 
@@ -87,9 +87,9 @@ def test_an_interval_from_midnight_to_midnight_is_days():
     start, middle, end = (
         us(each) for each in ("2026-11-01T00:00-04:00", "2026-11-01T12:00-05:00", "2026-11-02T00:00-05:00")
     )
-    assert whole_days(start, end, clock()) == TimeRange(start, end, days=1)
-    assert whole_days(start, middle, clock()) == TimeRange(start, middle)
-    assert ends(previous_period(whole_days(start, end, clock()), clock()))[0] == us("2026-10-31T00:00-04:00")
+    assert range_of_ends(start, end, clock()) == TimeRange(start, end, days=1)
+    assert range_of_ends(start, middle, clock()) == TimeRange(start, middle)
+    assert ends(previous_period(range_of_ends(start, end, clock()), clock()))[0] == us("2026-10-31T00:00-04:00")
 
 
 @pytest.mark.parametrize(

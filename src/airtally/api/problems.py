@@ -10,6 +10,8 @@ from litestar import Request, Response
 from airtally.kit.errors import Failure, MethodNotAllowed
 
 MEDIA_TYPE = "application/problem+json"
+#: Characters of a refusal that repeats words of the request.
+MAX_WORDS = 400
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 from litestar import Request, Response, post
 from litestar.params import RawBody
 
 from airtally.api.authorize import authorize
 from airtally.api.formats import MEDIA_TYPES, AnswerFormat, accepted_format, rows_as_json, written_rows
+from airtally.api.problems import MAX_WORDS
 from airtally.kit.errors import BadRequest, Unprocessable
-from airtally.kit.time import to_datetime
+from airtally.kit.quality import quality_headers, rfc3339
 from airtally.query.sql_service import SqlAnswer
 from airtally.services import Services
 from airtally.sql.dsl.read import MAX_CHARACTERS
@@ -19,7 +21,6 @@ from airtally.web.requests import note_account
 
 #: A character has at most 6 bytes as JSON writes it.
 MAX_SQL_BODY = 6 * MAX_CHARACTERS + 1024
-MAX_WORDS = 400
 
 
 class SqlBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,7 +37,7 @@ def routes(services: Services) -> list[Any]:
         answer = services.sql.answer(account.slug, text)
         try:
             return _respond(answer, form)
-        except (OverflowError, ValueError):  # a year after 9999, a structure with two fields of one name
+        except (OverflowError, ValueError, pa.ArrowException):  # a year after 9999, an interval in Parquet
             raise Unprocessable(f"The answer has a value that {form} cannot hold", hint="Cast it to text.") from None
 
     return [run_sql]
@@ -56,8 +57,8 @@ def _read_text(body: bytes, media_type: str) -> str:
 
 def _respond(answer: SqlAnswer, form: AnswerFormat) -> Response[Any]:
     quality = {
-        "data_through": to_datetime(answer.data_through_us).isoformat(),
-        "generated_at": to_datetime(answer.generated_at_us).isoformat(),
+        "data_through": rfc3339(answer.data_through_us),
+        "generated_at": rfc3339(answer.generated_at_us),
         "timezone": "UTC",
         "elapsed_ms": round(1000 * answer.elapsed_seconds, 1),
         "row_count": answer.table.num_rows,
@@ -66,11 +67,8 @@ def _respond(answer: SqlAnswer, form: AnswerFormat) -> Response[Any]:
         columns = [{"name": field.name, "type": str(field.type)} for field in answer.table.schema]
         body = {"columns": columns, "rows": rows_as_json(answer.table), "tables": list(answer.tables), **quality}
         return Response(msgspec.json.encode(body), media_type=MEDIA_TYPES[form][0])
-    headers = {
-        "Airtally-Data-Through": quality["data_through"],
-        "Airtally-Generated-At": quality["generated_at"],
-        "Airtally-Timezone": "UTC",
-        "Airtally-Elapsed-Ms": str(quality["elapsed_ms"]),
-        "Airtally-Row-Count": str(quality["row_count"]),
-    }
+    headers = quality_headers(
+        data_through_us=answer.data_through_us, generated_at_us=answer.generated_at_us, timezone="UTC"
+    )
+    headers |= {"Airtally-Elapsed-Ms": str(quality["elapsed_ms"]), "Airtally-Rows": str(answer.table.num_rows)}
     return Response(written_rows(answer.table, form), media_type=MEDIA_TYPES[form][0], headers=headers)

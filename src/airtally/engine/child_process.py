@@ -20,6 +20,7 @@ import structlog
 
 from airtally.kit.errors import Unavailable
 from airtally.kit.fair import CALLER, Slots
+from airtally.kit.idle_timer import IdleTimer
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -48,22 +49,21 @@ class ChildProcess:
     """
 
     def __init__(self, *, idle_seconds: float = 60.0) -> None:
-        self._idle_seconds = idle_seconds
+        self._idle = IdleTimer(idle_seconds, self._end_when_idle)
         self._turns = Slots(1)
         self._turn = threading.Lock()  # held by whoever calls or ends the child
         self._child: _Child | None = None
-        self._timer: threading.Timer | None = None
         self._closed = False
 
     def run(self, function: Callable[[*Ts], T], /, *args: *Ts) -> T:
         """Raises what the function raises, and Unavailable if the child dies or this was closed."""
         with self._turns.held(CALLER.get() or threading.current_thread().name), self._turn:
-            self._stop_timer()
+            self._idle.stop()
             child = self._alive()
             try:
                 result: T = child.call(function, args)
             finally:
-                self._start_timer()
+                self._idle.start()
             return result
 
     def close(self) -> None:
@@ -73,7 +73,7 @@ class ChildProcess:
         if child is not None:
             child.kill()
         with self._turn:
-            self._stop_timer()
+            self._idle.stop()
             self._end()
 
     @property
@@ -95,21 +95,11 @@ class ChildProcess:
         if child is not None:
             child.end()
 
-    def _start_timer(self) -> None:
-        self._timer = threading.Timer(self._idle_seconds, self._end_when_idle)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def _end_when_idle(self) -> None:
         if not self._turn.acquire(blocking=False):
             return
         try:
-            if threading.current_thread() is self._timer:
+            if self._idle.is_due:
                 self._end()
         finally:
             self._turn.release()

@@ -64,12 +64,7 @@ class Dimension:
 
     @property
     def label(self) -> str:
-        return self.name or name_of(self.column)
-
-
-def name_of(subject: Subject) -> str:
-    """As callers write it: `attributes.plan` for a member."""
-    return f"{subject.column}.{subject.name}" if isinstance(subject, Member) else subject
+        return self.name or str(self.column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +101,18 @@ class Question:
         for condition in (self.where, *(metric.where for metric in self.metrics)):
             Binder(self.stream).condition(condition)
         labels = [*(dimension.label for dimension in self.dimensions), *(metric.name for metric in self.metrics)]
-        if not self.metrics or len({*labels, BUCKET}) <= len(labels):
+        taken = {BUCKET, *(label.casefold() for label in labels)}  # the engine tells names apart in no case
+        if not self.metrics or len(taken) <= len(labels):
             shown = ", ".join(labels)[:_SHOWN]
             raise ValueError(f"a query needs a metric, and a different name for each column of the answer: {shown}")
         if self.bucket is not Bucket.NONE and (self.start_us is None or self.end_us is None):
             raise ValueError("a query with buckets needs both ends of its interval")
 
     def _check_metric(self, metric: Metric) -> None:
-        if (metric.column is None) != (metric.function is Function.COUNT):
-            raise ValueError(f"metric {metric.name[:_SHOWN]}: {metric.function} with column {metric.column}"[:_SHOWN])
+        if metric.column is None and metric.function is not Function.COUNT:
+            raise ValueError(f"metric {metric.name[:_SHOWN]}: {metric.function} needs a column")
+        if metric.column is not None and metric.function is Function.COUNT:
+            raise ValueError(f"metric {metric.name[:_SHOWN]}: count takes no column; a filter leaves out nulls")
         if metric.column is not None and type_of(self.stream, metric.column) not in _MEASURED[metric.function]:
             raise ValueError(f"metric {metric.name[:_SHOWN]}: column {metric.column} has no {metric.function}")
 

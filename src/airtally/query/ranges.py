@@ -103,7 +103,7 @@ def previous_year(asked: TimeRange, clock: RangeClock) -> TimeRange:
     return TimeRange(_year_before(asked.start_us, clock), _year_before(asked.end_us, clock), asked.months, asked.days)
 
 
-def whole_days(start_us: int, end_us: int, clock: RangeClock) -> TimeRange:
+def range_of_ends(start_us: int, end_us: int, clock: RangeClock) -> TimeRange:
     """An interval that was given by its ends; one from midnight to midnight is so many days."""
     first, last, zone = _local_day(start_us, clock), _local_day(end_us, clock), clock.times_zone
     if first < last and (zone_midnight_us(first, zone), zone_midnight_us(last, zone)) == (start_us, end_us):

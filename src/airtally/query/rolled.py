@@ -104,9 +104,8 @@ _TREES: Cache[Hashable, exp.Select] = Cache(1000)
 
 def _branches(binder: Binder, question: Question, rollup_plan: RollupPlan) -> Iterator[_SegmentBranch]:
     for source in rollup_plan.sources:
-        for files, hidden in ((source.month_files, source.hidden), (source.day_files, ())):
-            if files:
-                yield _segment_branch(binder, question, source, files, hidden)
+        for files, hidden in source.reads():
+            yield _segment_branch(binder, question, source, files, hidden)
 
 
 def _summed(binder: Binder, question: Question, sources: list[exp.Select], bucket: exp.Expr | None) -> exp.Select:

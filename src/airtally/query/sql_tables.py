@@ -141,9 +141,8 @@ def _whole(stream: Stream, rollup: Rollup, account: str) -> Question:
 
 def _segment_selects(binder: Binder, rollup: Rollup, plan: RollupPlan) -> Iterator[exp.Select]:
     for source in plan.sources:
-        for files, hidden in ((source.month_files, source.hidden), (source.day_files, ())):
-            if files:
-                yield _segment_select(binder, rollup, source, files, hidden)
+        for files, hidden in source.reads():
+            yield _segment_select(binder, rollup, source, files, hidden)
 
 
 def _segment_select(

@@ -49,6 +49,12 @@ class SegmentSource:
     hidden: tuple[Interval, ...]
     day_files: tuple[DataFile, ...]
 
+    def reads(self) -> Iterator[tuple[tuple[DataFile, ...], tuple[Interval, ...]]]:
+        """Files to read, each time with the intervals that are left out of them."""
+        for files, hidden in ((self.month_files, self.hidden), (self.day_files, ())):
+            if files:
+                yield files, hidden
+
 
 @dataclass(frozen=True, slots=True)
 class RollupPlan:

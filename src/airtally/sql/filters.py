@@ -31,6 +31,10 @@ class Member:
         if self.type not in {Type.TEXT, Type.INT64, Type.DECIMAL, Type.DOUBLE}:
             raise ValueError(f"a member is not read as {self.type}")
 
+    def __str__(self) -> str:
+        """As callers write it."""
+        return f"{self.column}.{self.name}"
+
 
 Subject = str | Member
 """What a condition is about: a column by its name, or a member of a JSON column."""

@@ -212,3 +212,38 @@ def test_pages_of_a_relative_range_are_of_the_same_days(client):
         "start": "2026-10-01T00:00:00+00:00",
         "end": "2026-11-01T00:00:00+00:00",
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"metrics": ["plays"]}, "there is no function 'plays': expected one of count, sum, min, max, mean, distinct"),
+        ({"metrics": [{"function": "plays"}]}, "expected one of count, sum, min, max, mean, distinct"),
+        ({"grain": "fortnight"}, "expected one of minute, 15 minutes, hour, day, week, month"),
+        ({"compare": "last_year"}, "expected one of previous_period, previous_year"),
+        ({"format": "xml"}, "expected one of json, csv, ndjson, parquet, arrow"),
+        ({"metrics": ["sum"]}, "sum needs a column"),
+        ({"stream": "app_events", "metrics": ["min(attributes.plan)"]}, "column attributes.plan has no min"),
+    ],
+)
+def test_a_refusal_says_what_was_expected_and_shows_no_python(client, asked, words):
+    answer = client.http.post("/api/v1/query", json={"stream": "ad_events"} | asked)
+    assert (answer.status_code, words in answer.json()["detail"]) == (422, True), answer.text
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"metrics": ["count as a", "sum(count) as A"]},
+        {"metrics": ["count as COUNTRY"], "dimensions": ["country"], "limit": 1},
+        {"metrics": ["count as ROWS READ"]},
+        {"metrics": ["mean(count) as m", "count as Sum of m"]},
+        {"metrics": ["mean(count) as m", "count as number OF m"]},
+        {"metrics": ["count as Bucket"]},
+    ],
+)
+def test_names_that_the_engine_does_not_tell_apart_are_refused(client, asked):
+    """Those of a caller among each other, and against those that an answer is made with."""
+    client.send("ad_events", [{"ad_group_id": "g", "time": "2026-10-01T00:00:00Z", "kind": "paid_click"}])
+    answer = client.http.post("/api/v1/query", json={"stream": "ad_events"} | asked)
+    assert (answer.status_code, "name" in answer.json()["detail"]) == (422, True), answer.text

@@ -11,6 +11,9 @@ import pytest
 from airtally.engine.child_process import InProcess
 from airtally.storage.lake.compaction import EAGER, CompactionPolicy, Compactor, plan
 from airtally.storage.lake.delta import CommitConflict
+from airtally.streams import PLAYLOGS
+from airtally.streams.declaration import Column, Type
+from fixtures.declared import with_column
 from fixtures.storage import Storage, add_flushed, compact
 
 
@@ -114,9 +117,33 @@ def _planned(storage: Storage, policy: CompactionPolicy) -> list[str | None]:
 
 
 def test_a_large_day_is_rewritten_in_bounded_steps(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airtally.storage.lake.compaction._UNCOMPACTED_ROWS", 4)
+    monkeypatch.setattr("airtally.storage.lake.compaction._MOST_ROWS", 4)
     for n in range(5):
         add_flushed(storage, (n, "same", 0), (n, f"{n}", 0), (n, None, 0))
     assert compact(storage) == 5
     assert storage.medias() == sorted([*range(5), *range(5), 4])
     assert storage.snapshot().uncompacted == ()
+
+
+def test_large_files_of_an_earlier_schema_are_converted_in_bounded_steps(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, declare: Callable[..., None]
+) -> None:
+    """Each is too large to be merged: a conversion takes as many at once as memory allows, until none is left."""
+    monkeypatch.setattr("airtally.storage.lake.compaction._LARGE_ROWS", 1)
+    monkeypatch.setattr("airtally.storage.lake.compaction._MOST_ROWS", 4)
+    for n in range(3):
+        add_flushed(storage, (n, None, 0), (n, None, 0))
+        assert compact(storage) == 1
+    declare(PLAYLOGS, **with_column(PLAYLOGS, Column("campaign", Type.TEXT, "A column of a later release.")))
+    storage.table.open()
+    rewritten = []
+
+    class Noted(InProcess):
+        def run(self, function: Callable[..., Any], /, *args: Any) -> Any:
+            rewritten.append(len(args[0].compacted))
+            return function(*args)
+
+    assert Compactor(storage.table, Noted()).run(EAGER) == 2
+    assert rewritten == [2, 1]
+    assert all(file.columns is None for file in storage.snapshot().compacted)
+    assert storage.medias() == [0, 0, 1, 1, 2, 2]

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from airtally.api.formats import AnswerFormat
-from airtally.api.query.limits import MAX_DIMENSIONS, MAX_METRICS, MAX_NAME, MAX_WORDS
+from airtally.api.problems import MAX_WORDS
+from airtally.api.query.limits import MAX_DIMENSIONS, MAX_METRICS, MAX_NAME
 from airtally.kit.errors import BadRequest, Unprocessable
 from airtally.query.buckets import Bucket
 
@@ -83,6 +84,15 @@ class QueryBody(msgspec.Struct, forbid_unknown_fields=True):
 _TEXT_METRIC = re.compile(r"([a-z]+)(?:\(([^()]*)\))?(?: as (.+))?")
 _LISTS = {"metrics", "dimensions", "order"}
 _JSON_FIELDS = {"filter", "limit"}
+_ENUMS: Mapping[str, type[StrEnum]] = {
+    "grain": Grain,
+    "bucket": Bucket,
+    "compare": Compared,
+    "format": AnswerFormat,
+    "function": AskedFunction,
+}
+#: As msgspec names the place of a word that is none of an enumeration.
+_ENUM_FIELD = re.compile(r"Invalid enum value .* - at `\$.*?([a-z]+)`")
 
 
 def read_body(body: bytes) -> QueryBody:
@@ -117,8 +127,10 @@ def read_link(query_string: bytes) -> QueryBody:
 
 
 def in_words(what: str, error: Exception) -> str:
-    """Whatever an error repeats of the body, the answer is short."""
-    return f"The query {what}: {error}"[:MAX_WORDS]
+    """Whatever an error repeats of the body, the answer is short; of a word from a list it tells the list."""
+    known = _ENUM_FIELD.search(str(error))
+    words = f"; expected one of {', '.join(_ENUMS[known[1]])}" if known and known[1] in _ENUMS else ""
+    return f"The query {what}: {str(error)[: MAX_WORDS - len(words) - 64]}{words}"[:MAX_WORDS]
 
 
 def check_sizes(asked: QueryBody) -> None:
@@ -139,7 +151,9 @@ def read_metric(asked: AskedMetric | str) -> AskedMetric:
         found = _TEXT_METRIC.fullmatch(asked[: 4 * MAX_NAME])
         if found is None:
             raise ValueError(f"expected a metric such as `count` or `sum(viewers) as total`, not {asked[:64]!r}")
-        metric = AskedMetric(AskedFunction(found[1][:MAX_NAME]), found[2], found[3])
+        if found[1] not in set(AskedFunction):
+            raise ValueError(f"there is no function {found[1][:64]!r}: expected one of {', '.join(AskedFunction)}")
+        metric = AskedMetric(AskedFunction(found[1]), found[2], found[3])
     if metric.name is not None and not (0 < len(metric.name) <= MAX_NAME and metric.name.isprintable()):
         raise ValueError(f"the name of a metric has 1 to {MAX_NAME} printable characters")
     return metric

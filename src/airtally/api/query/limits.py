@@ -16,5 +16,3 @@ MAX_BODY = 4 << 20
 #: Rows in the files that an answer is made of, up to which distinct counts are exact: counting 5 million distinct
 #: values takes 4 s and some 500 MB.
 EXACT_DISTINCT_ROWS = 5_000_000
-#: Characters of a refusal.
-MAX_WORDS = 400

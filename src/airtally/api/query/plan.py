@@ -19,7 +19,7 @@ from airtally.kit.zones import named_zone
 from airtally.query.buckets import Bucket
 from airtally.query.page import READ, AnswerPage, KeyValue, Ratio
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
-from airtally.query.ranges import RangeClock, TimeRange, parse_range, previous_period, previous_year, whole_days
+from airtally.query.ranges import RangeClock, TimeRange, parse_range, previous_period, previous_year, range_of_ends
 from airtally.sql.comparable import type_of
 from airtally.sql.filters import EVERYTHING, IsNull, Not, Subject
 from airtally.streams import STREAMS
@@ -154,7 +154,7 @@ class _Planner:
         start_us, end_us = self._end(asked.start), self._end(asked.end)
         if start_us is None or end_us is None:
             return None
-        return TimeRange(start_us, end_us) if asked.compare is None else whole_days(start_us, end_us, self._clock)
+        return TimeRange(start_us, end_us) if asked.compare is None else range_of_ends(start_us, end_us, self._clock)
 
     def _end(self, text: str | None) -> int | None:
         """Of the interval that is asked for."""

@@ -31,6 +31,7 @@ from airtally.engine.confined.job import (
 )
 from airtally.kit.errors import TooManyRequests, Unavailable
 from airtally.kit.fair import Slots, aside
+from airtally.kit.idle_timer import IdleTimer
 
 log = structlog.get_logger()
 
@@ -78,11 +79,10 @@ class ConfinedRunner:
         self._slots = Slots(ALL, each=EACH)
         self._inside: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._idle_seconds = idle_seconds
+        self._idle = IdleTimer(idle_seconds, self._end_when_idle)
         self._zygote: SpawnProcess | None = None
         self._control: socket.socket | None = None
         self._warm: list[_Forked] = []
-        self._timer: threading.Timer | None = None
         self._closed = False
 
     def run(self, account: str, seconds: float, job: Callable[[float], ConfinedJob]) -> pa.Table:
@@ -109,7 +109,9 @@ class ConfinedRunner:
         """Raises TooManyRequests for one more than may wait: each holds a thread that other requests need."""
         with self._lock:
             if self._inside[account] >= EACH + WAITING or self._inside.total() >= ALL + 2 * WAITING:
-                raise TooManyRequests("Too many statements are running or waiting", retry_after=1)
+                raise TooManyRequests(
+                    "Too many statements are running or waiting", hint="Send it again when one of them has ended."
+                )
             self._inside[account] += 1
         try:
             yield
@@ -168,7 +170,7 @@ class ConfinedRunner:
 
     def _take(self) -> _Forked:
         with self._lock:
-            self._stop_timer()
+            self._idle.stop()
             while self._warm:
                 process = self._warm.pop(0)
                 if _is_waiting(process):
@@ -186,7 +188,7 @@ class ConfinedRunner:
                     self._warm.append(self._forked())
             except Unavailable:
                 log.warning("no process is ready for the next statement")
-            self._start_timer()
+            self._idle.start()
 
     def _forked(self) -> _Forked:
         """A new process. Only with the lock."""
@@ -228,7 +230,7 @@ class ConfinedRunner:
 
     def _end_all(self) -> None:
         """Only with the lock."""
-        self._stop_timer()
+        self._idle.stop()
         for process in self._warm:
             process.channel.close()
         self._warm.clear()
@@ -240,20 +242,9 @@ class ConfinedRunner:
             self._zygote.join()
             self._zygote = None
 
-    def _start_timer(self) -> None:
-        self._stop_timer()
-        self._timer = threading.Timer(self._idle_seconds, self._end_when_idle)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def _end_when_idle(self) -> None:
         with self._lock:
-            if threading.current_thread() is self._timer:
+            if self._idle.is_due:
                 self._end_all()
 
 

@@ -23,7 +23,7 @@ from airtally.streams.declaration import Partition
 
 _MEMORY = 512 << 20
 _LARGE_ROWS = 2_000_000
-_UNCOMPACTED_ROWS = 6_000_000
+_MOST_ROWS = 6_000_000
 _TRIES = 5
 
 _log = structlog.get_logger()
@@ -98,28 +98,27 @@ def small(files: Iterable[LiveFile]) -> list[LiveFile]:
     return [file for file in files if file.data.rows < _LARGE_ROWS]
 
 
-def _bounded(day: DayPlan) -> DayPlan:
-    """At most 6 million uncompacted rows, which memory allows; the others wait for the next rewrite."""
-    uncompacted: list[LiveFile] = []
-    rows = 0
-    for file in sorted(day.uncompacted, key=lambda each: each.modified_at_ms):
-        if uncompacted and rows + file.data.rows > _UNCOMPACTED_ROWS:
-            break
-        uncompacted.append(file)
-        rows += file.data.rows
-    return DayPlan(day.day, tuple(uncompacted), day.compacted)
-
-
-def _outdated(day: DayPlan) -> list[LiveFile]:
-    """Compacted files of an earlier schema, the small first: at most 6 million rows with the uncompacted, but one."""
+def _first_within_bounds(files: Iterable[LiveFile], rows: int = 0) -> tuple[LiveFile, ...]:
+    """The first files that with `rows` others have at most 6 million rows, which memory allows; at least one."""
     found: list[LiveFile] = []
-    rows = sum(file.data.rows for file in day.uncompacted)
-    for file in sorted(filter(_is_outdated, day.compacted), key=_row_count):
-        if found and rows + file.data.rows > _UNCOMPACTED_ROWS:
+    for file in files:
+        rows += file.data.rows
+        if found and rows > _MOST_ROWS:
             break
         found.append(file)
-        rows += file.data.rows
-    return found
+    return tuple(found)
+
+
+def _bounded(day: DayPlan) -> DayPlan:
+    """The oldest uncompacted files; the others wait for the next rewrite."""
+    oldest = sorted(day.uncompacted, key=lambda each: each.modified_at_ms)
+    return DayPlan(day.day, _first_within_bounds(oldest), day.compacted)
+
+
+def _outdated(day: DayPlan) -> tuple[LiveFile, ...]:
+    """Compacted files of an earlier schema to rewrite together with the uncompacted files, the smallest first."""
+    rows = sum(file.data.rows for file in day.uncompacted)
+    return _first_within_bounds(sorted(filter(_is_outdated, day.compacted), key=_row_count), rows)
 
 
 def _leaves_outdated(day: DayPlan, chosen: DayPlan, policy: CompactionPolicy) -> bool:
