@@ -59,7 +59,7 @@ class LaneWriter:
     def _steps(self) -> Iterator[LaneStep]:
         while self._unit < len(self._lane.units):
             unit = self._lane.units[self._unit]
-            if self._file is not None and self._file.rows + unit.rows > self._job.limits.rows:
+            if self._ends_before(unit):
                 yield LaneStep(self._done_rows(0), self._finished(LanePoint(self._unit)))
             yield from self._read(unit)
             self._unit, self._skipped = self._unit + 1, 0
@@ -70,26 +70,30 @@ class LaneWriter:
     def _read(self, unit: ReadUnit) -> Iterator[LaneStep]:
         written = self._skipped
         for batch in self._engine.stream(self._source.statement(unit, self._skipped)):
-            for piece in self._pieces(batch):
-                written += piece.num_rows
+            start = 0
+            while start < batch.num_rows:
                 if self._is_full():
                     then = LanePoint(self._unit, written) if self._source.ordered else None
                     yield LaneStep(self._done_rows(written), self._finished(then))
+                count = self._write(batch.slice(start))
+                start, written = start + count, written + count
             yield LaneStep(self._done_rows(written))
 
-    def _pieces(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """Written pieces of a batch, none of which takes its part beyond its rows."""
-        start = 0
-        while start < batch.num_rows:
-            file = self._opened()
-            piece = batch.slice(start, min(self._source.step_rows, self._job.limits.rows - file.rows))
-            file.write(piece)
-            start += piece.num_rows
-            yield piece
+    def _write(self, batch: pa.RecordBatch) -> int:
+        """Write the first rows of a batch, without taking the part beyond its rows; returns how many."""
+        file = self._opened()
+        piece = batch.slice(0, min(self._source.step_rows, self._job.limits.rows - file.rows))
+        file.write(piece)
+        return int(piece.num_rows)
 
     def _is_full(self) -> bool:
         file, limits = self._file, self._job.limits
         return file is not None and (file.rows >= limits.rows or file.size >= limits.bytes)
+
+    def _ends_before(self, unit: ReadUnit) -> bool:
+        """Whether the part ends between units, where reading can begin again, rather than within the next one."""
+        rows, most = 0 if self._file is None else self._file.rows, self._job.limits.rows
+        return self._is_full() or (2 * rows >= most and rows + unit.rows > most)
 
     def _opened(self) -> PartFile:
         if self._file is None:

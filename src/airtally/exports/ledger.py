@@ -16,8 +16,12 @@ from airtally.exports.endings import ExportEndings, select_exports
 from airtally.exports.export import Export, ExportLimits, ExportState
 from airtally.exports.lanes import LanePoint
 from airtally.jobs.queue import Job, Jobs
+from airtally.jobs.worker import GivenUp
 from airtally.kit.clock import Clock
 from airtally.kit.time import DAY_US
+
+#: Parts of one export.
+MAX_PARTS = 10_000
 
 _PLACE = (export_parts.c.lane, export_parts.c.place)
 
@@ -113,12 +117,18 @@ class ExportLedger:
                 connection.execute(delete(export_parts).where(mine, *one))
             connection.execute(update(exports).where(exports.c.id == export.id).values(_added(dropped, -1)))
 
-    def kept_bytes(self, account: Account) -> int:
-        """Bytes of the account's files that are not deleted yet, those of exports under way among them."""
+    def check_room(self, account: Account, export: Export) -> None:
+        """Raises GivenUp where the account's files have more bytes than it may keep, or the export too many parts."""
         kept = (exports.c.account_id == account.id, exports.c.files_deleted_at.is_(None))
-        query = select(func.coalesce(func.sum(exports.c.bytes), 0)).where(*kept)
+        total = select(func.coalesce(func.sum(exports.c.bytes), 0)).where(*kept)
         with self._store.read() as connection:
-            return int(connection.execute(query).scalar_one())
+            kept_bytes = connection.execute(total).scalar_one()
+            parts = connection.execute(select(exports.c.parts).where(exports.c.id == export.id)).scalar_one()
+        if kept_bytes > self.limits.kept_bytes:
+            most = self.limits.kept_bytes
+            raise GivenUp(f"The account's exports would have more than {most} bytes of files (AIRTALLY_EXPORTS_MAX)")
+        if parts > MAX_PARTS:
+            raise GivenUp(f"It would have more than {MAX_PARTS} parts: ask for larger ones")
 
     def succeed(self, export: Export, job: Job) -> None:
         """Number the parts and end export and job; every part is stored and noted. Raises LeaseLost."""

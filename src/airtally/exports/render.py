@@ -29,20 +29,24 @@ from airtally.query.service import PreparedQuestion, Queries
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 
-#: Exports that read fewer rows are rendered in the server's process: starting a child would take longer.
-IN_PROCESS_ROWS = 200_000
-#: How long one call holds the child process, which others wait for.
-_TURN_SECONDS = 1.0
 _CORES = min(os.cpu_count() or 1, 4)
 
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """`limits` of parts that the export does not choose itself; `lanes` of a large export."""
+    """`limits` of parts that the export does not choose itself; `lanes` of a large export.
+
+    Days with few rows are read together, and the files of a day with many apart, up to about `unit_rows`: where these
+    end, parts can end, and reading can begin again. Exports that read fewer than `in_process_rows` are rendered in the
+    server's process, as starting a child would take longer; one call holds the child for `turn_seconds`.
+    """
 
     heavy: HeavyOptions
     limits: PartLimits
     lanes: int = _CORES
+    unit_rows: int = 250_000
+    in_process_rows: int = 200_000
+    turn_seconds: float = 1.0
 
 
 class ExportRenderer:
@@ -72,7 +76,7 @@ class ExportRenderer:
         view = self._source.snapshot(wanted.stream, wanted.account, start_us=start_us, end_us=end_us, flushed=True)
         units = self._units(wanted, view)
         rows = sum(each.rows for each in units)
-        lanes = lanes_of(units, self._options.lanes if rows >= IN_PROCESS_ROWS else 1)
+        lanes = lanes_of(units, self._options.lanes if rows >= self._options.in_process_rows else 1)
         return Pin(view.version, view.table_url, view.data_through_us, view.compacted, view.uncompacted, lanes)
 
     def rows(
@@ -105,10 +109,10 @@ class ExportRenderer:
 
     def _rendering(self, job: RenderJob, rows: int) -> Rendering:
         heavy = self._heavy if self._is_heavy(rows) else None
-        return Rendering(job, self._engine, heavy, self._options.heavy)
+        return Rendering(job, self._engine, heavy, self._options)
 
     def _is_heavy(self, rows: int) -> bool:
-        return rows >= IN_PROCESS_ROWS and self._engine.capabilities.file_lists
+        return rows >= self._options.in_process_rows and self._engine.capabilities.file_lists
 
     def _units(self, wanted: WantedRows, view: Snapshot) -> list[ReadUnit]:
         stored = _rows_of(view)
@@ -120,13 +124,14 @@ class ExportRenderer:
             self._heavy.run(_query_in_child, self._options.heavy, statement) if heavy else self._engine.query(statement)
         )
         days = [utc_day(day * DAY_US).isoformat() for day in counts["day"].to_pylist()]
-        return units_of_days(view, dict(zip(days, counts["rows"].to_pylist(), strict=True)))
+        rows = counts["rows"].to_pylist()
+        return units_of_days(view, dict(zip(days, rows, strict=True)), self._options.unit_rows)
 
 
 class Rendering:
     """An export being rendered. The end of the `with` block drops what is not finished."""
 
-    def __init__(self, job: RenderJob, engine: Engine, heavy: Runner | None, options: HeavyOptions) -> None:
+    def __init__(self, job: RenderJob, engine: Engine, heavy: Runner | None, options: RenderOptions) -> None:
         self._job, self._engine, self._heavy, self._options = job, engine, heavy, options
         self._name = secrets.token_hex(8)
         self._begun = False
@@ -138,12 +143,13 @@ class Rendering:
         return sum(each.rows for each in self._job.lanes)
 
     def advance(self) -> Advance:
-        """Go on for about a second. Raises what the engine raises, StorageFull and Unavailable."""
+        """Go on for a while. Raises what the engine raises, StorageFull and Unavailable."""
+        seconds = self._options.turn_seconds
         job = None if self._begun else self._job
         self._begun = True
         if self._heavy is None:
-            return self._own.advance(self._name, lambda: self._engine, job, _TURN_SECONDS)
-        return self._heavy.run(advance_in_child, self._options, self._name, job, _TURN_SECONDS)
+            return self._own.advance(self._name, lambda: self._engine, job, seconds)
+        return self._heavy.run(advance_in_child, self._options.heavy, self._name, job, seconds)
 
     def empty_part(self) -> RenderedPart:
         """The one part of an export without rows."""

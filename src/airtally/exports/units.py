@@ -8,10 +8,6 @@ from dataclasses import dataclass, field
 from airtally.exports.lanes import ReadUnit
 from airtally.storage.lake.snapshot import DataFile, Snapshot
 
-#: Days with few rows are read together, and the files of a day with many apart, up to about so many rows: where units
-#: end, parts can end, and reading can begin again.
-UNIT_ROWS = 250_000
-
 
 @dataclass
 class _DayFiles:
@@ -34,8 +30,8 @@ class _DayFiles:
         return ReadUnit(tuple(self.compacted), tuple(self.uncompacted), self.rows)
 
 
-def units_of_days(snapshot: Snapshot, rows_of_days: Mapping[str, int], *, most: int = UNIT_ROWS) -> list[ReadUnit]:
-    """Units of whole days, in order; of files where no file of a large day repeats an event of another."""
+def units_of_days(snapshot: Snapshot, rows_of_days: Mapping[str, int], most: int) -> list[ReadUnit]:
+    """Units of about `most` rows: whole days, in order, or files, where none of a large day repeats another's events."""
     units: list[ReadUnit] = []
     for day in _days(snapshot, rows_of_days):
         pieces = list(_by_files(snapshot, day)) if day.rows > most and not day.repeats else [day.unit]

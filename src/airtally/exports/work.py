@@ -23,7 +23,7 @@ from airtally.files.store import FileStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.leased_table import LeaseLost
 from airtally.jobs.queue import Job, Jobs
-from airtally.jobs.worker import GivenUp, WaitUntilVisible, Worker, WorkerOptions
+from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound
 from airtally.kit.faults import NO_FAULTS, Faults
@@ -155,7 +155,7 @@ class ExportWorker(Worker):
             over = made.over
             self._note(attempt, made.parts, made.done_rows, rendering.rows)
             self._faults.reach("export.part")
-            self._check_room(attempt.account)
+            self._ledger.check_room(attempt.account, attempt.export)
         if not self._ledger.parts(attempt.export):
             self._note(attempt, [rendering.empty_part()], rendering.rows, rendering.rows)
 
@@ -173,11 +173,6 @@ class ExportWorker(Worker):
         name = f"{attempt.folder}/{path.name}"
         self._files.take(name, path)
         return NotedPart(part.lane, part.place, name, part.rows, part.bytes, part.sha256, part.then)
-
-    def _check_room(self, account: Account) -> None:
-        most = self._ledger.limits.kept_bytes
-        if self._ledger.kept_bytes(account) > most:
-            raise GivenUp(f"The account's exports would have more than {most} bytes of files (AIRTALLY_EXPORTS_MAX)")
 
     def _publish(self, attempt: _Attempt, lease: KeptLease) -> None:
         """End the export. What attempts that were cut off have left is deleted first, the pin last."""
