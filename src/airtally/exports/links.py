@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from airtally.exports.export import Export
 from airtally.kit.signing import LinkSigner
 from airtally.kit.time import SECOND_US
+
+
+@dataclass(frozen=True, slots=True)
+class PartLink:
+    """`expires_at` in microseconds UTC, a whole second."""
+
+    url: str
+    expires_at: int
 
 
 class ExportLinks:
@@ -17,12 +26,13 @@ class ExportLinks:
         self._signer = signer
         self._life_us = round(seconds * SECOND_US)
 
-    def url(self, export: Export, number: int, now_us: int) -> str:
+    def link(self, export: Export, number: int, now_us: int) -> PartLink:
         """Valid for the setting's time, and no longer than the file is kept."""
-        ends = now_us + self._life_us if export.expires_at is None else min(now_us + self._life_us, export.expires_at)
-        expires = str(ends // SECOND_US)
-        query = {"expires": expires, "signature": self._signer.sign(_signed(export.id, number, expires))}
-        return f"{self._public_url}{part_path(export.id, number)}?{urlencode(query)}"
+        ends = now_us + self._life_us
+        expires = (ends if export.expires_at is None else min(ends, export.expires_at)) // SECOND_US
+        signature = self._signer.sign(_signed(export.id, number, str(expires)))
+        query = urlencode({"expires": expires, "signature": signature})
+        return PartLink(f"{self._public_url}{content_path(export.id, number)}?{query}", expires * SECOND_US)
 
     def is_valid(self, export_id: int, number: int, expires: str, signature: str, now_us: int) -> bool:
         """A link that ends further ahead than links live is refused: it was made before the clock was set back."""
@@ -31,9 +41,9 @@ class ExportLinks:
         return now_us < int(expires) * SECOND_US <= now_us + 2 * self._life_us
 
 
-def part_path(export_id: int, number: int) -> str:
-    return f"/api/v1/exports/{export_id}/parts/{number}"
+def content_path(export_id: int, number: int) -> str:
+    return f"/api/v1/exports/{export_id}/parts/{number}/content"
 
 
 def _signed(export_id: int, number: int, expires: str) -> str:
-    return f"{part_path(export_id, number)}?expires={expires}"
+    return f"{content_path(export_id, number)}?expires={expires}"
