@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -128,15 +128,10 @@ async def _some_at_a_time(rows: Any, *, whole: bool) -> AsyncIterator[Any]:
     if whole:
         yield rows
     elif isinstance(rows, AsyncIterable):
-        some: list[Any] = []
         async for row in rows:
-            some.append(row)
-            if len(some) == _ROWS_A_TURN:
-                yield some
-                some = []
-        yield some
+            yield (row,)
     else:
         each = iter(rows)
-        while some := list(islice(each, _ROWS_A_TURN)):
-            yield some
+        for first in each:
+            yield chain((first,), islice(each, _ROWS_A_TURN - 1))
             await asyncio.sleep(0)

@@ -56,7 +56,7 @@ def exchange(
             wait = tries.wait_after(error) if request.repeatable else None
             if wait is None:
                 raise
-            log.warning("%s %s: %s; the next try is in %.1f s", request.method, request.path, error, wait)
+            log.warning("%s %s: %s; the next try is in %.2g s", request.method, request.path, error, wait)
         yield Pause(wait)
 
 

@@ -14,7 +14,7 @@ class RetryPolicy:
     """Waits double from `first` to at most `most` seconds, each shortened by chance by up to a half.
 
     While the server is busy or away a request is tried for `patience` seconds (one that only reads: `read_patience`)
-    from its first try; after an answer that should not be it is tried `attempts` times in all. What the server asks
+    from its first try; `attempts` answers that should not be (a garbled one, a 500) are the last. What the server asks
     for with `Retry-After` is waited at least.
     """
 
@@ -41,14 +41,15 @@ class Tries:
     ) -> None:
         self._policy, self._now, self._chance = policy, now, chance
         self._deadline = now() + patience
-        self._made = 0
+        self._made = self._odd = 0
 
     def wait_after(self, error: AirtallyError) -> float | None:
         """Seconds to wait before the next try; None if there is none. Call it once after each try."""
         self._made += 1
         if error.again is Again.NO:
             return None
-        if error.again is Again.A_FEW_TIMES and self._made >= self._policy.attempts:
+        self._odd += error.again is Again.A_FEW_TIMES
+        if self._odd >= self._policy.attempts:
             return None
         left = self._deadline - self._now()
         asked = error.retry_after or 0.0
