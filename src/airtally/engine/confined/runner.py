@@ -102,7 +102,7 @@ class ConfinedRunner:
                     return self._run_anew(made)
             finally:
                 self._slots.release(account)
-                self._refill()
+                self._refill_aside()
 
     @contextmanager
     def _queued(self, account: str) -> Iterator[None]:
@@ -177,6 +177,10 @@ class ConfinedRunner:
                     return process
                 process.channel.close()
             return self._forked()
+
+    def _refill_aside(self) -> None:
+        """On a thread of its own: an answer does not wait for the process of the next statement."""
+        threading.Thread(target=self._refill, name="airtally-sql-refill", daemon=True).start()
 
     def _refill(self) -> None:
         """Make the next processes ready."""
