@@ -26,6 +26,14 @@ from airtally.engine.child import HeavyOptions
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.confined.runner import ConfinedRunner
 from airtally.engine.lazy import LazyEngine
+from airtally.erasure.acknowledgements import Acknowledgements
+from airtally.erasure.erasures import Erasures
+from airtally.erasure.lake_rows import LakeRows
+from airtally.erasure.made_files import ConsoleUsers, PublishedFiles, StatisticFiles
+from airtally.erasure.preview import ErasurePreview
+from airtally.erasure.quarantine_rows import QuarantineRows
+from airtally.erasure.rollup_days import RollupDays
+from airtally.erasure.store_protocol import PersonStore
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.businesses import Businesses
@@ -54,7 +62,7 @@ from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
-from airtally.services import Access, Datasets, Engines, Intake, Role, Services, Storage
+from airtally.services import Access, Datasets, Engines, Intake, Privacy, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -106,6 +114,7 @@ class _Opening:
         intake = self._intake(access, storage, queries)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
+        statistics = Statistics(store, clock, jobs)
         return Services(
             settings=settings,
             clock=clock,
@@ -123,8 +132,9 @@ class _Opening:
             reports=self._reports(access, jobs, deliveries),
             deliveries=deliveries,
             datasets=self._datasets(access.users, jobs, storage.event_store, engines, files),
-            statistics=Statistics(store, clock, jobs),
+            statistics=statistics,
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
+            privacy=self._privacy(access, storage, engines, jobs, (statistics, files)),
             closing=self._closing,
         )
 
@@ -216,6 +226,28 @@ class _Opening:
             faults=self._faults,
         )
         return Datasets(publisher, DatasetFiles(store, clock), Notices(users, _mailer(settings.smtp_url)))
+
+    def _privacy(
+        self, access: Access, storage: Storage, engines: Engines, jobs: Jobs, made: tuple[Statistics, FileStore]
+    ) -> Privacy:
+        settings, store, clock = self._settings, self._store, self._clock
+        scratch, memory = settings.home / "tmp", settings.engine_memory
+        lake_rows = LakeRows(storage.event_store, engines.heavy, scratch=scratch, memory=memory)
+        stores: tuple[PersonStore, ...] = (
+            lake_rows,
+            RollupDays(store, storage.rollups),
+            QuarantineRows(store),
+            StatisticFiles(store, *made),
+            PublishedFiles(store),
+            ConsoleUsers(store),
+        )
+        return Privacy(
+            erasures=Erasures(store, clock, jobs, access.secrets),
+            preview=ErasurePreview(lake_rows, stores, clock),
+            lake_rows=lake_rows,
+            stores=stores,
+            acknowledgements=Acknowledgements(store, clock, storage.buffer, storage.event_store.flush),
+        )
 
     def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:
         settings, store, clock, event_store = self._settings, self._store, self._clock, storage.event_store

@@ -84,6 +84,11 @@ class Queries:
     def engine(self) -> Engine:
         return self._engine
 
+    def forget(self) -> None:
+        """Drop the answers and records kept in memory, as after rows were erased."""
+        self._written.clear()
+        self._known.clear()
+
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
         ask = self._planned if self._rollups is not None and has_rollups(question) else self._from_rows

@@ -114,9 +114,8 @@ class EventStore:
         """
         if rows.num_rows > MAX_BATCH_ROWS:
             raise ValueError(f"at most {MAX_BATCH_ROWS} rows at once")
-        writer_id = uuid.uuid5(uuid.NAMESPACE_URL, app_id).hex
         whole = with_day(stream, with_account(rows.cast(stream.row_schema), account))
-        stored = Stamp(writer_id).stored(stream, whole, self._clock.now_us(), version)
+        stored = Stamp(writer_id_of(app_id)).stored(stream, whole, self._clock.now_us(), version)
 
         def above(done: int) -> tuple[pa.Table, int] | None:
             if done >= version:
@@ -245,6 +244,11 @@ class EventStore:
                 continue
             return True
         raise TableNotFoundError(table.url)
+
+
+def writer_id_of(app_id: str) -> str:
+    """The `writer_id` of the rows that `append_file_rows` stores for an application."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, app_id).hex
 
 
 def _state_of(table_version: TableVersion | None, tails: list[TailPart]) -> Hashable:

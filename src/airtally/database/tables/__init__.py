@@ -2,6 +2,7 @@
 
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
 from airtally.database.tables.base import metadata
+from airtally.database.tables.erasure import account_exports, erasure_acks, erasure_steps, erasures
 from airtally.database.tables.home import home
 from airtally.database.tables.ingest import claims, file_marks, quarantine, writers
 from airtally.database.tables.jobs import job_turns, jobs
@@ -20,11 +21,15 @@ from airtally.database.tables.slate import (
 )
 
 __all__ = [
+    "account_exports",
     "accounts",
     "claims",
     "dataset_files",
     "datasets",
     "deliveries",
+    "erasure_acks",
+    "erasure_steps",
+    "erasures",
     "event_attributes",
     "event_types",
     "file_marks",

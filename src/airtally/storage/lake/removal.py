@@ -40,7 +40,13 @@ _MEMORY = 512 << 20
 #: Of a table that others rewrite all the time: each time only what they changed is written anew.
 _TRIES = 50
 
+#: Files of a search in its folder.
+ROWS, RECORDS = "rows.parquet", "records.parquet"
+
 _log = structlog.get_logger()
+
+#: From what was found and, for a changelog, the file (Parquet) of the records that go whole.
+Announce = Callable[[FoundRows, Path], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +88,7 @@ class _Prepared:
 _Written = dict[str, tuple[int, Remainder]]
 
 
-class Journal(Protocol):
+class RemovalJournal(Protocol):
     """Notes each step before it is committed, so that what was done is known after a crash."""
 
     @property
@@ -133,25 +139,36 @@ class Remover:
         table_version = self._table.newest()
         with self._folder() as folder:
             found = NOTHING if table_version is None else self._search(table_version, scope, rule, folder)
-            yield found, folder / "records.parquet"
+            yield found, folder / RECORDS
 
-    def remove(self, scope: RemovalScope, rule: RemovalRule, journal: Journal) -> int:
-        """Remove what the rule names in a scope; returns the number of rows. Raises CommitConflict."""
+    def remove(
+        self, scope: RemovalScope, rule: RemovalRule, journal: RemovalJournal, announce: Announce = lambda *_: None
+    ) -> int:
+        """Remove what the rule names in a scope; returns the number of rows. Raises CommitConflict.
+
+        `announce` is called before each commit with what was found.
+        """
         with self._folder() as folder:
             rewritten: _Written = {}
-            return self._until_committed(journal, lambda view: self._named(view, scope, rule, folder, rewritten))
 
-    def remove_account(self, scope: RemovalScope, account: str, journal: Journal) -> int:
+            def prepare(view: TableVersion) -> _Prepared:
+                found = self._search(view, scope, rule, folder)
+                announce(found, folder / RECORDS)
+                return self._named(view, scope, rule, found, rewritten, folder / ROWS)
+
+            return self._until_committed(journal, prepare)
+
+    def remove_account(self, scope: RemovalScope, account: str, journal: RemovalJournal) -> int:
         """Remove all rows of an account in a scope; returns how many. Raises CommitConflict."""
         rewritten: _Written = {}
         return self._until_committed(journal, lambda view: self._owned(view, scope, account, rewritten))
 
-    def settle(self, journal: Journal) -> None:
+    def settle(self, journal: RemovalJournal) -> None:
         """Tell the journal which of its steps was done."""
         table_version = self._opened()
         journal.settle(self._table.name, -1 if table_version is None else table_version.committed(journal.app_id))
 
-    def _until_committed(self, journal: Journal, prepare: Callable[[TableVersion], _Prepared]) -> int:
+    def _until_committed(self, journal: RemovalJournal, prepare: Callable[[TableVersion], _Prepared]) -> int:
         for attempt in range(_TRIES):
             self.settle(journal)
             table_version = self._opened()
@@ -165,17 +182,21 @@ class Remover:
                 _log.info("a removal starts over: the table was rewritten meanwhile", stream=self._table.name)
         return 0
 
-    def _named(
-        self, view: TableVersion, scope: RemovalScope, rule: RemovalRule, folder: Path, rewritten: _Written
+    def _named(  # noqa: PLR0917 (what one attempt needs)
+        self,
+        view: TableVersion,
+        scope: RemovalScope,
+        rule: RemovalRule,
+        found: FoundRows,
+        rewritten: _Written,
+        doomed: Path,
     ) -> _Prepared:
         """Files that an earlier attempt wrote are used again if the same rows go from them."""
-        found = self._search(view, scope, rule, folder)
         files = [file for file in scope.files(view, rule.account) if file.name in found.by_file]
         for file in files:
             digest = found.by_file[file.name].digest
             if rewritten.get(file.name, (None,))[0] != digest:
-                job = self._removal(view, file, doomed=str(folder / "rows.parquet"))
-                rewritten[file.name] = digest, self._run(job)
+                rewritten[file.name] = digest, self._run(self._removal(view, file, doomed=str(doomed)))
         new = {file.name: rewritten[file.name][1] for file in files}
         return _Prepared(rule.account, scope, found.named, found.doomed, files, new)
 
@@ -197,7 +218,7 @@ class Remover:
         self._check()
         return self._runner.run(written_without, job)
 
-    def _commit(self, view: TableVersion, prepared: _Prepared, journal: Journal) -> int:
+    def _commit(self, view: TableVersion, prepared: _Prepared, journal: RemovalJournal) -> int:
         """The step's number goes with the commit; nothing is committed where nothing goes. Returns the number of rows."""
         files = prepared.files
         if not files:
@@ -231,8 +252,8 @@ class Remover:
             place=self._place,
             files=tuple(file.name for file in files),
             rule=rule,
-            rows=str(folder / "rows.parquet"),
-            records=str(folder / "records.parquet"),
+            rows=str(folder / ROWS),
+            records=str(folder / RECORDS),
             older=_older(files),
         )
         return self._runner.run(search, job)

@@ -26,7 +26,7 @@ from airtally.streams.declaration import RECEIVED_ORDER, Kind, Stream
 #: Together they name a row: no two rows have the same.
 ROW_ID = ("writer_id", "sequence")
 #: Columns of a record that goes whole, beside those of its key.
-LAST_VERSION, FIRST_CREATED = "last_version", "first_created"
+LAST_VERSION, FIRST_CREATED, IS_LIVE = "last_version", "first_created", "is_live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class DoomedRows:
 
 @dataclass(frozen=True, slots=True)
 class FoundRows:
-    """`named` rows name a wanted value, `doomed` ones go; `records` of a changelog go whole, and were live."""
+    """`named` rows name a wanted value, `doomed` ones go; `records` of a changelog go whole."""
 
     named: int
     doomed: int
@@ -210,16 +210,20 @@ def _take_doomed(work: FileWork, stream: Stream, rule: RemovalRule) -> None:
 
 
 def _write_records(work: FileWork, stream: Stream, job: RemovalSearch) -> int:
-    """Write the keys of live records that go whole, and of which no other version is left; returns how many."""
+    """Write the keys of the records that go whole; returns how many.
+
+    `is_live`: the last version was no deletion, and no version that was received later is left.
+    """
     if stream.kind is not Kind.CHANGELOG:
         return 0
     same, keys = _same(stream), ", ".join(f"lost.{name}" for name in stream.key)
-    others = f"(SELECT {', '.join(same)} FROM stored WHERE account = {literal(job.rule.account)} AND NOT ({_reach(job.rule)}))"  # noqa: S608
+    later = f"SELECT DISTINCT {', '.join(same)}, true AS is_left FROM stored WHERE {_beyond(job.rule)}"  # noqa: S608
     work.run(
-        f"CREATE TEMP TABLE records AS SELECT {keys}, {stream.time} AS {LAST_VERSION}, create_time_utc AS {FIRST_CREATED}"  # noqa: S608
-        f" FROM lost ANTI JOIN {others} AS others ON {_equal(same, 'lost', 'others')} WHERE is_deleted = 0"
+        f"CREATE TEMP TABLE records AS SELECT {keys}, {stream.time} AS {LAST_VERSION}, create_time_utc AS {FIRST_CREATED},"  # noqa: S608
+        f" is_deleted = 0 AND is_left IS NULL AS {IS_LIVE} FROM lost LEFT JOIN ({later}) AS later"
+        f" ON {_equal(same, 'lost', 'later')}"
     )
-    work.run(f"COPY (SELECT * FROM records ORDER BY ALL) TO {literal(job.records)} (FORMAT parquet)")  # noqa: S608
+    work.run(f"COPY (FROM records ORDER BY ALL) TO {literal(job.records)} (FORMAT parquet)")
     return work.one("SELECT count(*) FROM records")
 
 
@@ -241,6 +245,11 @@ def _reach(rule: RemovalRule) -> str:
     condition = f"account = {literal(rule.account)} AND epoch_us(received_at) <= {rule.through_us:d}"
     kept = ", ".join(map(literal, rule.kept))
     return f"{condition} AND writer_id NOT IN ({kept})" if kept else condition
+
+
+def _beyond(rule: RemovalRule) -> str:
+    """The account's other rows."""
+    return f"account = {literal(rule.account)} AND NOT ({_reach(rule)})"
 
 
 def _names(rule: RemovalRule) -> str:
