@@ -16,7 +16,7 @@ from fixtures.datasets import BEFORE_NOON_US, DatasetHome, current
 
 class PublishingHome(DatasetHome):
     def erase(self, cid: str) -> Erasure:
-        asked = self.services.privacy.erasures.request(self.account, person_of({"cid": [cid]}), by="test")
+        asked = self.services.privacy.erasures.request(self.account, person_of({"cid": [cid]}))
         self.run(asked)
         return asked
 
@@ -63,7 +63,7 @@ def test_rows_that_stay_are_not_published_again(home: PublishingHome) -> None:
 def test_a_record_sent_again_since_is_not_deleted(home: PublishingHome) -> None:
     home.send({"subscription_event_id": "e1", "cid": "ann"}, {"subscription_event_id": "e2", "cid": "ann"})
     home.next_files()
-    asked = home.services.privacy.erasures.request(home.account, person_of({"cid": ["ann"]}), by="test")
+    asked = home.services.privacy.erasures.request(home.account, person_of({"cid": ["ann"]}))
     home.services.privacy.acknowledgements.step()
     home.clock.advance(1)
     home.send({"subscription_event_id": "e1", "cid": "carl"})

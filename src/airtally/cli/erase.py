@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -55,7 +54,7 @@ def erase(
         if preview:
             _print_findings(services.privacy.preview.count(owner, person), as_json=as_json)
             return
-        asked = services.privacy.erasures.request(owner, person, by=f"command line ({getpass.getuser()})")
+        asked = services.privacy.erasures.request(owner, person)
         done = _until_erased(services, asked, lambda: services.privacy.erasures.get(owner, asked.id), wait)
         _print_erasure(services, done, as_json=as_json)
 

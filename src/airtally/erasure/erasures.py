@@ -9,6 +9,8 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
 from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
+from airtally.accounts.acting import current_actor
+from airtally.accounts.audit import note_change
 from airtally.accounts.secrets import Secrets
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, erasure_steps, erasures
@@ -43,7 +45,7 @@ class Erasures:
         self._jobs = jobs
         self._secrets = secrets
 
-    def request(self, account: Account, person: Person, *, by: str) -> Erasure:
+    def request(self, account: Account, person: Person) -> Erasure:
         """Store a request with its job.
 
         Raises Conflict where the account has too many that are not done.
@@ -52,7 +54,7 @@ class Erasures:
         with self._store.begin() as connection:
             if connection.execute(select(func.count()).where(*undone)).scalar_one() >= MOST_UNDONE:
                 raise Conflict(f"{MOST_UNDONE} erasures of this account are not done yet")
-            return self.add(connection, account, ErasureKind.PERSON, person, by=by)
+            return self.add(connection, account, ErasureKind.PERSON, person)
 
     def add(
         self,
@@ -60,22 +62,23 @@ class Erasures:
         account: Account,
         kind: ErasureKind,
         person: Person | None,
-        *,
-        by: str,
     ) -> Erasure:
         """As `request`, of a person or an account, inside the caller's transaction."""
+        actor, now = current_actor(), self._clock.now_us()
         values = {
             "account_id": account.id,
             "kind": kind,
             "state": ErasureState.WAITING,
             "subject": None if person is None else self._secrets.seal(person.to_json(), _CONTEXT),
             "hashes": self.hashes(person),
-            "requested_by": by,
+            "requested_by": f"{actor.kind} {actor.name}",
             "waiting_for": "[]",
-            "created_at": self._clock.now_us(),
+            "created_at": now,
         }
         row = connection.execute(insert(erasures).values(values).returning(*ERASURE_COLUMNS)).one()
         self._jobs.add(connection, JOB_KIND, str(row.id), account.id)
+        kinds = sorted(person.ids) if person is not None else []
+        note_change(connection, now, "erasure.create", f"erasure {row.id}", account_id=account.id, of=kind, by=kinds)
         return Erasure.from_row(row)
 
     def hashes(self, person: Person | None) -> str:

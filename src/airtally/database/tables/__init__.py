@@ -1,6 +1,7 @@
 """The metadata store's tables, one file a subject."""
 
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
+from airtally.database.tables.audit import audit, request_keys
 from airtally.database.tables.base import metadata
 from airtally.database.tables.erasure import account_exports, erasure_acks, erasure_steps, erasures
 from airtally.database.tables.home import home
@@ -23,6 +24,7 @@ from airtally.database.tables.slate import (
 __all__ = [
     "account_exports",
     "accounts",
+    "audit",
     "claims",
     "dataset_files",
     "datasets",
@@ -45,6 +47,7 @@ __all__ = [
     "rate_limits",
     "replays",
     "reports",
+    "request_keys",
     "rollup_changes",
     "rollup_tails",
     "sessions",
