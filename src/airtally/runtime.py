@@ -34,6 +34,7 @@ from airtally.engine.lazy import LazyEngine
 from airtally.erasure.acknowledgements import Acknowledgements
 from airtally.erasure.erasures import Erasures
 from airtally.erasure.lake_rows import LakeRows
+from airtally.erasure.late_rows import LateRows
 from airtally.erasure.made_files import ConsoleUsers, PublishedFiles, StatisticFiles
 from airtally.erasure.preview import ErasurePreview
 from airtally.erasure.quarantine_rows import QuarantineRows
@@ -114,7 +115,7 @@ class _Opening:
         self._closing.callback(process.close)
         jobs = Jobs(store, self._shared, process.id, most_waiting=settings.waiting_jobs)
         self._closing.callback(jobs.release_all)
-        storage, engines = self._storage(access.accounts), self._engines()
+        storage, engines = self._storage(access), self._engines()
         queries = self._queries(storage, engines)
         intake = self._intake(access, storage, queries)
         files = FileStore.open(settings.files_url, self._faults)
@@ -163,7 +164,7 @@ class _Opening:
             audit=AuditTrail(store, clock, days=settings.audit_days),
         )
 
-    def _storage(self, accounts: Accounts) -> Storage:
+    def _storage(self, access: Access) -> Storage:
         settings, clock, folder = self._settings, self._clock, self._settings.home / "buffer"
         watermark = Watermark(self._store, self._shared, folder)
         lake = Lake(settings.lake_url, clock=clock, faults=self._faults)
@@ -173,14 +174,15 @@ class _Opening:
         if Role.ROWS in self._role:
             buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=self._faults)
             self._closing.callback(buffer.close)
-        event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now)
+        sieve = LateRows(self._store, access.secrets).left
+        event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now, sieve=sieve)
         self._closing.callback(event_store.close)
         rollups = Rollups(
             lake,
             event_store,
             self._store,
             retention=settings.retention,
-            zones=lambda: {account.slug: account.timezone for account in accounts.all()},
+            zones=lambda: {account.slug: account.timezone for account in access.accounts.all()},
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)

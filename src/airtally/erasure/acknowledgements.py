@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from airtally.database.store import MetadataStore
 from airtally.database.tables import erasure_acks, erasures, writers
@@ -24,7 +24,7 @@ class WritersBehind:
 
 
 class Acknowledgements:
-    """Answers the erasures that wait for writers. Belongs to one thread; without a buffer it only reads.
+    """Answers the erasures that wait for writers; without a buffer it only reads. Thread-safe: an answer given twice is one.
 
     A writer of another machine answers for itself; the buffer of one that died is adopted by the next process there,
     which answers for it. A writer that an operator has given up is not waited for.
@@ -41,7 +41,8 @@ class Acknowledgements:
         buffer = self._buffer
         if buffer is None:
             return
-        waiting = self._unanswered(buffer.id)
+        held = buffer.ids
+        waiting = self._unanswered(held)
         if not waiting:
             return
         through = buffer.through_us()
@@ -51,7 +52,7 @@ class Acknowledgements:
         rows = [
             {"erasure_id": each, "buffer_id": buffer_id, "host": host, "through": through}
             for each in waiting
-            for buffer_id in buffer.ids
+            for buffer_id in held
         ]
         with self._store.begin() as connection:
             connection.execute(self._store.upserts.insert(erasure_acks).values(rows).on_conflict_do_nothing())
@@ -69,8 +70,10 @@ class Acknowledgements:
         """The moment where no writer answers, by the clock of this process."""
         return self._clock.now_us()
 
-    def _unanswered(self, buffer_id: str) -> list[int]:
-        answered = select(erasure_acks.c.erasure_id).where(erasure_acks.c.buffer_id == buffer_id)
-        query = select(erasures.c.id).where(erasures.c.state == ErasureState.WAITING, erasures.c.id.not_in(answered))
+    def _unanswered(self, buffer_ids: tuple[str, ...]) -> list[int]:
+        """The erasures that wait for any of these buffers: one may have been adopted since this process answered."""
+        mine = erasure_acks.c.erasure_id == erasures.c.id, erasure_acks.c.buffer_id.in_(buffer_ids)
+        answers = select(func.count()).where(*mine).scalar_subquery()
+        query = select(erasures.c.id).where(erasures.c.state == ErasureState.WAITING, answers < len(buffer_ids))
         with self._store.read() as connection:
             return list(connection.execute(query.order_by(erasures.c.id)).scalars())

@@ -14,7 +14,7 @@ from airtally.accounts.audit import note_change
 from airtally.accounts.secrets import Secrets
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, erasure_steps, erasures
-from airtally.erasure.person import Person
+from airtally.erasure.person import Person, hashed_id
 from airtally.erasure.records import (
     ERASURE_COLUMNS,
     STEP_COLUMNS,
@@ -85,12 +85,8 @@ class Erasures:
         """Keyed hashes of a person's ids, by kind, as JSON."""
         found: dict[str, list[str]] = {}
         for kind, value in () if person is None else person.all():
-            found.setdefault(kind, []).append(self.hashed(kind, value))
+            found.setdefault(kind, []).append(hashed_id(self._secrets, kind, value))
         return msgspec.json.encode(found).decode()
-
-    def hashed(self, kind: str, value: str) -> str:
-        """By which an id is recognised after it was forgotten."""
-        return self._secrets.hashed(f"person/{kind}", value)
 
     def get(self, account: Account, erasure_id: int) -> Erasure:
         """Raises NotFound for one that is not the account's."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from airtally.accounts.secrets import Secrets
 from airtally.kit.errors import BadRequest
 from airtally.streams import STREAMS
 from airtally.streams.declaration import DEFAULT_TEXT_BYTES, Stream
@@ -52,6 +53,11 @@ class Person:
 def folded_columns(stream: Stream) -> frozenset[str]:
     """The columns of a stream that are compared in small letters."""
     return frozenset(column.name for column in stream.person_columns if column.identifies in FOLDED)
+
+
+def hashed_id(secrets: Secrets, kind: str, value: str) -> str:
+    """The keyed hash by which an id is recognised after it was forgotten."""
+    return secrets.hashed(f"person/{kind}", value)
 
 
 def person_of(ids: Mapping[str, list[str]]) -> Person:
