@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from airtally.kit.parsers import parse_duration, parse_size
+from airtally.kit.setting_values import parse_duration, parse_size
 from airtally.settings import SettingError, Settings
 
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from airtally.kit.parsers import (
+from airtally.kit.setting_values import (
     Network,
+    days,
+    interval,
+    link_life,
+    networks,
     one_of,
-    parse_days,
+    origins,
     parse_duration,
-    parse_interval,
-    parse_link_life,
-    parse_networks,
-    parse_origins,
-    parse_positive,
-    parse_seconds_list,
     parse_size,
-    parse_switch,
+    positive,
+    seconds_list,
+    switch,
 )
 from airtally.streams import ROLLUPS, STREAMS
 
@@ -54,43 +54,41 @@ class Settings:
         "AIRTALLY_OUTGOING_ALLOW",
         (),
         "private networks that webhooks may reach, e.g. `127.0.0.0/8`",
-        parse_networks,
+        networks,
     )
     rate_limits: bool = _setting(
         "AIRTALLY_RATE_LIMITS",
         True,
         "`off` for tests and trusted networks; log-ins and guesses of keys stay limited",
-        parse_switch,
+        switch,
     )
     calls_per_minute: int = _setting(
         "AIRTALLY_CALLS_PER_MINUTE",
         1200,
         "calls of the native API that one key may make in a minute, batches of rows not counted",
-        parse_positive,
+        positive,
     )
     cors_origins: tuple[str, ...] = _setting(
         "AIRTALLY_CORS_ORIGINS",
         (),
         "web pages that may call the native API from a browser: origins such as `https://example.org`, or `*`",
-        parse_origins,
+        origins,
     )
-    audit_days: int = _setting(
-        "AIRTALLY_AUDIT_DAYS", 730, "how long entries of the audit trail are kept", parse_positive
-    )
+    audit_days: int = _setting("AIRTALLY_AUDIT_DAYS", 730, "how long entries of the audit trail are kept", positive)
     fouryousee_retry_seconds: tuple[float, ...] = _setting(
         "AIRTALLY_FOURYOUSEE_RETRY_SECONDS",
         (120.0, 360.0, 1080.0),
         "seconds to wait before webhook tries 2, 3 and 4",
-        parse_seconds_list,
+        seconds_list,
     )
     waiting_jobs: int = _setting(
         "AIRTALLY_WAITING_JOBS",
         1000,
         "how many reports and statistics of one account may wait; more are refused with 429",
-        parse_positive,
+        positive,
     )
     dataset_interval: float = _setting(
-        "AIRTALLY_DATASET_INTERVAL", 14_400.0, "how often dataset files are published, on the UTC clock", parse_interval
+        "AIRTALLY_DATASET_INTERVAL", 14_400.0, "how often dataset files are published, on the UTC clock", interval
     )
     slate_offset_mode: str = _setting(
         "AIRTALLY_SLATE_OFFSET_MODE",
@@ -105,7 +103,7 @@ class Settings:
         one_of(*DATASET_FORMATS),
     )
     slate_link_seconds: float = _setting(
-        "AIRTALLY_SLATE_LINK_SECONDS", 3600.0, "how long a link to a dataset file is valid: 1h to 7d", parse_link_life
+        "AIRTALLY_SLATE_LINK_SECONDS", 3600.0, "how long a link to a dataset file is valid: 1h to 7d", link_life
     )
     scaleengine_window: float = _setting(
         "AIRTALLY_SCALEENGINE_WINDOW",
@@ -114,13 +112,13 @@ class Settings:
         parse_duration,
     )
     scaleengine_strict_replay: bool = _setting(
-        "AIRTALLY_SCALEENGINE_STRICT_REPLAY", False, "accept each signed request only once", parse_switch
+        "AIRTALLY_SCALEENGINE_STRICT_REPLAY", False, "accept each signed request only once", switch
     )
     scaleengine_empty_is_success: bool = _setting(
-        "AIRTALLY_SCALEENGINE_EMPTY_IS_SUCCESS", False, "answer `success` where there are no viewers", parse_switch
+        "AIRTALLY_SCALEENGINE_EMPTY_IS_SUCCESS", False, "answer `success` where there are no viewers", switch
     )
     pushwoosh_strict_device_token: bool = _setting(
-        "AIRTALLY_PUSHWOOSH_STRICT_DEVICE_TOKEN", False, "require a known device token for device calls", parse_switch
+        "AIRTALLY_PUSHWOOSH_STRICT_DEVICE_TOKEN", False, "require a known device token for device calls", switch
     )
     smtp_url: str = _setting(
         "AIRTALLY_SMTP_URL",
@@ -138,12 +136,9 @@ class Settings:
         "bearer token for `/metrics` and the details of `/readyz`; requests from this machine itself need none",
     )
     trusted_proxies: tuple[Network, ...] = _setting(
-        "AIRTALLY_TRUSTED_PROXIES",
-        (),
-        "networks of the proxies whose `X-Forwarded-…` headers are trusted",
-        parse_networks,
+        "AIRTALLY_TRUSTED_PROXIES", (), "networks of the proxies whose `X-Forwarded-…` headers are trusted", networks
     )
-    report_file_days: int = _setting("AIRTALLY_REPORT_FILE_DAYS", 90, "how long report files are kept", parse_positive)
+    report_file_days: int = _setting("AIRTALLY_REPORT_FILE_DAYS", 90, "how long report files are kept", positive)
     retain_days: dict[str, int | None] = _setting(
         "AIRTALLY_RETAIN_<STREAM>",
         {},
@@ -159,7 +154,7 @@ class Settings:
         "AIRTALLY_FLUSH_SECONDS", 30.0, "age at which buffered rows are flushed to the lake", parse_duration
     )
     flush_rows: int = _setting(
-        "AIRTALLY_FLUSH_ROWS", 1_000_000, "number of buffered rows at which they are flushed", parse_positive
+        "AIRTALLY_FLUSH_ROWS", 1_000_000, "number of buffered rows at which they are flushed", positive
     )
     late_flush_seconds: float = _setting(
         "AIRTALLY_LATE_FLUSH_SECONDS", 600.0, "age at which buffered rows of past days are flushed", parse_duration
@@ -177,7 +172,7 @@ class Settings:
         4096,
         "open connections, at most half of them from one address; fewer where the process may open few files; "
         "above it, a new connection closes the one that was idle longest",
-        parse_positive,
+        positive,
     )
     idle_seconds: float = _setting(
         "AIRTALLY_IDLE_SECONDS",
@@ -191,22 +186,19 @@ class Settings:
         "compressed bytes of an account's quarantine; refused rows above it are not kept",
         parse_size,
     )
-    quarantine_days: int = _setting("AIRTALLY_QUARANTINE_DAYS", 90, "how long refused rows are kept", parse_positive)
+    quarantine_days: int = _setting("AIRTALLY_QUARANTINE_DAYS", 90, "how long refused rows are kept", positive)
     waiting_exports: int = _setting(
         "AIRTALLY_WAITING_EXPORTS",
         20,
         "how many exports of one account may be under way; more are refused with 429",
-        parse_positive,
+        positive,
     )
     exports_max: int = _setting(
         "AIRTALLY_EXPORTS_MAX", 64 << 30, "bytes of files that the exports of one account may have", parse_size
     )
-    export_days: int = _setting("AIRTALLY_EXPORT_DAYS", 7, "how long the files of exports are kept", parse_positive)
+    export_days: int = _setting("AIRTALLY_EXPORT_DAYS", 7, "how long the files of exports are kept", positive)
     export_part_rows: int = _setting(
-        "AIRTALLY_EXPORT_PART_ROWS",
-        1_000_000,
-        "rows of one file of an export that asks for no other number",
-        parse_positive,
+        "AIRTALLY_EXPORT_PART_ROWS", 1_000_000, "rows of one file of an export that asks for no other number", positive
     )
     export_part_bytes: int = _setting(
         "AIRTALLY_EXPORT_PART_BYTES", 128 << 20, "about how large one file of an export may be", parse_size
@@ -215,7 +207,7 @@ class Settings:
         "AIRTALLY_EXPORT_LINK_SECONDS",
         86_400.0,
         "how long a link to a file of an export is valid: 1h to 7d",
-        parse_link_life,
+        link_life,
     )
     engine_memory: int = _setting(
         "AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory limit of one DuckDB instance", parse_size
@@ -292,5 +284,5 @@ def _retention(environ: Mapping[str, str]) -> dict[str, int | None]:
             stream = env.removeprefix("AIRTALLY_RETAIN_").lower()
             if stream not in STREAMS and stream not in ROLLUPS:
                 raise SettingError(f"{env}: there is no stream or rollup {stream!r}")
-            found[stream] = None if text == "forever" else _parsed(env, text, parse_days)
+            found[stream] = None if text == "forever" else _parsed(env, text, days)
     return found

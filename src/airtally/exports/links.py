@@ -32,7 +32,7 @@ class ExportLinks:
         expires = (ends if export.expires_at is None else min(ends, export.expires_at)) // SECOND_US
         signature = self._signer.sign(_signed(export.id, number, str(expires)))
         query = urlencode({"expires": expires, "signature": signature})
-        return PartLink(f"{self._public_url}{content_path(export.id, number)}?{query}", expires * SECOND_US)
+        return PartLink(f"{self._public_url}{download_path(export.id, number)}?{query}", expires * SECOND_US)
 
     def is_valid(self, export_id: int, number: int, expires: str, signature: str, now_us: int) -> bool:
         """A link that ends further ahead than links live is refused: it was made before the clock was set back."""
@@ -41,9 +41,9 @@ class ExportLinks:
         return now_us < int(expires) * SECOND_US <= now_us + 2 * self._life_us
 
 
-def content_path(export_id: int, number: int) -> str:
-    return f"/api/v1/exports/{export_id}/parts/{number}/content"
+def download_path(export_id: int, number: int) -> str:
+    return f"/api/v1/downloads/exports/{export_id}/{number}"
 
 
 def _signed(export_id: int, number: int, expires: str) -> str:
-    return f"{content_path(export_id, number)}?expires={expires}"
+    return f"{download_path(export_id, number)}?expires={expires}"

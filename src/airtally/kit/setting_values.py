@@ -1,4 +1,4 @@
-"""Parsers of settings' texts. Each raises ValueError with what it expects."""
+"""How the texts of settings are read. Each parser raises ValueError with what it expects."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ def parse_size(text: str) -> int:
     return int(match[1]) * int(base**power)
 
 
-def parse_positive(text: str) -> int:
+def positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise ValueError("a whole number above 0")
     return int(text)
 
 
-def parse_origins(text: str) -> tuple[str, ...]:
+def origins(text: str) -> tuple[str, ...]:
     origins = tuple(each.strip().rstrip("/").lower() for each in text.split(",") if each.strip())
     if not all(each == "*" or re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", each) for each in origins):
         raise ValueError("origins such as https://example.org, separated by commas, or *")
     return origins
 
 
-def parse_switch(text: str) -> bool:
+def switch(text: str) -> bool:
     if text.lower() not in {"on", "off", "true", "false", "1", "0", "yes", "no"}:
         raise ValueError("on or off")
     return text.lower() in {"on", "true", "1", "yes"}
@@ -55,33 +55,33 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def parse_interval(text: str) -> float:
+def interval(text: str) -> float:
     seconds = parse_duration(text)
     if not 1 <= seconds <= 86_400 or 86_400 % seconds:
         raise ValueError("a duration of which a day is a multiple, such as 15m, 4h or 24h")
     return seconds
 
 
-def parse_link_life(text: str) -> float:
+def link_life(text: str) -> float:
     seconds = parse_duration(text)
     if not 3600 <= seconds <= 604_800:
         raise ValueError("a duration from 1h to 7d")
     return seconds
 
 
-def parse_networks(text: str) -> tuple[Network, ...]:
+def networks(text: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
     except ValueError as error:
         raise ValueError(f"networks such as 127.0.0.0/8,10.0.0.0/8 ({error})") from None
 
 
-def parse_days(text: str) -> int:
+def days(text: str) -> int:
     try:
-        return parse_positive(text)
+        return positive(text)
     except ValueError:
         raise ValueError("a number of days above 0, or forever") from None
 
 
-def parse_seconds_list(text: str) -> tuple[float, ...]:
+def seconds_list(text: str) -> tuple[float, ...]:
     return tuple(parse_duration(part) for part in text.split(","))
