@@ -18,6 +18,7 @@ from airtally.database.tables.slate import (
     slate_codes,
     slate_groups,
 )
+from airtally.database.tables.webhooks import message_deliveries, message_tries, messages, webhook_endpoints
 
 __all__ = [
     "accounts",
@@ -33,6 +34,9 @@ __all__ = [
     "jobs",
     "keys",
     "login_tries",
+    "message_deliveries",
+    "message_tries",
+    "messages",
     "metadata",
     "owners",
     "publications",
@@ -51,5 +55,6 @@ __all__ = [
     "tags",
     "tokens",
     "users",
+    "webhook_endpoints",
     "writers",
 ]
