@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
@@ -15,6 +16,13 @@ from airtally.kit import metrics
 from airtally.kit.errors import Failure, Unavailable
 
 SECONDS = 15.0
+_ADDRESS = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,190}")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text can be an e-mail address."""
+    return _ADDRESS.fullmatch(text) is not None and text.isprintable()
+
 
 
 class MailRefused(Failure):

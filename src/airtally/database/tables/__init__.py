@@ -9,6 +9,7 @@ from airtally.database.tables.pushwoosh import event_attributes, event_types, st
 from airtally.database.tables.reports import deliveries, reports
 from airtally.database.tables.rollups import rollup_changes, rollup_tails
 from airtally.database.tables.scaleengine import replays
+from airtally.database.tables.schedules import schedule_runs, schedules
 from airtally.database.tables.slate import (
     dataset_files,
     datasets,
@@ -46,6 +47,8 @@ __all__ = [
     "reports",
     "rollup_changes",
     "rollup_tails",
+    "schedule_runs",
+    "schedules",
     "sessions",
     "slate_accounts",
     "slate_businesses",
