@@ -2,6 +2,7 @@
 
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
 from airtally.database.tables.base import metadata
+from airtally.database.tables.exports import export_parts, exports
 from airtally.database.tables.home import home
 from airtally.database.tables.ingest import claims, file_marks, quarantine, writers
 from airtally.database.tables.jobs import job_turns, jobs
@@ -29,6 +30,8 @@ __all__ = [
     "deliveries",
     "event_attributes",
     "event_types",
+    "export_parts",
+    "exports",
     "file_marks",
     "home",
     "job_turns",
