@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
@@ -12,9 +11,10 @@ from cronsim import CronSim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airtally.kit.time import DAY_US, MINUTE_US, from_datetime, to_datetime
+from airtally.kit.time import MINUTE_US, from_datetime, to_datetime
 from airtally.schedules.cron import CronExpression
 from airtally.schedules.slots import CronSlots
+from fixtures.cron import EXPRESSIONS, naive
 
 pytestmark = pytest.mark.every_zone
 
@@ -81,64 +81,6 @@ def test_a_skipped_midnight() -> None:
 def test_a_day_that_was_skipped_whole() -> None:
     found = slots("0 9 * * *", "Pacific/Apia", "2011-12-29T00:00:00-10:00", "2011-12-31T12:00:00+14:00")
     assert found == ["2011-12-29T09:00:00-10:00", "2011-12-31T00:00:00+14:00", "2011-12-31T09:00:00+14:00"]
-
-
-def _field(low: int, high: int, *, starred: bool = True) -> st.SearchStrategy[str]:
-    number = st.integers(low, high)
-    some = st.lists(number, min_size=1, max_size=3).map(lambda found: ",".join(map(str, found)))
-    between = st.tuples(number, number).map(lambda pair: f"{min(pair)}-{max(pair)}")
-    stepped = st.sampled_from([f"{low}-{high}/2", f"{low}-{high}/7"])
-    plain = st.one_of(some, between, stepped)
-    return st.one_of(st.just("*"), st.sampled_from(["*/2", "*/5", "*/20"]), plain) if starred else plain
-
-
-EXPRESSIONS = st.tuples(
-    _field(0, 59),
-    _field(0, 23),
-    st.one_of(st.just("*"), _field(1, 31)),
-    st.just("*"),
-    st.one_of(st.just("*"), _field(0, 7)),
-).map(" ".join)
-
-
-def _numbers(field: str, low: int, high: int) -> set[int]:
-    found: set[int] = set()
-    for part in field.split(","):
-        body, _, step = part.partition("/")
-        first, _, last = (f"{low}-{high}" if body == "*" else body).partition("-")
-        found.update(range(int(first), int(last or first) + 1)[:: int(step or 1)])
-    return found
-
-
-def matcher(text: str) -> Callable[[datetime], bool]:
-    """The rules of Debian's cron, written down a second time."""
-    minute, hour, day, _, weekday = text.split()
-    minutes, hours, days = _numbers(minute, 0, 59), _numbers(hour, 0, 23), _numbers(day, 1, 31)
-    weekdays = {each % 7 for each in _numbers(weekday, 0, 7)}
-    both = day.startswith("*") or weekday.startswith("*")
-
-    def matches(wall: datetime) -> bool:
-        of_day, of_week = wall.day in days, wall.isoweekday() % 7 in weekdays
-        return wall.minute in minutes and wall.hour in hours and ((of_day and of_week) if both else (of_day or of_week))
-
-    return matches
-
-
-def naive(text: str, zone: str, start_us: int, end_us: int) -> list[int]:
-    """[start_us, end_us), minute by minute from two days before."""
-    matches, by_interval = matcher(text), any(each.startswith("*") for each in text.split()[:2])
-    found, at = [], start_us // MINUTE_US * MINUTE_US - 2 * DAY_US
-    wall: datetime | None = None
-    while at < end_us:
-        local = to_datetime(at).astimezone(ZoneInfo(zone))
-        before, wall = wall, local.replace(tzinfo=None, fold=0)
-        due = matches(wall) and (by_interval or not local.fold)
-        while not by_interval and before is not None and (before := before + timedelta(minutes=1)) < wall:
-            due = due or matches(before)
-        if due and at >= start_us:
-            found.append(at)
-        at += MINUTE_US
-    return found
 
 
 @given(

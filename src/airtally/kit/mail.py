@@ -24,7 +24,6 @@ def is_address(text: str) -> bool:
     return _ADDRESS.fullmatch(text) is not None and text.isprintable()
 
 
-
 class MailRefused(Failure):
     """The server rejected the message for good; sending it again will not help."""
 

@@ -66,7 +66,13 @@ def _where(row: Any) -> str:
 def _unplanned(now: int) -> Select[Any]:
     """Schedules whose next slot should have had a run by now."""
     late = schedules.c.next_at + schedules.c.late_minutes * MINUTE_US <= now
-    columns = (schedules.c.account_id, schedules.c.id, schedules.c.name, schedules.c.jitter_seconds, schedules.c.next_at)
+    columns = (
+        schedules.c.account_id,
+        schedules.c.id,
+        schedules.c.name,
+        schedules.c.jitter_seconds,
+        schedules.c.next_at,
+    )
     active = schedules.c.state == ScheduleState.ACTIVE, schedules.c.next_at <= now
     return select(*columns).where(*active, late).order_by(schedules.c.next_at)
 

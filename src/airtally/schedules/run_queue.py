@@ -67,7 +67,9 @@ class RunQueue:
         """Add one row for the slots in (ends[0], ends[1]], which will have no run; those that have one keep it."""
         last = slots.last(*ends, MOST_WAITING)
         of_schedule = schedule_runs.c.schedule_id == schedule.id
-        taken = connection.execute(select(schedule_runs.c.slot_at).where(of_schedule, schedule_runs.c.slot_at.in_(last)))
+        taken = connection.execute(
+            select(schedule_runs.c.slot_at).where(of_schedule, schedule_runs.c.slot_at.in_(last))
+        )
         free = sorted(set(last).difference(taken.scalars()))
         first = slots.first_after(ends[0])
         if not free or first is None:

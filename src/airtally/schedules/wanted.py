@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from airtally.exports.spec import ExportSpec
 from airtally.kit.errors import Unprocessable
 from airtally.kit.mail import is_address
 
@@ -23,11 +24,12 @@ class AskedPlays(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class Product(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One of an export (of rows, or of a query) and a 4YouSee report."""
 
+    export: ExportSpec | None = None
     report: AskedPlays | None = None
 
     def check(self) -> None:
         """Raises Unprocessable unless it is one of them."""
-        if self.report is None:
+        if (self.export is None) == (self.report is None):
             raise Unprocessable("A schedule makes an `export` or a `report`, one of them")
 
 
