@@ -32,6 +32,8 @@ MEDIA_TYPES: Mapping[AnswerFormat, tuple[str, ...]] = {
     AnswerFormat.PARQUET: ("application/vnd.apache.parquet",),
     AnswerFormat.ARROW: ("application/vnd.apache.arrow.stream",),
 }
+#: The types that an answer can have.
+ANSWER_TYPES = tuple(names[0] for names in MEDIA_TYPES.values())
 _QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
@@ -48,7 +50,7 @@ def accepted_format(accept: str) -> AnswerFormat:
     if found is None:
         raise NotAcceptable(
             "The answer cannot be written in any type that `Accept` takes.",
-            hint="The types are: " + ", ".join(names[0] for names in MEDIA_TYPES.values()),
+            hint="The types are: " + ", ".join(ANSWER_TYPES),
         )
     return found
 

@@ -1,6 +1,7 @@
 """The metadata store's tables, one file a subject."""
 
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
+from airtally.database.tables.audit import audit, request_keys
 from airtally.database.tables.base import metadata
 from airtally.database.tables.exports import export_parts, exports
 from airtally.database.tables.home import home
@@ -24,6 +25,7 @@ from airtally.database.tables.webhooks import message_deliveries, message_tries,
 
 __all__ = [
     "accounts",
+    "audit",
     "claims",
     "dataset_files",
     "datasets",
@@ -48,6 +50,7 @@ __all__ = [
     "rate_limits",
     "replays",
     "reports",
+    "request_keys",
     "rollup_changes",
     "rollup_tails",
     "schedule_runs",
