@@ -12,15 +12,9 @@ from airtally.accounts.users import Users
 from airtally.database.store import MetadataStore
 from airtally.database.tables import message_deliveries, webhook_endpoints
 from airtally.database.tables import messages as table
-from airtally.kit.clock import MovableClock
 from airtally.webhooks.messages import MOST_BYTES, MailText, Messages, Recipients
 
 MAIL = MailText("A slot was run", "The file is at https://…")
-
-
-@pytest.fixture
-def messages(metadata: MetadataStore, clock: MovableClock) -> Messages:
-    return Messages(metadata, clock)
 
 
 def add(

@@ -47,11 +47,16 @@ class Mailer:
         user = unquote(self._url.username or "")
         self._sender = user if "@" in user else f"airtally@{socket.getfqdn()}"
 
-    def send(self, to: str, subject: str, text: str) -> None:
-        """Send one message to one address. Raises MailRefused, or Unavailable if the server may accept it later."""
+    def send(self, to: str, subject: str, text: str, *, uid: str | None = None) -> None:
+        """Send one message to one address. Raises MailRefused, or Unavailable if the server may accept it later.
+
+        `uid`: the same for every try at the same message, from which readers see that it came twice.
+        """
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, to, subject
-        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=self._sender.rpartition("@")[2])
+        domain = self._sender.rpartition("@")[2]
+        message["Date"] = formatdate()
+        message["Message-ID"] = make_msgid(domain=domain) if uid is None else f"<{uid}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
         try:

@@ -16,19 +16,19 @@ from airtally.database.tables import message_deliveries, messages, users, webhoo
 from airtally.kit.clock import Clock
 from airtally.kit.time import to_datetime
 from airtally.webhooks.event_types import EVENT_TYPES
+from airtally.webhooks.retry import MOST_RETRY_AFTER_US
 from airtally.webhooks.states import Channel, MessageState
 
 #: Bytes of a message's body at most: receivers expect small ones, with links to what is large.
 MOST_BYTES = 64 << 10
-#: A receiver's `Retry-After` counts for so long at most.
-MOST_RETRY_AFTER_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipients:
     """Who gets a message: endpoints by id, whatever types they want, and e-mail addresses.
 
-    `every_endpoint`: also all endpoints of the account that want the type. `users`: also all users of the account.
+    `every_endpoint`: also all endpoints of the account that want the type. `users`: also all users of the account, where there is a
+    mail server.
     """
 
     endpoints: tuple[int, ...] = ()
@@ -52,10 +52,11 @@ class MailText:
 class Messages:
     """Adds messages. Thread-safe: it has no state of its own."""
 
-    def __init__(self, store: MetadataStore, clock: Clock) -> None:
-        """`clock` is the one that all hosts share."""
+    def __init__(self, store: MetadataStore, clock: Clock, *, mails: bool) -> None:
+        """`clock` is the one that all hosts share; `mails`: whether there is a mail server."""
         self._store = store
         self._clock = clock
+        self.mails = mails
 
     def enqueue(
         self,
@@ -100,7 +101,10 @@ class Messages:
         base = {"message_id": message_id, "account_id": account.id, **_NEW, "created_at": now, "updated_at": now}
         rows = [
             base | each
-            for each in (*_to_endpoints(connection, account, event_type, to, now), *_to_people(connection, account, to))
+            for each in (
+                *_to_endpoints(connection, account, event_type, to, now),
+                *_to_people(connection, account, to.addresses, users_too=to.users and self.mails),
+            )
         ]
         if rows:
             connection.execute(insert(message_deliveries), [{"due_at": now} | each for each in rows])
@@ -136,7 +140,7 @@ def _to_endpoints(
     table = webhook_endpoints.c
     query = select(table.id, table.event_types, table.enabled, table.resume_at).where(table.account_id == account.id)
     found = connection.execute(query.order_by(table.id).with_for_update(read=True, key_share=True)).all()
-    latest = now + round(MOST_RETRY_AFTER_SECONDS * 1_000_000)  # a later one is of a clock that was set back
+    latest = now + MOST_RETRY_AFTER_US  # a later one is of a clock that was set back
     return [
         {
             "channel": Channel.WEBHOOK,
@@ -153,9 +157,11 @@ def _wants(event_types: str | None, event_type: str) -> bool:
     return event_types is None or event_type in msgspec.json.decode(event_types, type=list[str])
 
 
-def _to_people(connection: Connection, account: Account, to: Recipients) -> Sequence[dict[str, Any]]:
-    addresses = list(to.addresses)
-    if to.users:
+def _to_people(
+    connection: Connection, account: Account, addresses: Sequence[str], *, users_too: bool
+) -> Sequence[dict[str, Any]]:
+    every = list(addresses)
+    if users_too:
         query = select(users.c.email).where(users.c.account_id == account.id).order_by(users.c.id)
-        addresses += connection.execute(query).scalars()
-    return [{"channel": Channel.EMAIL, "address": each} for each in dict.fromkeys(addresses)]
+        every += connection.execute(query).scalars()
+    return [{"channel": Channel.EMAIL, "address": each} for each in dict.fromkeys(every)]
