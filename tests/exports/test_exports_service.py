@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
-from airtally.exports.export import KINDS, Export, ExportLimits, ExportPart, ExportState
-from airtally.exports.ledger import ExportLedger
+from airtally.exports.expiry import ExportExpiry
+from airtally.exports.export import KINDS, SMALL_KIND, Export, ExportLimits, ExportPart, ExportState
+from airtally.exports.lanes import LanePoint
+from airtally.exports.ledger import ExportLedger, NotedPart
 from airtally.exports.service import Exports, TooManyExports
 from airtally.exports.spec import AskedRows, ExportFormat, ExportSpec
 from airtally.exports.wanted import WantedRows
+from airtally.files.store import FileStore
 from airtally.jobs.leased_table import LeaseLost
 from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import MovableClock
@@ -44,22 +49,27 @@ def ledger(metadata: MetadataStore, clock: MovableClock, jobs: Jobs, exports: Ex
     return ExportLedger(metadata, clock, jobs, exports.endings, exports.limits)
 
 
+@pytest.fixture
+def expiry(metadata: MetadataStore, clock: MovableClock, tmp_path: Path) -> ExportExpiry:
+    return ExportExpiry(metadata, FileStore.open(str(tmp_path / "files")), clock, tmp_path / "staging")
+
+
 def claimed(jobs: Jobs) -> Job:
     job = jobs.claim(KINDS)
     assert job is not None
     return job
 
 
-def part(export: Export, number: int = 1, rows: int = 4, size: int = 90) -> ExportPart:
-    return ExportPart(export.id, number, 0, f"exports/acme/{export.id}/{number}", rows, size, "ab" * 32)
+def part(place: int = 0, rows: int = 4, size: int = 90, lane: int = 0) -> NotedPart:
+    return NotedPart(lane, place, f"exports/acme/{lane}-{place}", rows, size, "ab" * 32, LanePoint(place + 1))
 
 
 def made(exports: Exports, ledger: ExportLedger, jobs: Jobs, account: Account, size: int = 90) -> Export:
     """A finished export of one part."""
     export = exports.create(account, ROWS, requested_by="key:1")
     job = claimed(jobs)
-    ledger.note_pinned(export, 77)
-    ledger.note_parts(job, export, [part(export, size=size)], 10, 10)
+    ledger.note_pinned(job, export, None, 77)
+    ledger.note_parts(job, export, [part(size=size)], 10, 10)
     ledger.succeed(export, job)
     return exports.get(account, export.id)
 
@@ -129,20 +139,24 @@ def test_parts_are_listed_once_all_are_there(
 ) -> None:
     export = exports.create(account, ROWS, requested_by="x")
     job = claimed(jobs)
-    ledger.note_parts(job, export, [part(export, 1, rows=3, size=10)], 5, 20)
+    ledger.note_parts(job, export, [part(rows=3, size=10, lane=1)], 5, 20)
     under_way = exports.get(account, export.id)
     assert (under_way.progress, under_way.parts, under_way.rows, under_way.bytes) == (0.25, 1, 3, 10)
     assert exports.parts(under_way) == []
     with pytest.raises(NotFound):
         exports.part(account, export.id, 1)
-    ledger.note_parts(job, export, [part(export, 2), part(export, 3)], 20, 20)
+    ledger.note_parts(job, export, [part(1, lane=1), part()], 20, 20)
     ledger.succeed(export, job)
     done = exports.get(account, export.id)
     assert (done.state, done.progress, done.parts, done.rows, done.bytes) == ("done", 1.0, 3, 11, 190)
-    assert [each.number for each in exports.parts(done)] == [1, 2, 3]
+    assert [(each.number, each.stored_name[-3:]) for each in exports.parts(done)] == [
+        (1, "0-0"),
+        (2, "1-0"),
+        (3, "1-1"),
+    ]
     assert [each.number for each in exports.parts(done, after=1, limit=1)] == [2]
-    assert exports.part(account, export.id, 3) == (done, part(export, 3))
-    assert exports.part(None, export.id, 3) == (done, part(export, 3))
+    third = ExportPart(export.id, 3, "exports/acme/1-1", 4, 90, "ab" * 32)
+    assert exports.part(account, export.id, 3) == exports.part(None, export.id, 3) == (done, third)
     for account_asked, number in ((other_account, 1), (account, 4), (account, 0), (account, -1)):
         with pytest.raises(NotFound):
             exports.part(account_asked, export.id, number)
@@ -167,7 +181,7 @@ def test_a_cancelled_export_is_taken_from_its_worker(
     assert exports.cancel(account, export.id).state is ExportState.CANCELLED
     assert ended == ["cancelled"]
     for late in (
-        lambda: ledger.note_parts(job, export, [part(export)], 1, 1),
+        lambda: ledger.note_parts(job, export, [part()], 1, 1),
         lambda: ledger.succeed(export, job),
         lambda: ledger.fail(export, job, "late"),
     ):
@@ -177,32 +191,47 @@ def test_a_cancelled_export_is_taken_from_its_worker(
 
 
 def test_files_are_given_out_until_they_expire_or_are_deleted(
-    exports: Exports, ledger: ExportLedger, jobs: Jobs, account: Account, clock: MovableClock
+    exports: Exports, expiry: ExportExpiry, ledger: ExportLedger, jobs: Jobs, account: Account, clock: MovableClock
 ) -> None:
     kept, dropped = (made(exports, ledger, jobs, account) for _ in range(2))
     assert exports.cancel(account, dropped.id).state is ExportState.EXPIRED
     assert exports.parts(exports.get(account, dropped.id)) == []
     clock.advance(7 * DAY_S - 1)
     assert exports.get(account, kept.id).state is ExportState.DONE
-    assert [each.id for _, each in ledger.with_files_to_delete(clock.now_us())] == [dropped.id]
+    assert [each.id for _, each in expiry.due()] == [dropped.id]
     clock.advance(1)
     assert exports.get(account, kept.id).state is ExportState.EXPIRED
     assert exports.page(account, states=[ExportState.DONE]) == []
-    for _, export in ledger.with_files_to_delete(clock.now_us()):
-        ledger.note_deleted(export)
-    assert ledger.with_files_to_delete(clock.now_us()) == []
+    assert expiry.step() == 0.0
+    assert expiry.step() is None
+    clock.advance(-DAY_S)
     assert {each.state for each in exports.page(account)} == {ExportState.EXPIRED}
 
 
+def test_an_expired_export_is_forgotten_after_90_days(
+    exports: Exports, expiry: ExportExpiry, ledger: ExportLedger, jobs: Jobs, account: Account, clock: MovableClock
+) -> None:
+    export = made(exports, ledger, jobs, account)
+    clock.advance(7 * DAY_S)
+    expiry.step()
+    clock.advance(90 * DAY_S - 1)
+    assert expiry.step() is None
+    assert exports.get(account, export.id).state is ExportState.EXPIRED
+    clock.advance(1)
+    assert expiry.step() == 0.0
+    assert exports.page(account) == []
+    assert jobs.find(SMALL_KIND, str(export.id)) is None
+
+
 def test_the_bytes_of_an_accounts_files_are_bounded(
-    exports: Exports, ledger: ExportLedger, jobs: Jobs, account: Account, clock: MovableClock
+    exports: Exports, expiry: ExportExpiry, ledger: ExportLedger, jobs: Jobs, account: Account, clock: MovableClock
 ) -> None:
     large = made(exports, ledger, jobs, account, size=1000)
     with pytest.raises(TooManyExports, match="1000 bytes"):
         exports.create(account, ROWS, requested_by="x")
     exports.cancel(account, large.id)
-    for _, export in ledger.with_files_to_delete(clock.now_us()):
-        ledger.note_deleted(export)
+    clock.advance(181)
+    expiry.step()
     assert exports.create(account, ROWS, requested_by="x").state is ExportState.QUEUED
 
 

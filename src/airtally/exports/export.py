@@ -27,6 +27,10 @@ EXPORT_COLUMNS = (*exports.c, *_JOB)
 SMALL_KIND, LARGE_KIND = "export", "large_export"
 KINDS = (SMALL_KIND, LARGE_KIND)
 
+_PART = export_parts.c
+#: The columns that `ExportPart.from_row` needs.
+PART_COLUMNS = (_PART.export_id, _PART.number, _PART.stored_name, _PART.rows, _PART.bytes, _PART.sha256)
+
 
 class ExportState(StrEnum):
     """`expired`: it was done, and its files are no longer kept."""
@@ -96,11 +100,10 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class ExportPart:
-    """A finished file, numbered from 1. `stored_name` is its name in the file store."""
+    """A file of an export that is done, numbered from 1. `stored_name` is its name in the file store."""
 
     export_id: int
     number: int
-    unit: int
     stored_name: str
     rows: int
     bytes: int
@@ -108,7 +111,8 @@ class ExportPart:
 
     @classmethod
     def from_row(cls, row: AnyRow) -> ExportPart:
-        return cls(**values_of(row, export_parts.c))
+        """From a row with PART_COLUMNS."""
+        return cls(**values_of(row, PART_COLUMNS))
 
     def file_name(self, spec: ExportSpec) -> str:
         """The name that clients save it under: `export-12-0001.csv.gz`."""

@@ -12,7 +12,16 @@ from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
 from airtally.database.tables import export_parts, exports
 from airtally.exports.endings import ExportEndings, select_exports, state_at
-from airtally.exports.export import KINDS, LARGE_KIND, SMALL_KIND, Export, ExportLimits, ExportPart, ExportState
+from airtally.exports.export import (
+    KINDS,
+    LARGE_KIND,
+    PART_COLUMNS,
+    SMALL_KIND,
+    Export,
+    ExportLimits,
+    ExportPart,
+    ExportState,
+)
 from airtally.exports.spec import ExportSpec
 from airtally.exports.wanted import ExportPlanner, Wanted
 from airtally.jobs import turns
@@ -127,7 +136,7 @@ class Exports:
         where = [export_parts.c.export_id == export.id]
         if after is not None:
             where.append(export_parts.c.number > after)
-        query = select(*export_parts.c).where(*where).order_by(export_parts.c.number).limit(limit)
+        query = select(*PART_COLUMNS).where(*where).order_by(export_parts.c.number).limit(limit)
         with self._store.read() as connection:
             return [ExportPart.from_row(row) for row in connection.execute(query)]
 
@@ -155,10 +164,6 @@ class Exports:
             connection.execute(dropped.values(state=ExportState.EXPIRED))
         self.endings.tell(stopped)
         return self.get(account, export_id)
-
-    def wanted(self, account: Account, export: Export) -> Wanted:
-        """What an export is made of, as it was read when it was created."""
-        return self._planner.plan(export.spec, account, export.as_of)
 
     def _add(self, connection: Connection, values: dict[str, Any], kind: str) -> int | None:
         """The id; None where another transaction has used the key meanwhile."""

@@ -35,10 +35,12 @@ class WantedRows:
         return self.stream.kind is Kind.EVENT
 
 
-class ShownAs(StrEnum):
-    """How a column of figures is written: as it is, or as a time in the question's zone."""
+class FigureKind(StrEnum):
+    """What a column of figures holds; a time is the start of an interval, written in the question's zone."""
 
-    VALUE = "value"
+    INTEGER = "integer"
+    NUMBER = "number"
+    TEXT = "text"
     TIME = "time"
 
 
@@ -48,7 +50,7 @@ class FigureColumn:
 
     name: str
     source: str
-    shown: ShownAs = ShownAs.VALUE
+    kind: FigureKind
 
 
 @dataclass(frozen=True, slots=True)

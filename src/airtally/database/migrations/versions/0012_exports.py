@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("requested_by", sa.Text(), nullable=False),
         sa.Column("as_of", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("pin", sa.Text(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("parts", sa.Integer(), nullable=False),
         sa.Column("rows", sa.BigInteger(), nullable=False),
@@ -43,12 +44,16 @@ def upgrade() -> None:
     op.create_table(
         "export_parts",
         sa.Column("export_id", _ID, nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("unit", sa.Integer(), nullable=False),
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("next_unit", sa.Integer(), nullable=True),
+        sa.Column("next_skip", sa.BigInteger(), nullable=True),
         sa.Column("stored_name", sa.Text(), nullable=False),
         sa.Column("rows", sa.BigInteger(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["export_id"], ["exports.id"], name=op.f("fk_export_parts_export_id")),
-        sa.PrimaryKeyConstraint("export_id", "number", name=op.f("pk_export_parts")),
+        sa.PrimaryKeyConstraint("export_id", "lane", "place", name=op.f("pk_export_parts")),
     )
+    op.create_index(op.f("ix_export_parts_export_id_number"), "export_parts", ["export_id", "number"])
