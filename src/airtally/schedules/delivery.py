@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import Connection, select
+
 from airtally.accounts.accounts import Account
 from airtally.database.rows import AnyRow
+from airtally.database.tables import webhook_endpoints
+from airtally.kit.errors import Unprocessable
 from airtally.kit.time import to_datetime
 from airtally.schedules.endings import described
 from airtally.schedules.outcomes import MadeFile, MadeFiles
@@ -20,20 +24,28 @@ DELIVERED_EVENT = "schedule.delivered"
 _MOST_NAMED = 3
 
 
-class Contents:
-    """Writes messages. Thread-safe: it has no state of its own."""
+def contents_of(
+    account: Account, schedule: Schedule, run: ScheduleRun, made: MadeFiles
+) -> tuple[Mapping[str, Any], MailText | None]:
+    """The body of a message for webhooks, and the e-mail if the schedule sends any."""
+    files = [
+        {"name": each.name, "url": each.url, "rows": each.rows, "bytes": each.bytes, "sha256": each.sha256}
+        for each in made.files
+    ]
+    about = {**made.about, "rows": made.rows, "bytes": made.bytes, "parts": made.number, "files": files}
+    payload = {**described(schedule, run), made.kind: about}
+    return payload, _mail(account, schedule, run, made) if schedule.deliver.email else None
 
-    def of(
-        self, account: Account, schedule: Schedule, run: ScheduleRun, made: MadeFiles
-    ) -> tuple[Mapping[str, Any], MailText | None]:
-        """The body for webhooks, and the e-mail if the schedule sends any."""
-        files = [
-            {"name": each.name, "url": each.url, "rows": each.rows, "bytes": each.bytes, "sha256": each.sha256}
-            for each in made.files
-        ]
-        about = {**made.about, "rows": made.rows, "bytes": made.bytes, "parts": made.number, "files": files}
-        payload = {**described(schedule, run), made.kind: about}
-        return payload, _mail(account, schedule, run, made) if schedule.deliver.email else None
+
+def check_recipients(connection: Connection, account: Account, deliver: DeliverTo, *, mails: bool) -> None:
+    """Raises Unprocessable for endpoints that the account does not have, and for e-mail without a mail server."""
+    if deliver.email and not mails:
+        raise Unprocessable("The server sends no e-mail", hint="Its operator sets AIRTALLY_SMTP_URL")
+    mine = select(webhook_endpoints.c.id).where(webhook_endpoints.c.account_id == account.id)
+    found = connection.execute(mine.where(webhook_endpoints.c.id.in_(deliver.endpoints))).scalars()
+    unknown = sorted(set(deliver.endpoints).difference(found))
+    if unknown:
+        raise Unprocessable(f"There is no webhook endpoint {unknown[0]}")
 
 
 def recipients(deliver: DeliverTo) -> Recipients:

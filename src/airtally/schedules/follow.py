@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select
 
 from airtally.database.store import MetadataStore
 from airtally.database.tables import exports, message_deliveries, messages, reports, schedule_runs
 from airtally.exports.export import ExportState
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.reports.report import ReportState
-from airtally.schedules.delivery import DELIVERED_EVENT, Contents, recipients, why_undelivered
+from airtally.schedules.delivery import DELIVERED_EVENT, contents_of, recipients, why_undelivered
 from airtally.schedules.endings import RunEndings, account_of
 from airtally.schedules.outcomes import MadeFiles, Outcomes
 from airtally.schedules.run_queue import held
@@ -38,14 +38,12 @@ class RunFollower:
         outcomes: Outcomes,
         endings: RunEndings,
         messages: Messages,
-        contents: Contents,
         faults: Faults = NO_FAULTS,
     ) -> None:
         self._store = store
         self._outcomes = outcomes
         self._endings = endings
         self._messages = messages
-        self._contents = contents
         self._faults = faults
 
     def step(self) -> float | None:
@@ -73,9 +71,9 @@ class RunFollower:
                 self._endings.made(connection, schedule, run, uid)
             self._faults.reach("schedule.deliver")
 
-    def _add_message(self, connection: Any, schedule: Schedule, run: ScheduleRun, made: MadeFiles) -> str:
+    def _add_message(self, connection: Connection, schedule: Schedule, run: ScheduleRun, made: MadeFiles) -> str:
         account, key = account_of(connection, schedule), f"{DELIVERED_EVENT}/{run.id}"
-        payload, mail = self._contents.of(account, schedule, run, made)
+        payload, mail = contents_of(account, schedule, run, made)
         to = recipients(schedule.deliver)
         uid = self._messages.enqueue(connection, account, DELIVERED_EVENT, payload, key, to=to, mail=mail)
         if uid is not None:

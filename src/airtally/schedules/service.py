@@ -19,6 +19,7 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound, TooManyRequests, Unprocessable
 from airtally.kit.zones import named_zone
 from airtally.schedules.cron import CronExpression
+from airtally.schedules.delivery import check_recipients
 from airtally.schedules.planner import SlotPlanner
 from airtally.schedules.products import Products
 from airtally.schedules.run_queue import JOB_KIND, RunQueue
@@ -94,14 +95,16 @@ class Schedules:
         planner: SlotPlanner,
         queue: RunQueue,
         products: Products,
+        mails: bool,
     ) -> None:
-        """`clock` is the one that all hosts share."""
+        """`clock` is the one that all hosts share; `mails`: whether there is a mail server."""
         self._store = store
         self._clock = clock
         self._jobs = jobs
         self._planner = planner
         self._queue = queue
         self._products = products
+        self._mails = mails
         self.on_change: list[Callable[[], None]] = []
 
     def create(self, account: Account, spec: ScheduleSpec, *, requested_by: str) -> Schedule:
@@ -118,6 +121,7 @@ class Schedules:
         values |= {"created_at": now, "updated_at": now}
         with self._store.begin() as connection:
             self._check_room(connection, account)
+            check_recipients(connection, account, spec.deliver, mails=self._mails)
             row = connection.execute(insert(schedules).values(values).returning(*schedules.c)).one()
             self._planner.note_planned(connection, Schedule.from_row(row), now)
             return self._stored(connection, row.id)
@@ -160,6 +164,7 @@ class Schedules:
         self._products.check(account, spec.product, self._clock.now_us())
 
         def changed(connection: Connection, schedule: Schedule) -> dict[str, Any]:
+            check_recipients(connection, account, spec.deliver, mails=self._mails)
             self._plan_through_now(connection, schedule)
             return spec.columns()
 
