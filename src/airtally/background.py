@@ -7,6 +7,7 @@ import threading
 from airtally.datasets.lateness import LateNotices
 from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.engine.child import HeavyOptions
+from airtally.exports.work import ExportParts, ExportWorker, ExportWorkOptions, LargeExportWorker
 from airtally.ingest.claims import Claims
 from airtally.kit.loops import Loop
 from airtally.kit.outgoing import Outgoing
@@ -35,6 +36,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += _lake_work(services)
         found += _report_work(services)
         found += _dataset_work(services)
+        found += _export_work(services)
         found.append(_statistics_work(services))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
         found.append(Loop("audit", services.access.audit.expire, 3600.0))
@@ -131,6 +133,26 @@ def _report_work(services: Services) -> list[Background]:
     reports.on_created.append(builder.wake)
     reports.on_notice.append(sender.wake)
     return [builder, sender]
+
+
+def _export_work(services: Services) -> list[Background]:
+    """Workers of small exports, others of large ones, and what deletes files."""
+    own = services.exports
+    parts = ExportParts(own.ledger, own.planner, services.queries, own.renderer, services.files)
+    staging = services.settings.home / "staging"
+    workers = [
+        kind(
+            parts,
+            services.jobs,
+            services.clock,
+            options=ExportWorkOptions(staging=staging, workers=count),
+            wait_until_visible=services.storage.writers.wait_until_visible,
+            faults=services.faults,
+        )
+        for kind, count in ((ExportWorker, 3), (LargeExportWorker, 2))
+    ]
+    own.exports.on_created.extend(each.wake for each in workers)
+    return [*workers, Loop("export-files", own.expiry.step, 60.0)]
 
 
 def _statistics_work(services: Services) -> Background:

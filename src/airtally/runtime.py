@@ -18,6 +18,7 @@ from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.tries import Tries
 from airtally.accounts.users import Users
+from airtally.api.exports.planner import ReadSpecs
 from airtally.database.clock import shared_clock
 from airtally.database.processes import ThisProcess
 from airtally.database.store import MetadataStore
@@ -31,6 +32,13 @@ from airtally.engine.child import HeavyOptions
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.confined.runner import ConfinedRunner
 from airtally.engine.lazy import LazyEngine
+from airtally.exports.expiry import ExportExpiry
+from airtally.exports.export import ExportLimits
+from airtally.exports.lanes import PartLimits
+from airtally.exports.ledger import ExportLedger
+from airtally.exports.links import ExportLinks
+from airtally.exports.render import ExportRenderer, RenderOptions
+from airtally.exports.service import Exports
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.businesses import Businesses
@@ -59,7 +67,7 @@ from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
-from airtally.services import Access, Datasets, Engines, Intake, Role, Services, Storage
+from airtally.services import Access, Datasets, Engines, ExportServices, Intake, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -128,6 +136,7 @@ class _Opening:
             reports=self._reports(access, jobs, deliveries),
             deliveries=deliveries,
             datasets=self._datasets(access.users, jobs, storage.event_store, engines, files),
+            exports=self._exports(access, jobs, storage, queries, engines, files),
             statistics=Statistics(store, clock, jobs),
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
             closing=self._closing,
@@ -225,6 +234,27 @@ class _Opening:
             faults=self._faults,
         )
         return Datasets(publisher, DatasetFiles(store, clock), Notices(users, _mailer(settings.smtp_url)))
+
+    def _exports(  # noqa: PLR0917 (what it is made of)
+        self, access: Access, jobs: Jobs, storage: Storage, queries: Queries, engines: Engines, files: FileStore
+    ) -> ExportServices:
+        settings, store, clock, planner = self._settings, self._store, self._clock, ReadSpecs()
+        limits = ExportLimits(settings.waiting_exports, settings.exports_max, settings.export_days)
+        options = RenderOptions(
+            HeavyOptions(settings.engine_memory, settings.home / "tmp"),
+            PartLimits(settings.export_part_rows, settings.export_part_bytes),
+        )
+        renderer = ExportRenderer(queries, storage.event_store, engines.heavy, options)
+        exports = Exports(store, clock, jobs=jobs, planner=planner, count_rows=renderer.count_rows, limits=limits)
+        signer = LinkSigner(access.secrets.subkey("exports"))
+        return ExportServices(
+            exports,
+            ExportLedger(store, clock, jobs, exports.endings, limits),
+            planner,
+            renderer,
+            ExportLinks(settings.public_url, signer, settings.export_link_seconds, settings.export_days),
+            ExportExpiry(store, files, clock, settings.home / "staging"),
+        )
 
     def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:
         settings, store, clock, event_store = self._settings, self._store, self._clock, storage.event_store

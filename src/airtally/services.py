@@ -32,6 +32,12 @@ from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.protocol import Engine
+from airtally.exports.expiry import ExportExpiry
+from airtally.exports.ledger import ExportLedger
+from airtally.exports.links import ExportLinks
+from airtally.exports.render import ExportRenderer
+from airtally.exports.service import Exports
+from airtally.exports.wanted import ExportPlanner
 from airtally.files.store import FileStore
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits
@@ -135,6 +141,18 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportServices:
+    """Exports: what callers ask of them, what workers note of them, what renders them, links, and what deletes them."""
+
+    exports: Exports
+    ledger: ExportLedger
+    planner: ExportPlanner
+    renderer: ExportRenderer
+    links: ExportLinks
+    expiry: ExportExpiry
+
+
+@dataclass(frozen=True, slots=True)
 class Datasets:
     """The publisher of datasets, the published files, and the notices of late publications."""
 
@@ -184,6 +202,7 @@ class Services:
     reports: Reports
     deliveries: Deliveries
     datasets: Datasets
+    exports: ExportServices
     statistics: Statistics
     devices: Devices | None
     closing: ExitStack

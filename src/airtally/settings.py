@@ -255,6 +255,28 @@ class Settings:
         parse_size,
     )
     quarantine_days: int = _setting("AIRTALLY_QUARANTINE_DAYS", 90, "how long refused rows are kept", _positive)
+    waiting_exports: int = _setting(
+        "AIRTALLY_WAITING_EXPORTS",
+        20,
+        "how many exports of one account may be under way; more are refused with 429",
+        _positive,
+    )
+    exports_max: int = _setting(
+        "AIRTALLY_EXPORTS_MAX", 64 << 30, "bytes of files that the exports of one account may have", parse_size
+    )
+    export_days: int = _setting("AIRTALLY_EXPORT_DAYS", 7, "how long the files of exports are kept", _positive)
+    export_part_rows: int = _setting(
+        "AIRTALLY_EXPORT_PART_ROWS", 1_000_000, "rows of one file of an export that asks for no other number", _positive
+    )
+    export_part_bytes: int = _setting(
+        "AIRTALLY_EXPORT_PART_BYTES", 128 << 20, "about how large one file of an export may be", parse_size
+    )
+    export_link_seconds: float = _setting(
+        "AIRTALLY_EXPORT_LINK_SECONDS",
+        86_400.0,
+        "how long a link to a file of an export is valid: 1h to 7d",
+        _link_life,
+    )
     engine_memory: int = _setting(
         "AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory limit of one DuckDB instance", parse_size
     )

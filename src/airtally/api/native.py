@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airtally.api.exports.routes import ExportResource
 from airtally.api.operation import Operation, operations_of
 from airtally.api.query import QueryResource
 from airtally.api.resources.accounts import AccountResource
@@ -19,6 +20,7 @@ from airtally.services import Services
 #: The classes that declare operations, by tag, in the order of the OpenAPI document.
 RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
+    "Exports": (ExportResource,),
     "Accounts": (AccountResource,),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),

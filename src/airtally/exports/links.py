@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from airtally.exports.export import Export
 from airtally.kit.signing import LinkSigner
 from airtally.kit.time import DAY_US, SECOND_US
+
+
+@dataclass(frozen=True, slots=True)
+class PartLink:
+    """`expires_at` in microseconds UTC, a whole second."""
+
+    url: str
+    expires_at: int
 
 
 class ExportLinks:
@@ -18,19 +27,14 @@ class ExportLinks:
         self._life_us = round(seconds * SECOND_US)
         self._longest_us = max(2 * self._life_us, kept_days * DAY_US)
 
-    def url(self, export: Export, number: int, now_us: int) -> str:
+    def link(self, export: Export, number: int, now_us: int) -> PartLink:
         """Valid for the setting's time, and no longer than the file is kept."""
-        ends = now_us + self._life_us if export.expires_at is None else min(now_us + self._life_us, export.expires_at)
-        return self._url(export, number, ends)
+        ends = now_us + self._life_us
+        return self._link(export, number, ends if export.expires_at is None else min(ends, export.expires_at))
 
-    def _url(self, export: Export, number: int, ends_us: int) -> str:
-        expires = str(ends_us // SECOND_US)
-        query = {"expires": expires, "signature": self._signer.sign(_signed(export.id, number, expires))}
-        return f"{self._public_url}{part_path(export.id, number)}?{urlencode(query)}"
-
-    def lasting_url(self, export: Export, number: int, now_us: int) -> str:
+    def lasting_link(self, export: Export, number: int, now_us: int) -> PartLink:
         """Valid as long as the file is kept, for messages that are read later."""
-        return self._url(export, number, export.expires_at or now_us + self._life_us)
+        return self._link(export, number, export.expires_at or now_us + self._life_us)
 
     def is_valid(self, export_id: int, number: int, expires: str, signature: str, now_us: int) -> bool:
         """A link that ends further ahead than links live is refused: it was made before the clock was set back."""
@@ -38,10 +42,16 @@ class ExportLinks:
             return False
         return now_us < int(expires) * SECOND_US <= now_us + self._longest_us
 
+    def _link(self, export: Export, number: int, ends_us: int) -> PartLink:
+        expires = ends_us // SECOND_US
+        signature = self._signer.sign(_signed(export.id, number, str(expires)))
+        query = urlencode({"expires": expires, "signature": signature})
+        return PartLink(f"{self._public_url}{content_path(export.id, number)}?{query}", expires * SECOND_US)
 
-def part_path(export_id: int, number: int) -> str:
-    return f"/api/v1/exports/{export_id}/parts/{number}"
+
+def content_path(export_id: int, number: int) -> str:
+    return f"/api/v1/exports/{export_id}/parts/{number}/content"
 
 
 def _signed(export_id: int, number: int, expires: str) -> str:
-    return f"{part_path(export_id, number)}?expires={expires}"
+    return f"{content_path(export_id, number)}?expires={expires}"

@@ -77,7 +77,7 @@ class Outcomes:
         return MadeFiles("export", about, files, export.parts, export.rows, export.bytes)
 
     def _part(self, export: Export, part: ExportPart) -> MadeFile:
-        url = self._links.lasting_url(export, part.number, self._clock.now_us())
+        url = self._links.lasting_link(export, part.number, self._clock.now_us()).url
         return MadeFile(part.file_name(export.spec), url, part.rows, part.bytes, part.sha256, part.stored_name)
 
     def _of_report(self, slug: str, report: Report) -> MadeFiles | str:
