@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Connection, select, update
 
 from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
+from airtally.accounts.audit import note_change
 from airtally.database.tables import accounts, schedules
 from airtally.kit.clock import Clock
 from airtally.kit.time import iso_seconds
@@ -60,6 +61,11 @@ class RunEndings:
             values |= {"state": ScheduleState.PAUSED, "pause_reason": why, "updated_at": self._clock.now_us()}
         changed = update(schedules).where(schedules.c.id == schedule.id).values(values).returning(*schedules.c)
         now = Schedule.from_row(connection.execute(changed).one())
+        if paused:
+            at, target = self._clock.now_us(), f"schedule {schedule.id}"
+            note_change(
+                connection, at, "schedule.pause", target, account_id=schedule.account_id, reason=now.pause_reason
+            )
         self._tell(connection, now, run, reason, paused=paused)
         self._queue.start_next(connection, now)
 

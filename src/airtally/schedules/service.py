@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 
 from airtally.accounts.accounts import Account, check_name
+from airtally.accounts.audit import note_change
 from airtally.database.store import MetadataStore
 from airtally.database.tables import schedule_runs, schedules
 from airtally.jobs import turns
@@ -124,6 +125,7 @@ class Schedules:
             check_recipients(connection, account, spec.deliver, mails=self._mails)
             row = connection.execute(insert(schedules).values(values).returning(*schedules.c)).one()
             self._planner.note_planned(connection, Schedule.from_row(row), now)
+            self._audit(connection, "create", account, row.id, name=spec.name, cron=spec.cron)
             return self._stored(connection, row.id)
 
     def get(self, account: Account, schedule_id: int) -> Schedule:
@@ -168,7 +170,7 @@ class Schedules:
             self._plan_through_now(connection, schedule)
             return spec.columns()
 
-        return self._change(account, schedule_id, changed)
+        return self._change(account, schedule_id, changed, "change")
 
     def pause(self, account: Account, schedule_id: int, reason: str = "somebody paused it") -> Schedule:
         """Run no slot from now on; runs under way go on, those that wait are skipped. Raises NotFound."""
@@ -179,7 +181,7 @@ class Schedules:
             self._plan_through_now(connection, schedule)
             return {"state": ScheduleState.PAUSED, "pause_reason": reason}
 
-        return self._change(account, schedule_id, paused)
+        return self._change(account, schedule_id, paused, "pause")
 
     def resume(self, account: Account, schedule_id: int) -> Schedule:
         """Go on with the next slot; those that passed meanwhile share one row that says why. Raises NotFound."""
@@ -190,7 +192,7 @@ class Schedules:
             self._plan_through_now(connection, schedule)
             return {"state": ScheduleState.ACTIVE, "pause_reason": None, "failures": 0}
 
-        return self._change(account, schedule_id, resumed)
+        return self._change(account, schedule_id, resumed, "resume")
 
     def delete(self, account: Account, schedule_id: int) -> None:
         """Delete a schedule with its runs; what they have made stays. Raises NotFound."""
@@ -202,6 +204,7 @@ class Schedules:
                 self._jobs.forget(connection, JOB_KIND, str(run_id))
             connection.execute(schedule_runs.delete().where(of_schedule))
             connection.execute(schedules.delete().where(schedules.c.id == schedule_id))
+            self._audit(connection, "delete", account, schedule_id)
 
     def run_now(self, account: Account, schedule_id: int, as_of_us: int | None = None) -> ScheduleRun:
         """Ask for a run, also of a paused schedule; ranges such as `yesterday` refer to `as_of_us`, by default to now.
@@ -218,6 +221,7 @@ class Schedules:
             if connection.execute(waiting).scalar_one() >= MOST_ASKED:
                 raise TooManySchedules(f"{MOST_ASKED} runs of this schedule that were asked for wait already")
             run_id = self._queue.add_asked(connection, schedule, now if as_of_us is None else as_of_us)
+            self._audit(connection, "run", account, schedule_id)
             self._queue.start_next(connection, schedule)
             row = connection.execute(select(schedule_runs).where(schedule_runs.c.id == run_id)).one()
         for call in self.on_change:
@@ -225,11 +229,17 @@ class Schedules:
         return ScheduleRun.from_row(row)
 
     def _change(
-        self, account: Account, schedule_id: int, change: Callable[[Connection, Schedule], dict[str, Any]]
+        self,
+        account: Account,
+        schedule_id: int,
+        change: Callable[[Connection, Schedule], dict[str, Any]],
+        action: str,
     ) -> Schedule:
+        """`change` returns the values to store; none if there is nothing to do."""
         with self._store.begin() as connection:
             values = change(connection, self._held(connection, account, schedule_id))
             if values:
+                self._audit(connection, action, account, schedule_id)
                 values |= {"updated_at": self._clock.now_us()}
                 connection.execute(update(schedules).where(schedules.c.id == schedule_id).values(values))
                 now = self._stored(connection, schedule_id)
@@ -239,6 +249,10 @@ class Schedules:
         for call in self.on_change:
             call()
         return found
+
+    def _audit(self, connection: Connection, action: str, account: Account, schedule_id: int, **details: str) -> None:
+        at, target = self._clock.now_us(), f"schedule {schedule_id}"
+        note_change(connection, at, f"schedule.{action}", target, account_id=account.id, **details)
 
     def _plan_through_now(self, connection: Connection, schedule: Schedule) -> None:
         if schedule.state is ScheduleState.ACTIVE:
