@@ -32,6 +32,15 @@ from airtally.engine.child import HeavyOptions
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.confined.runner import ConfinedRunner
 from airtally.engine.lazy import LazyEngine
+from airtally.erasure.acknowledgements import Acknowledgements
+from airtally.erasure.erasures import Erasures
+from airtally.erasure.lake_rows import LakeRows
+from airtally.erasure.late_rows import LateRows
+from airtally.erasure.made_files import ConsoleUsers, PublishedFiles, StatisticFiles
+from airtally.erasure.preview import ErasurePreview
+from airtally.erasure.quarantine_rows import QuarantineRows
+from airtally.erasure.rollup_days import RollupDays
+from airtally.erasure.store_protocol import PersonStore
 from airtally.exports.expiry import ExportExpiry
 from airtally.exports.export import ExportLimits
 from airtally.exports.lanes import PartLimits
@@ -68,7 +77,7 @@ from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
 from airtally.schedules.parts import MadeBySchedules, ScheduleParts, schedule_parts
-from airtally.services import Access, Datasets, Engines, ExportServices, Intake, Role, Services, Storage
+from airtally.services import Access, Datasets, Engines, ExportServices, Intake, Privacy, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -116,13 +125,14 @@ class _Opening:
         self._closing.callback(process.close)
         jobs = Jobs(store, self._shared, process.id, most_waiting=settings.waiting_jobs)
         self._closing.callback(jobs.release_all)
-        storage, engines = self._storage(access.accounts), self._engines()
+        storage, engines = self._storage(access), self._engines()
         queries = self._queries(storage, engines)
         intake = self._intake(access, storage, queries)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
         reports = self._reports(access, jobs, deliveries)
         exports = self._exports(access, jobs, storage, queries, engines, files)
+        statistics = Statistics(store, clock, jobs)
         return Services(
             settings=settings,
             clock=clock,
@@ -142,8 +152,9 @@ class _Opening:
             datasets=self._datasets(access.users, jobs, storage.event_store, engines, files),
             exports=exports,
             schedules=self._schedules(access.accounts, jobs, reports, exports),
-            statistics=Statistics(store, clock, jobs),
+            statistics=statistics,
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
+            privacy=self._privacy(access, storage, engines, jobs, (statistics, files)),
             closing=self._closing,
         )
 
@@ -167,7 +178,7 @@ class _Opening:
             audit=AuditTrail(store, clock, days=settings.audit_days),
         )
 
-    def _storage(self, accounts: Accounts) -> Storage:
+    def _storage(self, access: Access) -> Storage:
         settings, clock, folder = self._settings, self._clock, self._settings.home / "buffer"
         watermark = Watermark(self._store, self._shared, folder)
         lake = Lake(settings.lake_url, clock=clock, faults=self._faults)
@@ -177,14 +188,15 @@ class _Opening:
         if Role.ROWS in self._role:
             buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=self._faults)
             self._closing.callback(buffer.close)
-        event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now)
+        sieve = LateRows(self._store, access.secrets).left
+        event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now, sieve=sieve)
         self._closing.callback(event_store.close)
         rollups = Rollups(
             lake,
             event_store,
             self._store,
             retention=settings.retention,
-            zones=lambda: {account.slug: account.timezone for account in accounts.all()},
+            zones=lambda: {account.slug: account.timezone for account in access.accounts.all()},
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)
@@ -266,6 +278,28 @@ class _Opening:
         messages = Messages(store, shared, mails=bool(self._settings.smtp_url))
         made = MadeBySchedules(exports.exports, exports.links, reports, messages)
         return schedule_parts(store, shared, jobs, accounts, made, faults=self._faults)
+
+    def _privacy(
+        self, access: Access, storage: Storage, engines: Engines, jobs: Jobs, made: tuple[Statistics, FileStore]
+    ) -> Privacy:
+        settings, store, clock = self._settings, self._store, self._clock
+        scratch, memory = settings.home / "tmp", settings.engine_memory
+        lake_rows = LakeRows(storage.event_store, engines.heavy, scratch=scratch, memory=memory)
+        stores: tuple[PersonStore, ...] = (
+            lake_rows,
+            RollupDays(store, storage.rollups),
+            QuarantineRows(store),
+            StatisticFiles(store, *made),
+            PublishedFiles(store),
+            ConsoleUsers(store),
+        )
+        return Privacy(
+            erasures=Erasures(store, clock, jobs, access.secrets),
+            preview=ErasurePreview(lake_rows, stores, clock),
+            lake_rows=lake_rows,
+            stores=stores,
+            acknowledgements=Acknowledgements(store, clock, storage.buffer, storage.event_store.flush),
+        )
 
     def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:
         settings, store, clock, event_store = self._settings, self._store, self._clock, storage.event_store

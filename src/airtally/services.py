@@ -32,6 +32,11 @@ from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.protocol import Engine
+from airtally.erasure.acknowledgements import Acknowledgements
+from airtally.erasure.erasures import Erasures
+from airtally.erasure.lake_rows import LakeRows
+from airtally.erasure.preview import ErasurePreview
+from airtally.erasure.store_protocol import PersonStore
 from airtally.exports.expiry import ExportExpiry
 from airtally.exports.ledger import ExportLedger
 from airtally.exports.links import ExportLinks
@@ -162,6 +167,17 @@ class Datasets:
     notices: Notices
 
 
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """Erasures of persons: requested and shown, counted beforehand, answered by this process's writer."""
+
+    erasures: Erasures
+    preview: ErasurePreview
+    lake_rows: LakeRows
+    stores: tuple[PersonStore, ...]
+    acknowledgements: Acknowledgements
+
+
 @dataclass
 class Superseded:
     """Stops the process once a newer version has changed the home.
@@ -207,6 +223,7 @@ class Services:
     schedules: ScheduleParts
     statistics: Statistics
     devices: Devices | None
+    privacy: Privacy
     closing: ExitStack
     background: tuple[Background, ...] = ()
     superseded: Superseded = field(default_factory=Superseded)

@@ -102,6 +102,11 @@ class Queries:
     def engine(self) -> Engine:
         return self._engine
 
+    def forget(self) -> None:
+        """Drop the answers and records kept in memory, as after rows were erased."""
+        self._written.clear()
+        self._known.clear()
+
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
         return self._twice(lambda: self._ask(self.prepare(question)))

@@ -3,6 +3,7 @@
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
 from airtally.database.tables.audit import audit, request_keys
 from airtally.database.tables.base import metadata
+from airtally.database.tables.erasure import account_exports, erasure_acks, erasure_steps, erasures
 from airtally.database.tables.exports import export_parts, exports
 from airtally.database.tables.home import home
 from airtally.database.tables.ingest import claims, file_marks, quarantine, writers
@@ -24,12 +25,16 @@ from airtally.database.tables.slate import (
 from airtally.database.tables.webhooks import message_deliveries, message_tries, messages, webhook_endpoints
 
 __all__ = [
+    "account_exports",
     "accounts",
     "audit",
     "claims",
     "dataset_files",
     "datasets",
     "deliveries",
+    "erasure_acks",
+    "erasure_steps",
+    "erasures",
     "event_attributes",
     "event_types",
     "export_parts",
