@@ -92,7 +92,7 @@ def test_a_webhook_names_the_files(home: ScheduleHome, endpoints: Endpoints, acc
     assert data["run"] == {"id": run.id, "slot": "2026-11-03T09:00:00+00:00", "as_of": "2026-11-03T09:00:00+00:00"}
     (file,) = data["export"]["files"]
     assert file["rows"] == 0
-    assert urlsplit(file["url"]).path == f"/api/v1/exports/{run.export_id}/parts/1/content"
+    assert urlsplit(file["url"]).path == f"/api/v1/downloads/exports/{run.export_id}/1"
     with home.exports.metadata.begin() as connection:
         (delivery,) = connection.execute(select(message_deliveries)).all()
         assert delivery.endpoint_id == endpoint.id != other.id

@@ -23,7 +23,7 @@ from airtally.engine.scratch import Scratch
 from airtally.engine.without_pandas import settle_pandas
 from airtally.kit.cache import Cache
 from airtally.kit.departure import check_present, stopped_by_departure
-from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
+from airtally.kit.errors import Failure, StorageFull, TooLargeAtOnce, Unprocessable
 from airtally.kit.fair import CALLER, Slots, aside
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import column
@@ -141,7 +141,7 @@ class DuckDB:
         if limit.over and "INTERRUPT Error" in text:
             return too_slow(self._seconds or 0)
         if "Out of Memory Error" in text:
-            return LimitExceeded(
+            return TooLargeAtOnce(
                 f"The query needed more than {self._memory // 1_000_000} MB of memory (AIRTALLY_ENGINE_MEMORY).",
                 hint="Ask for a shorter interval or fewer rows, or raise AIRTALLY_ENGINE_MEMORY.",
             )

@@ -46,12 +46,12 @@ class ExportLinks:
         expires = ends_us // SECOND_US
         signature = self._signer.sign(_signed(export.id, number, str(expires)))
         query = urlencode({"expires": expires, "signature": signature})
-        return PartLink(f"{self._public_url}{content_path(export.id, number)}?{query}", expires * SECOND_US)
+        return PartLink(f"{self._public_url}{download_path(export.id, number)}?{query}", expires * SECOND_US)
 
 
-def content_path(export_id: int, number: int) -> str:
-    return f"/api/v1/exports/{export_id}/parts/{number}/content"
+def download_path(export_id: int, number: int) -> str:
+    return f"/api/v1/downloads/exports/{export_id}/{number}"
 
 
 def _signed(export_id: int, number: int, expires: str) -> str:
-    return f"{content_path(export_id, number)}?expires={expires}"
+    return f"{download_path(export_id, number)}?expires={expires}"

@@ -105,11 +105,12 @@ class SlotPlanner:
             connection.execute(update(schedules).where(schedules.c.id == schedule.id).values(values))
 
     def _due(self, now: int) -> Sequence[int]:
-        """Schedules with a due slot, and those whose account has another zone than `next_at` was found in."""
+        """Of open accounts: with a due slot, or found in another zone than the account's is now."""
         query = (
             select(schedules.c.id)
             .join(accounts, accounts.c.id == schedules.c.account_id)
             .where(schedules.c.state == ScheduleState.ACTIVE, or_(schedules.c.next_at <= now, _OTHER_ZONE))
+            .where(accounts.c.closed_at.is_(None))
             .order_by(schedules.c.next_at)
             .limit(_AT_ONCE)
         )

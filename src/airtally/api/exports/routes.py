@@ -12,6 +12,7 @@ from airtally.accounts.principal import Principal
 from airtally.api.exports.answers import ExportAnswer, ExportPartAnswer, export_answer, part_answer
 from airtally.api.operation import NoFields, OperationCall, OperationReply, PlainCall, operation
 from airtally.api.pages import ListingPage, PageQuery, page_of
+from airtally.api.reading import read_fields
 from airtally.exports.export import COMING, Export, ExportState, media_type
 from airtally.exports.service import TooManyExports
 from airtally.exports.spec import ExportSpec
@@ -100,18 +101,20 @@ class ExportResource:
         )
 
     @operation(
-        *("GET", "/exports/{export_id}/parts/{number}/content", None, "Fetch a part"),
+        *("GET", "/downloads/exports/{export_id}/{number}", None, "Fetch a part of an export"),
         failures=(Unauthorized, NotFound),
         media_types=(
             *("text/csv", "application/x-ndjson", "application/vnd.apache.parquet"),
             *("application/gzip", "application/zstd"),
         ),
         answer=bytes,
+        raw=True,
+        query_schema=SignedLink,
     )
-    def fetch_export_part(self, call: OperationCall[SignedLink, None]) -> Response[Any]:
+    def fetch_export_part(self, call: OperationCall[NoFields, bytes]) -> Response[Any]:
         """The file that a link of the parts' listing leads to. Ranges and `If-None-Match` are honoured."""
         export_id, number = call.number("export_id"), call.number("number")
-        link = call.query
+        link = read_fields(call.request.scope["query_string"], SignedLink)
         if not self._links.is_valid(export_id, number, link.expires, link.signature, self._clock.now_us()):
             raise Unauthorized(
                 "The link is not valid, or has expired", hint="Take a new one from the listing of the export's parts"
