@@ -1,4 +1,4 @@
-"""Builds the background work of a process: flushing, lake maintenance, rollups, reports, deliveries, datasets."""
+"""Builds the background work of a process: flushing, lake maintenance, rollups, files, deliveries, schedules."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += _report_work(services)
         found += _dataset_work(services)
         found += _export_work(services)
+        found.append(_schedule_work(services))
         found.append(_statistics_work(services))
         found.append(erasure_worker_of(services))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
@@ -164,6 +165,15 @@ def _export_work(services: Services) -> list[Background]:
     ]
     own.exports.on_created.extend(each.wake for each in workers)
     return [*workers, Loop("export-files", own.expiry.step, 60.0)]
+
+
+def _schedule_work(services: Services) -> Background:
+    return services.schedules.worker(
+        services.jobs,
+        services.clock,
+        wait_until_visible=services.storage.writers.wait_until_visible,
+        faults=services.faults,
+    )
 
 
 def _statistics_work(services: Services) -> Background:

@@ -76,6 +76,7 @@ from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
+from airtally.schedules.parts import MadeBySchedules, ScheduleParts, schedule_parts
 from airtally.services import Access, Datasets, Engines, ExportServices, Intake, Privacy, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
@@ -86,6 +87,7 @@ from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
 from airtally.vendors.fouryousee.detailed import DETAILED
+from airtally.webhooks.messages import Messages
 
 
 def open_services(
@@ -128,6 +130,8 @@ class _Opening:
         intake = self._intake(access, storage, queries)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
+        reports = self._reports(access, jobs, deliveries)
+        exports = self._exports(access, jobs, storage, queries, engines, files)
         statistics = Statistics(store, clock, jobs)
         return Services(
             settings=settings,
@@ -143,10 +147,11 @@ class _Opening:
             intake=intake,
             jobs=jobs,
             files=files,
-            reports=self._reports(access, jobs, deliveries),
+            reports=reports,
             deliveries=deliveries,
             datasets=self._datasets(access.users, jobs, storage.event_store, engines, files),
-            exports=self._exports(access, jobs, storage, queries, engines, files),
+            exports=exports,
+            schedules=self._schedules(access.accounts, jobs, reports, exports),
             statistics=statistics,
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
             privacy=self._privacy(access, storage, engines, jobs, (statistics, files)),
@@ -264,9 +269,15 @@ class _Opening:
             ExportLedger(store, clock, jobs, exports.endings, limits),
             planner,
             renderer,
-            ExportLinks(settings.public_url, signer, settings.export_link_seconds),
+            ExportLinks(settings.public_url, signer, settings.export_link_seconds, settings.export_days),
             ExportExpiry(store, files, clock, settings.home / "staging"),
         )
+
+    def _schedules(self, accounts: Accounts, jobs: Jobs, reports: Reports, exports: ExportServices) -> ScheduleParts:
+        store, shared = self._store, self._shared
+        messages = Messages(store, shared, mails=bool(self._settings.smtp_url))
+        made = MadeBySchedules(exports.exports, exports.links, reports, messages)
+        return schedule_parts(store, shared, jobs, accounts, made, faults=self._faults)
 
     def _privacy(
         self, access: Access, storage: Storage, engines: Engines, jobs: Jobs, made: tuple[Statistics, FileStore]

@@ -61,6 +61,7 @@ from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
+from airtally.schedules.parts import ScheduleParts
 from airtally.settings import Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -219,6 +220,7 @@ class Services:
     deliveries: Deliveries
     datasets: Datasets
     exports: ExportServices
+    schedules: ScheduleParts
     statistics: Statistics
     devices: Devices | None
     privacy: Privacy

@@ -11,6 +11,7 @@ from airtally.api.query import QueryResource
 from airtally.api.resources.accounts import AccountResource
 from airtally.api.resources.audit import AuditResource
 from airtally.api.resources.keys import KeyResource
+from airtally.api.resources.schedules import ScheduleResource
 from airtally.api.resources.slate import SlateResource
 from airtally.api.resources.tokens import TokenResource
 from airtally.api.resources.users import UserResource
@@ -21,6 +22,7 @@ from airtally.services import Services
 RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
     "Exports": (ExportResource,),
+    "Schedules": (ScheduleResource,),
     "Accounts": (AccountResource,),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),

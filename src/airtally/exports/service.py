@@ -101,6 +101,11 @@ class Exports:
             wake()
         return self.get(account, export_id)
 
+    def check(self, account: Account, spec: ExportSpec, as_of_us: int) -> None:
+        """Raises Unprocessable and NotFound for what cannot be exported."""
+        spec.check()
+        self._planner.plan(spec, account, as_of_us)
+
     def get(self, account: Account, export_id: int) -> Export:
         """Raises NotFound, also for another account's."""
         found = self._one(exports.c.account_id == account.id, exports.c.id == export_id)

@@ -12,6 +12,7 @@ from airtally.database.tables.pushwoosh import event_attributes, event_types, st
 from airtally.database.tables.reports import deliveries, reports
 from airtally.database.tables.rollups import rollup_changes, rollup_tails
 from airtally.database.tables.scaleengine import replays
+from airtally.database.tables.schedules import schedule_runs, schedules
 from airtally.database.tables.slate import (
     dataset_files,
     datasets,
@@ -21,6 +22,7 @@ from airtally.database.tables.slate import (
     slate_codes,
     slate_groups,
 )
+from airtally.database.tables.webhooks import message_deliveries, message_tries, messages, webhook_endpoints
 
 __all__ = [
     "account_exports",
@@ -43,6 +45,9 @@ __all__ = [
     "jobs",
     "keys",
     "login_tries",
+    "message_deliveries",
+    "message_tries",
+    "messages",
     "metadata",
     "owners",
     "publications",
@@ -53,6 +58,8 @@ __all__ = [
     "request_keys",
     "rollup_changes",
     "rollup_tails",
+    "schedule_runs",
+    "schedules",
     "sessions",
     "slate_accounts",
     "slate_businesses",
@@ -62,5 +69,6 @@ __all__ = [
     "tags",
     "tokens",
     "users",
+    "webhook_endpoints",
     "writers",
 ]
