@@ -9,6 +9,7 @@ from airtally.api.operation import Operation, operations_of
 from airtally.api.query import QueryResource
 from airtally.api.resources.accounts import AccountResource
 from airtally.api.resources.audit import AuditResource
+from airtally.api.resources.documents import DocumentResource
 from airtally.api.resources.keys import KeyResource
 from airtally.api.resources.slate import SlateResource
 from airtally.api.resources.tokens import TokenResource
@@ -29,9 +30,12 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
 
 def native_operations(services: Services) -> list[Operation]:
     """In the order of the OpenAPI document."""
-    return [
+    found = [
         operation
         for tag, resources in RESOURCES.items()
         for resource in resources
         for operation in operations_of(resource(services), tag)
     ]
+    documents = DocumentResource(services, lambda: found)
+    found += operations_of(documents, "Documents")
+    return found
