@@ -32,6 +32,17 @@ from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.protocol import Engine
+from airtally.erasure.acknowledgements import Acknowledgements
+from airtally.erasure.erasures import Erasures
+from airtally.erasure.lake_rows import LakeRows
+from airtally.erasure.preview import ErasurePreview
+from airtally.erasure.store_protocol import PersonStore
+from airtally.exports.expiry import ExportExpiry
+from airtally.exports.ledger import ExportLedger
+from airtally.exports.links import ExportLinks
+from airtally.exports.render import ExportRenderer
+from airtally.exports.service import Exports
+from airtally.exports.wanted import ExportPlanner
 from airtally.files.store import FileStore
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits
@@ -50,6 +61,7 @@ from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
+from airtally.schedules.parts import ScheduleParts
 from airtally.settings import Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -135,12 +147,35 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportServices:
+    """Exports: what callers ask of them, what workers note of them, what renders them, links, and what deletes them."""
+
+    exports: Exports
+    ledger: ExportLedger
+    planner: ExportPlanner
+    renderer: ExportRenderer
+    links: ExportLinks
+    expiry: ExportExpiry
+
+
+@dataclass(frozen=True, slots=True)
 class Datasets:
     """The publisher of datasets, the published files, and the notices of late publications."""
 
     publisher: Publisher
     files: DatasetFiles
     notices: Notices
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """Erasures of persons: requested and shown, counted beforehand, answered by this process's writer."""
+
+    erasures: Erasures
+    preview: ErasurePreview
+    lake_rows: LakeRows
+    stores: tuple[PersonStore, ...]
+    acknowledgements: Acknowledgements
 
 
 @dataclass
@@ -184,8 +219,11 @@ class Services:
     reports: Reports
     deliveries: Deliveries
     datasets: Datasets
+    exports: ExportServices
+    schedules: ScheduleParts
     statistics: Statistics
     devices: Devices | None
+    privacy: Privacy
     closing: ExitStack
     background: tuple[Background, ...] = ()
     superseded: Superseded = field(default_factory=Superseded)

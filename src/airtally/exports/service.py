@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.audit import note_change
 from airtally.database.store import MetadataStore
 from airtally.database.tables import export_parts, exports
 from airtally.exports.endings import ExportEndings, select_exports, state_at
@@ -99,6 +100,11 @@ class Exports:
             wake()
         return self.get(account, export_id)
 
+    def check(self, account: Account, spec: ExportSpec, as_of_us: int) -> None:
+        """Raises Unprocessable and NotFound for what cannot be exported."""
+        spec.check()
+        self._planner.plan(spec, account, as_of_us)
+
     def get(self, account: Account, export_id: int) -> Export:
         """Raises NotFound, also for another account's."""
         found = self._one(exports.c.account_id == account.id, exports.c.id == export_id)
@@ -156,7 +162,9 @@ class Exports:
                 self._jobs.forget(connection, kind, str(export_id))
             stopped = self.endings.end(connection, mine, ExportState.CANCELLED, self._clock.now_us())
             dropped = update(exports).where(*mine, exports.c.state == ExportState.DONE)
-            connection.execute(dropped.values(state=ExportState.EXPIRED))
+            gone = connection.execute(dropped.values(state=ExportState.EXPIRED)).rowcount
+            if stopped is not None or gone:
+                self._note_change(connection, account.id, "delete", export_id)
         self.endings.tell(stopped)
         return self.get(account, export_id)
 
@@ -170,7 +178,12 @@ class Exports:
             return None
         self._check_room(connection, values["account_id"])
         self._jobs.add(connection, kind, str(export_id), values["account_id"])
+        self._note_change(connection, values["account_id"], "create", export_id)
         return int(export_id)
+
+    def _note_change(self, connection: Connection, account_id: int, what: str, export_id: int) -> None:
+        at = self._clock.now_us()
+        note_change(connection, at, f"export.{what}", f"export {export_id}", account_id=account_id)
 
     def _check_room(self, connection: Connection, account_id: int) -> None:
         """With the new export already there."""

@@ -188,9 +188,12 @@ class Jobs:
         with self._store.read() as connection:
             return {(kind, JobState(state)): count for kind, state, count in connection.execute(query)}
 
-    def oldest_running(self) -> int | None:
-        """When the oldest running job was added. Maintenance keeps the rows and files that it may still read."""
-        query = select(func.min(jobs.c.created_at)).where(jobs.c.state == JobState.RUNNING)
+    def oldest_running(self, besides: str = "") -> int | None:
+        """When the oldest running job of another kind was added.
+
+        Maintenance keeps the rows and files that it may still read.
+        """
+        query = select(func.min(jobs.c.created_at)).where(jobs.c.state == JobState.RUNNING, jobs.c.kind != besides)
         with self._store.read() as connection:
             oldest: int | None = connection.execute(query).scalar_one()
             return oldest

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
-from airtally.kit.errors import LimitExceeded
+from airtally.kit.errors import TooLargeAtOnce
 from airtally.kit.time import whole_days
 from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
@@ -101,6 +101,11 @@ class Queries:
     @property
     def engine(self) -> Engine:
         return self._engine
+
+    def forget(self) -> None:
+        """Drop the answers and records kept in memory, as after rows were erased."""
+        self._written.clear()
+        self._known.clear()
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
@@ -252,8 +257,8 @@ class Queries:
             raise
 
 
-def _too_many_rows(most: int) -> LimitExceeded:
-    return LimitExceeded(
+def _too_many_rows(most: int) -> TooLargeAtOnce:
+    return TooLargeAtOnce(
         f"The answer has more than {most} rows, the most that an answer may have.",
         hint="Take it page by page with `limit`, ask for fewer dimensions, longer buckets or a shorter interval, or filter.",
     )
