@@ -21,7 +21,7 @@ from airtally.api.serving import routes_of
 from airtally.areas import INGEST, area_of
 from airtally.background import background_of
 from airtally.console import login
-from airtally.kit import fair, metrics
+from airtally.kit import fair, fair_executor, metrics
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.attempts import ATTEMPT, Attempt
 from airtally.kit.clock import Clock
@@ -47,7 +47,7 @@ TAG_FILES = "/files/tags/"
 
 _OF_BODIES = frozenset((b"content-length", b"transfer-encoding"))
 
-set_asyncio_executor(fair.THREADS)  # type: ignore[arg-type]  # Litestar needs nothing but an executor
+set_asyncio_executor(fair_executor.THREADS)  # type: ignore[arg-type]  # Litestar needs nothing but an executor
 
 
 class Airtally:
@@ -140,7 +140,7 @@ class Airtally:
             self.services.start(background_of(self.services, Role.SERVE))
             yield
         finally:
-            await fair.in_thread(self._close)
+            await fair_executor.in_thread(self._close)
 
     def _close(self) -> None:
         self._ingest.close()
