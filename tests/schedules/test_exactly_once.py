@@ -146,7 +146,7 @@ def covers(row: ScheduleRun, slot: int) -> bool:
     jitter=st.sampled_from([0, 600, 7200]),
     steps=st.lists(STEPS, min_size=5, max_size=30),
 )
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_each_slot_runs_once_or_says_why_not(
     _sqlite_template: Path,  # noqa: PT019
     text: str,
