@@ -14,11 +14,13 @@ from airtally.kit.errors import Conflict, NotFound
 from airtally.services import Services
 
 _EXAMPLE = {"slug": "acme", "name": "Acme", "timezone": "America/Sao_Paulo", "currency": "BRL"}
+_SHOWN = {"id": 1} | _EXAMPLE
 
 
 class AccountAnswer(msgspec.Struct, frozen=True):
     """`timezone`: IANA name of the zone whose days count. `currency`: code of ISO 4217."""
 
+    id: int
     slug: str
     name: str
     timezone: str
@@ -49,7 +51,7 @@ class AccountResource:
 
     @operation(
         *("GET", "/accounts", Permission.READ, "List accounts"),
-        answer_example={"items": [_EXAMPLE], "next": None},
+        answer_example={"items": [_SHOWN], "next": None},
     )
     def list_accounts(self, call: OperationCall[PageQuery, None]) -> ListingPage[AccountAnswer]:
         """The caller's account; for an operator, all of them, oldest first."""
@@ -63,7 +65,7 @@ class AccountResource:
         status=201,
         failures=(Conflict,),
         example=_EXAMPLE,
-        answer_example=_EXAMPLE,
+        answer_example=_SHOWN,
     )
     def create_account(self, call: OperationCall[NoFields, NewAccount]) -> AccountAnswer:
         """For operators."""
@@ -74,7 +76,7 @@ class AccountResource:
     @operation(
         *("GET", "/accounts/{slug}", Permission.READ, "Get an account"),
         failures=(NotFound,),
-        answer_example=_EXAMPLE,
+        answer_example=_SHOWN,
     )
     def get_account(self, call: PlainCall) -> AccountAnswer:
         return _account_answer(self._named(call))
@@ -83,7 +85,7 @@ class AccountResource:
         *("PATCH", "/accounts/{slug}", Permission.ADMIN, "Change an account"),
         failures=(NotFound,),
         example={"timezone": "America/Sao_Paulo"},
-        answer_example=_EXAMPLE,
+        answer_example=_SHOWN,
     )
     def change_account(self, call: OperationCall[NoFields, AccountChange]) -> AccountAnswer:
         """A new time zone counts for every answer from then on."""
@@ -99,4 +101,4 @@ class AccountResource:
 
 
 def _account_answer(account: Account) -> AccountAnswer:
-    return AccountAnswer(account.slug, account.name, account.timezone, account.currency)
+    return AccountAnswer(account.id, account.slug, account.name, account.timezone, account.currency)
