@@ -40,9 +40,9 @@ from airtally.erasure.store_protocol import PersonStore
 from airtally.exports.expiry import ExportExpiry
 from airtally.exports.ledger import ExportLedger
 from airtally.exports.links import ExportLinks
+from airtally.exports.planner import ExportPlanner
 from airtally.exports.render import ExportRenderer
 from airtally.exports.service import Exports
-from airtally.exports.wanted import ExportPlanner
 from airtally.files.store import FileStore
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits

@@ -23,8 +23,9 @@ from airtally.exports.export import (
     ExportPart,
     ExportState,
 )
+from airtally.exports.planner import ExportPlanner
 from airtally.exports.spec import ExportSpec
-from airtally.exports.wanted import ExportPlanner, Wanted
+from airtally.exports.wanted import Wanted
 from airtally.jobs import turns
 from airtally.jobs.queue import Jobs
 from airtally.kit.clock import Clock

@@ -15,10 +15,11 @@ from airtally.engine.protocol import FilesMissing
 from airtally.exports.export import LARGE_KIND, SMALL_KIND, Export
 from airtally.exports.lanes import Pin, RenderedPart
 from airtally.exports.ledger import ExportLedger, NotedPart
+from airtally.exports.planner import ExportPlanner
 from airtally.exports.render import ExportRenderer, Rendering
 from airtally.exports.staging import discard, fresh_folder
 from airtally.exports.stored import folder_of, new_pin_name
-from airtally.exports.wanted import ExportPlanner, WantedFigures, WantedRows
+from airtally.exports.wanted import WantedFigures, WantedRows
 from airtally.files.store import FileStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.leased_table import LeaseLost

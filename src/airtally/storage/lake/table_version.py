@@ -118,6 +118,7 @@ def _live_files(
                 ids_all_null=_no_duplicates(stream, rows[index], [each[index] for each in nulls]),
                 writer_id=writers[index],
                 columns=schemas.of_file(path),
+                account=accounts[0][index] if accounts[0][index] == accounts[1][index] else None,
             ),
             modified_at_ms=modified[index],
             first_account=accounts[0][index],
