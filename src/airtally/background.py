@@ -46,6 +46,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += _dataset_work(services)
         found.append(_statistics_work(services))
         found.append(erasure_worker_of(services))
+        found.append(Loop("closed-accounts", services.privacy.closing.step, 600.0))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
         found.append(Loop("audit", services.access.audit.expire, 3600.0))
         found.append(Loop("request-keys", services.access.request_keys.expire, 3600.0))
@@ -174,7 +175,11 @@ def erasure_worker_of(services: Services) -> ErasureWorker:
         acknowledgements=services.privacy.acknowledgements,
         lake_rows=services.privacy.lake_rows,
         stores=services.privacy.stores,
-        leftovers=Leftovers(services.storage.lake, services.clock, lambda: services.jobs.oldest_running(JOB_KIND)),
+        account_stores=services.privacy.account_stores,
+        leftovers=Leftovers(
+            *(services.storage.lake, services.storage.rollups, services.clock),
+            lambda: services.jobs.oldest_running(JOB_KIND),
+        ),
         faults=services.faults,
     )
 

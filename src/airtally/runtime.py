@@ -31,7 +31,10 @@ from airtally.engine.child import HeavyOptions
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.confined.runner import ConfinedRunner
 from airtally.engine.lazy import LazyEngine
+from airtally.erasure.account_files import AccountFiles, AccountMetadata
+from airtally.erasure.account_rows import AccountRows, AccountSegments
 from airtally.erasure.acknowledgements import Acknowledgements
+from airtally.erasure.closing import AccountClosing
 from airtally.erasure.erasures import Erasures
 from airtally.erasure.lake_rows import LakeRows
 from airtally.erasure.late_rows import LateRows
@@ -39,7 +42,7 @@ from airtally.erasure.made_files import ConsoleUsers, PublishedFiles, StatisticF
 from airtally.erasure.preview import ErasurePreview
 from airtally.erasure.quarantine_rows import QuarantineRows
 from airtally.erasure.rollup_days import RollupDays
-from airtally.erasure.store_protocol import PersonStore
+from airtally.erasure.store_protocol import ErasableStore, PersonStore
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.businesses import Businesses
@@ -183,6 +186,7 @@ class _Opening:
             self._store,
             retention=settings.retention,
             zones=lambda: {account.slug: account.timezone for account in access.accounts.all()},
+            deleted=access.accounts.deleted,
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)
@@ -252,12 +256,21 @@ class _Opening:
             PublishedFiles(store),
             ConsoleUsers(store),
         )
+        account_stores: tuple[ErasableStore, ...] = (
+            AccountRows(storage.lake, engines.heavy, scratch=scratch, memory=memory),
+            AccountSegments(store, storage.rollups),
+            AccountFiles(store, made[1]),
+            AccountMetadata(store),
+        )
+        erasures = Erasures(store, clock, jobs, access.secrets)
         return Privacy(
-            erasures=Erasures(store, clock, jobs, access.secrets),
+            erasures=erasures,
             preview=ErasurePreview(lake_rows, stores, clock),
             lake_rows=lake_rows,
             stores=stores,
+            account_stores=account_stores,
             acknowledgements=Acknowledgements(store, clock, storage.buffer, storage.event_store.flush),
+            closing=AccountClosing(store, clock, access.accounts, access.keys, erasures, days=settings.closed_days),
         )
 
     def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:

@@ -33,10 +33,11 @@ from airtally.devices import Devices
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.protocol import Engine
 from airtally.erasure.acknowledgements import Acknowledgements
+from airtally.erasure.closing import AccountClosing
 from airtally.erasure.erasures import Erasures
 from airtally.erasure.lake_rows import LakeRows
 from airtally.erasure.preview import ErasurePreview
-from airtally.erasure.store_protocol import PersonStore
+from airtally.erasure.store_protocol import ErasableStore, PersonStore
 from airtally.files.store import FileStore
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits
@@ -150,13 +151,18 @@ class Datasets:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """Erasures of persons: requested and shown, counted beforehand, answered by this process's writer."""
+    """Erasures of persons and the closing of accounts.
+
+    `stores` have what is erased of a person, `account_stores` what is erased of an account.
+    """
 
     erasures: Erasures
     preview: ErasurePreview
     lake_rows: LakeRows
     stores: tuple[PersonStore, ...]
+    account_stores: tuple[ErasableStore, ...]
     acknowledgements: Acknowledgements
+    closing: AccountClosing
 
 
 @dataclass
