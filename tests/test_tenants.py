@@ -123,6 +123,8 @@ class Tenant:
             "slug": self.account.slug,
             "username": self.mark,
             "key_id": self.server.services.access.keys.all(self.account)[0].id,
+            "export_id": self.export_id,
+            "number": 1,
         }
 
     def close(self):
@@ -148,7 +150,16 @@ class Tenant:
         site = Site.__new__(Site)
         site.http = self.http
         self.report = site.ended(made.json()["id"])
+        self.fill_exports()
         return self
+
+    def fill_exports(self):
+        """One export that is done."""
+        asked = {"rows": {"stream": "playlogs", "filter": {"id": self.mark}}, "format": "ndjson", "compression": "none"}
+        export = self.native.http.post("/api/v1/exports", json=asked).json()
+        self.export_id = export["id"]
+        while export["state"] in {"queued", "running"}:
+            export = self.native.http.get(f"/api/v1/exports/{self.export_id}").json()
 
     def fill_slate(self):
         register = slate_services(self.server.services).register
@@ -176,6 +187,7 @@ class Tenant:
             users,
             self.server.services.access.sessions.get(self.session) is not None,
             get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
+            [get(path).text for path in ("/api/v1/exports", f"/api/v1/exports/{self.export_id}/parts")],
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
         ]
 
@@ -227,7 +239,10 @@ def test_the_first_account_sees_its_own(first):
     own = signed_attempts(first, first)
     assert all(first.mark in first.http.post("/stable/", data={"json": text}).text for text in own)
     assert len(state[6]) == 1
-    assert json.loads(state[-2])["data"][first.mark]["metadata"]["name"] == first.mark
+    [part] = json.loads(state[-2][1])["items"]
+    assert first.mark in state[-2][0]
+    assert first.mark in httpx.get(part["url"]).text
+    assert json.loads(state[-3])["data"][first.mark]["metadata"]["name"] == first.mark
     assert all(first.mark in text for text in state[-1])
     assert httpx.get(json.loads(state[-1][-1])["data"][0]["downloadUrl"]).status_code == 200
     assert httpx.get(first.report["url"]).status_code == 200

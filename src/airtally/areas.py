@@ -18,6 +18,9 @@ _NATIVE = Area("/api/v1/", "native", problems.respond, authorize.presented, QUES
 #: Where a user logs in with a name and password, before there is a key.
 _LOG_IN = Area("/api/v1/tokens", "native", problems.respond)
 
+#: Files for whoever has their link: there is no key to be shown.
+_DOWNLOADS = Area("/api/v1/downloads/", "native", problems.respond)
+
 #: Rows for a stream, which `api/ingest.py` takes; AIRTALLY_BODY_MAX is how large their body may be.
 INGEST = replace(_NATIVE, prefix=ingest.PREFIX, name="ingest")
 

@@ -18,6 +18,7 @@ from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.tries import Tries
 from airtally.accounts.users import Users
+from airtally.api.exports.planner import ReadSpecs
 from airtally.database.clock import shared_clock
 from airtally.database.processes import ThisProcess
 from airtally.database.store import MetadataStore
@@ -31,18 +32,15 @@ from airtally.engine.child import HeavyOptions
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.confined.runner import ConfinedRunner
 from airtally.engine.lazy import LazyEngine
-from airtally.erasure.account_files import AccountFiles, AccountMetadata
-from airtally.erasure.account_rows import AccountRows, AccountSegments
-from airtally.erasure.acknowledgements import Acknowledgements
-from airtally.erasure.closing import AccountClosing
-from airtally.erasure.erasures import Erasures
-from airtally.erasure.lake_rows import LakeRows
 from airtally.erasure.late_rows import LateRows
-from airtally.erasure.made_files import ConsoleUsers, PublishedFiles, StatisticFiles
-from airtally.erasure.preview import ErasurePreview
-from airtally.erasure.quarantine_rows import QuarantineRows
-from airtally.erasure.rollup_days import RollupDays
-from airtally.erasure.store_protocol import ErasableStore, PersonStore
+from airtally.erasure.privacy import ErasureContext, Privacy
+from airtally.exports.expiry import ExportExpiry
+from airtally.exports.export import ExportLimits
+from airtally.exports.lanes import PartLimits
+from airtally.exports.ledger import ExportLedger
+from airtally.exports.links import ExportLinks
+from airtally.exports.render import ExportRenderer, RenderOptions
+from airtally.exports.service import Exports
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.businesses import Businesses
@@ -71,7 +69,8 @@ from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
-from airtally.services import Access, Datasets, Engines, Intake, Privacy, Role, Services, Storage
+from airtally.schedules.parts import MadeBySchedules, ScheduleParts, schedule_parts
+from airtally.services import Access, Datasets, Engines, ExportServices, Intake, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -81,6 +80,7 @@ from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
 from airtally.vendors.fouryousee.detailed import DETAILED
+from airtally.webhooks.messages import Messages
 
 
 def open_services(
@@ -123,6 +123,8 @@ class _Opening:
         intake = self._intake(access, storage, queries)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
+        reports = self._reports(access, jobs, deliveries)
+        exports = self._exports(access, jobs, storage, queries, engines, files)
         statistics = Statistics(store, clock, jobs)
         return Services(
             settings=settings,
@@ -138,12 +140,14 @@ class _Opening:
             intake=intake,
             jobs=jobs,
             files=files,
-            reports=self._reports(access, jobs, deliveries),
+            reports=reports,
             deliveries=deliveries,
             datasets=self._datasets(access.users, jobs, storage.event_store, engines, files),
+            exports=exports,
+            schedules=self._schedules(access.accounts, jobs, reports, exports),
             statistics=statistics,
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
-            privacy=self._privacy(access, storage, engines, jobs, (statistics, files)),
+            privacy=self._privacy(access, storage, engines, jobs, (files, statistics, exports.exports)),
             closing=self._closing,
         )
 
@@ -242,35 +246,62 @@ class _Opening:
         )
         return Datasets(publisher, DatasetFiles(store, clock), Notices(users, _mailer(settings.smtp_url)))
 
+    def _exports(  # noqa: PLR0917 (what it is made of)
+        self, access: Access, jobs: Jobs, storage: Storage, queries: Queries, engines: Engines, files: FileStore
+    ) -> ExportServices:
+        settings, store, clock, planner = self._settings, self._store, self._clock, ReadSpecs()
+        limits = ExportLimits(settings.waiting_exports, settings.exports_max, settings.export_days)
+        options = RenderOptions(
+            HeavyOptions(settings.engine_memory, settings.home / "tmp"),
+            PartLimits(settings.export_part_rows, settings.export_part_bytes),
+        )
+        renderer = ExportRenderer(queries, storage.event_store, engines.heavy, options)
+        exports = Exports(store, clock, jobs=jobs, planner=planner, count_rows=renderer.count_rows, limits=limits)
+        signer = LinkSigner(access.secrets.subkey("exports"))
+        return ExportServices(
+            exports,
+            ExportLedger(store, clock, jobs, exports.endings, limits),
+            planner,
+            renderer,
+            ExportLinks(settings.public_url, signer, settings.export_link_seconds, settings.export_days),
+            ExportExpiry(store, files, clock, settings.home / "staging"),
+        )
+
+    def _schedules(self, accounts: Accounts, jobs: Jobs, reports: Reports, exports: ExportServices) -> ScheduleParts:
+        store, shared = self._store, self._shared
+        messages = Messages(store, shared, mails=bool(self._settings.smtp_url))
+        made = MadeBySchedules(exports.exports, exports.links, reports, messages)
+        return schedule_parts(store, shared, jobs, accounts, made, faults=self._faults)
+
     def _privacy(
-        self, access: Access, storage: Storage, engines: Engines, jobs: Jobs, made: tuple[Statistics, FileStore]
+        self,
+        access: Access,
+        storage: Storage,
+        engines: Engines,
+        jobs: Jobs,
+        made: tuple[FileStore, Statistics, Exports],
     ) -> Privacy:
-        settings, store, clock = self._settings, self._store, self._clock
-        scratch, memory = settings.home / "tmp", settings.engine_memory
-        lake_rows = LakeRows(storage.event_store, engines.heavy, scratch=scratch, memory=memory)
-        stores: tuple[PersonStore, ...] = (
-            lake_rows,
-            RollupDays(store, storage.rollups),
-            QuarantineRows(store),
-            StatisticFiles(store, *made),
-            PublishedFiles(store),
-            ConsoleUsers(store),
-        )
-        account_stores: tuple[ErasableStore, ...] = (
-            AccountRows(storage.lake, engines.heavy, scratch=scratch, memory=memory),
-            AccountSegments(store, storage.rollups),
-            AccountFiles(store, made[1]),
-            AccountMetadata(store),
-        )
-        erasures = Erasures(store, clock, jobs, access.secrets)
+        settings, (files, statistics, exports) = self._settings, made
         return Privacy(
-            erasures=erasures,
-            preview=ErasurePreview(lake_rows, stores, clock),
-            lake_rows=lake_rows,
-            stores=stores,
-            account_stores=account_stores,
-            acknowledgements=Acknowledgements(store, clock, storage.buffer, storage.event_store.flush),
-            closing=AccountClosing(store, clock, access.accounts, access.keys, erasures, days=settings.closed_days),
+            ErasureContext(
+                store=self._store,
+                clock=self._clock,
+                jobs=jobs,
+                secrets=access.secrets,
+                accounts=access.accounts,
+                keys=access.keys,
+                event_store=storage.event_store,
+                buffer=storage.buffer,
+                rollups=storage.rollups,
+                runner=engines.heavy,
+                files=files,
+                statistics=statistics,
+                exports=exports,
+                scratch=settings.home / "tmp",
+                memory=settings.engine_memory,
+                closed_days=settings.closed_days,
+                faults=self._faults,
+            )
         )
 
     def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:

@@ -32,12 +32,13 @@ from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.protocol import Engine
-from airtally.erasure.acknowledgements import Acknowledgements
-from airtally.erasure.closing import AccountClosing
-from airtally.erasure.erasures import Erasures
-from airtally.erasure.lake_rows import LakeRows
-from airtally.erasure.preview import ErasurePreview
-from airtally.erasure.store_protocol import ErasableStore, PersonStore
+from airtally.erasure.privacy import Privacy
+from airtally.exports.expiry import ExportExpiry
+from airtally.exports.ledger import ExportLedger
+from airtally.exports.links import ExportLinks
+from airtally.exports.render import ExportRenderer
+from airtally.exports.service import Exports
+from airtally.exports.wanted import ExportPlanner
 from airtally.files.store import FileStore
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits
@@ -56,6 +57,7 @@ from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
+from airtally.schedules.parts import ScheduleParts
 from airtally.settings import Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -141,28 +143,24 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportServices:
+    """Exports: what callers ask of them, what workers note of them, what renders them, links, and what deletes them."""
+
+    exports: Exports
+    ledger: ExportLedger
+    planner: ExportPlanner
+    renderer: ExportRenderer
+    links: ExportLinks
+    expiry: ExportExpiry
+
+
+@dataclass(frozen=True, slots=True)
 class Datasets:
     """The publisher of datasets, the published files, and the notices of late publications."""
 
     publisher: Publisher
     files: DatasetFiles
     notices: Notices
-
-
-@dataclass(frozen=True, slots=True)
-class Privacy:
-    """Erasures of persons and the closing of accounts.
-
-    `stores` have what is erased of a person, `account_stores` what is erased of an account.
-    """
-
-    erasures: Erasures
-    preview: ErasurePreview
-    lake_rows: LakeRows
-    stores: tuple[PersonStore, ...]
-    account_stores: tuple[ErasableStore, ...]
-    acknowledgements: Acknowledgements
-    closing: AccountClosing
 
 
 @dataclass
@@ -206,6 +204,8 @@ class Services:
     reports: Reports
     deliveries: Deliveries
     datasets: Datasets
+    exports: ExportServices
+    schedules: ScheduleParts
     statistics: Statistics
     devices: Devices | None
     privacy: Privacy

@@ -20,13 +20,13 @@ from airtally.database.tables import accounts, keys, sessions, users
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound, TooManyRequests
 from airtally.kit.fair import Slots
+from airtally.kit.mail import is_address
 
 DEFAULT_GROUP = "Administrators"
 MIN_PASSWORD = 8
 MAX_PASSWORD = 1024
 MOST_AT_ONCE = 8
 _USERNAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
-_EMAIL = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,190}")
 
 _OWN = (users.c.id, users.c.username, users.c.name, users.c.email, users.c.group_id, users.c.group_name, users.c.role)
 _USERS = select(*_OWN, *ACCOUNT_COLUMNS).join_from(users, accounts)
@@ -227,7 +227,7 @@ def _check_user(username: str, name: str, email: str, group: str) -> None:
 
 
 def _check_email(email: str) -> None:
-    if not _EMAIL.fullmatch(email) or not email.isprintable():
+    if not is_address(email):
         raise BadRequest(f"The e-mail address {email[:64]!r} cannot be used")
 
 

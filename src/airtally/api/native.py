@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from airtally.api.exports.routes import ExportResource
 from airtally.api.operation import Operation, operations_of
 from airtally.api.query import QueryResource
 from airtally.api.resources.accounts import AccountResource
 from airtally.api.resources.audit import AuditResource
 from airtally.api.resources.keys import KeyResource
+from airtally.api.resources.schedules import ScheduleResource
 from airtally.api.resources.slate import SlateResource
 from airtally.api.resources.tokens import TokenResource
 from airtally.api.resources.users import UserResource
@@ -19,6 +21,8 @@ from airtally.services import Services
 #: The classes that declare operations, by tag, in the order of the OpenAPI document.
 RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
+    "Exports": (ExportResource,),
+    "Schedules": (ScheduleResource,),
     "Accounts": (AccountResource,),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),

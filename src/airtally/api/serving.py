@@ -46,7 +46,7 @@ def _handler(operation: Operation, services: Services) -> HTTPRouteHandler:
     takes_body = (operation.body is not None or declared.raw) and declared.method != "GET"
     route = HTTPRouteHandler(
         "/",
-        http_method=declared.method,
+        http_method=["GET", "HEAD"] if declared.method == "GET" else declared.method,
         status_code=200,  # each answer sets its own; Litestar refuses bodies for a route that says 204
         sync_to_thread=True,
         name=operation.id,

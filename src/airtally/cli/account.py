@@ -11,6 +11,7 @@ from airtally.accounts.accounts import Account
 from airtally.cli.common import Json, command, opened_database
 from airtally.cli.erasures import Wait, print_erasure, until_erased
 from airtally.cli.output import moment, print_listing, print_made
+from airtally.cli.remote import remote
 from airtally.cli.services import opened_services
 from airtally.kit import logs
 from airtally.kit.errors import BadRequest, NotFound
@@ -34,18 +35,27 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create an account."""
-    with opened_database() as database:
-        made = database.accounts.create(name, slug, timezone=timezone, currency=currency)
-    print_made(_account_row(made), as_json=as_json)
+    with remote() as server:
+        if server is not None:
+            asked = {"name": name, "slug": slug, "timezone": timezone, "currency": currency}
+            made = server.post("/accounts", asked)
+        else:
+            with opened_database() as database:
+                made = _account_row(database.accounts.create(name, slug, timezone=timezone, currency=currency))
+    print_made(made, as_json=as_json)
 
 
 @app.command(name="list")
 @command
 def list_(*, as_json: Json = False) -> None:
     """Show all accounts, closed ones too."""
-    with opened_database() as database:
-        found: list[Account] = database.accounts.all()
-    print_listing([_account_row(each) for each in found], _COLUMNS, as_json=as_json)
+    with remote() as server:
+        if server is not None:
+            found = list(server.items("/accounts"))
+        else:
+            with opened_database() as database:
+                found = [_account_row(each) for each in database.accounts.all()]
+    print_listing(found, _COLUMNS, as_json=as_json)
 
 
 @app.command

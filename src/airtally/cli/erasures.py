@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from airtally.background import erasure_worker_of
 from airtally.cli.output import moment, print_json, print_listing
 from airtally.erasure.records import Erasure, ErasureFinding, ErasureState
 from airtally.kit.errors import Unavailable
@@ -23,7 +22,7 @@ _LOOK_SECONDS = 0.5
 
 def until_erased(services: Services, asked: Erasure, look: Callable[[], Erasure], wait: float) -> Erasure:
     """Work on it in this process, beside the server's workers. Raises Unavailable after `wait` seconds."""
-    worker, deadline = erasure_worker_of(services), time.monotonic() + wait
+    worker, deadline = services.privacy.worker(), time.monotonic() + wait
     while True:
         worker.run_now(asked.id)
         found = look()

@@ -14,7 +14,7 @@ from airtally.accounts.kinds import LEAST_CHARACTERS
 from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_database
 from airtally.cli.output import moment, print_listing, print_made
 from airtally.kit.errors import BadRequest
-from airtally.settings import parse_duration
+from airtally.kit.setting_values import parse_duration
 
 app = App(name="key", help="Create, list and revoke API keys.")
 

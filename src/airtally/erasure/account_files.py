@@ -18,7 +18,7 @@ from airtally.files.store import FileStore
 from airtally.statistics.service import storage_name
 
 #: Folders of the file store that have one folder for each account, by its slug.
-ACCOUNT_FOLDERS = ("reports", "datasets", "accounts")
+ACCOUNT_FOLDERS = ("reports", "datasets", "exports")
 #: What outlives an account: the stub itself, who did what, what was erased, and whose an id was.
 KEPT_TABLES = frozenset({"accounts", "audit", "erasures", erasure_steps.name, erasure_acks.name, "owners"})
 _RESERVED = "ad groups, application codes and CDN numbers stay reserved: devices and partners may still use them"
