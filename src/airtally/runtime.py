@@ -292,6 +292,7 @@ class _Opening:
                 keys=access.keys,
                 event_store=storage.event_store,
                 buffer=storage.buffer,
+                writers=storage.writers,
                 rollups=storage.rollups,
                 runner=engines.heavy,
                 files=files,

@@ -121,7 +121,7 @@ class Accounts:
                     **values,
                 )
             self._by_id.clear()
-        return self.by_slug(account.slug)
+        return self.whether_open_or_not(account.slug)
 
     def by_slug(self, slug: str) -> Account:
         """An open account. Raises NotFound, or AccountClosed."""

@@ -34,6 +34,7 @@ from airtally.rollups.rollups import Rollups
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
 from airtally.storage.store import EventStore
+from airtally.storage.writers import Writers
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class ErasureContext:
     keys: Keys
     event_store: EventStore
     buffer: Buffer | None
+    writers: Writers
     rollups: Rollups
     runner: Runner
     files: FileStore
@@ -68,7 +70,7 @@ class Privacy:
         self.lake_rows = LakeRows(context.event_store, context.runner, scratch=context.scratch, memory=context.memory)
         self.stores = self._person_stores()
         self.erasures = Erasures(store, clock, context.jobs, context.secrets)
-        self.preview = ErasurePreview(self.lake_rows, self.stores, clock)
+        self.preview = ErasurePreview(self.lake_rows, self.stores, clock, context.writers.wait_until_visible)
         flush: Callable[[], object] = context.event_store.flush
         self.acknowledgements = Acknowledgements(store, clock, context.buffer, flush)
         self.closing = AccountClosing(
