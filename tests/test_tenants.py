@@ -195,8 +195,8 @@ class Tenant:
             keys,
             users,
             self.server.services.access.sessions.get(self.session) is not None,
-            get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
             get(f"/api/v1/erasures/{self.erasure_id}").text,
+            get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
             [get(path).text for path in ("/api/v1/exports", f"/api/v1/exports/{self.export_id}/parts")],
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
         ]
