@@ -22,6 +22,7 @@ _LOOK_SECONDS = 0.5
 
 def until_erased(services: Services, asked: Erasure, look: Callable[[], Erasure], wait: float) -> Erasure:
     """Work on it in this process, beside the server's workers. Raises Unavailable after `wait` seconds."""
+    services.jobs.release_gone(services.process.is_gone)  # as after such a command was killed
     worker, deadline = services.privacy.worker(), time.monotonic() + wait
     while True:
         worker.run_now(asked.id)
