@@ -125,6 +125,7 @@ class Tenant:
             "key_id": self.server.services.access.keys.all(self.account)[0].id,
             "export_id": self.export_id,
             "number": 1,
+            "erasure_id": self.erasure_id,
         }
 
     def close(self):
@@ -151,6 +152,7 @@ class Tenant:
         site.http = self.http
         self.report = site.ended(made.json()["id"])
         self.fill_exports()
+        self.fill_erasures()
         return self
 
     def fill_exports(self):
@@ -160,6 +162,13 @@ class Tenant:
         self.export_id = export["id"]
         while export["state"] in {"queued", "running"}:
             export = self.native.http.get(f"/api/v1/exports/{self.export_id}").json()
+
+    def fill_erasures(self):
+        """One of nobody's rows, whose listing has the account's key."""
+        erasure = self.native.http.post("/api/v1/erasures", json={"cid": [f"nobody of {self.mark}"]}).json()
+        self.erasure_id = erasure["id"]
+        while erasure["state"] in {"waiting", "erasing"}:
+            erasure = self.native.http.get(f"/api/v1/erasures/{self.erasure_id}").json()
 
     def fill_slate(self):
         register = slate_services(self.server.services).register
@@ -186,6 +195,7 @@ class Tenant:
             keys,
             users,
             self.server.services.access.sessions.get(self.session) is not None,
+            get(f"/api/v1/erasures/{self.erasure_id}").text,
             get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
             [get(path).text for path in ("/api/v1/exports", f"/api/v1/exports/{self.export_id}/parts")],
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],

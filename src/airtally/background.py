@@ -7,10 +7,7 @@ import threading
 from airtally.datasets.lateness import LateNotices
 from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.engine.child import HeavyOptions
-from airtally.erasure.erasures import JOB_KIND
-from airtally.erasure.leftovers import Leftovers
 from airtally.erasure.memory import Forgetting
-from airtally.erasure.worker import ErasureWorker
 from airtally.exports.work import ExportParts, ExportWorker, ExportWorkOptions, LargeExportWorker
 from airtally.ingest.claims import Claims
 from airtally.kit.loops import Loop
@@ -48,7 +45,8 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += _export_work(services)
         found.append(_schedule_work(services))
         found.append(_statistics_work(services))
-        found.append(erasure_worker_of(services))
+        found.append(services.privacy.worker())
+        found.append(Loop("closed-accounts", services.privacy.closing.step, 600.0))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
         found.append(Loop("audit", services.access.audit.expire, 3600.0))
         found.append(Loop("request-keys", services.access.request_keys.expire, 3600.0))
@@ -194,21 +192,6 @@ def _statistics_work(services: Services) -> Background:
     )
     services.statistics.on_asked.append(worker.wake)
     return worker
-
-
-def erasure_worker_of(services: Services) -> ErasureWorker:
-    """The worker on erasures."""
-    return ErasureWorker(
-        services.privacy.erasures,
-        services.jobs,
-        services.store,
-        services.clock,
-        acknowledgements=services.privacy.acknowledgements,
-        lake_rows=services.privacy.lake_rows,
-        stores=services.privacy.stores,
-        leftovers=Leftovers(services.storage.lake, services.clock, lambda: services.jobs.oldest_running(JOB_KIND)),
-        faults=services.faults,
-    )
 
 
 def _dataset_work(services: Services) -> list[Background]:

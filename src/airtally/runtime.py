@@ -32,15 +32,8 @@ from airtally.engine.child import HeavyOptions
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.confined.runner import ConfinedRunner
 from airtally.engine.lazy import LazyEngine
-from airtally.erasure.acknowledgements import Acknowledgements
-from airtally.erasure.erasures import Erasures
-from airtally.erasure.lake_rows import LakeRows
 from airtally.erasure.late_rows import LateRows
-from airtally.erasure.made_files import ConsoleUsers, PublishedFiles, StatisticFiles
-from airtally.erasure.preview import ErasurePreview
-from airtally.erasure.quarantine_rows import QuarantineRows
-from airtally.erasure.rollup_days import RollupDays
-from airtally.erasure.store_protocol import PersonStore
+from airtally.erasure.privacy import ErasureContext, Privacy
 from airtally.exports.expiry import ExportExpiry
 from airtally.exports.export import ExportLimits
 from airtally.exports.lanes import PartLimits
@@ -77,7 +70,7 @@ from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
 from airtally.schedules.parts import MadeBySchedules, ScheduleParts, schedule_parts
-from airtally.services import Access, Datasets, Engines, ExportServices, Intake, Privacy, Role, Services, Storage
+from airtally.services import Access, Datasets, Engines, ExportServices, Intake, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -154,7 +147,7 @@ class _Opening:
             schedules=self._schedules(access.accounts, jobs, reports, exports),
             statistics=statistics,
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
-            privacy=self._privacy(access, storage, engines, jobs, (statistics, files)),
+            privacy=self._privacy(access, storage, engines, jobs, (files, statistics, exports.exports)),
             closing=self._closing,
         )
 
@@ -197,6 +190,7 @@ class _Opening:
             self._store,
             retention=settings.retention,
             zones=lambda: {account.slug: account.timezone for account in access.accounts.all()},
+            deleted=access.accounts.deleted,
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)
@@ -280,25 +274,35 @@ class _Opening:
         return schedule_parts(store, shared, jobs, accounts, made, faults=self._faults)
 
     def _privacy(
-        self, access: Access, storage: Storage, engines: Engines, jobs: Jobs, made: tuple[Statistics, FileStore]
+        self,
+        access: Access,
+        storage: Storage,
+        engines: Engines,
+        jobs: Jobs,
+        made: tuple[FileStore, Statistics, Exports],
     ) -> Privacy:
-        settings, store, clock = self._settings, self._store, self._clock
-        scratch, memory = settings.home / "tmp", settings.engine_memory
-        lake_rows = LakeRows(storage.event_store, engines.heavy, scratch=scratch, memory=memory)
-        stores: tuple[PersonStore, ...] = (
-            lake_rows,
-            RollupDays(store, storage.rollups),
-            QuarantineRows(store),
-            StatisticFiles(store, *made),
-            PublishedFiles(store),
-            ConsoleUsers(store),
-        )
+        settings, (files, statistics, exports) = self._settings, made
         return Privacy(
-            erasures=Erasures(store, clock, jobs, access.secrets),
-            preview=ErasurePreview(lake_rows, stores, clock),
-            lake_rows=lake_rows,
-            stores=stores,
-            acknowledgements=Acknowledgements(store, clock, storage.buffer, storage.event_store.flush),
+            ErasureContext(
+                store=self._store,
+                clock=self._clock,
+                jobs=jobs,
+                secrets=access.secrets,
+                accounts=access.accounts,
+                keys=access.keys,
+                event_store=storage.event_store,
+                buffer=storage.buffer,
+                writers=storage.writers,
+                rollups=storage.rollups,
+                runner=engines.heavy,
+                files=files,
+                statistics=statistics,
+                exports=exports,
+                scratch=settings.home / "tmp",
+                memory=settings.engine_memory,
+                closed_days=settings.closed_days,
+                faults=self._faults,
+            )
         )
 
     def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:

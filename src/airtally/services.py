@@ -32,11 +32,7 @@ from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.protocol import Engine
-from airtally.erasure.acknowledgements import Acknowledgements
-from airtally.erasure.erasures import Erasures
-from airtally.erasure.lake_rows import LakeRows
-from airtally.erasure.preview import ErasurePreview
-from airtally.erasure.store_protocol import PersonStore
+from airtally.erasure.privacy import Privacy
 from airtally.exports.expiry import ExportExpiry
 from airtally.exports.ledger import ExportLedger
 from airtally.exports.links import ExportLinks
@@ -165,17 +161,6 @@ class Datasets:
     publisher: Publisher
     files: DatasetFiles
     notices: Notices
-
-
-@dataclass(frozen=True, slots=True)
-class Privacy:
-    """Erasures of persons: requested and shown, counted beforehand, answered by this process's writer."""
-
-    erasures: Erasures
-    preview: ErasurePreview
-    lake_rows: LakeRows
-    stores: tuple[PersonStore, ...]
-    acknowledgements: Acknowledgements
 
 
 @dataclass

@@ -11,6 +11,7 @@ from airtally.api.query import QueryResource
 from airtally.api.resources.accounts import AccountResource
 from airtally.api.resources.audit import AuditResource
 from airtally.api.resources.documents import DocumentResource
+from airtally.api.resources.erasures import ClosingResource, ErasureResource
 from airtally.api.resources.keys import KeyResource
 from airtally.api.resources.schedules import ScheduleResource
 from airtally.api.resources.slate import SlateResource
@@ -24,10 +25,11 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
     "Exports": (ExportResource,),
     "Schedules": (ScheduleResource,),
-    "Accounts": (AccountResource,),
+    "Accounts": (AccountResource, ClosingResource),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),
     "Slate": (SlateResource,),
+    "Erasures": (ErasureResource,),
     "Audit": (AuditResource,),
 }
 

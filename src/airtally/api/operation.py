@@ -167,7 +167,8 @@ def operations_of(resource: object, tag: str) -> list[Operation]:
 def _operation(handler: Any, tag: str) -> Operation:
     declared: Declared = handler.declared
     hints = get_type_hints(handler)
-    query, body = get_args(hints["call"])
-    answer = declared.answer or hints["return"]
+    returned = hints.pop("return")
+    query, body = get_args(next(iter(hints.values())))
+    answer = declared.answer or returned
     none = type(None)
     return Operation(declared, handler, tag, query, None if body is none else body, None if answer is none else answer)

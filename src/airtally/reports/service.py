@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account
 from airtally.accounts.owners import Owners
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
@@ -131,7 +131,7 @@ class Reports:
         missing = NotFound("There is no such file, or it is no longer kept")
         if not self._links.is_valid(slug, file_name, signature):
             raise missing
-        query = _with_account().where(accounts.c.slug == slug, reports.c.file_name == file_name)
+        query = _with_account().where(accounts.c.slug == slug, reports.c.file_name == file_name, IS_OPEN)
         with self._store.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
