@@ -170,5 +170,7 @@ def _operation(handler: Any, tag: str) -> Operation:
     returned = hints.pop("return")
     query, body = get_args(next(iter(hints.values())))
     answer = declared.answer or returned
+    if answer is OperationReply:
+        raise TypeError(f"{handler.__name__} returns a reply: declare the type of its body as `answer`")
     none = type(None)
     return Operation(declared, handler, tag, query, None if body is none else body, None if answer is none else answer)
