@@ -126,6 +126,8 @@ class Tenant:
             "export_id": self.export_id,
             "number": 1,
             "erasure_id": self.erasure_id,
+            "schedule_id": self.schedule_id,
+            "run_id": self.run_id,
         }
 
     def close(self):
@@ -153,6 +155,7 @@ class Tenant:
         self.report = site.ended(made.json()["id"])
         self.fill_exports()
         self.fill_erasures()
+        self.fill_schedules()
         return self
 
     def fill_exports(self):
@@ -169,6 +172,16 @@ class Tenant:
         self.erasure_id = erasure["id"]
         while erasure["state"] in {"waiting", "erasing"}:
             erasure = self.native.http.get(f"/api/v1/erasures/{self.erasure_id}").json()
+
+    def fill_schedules(self):
+        """One schedule with a run that is done."""
+        asked = {"name": self.mark, "cron": "0 6 * * *", "export": {"rows": {"stream": "playlogs"}}}
+        self.schedule_id = self.native.http.post("/api/v1/schedules", json=asked).json()["id"]
+        run = self.native.http.post(f"/api/v1/schedules/{self.schedule_id}/runs", json={}).json()
+        self.run_id = run["id"]
+        while run["state"] not in {"done", "failed"}:
+            run = self.native.http.get(f"/api/v1/schedules/{self.schedule_id}/runs/{self.run_id}").json()
+        assert run["state"] == "done", run
 
     def fill_slate(self):
         register = slate_services(self.server.services).register
@@ -197,6 +210,7 @@ class Tenant:
             self.server.services.access.sessions.get(self.session) is not None,
             get(f"/api/v1/erasures/{self.erasure_id}").text,
             get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
+            [get(path).text for path in ("/api/v1/schedules", f"/api/v1/schedules/{self.schedule_id}/runs")],
             [get(path).text for path in ("/api/v1/exports", f"/api/v1/exports/{self.export_id}/parts")],
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
         ]
@@ -252,7 +266,9 @@ def test_the_first_account_sees_its_own(first):
     [part] = json.loads(state[-2][1])["items"]
     assert first.mark in state[-2][0]
     assert first.mark in httpx.get(part["url"]).text
-    assert json.loads(state[-3])["data"][first.mark]["metadata"]["name"] == first.mark
+    assert first.mark in state[-3][0]
+    assert json.loads(state[-3][1])["items"][0]["state"] == "done"
+    assert json.loads(state[-4])["data"][first.mark]["metadata"]["name"] == first.mark
     assert all(first.mark in text for text in state[-1])
     assert httpx.get(json.loads(state[-1][-1])["data"][0]["downloadUrl"]).status_code == 200
     assert httpx.get(first.report["url"]).status_code == 200
