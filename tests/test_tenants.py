@@ -121,6 +121,7 @@ class Tenant:
         """What stands for each parameter in the paths of the native API."""
         return {
             "slug": self.account.slug,
+            "stream": "playlogs",
             "username": self.mark,
             "key_id": self.server.services.access.keys.all(self.account)[0].id,
             "export_id": self.export_id,

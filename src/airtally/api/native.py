@@ -15,6 +15,7 @@ from airtally.api.resources.erasures import ClosingResource, ErasureResource
 from airtally.api.resources.keys import KeyResource
 from airtally.api.resources.schedules import ScheduleResource
 from airtally.api.resources.slate import SlateResource
+from airtally.api.resources.streams import StreamResource
 from airtally.api.resources.tokens import TokenResource
 from airtally.api.resources.users import UserResource
 from airtally.api.sql import SqlResource
@@ -26,6 +27,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Exports": (ExportResource,),
     "Schedules": (ScheduleResource,),
     "Accounts": (AccountResource, ClosingResource),
+    "Streams": (StreamResource,),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),
     "Slate": (SlateResource,),
