@@ -40,6 +40,7 @@ ROUTES = {
     ("GET", "/healthz"): "open",
     ("GET", "/readyz"): "open",
     ("GET", "/metrics"): "open",
+    ("GET", "/api/v1/openapi.json"): "open",
     ("POST", "/api/v1/streams/{stream}/events"): "native",
     ("GET", "/"): "session",
     ("GET", "/login"): "open",
@@ -125,6 +126,10 @@ class Tenant:
             "username": self.mark,
             "key_id": self.server.services.access.keys.all(self.account)[0].id,
             "export_id": self.export_id,
+            "entry_id": self.server.services.intake.quarantine.entries(self.account)[0].id,
+            "report_id": self.report["id"],
+            "delivery_id": self.delivery_id,
+            "job_id": self.server.services.jobs.latest(self.account.id)[0].id,
             "number": 1,
             "erasure_id": self.erasure_id,
             "schedule_id": self.schedule_id,
@@ -154,6 +159,11 @@ class Tenant:
         site = Site.__new__(Site)
         site.http = self.http
         self.report = site.ended(made.json()["id"])
+        with self.server.services.store.begin() as connection:
+            self.server.services.deliveries.add(
+                connection, self.account.id, self.report["id"], f"http://127.0.0.1:1/{self.mark}", "{}"
+            )
+        self.delivery_id = self.server.services.deliveries.latest(self.account.id)[0].id
         self.fill_exports()
         self.fill_erasures()
         self.fill_schedules()

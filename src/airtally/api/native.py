@@ -12,7 +12,10 @@ from airtally.api.resources.accounts import AccountResource
 from airtally.api.resources.audit import AuditResource
 from airtally.api.resources.documents import DocumentResource
 from airtally.api.resources.erasures import ClosingResource, ErasureResource
+from airtally.api.resources.jobs import JobResource
 from airtally.api.resources.keys import KeyResource
+from airtally.api.resources.quarantine import QuarantineResource
+from airtally.api.resources.reports import ReportResource
 from airtally.api.resources.schedules import ScheduleResource
 from airtally.api.resources.slate import SlateResource
 from airtally.api.resources.streams import StreamResource
@@ -30,6 +33,9 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Streams": (StreamResource,),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),
+    "Quarantine": (QuarantineResource,),
+    "Reports": (ReportResource,),
+    "Jobs": (JobResource,),
     "Slate": (SlateResource,),
     "Erasures": (ErasureResource,),
     "Audit": (AuditResource,),

@@ -101,6 +101,22 @@ class Reports:
             raise Forbidden(f"Report with ID {report_id} does not belong to current user")
         raise NotFound(f"Report with ID {report_id} was not found")
 
+    def own(self, account: Account, report_id: int) -> Report:
+        """As `get`, but another account's report is one that is not there. Raises NotFound."""
+        with self._store.read() as connection:
+            row = connection.execute(_of(account).where(reports.c.id == report_id)).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no report {report_id}")
+        return Report.from_row(row)
+
+    def newest(self, account: Account, *, before: int | None = None, limit: int = 100) -> list[Report]:
+        """Newest first, from the one before the id `before`."""
+        query = _of(account).order_by(reports.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(reports.c.id < before)
+        with self._store.read() as connection:
+            return [Report.from_row(row) for row in connection.execute(query)]
+
     def page(
         self, account: Account, page: Page, sort: Sequence[SortKey] = (), *, statuses: Sequence[ReportState] = ()
     ) -> tuple[list[Report], int]:
