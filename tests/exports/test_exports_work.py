@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from airtally.accounts.accounts import Account
@@ -434,3 +435,12 @@ def test_an_account_among_others_has_parts_of_its_own_rows(export_home: Home, ot
         assert by_media([row for table in tables for row in table.to_pylist()]) == as_exported(*plays)
         assert [table.num_rows for table in tables][:-1] >= [5, 5]
         assert len(tables) <= 4
+
+
+def test_what_takes_too_long_in_this_process_is_made_in_the_child(export_home: Home) -> None:
+    """The limit of time is for answers that are waited for. 400,000 lines take some ten times as long as this one."""
+    home = export_home(in_process_rows=1 << 40, seconds=0.1)
+    rows = pa.Table.from_pylist([play(0) | {"id": None}], schema=PLAYLOGS.row_schema)
+    home.store.buffer.append(PLAYLOGS, "acme", pa.concat_tables([rows] * 400_000).combine_chunks()).result(60)
+    export = home.made(ExportSpec(rows=PLAYS, format=ExportFormat.NDJSON))
+    assert (export.state, export.rows, export.error) == ("done", 400_000, None)

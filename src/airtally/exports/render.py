@@ -81,7 +81,14 @@ class ExportRenderer:
         return Pin(view.version, view.table_url, view.data_through_us, view.compacted, view.uncompacted, lanes)
 
     def rows(
-        self, wanted: WantedRows, spec: ExportSpec, pin: Pin, parts: Sequence[NotedPart], folder: Path
+        self,
+        wanted: WantedRows,
+        spec: ExportSpec,
+        pin: Pin,
+        parts: Sequence[NotedPart],
+        folder: Path,
+        *,
+        in_child: bool = False,
     ) -> Rendering:
         """Goes on behind the parts that are noted."""
         view = Snapshot(
@@ -94,12 +101,20 @@ class ExportRenderer:
             data_through_us=pin.data_through_us,
         )
         lanes = [_lane(number, units, parts) for number, units in enumerate(pin.lanes)]
-        return self._rendering(self._job(wanted, spec, view, lanes, folder), pin.rows)
+        return self._rendering(self._job(wanted, spec, view, lanes, folder), pin.rows, in_child=in_child)
 
-    def figures(self, wanted: WantedFigures, spec: ExportSpec, prepared: PreparedQuestion, folder: Path) -> Rendering:
+    def figures(
+        self,
+        wanted: WantedFigures,
+        spec: ExportSpec,
+        prepared: PreparedQuestion,
+        folder: Path,
+        *,
+        in_child: bool = False,
+    ) -> Rendering:
         rows = prepared.most_read
         lane = ExportLane(0, (ReadUnit((), (), max(rows, 1)),))
-        return self._rendering(self._job(wanted, spec, prepared.statement, [lane], folder), rows)
+        return self._rendering(self._job(wanted, spec, prepared.statement, [lane], folder), rows, in_child=in_child)
 
     def _job(
         self, wanted: Wanted, spec: ExportSpec, reads: Snapshot | Statement, lanes: list[ExportLane], folder: Path
@@ -108,8 +123,9 @@ class ExportRenderer:
         limits = PartLimits(spec.part_rows or most.rows, spec.part_bytes or most.bytes)
         return RenderJob(wanted, spec.format, spec.packing, limits, reads, tuple(lanes), str(folder), spec.ending)
 
-    def _rendering(self, job: RenderJob, rows: int) -> Rendering:
-        heavy = self._heavy if self._is_heavy(rows) else None
+    def _rendering(self, job: RenderJob, rows: int, *, in_child: bool) -> Rendering:
+        able = self._engine.capabilities.file_lists
+        heavy = self._heavy if self._is_heavy(rows) or (in_child and able) else None
         return Rendering(job, self._engine, heavy, self._options)
 
     def _is_heavy(self, rows: int) -> bool:
