@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import ExitStack
 
 import pytest
 
@@ -23,10 +24,21 @@ def client_server(tmp_path_factory):
 
 
 @pytest.fixture
-def native(client_server):
-    made = Native(client_server, f"c{secrets.token_hex(4)}")
-    yield made
-    made.http.close()
+def join():
+    """`join(server, scopes=…)`: a new account on a server, and its key."""
+    with ExitStack() as closing:
+
+        def joined(server, **options):
+            made = Native(server, f"c{secrets.token_hex(4)}", **options)
+            closing.callback(made.http.close)
+            return made
+
+        yield joined
+
+
+@pytest.fixture
+def native(client_server, join):
+    return join(client_server)
 
 
 @pytest.fixture(params=["threads", "asyncio"])
