@@ -24,11 +24,13 @@ demo: setup  ## sample data, then the server with its address, accounts and keys
 test: setup-test  ## the whole suite; what depends on the machine's zone in three of them
 	scripts/postgres
 	scripts/interpreters
+	scripts/javascript
 	$(PYTEST) -m "not slow"
 
 test-slow: setup-test  ## the long proofs, and the property tests with examples drawn anew
 	scripts/postgres
 	scripts/interpreters
+	scripts/javascript
 	$(BIN)/python -m pytest -m "slow and not long"
 	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile=anew
 

@@ -15,10 +15,12 @@ from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
 from benchmarks.ingest_http import large_batches, small_batches
 from benchmarks.publication import publication
+from benchmarks.query import query_rollup, query_rows
 from benchmarks.report_file import report_file
 from benchmarks.rollup_rebuild import rollup_rebuild
 from benchmarks.server import ROOT
 from benchmarks.single_rows import single_rows
+from benchmarks.sql import sql_rows
 from benchmarks.tapjoy import tapjoy_growth, tapjoy_insights, tapjoy_mixed
 from benchmarks.viewer_log import viewer_log
 from benchmarks.visible import visible
@@ -34,6 +36,9 @@ BENCHMARKS: dict[str, Benchmark] = {
     "tapjoy_growth": tapjoy_growth,
     "tapjoy_mixed": tapjoy_mixed,
     "viewer_log": viewer_log,
+    "query_rollup": query_rollup,
+    "query_rows": query_rows,
+    "sql_rows": sql_rows,
     "event_statistics": event_statistics,
     "rollup_rebuild": rollup_rebuild,
     "publication": publication,

@@ -5,14 +5,20 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from airtally.accounts.accounts import Accounts
+from airtally.accounts.audit import AuditTrail
+from airtally.accounts.call_limit import CallLimit
 from airtally.accounts.declared import EventTypeRegistry
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
+from airtally.accounts.log_in import LogIn
 from airtally.accounts.notices import Notices
 from airtally.accounts.owners import Owners
+from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
+from airtally.accounts.tries import Tries
 from airtally.accounts.users import Users
+from airtally.api.exports.planner import ReadSpecs
 from airtally.database.clock import shared_clock
 from airtally.database.processes import ThisProcess
 from airtally.database.store import MetadataStore
@@ -26,6 +32,22 @@ from airtally.engine.child import HeavyOptions
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.confined.runner import ConfinedRunner
 from airtally.engine.lazy import LazyEngine
+from airtally.erasure.acknowledgements import Acknowledgements
+from airtally.erasure.erasures import Erasures
+from airtally.erasure.lake_rows import LakeRows
+from airtally.erasure.late_rows import LateRows
+from airtally.erasure.made_files import ConsoleUsers, PublishedFiles, StatisticFiles
+from airtally.erasure.preview import ErasurePreview
+from airtally.erasure.quarantine_rows import QuarantineRows
+from airtally.erasure.rollup_days import RollupDays
+from airtally.erasure.store_protocol import PersonStore
+from airtally.exports.expiry import ExportExpiry
+from airtally.exports.export import ExportLimits
+from airtally.exports.lanes import PartLimits
+from airtally.exports.ledger import ExportLedger
+from airtally.exports.links import ExportLinks
+from airtally.exports.render import ExportRenderer, RenderOptions
+from airtally.exports.service import Exports
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.businesses import Businesses
@@ -54,7 +76,8 @@ from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
-from airtally.services import Access, Datasets, Engines, Intake, Role, Services, Storage
+from airtally.schedules.parts import MadeBySchedules, ScheduleParts, schedule_parts
+from airtally.services import Access, Datasets, Engines, ExportServices, Intake, Privacy, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -64,6 +87,7 @@ from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
 from airtally.vendors.fouryousee.detailed import DETAILED
+from airtally.webhooks.messages import Messages
 
 
 def open_services(
@@ -101,11 +125,14 @@ class _Opening:
         self._closing.callback(process.close)
         jobs = Jobs(store, self._shared, process.id, most_waiting=settings.waiting_jobs)
         self._closing.callback(jobs.release_all)
-        storage, engines = self._storage(access.accounts), self._engines()
+        storage, engines = self._storage(access), self._engines()
         queries = self._queries(storage, engines)
         intake = self._intake(access, storage, queries)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
+        reports = self._reports(access, jobs, deliveries)
+        exports = self._exports(access, jobs, storage, queries, engines, files)
+        statistics = Statistics(store, clock, jobs)
         return Services(
             settings=settings,
             clock=clock,
@@ -120,11 +147,14 @@ class _Opening:
             intake=intake,
             jobs=jobs,
             files=files,
-            reports=self._reports(access, jobs, deliveries),
+            reports=reports,
             deliveries=deliveries,
             datasets=self._datasets(access.users, jobs, storage.event_store, engines, files),
-            statistics=Statistics(store, clock, jobs),
+            exports=exports,
+            schedules=self._schedules(access.accounts, jobs, reports, exports),
+            statistics=statistics,
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
+            privacy=self._privacy(access, storage, engines, jobs, (statistics, files)),
             closing=self._closing,
         )
 
@@ -142,9 +172,13 @@ class _Opening:
             owners=Owners(store),
             declared=EventTypeRegistry(store, clock),
             limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
+            log_in=LogIn(users, Tries(store, self._shared)),
+            call_limit=CallLimit(clock, per_minute=settings.calls_per_minute, enabled=settings.rate_limits),
+            request_keys=RequestKeys(store, secrets, clock),
+            audit=AuditTrail(store, clock, days=settings.audit_days),
         )
 
-    def _storage(self, accounts: Accounts) -> Storage:
+    def _storage(self, access: Access) -> Storage:
         settings, clock, folder = self._settings, self._clock, self._settings.home / "buffer"
         watermark = Watermark(self._store, self._shared, folder)
         lake = Lake(settings.lake_url, clock=clock, faults=self._faults)
@@ -154,14 +188,15 @@ class _Opening:
         if Role.ROWS in self._role:
             buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=self._faults)
             self._closing.callback(buffer.close)
-        event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now)
+        sieve = LateRows(self._store, access.secrets).left
+        event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now, sieve=sieve)
         self._closing.callback(event_store.close)
         rollups = Rollups(
             lake,
             event_store,
             self._store,
             retention=settings.retention,
-            zones=lambda: {account.slug: account.timezone for account in accounts.all()},
+            zones=lambda: {account.slug: account.timezone for account in access.accounts.all()},
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)
@@ -216,6 +251,55 @@ class _Opening:
             faults=self._faults,
         )
         return Datasets(publisher, DatasetFiles(store, clock), Notices(users, _mailer(settings.smtp_url)))
+
+    def _exports(  # noqa: PLR0917 (what it is made of)
+        self, access: Access, jobs: Jobs, storage: Storage, queries: Queries, engines: Engines, files: FileStore
+    ) -> ExportServices:
+        settings, store, clock, planner = self._settings, self._store, self._clock, ReadSpecs()
+        limits = ExportLimits(settings.waiting_exports, settings.exports_max, settings.export_days)
+        options = RenderOptions(
+            HeavyOptions(settings.engine_memory, settings.home / "tmp"),
+            PartLimits(settings.export_part_rows, settings.export_part_bytes),
+        )
+        renderer = ExportRenderer(queries, storage.event_store, engines.heavy, options)
+        exports = Exports(store, clock, jobs=jobs, planner=planner, count_rows=renderer.count_rows, limits=limits)
+        signer = LinkSigner(access.secrets.subkey("exports"))
+        return ExportServices(
+            exports,
+            ExportLedger(store, clock, jobs, exports.endings, limits),
+            planner,
+            renderer,
+            ExportLinks(settings.public_url, signer, settings.export_link_seconds, settings.export_days),
+            ExportExpiry(store, files, clock, settings.home / "staging"),
+        )
+
+    def _schedules(self, accounts: Accounts, jobs: Jobs, reports: Reports, exports: ExportServices) -> ScheduleParts:
+        store, shared = self._store, self._shared
+        messages = Messages(store, shared, mails=bool(self._settings.smtp_url))
+        made = MadeBySchedules(exports.exports, exports.links, reports, messages)
+        return schedule_parts(store, shared, jobs, accounts, made, faults=self._faults)
+
+    def _privacy(
+        self, access: Access, storage: Storage, engines: Engines, jobs: Jobs, made: tuple[Statistics, FileStore]
+    ) -> Privacy:
+        settings, store, clock = self._settings, self._store, self._clock
+        scratch, memory = settings.home / "tmp", settings.engine_memory
+        lake_rows = LakeRows(storage.event_store, engines.heavy, scratch=scratch, memory=memory)
+        stores: tuple[PersonStore, ...] = (
+            lake_rows,
+            RollupDays(store, storage.rollups),
+            QuarantineRows(store),
+            StatisticFiles(store, *made),
+            PublishedFiles(store),
+            ConsoleUsers(store),
+        )
+        return Privacy(
+            erasures=Erasures(store, clock, jobs, access.secrets),
+            preview=ErasurePreview(lake_rows, stores, clock),
+            lake_rows=lake_rows,
+            stores=stores,
+            acknowledgements=Acknowledgements(store, clock, storage.buffer, storage.event_store.flush),
+        )
 
     def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:
         settings, store, clock, event_store = self._settings, self._store, self._clock, storage.event_store

@@ -11,11 +11,15 @@ from typing import Protocol
 import structlog
 
 from airtally.accounts.accounts import Accounts
+from airtally.accounts.audit import AuditTrail
+from airtally.accounts.call_limit import CallLimit
 from airtally.accounts.declared import EventTypeRegistry
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
+from airtally.accounts.log_in import LogIn
 from airtally.accounts.notices import Notices
 from airtally.accounts.owners import Owners
+from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
@@ -28,6 +32,17 @@ from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.protocol import Engine
+from airtally.erasure.acknowledgements import Acknowledgements
+from airtally.erasure.erasures import Erasures
+from airtally.erasure.lake_rows import LakeRows
+from airtally.erasure.preview import ErasurePreview
+from airtally.erasure.store_protocol import PersonStore
+from airtally.exports.expiry import ExportExpiry
+from airtally.exports.ledger import ExportLedger
+from airtally.exports.links import ExportLinks
+from airtally.exports.render import ExportRenderer
+from airtally.exports.service import Exports
+from airtally.exports.wanted import ExportPlanner
 from airtally.files.store import FileStore
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits
@@ -46,6 +61,7 @@ from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
+from airtally.schedules.parts import ScheduleParts
 from airtally.settings import Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -89,6 +105,10 @@ class Access:
     owners: Owners
     declared: EventTypeRegistry
     limiter: RateLimiter
+    log_in: LogIn
+    call_limit: CallLimit
+    request_keys: RequestKeys
+    audit: AuditTrail
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +147,35 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportServices:
+    """Exports: what callers ask of them, what workers note of them, what renders them, links, and what deletes them."""
+
+    exports: Exports
+    ledger: ExportLedger
+    planner: ExportPlanner
+    renderer: ExportRenderer
+    links: ExportLinks
+    expiry: ExportExpiry
+
+
+@dataclass(frozen=True, slots=True)
 class Datasets:
     """The publisher of datasets, the published files, and the notices of late publications."""
 
     publisher: Publisher
     files: DatasetFiles
     notices: Notices
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """Erasures of persons: requested and shown, counted beforehand, answered by this process's writer."""
+
+    erasures: Erasures
+    preview: ErasurePreview
+    lake_rows: LakeRows
+    stores: tuple[PersonStore, ...]
+    acknowledgements: Acknowledgements
 
 
 @dataclass
@@ -176,8 +219,11 @@ class Services:
     reports: Reports
     deliveries: Deliveries
     datasets: Datasets
+    exports: ExportServices
+    schedules: ScheduleParts
     statistics: Statistics
     devices: Devices | None
+    privacy: Privacy
     closing: ExitStack
     background: tuple[Background, ...] = ()
     superseded: Superseded = field(default_factory=Superseded)

@@ -22,6 +22,7 @@ for command, target, summary in (
     ("slate", "airtally.cli.slate:app", "Create and list Slate accounts, groups, businesses and authorization codes."),
     ("ingest", "airtally.cli.ingest:ingest", "Load rows from files."),
     ("quarantine", "airtally.cli.quarantine:app", "List, resend and drop refused rows."),
+    ("erase", "airtally.cli.erase:app", "Find and erase what is known of a person."),
     ("delivery", "airtally.cli.delivery:app", "List and repeat webhook deliveries."),
     ("dataset", "airtally.cli.dataset:app", "Publish dataset files of changelogs."),
     (

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from airtally.accounts.accounts import Account
 from airtally.cli.common import Json, command, opened_database
 from airtally.cli.output import print_listing, print_made
+from airtally.cli.remote import remote
 
 app = App(name="account", help="Create and list accounts.")
 
@@ -27,15 +27,24 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create an account."""
-    with opened_database() as database:
-        made = database.accounts.create(name, slug, timezone=timezone, currency=currency)
-    print_made(asdict(made), as_json=as_json)
+    with remote() as server:
+        if server is not None:
+            asked = {"name": name, "slug": slug, "timezone": timezone, "currency": currency}
+            made = server.post("/accounts", asked)
+        else:
+            with opened_database() as database:
+                made = asdict(database.accounts.create(name, slug, timezone=timezone, currency=currency))
+    print_made(made, as_json=as_json)
 
 
 @app.command(name="list")
 @command
 def list_(*, as_json: Json = False) -> None:
     """Show all accounts."""
-    with opened_database() as database:
-        found: list[Account] = database.accounts.all()
-    print_listing([asdict(each) for each in found], _COLUMNS, as_json=as_json)
+    with remote() as server:
+        if server is not None:
+            found = list(server.items("/accounts"))
+        else:
+            with opened_database() as database:
+                found = [asdict(each) for each in database.accounts.all()]
+    print_listing(found, _COLUMNS, as_json=as_json)

@@ -22,7 +22,8 @@ from airtally.engine.protocol import FilesMissing
 from airtally.engine.scratch import Scratch
 from airtally.engine.without_pandas import settle_pandas
 from airtally.kit.cache import Cache
-from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
+from airtally.kit.departure import check_present, stopped_by_departure
+from airtally.kit.errors import Failure, StorageFull, TooLargeAtOnce, Unprocessable
 from airtally.kit.fair import CALLER, Slots, aside
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import column
@@ -115,12 +116,17 @@ class DuckDB:
 
     @contextmanager
     def _executed(self, statement: Statement, seconds: float | None) -> Iterator[Any]:
-        with closing(self._instance.cursor()) as cursor, TimeLimit(seconds, cursor.interrupt) as limit:
+        with (
+            closing(self._instance.cursor()) as cursor,
+            TimeLimit(seconds, cursor.interrupt) as limit,
+            stopped_by_departure(cursor.interrupt),
+        ):
             try:
                 parameters: dict[str, Any] = dict(statement.parameters)
                 parts = {name: _bound(cursor, name, each, parameters) for name, each in statement.relations.items()}
                 yield cursor.execute(self._texts.of(statement, parts), parameters)
             except (duckdb.Error, pa.ArrowException, OSError) as error:
+                check_present()
                 failure = self._failure(error, limit, statement.relations.values())
                 if failure is None:
                     raise
@@ -135,7 +141,7 @@ class DuckDB:
         if limit.over and "INTERRUPT Error" in text:
             return too_slow(self._seconds or 0)
         if "Out of Memory Error" in text:
-            return LimitExceeded(
+            return TooLargeAtOnce(
                 f"The query needed more than {self._memory // 1_000_000} MB of memory (AIRTALLY_ENGINE_MEMORY).",
                 hint="Ask for a shorter interval or fewer rows, or raise AIRTALLY_ENGINE_MEMORY.",
             )

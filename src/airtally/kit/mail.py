@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
@@ -15,6 +16,12 @@ from airtally.kit import metrics
 from airtally.kit.errors import Failure, Unavailable
 
 SECONDS = 15.0
+_ADDRESS = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,190}")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text can be an e-mail address."""
+    return _ADDRESS.fullmatch(text) is not None and text.isprintable()
 
 
 class MailRefused(Failure):
@@ -40,11 +47,16 @@ class Mailer:
         user = unquote(self._url.username or "")
         self._sender = user if "@" in user else f"airtally@{socket.getfqdn()}"
 
-    def send(self, to: str, subject: str, text: str) -> None:
-        """Send one message to one address. Raises MailRefused, or Unavailable if the server may accept it later."""
+    def send(self, to: str, subject: str, text: str, *, uid: str | None = None) -> None:
+        """Send one message to one address. Raises MailRefused, or Unavailable if the server may accept it later.
+
+        `uid`: the same for every try at the same message, from which readers see that it came twice.
+        """
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, to, subject
-        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=self._sender.rpartition("@")[2])
+        domain = self._sender.rpartition("@")[2]
+        message["Date"] = formatdate()
+        message["Message-ID"] = make_msgid(domain=domain) if uid is None else f"<{uid}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
         try:

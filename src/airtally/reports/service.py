@@ -65,8 +65,10 @@ class Reports:
         self.on_created: list[Callable[[], None]] = []
         self.on_notice: list[Callable[[], None]] = []
 
-    def create(self, account: Account, request: ReportRequest) -> Report:
-        """Store a waiting report and its job in one transaction."""
+    def create(
+        self, account: Account, request: ReportRequest, note: Callable[[Connection, Report], None] | None = None
+    ) -> Report:
+        """Store a waiting report and its job in one transaction; `note` is called in it."""
         now = self._clock.now_us()
         values = {
             "account_id": account.id,
@@ -83,6 +85,8 @@ class Reports:
             report = Report.from_row(connection.execute(added).one())
             self._owners.claim_within(connection, _OWNED, [str(report.id)], account.id)
             self._jobs.add(connection, JOB_KIND, str(report.id), account.id)
+            if note is not None:
+                note(connection, report)
         _call(self.on_created)
         return report
 

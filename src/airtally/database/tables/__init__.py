@@ -1,7 +1,10 @@
 """The metadata store's tables, one file a subject."""
 
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
+from airtally.database.tables.audit import audit, request_keys
 from airtally.database.tables.base import metadata
+from airtally.database.tables.erasure import account_exports, erasure_acks, erasure_steps, erasures
+from airtally.database.tables.exports import export_parts, exports
 from airtally.database.tables.home import home
 from airtally.database.tables.ingest import claims, file_marks, quarantine, writers
 from airtally.database.tables.jobs import job_turns, jobs
@@ -9,6 +12,7 @@ from airtally.database.tables.pushwoosh import event_attributes, event_types, st
 from airtally.database.tables.reports import deliveries, reports
 from airtally.database.tables.rollups import rollup_changes, rollup_tails
 from airtally.database.tables.scaleengine import replays
+from airtally.database.tables.schedules import schedule_runs, schedules
 from airtally.database.tables.slate import (
     dataset_files,
     datasets,
@@ -18,21 +22,32 @@ from airtally.database.tables.slate import (
     slate_codes,
     slate_groups,
 )
+from airtally.database.tables.webhooks import message_deliveries, message_tries, messages, webhook_endpoints
 
 __all__ = [
+    "account_exports",
     "accounts",
+    "audit",
     "claims",
     "dataset_files",
     "datasets",
     "deliveries",
+    "erasure_acks",
+    "erasure_steps",
+    "erasures",
     "event_attributes",
     "event_types",
+    "export_parts",
+    "exports",
     "file_marks",
     "home",
     "job_turns",
     "jobs",
     "keys",
     "login_tries",
+    "message_deliveries",
+    "message_tries",
+    "messages",
     "metadata",
     "owners",
     "publications",
@@ -40,8 +55,11 @@ __all__ = [
     "rate_limits",
     "replays",
     "reports",
+    "request_keys",
     "rollup_changes",
     "rollup_tails",
+    "schedule_runs",
+    "schedules",
     "sessions",
     "slate_accounts",
     "slate_businesses",
@@ -51,5 +69,6 @@ __all__ = [
     "tags",
     "tokens",
     "users",
+    "webhook_endpoints",
     "writers",
 ]

@@ -194,6 +194,11 @@ class Buffer:
         store.copy_log(self._store.path)
         self._writer.call(self._store.truncate_log)
 
+    def scrub(self) -> None:
+        """Overwrite what flushed batches have left in the files, on disk when this returns. Appends wait meanwhile."""
+        for file in self._stores():
+            self._writer.call(file.scrub)
+
     def adopt_orphans(self) -> list[str]:
         """Take over the files of dead processes; returns their ids."""
         found = []
