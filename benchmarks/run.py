@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.client_send import client_send
 from benchmarks.event_statistics import event_statistics
 from benchmarks.fairness import fairness
 from benchmarks.harness import RESULTS, Benchmark, Place
@@ -28,6 +29,7 @@ from benchmarks.visible import visible
 BENCHMARKS: dict[str, Benchmark] = {
     "ingest_batches_10k": large_batches,
     "ingest_batches_500": small_batches,
+    "client_send": client_send,
     "ingest_file": ingest_file,
     "single_rows": single_rows,
     "visible": visible,
