@@ -25,6 +25,8 @@ from airtally.kit import metrics
 from airtally.kit.errors import Failure
 from airtally.settings import Settings
 
+#: Needs an extra of the package, and has no error codes.
+_OPTIONAL = "airtally.dlt"
 _SETTINGS = """# Settings
 
 The program reads its settings from environment variables, once, at start. An invalid value stops it with a message
@@ -138,7 +140,7 @@ def errors_page() -> str:
 def failures() -> list[type[Failure]]:
     """The class of every error code in the package, sorted by status and code."""
     for module in pkgutil.walk_packages(airtally.__path__, "airtally."):
-        if not module.name.endswith(".__main__") and ".migrations." not in module.name:
+        if not module.name.endswith(".__main__") and ".migrations." not in module.name and module.name != _OPTIONAL:
             importlib.import_module(module.name)
     internal = next(each for each in Failure.__subclasses__() if each.__name__ == "Internal")
     own = {each.code: each for each in _below(Failure) if "code" in vars(each)} | {internal.code: internal}

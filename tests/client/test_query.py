@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from airtally import Client
-from airtally.client import AnswerPage, GarbledAnswer, InvalidRequest, MissingResource, RetryPolicy
+from airtally.client import GarbledAnswer, InvalidRequest, MissingResource, RetryRules, RowsPage
 from fixtures.awkward import answering, http_answer
 from fixtures.sent import Caller, plays
 
@@ -52,7 +52,7 @@ def test_pages_say_how_good_they_are(filled):
     assert [len(page.rows) for page in pages] == [3, 3, 1]
     assert [page.next is None for page in pages] == [False, False, True]
     for page in pages:
-        assert isinstance(page, AnswerPage)
+        assert isinstance(page, RowsPage)
         assert (page.timezone, page.meta["answered_from"]) == ("UTC", ["rows"])
         assert page.data_through.tzinfo is not None
         assert page.data_through <= page.generated_at
@@ -129,7 +129,7 @@ STREAM = SINK.getvalue().to_pybytes()
 def test_answers_that_are_none(form, how, answer):
     with answering([answer]) as (url, requests):
         with pytest.raises(GarbledAnswer):
-            Caller(form, url, "t").rows("s", how, client={"retry": RetryPolicy(attempts=2, first=0.01)})
+            Caller(form, url, "t").rows("s", how, client={"retry": RetryRules(attempts=2, first=0.01)})
         assert len(requests) == 2
 
 

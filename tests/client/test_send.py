@@ -17,7 +17,6 @@ import pytest
 
 from airtally import AsyncClient, Client
 from airtally.client import BatchSize, InvalidRequest, MissingResource, NotAuthenticated, NotPermitted, RowNotEncodable
-from fixtures.native import Native
 from fixtures.sent import plays
 
 SMALL = BatchSize(rows=300)
@@ -159,7 +158,7 @@ def test_an_interrupted_call_goes_on_with_its_key(caller, native):
     assert native.count() == 1000
 
 
-def test_refusals_of_the_whole_call(caller, native, client_server):
+def test_refusals_of_the_whole_call(caller, native, client_server, join):
     with pytest.raises(MissingResource) as caught:
         caller.send("../keys", plays(1))
     assert (caught.value.status, caught.value.code) == (404, "not_found")
@@ -167,10 +166,9 @@ def test_refusals_of_the_whole_call(caller, native, client_server):
     assert caught.value.sent.rows == 0
     with pytest.raises(NotAuthenticated):
         caller.with_token("wrong").send("playlogs", plays(1))
-    reader = Native(client_server, native.account.slug + "r", scopes=("read",))
+    reader = join(client_server, scopes=("read",))
     with pytest.raises(NotPermitted, match="no scope `write`"):
         caller.with_token(reader.token).send("playlogs", plays(1))
-    reader.http.close()
 
 
 @pytest.mark.parametrize("rows", [{"player_id": 1}, "text", b"bytes", 5])

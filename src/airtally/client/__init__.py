@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airtally.client.aio import AsyncClient
-from airtally.client.asking import AnswerPage, TablePage
+from airtally.client.asking import RowsPage, TablePage
 from airtally.client.batches import BatchSize
 from airtally.client.errors import (
     AirtallyError,
@@ -22,13 +22,12 @@ from airtally.client.errors import (
 )
 from airtally.client.messages import ApiAnswer
 from airtally.client.results import AsyncQueryRows, QueryRows
-from airtally.client.retry import RetryPolicy
+from airtally.client.retry import RetryRules
 from airtally.client.sent import Rejection, SendResult
 from airtally.client.threads import Client
 
 __all__ = [
     "AirtallyError",
-    "AnswerPage",
     "AnswerTimedOut",
     "ApiAnswer",
     "ApiError",
@@ -45,8 +44,9 @@ __all__ = [
     "NotPermitted",
     "QueryRows",
     "Rejection",
-    "RetryPolicy",
+    "RetryRules",
     "RowNotEncodable",
+    "RowsPage",
     "SendResult",
     "ServerBusy",
     "ServerFailed",

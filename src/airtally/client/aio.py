@@ -15,7 +15,7 @@ from airtally.client.asking import QueryFields, query_asked, sql_asked
 from airtally.client.batches import EncodedBatch, JsonBatcher
 from airtally.client.calls import CallOptions, call
 from airtally.client.errors import AirtallyError, ConnectionFailed
-from airtally.client.exchange import Attempt, Exchange
+from airtally.client.exchange import Exchange, MakeRequest
 from airtally.client.messages import ApiAnswer, ApiRequest
 from airtally.client.results import AsyncQueryRows
 from airtally.client.sending import Sending, SendOptions
@@ -90,7 +90,7 @@ class AsyncClient:
         try:
             while True:
                 step = steps.send(outcome)
-                if isinstance(step, Attempt):
+                if isinstance(step, MakeRequest):
                     outcome = await self._outcome(step.request)
                 else:
                     await asyncio.sleep(step.seconds)

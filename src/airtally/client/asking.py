@@ -12,7 +12,7 @@ import msgspec
 from airtally.client.errors import GarbledAnswer
 from airtally.client.exchange import Exchange, exchange
 from airtally.client.messages import JSON, ApiAnswer, ApiRequest, shown_beginning
-from airtally.client.retry import RetryPolicy
+from airtally.client.retry import RetryRules
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,10 +21,10 @@ ARROW = "application/vnd.apache.arrow.stream"
 #: The most rows that one answer has: what the server allows.
 PAGE_ROWS = 100_000
 
-P = TypeVar("P", bound="Page")
+P = TypeVar("P", bound="AnyPage")
 
 
-class Page(Protocol):
+class AnyPage(Protocol):
     """`next` is the cursor of the page after it; None on the last."""
 
     @property
@@ -36,7 +36,7 @@ class Page(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerPage:
+class RowsPage:
     """One answer's rows. All rows received by `data_through` are counted; `meta` is what else the answer says."""
 
     rows: list[dict[str, Any]]
@@ -70,7 +70,7 @@ class Asked:
 
     path: str
     fields: Mapping[str, Any]
-    policy: RetryPolicy
+    policy: RetryRules
     pages: bool = False
     limit: int | None = None
     page_rows: int = PAGE_ROWS
@@ -130,7 +130,7 @@ class QueryFields(TypedDict, total=False):
     page_rows: int
 
 
-def query_asked(policy: RetryPolicy, stream: str, fields: QueryFields) -> Asked:
+def query_asked(policy: RetryRules, stream: str, fields: QueryFields) -> Asked:
     """What is None is left out. Raises ValueError for numbers of rows below 1, TypeError for an unknown field."""
     if unknown := fields.keys() - QueryFields.__annotations__.keys():
         raise TypeError(f"a query has no field {', '.join(sorted(unknown))}")
@@ -142,7 +142,7 @@ def query_asked(policy: RetryPolicy, stream: str, fields: QueryFields) -> Asked:
     return Asked("/api/v1/query", {"stream": stream, **asked}, policy, "compare" not in asked, limit, page_rows)
 
 
-def sql_asked(policy: RetryPolicy, statement: str) -> Asked:
+def sql_asked(policy: RetryRules, statement: str) -> Asked:
     return Asked("/api/v1/sql", {"sql": statement}, policy)
 
 
@@ -164,7 +164,7 @@ class _JsonAnswer(msgspec.Struct):
     meta: dict[str, Any] | None = None
 
 
-def read_rows_page(answer: ApiAnswer) -> AnswerPage:
+def read_rows_page(answer: ApiAnswer) -> RowsPage:
     """Raises GarbledAnswer."""
     try:
         found = msgspec.json.decode(answer.body, type=_JsonAnswer)
@@ -173,7 +173,7 @@ def read_rows_page(answer: ApiAnswer) -> AnswerPage:
         raise GarbledAnswer(f"The answer has no rows: {shown_beginning(answer.body)}") from None
     others = rest.keys() - set(_JsonAnswer.__struct_fields__)
     meta = found.meta if found.meta is not None else {name: msgspec.json.decode(rest[name]) for name in sorted(others)}
-    return AnswerPage(found.rows, found.next, found.data_through, found.generated_at, found.timezone, meta)
+    return RowsPage(found.rows, found.next, found.data_through, found.generated_at, found.timezone, meta)
 
 
 def read_table_page(answer: ApiAnswer) -> TablePage:

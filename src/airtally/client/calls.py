@@ -9,7 +9,7 @@ import msgspec
 
 from airtally.client.exchange import Exchange, exchange
 from airtally.client.messages import JSON, ApiAnswer, ApiRequest
-from airtally.client.retry import RetryPolicy
+from airtally.client.retry import RetryRules
 
 #: By HTTP (RFC 9110, 9.2.2) these have the same effect when they are sent twice.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -28,7 +28,7 @@ class CallOptions(TypedDict, total=False):
     idempotency_key: str | None
 
 
-def call(policy: RetryPolicy, method: str, path: str, **options: Unpack[CallOptions]) -> Exchange[ApiAnswer]:
+def call(policy: RetryRules, method: str, path: str, **options: Unpack[CallOptions]) -> Exchange[ApiAnswer]:
     """A request for any path of the server. Raises ValueError for a path that would lead to another server."""
     if unknown := options.keys() - CallOptions.__annotations__.keys():
         raise TypeError(f"a request has no option {', '.join(sorted(unknown))}")

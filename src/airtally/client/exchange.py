@@ -14,14 +14,14 @@ from typing import TypeVar
 from airtally.client.errors import AirtallyError, ConnectionFailed
 from airtally.client.messages import ApiAnswer, ApiRequest
 from airtally.client.problems import checked
-from airtally.client.retry import RetryPolicy, Tries
+from airtally.client.retry import RequestTries, RetryRules
 
 T = TypeVar("T")
 log = logging.getLogger("airtally.client")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class MakeRequest:
     """Send a request; what comes of it is the answer, or the error of the transport."""
 
     request: ApiRequest
@@ -33,13 +33,13 @@ class Pause:
 
 
 #: Yields steps, is sent an outcome after each attempt, and returns what was asked for.
-Exchange = Generator[Attempt | Pause, "ApiAnswer | AirtallyError | None", T]
+Exchange = Generator[MakeRequest | Pause, "ApiAnswer | AirtallyError | None", T]
 
 
 def exchange(
     request: ApiRequest,
     understood: Callable[[ApiAnswer], T],
-    policy: RetryPolicy,
+    policy: RetryRules,
     patience: float,
     now: Callable[[], float] = time.monotonic,
 ) -> Exchange[T]:
@@ -47,9 +47,9 @@ def exchange(
 
     Raises AirtallyError; one that is not repeatable is sent once.
     """
-    tries = Tries(policy, patience, now)
+    tries = RequestTries(policy, patience, now)
     while True:
-        outcome = yield Attempt(request)
+        outcome = yield MakeRequest(request)
         try:
             return understood(_answer_of(outcome))
         except AirtallyError as error:

@@ -16,7 +16,7 @@ from airtally.client.asking import QueryFields, query_asked, sql_asked
 from airtally.client.batches import EncodedBatch
 from airtally.client.calls import CallOptions, call
 from airtally.client.errors import AirtallyError, ConnectionFailed
-from airtally.client.exchange import Attempt, Exchange
+from airtally.client.exchange import Exchange, MakeRequest
 from airtally.client.messages import ApiAnswer, ApiRequest
 from airtally.client.results import QueryRows
 from airtally.client.sending import Sending, SendOptions
@@ -90,7 +90,7 @@ class Client:
         try:
             while True:
                 step = steps.send(outcome)
-                if isinstance(step, Attempt):
+                if isinstance(step, MakeRequest):
                     outcome = self._outcome(step.request)
                 elif self._closed.wait(step.seconds) or is_stopped():
                     raise ConnectionFailed("the client was closed while it waited for the next try")

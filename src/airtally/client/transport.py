@@ -15,7 +15,7 @@ import httpx
 from airtally import __version__
 from airtally.client.errors import AirtallyError, AnswerTimedOut, ConnectionFailed, GarbledAnswer
 from airtally.client.messages import ApiAnswer, ApiRequest
-from airtally.client.retry import RetryPolicy
+from airtally.client.retry import RetryRules
 
 USER_AGENT = f"airtally-python/{__version__} (Python {platform.python_version()}; {platform.system()})"
 #: A connection takes no longer than this, whatever the time-out of answers is.
@@ -34,7 +34,7 @@ class ClientOptions(TypedDict, total=False):
     """
 
     timeout: float
-    retry: RetryPolicy
+    retry: RetryRules
     verify: bool | str | Path | ssl.SSLContext
     user_agent: str
     answer_max: int
@@ -47,7 +47,7 @@ class Connecting:
     url: str
     token: str
     timeout: float = 60.0
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryRules = RetryRules()
     verify: bool | str | Path | ssl.SSLContext = True
     user_agent: str = ""
     answer_max: int = 1 << 30
