@@ -43,6 +43,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += _report_work(services)
         found += _dataset_work(services)
         found += _export_work(services)
+        found += _message_work(services)
         found.append(_schedule_work(services))
         found.append(_statistics_work(services))
         found.append(services.privacy.worker())
@@ -116,6 +117,18 @@ def _lake_work(services: Services) -> list[Background]:
 
 def _heavy_options(services: Services) -> HeavyOptions:
     return HeavyOptions(services.settings.engine_memory, services.settings.home / "tmp")
+
+
+def _message_work(services: Services) -> list[Background]:
+    settings, webhooks = services.settings, services.webhooks
+    webhooks.queue.release_gone(services.process.is_gone)
+    loops = webhooks.loops(
+        services.clock,
+        services.files,
+        allowed=settings.outgoing_allow,
+        faults=services.faults,
+    )
+    return [*loops, Loop("messages", webhooks.expiry.step, 3600.0)]
 
 
 def _report_work(services: Services) -> list[Background]:
