@@ -21,6 +21,7 @@ from airtally.api.resources.slate import SlateResource
 from airtally.api.resources.streams import StreamResource
 from airtally.api.resources.tokens import TokenResource
 from airtally.api.resources.users import UserResource
+from airtally.api.resources.webhooks import WebhookResource
 from airtally.api.sql import SqlResource
 from airtally.services import Services
 
@@ -34,6 +35,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),
     "Quarantine": (QuarantineResource,),
+    "Webhooks": (WebhookResource,),
     "Reports": (ReportResource,),
     "Jobs": (JobResource,),
     "Slate": (SlateResource,),
