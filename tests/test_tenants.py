@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import secrets
+import time
 
 import httpx
 import pytest
@@ -126,6 +127,8 @@ class Tenant:
             "export_id": self.export_id,
             "number": 1,
             "erasure_id": self.erasure_id,
+            "account_export_id": self.account_export_id,
+            "name": "metadata.ndjson",
         }
 
     def close(self):
@@ -153,6 +156,7 @@ class Tenant:
         self.report = site.ended(made.json()["id"])
         self.fill_exports()
         self.fill_erasures()
+        self.fill_account_export()
         return self
 
     def fill_exports(self):
@@ -169,6 +173,15 @@ class Tenant:
         self.erasure_id = erasure["id"]
         while erasure["state"] in {"waiting", "erasing"}:
             erasure = self.native.http.get(f"/api/v1/erasures/{self.erasure_id}").json()
+
+    def fill_account_export(self):
+        """One that is ready: it has the account's metadata."""
+        export = self.native.http.post("/api/v1/account-exports", json={}).json()
+        self.account_export_id = export["id"]
+        while export["state"] == "waiting":
+            self.server.services.clock.advance(1)  # the job looks at its streams again after some seconds
+            time.sleep(0.2)
+            export = self.native.http.get(f"/api/v1/account-exports/{self.account_export_id}").json()
 
     def fill_slate(self):
         register = slate_services(self.server.services).register

@@ -10,6 +10,8 @@ from airtally.accounts.accounts import Accounts
 from airtally.accounts.keys import Keys
 from airtally.accounts.secrets import Secrets
 from airtally.database.store import MetadataStore
+from airtally.erasure.account_export import AccountExports
+from airtally.erasure.account_export_worker import AccountExportWorker
 from airtally.erasure.account_files import AccountFiles, AccountMetadata
 from airtally.erasure.account_rows import AccountRows, AccountSegments
 from airtally.erasure.acknowledgements import Acknowledgements
@@ -70,11 +72,24 @@ class Privacy:
         self.lake_rows = LakeRows(context.event_store, context.runner, scratch=context.scratch, memory=context.memory)
         self.stores = self._person_stores()
         self.erasures = Erasures(store, clock, context.jobs, context.secrets)
+        self.account_exports = AccountExports(store, clock, context.jobs)
         self.preview = ErasurePreview(self.lake_rows, self.stores, clock, context.writers.wait_until_visible)
         flush: Callable[[], object] = context.event_store.flush
         self.acknowledgements = Acknowledgements(store, clock, context.buffer, flush)
         self.closing = AccountClosing(
             store, clock, context.accounts, context.keys, self.erasures, days=context.closed_days
+        )
+
+    def account_export_worker(self) -> AccountExportWorker:
+        """The worker on exports of whole accounts, beside which workers on exports run."""
+        context = self._context
+        return AccountExportWorker(
+            self.account_exports,
+            context.jobs,
+            context.clock,
+            exports=context.exports,
+            files=context.files,
+            store=context.store,
         )
 
     def worker(self) -> ErasureWorker:

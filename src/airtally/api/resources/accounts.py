@@ -14,12 +14,14 @@ from airtally.api.times import shown_moment
 from airtally.kit.errors import Conflict, NotFound
 from airtally.services import Services
 
-_EXAMPLE = {"slug": "acme", "name": "Acme", "timezone": "America/Sao_Paulo", "currency": "BRL", "closed_at": None}
+_EXAMPLE = {"slug": "acme", "name": "Acme", "timezone": "America/Sao_Paulo", "currency": "BRL"}
+_SHOWN = {"id": 1} | _EXAMPLE | {"closed_at": None}
 
 
 class AccountAnswer(msgspec.Struct, frozen=True):
     """`timezone`: IANA name of the zone whose days count. `currency`: code of ISO 4217. `closed_at`: null if it is open."""
 
+    id: int
     slug: str
     name: str
     timezone: str
@@ -51,7 +53,7 @@ class AccountResource:
 
     @operation(
         *("GET", "/accounts", Permission.READ, "List accounts"),
-        answer_example={"items": [_EXAMPLE], "next": None},
+        answer_example={"items": [_SHOWN], "next": None},
     )
     def list_accounts(self, call: OperationCall[PageQuery, None]) -> ListingPage[AccountAnswer]:
         """The caller's account; for an operator, all of them, oldest first."""
@@ -64,8 +66,8 @@ class AccountResource:
         *("POST", "/accounts", Permission.OPERATOR, "Create an account"),
         status=201,
         failures=(Conflict,),
-        example={name: value for name, value in _EXAMPLE.items() if name != "closed_at"},
-        answer_example=_EXAMPLE,
+        example=_EXAMPLE,
+        answer_example=_SHOWN,
     )
     def create_account(self, call: OperationCall[NoFields, NewAccount]) -> AccountAnswer:
         """For operators."""
@@ -76,7 +78,7 @@ class AccountResource:
     @operation(
         *("GET", "/accounts/{slug}", Permission.READ, "Get an account"),
         failures=(NotFound,),
-        answer_example=_EXAMPLE,
+        answer_example=_SHOWN,
     )
     def get_account(self, call: PlainCall) -> AccountAnswer:
         return account_answer(self._named(call))
@@ -85,7 +87,7 @@ class AccountResource:
         *("PATCH", "/accounts/{slug}", Permission.ADMIN, "Change an account"),
         failures=(NotFound,),
         example={"timezone": "America/Sao_Paulo"},
-        answer_example=_EXAMPLE,
+        answer_example=_SHOWN,
     )
     def change_account(self, call: OperationCall[NoFields, AccountChange]) -> AccountAnswer:
         """A new time zone counts for every answer from then on."""
@@ -102,4 +104,4 @@ class AccountResource:
 
 def account_answer(account: Account) -> AccountAnswer:
     closed_at = shown_moment(account.closed_at)
-    return AccountAnswer(account.slug, account.name, account.timezone, account.currency, closed_at)
+    return AccountAnswer(account.id, account.slug, account.name, account.timezone, account.currency, closed_at)
