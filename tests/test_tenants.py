@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import secrets
+import time
 
 import httpx
 import pytest
@@ -136,6 +137,8 @@ class Tenant:
             "erasure_id": self.erasure_id,
             "schedule_id": self.schedule_id,
             "run_id": self.run_id,
+            "account_export_id": self.account_export_id,
+            "name": "metadata.ndjson",
         }
 
     def close(self):
@@ -170,6 +173,7 @@ class Tenant:
         self.fill_exports()
         self.fill_erasures()
         self.fill_schedules()
+        self.fill_account_export()
         return self
 
     def fill_webhooks(self):
@@ -202,6 +206,15 @@ class Tenant:
         while run["state"] not in {"done", "failed"}:
             run = self.native.http.get(f"/api/v1/schedules/{self.schedule_id}/runs/{self.run_id}").json()
         assert run["state"] == "done", run
+
+    def fill_account_export(self):
+        """One that is ready: it has the account's metadata."""
+        export = self.native.http.post("/api/v1/account-exports", json={}).json()
+        self.account_export_id = export["id"]
+        while export["state"] == "waiting":
+            self.server.services.clock.advance(1)  # the job looks at its streams again after some seconds
+            time.sleep(0.2)
+            export = self.native.http.get(f"/api/v1/account-exports/{self.account_export_id}").json()
 
     def fill_slate(self):
         register = slate_services(self.server.services).register

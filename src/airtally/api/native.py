@@ -8,6 +8,7 @@ from typing import Any
 from airtally.api.exports.routes import ExportResource
 from airtally.api.operation import Operation, operations_of
 from airtally.api.query import QueryResource
+from airtally.api.resources.account_exports import AccountExportResource
 from airtally.api.resources.accounts import AccountResource
 from airtally.api.resources.audit import AuditResource
 from airtally.api.resources.documents import DocumentResource
@@ -30,8 +31,8 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
     "Exports": (ExportResource,),
     "Schedules": (ScheduleResource,),
-    "Accounts": (AccountResource, ClosingResource),
     "Streams": (StreamResource,),
+    "Accounts": (AccountResource, ClosingResource, AccountExportResource),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),
     "Quarantine": (QuarantineResource,),
