@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import report
 from benchmarks.client_send import client_send
 from benchmarks.event_statistics import event_statistics
+from benchmarks.exports import exports
 from benchmarks.fairness import fairness
 from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "single_rows": single_rows,
     "visible": visible,
     "report_file": report_file,
+    "exports": exports,
     "tapjoy_insights": tapjoy_insights,
     "tapjoy_growth": tapjoy_growth,
     "tapjoy_mixed": tapjoy_mixed,

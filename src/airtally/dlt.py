@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import dlt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dlt.common.destination.exceptions import DestinationTerminalException, DestinationTransientException
 from dlt.common.storages.load_package import ParsedLoadJobFileName
 
-import dlt
 from airtally.client import AirtallyError, BatchSize, Client, RetryRules, SendResult
 from airtally.client.errors import Again
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from airtally.background import erasure_worker_of
 from airtally.erasure.person import person_of
 from airtally.erasure.records import Erasure
 from airtally.kit.clock import MovableClock
@@ -21,7 +20,7 @@ class PublishingHome(DatasetHome):
         return asked
 
     def run(self, asked: Erasure) -> None:
-        erasure_worker_of(self.services).run_now(asked.id)
+        self.services.privacy.worker().run_now(asked.id)
 
     def next_files(self) -> list[dict[str, str]]:
         """The rows of what is published now."""

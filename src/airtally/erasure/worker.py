@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import structlog
@@ -14,8 +14,8 @@ from airtally.erasure.erasures import JOB_KIND, Erasures
 from airtally.erasure.journal import StepJournal
 from airtally.erasure.lake_rows import LakeRows
 from airtally.erasure.leftovers import Leftovers
-from airtally.erasure.records import Erasure, ErasureState
-from airtally.erasure.store_protocol import Check, PersonStore
+from airtally.erasure.records import Erasure, ErasureKind, ErasureState
+from airtally.erasure.store_protocol import Check, ErasableStore, PersonStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.leased_table import LeaseLost
 from airtally.jobs.queue import Job, Jobs
@@ -40,7 +40,7 @@ class NotYet(Unavailable):
 
 
 class ErasureWorker(Worker):
-    """`stores` are erased in their order."""
+    """`stores` of a person, and `account_stores` of an account, are erased in their order."""
 
     name: ClassVar[str] = "erasures"
     kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
@@ -58,6 +58,7 @@ class ErasureWorker(Worker):
         acknowledgements: Acknowledgements,
         lake_rows: LakeRows,
         stores: Sequence[PersonStore],
+        account_stores: Sequence[ErasableStore],
         leftovers: Leftovers,
         options: WorkerOptions | None = None,
         faults: Faults = NO_FAULTS,
@@ -67,7 +68,10 @@ class ErasureWorker(Worker):
         self._store = store
         self._acknowledgements = acknowledgements
         self._lake_rows = lake_rows
-        self._stores = stores
+        self._stores: Mapping[ErasureKind, Sequence[ErasableStore]] = {
+            ErasureKind.PERSON: stores,
+            ErasureKind.ACCOUNT: account_stores,
+        }
         self._leftovers = leftovers
         self._faults = faults
 
@@ -111,7 +115,7 @@ class ErasureWorker(Worker):
     def _erase(self, job: Job, erasure: Erasure, account: Account, check: Check) -> None:
         task = self._erasures.task(erasure, account)
         journal = StepJournal(self._store, self._clock, task)
-        for store in self._stores:
+        for store in self._stores[erasure.kind]:
             check()
             self._faults.reach("erasure.store")
             store.erase(task, journal, check)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from airtally.database.store import MetadataStore
-from airtally.database.tables import schedule_runs, schedules
+from airtally.database.tables import accounts, schedule_runs, schedules
 from airtally.kit.time import MINUTE_US
 from airtally.schedules.schedule import jitter_us
 from airtally.schedules.states import UNENDED_RUNS, ScheduleState
@@ -74,7 +74,7 @@ def _unplanned(now: int) -> Select[Any]:
         schedules.c.next_at,
     )
     active = schedules.c.state == ScheduleState.ACTIVE, schedules.c.next_at <= now
-    return select(*columns).where(*active, late).order_by(schedules.c.next_at)
+    return _of_open_accounts(select(*columns)).where(*active, late).order_by(schedules.c.next_at)
 
 
 def _unended(now: int) -> Select[Any]:
@@ -84,5 +84,9 @@ def _unended(now: int) -> Select[Any]:
         *(schedule_runs.c.slot_at, schedule_runs.c.due_at, schedule_runs.c.state.label("run_state")),
     )
     slots = schedule_runs.c.state.in_(UNENDED_RUNS), schedule_runs.c.asked.is_(False)
-    joined = select(*columns).join(schedules, schedules.c.id == schedule_runs.c.schedule_id)
-    return joined.where(*slots, late).order_by(schedule_runs.c.due_at)
+    joined = select(*columns).select_from(schedule_runs).join(schedules, schedules.c.id == schedule_runs.c.schedule_id)
+    return _of_open_accounts(joined).where(*slots, late).order_by(schedule_runs.c.due_at)
+
+
+def _of_open_accounts(query: Select[Any]) -> Select[Any]:
+    return query.join(accounts, accounts.c.id == schedules.c.account_id).where(accounts.c.closed_at.is_(None))

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airtally.kit.clock import MovableClock
+from airtally.streams import STREAMS
 from fixtures.native import Native
 
 NOW_US = 1_793_620_800_000_000  # 2026-11-02T12:00:00Z
@@ -297,3 +298,82 @@ def test_pages_and_comparisons_are_answered_at_once(acme):
     compared = acme.http.post("/api/v1/query", json=WEEK | {"compare": "previous_period"}, headers=prefer)
     assert compared.status_code == 200
     assert "Preference-Applied" not in compared.headers
+
+
+QUESTIONS = [
+    {"stream": "playlogs", "metrics": ["count", "mean(media_id)", "max(played_at)"], "dimensions": ["player_id"]},
+    {"stream": "playlogs", "range": "this month", "grain": "day", "timezone": "Asia/Kathmandu", "order": ["-time"]},
+    {
+        "stream": "ad_events",
+        "metrics": ["sum(spend)", "sum(count)"],
+        "dimensions": ["country"],
+        "order": ["-sum_spend"],
+    },
+    {
+        "stream": "ad_events",
+        "range": "this month",
+        "grain": "hour",
+        "timezone": "America/New_York",
+        "metrics": ["sum(spend)"],
+    },
+    {
+        "stream": "ad_events",
+        "metrics": ["distinct(ad_group_id)", "min(time)"],
+        "dimensions": ["kind", "country"],
+        "limit": 2,
+    },
+    {"stream": "app_events", "dimensions": ["attributes.plan", "event"], "filter": {"event": ["a", 'b,"']}},
+    {"stream": "players", "dimensions": ["name"]},
+    {"stream": "playlogs", "filter": {"media_id": -1}, "dimensions": ["id"]},
+]
+
+
+@pytest.fixture
+def filled(acme):
+    spend = [{"spend": "1234567.25"}, {"spend": "-0.000001"}, {}]
+    ads = [
+        {"ad_group_id": f"g{n % 4}", "time": f"2026-11-01T{n:02}:59:59.5Z", "kind": "paid_click", "id": f"c{n}"}
+        | ({} if n % 3 else {"country": "BR"})
+        | spend[n % 3]
+        for n in range(12)
+    ]
+    assert acme.send("ad_events", ads).json()["accepted"] == 12
+    assert acme.send("applications", [{"application": "A"}]).json()["accepted"] == 1
+    events = [{"attributes": {"plan": "x,\n"}}, {"attributes": {}}, {}]
+    rows = [
+        {"application": "A", "event": ["a", 'b,"', "c"][n % 3], "time": "2026-11-01T08:00:00Z"} | events[n % 2]
+        for n in range(9)
+    ]
+    assert acme.send("app_events", rows).json()["accepted"] == 9
+    assert acme.send("players", [{"player_id": n, "name": "ü"} for n in range(3)]).json()["accepted"] == 3
+    return acme
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=str)
+def test_an_exported_answer_is_the_one_that_is_given_at_once(filled, question):
+    """In CSV and NDJSON byte for byte."""
+    for form, media_type in (("csv", "text/csv"), ("ndjson", "application/x-ndjson")):
+        [part] = parts_of(filled, made(filled, query=question, format=form, compression="none"))
+        at_once = filled.http.post("/api/v1/query", json=question, headers={"Accept": media_type})
+        assert fetched(part).content == at_once.content
+    [part] = parts_of(filled, made(filled, query=question, format="parquet"))
+    parquet = {"Accept": "application/vnd.apache.parquet"}
+    at_once = pq.read_table(io.BytesIO(filled.http.post("/api/v1/query", json=question, headers=parquet).content))
+    exported = pq.read_table(io.BytesIO(fetched(part).content))
+    assert exported.to_pylist() == at_once.to_pylist()
+    assert exported.schema.names == at_once.schema.names
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
+@pytest.mark.parametrize("stream", ["playlogs", "ad_events", "players"])
+def test_exported_rows_can_be_loaded_again(server, filled, tmp_path, stream, form):
+    """They are the same events and versions: nothing is counted twice, nothing changes."""
+    plain = {"rows": {"stream": stream}, "format": "ndjson", "compression": "none"}
+    before = fetched(parts_of(filled, made(filled, **plain))[0]).content
+    [part] = parts_of(filled, made(filled, rows={"stream": stream}, format=form))
+    path = tmp_path / part["name"]
+    path.write_bytes(fetched(part).content)
+    loaded = server.services.intake.files.load(STREAMS[stream], filled.account, path)
+    assert (loaded.accepted, loaded.rejected) == (part["rows"], 0)
+    after = fetched(parts_of(filled, made(filled, **plain))[0]).content
+    assert sorted(after.splitlines()) == sorted(before.splitlines())
