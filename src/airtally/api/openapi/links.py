@@ -17,12 +17,12 @@ def links_of(operation: Operation, operations: Sequence[Operation], schemas: Sch
         return {}
     return {
         each.id: {"operationId": each.id, "parameters": {name: expression}}
-        for each, name in _below(operation, operations)
+        for each, name in _operations_below(operation, operations)
         if (expression := _expression(operation, name, schemas)) is not None
     }
 
 
-def _below(operation: Operation, operations: Sequence[Operation]) -> Iterator[tuple[Operation, str]]:
+def _operations_below(operation: Operation, operations: Sequence[Operation]) -> Iterator[tuple[Operation, str]]:
     """The operations whose path is the operation's with one parameter more, and that parameter's name."""
     for each in operations:
         rest = each.path.removeprefix(operation.path + "/")
