@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import secrets
+import time
 
 import httpx
 import pytest
@@ -128,12 +129,16 @@ class Tenant:
             "export_id": self.export_id,
             "entry_id": self.server.services.intake.quarantine.entries(self.account)[0].id,
             "report_id": self.report["id"],
+            "webhook_id": self.webhook_id,
+            "report_delivery_id": self.report_delivery_id,
             "delivery_id": self.delivery_id,
             "job_id": self.server.services.jobs.latest(self.account.id)[0].id,
             "number": 1,
             "erasure_id": self.erasure_id,
             "schedule_id": self.schedule_id,
             "run_id": self.run_id,
+            "account_export_id": self.account_export_id,
+            "name": "metadata.ndjson",
         }
 
     def close(self):
@@ -163,11 +168,19 @@ class Tenant:
             self.server.services.deliveries.add(
                 connection, self.account.id, self.report["id"], f"http://127.0.0.1:1/{self.mark}", "{}"
             )
-        self.delivery_id = self.server.services.deliveries.latest(self.account.id)[0].id
+        self.report_delivery_id = self.server.services.deliveries.latest(self.account.id)[0].id
+        self.fill_webhooks()
         self.fill_exports()
         self.fill_erasures()
         self.fill_schedules()
+        self.fill_account_export()
         return self
+
+    def fill_webhooks(self):
+        """One that is never reached, with a message that waits for it."""
+        webhooks = self.server.services.webhooks
+        self.webhook_id = webhooks.endpoints.create(self.account, f"https://{self.mark}.invalid/").endpoint.id
+        self.delivery_id = webhooks.deliveries.ping(self.account, self.webhook_id).id
 
     def fill_exports(self):
         """One export that is done."""
@@ -194,6 +207,15 @@ class Tenant:
             run = self.native.http.get(f"/api/v1/schedules/{self.schedule_id}/runs/{self.run_id}").json()
         assert run["state"] == "done", run
 
+    def fill_account_export(self):
+        """One that is ready: it has the account's metadata."""
+        export = self.native.http.post("/api/v1/account-exports", json={}).json()
+        self.account_export_id = export["id"]
+        while export["state"] == "waiting":
+            self.server.services.clock.advance(1)  # the job looks at its streams again after some seconds
+            time.sleep(0.2)
+            export = self.native.http.get(f"/api/v1/account-exports/{self.account_export_id}").json()
+
     def fill_slate(self):
         register = slate_services(self.server.services).register
         register.create_account(self.account, self.mark, self.mark)
@@ -210,12 +232,17 @@ class Tenant:
         assert [answer.status_code for answer in answers] == [200] * 5
         figures = [self.native.count(stream) for stream in ("playlogs", "players", "medias")]
         entries = self.server.services.intake.quarantine.entries(self.account)
+        webhooks = [
+            (each.id, each.url, each.enabled, each.former_secret_until)
+            for each in self.server.services.webhooks.endpoints.listed(self.account)
+        ]
         users = self.server.services.access.users.all(self.account)
         keys = [(key.id, key.revoked_at) for key in self.server.services.access.keys.all(self.account)]
         return [
             *(answer.text for answer in answers),
             figures,
             entries,
+            webhooks,
             keys,
             users,
             self.server.services.access.sessions.get(self.session) is not None,

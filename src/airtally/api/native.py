@@ -8,6 +8,7 @@ from typing import Any
 from airtally.api.exports.routes import ExportResource
 from airtally.api.operation import Operation, operations_of
 from airtally.api.query import QueryResource
+from airtally.api.resources.account_exports import AccountExportResource
 from airtally.api.resources.accounts import AccountResource
 from airtally.api.resources.audit import AuditResource
 from airtally.api.resources.documents import DocumentResource
@@ -21,6 +22,7 @@ from airtally.api.resources.slate import SlateResource
 from airtally.api.resources.streams import StreamResource
 from airtally.api.resources.tokens import TokenResource
 from airtally.api.resources.users import UserResource
+from airtally.api.resources.webhooks import WebhookResource
 from airtally.api.sql import SqlResource
 from airtally.services import Services
 
@@ -29,11 +31,12 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
     "Exports": (ExportResource,),
     "Schedules": (ScheduleResource,),
-    "Accounts": (AccountResource, ClosingResource),
     "Streams": (StreamResource,),
+    "Accounts": (AccountResource, ClosingResource, AccountExportResource),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),
     "Quarantine": (QuarantineResource,),
+    "Webhooks": (WebhookResource,),
     "Reports": (ReportResource,),
     "Jobs": (JobResource,),
     "Slate": (SlateResource,),
