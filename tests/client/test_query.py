@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -137,3 +138,15 @@ def test_a_table_cut_short_is_asked_for_again(form):
     answers = [http_answer(200, body, ARROW, Airtally_Rows="2") for body in (STREAM[:200], STREAM)]
     with answering(answers) as (url, _):
         assert Caller(form, url, "t").rows("s", "arrow").to_pylist() == TABLE.to_pylist()
+
+
+def test_a_listing_page_by_page(form):
+    first, last = {"items": [{"id": 2}, {"id": 1}], "next": "c/="}, {"items": [{"id": 0}], "next": None}
+    with answering([http_answer(200, json.dumps(each).encode()) for each in (first, last)]) as (url, requests):
+        caller = Caller(form, url, "t")
+        assert caller.items("/api/v1/keys", state="new") == [{"id": 2}, {"id": 1}, {"id": 0}]
+    heads = [each.partition(b" HTTP")[0] for each in requests]
+    assert heads == [
+        b"GET /api/v1/keys?limit=1000&state=new",
+        b"GET /api/v1/keys?limit=1000&state=new&cursor=c%2F%3D",
+    ]

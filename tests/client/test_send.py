@@ -167,7 +167,7 @@ def test_refusals_of_the_whole_call(caller, native, client_server, join):
     with pytest.raises(NotAuthenticated):
         caller.with_token("wrong").send("playlogs", plays(1))
     reader = join(client_server, scopes=("read",))
-    with pytest.raises(NotPermitted, match="no scope `write`"):
+    with pytest.raises(NotPermitted, match="does not include `write`"):
         caller.with_token(reader.token).send("playlogs", plays(1))
 
 

@@ -7,6 +7,7 @@ from airtally.client.asking import RowsPage, TablePage
 from airtally.client.batches import BatchSize
 from airtally.client.errors import (
     AirtallyError,
+    AnswerDeferred,
     AnswerTimedOut,
     ApiError,
     ConflictingRequest,
@@ -20,6 +21,7 @@ from airtally.client.errors import (
     ServerBusy,
     ServerFailed,
 )
+from airtally.client.exports import ExportNotDone, MadeExport
 from airtally.client.messages import ApiAnswer
 from airtally.client.results import AsyncQueryRows, QueryRows
 from airtally.client.retry import RetryRules
@@ -28,6 +30,7 @@ from airtally.client.threads import Client
 
 __all__ = [
     "AirtallyError",
+    "AnswerDeferred",
     "AnswerTimedOut",
     "ApiAnswer",
     "ApiError",
@@ -37,8 +40,10 @@ __all__ = [
     "Client",
     "ConflictingRequest",
     "ConnectionFailed",
+    "ExportNotDone",
     "GarbledAnswer",
     "InvalidRequest",
+    "MadeExport",
     "MissingResource",
     "NotAuthenticated",
     "NotPermitted",

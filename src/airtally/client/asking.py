@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar
 
 import msgspec
 
-from airtally.client.errors import GarbledAnswer
+from airtally.client.errors import AnswerDeferred, GarbledAnswer
 from airtally.client.exchange import Exchange, exchange
-from airtally.client.messages import JSON, ApiAnswer, ApiRequest, shown_beginning
+from airtally.client.messages import JSON, ApiAnswer, ApiRequest, read_as, shown_beginning
 from airtally.client.retry import RetryRules
 
 if TYPE_CHECKING:
@@ -165,7 +165,8 @@ class _JsonAnswer(msgspec.Struct):
 
 
 def read_rows_page(answer: ApiAnswer) -> RowsPage:
-    """Raises GarbledAnswer."""
+    """Raises GarbledAnswer, and AnswerDeferred."""
+    _check_not_deferred(answer)
     try:
         found = msgspec.json.decode(answer.body, type=_JsonAnswer)
         rest = {} if found.meta is not None else msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
@@ -180,6 +181,7 @@ def read_table_page(answer: ApiAnswer) -> TablePage:
     """Raises GarbledAnswer, also for a table that was cut short."""
     import pyarrow as pa  # noqa: PLC0415 (loaded only for tables)
 
+    _check_not_deferred(answer)
     if answer.media_type != ARROW:
         raise GarbledAnswer(f"The answer is {answer.media_type or 'untyped'}, no Arrow stream")
     try:
@@ -191,6 +193,15 @@ def read_table_page(answer: ApiAnswer) -> TablePage:
     if rows is not None and rows != str(table.num_rows):
         raise GarbledAnswer(f"The answer has {table.num_rows} of {rows} rows")
     return TablePage(table, answer.headers.get("airtally-next"), answer.headers)
+
+
+def _check_not_deferred(answer: ApiAnswer) -> None:
+    if answer.status == 202:
+        raise AnswerDeferred(read_as(answer, _Deferred).id)
+
+
+class _Deferred(msgspec.Struct):
+    id: int
 
 
 def joined_tables(tables: Sequence[pa.Table]) -> pa.Table:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from airtally.client.bodies import Sink
 from airtally.client.errors import AirtallyError, ConnectionFailed
 from airtally.client.messages import ApiAnswer, ApiRequest
 from airtally.client.problems import checked
@@ -22,9 +23,13 @@ log = logging.getLogger("airtally.client")
 
 @dataclass(frozen=True, slots=True)
 class MakeRequest:
-    """Send a request; what comes of it is the answer, or the error of the transport."""
+    """Send a request; what comes of it is the answer, or the error of the transport.
+
+    `sink` takes the answer's body; without one it is in the answer.
+    """
 
     request: ApiRequest
+    sink: Sink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ def exchange(
     policy: RetryRules,
     patience: float,
     now: Callable[[], float] = time.monotonic,
+    *,
+    sink: Sink | None = None,
 ) -> Exchange[T]:
     """Send a request until it is answered; `understood` reads the answer of a success.
 
@@ -49,7 +56,7 @@ def exchange(
     """
     tries = RequestTries(policy, patience, now)
     while True:
-        outcome = yield MakeRequest(request)
+        outcome = yield MakeRequest(request, sink)
         try:
             return understood(_answer_of(outcome))
         except AirtallyError as error:
