@@ -169,10 +169,15 @@ class Users:
 def _check_user(username: str, name: str, email: str, group: str) -> None:
     if not _USERNAME.fullmatch(username):
         raise BadRequest("The user name cannot be used: expected 1 to 64 of letters, digits, . _ @ + and -")
-    if not _EMAIL.fullmatch(email) or not email.isprintable():
-        raise BadRequest(f"The e-mail address {email[:64]!r} cannot be used")
+    check_email(email)
     check_name(name)
     check_name(group, "group")
+
+
+def check_email(email: str) -> None:
+    """Raises BadRequest for what cannot be an e-mail address."""
+    if not _EMAIL.fullmatch(email) or not email.isprintable():
+        raise BadRequest(f"The e-mail address {email[:64]!r} cannot be used")
 
 
 def _group_id(connection: Connection, account: Account, group: str) -> int:

@@ -1,6 +1,7 @@
 """The metadata store's tables, one file a subject."""
 
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
+from airtally.database.tables.alarms import alarms
 from airtally.database.tables.base import metadata
 from airtally.database.tables.home import home
 from airtally.database.tables.ingest import claims, file_marks, quarantine, writers
@@ -22,6 +23,7 @@ from airtally.database.tables.webhooks import message_deliveries, message_tries,
 
 __all__ = [
     "accounts",
+    "alarms",
     "claims",
     "dataset_files",
     "datasets",
