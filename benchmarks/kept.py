@@ -31,7 +31,10 @@ Rows = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Source:
-    """What a home holds: `stream` at scale, and the rows that must be there before it."""
+    """What a home holds: `stream` at scale, and the rows that must be there before it.
+
+    `load` fills the stream in another way than from `tables`; it tells how many `rows` that were, and what it measured.
+    """
 
     name: str
     stream: str
@@ -40,6 +43,7 @@ class Source:
     tables: Callable[[date], Iterable[pa.Table]]
     keys: tuple[str, ...] = ()
     set_up: Callable[[Home], None] = lambda _: None
+    load: Callable[[Home, date], dict[str, float]] | None = None
 
 
 @dataclass
@@ -95,7 +99,10 @@ def _made(folder: Path, source: Source) -> Kept:
         path = folder / f"{stream}.ndjson"
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         _ingest(home, stream, path)
-    loading = _load(home, source.stream, source.tables(end_day))
+    if source.load is not None:
+        loading = source.load(home, end_day)
+    else:
+        loading = _load(home, source.stream, source.tables(end_day))
     loading["compacting, s"] = home.timed("lake", "compact", "--stream", source.stream)
     loading["making rollups, s"] = rollups(home, source.stream)
     return Kept(home, end_day, int(loading.pop("rows")), {kind: home.key(kind) for kind in source.keys}, loading)

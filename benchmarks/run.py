@@ -8,17 +8,21 @@ import traceback
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.client_send import client_send
 from benchmarks.event_statistics import event_statistics
+from benchmarks.exports import exports
 from benchmarks.fairness import fairness
 from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
 from benchmarks.ingest_http import large_batches, small_batches
 from benchmarks.publication import publication
+from benchmarks.query import query_rollup, query_rows
 from benchmarks.report_file import report_file
 from benchmarks.rollup_rebuild import rollup_rebuild
 from benchmarks.server import ROOT
 from benchmarks.single_rows import single_rows
+from benchmarks.sql import sql_rows
 from benchmarks.tapjoy import tapjoy_growth, tapjoy_insights, tapjoy_mixed
 from benchmarks.viewer_log import viewer_log
 from benchmarks.visible import visible
@@ -26,14 +30,19 @@ from benchmarks.visible import visible
 BENCHMARKS: dict[str, Benchmark] = {
     "ingest_batches_10k": large_batches,
     "ingest_batches_500": small_batches,
+    "client_send": client_send,
     "ingest_file": ingest_file,
     "single_rows": single_rows,
     "visible": visible,
     "report_file": report_file,
+    "exports": exports,
     "tapjoy_insights": tapjoy_insights,
     "tapjoy_growth": tapjoy_growth,
     "tapjoy_mixed": tapjoy_mixed,
     "viewer_log": viewer_log,
+    "query_rollup": query_rollup,
+    "query_rows": query_rows,
+    "sql_rows": sql_rows,
     "event_statistics": event_statistics,
     "rollup_rebuild": rollup_rebuild,
     "publication": publication,

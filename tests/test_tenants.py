@@ -21,6 +21,7 @@ from airtally.vendors.slate.entries import NewBusiness
 from airtally.vendors.slate.services import slate_services
 from fixtures.accounts import NOW_US
 from fixtures.native import Native
+from fixtures.operations import declared_operations
 from fixtures.server import LiveServer
 from fixtures.signage import Site
 from fixtures.slate import published
@@ -30,6 +31,8 @@ PLAY = {"player_id": 7001, "media_id": 8001, "played_at": "2026-10-01T08:00:00"}
 VERSION = "2026-10-01T00:00:00Z"
 PASSWORD = "correct horse"
 
+OPERATIONS = declared_operations()
+
 #: What each route gives is, with its methods, one of: "open" (no account's data), "native", "fouryousee", "tapjoy" or
 #: "slate" (the key's account), "signed" (the account of the key in the body), "session" (the logged-in user's), "link"
 #: (its own permission). OPTIONS answers alone are the framework's; HEAD is GET without a body.
@@ -37,10 +40,8 @@ ROUTES = {
     ("GET", "/healthz"): "open",
     ("GET", "/readyz"): "open",
     ("GET", "/metrics"): "open",
+    ("GET", "/api/v1/openapi.json"): "open",
     ("POST", "/api/v1/streams/{stream}/events"): "native",
-    ("POST", "/api/v1/query"): "native",
-    ("GET", "/api/v1/query"): "native",
-    ("POST", "/api/v1/sql"): "native",
     ("GET", "/"): "session",
     ("GET", "/login"): "open",
     ("POST", "/login"): "open",
@@ -60,10 +61,6 @@ ROUTES = {
     ("GET", "/reporting_data.json"): "open",  # who calls stands in the query: `test_row_35_the_legacy_report`
     ("POST", "/v1/oauth2/token"): "tapjoy",
     ("GET", "/v1/ad_groups/{ad_group_id}/insights"): "tapjoy",
-    ("POST", "/api/v1/slate/accounts"): "native",
-    ("POST", "/api/v1/slate/groups"): "native",
-    ("POST", "/api/v1/slate/businesses"): "native",
-    ("POST", "/api/v1/slate/codes"): "native",
     ("POST", "/auth/o2/token"): "slate",
     ("GET", "/apis/v2/accounts"): "slate",
     ("GET", "/apis/v2/accounts/{slate_account}"): "slate",
@@ -77,7 +74,7 @@ ROUTES = {
     ("POST", "/json/1.3/{name}"): "open",  # who calls stands in the body: `test_statistics_are_an_accounts_own`
     ("GET", "/files/tags/{name}"): "link",
     ("GET", "/{slug}/{name}"): "link",
-}
+} | dict.fromkeys(OPERATIONS, "native")
 
 
 def routes_of(server):
@@ -98,7 +95,7 @@ class Tenant:
     def __init__(self, server):
         self.mark = f"mark{secrets.token_hex(4)}"
         self.server, services = server, server.services
-        self.native = Native(server, self.mark)
+        self.native = Native(server, self.mark, scopes=("read", "write", "admin"))
         self.account = self.native.account
         self.token = services.access.keys.create(self.account, "fouryousee").credentials["secret_token"]
         reporting = services.access.keys.create(self.account, "tapjoy").credentials["reporting_api_key"]
@@ -119,6 +116,25 @@ class Tenant:
             cookies={"airtally_session": self.session},
             timeout=120,
         )
+
+    @property
+    def ids(self):
+        """What stands for each parameter in the paths of the native API."""
+        return {
+            "slug": self.account.slug,
+            "stream": "playlogs",
+            "username": self.mark,
+            "key_id": self.server.services.access.keys.all(self.account)[0].id,
+            "export_id": self.export_id,
+            "entry_id": self.server.services.intake.quarantine.entries(self.account)[0].id,
+            "report_id": self.report["id"],
+            "delivery_id": self.delivery_id,
+            "job_id": self.server.services.jobs.latest(self.account.id)[0].id,
+            "number": 1,
+            "erasure_id": self.erasure_id,
+            "schedule_id": self.schedule_id,
+            "run_id": self.run_id,
+        }
 
     def close(self):
         self.http.close()
@@ -143,7 +159,40 @@ class Tenant:
         site = Site.__new__(Site)
         site.http = self.http
         self.report = site.ended(made.json()["id"])
+        with self.server.services.store.begin() as connection:
+            self.server.services.deliveries.add(
+                connection, self.account.id, self.report["id"], f"http://127.0.0.1:1/{self.mark}", "{}"
+            )
+        self.delivery_id = self.server.services.deliveries.latest(self.account.id)[0].id
+        self.fill_exports()
+        self.fill_erasures()
+        self.fill_schedules()
         return self
+
+    def fill_exports(self):
+        """One export that is done."""
+        asked = {"rows": {"stream": "playlogs", "filter": {"id": self.mark}}, "format": "ndjson", "compression": "none"}
+        export = self.native.http.post("/api/v1/exports", json=asked).json()
+        self.export_id = export["id"]
+        while export["state"] in {"queued", "running"}:
+            export = self.native.http.get(f"/api/v1/exports/{self.export_id}").json()
+
+    def fill_erasures(self):
+        """One of nobody's rows, whose listing has the account's key."""
+        erasure = self.native.http.post("/api/v1/erasures", json={"cid": [f"nobody of {self.mark}"]}).json()
+        self.erasure_id = erasure["id"]
+        while erasure["state"] in {"waiting", "erasing"}:
+            erasure = self.native.http.get(f"/api/v1/erasures/{self.erasure_id}").json()
+
+    def fill_schedules(self):
+        """One schedule with a run that is done."""
+        asked = {"name": self.mark, "cron": "0 6 * * *", "export": {"rows": {"stream": "playlogs"}}}
+        self.schedule_id = self.native.http.post("/api/v1/schedules", json=asked).json()["id"]
+        run = self.native.http.post(f"/api/v1/schedules/{self.schedule_id}/runs", json={}).json()
+        self.run_id = run["id"]
+        while run["state"] not in {"done", "failed"}:
+            run = self.native.http.get(f"/api/v1/schedules/{self.schedule_id}/runs/{self.run_id}").json()
+        assert run["state"] == "done", run
 
     def fill_slate(self):
         register = slate_services(self.server.services).register
@@ -161,14 +210,19 @@ class Tenant:
         assert [answer.status_code for answer in answers] == [200] * 5
         figures = [self.native.count(stream) for stream in ("playlogs", "players", "medias")]
         entries = self.server.services.intake.quarantine.entries(self.account)
+        users = self.server.services.access.users.all(self.account)
         keys = [(key.id, key.revoked_at) for key in self.server.services.access.keys.all(self.account)]
         return [
             *(answer.text for answer in answers),
             figures,
             entries,
             keys,
+            users,
             self.server.services.access.sessions.get(self.session) is not None,
+            get(f"/api/v1/erasures/{self.erasure_id}").text,
             get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
+            [get(path).text for path in ("/api/v1/schedules", f"/api/v1/schedules/{self.schedule_id}/runs")],
+            [get(path).text for path in ("/api/v1/exports", f"/api/v1/exports/{self.export_id}/parts")],
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
         ]
 
@@ -220,7 +274,12 @@ def test_the_first_account_sees_its_own(first):
     own = signed_attempts(first, first)
     assert all(first.mark in first.http.post("/stable/", data={"json": text}).text for text in own)
     assert len(state[6]) == 1
-    assert json.loads(state[-2])["data"][first.mark]["metadata"]["name"] == first.mark
+    [part] = json.loads(state[-2][1])["items"]
+    assert first.mark in state[-2][0]
+    assert first.mark in httpx.get(part["url"]).text
+    assert first.mark in state[-3][0]
+    assert json.loads(state[-3][1])["items"][0]["state"] == "done"
+    assert json.loads(state[-4])["data"][first.mark]["metadata"]["name"] == first.mark
     assert all(first.mark in text for text in state[-1])
     assert httpx.get(json.loads(state[-1][-1])["data"][0]["downloadUrl"]).status_code == 200
     assert httpx.get(first.report["url"]).status_code == 200
@@ -270,9 +329,18 @@ def attempts(method, path, first, caller):  # noqa: PLR0911 (one for each kind o
             ),
             (path.replace("{stream}", "playlogs"), {"json": [PLAY | {"account": first.account.slug}]}),
         ]
+    if (method, path) in OPERATIONS:
+        return operation_attempts(method, path, first)
     form = {"data": {"csrf_token": "x", "username": first.mark, "password": PASSWORD}} if method == "POST" else {}
     queries = ["", f"?account={first.account.slug}", f"?slug={first.account.slug}&account_id={first.account.id}"]
     return [(path + query, form) for query in queries]
+
+
+def operation_attempts(method, path, first):
+    """By the ids of the first account's things, with a body that is valid, and as an operator would name the account."""
+    target = re.sub(r"\{(\w+)\}", lambda name: str(first.ids[name[1]]), path)
+    body = {} if OPERATIONS[method, path].example is None else {"json": OPERATIONS[method, path].example}
+    return [(target, dict(body)), (target, body | {"headers": {"Airtally-Account": first.account.slug}})]
 
 
 def slate_attempts(path, first):

@@ -12,6 +12,7 @@ import threading
 import time
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from airtally.kit.faults import Faults
@@ -159,12 +160,46 @@ def test_413_for_a_bomb_at_once(client, api_server):
     assert_nothing_kept(client, api_server)
 
 
-@pytest.mark.parametrize(("media_type", "encoding"), [("text/plain", ""), ("", ""), (NDJSON, "br")])
-def test_415(client, api_server, media_type, encoding):
+@pytest.mark.parametrize(
+    ("body", "media_type", "encoding"), [(LINE, "text/plain", ""), (b"<p>", "", ""), (LINE, NDJSON, "br")]
+)
+def test_415(client, api_server, body, media_type, encoding):
     headers = {"Content-Encoding": encoding} if encoding else {}
-    problem = assert_problem(client.send("playlogs", LINE, media_type, **headers), 415)
+    problem = assert_problem(client.send("playlogs", body, media_type, **headers), 415)
     assert "gzip or zstd" in problem["hint"] if encoding else "application/x-ndjson" in problem["hint"]
     assert_nothing_kept(client, api_server)
+
+
+CSV = b"player_id,media_id,played_at\n" + b"".join(b"1,%d,2026-10-01T08:00:00\n" % n for n in range(500)) + b"x,1,\n"
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", ""])
+@pytest.mark.parametrize("encoding", ["", "gzip", "zstd"])
+def test_csv(client, api_server, media_type, encoding):
+    """As a file of CSV, with the lines of its errors, the quarantine and the key of its batch."""
+    packed = {"": CSV, "gzip": gzip.compress(CSV), "zstd": pa.compress(CSV, "zstd", asbytes=True)}[encoding]
+    headers = {"Idempotency-Key": "k"} | ({"Content-Encoding": encoding} if encoding else {})
+    for _ in range(2):
+        answer = client.send("playlogs", packed, media_type, **headers)
+        assert answer.json() == {
+            "accepted": 500,
+            "rejected": 1,
+            "errors": [{"line": 502, "field": "player_id", "error": "expected integer, got string"}],
+        }
+    (entry,) = api_server.services.intake.quarantine.entries(client.account)
+    (row,) = api_server.services.intake.quarantine.rows(client.account, entry.id)
+    assert row.raw == "x,1,"
+    assert client.count() == 500
+
+
+def test_a_body_without_a_header_is_looked_at(client):
+    """Not even an empty one, as a socket sends it; httpx would send none for bytes."""
+    assert client.http.post(PATH, content=LINE).json()["accepted"] == 1
+    refused = assert_problem(client.http.post(PATH, content=b"<html>"), 415)
+    assert (
+        refused["detail"]
+        == "cannot read a body without a content type, which looks like no format known here: it begins with '<html>'"
+    )
 
 
 def test_422_and_the_scope_of_an_idempotency_key(client, api_server, join):

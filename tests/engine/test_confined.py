@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airtally.engine.confined.job import MAX_ROWS, ConfinedFiles, ConfinedJob
-from airtally.engine.confined.runner import ALL, ConfinedFailure, ConfinedRunner, SourceMissing
+from airtally.engine.confined.runner import ALL, WARM, ConfinedFailure, ConfinedRunner, SourceMissing
 from airtally.kit.errors import TooManyRequests, Unavailable
 from airtally.storage.lake.snapshot import DataFile
 
@@ -56,17 +57,60 @@ def test_files_show_the_rows_of_their_account_alone_whatever_the_statement_says(
     assert run(runner, "SELECT account, n FROM _files", files=files).to_pylist() == [{"account": "acme", "n": 1}]
 
 
-def test_files_of_other_days_are_not_read(runner, tmp_path):
-    schema = pa.schema([("happened", pa.timestamp("us", "UTC"))])
-    noon = pa.array([1_790_164_800_000_000], pa.timestamp("us", "UTC"))
-    pq.write_table(pa.table({"happened": noon}), tmp_path / "a.parquet")
-    (tmp_path / "b.parquet").write_bytes(b"no parquet at all")
-    days = (("a", "2026-09-23"), ("b", "2026-09-24"))
-    both = tuple(DataFile(str(tmp_path / f"{name}.parquet"), 1, 1, day, ids_all_null=True) for name, day in days)
-    source = ConfinedFiles(both, schema, time="happened")
-    within = "SELECT happened FROM (SELECT * FROM _both) AS e WHERE happened >= '2026-09-23' AND happened < TIMESTAMPTZ '2026-09-24'"
-    assert run(runner, within, both=source)["happened"].to_pylist() == noon.to_pylist()
-    assert failure(runner, "SELECT happened FROM _both", both=source).code == "input"
+def written(path, *accounts):
+    """A file of a row for each account; their number is its place."""
+    pq.write_table(pa.table({"account": list(accounts), "n": range(len(accounts))}, SCHEMA), path, row_group_size=2)
+    return DataFile(str(path), len(accounts), 1, None, ids_all_null=True)
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        [["acme"] * 5],
+        [["acme"] * 5, ["acme"]],
+        [["acme"] * 5, ["acme", "other"], ["acme", "acme", "other", "other", "zebra"]],
+        [["acme", "other"], ["aaa", "acme"]],
+        [["acme", None]],
+        [["other"] * 3],
+    ],
+    ids=["alone", "two alone", "alone beside shared ones", "shared", "with a null", "another's"],
+)
+def test_of_files_with_rows_of_others_too_only_the_accounts_rows_are_there(runner, tmp_path, held):
+    files = tuple(written(tmp_path / f"{place}.parquet", *each) for place, each in enumerate(held))
+    found = run(runner, "SELECT account, n FROM _files ORDER BY n", files=ConfinedFiles(files, SCHEMA, "acme"))
+    expected = sorted(n for each in held for n, account in enumerate(each) if account == "acme")
+    assert found["n"].to_pylist() == expected
+    assert set(found["account"].to_pylist()) <= {"acme"}
+
+
+def test_only_files_of_the_account_alone_can_be_read_by_path(tmp_path):
+    """What a statement would see that got past both checks of its text."""
+    alone, shared = written(tmp_path / "a.parquet", "acme"), written(tmp_path / "b.parquet", "acme", "other")
+    source = ConfinedFiles((alone, shared), SCHEMA, "acme")
+    script = BESIDE.format(folder=str(tmp_path), source=pickle.dumps(source))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.split() == ["1", "PermissionException", "Error", "PermissionException", "[]"]
+
+
+BESIDE = """
+import pickle
+from airtally.engine.confined import run
+from airtally.engine.confined.job import ConfinedJob
+from airtally.engine.confined.relations import ConfinedRelations
+engine = run._open_engine()
+ConfinedRelations(engine.connection, engine.opened).register({{"_files": pickle.loads({source})}})
+engine.lock()
+run._give_up(ConfinedJob("", {{}}, {{}}, 20.0))
+def tried(text):
+    try:
+        return len(engine.connection.execute(text).fetchall())
+    except Exception as error:
+        return type(error).__name__
+print(tried("SELECT * FROM read_parquet('opened://0')"), tried("SELECT * FROM read_parquet('opened://1')"))
+print(tried("COPY (SELECT 1) TO 'opened://0' (USE_TMP_FILE false, FORMAT csv)"), tried("SELECT * FROM glob('opened://*')"))
+shown = engine.connection.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()
+print([text for (text,) in shown if "{folder}" in text])
+"""
 
 
 def test_a_file_that_is_gone(runner, tmp_path):
@@ -122,11 +166,19 @@ def test_errors_of_the_engine_leave_as_codes(runner, text, code, name):
     assert (failed.code, failed.name) == (code, name)
 
 
+def ready(runner):
+    """The processes that wait, once they are as many as they are to be."""
+    deadline = time.monotonic() + 30
+    while len(runner.pids) < WARM and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return runner.pids
+
+
 def test_each_statement_has_a_process_of_its_own(runner):
     run(runner, "SELECT 1")
-    first = runner.pids
+    first = ready(runner)
     run(runner, "SELECT 1")
-    second = runner.pids
+    second = ready(runner)
     assert len(first) == len(second) == 2
     assert first[0] not in second
 
@@ -192,7 +244,7 @@ def test_a_turn_that_never_comes(runner):
 
 def test_processes_that_died_are_replaced(runner):
     run(runner, "SELECT 1")
-    for pid in runner.pids:
+    for pid in ready(runner):
         os.kill(pid, 9)
     runner._zygote.kill()
     runner._zygote.join()
@@ -208,7 +260,7 @@ def test_closing_ends_all_processes_and_statements():
         ended.append(time.monotonic())
 
     run(runner, "SELECT 1")
-    pids = runner.pids
+    pids = ready(runner)
     thread = threading.Thread(target=ask)
     thread.start()
     time.sleep(1)
@@ -245,7 +297,9 @@ import os, signal, socket, sys
 from airtally.engine.confined import run
 from airtally.engine.confined.job import ConfinedJob
 run._limit_at_once()
-connection = run._open_engine()
+engine = run._open_engine()
+connection = engine.connection
+engine.lock()
 run._give_up(ConfinedJob("", {}, {}, 1.0))
 found = []
 for attempt in (

@@ -7,14 +7,15 @@ import unicodedata
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 
+from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts
 from airtally.kit.cache import StoreCache
 from airtally.kit.clock import Clock
-from airtally.kit.errors import BadRequest, Conflict, NotFound
+from airtally.kit.errors import BadRequest, Conflict, Forbidden, NotFound
 from airtally.kit.zones import named_zone
 
 #: Slugs that no account may have: links to report files begin with a slug, other paths with one of these.
@@ -31,18 +32,31 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _REMEMBERED = 1000
 _REMEMBERED_SECONDS = 1.0
 #: The columns that `Account.from_row` needs.
-ACCOUNT_COLUMNS = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
+ACCOUNT_COLUMNS = (
+    *(accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency),
+    accounts.c.closed_at,
+)
+#: Holds for accounts that are neither closed nor deleted: what is shown and let in is theirs alone.
+IS_OPEN = accounts.c.closed_at.is_(None)
+_EXISTS = accounts.c.deleted_at.is_(None)
+
+
+class AccountClosed(Forbidden):
+    """The account was closed: its keys, sessions and links do nothing until it is opened again."""
+
+    hint = "`airtally account reopen` opens it again"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A tenant. `timezone` is an IANA name, `currency` an ISO 4217 code."""
+    """A tenant. `timezone` is an IANA name, `currency` an ISO 4217 code; `closed_at` (us UTC) is None while it is open."""
 
     id: int
     slug: str
     name: str
     timezone: str = "UTC"
     currency: str = "USD"
+    closed_at: int | None = None
 
     @classmethod
     def from_row(cls, row: AnyRow) -> Account:
@@ -67,45 +81,90 @@ class Accounts:
         check_name(name)
         slug = slug_of(name) if slug is None else slug
         check_slug(slug)
+        now = self._clock.now_us()
         values = {
             "slug": slug,
             "name": name,
             "timezone": _checked_zone(timezone),
             "currency": _checked_currency(currency),
-            "created_at": self._clock.now_us(),
+            "created_at": now,
         }
         added = self._store.upserts.insert(accounts).values(values).on_conflict_do_nothing().returning(*ACCOUNT_COLUMNS)
         with self._store.begin() as connection:
             row = connection.execute(added).one_or_none()
-        if row is None:
-            raise Conflict(f"There is an account with the slug {slug!r} already", hint="Choose another with --slug")
+            if row is None:
+                raise Conflict(f"There is or was an account with the slug {slug!r}", hint="Choose another slug")
+            note_change(connection, now, "account.create", f"account {slug}", account_id=row.id)
         return Account.from_row(row)
 
+    def change(
+        self, account: Account, *, name: str | None = None, timezone: str | None = None, currency: str | None = None
+    ) -> Account:
+        """Change what is given; a new time zone counts for answers from now on. Raises BadRequest or NotFound."""
+        values: dict[str, str] = {}
+        if name is not None:
+            check_name(name)
+            values["name"] = name
+        if timezone is not None:
+            values["timezone"] = _checked_zone(timezone)
+        if currency is not None:
+            values["currency"] = _checked_currency(currency)
+        if values:
+            with self._store.begin() as connection:
+                connection.execute(update(accounts).where(accounts.c.id == account.id).values(values))
+                note_change(
+                    connection,
+                    self._clock.now_us(),
+                    "account.change",
+                    f"account {account.slug}",
+                    account_id=account.id,
+                    **values,
+                )
+            self._by_id.clear()
+        return self.whether_open_or_not(account.slug)
+
     def by_slug(self, slug: str) -> Account:
-        """Raises NotFound."""
-        found = self._where(accounts.c.slug == slug) if _SLUG.fullmatch(slug) else []
+        """An open account. Raises NotFound, or AccountClosed."""
+        found = self.whether_open_or_not(slug)
+        if found.closed_at is not None:
+            raise AccountClosed(f"The account {slug!r} is closed")
+        return found
+
+    def whether_open_or_not(self, slug: str, *, deleted: bool = False) -> Account:
+        """An account that may be closed, and with `deleted` what is left of a deleted one. Raises NotFound."""
+        named = [accounts.c.slug == slug] if deleted else [accounts.c.slug == slug, _EXISTS]
+        found = self._where(*named) if _SLUG.fullmatch(slug) else []
         if not found:
             raise NotFound(f"There is no account {slug!r}", hint="`airtally account list` shows them")
         return found[0]
 
     def by_id(self, account_id: int) -> Account:
-        """The account, cached for a second. Raises NotFound."""
+        """An open account, cached for a second. Raises NotFound."""
         account = self._by_id.get(account_id)
         if account is not None:
             return account
-        found = self._where(accounts.c.id == account_id)
+        found = self._where(accounts.c.id == account_id, IS_OPEN)
         if not found:
             raise NotFound(f"There is no account {account_id}")
         self._by_id.put_read({account_id: found[0]}, self._by_id.generation)
         return found[0]
 
-    def all(self) -> list[Account]:
-        """Oldest first."""
-        return self._where()
+    def all(self, *, after: int = 0, limit: int | None = None) -> list[Account]:
+        """Oldest first, from the one after the id `after`; closed ones too, but none that is deleted."""
+        return self._where(accounts.c.id > after, _EXISTS, limit=limit)
 
-    def _where(self, *where: ColumnElement[bool]) -> list[Account]:
+    def deleted(self) -> frozenset[str]:
+        """The slugs of deleted accounts, which no other account gets."""
         with self._store.read() as connection:
-            rows = connection.execute(select(*ACCOUNT_COLUMNS).where(*where).order_by(accounts.c.id))
+            return frozenset(connection.execute(select(accounts.c.slug).where(~_EXISTS)).scalars())
+
+    def forget(self) -> None:
+        """Read accounts anew: one was closed or opened."""
+        self._by_id.clear()
+
+    def _where(self, *where: ColumnElement[bool], limit: int | None = None) -> list[Account]:
+        with self._store.read() as connection:
+            rows = connection.execute(select(*ACCOUNT_COLUMNS).where(*where).order_by(accounts.c.id).limit(limit))
             return [Account.from_row(row) for row in rows]
 
 

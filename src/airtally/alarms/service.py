@@ -9,7 +9,6 @@ import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from airtally.accounts.accounts import Account, check_name
-from airtally.accounts.users import check_email
 from airtally.alarms.alarm import (
     ALARM_COLUMNS,
     Alarm,
@@ -25,6 +24,7 @@ from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, alarms, webhook_endpoints
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound, Unprocessable
+from airtally.kit.mail import is_address
 from airtally.streams import STREAMS
 
 MOST_ALARMS = 100
@@ -128,7 +128,8 @@ class Alarms:
         if (to.addresses or to.users) and not self._mails:
             raise Unprocessable("The server sends no e-mail", hint="AIRTALLY_SMTP_URL names its mail server")
         for address in to.addresses:
-            _check(check_email, address)
+            if not is_address(address):
+                raise Unprocessable(f"The e-mail address {address[:64]!r} cannot be used")
         return to
 
 

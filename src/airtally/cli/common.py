@@ -13,10 +13,12 @@ from typing import Annotated, ParamSpec, TypeVar
 from cyclopts import Parameter
 
 from airtally.accounts.accounts import Account, Accounts
+from airtally.accounts.acting import acting, command_actor
 from airtally.accounts.keys import Keys
 from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.users import Users
+from airtally.cli.remote import FLAGS, refuse_remote
 from airtally.database.store import MetadataStore
 from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
@@ -40,7 +42,8 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            with acting(command_actor()):
+                return function(*args, **kwargs)
         except (Failure, SettingError, OSError) as error:
             print(f"airtally: {_error_line(error)}", file=sys.stderr)
             raise SystemExit(1) from None
@@ -58,9 +61,13 @@ def settings_from_environment() -> Settings:
 
 
 def with_settings_flags(arguments: Sequence[str]) -> list[str]:
-    """Take `--home DIR` and its like, given before the command, into the environment; the rest is the command."""
+    """Take `--home DIR`, `--url URL` and their like, given before the command, into the environment.
+
+    The rest is the command.
+    """
     known = {f"--{item.name.replace('_', '-')}": str(item.metadata["env"]) for item in fields(Settings)}
     known.pop("--retain-days")
+    known |= FLAGS
     rest = list(arguments)
     while rest:
         flag, given, value = rest[0].partition("=")
@@ -91,6 +98,7 @@ class DatabaseServices:
 @contextmanager
 def opened_database() -> Iterator[DatabaseServices]:
     """The metadata store of the environment's settings, closed at the end."""
+    refuse_remote()
     settings, clock = settings_from_environment(), SystemClock()
     private.enclose(settings.home, shared=settings.shares_folders)
     with ExitStack() as closing:

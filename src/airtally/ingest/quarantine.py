@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.audit import note_change
 from airtally.database.rows import values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, quarantine
@@ -182,11 +183,15 @@ class Quarantine:
         if failed is not None:
             raise failed
 
-    def entries(self, account: Account, stream: str | None = None, *, limit: int = 1000) -> list[Entry]:
-        """The account's entries, newest first."""
+    def entries(
+        self, account: Account, stream: str | None = None, *, before: int | None = None, limit: int = 1000
+    ) -> list[Entry]:
+        """The account's entries, newest first; from the one before the id `before`."""
         query = select(*_LISTED).where(quarantine.c.account_id == account.id).order_by(quarantine.c.id.desc())
         if stream is not None:
             query = query.where(quarantine.c.stream == stream)
+        if before is not None:
+            query = query.where(quarantine.c.id < before)
         with self._store.read() as connection:
             return [Entry(**values_of(row, _LISTED)) for row in connection.execute(query.limit(limit))]
 
@@ -242,16 +247,18 @@ class Quarantine:
                 connection.execute(insert(quarantine).values(**others, received_at=self._clock.now_us()))
 
     def mark_resent(self, account: Account, entry_id: int) -> None:
-        self._change(account, entry_id, update(quarantine).values(resent_at=self._clock.now_us()))
+        self._change(account, entry_id, update(quarantine).values(resent_at=self._clock.now_us()), "quarantine.resend")
 
     def drop(self, account: Account, entry_id: int) -> None:
         """Raises NotFound for an entry that is not the account's."""
-        self._change(account, entry_id, delete(quarantine))
+        self._change(account, entry_id, delete(quarantine), "quarantine.drop")
 
-    def _change(self, account: Account, entry_id: int, statement: Any) -> None:
+    def _change(self, account: Account, entry_id: int, statement: Any, action: str) -> None:
         with self._store.begin() as connection:
             if connection.execute(statement.where(*_is(account, entry_id))).rowcount == 0:
                 raise _unknown(entry_id)
+            target = f"quarantine entry {entry_id}"
+            note_change(connection, self._clock.now_us(), action, target, account_id=account.id)
 
 
 def _said(row: RowError | RejectedRow) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import queue
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
-from functools import partial
-from typing import Any, Generic, TypeVar
+from contextvars import ContextVar
+from typing import Generic, TypeVar
+
+from airtally.kit.departure import check_present, stopped_by_departure
 
 T = TypeVar("T")
 
@@ -58,13 +56,16 @@ class Queue(Generic[T]):
         """What is next of a key that waits."""
         return self._waiting[key][0]
 
-    def remove(self, key: str, thing: T) -> None:
+    def remove(self, key: str, thing: T) -> bool:
+        """Whether it was there."""
         things = self._waiting.get(key)
-        if things is not None and thing in things:
-            things.remove(thing)
-            self._size -= 1
-            if not things:
-                del self._waiting[key]
+        if things is None or thing not in things:
+            return False
+        things.remove(thing)
+        self._size -= 1
+        if not things:
+            del self._waiting[key]
+        return True
 
     def __len__(self) -> int:
         return self._size
@@ -84,6 +85,7 @@ class Slots:
         self._lock = threading.Lock()
         self._waiting: Queue[threading.Lock] = Queue()
         self._holders: dict[str, int] = {}
+        self._left: set[threading.Lock] = set()  # waits that ended as their clients have left
 
     @contextmanager
     def held(self, key: str) -> Iterator[None]:
@@ -101,7 +103,10 @@ class Slots:
         return self._holders.get(key, 0) < self._each
 
     def acquire(self, key: str, seconds: float | None = None) -> None:
-        """Wait for a slot; prefer `held`. Raises TimeoutError if none is free within `seconds`."""
+        """Wait for a slot; prefer `held`.
+
+        With `seconds` it raises TimeoutError if none is free within them, and BadRequest if the client leaves meanwhile.
+        """
         with self._lock:
             waits = not self._free or len(self._waiting) > 0 or not self._allowed(key)
             if waits:
@@ -117,16 +122,37 @@ class Slots:
 
     def _wait(self, key: str, granted: threading.Lock, seconds: float | None) -> None:
         try:
-            if not granted.acquire(timeout=-1 if seconds is None else seconds):
-                raise TimeoutError  # noqa: TRY301 (handled with all that ends the wait)
+            if seconds is None:
+                granted.acquire()
+            else:
+                self._wait_for_caller(key, granted, seconds)
         except BaseException:
             self._withdraw(key, granted)
             raise
 
+    def _wait_for_caller(self, key: str, granted: threading.Lock, seconds: float) -> None:
+        with stopped_by_departure(lambda: self._wake(key, granted)):
+            if not granted.acquire(timeout=seconds):
+                raise TimeoutError
+        with self._lock:
+            left = granted in self._left
+            self._left.discard(granted)
+        if left:
+            check_present()
+
+    def _wake(self, key: str, granted: threading.Lock) -> None:
+        """End the wait of a client that has left, without a slot."""
+        with self._lock:
+            if self._waiting.remove(key, granted):
+                self._left.add(granted)
+                granted.release()
+
     def _withdraw(self, key: str, granted: threading.Lock) -> None:
         with self._lock:
             self._waiting.remove(key, granted)
-            if granted.acquire(blocking=False):
+            if granted in self._left:  # as the time ran out the client left
+                self._left.discard(granted)
+            elif granted.acquire(blocking=False):
                 self._give_back(key)
 
     def release(self, key: str) -> None:
@@ -238,106 +264,3 @@ def aside() -> Iterator[None]:
     finally:
         slots.acquire(key)
         _HELD.slot = held
-
-
-class FairExecutor(Executor):
-    """Worker threads for many callers (`CALLER`), who take turns; at most `each` threads work for one of them.
-
-    Threads are started as they are needed, up to `threads`. Thread-safe by one lock.
-    """
-
-    def __init__(self, threads: int, *, each: int, name: str) -> None:
-        self._threads, self._each, self._name = threads, each, name
-        self._lock = threading.Lock()
-        self._signals: queue.SimpleQueue[None] = (
-            queue.SimpleQueue()
-        )  # wakes a thread that does not then wait for our lock
-        self._waiting: Queue[tuple[Future[Any], Callable[[], Any]]] = Queue()
-        self._working: dict[str, int] = {}
-        self._made: list[threading.Thread] = []
-        self._idle = 0
-        self._closed = False
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Queue a call for the caller of this context. Raises RuntimeError once shut down."""
-        future: Future[Any] = Future()
-        key = CALLER.get()
-        with self._lock:
-            if self._closed:
-                raise RuntimeError("no new calls are taken after the close")
-            self._waiting.put(key, (future, lambda: fn(*args, **kwargs)))
-            if self._allowed(key):  # else a thread that already works for the key will take it
-                if len(self._waiting) > self._idle and len(self._made) < self._threads:
-                    self._start()
-                self._signals.put(None)
-        return future
-
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 (as inherited)
-        with self._lock:
-            self._closed = True
-            while cancel_futures and (found := self._waiting.take()) is not None:
-                found[1][0].cancel()
-            for _ in self._made:
-                self._signals.put(None)
-        if wait:
-            for thread in self._made:
-                thread.join()
-
-    def _start(self) -> None:
-        thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._made)}", daemon=True)
-        self._made.append(thread)
-        self._idle += 1
-        thread.start()
-
-    def _allowed(self, key: str) -> bool:
-        return self._working.get(key, 0) < self._each
-
-    def _work(self) -> None:
-        while True:
-            self._signals.get()
-            with self._lock:
-                found = self._next()
-            while found is not None:
-                key, (future, call) = found
-                if future.set_running_or_notify_cancel():
-                    _fulfil(future, call)
-                del future, call  # an idle thread keeps nothing alive
-                found = self._next_after(key)
-            with self._lock:  # checked after calls too: other threads may have used up the shutdown's signals
-                if self._closed and not len(self._waiting):
-                    self._signals.put(None)  # wake the next one to end
-                    return
-
-    def _next(self) -> tuple[str, tuple[Future[Any], Callable[[], Any]]] | None:
-        found = self._waiting.take(self._allowed)
-        if found is not None:
-            self._working[found[0]] = self._working.get(found[0], 0) + 1
-            self._idle -= 1
-        return found
-
-    def _next_after(self, key: str) -> tuple[str, tuple[Future[Any], Callable[[], Any]]] | None:
-        with self._lock:
-            self._working[key] -= 1
-            if not self._working[key]:
-                del self._working[key]
-            self._idle += 1
-            return self._next()
-
-
-def _fulfil(future: Future[Any], call: Callable[[], Any]) -> None:
-    try:
-        result = call()
-    except BaseException as error:  # noqa: BLE001 (raised again where it is awaited)
-        future.set_exception(error)
-    else:
-        future.set_result(result)
-
-
-#: For all blocking calls of requests. One for the process: asyncio's own executor has 6 threads on two cores.
-THREADS = FairExecutor(32, each=6, name="airtally-request")
-
-
-async def in_thread(fn: Callable[..., T], /, *args: Any) -> T:
-    """Call `fn` on a worker thread, in the current context and for its caller."""
-    call = partial(copy_context().run, fn, *args)
-    return await asyncio.get_running_loop().run_in_executor(THREADS, call)

@@ -24,7 +24,6 @@ from airtally.sql.compiler import column
 from airtally.sql.dsl.statement import CheckedStatement, checked
 from airtally.sql.scope import of_account, placed
 from airtally.sql.statement import Files, Relation, Rows, Statement, Value
-from airtally.streams.declaration import Partition
 
 #: Data files that a statement may read.
 MAX_FILES = 20_000
@@ -61,7 +60,7 @@ class SqlQueries:
 
     def _answer(self, account: str, statement: CheckedStatement, begun: float) -> SqlAnswer:
         now_us = self._clock.now_us()
-        tables = TablePlacer(self._queries, self._rollups, account).place(statement.tables, statement.columns)
+        tables = TablePlacer(self._queries, self._rollups, account).place(statement, now_us)
         job = _job(statement, tables, now_us)
         try:
             table = self._runner.run(account, self._seconds, lambda left: replace(job, seconds=max(left, 0.01)))
@@ -121,17 +120,11 @@ def _relation(
 def _parts_of_rows(
     name: str, rows: Rows, sources: dict[str, ConfinedFiles | pa.Table]
 ) -> list[tuple[str, frozenset[str] | None]]:
-    stream, account = rows.snapshot.stream, rows.snapshot.account
-    day_of = (
-        stream.time
-        if stream.partition is Partition.EVENT_DAY and not any(each.on_bucket for each in rows.files)
-        else None
-    )
+    account = rows.snapshot.account
     found: list[tuple[str, frozenset[str] | None]] = []
     for stored, files in files_by_columns(rows.files).items():
         part = f"{name}_{len(found)}"
-        time_column = day_of if stored is None or day_of in stored else None
-        sources[part] = ConfinedFiles(tuple(files), schema_of_files(rows, stored), account, time_column)
+        sources[part] = ConfinedFiles(tuple(files), schema_of_files(rows, stored), account)
         found.append((part, stored))
     for table in tables_of(rows):
         part = f"{name}_{len(found)}"

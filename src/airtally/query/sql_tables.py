@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from sqlglot import exp
 
+from airtally.kit.time import DAY_US, whole_days
 from airtally.query.changelog import Records, VersionsQuery, current_records, render_versions
-from airtally.query.question import Dimension, Metric, Question
+from airtally.query.question import END_US, FIRST_US, Dimension, Metric, Question
 from airtally.query.rolled import interval_of, rollups_for
 from airtally.query.service import Queries
 from airtally.rollups.figures import combined, figures_of_rows, figures_of_segments
@@ -17,7 +18,9 @@ from airtally.rollups.plan import Interval, RollupPlan, SegmentSource
 from airtally.rollups.rollups import Rollups
 from airtally.rollups.table import segment_schema
 from airtally.sql.compiler import Binder, column, micros
-from airtally.sql.dedupe import events
+from airtally.sql.dedupe import days_of, events
+from airtally.sql.dsl.bounds import EVER, TimeBounds, time_bounds
+from airtally.sql.dsl.statement import CheckedStatement
 from airtally.sql.filters import EVERYTHING, Equals
 from airtally.sql.statement import Files, Statement
 from airtally.storage.lake.snapshot import DataFile
@@ -47,6 +50,24 @@ class SqlTable:
     stream: Stream
     columns: tuple[str, ...]
     rollup: Rollup | None = None
+
+    def bounds(self, statement: CheckedStatement, now_us: int) -> TimeBounds:
+        """The times that a statement can need of it; of what is not split by UTC days of these times, all."""
+        local = self.rollup is not None and self.rollup.local
+        if self.kind not in {SqlTableKind.EVENTS, SqlTableKind.ROLLUP} or local:
+            return EVER
+        found = time_bounds(statement.tree, self.name, self.stream.time if self.rollup is None else TIME, now_us)
+        return _of_some_day(found)
+
+
+def _of_some_day(bounds: TimeBounds) -> TimeBounds:
+    """Within the years that rows are of, and never empty: a day more than is needed does no harm."""
+    start_us, end_us = bounds.start_us, bounds.end_us
+    start_us = None if start_us is None else min(max(start_us, FIRST_US), END_US - DAY_US)
+    end_us = None if end_us is None else min(max(end_us, FIRST_US + DAY_US), END_US)
+    if start_us is not None and end_us is not None:
+        end_us = max(end_us, start_us + 1)
+    return TimeBounds(start_us, end_us)
 
 
 def _tables() -> Iterator[SqlTable]:
@@ -83,33 +104,34 @@ class TablePlacer:
     def __init__(self, queries: Queries, rollups: Rollups, account: str) -> None:
         self._queries, self._rollups, self._account = queries, rollups, account
 
-    def place(self, names: Collection[str], columns: frozenset[str] | None) -> PlacedTables:
-        """`columns` are those that are needed at most, None for all. Raises FilesMissing."""
-        found = PlacedTables()
-        for name in sorted(names):
+    def place(self, statement: CheckedStatement, now_us: int) -> PlacedTables:
+        """`now_us` is the statement's present. Raises FilesMissing."""
+        found, columns = PlacedTables(), statement.columns
+        for name in sorted(statement.tables):
             table = SQL_TABLES[name]
             wanted = [each for each in table.columns if columns is None or each in columns] or list(table.columns[:1])
-            found.statements[name] = self._statement(table, wanted, found)
+            found.statements[name] = self._statement(table, wanted, table.bounds(statement, now_us), found)
         return found
 
-    def _statement(self, table: SqlTable, wanted: list[str], found: PlacedTables) -> Statement:
+    def _statement(self, table: SqlTable, wanted: list[str], bounds: TimeBounds, found: PlacedTables) -> Statement:
         if table.rollup is not None:
-            return self._rollup(table.stream, table.rollup, found)
-        stream = table.stream
-        snapshot = self._queries.snapshot(stream, self._account)
+            return self._rollup(table.stream, table.rollup, bounds, found)
+        stream, ends = table.stream, (bounds.start_us, bounds.end_us)
+        snapshot = self._queries.snapshot(stream, self._account, start_us=ends[0], end_us=ends[1])
         found.note(snapshot.data_through_us)
         binder = Binder(stream)
         match table.kind:
             case SqlTableKind.EVENTS:
-                return binder.statement(events(binder, snapshot, wanted, self._queries.engine.capabilities))
+                days, capabilities = days_of(stream, *ends), self._queries.engine.capabilities
+                return binder.statement(events(binder, snapshot, wanted, capabilities, days=days))
             case SqlTableKind.RECORDS:
                 records = Records(stream, self._account)
                 return binder.statement(current_records(binder, records, snapshot, [column(name) for name in wanted]))
             case _:
                 return render_versions(VersionsQuery(stream, self._account), snapshot)
 
-    def _rollup(self, stream: Stream, rollup: Rollup, found: PlacedTables) -> Statement:
-        question = _whole(stream, rollup, self._account)
+    def _rollup(self, stream: Stream, rollup: Rollup, bounds: TimeBounds, found: PlacedTables) -> Statement:
+        question = _whole(stream, rollup, self._account, bounds)
         candidates = [each for each in rollups_for(question) if each.rollup.name == rollup.name]
         plan = self._rollups.rollup_plan(candidates, stream, self._account, interval_of(question))
         found.note(plan.rows.data_through_us)
@@ -130,13 +152,15 @@ class TablePlacer:
         )
 
 
-def _whole(stream: Stream, rollup: Rollup, account: str) -> Question:
-    """All of a rollup's figures as a question, to find the segments that have them."""
+def _whole(stream: Stream, rollup: Rollup, account: str, bounds: TimeBounds) -> Question:
+    """All of a rollup's figures of the days of an interval as a question, to find the segments that have them."""
     metrics = tuple(
         Metric(each.name, each.function, each.column, EVERYTHING if each.only is None else Equals(*each.only))
         for each in rollup.measures
     )
-    return Question(stream, account, metrics=metrics, dimensions=tuple(map(Dimension, rollup.dimensions)))
+    dimensions = tuple(map(Dimension, rollup.dimensions))
+    start_us, end_us = whole_days(bounds.start_us, bounds.end_us)
+    return Question(stream, account, metrics=metrics, dimensions=dimensions, start_us=start_us, end_us=end_us)
 
 
 def _segment_selects(binder: Binder, rollup: Rollup, plan: RollupPlan) -> Iterator[exp.Select]:

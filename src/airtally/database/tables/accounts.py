@@ -26,6 +26,9 @@ accounts = numbered(
     Column("timezone", Text, nullable=False),
     Column("currency", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),  # null for an open account
+    Column("delete_at", BigInteger),  # when the data of a closed account is to be deleted
+    Column("deleted_at", BigInteger),  # from then on the row is all that is left
 )
 
 users = numbered(
@@ -38,6 +41,7 @@ users = numbered(
     Column("group_id", Integer, nullable=False),
     Column("group_name", Text, nullable=False),
     Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False, server_default="viewer"),  # viewer, admin, operator
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -62,6 +66,7 @@ keys = numbered(
     Column("hint", Text, nullable=False),  # last characters, to tell keys apart in a listing
     Column("scopes", Text, nullable=False),  # JSON list
     Column("details", Text, nullable=False),  # JSON object: applications, denied endpoints, CDN number, ...
+    Column("user_id", BigInteger, index=True),  # of users; null: a key of the account, not a user's token
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),

@@ -33,12 +33,11 @@ _HEAD = struct.Struct(">Q")
 
 @dataclass(frozen=True, slots=True)
 class ConfinedFiles:
-    """Parquet files as one relation. Of `account` alone, where given; `time` is the column that the files' day is of."""
+    """Parquet files as one relation: the rows of `account` in them where it is given, else all."""
 
     files: tuple[DataFile, ...]
     schema: pa.Schema
     account: str | None = None
-    time: str | None = None
 
     @property
     def on_bucket(self) -> bool:

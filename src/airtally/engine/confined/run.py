@@ -11,17 +11,15 @@ import signal
 import socket
 import time
 from contextlib import suppress
-from datetime import date, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from airtally.engine.bucket import dataset
 from airtally.engine.confined.errors import code_of
 from airtally.engine.confined.job import (
     BUCKET_FILES,
@@ -36,9 +34,10 @@ from airtally.engine.confined.job import (
     receive_frame,
     send_frame,
 )
+from airtally.engine.confined.opened import OpenedFiles
+from airtally.engine.confined.relations import ConfinedRelations
 from airtally.engine.confined.reread import EngineTreeRefused, refuse_unlisted
 from airtally.engine.without_pandas import settle_pandas
-from airtally.streams.declaration import ACCOUNT
 
 _BATCH_ROWS = 10_000
 #: A job comes from the server itself; its buffered rows make it large.
@@ -47,7 +46,7 @@ _PR_SET_PDEATHSIG = 1
 _CONFIG = {
     "threads": str(THREADS),
     "memory_limit": f"{ENGINE_MEMORY}B",
-    "enable_external_access": "false",
+    "enable_external_file_cache": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
@@ -63,14 +62,14 @@ class _TooLarge(Exception):
 def run_confined(channel: socket.socket) -> None:
     """The life of a process: one statement. Called right after the fork; the caller ends the process."""
     _limit_at_once()
-    connection = _open_engine()
+    engine = _open_engine()
     try:
         job: ConfinedJob = pickle.loads(receive_frame(channel, _MAX_JOB))  # noqa: S301 (the server made it)
     except EOFError:
         return
     send_frame(channel, msgspec.json.encode(ConfinedReply("begun")))
     signal.setitimer(signal.ITIMER_REAL, max(0.01, job.seconds))  # the kernel ends the process at the deadline
-    reply, body = _outcome(connection, job)
+    reply, body = _outcome(engine, job)
     send_frame(channel, msgspec.json.encode(reply))
     if body is not None:
         send_frame(channel, memoryview(body))
@@ -83,12 +82,26 @@ def die_with_parent() -> None:
 
 
 def _limit_at_once() -> None:
+    with suppress(OSError):  # where the machine runs out of memory, this process goes first
+        Path("/proc/self/oom_score_adj").write_text("1000")
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(limit, (0, 0))
 
 
-def _open_engine() -> Any:
+@dataclass(frozen=True, slots=True)
+class ConfinedEngine:
+    """A connection, and the only files that it can read once it is locked."""
+
+    connection: Any
+    opened: OpenedFiles
+
+    def lock(self) -> None:
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")
+
+
+def _open_engine() -> ConfinedEngine:
     """Opened, and used once, before there is a statement: what is loaded at first use is loaded now."""
     pa.set_cpu_count(THREADS)
     pa.set_io_thread_count(THREADS)
@@ -99,20 +112,21 @@ def _open_engine() -> Any:
     connection.register("_first", ds.dataset(table))
     connection.execute("SELECT a, json_serialize_sql('SELECT 1') FROM _first WHERE a = $b", {"b": 1}).to_arrow_table()
     connection.unregister("_first")
-    return connection
+    opened = OpenedFiles()
+    connection.register_filesystem(opened)
+    return ConfinedEngine(connection, opened)
 
 
-def _outcome(connection: Any, job: ConfinedJob) -> tuple[ConfinedReply, pa.Buffer | None]:
+def _outcome(engine: ConfinedEngine, job: ConfinedJob) -> tuple[ConfinedReply, pa.Buffer | None]:
     try:
-        for name, source in job.sources.items():
-            connection.register(name, source if isinstance(source, pa.Table) else _opened(source))
+        ConfinedRelations(engine.connection, engine.opened).register(job.sources)
     except (OSError, pa.ArrowException) as error:
         return ConfinedReply("missing", name=str(error)), None
     try:
-        connection.execute("SET lock_configuration = true")
+        engine.lock()
         _give_up(job)
-        refuse_unlisted(connection, job.text, job.sources.keys())
-        return _answered(connection, job)
+        refuse_unlisted(engine.connection, job.text, job.sources.keys())
+        return _answered(engine.connection, job)
     except EngineTreeRefused as refused:
         return ConfinedReply("error", "refused", refused.name), None
     except _TooLarge as large:
@@ -124,38 +138,6 @@ def _outcome(connection: Any, job: ConfinedJob) -> tuple[ConfinedReply, pa.Buffe
 def _failed(error: Exception) -> ConfinedReply:
     code, name = code_of(error)
     return ConfinedReply("error", code, name)
-
-
-def _opened(source: ConfinedFiles) -> ds.Dataset:
-    """The files, opened now. A filter on the account holds whatever the statement says."""
-    found = dataset(source.files, source.schema) if source.on_bucket else _opened_files(source)
-    return found if source.account is None else found.filter(pc.field(ACCOUNT.name) == source.account)
-
-
-def _opened_files(source: ConfinedFiles) -> ds.Dataset:
-    """With the account as a dictionary: comparing each text of 5 million rows took as long as the rest of a group-by."""
-    names, schema = [] if source.account is None else [ACCOUNT.name], source.schema
-    for name in names:
-        coded = pa.field(name, pa.dictionary(pa.int32(), pa.string()))
-        schema = schema.set(schema.get_field_index(name), coded)
-    form = ds.ParquetFileFormat(dictionary_columns=names)
-    fragments = [
-        form.make_fragment(pa.OSFile(file.path), partition_expression=_of_day(source.time, file.day))
-        for file in source.files
-    ]
-    return ds.FileSystemDataset(fragments, schema, form)
-
-
-def _of_day(time_column: str | None, day: str | None) -> pc.Expression | None:
-    """What is known of a file's rows without reading it, so that files of other days stay unread."""
-    if time_column is None or day is None:
-        return None
-    start = date.fromisoformat(day)
-    bounds = (
-        pa.scalar(each, pa.date32()).cast(pa.timestamp("us", "UTC")) for each in (start, start + timedelta(days=1))
-    )
-    low, high = bounds
-    return (pc.field(time_column) >= low) & (pc.field(time_column) < high)
 
 
 def _give_up(job: ConfinedJob) -> None:

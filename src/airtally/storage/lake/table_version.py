@@ -23,6 +23,7 @@ COMPACTED = "clean-"
 #: Delta statistics of times may be cut to milliseconds.
 _CUT_US = 1000
 _NEVER_US = 1 << 62
+_UNKNOWN = -1
 _REMEMBERED_ACCOUNTS = 10_000
 
 
@@ -113,6 +114,7 @@ def _live_files(
     nulls = [column(f"null_count.{name}") for name in stream.identity]
     accounts = column("min.account"), column("max.account")
     writers = _writers(stream, column)
+    received = column.times(f"max.{RECEIVED_AT.name}", _UNKNOWN)
     return tuple(
         LiveFile(
             name=path,
@@ -124,6 +126,8 @@ def _live_files(
                 ids_all_null=_no_duplicates(stream, rows[index], [each[index] for each in nulls]),
                 writer_id=writers[index],
                 columns=schemas.of_file(path),
+                account=accounts[0][index] if accounts[0][index] == accounts[1][index] else None,
+                last_received_us=None if received[index] == _UNKNOWN else received[index] // _CUT_US * _CUT_US,
             ),
             modified_at_ms=modified[index],
             first_account=accounts[0][index],
