@@ -134,6 +134,9 @@ class Tenant:
             "erasure_id": self.erasure_id,
             "schedule_id": self.schedule_id,
             "run_id": self.run_id,
+            "webhook_id": self.webhook_id,
+            "message_delivery_id": self.message_delivery_id,
+            "alarm_id": self.alarm_id,
         }
 
     def close(self):
@@ -167,6 +170,7 @@ class Tenant:
         self.fill_exports()
         self.fill_erasures()
         self.fill_schedules()
+        self.fill_webhooks()
         return self
 
     def fill_exports(self):
@@ -193,6 +197,16 @@ class Tenant:
         while run["state"] not in {"done", "failed"}:
             run = self.native.http.get(f"/api/v1/schedules/{self.schedule_id}/runs/{self.run_id}").json()
         assert run["state"] == "done", run
+
+    def fill_webhooks(self):
+        """A webhook that is disabled, with a message that it holds, and an alarm."""
+        post, patch = self.native.http.post, self.native.http.patch
+        made = post("/api/v1/webhooks", json={"url": f"https://example.com/{self.mark}", "events": ["ping"]}).json()
+        self.webhook_id = made["id"]
+        self.message_delivery_id = post(f"/api/v1/webhooks/{self.webhook_id}/ping").json()["id"]
+        assert patch(f"/api/v1/webhooks/{self.webhook_id}", json={"enabled": False}).status_code == 200
+        condition = {"kind": "late", "after_seconds": 86_400}
+        self.alarm_id = post("/api/v1/alarms", json={"name": self.mark, "condition": condition}).json()["id"]
 
     def fill_slate(self):
         register = slate_services(self.server.services).register
@@ -222,6 +236,9 @@ class Tenant:
             get(f"/api/v1/erasures/{self.erasure_id}").text,
             get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
             [get(path).text for path in ("/api/v1/schedules", f"/api/v1/schedules/{self.schedule_id}/runs")],
+            [(each["id"], each["url"], each["enabled"]) for each in get("/api/v1/webhooks").json()["items"]],
+            [each["id"] for each in get("/api/v1/deliveries").json()["items"]],
+            [(each["id"], each["name"], each["changes"]) for each in get("/api/v1/alarms").json()["items"]],
             [get(path).text for path in ("/api/v1/exports", f"/api/v1/exports/{self.export_id}/parts")],
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
         ]

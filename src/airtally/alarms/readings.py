@@ -12,6 +12,7 @@ from airtally.datasets.publication_store import PublicationStore
 from airtally.ingest.quarantine import Quarantine
 from airtally.kit.time import MINUTE_US, SECOND_US, to_datetime
 from airtally.query.last_row import RowWatch
+from airtally.schedules.late import LateSlots
 from airtally.streams import STREAMS
 
 #: Rows are looked for again so far before what was looked through, as clocks of hosts differ a little.
@@ -56,9 +57,23 @@ class LateThing:
 class LateSource(Protocol):
     """Knows work that is done by the clock."""
 
-    def late(self, account: Account, before_us: int) -> Sequence[LateThing]:
-        """Slots of the account that were due before a moment and are not done, skipped or given up."""
+    def late(self, account: Account, before_us: int, now_us: int) -> Sequence[LateThing]:
+        """Slots of the account that were due before a moment and are not done, skipped or given up at `now_us`."""
         ...
+
+
+class LateSchedules:
+    """Slots of schedules, as a LateSource: late by the `late_minutes` of their schedule at the earliest."""
+
+    def __init__(self, slots: LateSlots) -> None:
+        self._slots = slots
+
+    def late(self, account: Account, before_us: int, now_us: int) -> Sequence[LateThing]:
+        return [
+            LateThing("schedule", str(each.schedule_id), each.schedule_name, each.due_at)
+            for each in self._slots.late(now_us, account_id=account.id)
+            if each.due_at <= before_us
+        ]
 
 
 class LatePublications:
@@ -67,7 +82,7 @@ class LatePublications:
     def __init__(self, publication_store: PublicationStore) -> None:
         self._publication_store = publication_store
 
-    def late(self, account: Account, before_us: int) -> Sequence[LateThing]:
+    def late(self, account: Account, before_us: int, now_us: int) -> Sequence[LateThing]:  # noqa: ARG002 (of LateSource)
         return [
             LateThing("publication", each.subject.dataset.id, each.subject.dataset.name, each.due_at)
             for each in self._publication_store.late(before_us, account)
@@ -120,7 +135,7 @@ class Readings:
 
     def _late(self, alarm: Alarm, condition: LateWork, now: int) -> Reading:
         before = now - condition.after_seconds * SECOND_US
-        found = [each for source in self._late_sources for each in source.late(alarm.account, before)]
+        found = [each for source in self._late_sources for each in source.late(alarm.account, before, now)]
         found = [each for each in found if condition.of in {None, each.of} and condition.id in {None, each.id}]
         if not found:
             return Reading(False, "Nothing is late")

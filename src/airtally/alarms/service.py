@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from airtally.accounts.accounts import Account, check_name
+from airtally.accounts.audit import note_change
 from airtally.alarms.alarm import (
     ALARM_COLUMNS,
     Alarm,
@@ -71,7 +72,9 @@ class Alarms:
             ):
                 raise Conflict(f"The account has {MOST_ALARMS} alarms already", hint="Delete one first")
             made = insert(alarms).values(begun | values | _fresh(now)).returning(alarms.c.id)
-            return _found(connection, account, connection.execute(made).scalar_one())
+            alarm_id = connection.execute(made).scalar_one()
+            self._audit(connection, "create", account, alarm_id)
+            return _found(connection, account, alarm_id)
 
     def get(self, account: Account, alarm_id: int) -> Alarm:
         """Raises NotFound, also for another account's."""
@@ -101,6 +104,7 @@ class Alarms:
                 values |= _fresh(now)
             bumped = {"checks": alarms.c.checks + 1, "updated_at": now}
             connection.execute(update(alarms).where(alarms.c.id == alarm_id).values(values | bumped))
+            self._audit(connection, "change", account, alarm_id)
             return _found(connection, account, alarm_id)
 
     def delete(self, account: Account, alarm_id: int) -> None:
@@ -109,6 +113,11 @@ class Alarms:
         with self._store.begin() as connection:
             if connection.execute(delete(alarms).where(*own)).rowcount == 0:
                 raise _unknown(alarm_id)
+            self._audit(connection, "delete", account, alarm_id)
+
+    def _audit(self, connection: Connection, action: str, account: Account, alarm_id: int) -> None:
+        at, target = self._clock.now_us(), f"alarm {alarm_id}"
+        note_change(connection, at, f"alarm.{action}", target, account_id=account.id)
 
     def _checked(self, change: AlarmChange) -> dict[str, Any]:
         values: dict[str, Any] = {}

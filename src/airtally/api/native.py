@@ -9,7 +9,9 @@ from airtally.api.exports.routes import ExportResource
 from airtally.api.operation import Operation, operations_of
 from airtally.api.query import QueryResource
 from airtally.api.resources.accounts import AccountResource
+from airtally.api.resources.alarms import AlarmResource
 from airtally.api.resources.audit import AuditResource
+from airtally.api.resources.deliveries import DeliveryResource
 from airtally.api.resources.documents import DocumentResource
 from airtally.api.resources.erasures import ClosingResource, ErasureResource
 from airtally.api.resources.jobs import JobResource
@@ -21,6 +23,7 @@ from airtally.api.resources.slate import SlateResource
 from airtally.api.resources.streams import StreamResource
 from airtally.api.resources.tokens import TokenResource
 from airtally.api.resources.users import UserResource
+from airtally.api.resources.webhooks import WebhookResource
 from airtally.api.sql import SqlResource
 from airtally.services import Services
 
@@ -29,6 +32,8 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
     "Exports": (ExportResource,),
     "Schedules": (ScheduleResource,),
+    "Webhooks": (WebhookResource, DeliveryResource),
+    "Alarms": (AlarmResource,),
     "Accounts": (AccountResource, ClosingResource),
     "Streams": (StreamResource,),
     "Users": (TokenResource, UserResource),

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import message_deliveries, message_tries, messages, webhook_endpoints
@@ -155,6 +156,7 @@ class MessageDeliveries:
             changed = update(message_deliveries).where(_table.id == delivery_id, ended).values(again)
             if connection.execute(changed).rowcount == 0:
                 raise Conflict(f"Delivery {delivery_id} is being sent at this moment")
+            note_change(connection, now, "delivery.redeliver", f"delivery {delivery_id}", account_id=account.id)
             return MessageDelivery.from_row(connection.execute(_of(account).where(_table.id == delivery_id)).one())
 
     def ping(self, account: Account, endpoint_id: int) -> MessageDelivery:

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.audit import note_change
 from airtally.accounts.secrets import Secrets
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
@@ -119,6 +120,7 @@ class Endpoints:
             if connection.execute(count).scalar_one() >= MOST_ENDPOINTS:
                 raise Conflict(f"The account has {MOST_ENDPOINTS} webhook endpoints already", hint="Delete one first")
             row = connection.execute(insert(webhook_endpoints).values(values).returning(*_LISTED)).one()
+            self._audit(connection, "create", account, row.id, url=url)
         return EndpointSecret(WebhookEndpoint.from_row(row), secret)
 
     def get(self, account: Account, endpoint_id: int) -> WebhookEndpoint:
@@ -149,6 +151,7 @@ class Endpoints:
                 )
             if change.enabled is not None and change.enabled != before.enabled:
                 (_enable if change.enabled else disable)(connection, endpoint_id, now)
+            self._audit(connection, "change", account, endpoint_id)
             return _found(connection, _one(account, endpoint_id), endpoint_id)
 
     def rotate(self, account: Account, endpoint_id: int) -> EndpointSecret:
@@ -165,8 +168,9 @@ class Endpoints:
             row = connection.execute(
                 update(webhook_endpoints).where(*own).values(values).returning(*_LISTED)
             ).one_or_none()
-        if row is None:
-            raise _unknown(endpoint_id)
+            if row is None:
+                raise _unknown(endpoint_id)
+            self._audit(connection, "rotate", account, endpoint_id)
         return EndpointSecret(WebhookEndpoint.from_row(row), secret)
 
     def delete(self, account: Account, endpoint_id: int) -> None:
@@ -177,6 +181,11 @@ class Endpoints:
             connection.execute(delete(message_tries).where(message_tries.c.delivery_id.in_(own)))
             connection.execute(delete(message_deliveries).where(message_deliveries.c.endpoint_id == endpoint_id))
             connection.execute(delete(webhook_endpoints).where(_table.id == endpoint_id))
+            self._audit(connection, "delete", account, endpoint_id)
+
+    def _audit(self, connection: Connection, action: str, account: Account, endpoint_id: int, **details: str) -> None:
+        at, target = self._clock.now_us(), f"webhook {endpoint_id}"
+        note_change(connection, at, f"webhook.{action}", target, account_id=account.id, **details)
 
     def _changed_values(self, change: EndpointChange) -> dict[str, Any]:
         values: dict[str, Any] = {}
