@@ -112,7 +112,7 @@ class Alarms:
         own = alarms.c.account_id == account.id, alarms.c.id == alarm_id
         with self._store.begin() as connection:
             if connection.execute(delete(alarms).where(*own)).rowcount == 0:
-                raise _unknown(alarm_id)
+                raise _unknown_alarm(alarm_id)
             self._audit(connection, "delete", account, alarm_id)
 
     def _audit(self, connection: Connection, action: str, account: Account, alarm_id: int) -> None:
@@ -202,9 +202,9 @@ def _found(connection: Connection, account: Account, alarm_id: int, *, lock: boo
     query: Select[Any] = _EVERY.where(alarms.c.account_id == account.id, alarms.c.id == alarm_id)
     row = connection.execute(query.with_for_update(of=alarms) if lock else query).one_or_none()
     if row is None:
-        raise _unknown(alarm_id)
+        raise _unknown_alarm(alarm_id)
     return Alarm.from_row(row)
 
 
-def _unknown(alarm_id: int) -> NotFound:
+def _unknown_alarm(alarm_id: int) -> NotFound:
     return NotFound(f"There is no alarm {alarm_id}")

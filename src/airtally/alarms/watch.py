@@ -87,7 +87,7 @@ class AlarmWatch:
             "says": reading.says,
         }
         if reading.rows is not None:
-            values |= _stored(reading.rows)
+            values |= _seen_columns(reading.rows)
         if changed:
             values |= {"state": state, "since": now, "changes": alarm.changes + 1}
         mine = alarms.c.id == alarm.id, alarms.c.checks == alarm.checks
@@ -129,7 +129,7 @@ def _held_us(alarm: Alarm, reading: Reading, now: int) -> int | None:
     return alarm.held_us + (passed if reading.true and 0 < passed <= GAP_US else 0)
 
 
-def _stored(rows: RowsSeen) -> dict[str, Any]:
+def _seen_columns(rows: RowsSeen) -> dict[str, Any]:
     positions = msgspec.json.encode(rows.positions).decode()
     return {"last_row_at": rows.last_row_at, "looked_through": rows.looked_through, "positions": positions}
 
