@@ -80,7 +80,7 @@ def test_a_source_with_increments_run_twice(tmp_path, client_server, native):
         assert counted(native) == 1300
 
 
-@pytest.mark.parametrize("after", [100, 500, 1000])
+@pytest.mark.parametrize("after", [*(pytest.param(n, marks=pytest.mark.slow) for n in (100, 1000)), 500])
 def test_killed_in_the_middle_of_a_job(tmp_path, client_server, native, after):
     """Also once all rows are there, and dlt may not have noted it."""
     with rest_source(plays(1000, first=1)) as source, proxy(client_server.port, [Cut(late_seconds=0.2)]) as slow:

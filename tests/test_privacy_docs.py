@@ -47,7 +47,7 @@ def ran(script: str, **more: str) -> str:
 
 
 def test_the_commands_do_what_they_say(home: Path) -> None:
-    preview, erase, account = COMMANDS
+    preview, erase, export, account = COMMANDS
     env = {"AIRTALLY_HOME": str(home)}
     looked = ran(preview, **env)
     assert re.search(r"lake +devices +1 +0 +1", looked), looked
@@ -56,6 +56,8 @@ def test_the_commands_do_what_they_say(home: Path) -> None:
     assert re.search(r"lake +app_events +1 +1 +0", erased), erased
     assert "erasure 1: erased" in erased
     assert ran(preview, **env).split() == ["store", "part", "found", "erased", "remains", "why"]
+    exported = ran(f"cd {home.parent}\n{export}", **env)
+    assert re.search(r"applications/\S+parquet +1 ", exported), exported
     gone = ran(account, **env)
     assert "erasure 2: erased" in gone
     assert re.search(r"lake +applications +1 +1 +0", gone), gone

@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import secrets
+import time
 
 import httpx
 import pytest
@@ -128,15 +129,17 @@ class Tenant:
             "export_id": self.export_id,
             "entry_id": self.server.services.intake.quarantine.entries(self.account)[0].id,
             "report_id": self.report["id"],
+            "alarm_id": self.alarm_id,
+            "webhook_id": self.webhook_id,
+            "report_delivery_id": self.report_delivery_id,
             "delivery_id": self.delivery_id,
             "job_id": self.server.services.jobs.latest(self.account.id)[0].id,
             "number": 1,
             "erasure_id": self.erasure_id,
             "schedule_id": self.schedule_id,
             "run_id": self.run_id,
-            "webhook_id": self.webhook_id,
-            "message_delivery_id": self.message_delivery_id,
-            "alarm_id": self.alarm_id,
+            "account_export_id": self.account_export_id,
+            "name": "metadata.ndjson",
         }
 
     def close(self):
@@ -166,12 +169,25 @@ class Tenant:
             self.server.services.deliveries.add(
                 connection, self.account.id, self.report["id"], f"http://127.0.0.1:1/{self.mark}", "{}"
             )
-        self.delivery_id = self.server.services.deliveries.latest(self.account.id)[0].id
+        self.report_delivery_id = self.server.services.deliveries.latest(self.account.id)[0].id
+        self.fill_webhooks()
+        self.fill_alarms()
         self.fill_exports()
         self.fill_erasures()
         self.fill_schedules()
-        self.fill_webhooks()
+        self.fill_account_export()
         return self
+
+    def fill_webhooks(self):
+        """One that is never reached, with a message that waits for it."""
+        webhooks = self.server.services.webhooks
+        self.webhook_id = webhooks.endpoints.create(self.account, f"https://{self.mark}.invalid/").endpoint.id
+        self.delivery_id = webhooks.deliveries.ping(self.account, self.webhook_id).id
+
+    def fill_alarms(self):
+        """One that never fires."""
+        asked = {"name": self.mark, "condition": {"kind": "late", "after_seconds": 86_400}}
+        self.alarm_id = self.native.http.post("/api/v1/alarms", json=asked).json()["id"]
 
     def fill_exports(self):
         """One export that is done."""
@@ -198,15 +214,14 @@ class Tenant:
             run = self.native.http.get(f"/api/v1/schedules/{self.schedule_id}/runs/{self.run_id}").json()
         assert run["state"] == "done", run
 
-    def fill_webhooks(self):
-        """A webhook that is disabled, with a message that it holds, and an alarm."""
-        post, patch = self.native.http.post, self.native.http.patch
-        made = post("/api/v1/webhooks", json={"url": f"https://example.com/{self.mark}", "events": ["ping"]}).json()
-        self.webhook_id = made["id"]
-        self.message_delivery_id = post(f"/api/v1/webhooks/{self.webhook_id}/ping").json()["id"]
-        assert patch(f"/api/v1/webhooks/{self.webhook_id}", json={"enabled": False}).status_code == 200
-        condition = {"kind": "late", "after_seconds": 86_400}
-        self.alarm_id = post("/api/v1/alarms", json={"name": self.mark, "condition": condition}).json()["id"]
+    def fill_account_export(self):
+        """One that is ready: it has the account's metadata."""
+        export = self.native.http.post("/api/v1/account-exports", json={}).json()
+        self.account_export_id = export["id"]
+        while export["state"] == "waiting":
+            self.server.services.clock.advance(1)  # the job looks at its streams again after some seconds
+            time.sleep(0.2)
+            export = self.native.http.get(f"/api/v1/account-exports/{self.account_export_id}").json()
 
     def fill_slate(self):
         register = slate_services(self.server.services).register
@@ -224,21 +239,24 @@ class Tenant:
         assert [answer.status_code for answer in answers] == [200] * 5
         figures = [self.native.count(stream) for stream in ("playlogs", "players", "medias")]
         entries = self.server.services.intake.quarantine.entries(self.account)
+        webhooks = [
+            (each.id, each.url, each.enabled, each.former_secret_until)
+            for each in self.server.services.webhooks.endpoints.listed(self.account)
+        ]
         users = self.server.services.access.users.all(self.account)
         keys = [(key.id, key.revoked_at) for key in self.server.services.access.keys.all(self.account)]
         return [
             *(answer.text for answer in answers),
             figures,
             entries,
+            [(each["id"], each["name"], each["condition"]) for each in get("/api/v1/alarms").json()["items"]],
+            webhooks,
             keys,
             users,
             self.server.services.access.sessions.get(self.session) is not None,
             get(f"/api/v1/erasures/{self.erasure_id}").text,
             get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
             [get(path).text for path in ("/api/v1/schedules", f"/api/v1/schedules/{self.schedule_id}/runs")],
-            [(each["id"], each["url"], each["enabled"]) for each in get("/api/v1/webhooks").json()["items"]],
-            [each["id"] for each in get("/api/v1/deliveries").json()["items"]],
-            [(each["id"], each["name"], each["changes"]) for each in get("/api/v1/alarms").json()["items"]],
             [get(path).text for path in ("/api/v1/exports", f"/api/v1/exports/{self.export_id}/parts")],
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
         ]

@@ -43,12 +43,12 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += _lake_work(services)
         found += _report_work(services)
         found += _dataset_work(services)
-        found += _export_work(services)
+        found += export_work(services)
         found += _message_work(services)
         found.append(_schedule_work(services))
         found.append(Loop("alarms", services.alarms.watch.step, CHECK_SECONDS))
         found.append(_statistics_work(services))
-        found.append(services.privacy.worker())
+        found += [services.privacy.worker(), services.privacy.account_export_worker()]
         found.append(Loop("closed-accounts", services.privacy.closing.step, 600.0))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
         found.append(Loop("audit", services.access.audit.expire, 3600.0))
@@ -160,7 +160,7 @@ def _report_work(services: Services) -> list[Background]:
     return [builder, sender]
 
 
-def _export_work(services: Services) -> list[Background]:
+def export_work(services: Services) -> list[Background]:
     """Workers of small exports, others of large ones, and what deletes files."""
     own = services.exports
     parts = ExportParts(own.ledger, own.planner, services.queries, own.renderer, services.files)

@@ -290,7 +290,7 @@ class _Opening:
                 files=files,
                 statistics=statistics,
                 exports=exports,
-                scratch=settings.home / "tmp",
+                home=settings.home,
                 memory=settings.engine_memory,
                 closed_days=settings.closed_days,
                 faults=self._faults,

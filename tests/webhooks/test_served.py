@@ -1,4 +1,4 @@
-"""Webhooks, deliveries and alarms over HTTP, to a real receiver and a real mail server, on a clock that moves."""
+"""Webhooks of a running server, from what happens to what is sent: over HTTP, to a real receiver and a real mail server, on a clock that moves."""
 
 from __future__ import annotations
 
@@ -66,13 +66,14 @@ def until(found: Callable[[], Any]) -> Any:
 
 
 def webhook(native: Native, url: str, **more: Any) -> dict[str, Any]:
-    return call(native, "POST", "/webhooks", 201, json={"url": url} | more)
+    made = call(native, "POST", "/webhooks", 201, json={"url": url} | more)
+    return made["webhook"] | {"secret": made["secret"]}
 
 
 def settled(native: Native, delivery: int, state: str = "delivered") -> dict[str, Any]:
     def found() -> Any:
         shown = call(native, "GET", f"/deliveries/{delivery}")
-        return shown if shown["state"] == state else None
+        return shown if shown["delivery"]["state"] == state else None
 
     return until(found)
 
@@ -86,7 +87,7 @@ def verified(secret: str, receiver: Receiver, number: int) -> dict[str, Any]:
 def test_a_schedule_sends_a_signed_webhook(acme, clock, receiver):
     yesterday = to_datetime(clock.now_us()) - timedelta(days=1)
     acme.send("playlogs", [{"played_at": yesterday.strftime("%Y-%m-%dT12:00:00"), "player_id": 1, "media_id": 7}])
-    made = webhook(acme, receiver.url, events=["schedule.delivered"])
+    made = webhook(acme, receiver.url, event_types=["schedule.delivered"])
     schedule = {"name": "Plays", "cron": "* * * * *", "export": ROWS, "deliver": {"webhooks": True}}
     asked = call(acme, "POST", "/schedules", 201, json=schedule)
     clock.advance(MINUTE)
@@ -102,7 +103,7 @@ def test_a_schedule_sends_a_signed_webhook(acme, clock, receiver):
         ]
     )
     (delivery,) = call(acme, "GET", "/deliveries", params={"state": "delivered"})["items"]
-    assert delivery["message_id"] == run["message_id"] == receiver.headers[0]["webhook-id"]
+    assert delivery["message"] == run["message_id"] == receiver.headers[0]["webhook-id"]
     assert len(receiver.bodies) == 1
 
 
@@ -110,7 +111,7 @@ def test_a_schedule_whose_webhook_fails_tells_by_mail(server, acme, clock, recei
     """The receiver is gone for good: it is disabled, its people are told, and the run says why it failed."""
     server.services.access.users.create(acme.account, username="ana", password="correct horse battery", **PERSON)
     receiver.answers = [410]
-    made = webhook(acme, receiver.url, events=["schedule.delivered"])
+    made = webhook(acme, receiver.url, event_types=["schedule.delivered"])
     deliver = {"endpoints": [made["id"]]}
     asked = call(
         acme, "POST", "/schedules", 201, json={"name": "Plays", "cron": "* * * * *", "export": ROWS, "deliver": deliver}
@@ -137,7 +138,7 @@ def test_the_secret_is_shown_once_and_rotates(acme, receiver):
     shown = call(acme, "GET", f"/webhooks/{made['id']}")
     assert "secret" not in shown
     assert call(acme, "GET", "/webhooks")["items"] == [shown]
-    rotated = call(acme, "POST", f"/webhooks/{made['id']}/rotate-secret")
+    rotated = call(acme, "POST", f"/webhooks/{made['id']}/rotate")
     assert rotated["secret"] != made["secret"]
     settled(acme, call(acme, "POST", f"/webhooks/{made['id']}/ping", 202)["id"])
     for secret in (made["secret"], rotated["secret"]):
@@ -151,9 +152,9 @@ def test_the_secret_is_shown_once_and_rotates(acme, receiver):
 
 def test_a_delivery_shows_its_tries_and_is_sent_again(acme, receiver):
     receiver.answers, receiver.more_headers = [500, 200], {"X-Trace": "abc"}
-    made = webhook(acme, receiver.url, events=["ping"])
+    made = webhook(acme, receiver.url, event_types=["ping"])
     first = call(acme, "POST", f"/webhooks/{made['id']}/ping", 202)
-    assert (first["state"], first["event"], first["webhook_id"]) == ("due", "ping", made["id"])
+    assert (first["state"], first["event_type"], first["webhook"]) == ("due", "ping", made["id"])
     receiver.wait(1)
     failed = until(lambda: call(acme, "GET", f"/deliveries/{first['id']}")["tries"] or None)
     assert (failed[0]["status_code"], failed[0]["error"], failed[0]["body"]) == (500, "It answered 500", "ok")
@@ -162,21 +163,21 @@ def test_a_delivery_shows_its_tries_and_is_sent_again(acme, receiver):
     done = settled(acme, first["id"])
     assert [each["status_code"] for each in done["tries"]] == [500, 200]
     assert done["payload"].encode() == receiver.bodies[0] == receiver.bodies[1]
-    assert {each["webhook-id"] for each in receiver.headers} == {done["message_id"]}
+    assert {each["webhook-id"] for each in receiver.headers} == {done["delivery"]["message"]}
     listed = call(acme, "GET", "/deliveries", params={"webhook": made["id"], "state": "delivered"})["items"]
     assert [each["id"] for each in listed] == [first["id"]]
     assert call(acme, "GET", "/deliveries", params={"webhook": made["id"] + 1})["items"] == []
 
 
 def test_a_webhook_is_changed_held_enabled_and_deleted(acme, receiver):
-    made = webhook(acme, receiver.url, description="Files", events=["ping"])
+    made = webhook(acme, receiver.url, description="Files", event_types=["ping"])
     path = f"/webhooks/{made['id']}"
-    assert call(acme, "PATCH", path, json={"events": None})["events"] is None
-    assert call(acme, "PATCH", path, json={"description": "x"})["events"] is None
+    assert call(acme, "PATCH", path, json={"every_type": True})["event_types"] is None
+    assert call(acme, "PATCH", path, json={"description": "x"})["event_types"] is None
     assert call(acme, "PATCH", path, json={"enabled": False})["disabled_reason"] == "Disabled by its owner"
     call(acme, "POST", f"{path}/ping", 409)
     assert call(acme, "PATCH", path, json={"enabled": True})["disabled_reason"] is None
-    call(acme, "PATCH", path, 422, json={"events": ["nothing.of.the.kind"]})
+    call(acme, "PATCH", path, 422, json={"event_types": ["nothing.of.the.kind"]})
     call(acme, "POST", "/webhooks", 422, json={"url": "http://169.254.169.254/"})
     call(acme, "DELETE", path, 204)
     call(acme, "GET", path, 404)

@@ -8,10 +8,10 @@ from typing import Any
 from airtally.api.exports.routes import ExportResource
 from airtally.api.operation import Operation, operations_of
 from airtally.api.query import QueryResource
+from airtally.api.resources.account_exports import AccountExportResource
 from airtally.api.resources.accounts import AccountResource
 from airtally.api.resources.alarms import AlarmResource
 from airtally.api.resources.audit import AuditResource
-from airtally.api.resources.deliveries import DeliveryResource
 from airtally.api.resources.documents import DocumentResource
 from airtally.api.resources.erasures import ClosingResource, ErasureResource
 from airtally.api.resources.jobs import JobResource
@@ -32,13 +32,13 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
     "Exports": (ExportResource,),
     "Schedules": (ScheduleResource,),
-    "Webhooks": (WebhookResource, DeliveryResource),
-    "Alarms": (AlarmResource,),
-    "Accounts": (AccountResource, ClosingResource),
     "Streams": (StreamResource,),
+    "Accounts": (AccountResource, ClosingResource, AccountExportResource),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),
     "Quarantine": (QuarantineResource,),
+    "Webhooks": (WebhookResource,),
+    "Alarms": (AlarmResource,),
     "Reports": (ReportResource,),
     "Jobs": (JobResource,),
     "Slate": (SlateResource,),

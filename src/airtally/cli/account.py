@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from airtally.accounts.accounts import Account
+from airtally.cli.account_files import FILE_COLUMNS, check_empty, fetch_files, file_row, until_exported
 from airtally.cli.common import Json, command, opened_database
 from airtally.cli.erasures import Wait, print_erasure, until_erased
 from airtally.cli.output import moment, print_listing, print_made
@@ -112,6 +114,25 @@ def deletion(account: Slug, *, as_json: Json = False) -> None:
         if found is None:
             raise NotFound(f"The account {account!r} was not deleted")
         print_erasure(services, found, as_json=as_json)
+
+
+@app.command
+@command
+def export(
+    account: Slug,
+    *,
+    to: Annotated[Path, Parameter(help="A new or empty folder for the files.")],
+    wait: Annotated[float, Parameter(help="Seconds to wait until it is ready.")] = 3600.0,
+    as_json: Json = False,
+) -> None:
+    """Export everything of an account: all rows as Parquet, metadata and refused rows as lines of JSON."""
+    logs.configure("warning")
+    check_empty(to)
+    with opened_services() as services:
+        owner = services.access.accounts.whether_open_or_not(account)
+        made = until_exported(services, owner, wait)
+        fetch_files(services.files, made, to)
+    print_listing([file_row(each, to) for each in made.files], FILE_COLUMNS, as_json=as_json)
 
 
 def _account_row(account: Account) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from airtally.accounts.accounts import Account
+from airtally.erasure.account_export import EXPORT_KEY
 from airtally.erasure.journal import StepJournal
 from airtally.erasure.made_files import FILES
 from airtally.erasure.person import PERSON_STREAMS, Person
@@ -40,8 +41,13 @@ class ExportFiles:
         streams = {stream.name for stream in PERSON_STREAMS if person.wanted(stream)}
         after: int | None = None
         while page := self._exports.page(account, after=after, limit=_AT_ONCE, states=_LIVE):
-            yield from (export for export in page if _stream_of(export) in streams)
+            yield from (export for export in page if _is_of_account(export) or _stream_of(export) in streams)
             after = page[-1].id
+
+
+def _is_of_account(export: Export) -> bool:
+    """Whether it belongs to an export of the whole account, beside which refused rows lie."""
+    return export.key is not None and export.key.startswith(EXPORT_KEY)
 
 
 def _stream_of(export: Export) -> str | None:

@@ -10,6 +10,8 @@ from airtally.accounts.accounts import Accounts
 from airtally.accounts.keys import Keys
 from airtally.accounts.secrets import Secrets
 from airtally.database.store import MetadataStore
+from airtally.erasure.account_export import AccountExports
+from airtally.erasure.account_export_worker import AccountExportWorker
 from airtally.erasure.account_files import AccountFiles, AccountMetadata
 from airtally.erasure.account_rows import AccountRows, AccountSegments
 from airtally.erasure.acknowledgements import Acknowledgements
@@ -39,7 +41,10 @@ from airtally.storage.writers import Writers
 
 @dataclass(frozen=True, slots=True)
 class ErasureContext:
-    """What erasing works on and with. `scratch` is a folder for temporary files, `memory` in bytes."""
+    """What erasing works on and with.
+
+    `home` has the folders of buffers and of temporary files; `memory` of the child process in bytes.
+    """
 
     store: MetadataStore
     clock: Clock
@@ -55,7 +60,7 @@ class ErasureContext:
     files: FileStore
     statistics: Statistics
     exports: Exports
-    scratch: Path
+    home: Path
     memory: int
     closed_days: int
     faults: Faults = NO_FAULTS
@@ -67,14 +72,29 @@ class Privacy:
     def __init__(self, context: ErasureContext) -> None:
         self._context = context
         store, clock = context.store, context.clock
-        self.lake_rows = LakeRows(context.event_store, context.runner, scratch=context.scratch, memory=context.memory)
+        self.lake_rows = LakeRows(
+            context.event_store, context.runner, scratch=context.home / "tmp", memory=context.memory
+        )
         self.stores = self._person_stores()
         self.erasures = Erasures(store, clock, context.jobs, context.secrets)
+        self.account_exports = AccountExports(store, clock, context.jobs)
         self.preview = ErasurePreview(self.lake_rows, self.stores, clock, context.writers.wait_until_visible)
         flush: Callable[[], object] = context.event_store.flush
-        self.acknowledgements = Acknowledgements(store, clock, context.buffer, flush)
+        self.acknowledgements = Acknowledgements(store, clock, context.buffer, flush, context.home / "buffer")
         self.closing = AccountClosing(
             store, clock, context.accounts, context.keys, self.erasures, days=context.closed_days
+        )
+
+    def account_export_worker(self) -> AccountExportWorker:
+        """The worker on exports of whole accounts, beside which workers on exports run."""
+        context = self._context
+        return AccountExportWorker(
+            self.account_exports,
+            context.jobs,
+            context.clock,
+            exports=context.exports,
+            files=context.files,
+            store=context.store,
         )
 
     def worker(self) -> ErasureWorker:
@@ -113,7 +133,7 @@ class Privacy:
         context = self._context
         lake = context.event_store.lake
         return (
-            AccountRows(lake, context.runner, scratch=context.scratch, memory=context.memory),
+            AccountRows(lake, context.runner, scratch=context.home / "tmp", memory=context.memory),
             AccountSegments(context.store, context.rollups),
             AccountFiles(context.store, context.files),
             AccountMetadata(context.store),

@@ -120,7 +120,7 @@ class Endpoints:
             if connection.execute(count).scalar_one() >= MOST_ENDPOINTS:
                 raise Conflict(f"The account has {MOST_ENDPOINTS} webhook endpoints already", hint="Delete one first")
             row = connection.execute(insert(webhook_endpoints).values(values).returning(*_LISTED)).one()
-            self._audit(connection, "create", account, row.id, url=url)
+            _note(connection, account, "webhook.create", row.id, now, url=url)
         return EndpointSecret(WebhookEndpoint.from_row(row), secret)
 
     def get(self, account: Account, endpoint_id: int) -> WebhookEndpoint:
@@ -149,9 +149,11 @@ class Endpoints:
                 connection.execute(
                     update(webhook_endpoints).where(_table.id == endpoint_id).values(values | {"updated_at": now})
                 )
+            _note(
+                connection, account, "webhook.change", endpoint_id, now, changed=sorted(values), enabled=change.enabled
+            )
             if change.enabled is not None and change.enabled != before.enabled:
                 (_enable if change.enabled else disable)(connection, endpoint_id, now)
-            self._audit(connection, "change", account, endpoint_id)
             return _found(connection, _one(account, endpoint_id), endpoint_id)
 
     def rotate(self, account: Account, endpoint_id: int) -> EndpointSecret:
@@ -170,7 +172,7 @@ class Endpoints:
             ).one_or_none()
             if row is None:
                 raise _unknown_endpoint(endpoint_id)
-            self._audit(connection, "rotate", account, endpoint_id)
+            _note(connection, account, "webhook.rotate", endpoint_id, now)
         return EndpointSecret(WebhookEndpoint.from_row(row), secret)
 
     def delete(self, account: Account, endpoint_id: int) -> None:
@@ -181,11 +183,7 @@ class Endpoints:
             connection.execute(delete(message_tries).where(message_tries.c.delivery_id.in_(own)))
             connection.execute(delete(message_deliveries).where(message_deliveries.c.endpoint_id == endpoint_id))
             connection.execute(delete(webhook_endpoints).where(_table.id == endpoint_id))
-            self._audit(connection, "delete", account, endpoint_id)
-
-    def _audit(self, connection: Connection, action: str, account: Account, endpoint_id: int, **details: str) -> None:
-        at, target = self._clock.now_us(), f"webhook {endpoint_id}"
-        note_change(connection, at, f"webhook.{action}", target, account_id=account.id, **details)
+            _note(connection, account, "webhook.delete", endpoint_id, self._clock.now_us())
 
     def _changed_values(self, change: EndpointChange) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -214,6 +212,10 @@ class Endpoints:
                 "The URL must have no user name or password",
                 hint="The signature tells who calls: see webhook-signature",
             )
+
+
+def _note(connection: Connection, account: Account, action: str, endpoint_id: int, now: int, **details: object) -> None:
+    note_change(connection, now, action, f"webhook {endpoint_id}", account_id=account.id, **details)
 
 
 def _context(account_id: int) -> str:

@@ -79,7 +79,7 @@ def test_a_growing_quarantine_is_told_once_and_once_when_over(server, acme, cloc
         "Refused (Account acme)",
     ]
     told = acme.http.get("/api/v1/deliveries").json()["items"]
-    assert [each["event"] for each in told] == ["alarm.resolved", "alarm.fired"]
+    assert [each["event_type"] for each in told] == ["alarm.resolved", "alarm.fired"]
 
 
 def test_late_schedules_and_no_others_are_told(server, acme, opened, clock):

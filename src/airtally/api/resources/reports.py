@@ -88,13 +88,18 @@ class ReportResource:
         return page_of(found, query.limit, _delivery_answer, lambda each: each.id)
 
     @operation(
-        *("POST", "/report-deliveries/{delivery_id}/redeliver", Permission.ADMIN, "Send a report's notice again"),
+        *(
+            "POST",
+            "/report-deliveries/{report_delivery_id}/redeliver",
+            Permission.ADMIN,
+            "Send a report's notice again",
+        ),
         status=201,
         failures=(NotFound,),
     )
     def redeliver_report_notice(self, call: PlainCall) -> ReportDelivery:
         """One more try of the same notice, at once; no other follows it."""
-        return _delivery_answer(self._deliveries.redeliver(call.number("delivery_id"), call.account.id))
+        return _delivery_answer(self._deliveries.redeliver(call.number("report_delivery_id"), call.account.id))
 
     def _answer(self, call: OperationCall[Any, Any], report: Report) -> ReportAnswer:
         return ReportAnswer(
