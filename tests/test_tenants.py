@@ -129,6 +129,7 @@ class Tenant:
             "export_id": self.export_id,
             "entry_id": self.server.services.intake.quarantine.entries(self.account)[0].id,
             "report_id": self.report["id"],
+            "alarm_id": self.alarm_id,
             "webhook_id": self.webhook_id,
             "report_delivery_id": self.report_delivery_id,
             "delivery_id": self.delivery_id,
@@ -170,6 +171,7 @@ class Tenant:
             )
         self.report_delivery_id = self.server.services.deliveries.latest(self.account.id)[0].id
         self.fill_webhooks()
+        self.fill_alarms()
         self.fill_exports()
         self.fill_erasures()
         self.fill_schedules()
@@ -181,6 +183,11 @@ class Tenant:
         webhooks = self.server.services.webhooks
         self.webhook_id = webhooks.endpoints.create(self.account, f"https://{self.mark}.invalid/").endpoint.id
         self.delivery_id = webhooks.deliveries.ping(self.account, self.webhook_id).id
+
+    def fill_alarms(self):
+        """One that never fires."""
+        asked = {"name": self.mark, "condition": {"kind": "late", "after_seconds": 86_400}}
+        self.alarm_id = self.native.http.post("/api/v1/alarms", json=asked).json()["id"]
 
     def fill_exports(self):
         """One export that is done."""
@@ -242,6 +249,7 @@ class Tenant:
             *(answer.text for answer in answers),
             figures,
             entries,
+            [(each["id"], each["name"], each["condition"]) for each in get("/api/v1/alarms").json()["items"]],
             webhooks,
             keys,
             users,

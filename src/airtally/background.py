@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from airtally.alarms.watch import CHECK_SECONDS
 from airtally.datasets.lateness import LateNotices
 from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.engine.child import HeavyOptions
@@ -45,6 +46,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += export_work(services)
         found += _message_work(services)
         found.append(_schedule_work(services))
+        found.append(Loop("alarms", services.alarms.watch.step, CHECK_SECONDS))
         found.append(_statistics_work(services))
         found += [services.privacy.worker(), services.privacy.account_export_worker()]
         found.append(Loop("closed-accounts", services.privacy.closing.step, 600.0))

@@ -18,6 +18,7 @@ from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.tries import Tries
 from airtally.accounts.users import Users
+from airtally.alarms.parts import Watched, alarm_parts
 from airtally.api.exports.planner import ReadSpecs
 from airtally.database.clock import shared_clock
 from airtally.database.processes import ThisProcess
@@ -122,6 +123,12 @@ class _Opening:
         exports = self._exports(access, jobs, storage.event_store, queries, (engines, files))
         webhooks = self._webhooks(access.secrets, process.id)
         made = MadeBySchedules(exports.exports, exports.links, reports, webhooks.messages)
+        schedules = schedule_parts(store, self._shared, jobs, access.accounts, made, faults=self._faults)
+        datasets = self._datasets(access.users, jobs, storage.event_store, engines, files)
+        watched = Watched(
+            *(storage.event_store, engines.engine, storage.writers, intake.quarantine),
+            *(datasets.publisher.publication_store, schedules.late),
+        )
         statistics = Statistics(store, clock, jobs)
         return Services(
             settings=settings,
@@ -139,10 +146,11 @@ class _Opening:
             files=files,
             reports=reports,
             deliveries=deliveries,
-            datasets=self._datasets(access.users, jobs, storage.event_store, engines, files),
+            datasets=datasets,
             exports=exports,
             webhooks=webhooks,
-            schedules=schedule_parts(store, self._shared, jobs, access.accounts, made, faults=self._faults),
+            schedules=schedules,
+            alarms=alarm_parts(store, self._shared, watched, webhooks.messages, faults=self._faults),
             statistics=statistics,
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
             privacy=self._privacy(access, storage, engines, jobs, (files, statistics, exports.exports)),

@@ -23,6 +23,7 @@ from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
+from airtally.alarms.parts import AlarmParts
 from airtally.database import home
 from airtally.database.processes import ThisProcess
 from airtally.database.store import MetadataStore
@@ -191,6 +192,7 @@ class Services:
     exports: ExportServices
     webhooks: WebhookParts
     schedules: ScheduleParts
+    alarms: AlarmParts
     statistics: Statistics
     devices: Devices | None
     privacy: Privacy

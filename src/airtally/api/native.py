@@ -10,6 +10,7 @@ from airtally.api.operation import Operation, operations_of
 from airtally.api.query import QueryResource
 from airtally.api.resources.account_exports import AccountExportResource
 from airtally.api.resources.accounts import AccountResource
+from airtally.api.resources.alarms import AlarmResource
 from airtally.api.resources.audit import AuditResource
 from airtally.api.resources.documents import DocumentResource
 from airtally.api.resources.erasures import ClosingResource, ErasureResource
@@ -37,6 +38,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Keys": (KeyResource,),
     "Quarantine": (QuarantineResource,),
     "Webhooks": (WebhookResource,),
+    "Alarms": (AlarmResource,),
     "Reports": (ReportResource,),
     "Jobs": (JobResource,),
     "Slate": (SlateResource,),

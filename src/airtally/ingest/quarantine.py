@@ -23,6 +23,8 @@ from airtally.kit.time import DAY_US
 
 _log = structlog.get_logger()
 
+#: The source of rows that were refused again begins with this.
+_RESEND = "resend of "
 _BYTES = func.coalesce(func.sum(func.length(quarantine.c.content)), 0)
 _LISTED = (
     quarantine.c.id,
@@ -154,6 +156,15 @@ class Quarantine:
         with self._store.read() as connection:
             return [Usage(row[0], row[1], int(row[2]), int(row[3])) for row in connection.execute(query).all()]
 
+    def rows_since(self, account: Account, since_us: int, stream: str | None = None) -> int:
+        """How many rows were refused since a moment and kept; those refused again when they were resent not counted."""
+        where = [quarantine.c.account_id == account.id, quarantine.c.received_at > since_us]
+        where += [quarantine.c.source.not_like(f"{_RESEND}%")]
+        where += [] if stream is None else [quarantine.c.stream == stream]
+        query = select(func.coalesce(func.sum(quarantine.c.rows), 0)).where(*where)
+        with self._store.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def expire(self) -> None:
         """Delete old entries, account by account. Raises the first failure after all accounts were tried."""
         limit = self._clock.now_us() - self._days * DAY_US
@@ -232,7 +243,7 @@ class Quarantine:
                 raise Conflict(f"Quarantine entry {entry.id} is being sent by another process")
             if taken and left:
                 others = {"rows": len(left), "content": packed_rows(left), "first_error": _said(left[0])}
-                others |= {"account_id": account.id, "stream": entry.stream, "source": f"resend of {entry.id}"}
+                others |= {"account_id": account.id, "stream": entry.stream, "source": f"{_RESEND}{entry.id}"}
                 connection.execute(insert(quarantine).values(**others, received_at=self._clock.now_us()))
 
     def mark_resent(self, account: Account, entry_id: int) -> None:

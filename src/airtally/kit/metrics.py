@@ -52,6 +52,8 @@ MESSAGE_TRIES = Counter(
 ENDPOINTS_DISABLED = Counter(
     "airtally_endpoints_disabled_total", "Webhook endpoints that the server disabled.", ["reason"]
 )
+ALARM_CHANGES = Counter("airtally_alarm_changes_total", "Alarms that fired or were over.", ["state"])
+ALARM_FAILURES = Counter("airtally_alarm_failures_total", "Checks of an alarm that ended in an error; tried again.")
 MESSAGES_EXPIRED = Counter("airtally_messages_expired_total", "Messages removed by their age.")
 
 PUBLICATIONS = Counter("airtally_publications_total", "Publications of a dataset.", ["stream"])

@@ -39,11 +39,15 @@ class LateSlots:
     def __init__(self, store: MetadataStore) -> None:
         self._store = store
 
-    def late(self, now_us: int, *, limit: int = MOST_LATE) -> list[LateSlot]:
-        """Slots that have not ended `late_minutes` of their schedule after they were due, the oldest first."""
+    def late(self, now_us: int, *, account_id: int | None = None, limit: int = MOST_LATE) -> list[LateSlot]:
+        """Slots that have not ended `late_minutes` of their schedule after they were due, the oldest first.
+
+        Of all accounts without `account_id`.
+        """
+        own = () if account_id is None else (schedules.c.account_id == account_id,)
         with self._store.read() as connection:
-            unplanned = connection.execute(_unplanned(now_us).limit(limit)).all()
-            unended = connection.execute(_unended(now_us).limit(limit)).all()
+            unplanned = connection.execute(_unplanned(now_us).where(*own).limit(limit)).all()
+            unended = connection.execute(_unended(now_us).where(*own).limit(limit)).all()
         found = [
             LateSlot(
                 *(row.account_id, row.id, row.name, None),

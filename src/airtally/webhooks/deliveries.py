@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import message_deliveries, message_tries, messages, webhook_endpoints
@@ -134,7 +135,7 @@ class MessageDeliveries:
         with self._store.read() as connection:
             row = connection.execute(shown.where(_table.id == delivery_id)).one_or_none()
             if row is None:
-                raise _unknown(delivery_id)
+                raise _unknown_delivery(delivery_id)
             made = connection.execute(tries.order_by(message_tries.c.id.desc()).limit(MOST_TRIES)).all()
         kept = tuple(_try(each) for each in reversed(made))
         return DeliveryDetails(MessageDelivery.from_row(row), row.payload, row.subject, row.text, kept)
@@ -150,11 +151,12 @@ class MessageDeliveries:
         with self._store.begin() as connection:
             found = connection.execute(_deliveries_of(account).where(_table.id == delivery_id)).one_or_none()
             if found is None:
-                raise _unknown(delivery_id)
+                raise _unknown_delivery(delivery_id)
             self._check_enabled(connection, found.endpoint_id)
             changed = update(message_deliveries).where(_table.id == delivery_id, ended).values(again)
             if connection.execute(changed).rowcount == 0:
                 raise Conflict(f"Delivery {delivery_id} is being sent at this moment")
+            note_change(connection, now, "delivery.redeliver", f"delivery {delivery_id}", account_id=account.id)
             return MessageDelivery.from_row(
                 connection.execute(_deliveries_of(account).where(_table.id == delivery_id)).one()
             )
@@ -206,5 +208,5 @@ def _try(row: AnyRow) -> MessageTry:
     return MessageTry(row.attempt, row.sent_at, row.duration_us, row.status_code, row.error, headers, row.body)
 
 
-def _unknown(delivery_id: int) -> NotFound:
+def _unknown_delivery(delivery_id: int) -> NotFound:
     return NotFound(f"There is no delivery {delivery_id}")

@@ -171,7 +171,7 @@ class Endpoints:
                 update(webhook_endpoints).where(*own).values(values).returning(*_LISTED)
             ).one_or_none()
             if row is None:
-                raise _unknown(endpoint_id)
+                raise _unknown_endpoint(endpoint_id)
             _note(connection, account, "webhook.rotate", endpoint_id, now)
         return EndpointSecret(WebhookEndpoint.from_row(row), secret)
 
@@ -255,11 +255,11 @@ def _one(account: Account, endpoint_id: int) -> Select[Any]:
 def _found(connection: Connection, query: Select[Any], endpoint_id: int) -> WebhookEndpoint:
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise _unknown(endpoint_id)
+        raise _unknown_endpoint(endpoint_id)
     return WebhookEndpoint.from_row(row)
 
 
-def _unknown(endpoint_id: int) -> NotFound:
+def _unknown_endpoint(endpoint_id: int) -> NotFound:
     return NotFound(f"There is no webhook endpoint {endpoint_id}")
 
 

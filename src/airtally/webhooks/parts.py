@@ -19,7 +19,7 @@ from airtally.webhooks.health import EndpointHealth
 from airtally.webhooks.messages import Messages
 from airtally.webhooks.queue import MessageQueue
 from airtally.webhooks.retry import STANDARD_WAITS
-from airtally.webhooks.sender import MailLoop, WebhookLoop
+from airtally.webhooks.sender import WEBHOOK_SECONDS, MailLoop, WebhookLoop
 
 #: How long an endpoint may fail every try before it is disabled, and how long messages are kept.
 FAILING_DAYS = 5
@@ -46,7 +46,7 @@ class WebhookParts:
         faults: Faults = NO_FAULTS,
     ) -> tuple[WebhookLoop, MailLoop]:
         """The background work. `files` has what goes with e-mails, `allowed` are private networks that may be reached."""
-        webhooks = WebhookLoop(self.queue, Outgoing(allowed), clock, faults=faults)
+        webhooks = WebhookLoop(self.queue, Outgoing(allowed, seconds=WEBHOOK_SECONDS), clock, faults=faults)
         return webhooks, MailLoop(self.queue, self.mailer, files=files, faults=faults)
 
 
