@@ -109,6 +109,7 @@ class Privacy:
             lake_rows=self.lake_rows,
             stores=self.stores,
             account_stores=self._account_stores(),
+            rollup_days=RollupDays(context.store, context.rollups),
             leftovers=Leftovers(
                 *(context.event_store.lake, context.rollups, context.clock),
                 lambda: context.jobs.oldest_running(JOB_KIND),

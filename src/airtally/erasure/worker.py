@@ -15,6 +15,7 @@ from airtally.erasure.journal import StepJournal
 from airtally.erasure.lake_rows import LakeRows
 from airtally.erasure.leftovers import Leftovers
 from airtally.erasure.records import Erasure, ErasureKind, ErasureState
+from airtally.erasure.rollup_days import RollupDays
 from airtally.erasure.store_protocol import Check, ErasableStore, PersonStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.leased_table import LeaseLost
@@ -59,6 +60,7 @@ class ErasureWorker(Worker):
         lake_rows: LakeRows,
         stores: Sequence[PersonStore],
         account_stores: Sequence[ErasableStore],
+        rollup_days: RollupDays,
         leftovers: Leftovers,
         options: WorkerOptions | None = None,
         faults: Faults = NO_FAULTS,
@@ -72,6 +74,7 @@ class ErasureWorker(Worker):
             ErasureKind.PERSON: stores,
             ErasureKind.ACCOUNT: account_stores,
         }
+        self._rollup_days = rollup_days
         self._leftovers = leftovers
         self._faults = faults
 
@@ -84,7 +87,7 @@ class ErasureWorker(Worker):
         if erasure.state is ErasureState.ERASING:
             self._erase(job, erasure, account, lambda: self.check(lease))
         elif erasure.state is ErasureState.ERASED:
-            self._finish(job, erasure, account)
+            self._finish(job, erasure, account, lambda: self.check(lease))
 
     def run_now(self, erasure_id: int) -> None:
         """One attempt on this thread, due or not; nothing where another worker is at it."""
@@ -124,10 +127,13 @@ class ErasureWorker(Worker):
         self._erasures.note_erased(job, erasure, self._clock.now_us() + FILES_US)
         _log.info("erased", erasure=erasure.id, account=account.slug, kind=erasure.kind)
 
-    def _finish(self, job: Job, erasure: Erasure, account: Account) -> None:
+    def _finish(self, job: Job, erasure: Erasure, account: Account, check: Check) -> None:
         """Raises NotYet while readers may still need the files that held the rows."""
         task = self._erasures.task(erasure, account)
-        left = self._leftovers.removed(StepJournal(self._store, self._clock, task))
+        journal = StepJournal(self._store, self._clock, task)
+        if erasure.kind is ErasureKind.PERSON:
+            self._rollup_days.erase(task, journal, check)  # what was stale then is built by now
+        left = self._leftovers.removed(journal)
         if left:
             raise NotYet(f"{len(left)} files that held the rows are still kept for running jobs, such as {left[0]}")
         self._erasures.note_done(job, erasure)
