@@ -6,10 +6,13 @@ import errno
 import gzip
 import http.client
 import json
+import os
 import re
 import socket
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import pyarrow as pa
@@ -365,3 +368,12 @@ def test_one_wrong_among_many_connections_at_once(client, api_server):
     assert client.count() == 6 * 5
     kept = [entry.rows for entry in api_server.services.intake.quarantine.entries(client.account)]
     assert until(lambda: kept) == [1] * 12
+
+
+def test_the_guides_command_sends_csv(client, api_server, tmp_path):
+    page = (Path(__file__).parents[2] / "docs/guides/ingest.md").read_text()
+    (command,) = [each for each in re.findall(r"```sh\n(.+?)```", page, re.DOTALL) if "text/csv" in each]
+    (tmp_path / "plays.csv").write_bytes(CSV)
+    environment = {**os.environ, "URL": api_server.url, "TOKEN": client.token}
+    ended = subprocess.run(["bash", "-ec", command], cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert json.loads(ended.stdout)["accepted"] == client.count() == 500

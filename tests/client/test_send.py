@@ -83,6 +83,27 @@ def test_rows_of_an_asynchronous_source(client_server, native):
     assert native.count() == 2500
 
 
+def test_an_asynchronous_source_ends_with_its_call(client_server, native):
+    ended = []
+
+    async def source():
+        try:
+            while True:
+                yield {"player_id": 1, "media_id": object()}
+        finally:
+            ended.append(True)
+
+    async def send():
+        async with AsyncClient(client_server.url, native.token) as client:
+            rows = source()
+            with pytest.raises(RowNotEncodable):
+                await client.send("playlogs", rows)
+            await rows.aclose()
+
+    asyncio.run(send())
+    assert ended == [True]
+
+
 def test_nothing_to_send(caller, native):
     for nothing in ([], iter(()), table().slice(0, 0)):
         result = caller.send("playlogs", nothing)

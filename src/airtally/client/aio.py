@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing, suppress
 from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
@@ -64,12 +64,13 @@ class AsyncClient:
         sending = Sending(stream, self._policy, **options)
         waiting: tuple[EncodedBatch, asyncio.Task[BatchAnswer]] | None = None
         try:
-            async for batch in _batches_and_none(sending, rows):
-                if waiting is not None:
-                    (sent, answer), waiting = waiting, None
-                    sending.count(sent, await answer)
-                if batch is not None:
-                    waiting = batch, asyncio.create_task(self._run(sending.exchange(batch)))
+            async with aclosing(_batches_and_none(sending, rows)) as batches:
+                async for batch in batches:
+                    if waiting is not None:
+                        (sent, answer), waiting = waiting, None
+                        sending.count(sent, await answer)
+                    if batch is not None:
+                        waiting = batch, asyncio.create_task(self._run(sending.exchange(batch)))
         except Exception as error:
             if waiting is not None:  # the source of the rows failed, not the server
                 with suppress(AirtallyError):
@@ -127,6 +128,8 @@ class AsyncClient:
         except StopIteration as done:
             found: T = done.value
             return found
+        finally:
+            steps.close()
 
     async def _outcome(self, step: MakeRequest) -> ApiAnswer | AirtallyError:
         if self._http.is_closed:
@@ -144,17 +147,18 @@ class AsyncClient:
             return failure_of(error)
 
 
-async def _batches_and_none(sending: Sending, rows: Any) -> AsyncIterator[EncodedBatch | None]:
+async def _batches_and_none(sending: Sending, rows: Any) -> AsyncGenerator[EncodedBatch | None, None]:
     batcher = sending.batcher(rows)
-    async for some in _some_at_a_time(rows, whole=not isinstance(batcher, JsonBatcher)):
-        for batch in batcher.feed(some):
-            yield batch
+    async with aclosing(_some_at_a_time(rows, whole=not isinstance(batcher, JsonBatcher))) as pieces:
+        async for some in pieces:
+            for batch in batcher.feed(some):
+                yield batch
     for batch in batcher.finish():
         yield batch
     yield None
 
 
-async def _some_at_a_time(rows: Any, *, whole: bool) -> AsyncIterator[Any]:
+async def _some_at_a_time(rows: Any, *, whole: bool) -> AsyncGenerator[Any, None]:
     if whole:
         yield rows
     elif isinstance(rows, AsyncIterable):

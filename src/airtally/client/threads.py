@@ -134,6 +134,8 @@ class Client:
         except StopIteration as done:
             found: T = done.value
             return found
+        finally:
+            steps.close()
 
     def _outcome(self, step: MakeRequest) -> ApiAnswer | AirtallyError:
         if self._http.is_closed:
