@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 
+from airtally.alarms.watch import CHECK_SECONDS
 from airtally.datasets.lateness import LateNotices
 from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.engine.child import HeavyOptions
-from airtally.erasure.erasures import JOB_KIND
-from airtally.erasure.leftovers import Leftovers
 from airtally.erasure.memory import Forgetting
-from airtally.erasure.worker import ErasureWorker
 from airtally.exports.work import ExportParts, ExportWorker, ExportWorkOptions, LargeExportWorker
 from airtally.ingest.claims import Claims
 from airtally.kit.loops import Loop
@@ -45,10 +43,13 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += _lake_work(services)
         found += _report_work(services)
         found += _dataset_work(services)
-        found += _export_work(services)
+        found += export_work(services)
+        found += _message_work(services)
         found.append(_schedule_work(services))
+        found.append(Loop("alarms", services.alarms.watch.step, CHECK_SECONDS))
         found.append(_statistics_work(services))
-        found.append(erasure_worker_of(services))
+        found += [services.privacy.worker(), services.privacy.account_export_worker()]
+        found.append(Loop("closed-accounts", services.privacy.closing.step, 600.0))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
         found.append(Loop("audit", services.access.audit.expire, 3600.0))
         found.append(Loop("request-keys", services.access.request_keys.expire, 3600.0))
@@ -120,6 +121,18 @@ def _heavy_options(services: Services) -> HeavyOptions:
     return HeavyOptions(services.settings.engine_memory, services.settings.home / "tmp")
 
 
+def _message_work(services: Services) -> list[Background]:
+    settings, webhooks = services.settings, services.webhooks
+    webhooks.queue.release_gone(services.process.is_gone)
+    loops = webhooks.loops(
+        services.clock,
+        services.files,
+        allowed=settings.outgoing_allow,
+        faults=services.faults,
+    )
+    return [*loops, Loop("messages", webhooks.expiry.step, 3600.0)]
+
+
 def _report_work(services: Services) -> list[Background]:
     settings, reports = services.settings, services.reports
     services.jobs.release_gone(services.process.is_gone)
@@ -147,7 +160,7 @@ def _report_work(services: Services) -> list[Background]:
     return [builder, sender]
 
 
-def _export_work(services: Services) -> list[Background]:
+def export_work(services: Services) -> list[Background]:
     """Workers of small exports, others of large ones, and what deletes files."""
     own = services.exports
     parts = ExportParts(own.ledger, own.planner, services.queries, own.renderer, services.files)
@@ -194,21 +207,6 @@ def _statistics_work(services: Services) -> Background:
     )
     services.statistics.on_asked.append(worker.wake)
     return worker
-
-
-def erasure_worker_of(services: Services) -> ErasureWorker:
-    """The worker on erasures."""
-    return ErasureWorker(
-        services.privacy.erasures,
-        services.jobs,
-        services.store,
-        services.clock,
-        acknowledgements=services.privacy.acknowledgements,
-        lake_rows=services.privacy.lake_rows,
-        stores=services.privacy.stores,
-        leftovers=Leftovers(services.storage.lake, services.clock, lambda: services.jobs.oldest_running(JOB_KIND)),
-        faults=services.faults,
-    )
 
 
 def _dataset_work(services: Services) -> list[Background]:

@@ -18,6 +18,7 @@ from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.tries import Tries
 from airtally.accounts.users import Users
+from airtally.alarms.parts import Watched, alarm_parts
 from airtally.api.exports.planner import ReadSpecs
 from airtally.database.clock import shared_clock
 from airtally.database.processes import ThisProcess
@@ -32,21 +33,9 @@ from airtally.engine.child import HeavyOptions
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.confined.runner import ConfinedRunner
 from airtally.engine.lazy import LazyEngine
-from airtally.erasure.acknowledgements import Acknowledgements
-from airtally.erasure.erasures import Erasures
-from airtally.erasure.lake_rows import LakeRows
 from airtally.erasure.late_rows import LateRows
-from airtally.erasure.made_files import ConsoleUsers, PublishedFiles, StatisticFiles
-from airtally.erasure.preview import ErasurePreview
-from airtally.erasure.quarantine_rows import QuarantineRows
-from airtally.erasure.rollup_days import RollupDays
-from airtally.erasure.store_protocol import PersonStore
-from airtally.exports.expiry import ExportExpiry
-from airtally.exports.export import ExportLimits
-from airtally.exports.lanes import PartLimits
-from airtally.exports.ledger import ExportLedger
-from airtally.exports.links import ExportLinks
-from airtally.exports.render import ExportRenderer, RenderOptions
+from airtally.erasure.privacy import ErasureContext, Privacy
+from airtally.exports.parts import ExportContext, ExportServices, export_services
 from airtally.exports.service import Exports
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
@@ -76,8 +65,8 @@ from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
-from airtally.schedules.parts import MadeBySchedules, ScheduleParts, schedule_parts
-from airtally.services import Access, Datasets, Engines, ExportServices, Intake, Privacy, Role, Services, Storage
+from airtally.schedules.parts import MadeBySchedules, schedule_parts
+from airtally.services import Access, Datasets, Engines, Intake, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -87,7 +76,7 @@ from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
 from airtally.vendors.fouryousee.detailed import DETAILED
-from airtally.webhooks.messages import Messages
+from airtally.webhooks.parts import WebhookParts, webhook_parts
 
 
 def open_services(
@@ -131,7 +120,15 @@ class _Opening:
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
         reports = self._reports(access, jobs, deliveries)
-        exports = self._exports(access, jobs, storage, queries, engines, files)
+        exports = self._exports(access, jobs, storage.event_store, queries, (engines, files))
+        webhooks = self._webhooks(access.secrets, process.id)
+        made = MadeBySchedules(exports.exports, exports.links, reports, webhooks.messages)
+        schedules = schedule_parts(store, self._shared, jobs, access.accounts, made, faults=self._faults)
+        datasets = self._datasets(access.users, jobs, storage.event_store, engines, files)
+        watched = Watched(
+            *(storage.event_store, engines.engine, storage.writers, intake.quarantine),
+            *(datasets.publisher.publication_store, schedules.late),
+        )
         statistics = Statistics(store, clock, jobs)
         return Services(
             settings=settings,
@@ -149,12 +146,14 @@ class _Opening:
             files=files,
             reports=reports,
             deliveries=deliveries,
-            datasets=self._datasets(access.users, jobs, storage.event_store, engines, files),
+            datasets=datasets,
             exports=exports,
-            schedules=self._schedules(access.accounts, jobs, reports, exports),
+            webhooks=webhooks,
+            schedules=schedules,
+            alarms=alarm_parts(store, self._shared, watched, webhooks.messages, faults=self._faults),
             statistics=statistics,
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
-            privacy=self._privacy(access, storage, engines, jobs, (statistics, files)),
+            privacy=self._privacy(access, storage, engines, jobs, (files, statistics, exports.exports)),
             closing=self._closing,
         )
 
@@ -197,6 +196,7 @@ class _Opening:
             self._store,
             retention=settings.retention,
             zones=lambda: {account.slug: account.timezone for account in access.accounts.all()},
+            deleted=access.accounts.deleted,
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)
@@ -252,53 +252,49 @@ class _Opening:
         )
         return Datasets(publisher, DatasetFiles(store, clock), Notices(users, _mailer(settings.smtp_url)))
 
-    def _exports(  # noqa: PLR0917 (what it is made of)
-        self, access: Access, jobs: Jobs, storage: Storage, queries: Queries, engines: Engines, files: FileStore
+    def _exports(
+        self, access: Access, jobs: Jobs, event_store: EventStore, queries: Queries, made: tuple[Engines, FileStore]
     ) -> ExportServices:
-        settings, store, clock, planner = self._settings, self._store, self._clock, ReadSpecs()
-        limits = ExportLimits(settings.waiting_exports, settings.exports_max, settings.export_days)
-        options = RenderOptions(
-            HeavyOptions(settings.engine_memory, settings.home / "tmp"),
-            PartLimits(settings.export_part_rows, settings.export_part_bytes),
+        engines, files = made
+        context = ExportContext(
+            self._store, self._clock, jobs, access.secrets, queries, event_store, engines.heavy, files
         )
-        renderer = ExportRenderer(queries, storage.event_store, engines.heavy, options)
-        exports = Exports(store, clock, jobs=jobs, planner=planner, count_rows=renderer.count_rows, limits=limits)
-        signer = LinkSigner(access.secrets.subkey("exports"))
-        return ExportServices(
-            exports,
-            ExportLedger(store, clock, jobs, exports.endings, limits),
-            planner,
-            renderer,
-            ExportLinks(settings.public_url, signer, settings.export_link_seconds, settings.export_days),
-            ExportExpiry(store, files, clock, settings.home / "staging"),
-        )
+        return export_services(context, self._settings, ReadSpecs())
 
-    def _schedules(self, accounts: Accounts, jobs: Jobs, reports: Reports, exports: ExportServices) -> ScheduleParts:
-        store, shared = self._store, self._shared
-        messages = Messages(store, shared, mails=bool(self._settings.smtp_url))
-        made = MadeBySchedules(exports.exports, exports.links, reports, messages)
-        return schedule_parts(store, shared, jobs, accounts, made, faults=self._faults)
+    def _webhooks(self, secrets: Secrets, owner: str) -> WebhookParts:
+        allowed, mailer = self._settings.outgoing_allow, _mailer(self._settings.smtp_url)
+        return webhook_parts(self._store, self._shared, secrets, owner, allowed=allowed, mailer=mailer)
 
     def _privacy(
-        self, access: Access, storage: Storage, engines: Engines, jobs: Jobs, made: tuple[Statistics, FileStore]
+        self,
+        access: Access,
+        storage: Storage,
+        engines: Engines,
+        jobs: Jobs,
+        made: tuple[FileStore, Statistics, Exports],
     ) -> Privacy:
-        settings, store, clock = self._settings, self._store, self._clock
-        scratch, memory = settings.home / "tmp", settings.engine_memory
-        lake_rows = LakeRows(storage.event_store, engines.heavy, scratch=scratch, memory=memory)
-        stores: tuple[PersonStore, ...] = (
-            lake_rows,
-            RollupDays(store, storage.rollups),
-            QuarantineRows(store),
-            StatisticFiles(store, *made),
-            PublishedFiles(store),
-            ConsoleUsers(store),
-        )
+        settings, (files, statistics, exports) = self._settings, made
         return Privacy(
-            erasures=Erasures(store, clock, jobs, access.secrets),
-            preview=ErasurePreview(lake_rows, stores, clock),
-            lake_rows=lake_rows,
-            stores=stores,
-            acknowledgements=Acknowledgements(store, clock, storage.buffer, storage.event_store.flush),
+            ErasureContext(
+                store=self._store,
+                clock=self._clock,
+                jobs=jobs,
+                secrets=access.secrets,
+                accounts=access.accounts,
+                keys=access.keys,
+                event_store=storage.event_store,
+                buffer=storage.buffer,
+                writers=storage.writers,
+                rollups=storage.rollups,
+                runner=engines.heavy,
+                files=files,
+                statistics=statistics,
+                exports=exports,
+                home=settings.home,
+                memory=settings.engine_memory,
+                closed_days=settings.closed_days,
+                faults=self._faults,
+            )
         )
 
     def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:

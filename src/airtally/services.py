@@ -23,6 +23,7 @@ from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
+from airtally.alarms.parts import AlarmParts
 from airtally.database import home
 from airtally.database.processes import ThisProcess
 from airtally.database.store import MetadataStore
@@ -32,17 +33,8 @@ from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.protocol import Engine
-from airtally.erasure.acknowledgements import Acknowledgements
-from airtally.erasure.erasures import Erasures
-from airtally.erasure.lake_rows import LakeRows
-from airtally.erasure.preview import ErasurePreview
-from airtally.erasure.store_protocol import PersonStore
-from airtally.exports.expiry import ExportExpiry
-from airtally.exports.ledger import ExportLedger
-from airtally.exports.links import ExportLinks
-from airtally.exports.planner import ExportPlanner
-from airtally.exports.render import ExportRenderer
-from airtally.exports.service import Exports
+from airtally.erasure.privacy import Privacy
+from airtally.exports.parts import ExportServices
 from airtally.files.store import FileStore
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits
@@ -69,6 +61,7 @@ from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
 from airtally.storage.store import EventStore
 from airtally.storage.writers import Writers
+from airtally.webhooks.parts import WebhookParts
 
 _log = structlog.get_logger()
 
@@ -147,35 +140,12 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportServices:
-    """Exports: what callers ask of them, what workers note of them, what renders them, links, and what deletes them."""
-
-    exports: Exports
-    ledger: ExportLedger
-    planner: ExportPlanner
-    renderer: ExportRenderer
-    links: ExportLinks
-    expiry: ExportExpiry
-
-
-@dataclass(frozen=True, slots=True)
 class Datasets:
     """The publisher of datasets, the published files, and the notices of late publications."""
 
     publisher: Publisher
     files: DatasetFiles
     notices: Notices
-
-
-@dataclass(frozen=True, slots=True)
-class Privacy:
-    """Erasures of persons: requested and shown, counted beforehand, answered by this process's writer."""
-
-    erasures: Erasures
-    preview: ErasurePreview
-    lake_rows: LakeRows
-    stores: tuple[PersonStore, ...]
-    acknowledgements: Acknowledgements
 
 
 @dataclass
@@ -220,7 +190,9 @@ class Services:
     deliveries: Deliveries
     datasets: Datasets
     exports: ExportServices
+    webhooks: WebhookParts
     schedules: ScheduleParts
+    alarms: AlarmParts
     statistics: Statistics
     devices: Devices | None
     privacy: Privacy

@@ -139,6 +139,9 @@ class Settings:
         "AIRTALLY_TRUSTED_PROXIES", (), "networks of the proxies whose `X-Forwarded-…` headers are trusted", networks
     )
     report_file_days: int = _setting("AIRTALLY_REPORT_FILE_DAYS", 90, "how long report files are kept", positive)
+    closed_days: int = _setting(
+        "AIRTALLY_CLOSED_DAYS", 30, "days from the closing of an account to its deletion", positive
+    )
     retain_days: dict[str, int | None] = _setting(
         "AIRTALLY_RETAIN_<STREAM>",
         {},

@@ -24,17 +24,16 @@ from airtally.client import (
     ConnectionFailed,
     GarbledAnswer,
     InvalidRequest,
-    RetryPolicy,
+    RetryRules,
     ServerBusy,
     ServerFailed,
 )
 from airtally.kit.faults import Faults
 from airtally.web.limits import Limits
 from fixtures.awkward import Cut, answering, http_answer, proxy, trickling
-from fixtures.native import Native
 from fixtures.sent import QUICK, Caller, plays
 
-BRIEF = RetryPolicy(patience=0.3, read_patience=0.3, attempts=3, first=0.01, most=0.05)
+BRIEF = RetryRules(patience=0.3, read_patience=0.3, attempts=3, first=0.01, most=0.05)
 SMALL = BatchSize(rows=300)
 ACKNOWLEDGED = http_answer(200, b'{"accepted": 10, "rejected": 0, "errors": []}')
 
@@ -85,26 +84,24 @@ class HeldUp(Faults):
                 self.released.wait(120)
 
 
-def test_a_batch_that_is_still_under_way(form, start_server):
+def test_a_batch_that_is_still_under_way(form, start_server, join):
     """The first try timed out, but the server is at work on it: the next ones are told to wait (409)."""
     held = HeldUp()
     server = start_server(faults=held)
-    native = Native(server, "acme")
+    native = join(server)
     threading.Timer(2.5, held.released.set).start()
     rows = [*plays(20), {}]
     result = Caller(form, server.url, native.token).send("playlogs", rows, client={"timeout": 1.0})
     assert (result.accepted, result.rejected, native.count()) == (20, 1, 20)
-    native.http.close()
 
 
-def test_a_full_server(form, start_server):
-    server = start_server(buffer_max=60_000, flush_seconds=0.2, late_flush_seconds=0.2)
-    native = Native(server, "acme")
+def test_a_full_server(form, start_server, join):
+    server = start_server(buffer_max=40_000, flush_seconds=0.2, late_flush_seconds=0.2)
+    native = join(server)
     refusals = refused(native)
-    result = Caller(form, server.url, native.token).send("playlogs", plays(2500), size=BatchSize(rows=500))
+    result = Caller(form, server.url, native.token).send("playlogs", plays(2500), size=BatchSize(rows=250))
     assert refused(native) > refusals, "the server pushed back"
     assert (result.accepted, native.count()) == (2500, 2500)
-    native.http.close()
 
 
 def refused(native):
@@ -185,7 +182,7 @@ def test_garbage_in_between_is_survived(form, case):
 def test_an_answer_that_trickles(form):
     """Each byte in time, the whole never: the time-out is that of the answer too."""
     with trickling() as url, pytest.raises(AnswerTimedOut, match="longer than the timeout"):
-        Caller(form, url, "t").request("GET", "/x", client={"timeout": 0.5, "retry": RetryPolicy(read_patience=0)})
+        Caller(form, url, "t").request("GET", "/x", client={"timeout": 0.5, "retry": RetryRules(read_patience=0)})
 
 
 def test_no_server_at_all(form):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from airtally import Client
-from airtally.client import AnswerPage, GarbledAnswer, InvalidRequest, MissingResource, RetryPolicy
+from airtally.client import GarbledAnswer, InvalidRequest, MissingResource, RetryRules, RowsPage
 from fixtures.awkward import answering, http_answer
 from fixtures.sent import Caller, plays
 
@@ -52,7 +53,7 @@ def test_pages_say_how_good_they_are(filled):
     assert [len(page.rows) for page in pages] == [3, 3, 1]
     assert [page.next is None for page in pages] == [False, False, True]
     for page in pages:
-        assert isinstance(page, AnswerPage)
+        assert isinstance(page, RowsPage)
         assert (page.timezone, page.meta["answered_from"]) == ("UTC", ["rows"])
         assert page.data_through.tzinfo is not None
         assert page.data_through <= page.generated_at
@@ -129,7 +130,7 @@ STREAM = SINK.getvalue().to_pybytes()
 def test_answers_that_are_none(form, how, answer):
     with answering([answer]) as (url, requests):
         with pytest.raises(GarbledAnswer):
-            Caller(form, url, "t").rows("s", how, client={"retry": RetryPolicy(attempts=2, first=0.01)})
+            Caller(form, url, "t").rows("s", how, client={"retry": RetryRules(attempts=2, first=0.01)})
         assert len(requests) == 2
 
 
@@ -137,3 +138,15 @@ def test_a_table_cut_short_is_asked_for_again(form):
     answers = [http_answer(200, body, ARROW, Airtally_Rows="2") for body in (STREAM[:200], STREAM)]
     with answering(answers) as (url, _):
         assert Caller(form, url, "t").rows("s", "arrow").to_pylist() == TABLE.to_pylist()
+
+
+def test_a_listing_page_by_page(form):
+    first, last = {"items": [{"id": 2}, {"id": 1}], "next": "c/="}, {"items": [{"id": 0}], "next": None}
+    with answering([http_answer(200, json.dumps(each).encode()) for each in (first, last)]) as (url, requests):
+        caller = Caller(form, url, "t")
+        assert caller.items("/api/v1/keys", state="new") == [{"id": 2}, {"id": 1}, {"id": 0}]
+    heads = [each.partition(b" HTTP")[0] for each in requests]
+    assert heads == [
+        b"GET /api/v1/keys?limit=1000&state=new",
+        b"GET /api/v1/keys?limit=1000&state=new&cursor=c%2F%3D",
+    ]

@@ -17,7 +17,6 @@ import pytest
 
 from airtally import AsyncClient, Client
 from airtally.client import BatchSize, InvalidRequest, MissingResource, NotAuthenticated, NotPermitted, RowNotEncodable
-from fixtures.native import Native
 from fixtures.sent import plays
 
 SMALL = BatchSize(rows=300)
@@ -82,6 +81,27 @@ def test_rows_of_an_asynchronous_source(client_server, native):
     result = asyncio.run(send())
     assert (result.accepted, result.batches) == (2500, 9)
     assert native.count() == 2500
+
+
+def test_an_asynchronous_source_ends_with_its_call(client_server, native):
+    ended = []
+
+    async def source():
+        try:
+            while True:
+                yield {"player_id": 1, "media_id": object()}
+        finally:
+            ended.append(True)
+
+    async def send():
+        async with AsyncClient(client_server.url, native.token) as client:
+            rows = source()
+            with pytest.raises(RowNotEncodable):
+                await client.send("playlogs", rows)
+            await rows.aclose()
+
+    asyncio.run(send())
+    assert ended == [True]
 
 
 def test_nothing_to_send(caller, native):
@@ -159,7 +179,7 @@ def test_an_interrupted_call_goes_on_with_its_key(caller, native):
     assert native.count() == 1000
 
 
-def test_refusals_of_the_whole_call(caller, native, client_server):
+def test_refusals_of_the_whole_call(caller, native, client_server, join):
     with pytest.raises(MissingResource) as caught:
         caller.send("../keys", plays(1))
     assert (caught.value.status, caught.value.code) == (404, "not_found")
@@ -167,10 +187,9 @@ def test_refusals_of_the_whole_call(caller, native, client_server):
     assert caught.value.sent.rows == 0
     with pytest.raises(NotAuthenticated):
         caller.with_token("wrong").send("playlogs", plays(1))
-    reader = Native(client_server, native.account.slug + "r", scopes=("read",))
-    with pytest.raises(NotPermitted, match="no scope `write`"):
+    reader = join(client_server, scopes=("read",))
+    with pytest.raises(NotPermitted, match="does not include `write`"):
         caller.with_token(reader.token).send("playlogs", plays(1))
-    reader.http.close()
 
 
 @pytest.mark.parametrize("rows", [{"player_id": 1}, "text", b"bytes", 5])

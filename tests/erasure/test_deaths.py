@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from airtally.erasure.records import ErasureFinding, ErasureState
-from airtally.kit.faults import Faults
-from fixtures.erasures import ErasureHome
+from fixtures.erasures import DeathAt, ErasureHome
 from fixtures.killed import Killed
-
-
-class DeathAt(Faults):
-    """Ends the process at the point that is reached as number `left`, once it is armed."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-        self.armed = False
-
-    def reach(self, point: str) -> None:
-        if self.armed:
-            self.left -= 1
-            if self.left == 0:
-                self.armed = False
-                raise Killed(point)
 
 
 def test_every_death_is_survived(erasure_home: ErasureHome) -> None:
@@ -51,3 +37,35 @@ def test_every_death_is_survived(erasure_home: ErasureHome) -> None:
     assert found["quarantine", "rows"] == ErasureFinding("quarantine", "rows", 1, 1)
     assert home.count() == 3
     assert {row["hwid"] for row in home.stored("app_events")} == {"dev-2"}
+
+
+def test_every_death_of_a_deletion_is_survived(erasure_home: ErasureHome) -> None:
+    home = erasure_home
+    for account in (home.account, home.rival):
+        home.devices({"hwid": "dev-1"}, account=account)
+        home.events({"hwid": "dev-1"}, {"hwid": "dev-1", "time": "2026-10-30T10:00:00Z"}, account=account)
+        home.services.files.write(f"reports/{account.slug}/1-x.gz", [b"report"])
+    home.flush()
+    home.rebuild()
+    asked = home.services.privacy.closing.delete("acme")
+    state, deaths = asked.state, 0
+    while state is not ErasureState.ERASED:
+        deaths += 1
+        assert deaths < 200
+        faults = DeathAt(deaths * 3)  # there are many points, most of them reads
+        home.abandon()
+        home = home.again(faults)
+        faults.armed = True
+        with suppress(Killed):
+            home.worker.run_now(asked.id)
+        faults.armed = False
+        found = home.services.privacy.closing.deletion("acme")
+        assert found is not None
+        state = found.state
+    assert deaths > 10
+    findings = home.findings(found)
+    assert findings["lake", "app_events"] == ErasureFinding("lake", "app_events", 2, 2)
+    assert findings["lake", "devices"] == ErasureFinding("lake", "devices", 1, 1)
+    assert home.stored("app_events") == []
+    assert home.count(home.rival) == 2
+    assert home.services.files.names("reports") == ["reports/rival/1-x.gz"]

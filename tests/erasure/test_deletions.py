@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
-from airtally.background import erasure_worker_of
+from airtally.engine.child_process import InProcess
 from airtally.erasure.person import person_of
 from airtally.erasure.records import Erasure
+from airtally.jobs.queue import LEASE_SECONDS
 from airtally.kit.clock import MovableClock
 from fixtures.datasets import BEFORE_NOON_US, DatasetHome, current
+from fixtures.erasures import DeathAt
+from fixtures.killed import Killed
 
 
 class PublishingHome(DatasetHome):
@@ -21,7 +24,7 @@ class PublishingHome(DatasetHome):
         return asked
 
     def run(self, asked: Erasure) -> None:
-        erasure_worker_of(self.services).run_now(asked.id)
+        self.services.privacy.worker().run_now(asked.id)
 
     def next_files(self) -> list[dict[str, str]]:
         """The rows of what is published now."""
@@ -104,3 +107,29 @@ def test_an_erasure_again_announces_nothing_twice(home: PublishingHome) -> None:
     home.erase("ann")
     assert len(home.next_files()) == 1
     assert home.next_files() == []
+
+
+def test_a_death_at_any_point_announces_each_record_once(home: PublishingHome) -> None:
+    home.send(*({"subscription_event_id": f"e{n}", "cid": "ann" if n < 3 else "bob"} for n in range(5)))
+    home.next_files()
+    asked = home.services.privacy.erasures.request(home.account, person_of({"cid": ["ann"]}))
+    state, deaths, process = asked.state, 0, home
+    while state != "erased":
+        deaths += 1
+        assert deaths < 200
+        process.abandon()
+        home.clock.advance(LEASE_SECONDS + 1)
+        faults = DeathAt(deaths * 2)
+        process = process.again(faults)
+        process.services.privacy.lake_rows._runner = InProcess()  # each process would start a child
+        faults.armed = True
+        with suppress(Killed):
+            process.services.privacy.worker().run_now(asked.id)
+        faults.armed = False
+        state = process.services.privacy.erasures.get(home.account, asked.id).state
+    assert deaths > 8
+    home.clock.advance(1)
+    before = len(process.rows())
+    process.publish()
+    assert sorted(row["subscription_event_id"] for row in process.rows()[before:]) == ["e0", "e1", "e2"]
+    assert set(current(process.rows(), "subscription_event_id")) == {"e3", "e4"}

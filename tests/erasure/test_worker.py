@@ -15,8 +15,7 @@ def test_a_person_is_gone_from_every_store(erasure_home: ErasureHome) -> None:
     home.events({"user_id": "ann", "time": "2026-11-02T10:00:00Z"})
     home.send("app_events", {"application": home.application, "evnt": "x", "user_id": "ann"})
     assert home.preview(user_id="ann") == {
-        ("lake", "app_events"): 2,
-        ("buffer", "app_events"): 1,
+        ("lake", "app_events"): 3,
         ("lake", "devices"): 1,
         ("lake", "device_tags"): 1,
         ("quarantine", "rows"): 1,
@@ -35,8 +34,10 @@ def test_a_person_is_gone_from_every_store(erasure_home: ErasureHome) -> None:
     assert {row["hwid"] for row in home.stored("devices")} == {"dev-2"}
     assert {row["hwid"] for row in home.stored("device_tags")} == {"dev-2"}
     assert home.preview(user_id="ann") == {}
+    home.rebuild()
     done = home.finish(erasure)
     assert done.state is ErasureState.DONE, done
+    assert home.findings(done)["rollups", "app_events_quarter"] == ErasureFinding("rollups", "app_events_quarter", 2, 2)
     assert home.mentions("Ann@x.org") == []
     assert home.mentions("likes cats") == []
     assert home.mentions('"ann"') == []

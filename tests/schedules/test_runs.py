@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,15 +17,20 @@ from airtally.database.tables import message_deliveries, messages
 from airtally.exports.export import ExportState
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Unprocessable
+from airtally.kit.mail import Mailer
 from airtally.kit.time import iso_seconds
 from airtally.reports.report import Report
 from airtally.reports.service import Reports
+from airtally.schedules import delivery
 from airtally.schedules.schedule import Schedule
 from airtally.schedules.states import RunState, ScheduleState
 from airtally.schedules.wanted import AskedPlays, DeliverTo, Product
 from airtally.webhooks.endpoints import Endpoints
+from airtally.webhooks.queue import MessageQueue
+from airtally.webhooks.sender import MailLoop
 from airtally.webhooks.states import MessageState
 from fixtures.schedule_home import COUNTS, ROWS, ScheduleHome
+from fixtures.smtp import Mailbox
 
 DAY = 86_400
 Open = Callable[..., ScheduleHome]
@@ -253,3 +261,79 @@ def test_an_account_with_too_many_exports_waits(home: ScheduleHome, clock: Movab
     home.clock.advance(60)
     home.step()
     assert home.runs(made)[0].state is RunState.DONE
+
+
+@pytest.fixture
+def send_mails(queue: MessageQueue, smtp_url: str) -> Iterator[Callable[[ScheduleHome], None]]:
+    loops: list[MailLoop] = []
+
+    def start(home: ScheduleHome) -> None:
+        loops.append(MailLoop(queue, Mailer(smtp_url), files=home.exports.files, poll_seconds=0.01))
+        loops[-1].start()
+
+    yield start
+    for loop in loops:
+        loop.stop(1)
+
+
+def wait_for(mailbox: Mailbox, number: int) -> list[EmailMessage]:
+    deadline = time.monotonic() + 60
+    while len(mailbox.messages) < number:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return list(mailbox.messages)
+
+
+def test_a_small_file_is_attached_to_the_mail(
+    home: ScheduleHome, mailbox: Mailbox, send_mails: Callable[[ScheduleHome], None]
+) -> None:
+    made = home.create(product=COUNTS, deliver=DeliverTo(email=("ana@example.com", "bo@example.com")))
+    play(home, "2026-11-02T10:00:00", 7)
+    home.exports.flush()
+    home.clock.advance(DAY)
+    home.step()
+    send_mails(home)
+    one, two = wait_for(mailbox, 2)
+    assert sorted([one["To"], two["To"]]) == ["ana@example.com", "bo@example.com"]
+    assert one["Subject"] == "Plays of the day, 2026-11-03 06:00"
+    (attached,) = one.iter_attachments()
+    (run,) = home.runs(made)
+    assert attached.get_filename() == f"export-{run.export_id}-0001.csv.gz"
+    assert gzip.decompress(attached.get_payload(decode=True)).decode() == home.text(run)
+    text = one.get_body().get_content()
+    assert "They are attached, and under these links, which need no password, until 2026-11-10T" in text
+    assert f"https://airtally.example/api/v1/downloads/exports/{run.export_id}/1?expires=" in text
+    home.step()
+    assert home.runs(made)[0].state is RunState.DONE
+
+
+def test_a_large_one_is_a_link(
+    home: ScheduleHome, mailbox: Mailbox, send_mails: Callable[[ScheduleHome], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MOST_ATTACHED_BYTES", 10)
+    home.create(product=COUNTS, deliver=DeliverTo(email=("ana@example.com",)))
+    home.clock.advance(DAY)
+    home.step()
+    send_mails(home)
+    (mail,) = wait_for(mailbox, 1)
+    assert list(mail.iter_attachments()) == []
+    assert "They are under these links" in mail.get_content()
+
+
+def test_a_file_that_is_gone_cannot_be_attached(
+    home: ScheduleHome, mailbox: Mailbox, send_mails: Callable[[ScheduleHome], None]
+) -> None:
+    made = home.create(product=COUNTS, deliver=DeliverTo(email=("ana@example.com",)))
+    home.clock.advance(DAY)
+    home.step()
+    for name in home.exports.stored_names():
+        home.exports.files.delete(name)
+    send_mails(home)
+    deadline = time.monotonic() + 60
+    while home.runs(made)[0].state is RunState.DELIVERING:
+        assert time.monotonic() < deadline
+        home.step()
+    (run,) = home.runs(made)
+    assert run.state is RunState.FAILED
+    assert f"The file export-{run.export_id}-0001.csv.gz, which goes with it, is no longer kept" in (run.reason or "")
+    assert mailbox.messages == []

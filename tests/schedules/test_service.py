@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts as account_rows
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import BadRequest, NotFound, Unprocessable
 from airtally.kit.time import MINUTE_US, from_datetime, iso_seconds
@@ -266,6 +268,18 @@ def test_late_slots(process: ScheduleProcess, account: Account, clock: MovableCl
     assert (planned.slot_at, planned.why) == (unplanned.slot_at, "It is being made")
     process.run_all()
     assert late.late(clock.now_us()) == []
+
+
+def test_nothing_runs_and_nothing_is_late_in_a_closed_account(
+    process: ScheduleProcess, account: Account, clock: MovableClock, metadata: MetadataStore
+) -> None:
+    process.create(account, "0 * * * *", late_minutes=1)
+    with metadata.begin() as connection:
+        connection.execute(update(account_rows).values(closed_at=clock.now_us()))
+    clock.advance(5 * HOUR)
+    process.plan()
+    assert process.rows() == []
+    assert LateSlots(metadata).late(clock.now_us()) == []
 
 
 def test_old_runs_are_removed(process: ScheduleProcess, account: Account, clock: MovableClock) -> None:

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from sqlalchemy import Connection, func, select, update
 
-from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account, check_name
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account, check_name
 from airtally.accounts.audit import note_change
 from airtally.accounts.permissions import UserRole
 from airtally.database.rows import AnyRow, values_of
@@ -108,8 +108,9 @@ class Users:
             return [User.from_row(row) for row in connection.execute(query)]
 
     def get(self, user_id: int) -> User | None:
+        """None also for a user of a closed account, whose sessions end with that."""
         with self._store.read() as connection:
-            row = connection.execute(_USERS.where(users.c.id == user_id)).one_or_none()
+            row = connection.execute(_USERS.where(users.c.id == user_id, IS_OPEN)).one_or_none()
         return None if row is None else User.from_row(row)
 
     def by_name(self, username: str) -> User:
@@ -186,7 +187,7 @@ class Users:
         note_change(connection, self._clock.now_us(), action, f"user {username}", account_id=account_id, **details)
 
     def _with_hash(self, username: str) -> AnyRow | None:
-        query = _USERS.add_columns(users.c.password_hash).where(users.c.username == username)
+        query = _USERS.add_columns(users.c.password_hash).where(users.c.username == username, IS_OPEN)
         with self._store.read() as connection:
             return connection.execute(query).one_or_none()
 

@@ -16,7 +16,7 @@ for command, target, summary in (
     ("serve", "airtally.cli.serve:serve", "Serve every API, the pages and the jobs from one process."),
     ("worker", "airtally.cli.serve:worker", "Run jobs only."),
     ("demo", "airtally.cli.demo:demo", "Fill a fresh home with accounts, keys and some million events, then serve it."),
-    ("account", "airtally.cli.account:app", "Create and list accounts."),
+    ("account", "airtally.cli.account:app", "Create, list, close and delete accounts."),
     ("user", "airtally.cli.user:app", "Create and list users: people who may open an account's pages."),
     ("key", "airtally.cli.key:app", "Create, list and revoke API keys."),
     ("slate", "airtally.cli.slate:app", "Create and list Slate accounts, groups, businesses and authorization codes."),

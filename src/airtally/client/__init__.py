@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from airtally.client.aio import AsyncClient
-from airtally.client.asking import AnswerPage, TablePage
+from airtally.client.asking import RowsPage, TablePage
 from airtally.client.batches import BatchSize
 from airtally.client.errors import (
     AirtallyError,
+    AnswerDeferred,
     AnswerTimedOut,
     ApiError,
     ConflictingRequest,
@@ -20,15 +21,16 @@ from airtally.client.errors import (
     ServerBusy,
     ServerFailed,
 )
+from airtally.client.exports import ExportNotDone, MadeExport
 from airtally.client.messages import ApiAnswer
 from airtally.client.results import AsyncQueryRows, QueryRows
-from airtally.client.retry import RetryPolicy
+from airtally.client.retry import RetryRules
 from airtally.client.sent import Rejection, SendResult
 from airtally.client.threads import Client
 
 __all__ = [
     "AirtallyError",
-    "AnswerPage",
+    "AnswerDeferred",
     "AnswerTimedOut",
     "ApiAnswer",
     "ApiError",
@@ -38,15 +40,18 @@ __all__ = [
     "Client",
     "ConflictingRequest",
     "ConnectionFailed",
+    "ExportNotDone",
     "GarbledAnswer",
     "InvalidRequest",
+    "MadeExport",
     "MissingResource",
     "NotAuthenticated",
     "NotPermitted",
     "QueryRows",
     "Rejection",
-    "RetryPolicy",
+    "RetryRules",
     "RowNotEncodable",
+    "RowsPage",
     "SendResult",
     "ServerBusy",
     "ServerFailed",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from contextlib import aclosing, suppress
 from itertools import chain, islice
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -13,14 +14,22 @@ import httpx
 
 from airtally.client.asking import QueryFields, query_asked, sql_asked
 from airtally.client.batches import EncodedBatch, JsonBatcher
-from airtally.client.calls import CallOptions, call
+from airtally.client.calls import CallOptions, call, listed
 from airtally.client.errors import AirtallyError, ConnectionFailed
-from airtally.client.exchange import Attempt, Exchange
-from airtally.client.messages import ApiAnswer, ApiRequest
+from airtally.client.exchange import Exchange, MakeRequest
+from airtally.client.exports import (
+    ExportFields,
+    MadeExport,
+    downloaded_parts,
+    export_id_of,
+    finished_export,
+    made_export,
+)
+from airtally.client.messages import ApiAnswer
 from airtally.client.results import AsyncQueryRows
 from airtally.client.sending import Sending, SendOptions
 from airtally.client.sent import BatchAnswer, SendResult
-from airtally.client.transport import HTTPX_FAILURES, ClientOptions, Collected, Connecting, arguments_of, failure_of
+from airtally.client.transport import HTTPX_FAILURES, ClientOptions, Connecting, answer_of, arguments_of, failure_of
 
 T = TypeVar("T")
 #: Rows encoded before other tasks have their turn: about a millisecond.
@@ -55,12 +64,13 @@ class AsyncClient:
         sending = Sending(stream, self._policy, **options)
         waiting: tuple[EncodedBatch, asyncio.Task[BatchAnswer]] | None = None
         try:
-            async for batch in _batches_and_none(sending, rows):
-                if waiting is not None:
-                    (sent, answer), waiting = waiting, None
-                    sending.count(sent, await answer)
-                if batch is not None:
-                    waiting = batch, asyncio.create_task(self._run(sending.exchange(batch)))
+            async with aclosing(_batches_and_none(sending, rows)) as batches:
+                async for batch in batches:
+                    if waiting is not None:
+                        (sent, answer), waiting = waiting, None
+                        sending.count(sent, await answer)
+                    if batch is not None:
+                        waiting = batch, asyncio.create_task(self._run(sending.exchange(batch)))
         except Exception as error:
             if waiting is not None:  # the source of the rows failed, not the server
                 with suppress(AirtallyError):
@@ -81,6 +91,26 @@ class AsyncClient:
         """As `Client.sql`."""
         return AsyncQueryRows(sql_asked(self._policy, statement), self._run)
 
+    async def export(self, **asked: Unpack[ExportFields]) -> MadeExport:
+        """As `Client.export`."""
+        return await self._run(made_export(self._policy, asked))
+
+    async def download(self, export: MadeExport | int, folder: Path | str, *, wait: float = 3600.0) -> list[Path]:
+        """As `Client.download`."""
+        number = export_id_of(export)
+        await self._run(finished_export(self._policy, number, wait))
+        return await self._run(downloaded_parts(self._policy, number, Path(folder), self._connecting.timeout))
+
+    async def items(self, path: str, **query: Any) -> AsyncIterator[dict[str, Any]]:
+        """As `Client.items`."""
+        cursor: str | None = None
+        while True:
+            page = await self._run(listed(self._policy, path, query, cursor))
+            for item in page.items:
+                yield item
+            if (cursor := page.next) is None:
+                return
+
     async def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> ApiAnswer:
         """As `Client.request`."""
         return await self._run(call(self._policy, method, path, **options))
@@ -90,41 +120,45 @@ class AsyncClient:
         try:
             while True:
                 step = steps.send(outcome)
-                if isinstance(step, Attempt):
-                    outcome = await self._outcome(step.request)
+                if isinstance(step, MakeRequest):
+                    outcome = await self._outcome(step)
                 else:
                     await asyncio.sleep(step.seconds)
                     outcome = None
         except StopIteration as done:
             found: T = done.value
             return found
+        finally:
+            steps.close()
 
-    async def _outcome(self, request: ApiRequest) -> ApiAnswer | AirtallyError:
+    async def _outcome(self, step: MakeRequest) -> ApiAnswer | AirtallyError:
         if self._http.is_closed:
             raise ConnectionFailed("the client is closed")
-        collected = Collected(self._connecting)
+        sink = step.sink or self._connecting.sink()
         try:
-            async with self._http.stream(**arguments_of(request)) as response:
+            async with self._http.stream(**arguments_of(step.request)) as response:
+                sink.begin(response.status_code)
                 async for piece in response.aiter_bytes():
-                    collected.add(piece)
-                return collected.answer(response)
+                    sink.add(piece)
+                return answer_of(response, sink.end())
         except AirtallyError as error:
             return error
         except HTTPX_FAILURES as error:
             return failure_of(error)
 
 
-async def _batches_and_none(sending: Sending, rows: Any) -> AsyncIterator[EncodedBatch | None]:
+async def _batches_and_none(sending: Sending, rows: Any) -> AsyncGenerator[EncodedBatch | None, None]:
     batcher = sending.batcher(rows)
-    async for some in _some_at_a_time(rows, whole=not isinstance(batcher, JsonBatcher)):
-        for batch in batcher.feed(some):
-            yield batch
+    async with aclosing(_some_at_a_time(rows, whole=not isinstance(batcher, JsonBatcher))) as pieces:
+        async for some in pieces:
+            for batch in batcher.feed(some):
+                yield batch
     for batch in batcher.finish():
         yield batch
     yield None
 
 
-async def _some_at_a_time(rows: Any, *, whole: bool) -> AsyncIterator[Any]:
+async def _some_at_a_time(rows: Any, *, whole: bool) -> AsyncGenerator[Any, None]:
     if whole:
         yield rows
     elif isinstance(rows, AsyncIterable):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypedDict, TypeVar
 
 import msgspec
 
-from airtally.client.errors import GarbledAnswer
+from airtally.client.errors import AnswerDeferred, GarbledAnswer
 from airtally.client.exchange import Exchange, exchange
-from airtally.client.messages import JSON, ApiAnswer, ApiRequest, shown_beginning
-from airtally.client.retry import RetryPolicy
+from airtally.client.messages import JSON, ApiAnswer, ApiRequest, read_as, shown_beginning
+from airtally.client.retry import RetryRules
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,10 +21,10 @@ ARROW = "application/vnd.apache.arrow.stream"
 #: The most rows that one answer has: what the server allows.
 PAGE_ROWS = 100_000
 
-P = TypeVar("P", bound="Page")
+P = TypeVar("P", bound="AnyPage")
 
 
-class Page(Protocol):
+class AnyPage(Protocol):
     """`next` is the cursor of the page after it; None on the last."""
 
     @property
@@ -36,7 +36,7 @@ class Page(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerPage:
+class RowsPage:
     """One answer's rows. All rows received by `data_through` are counted; `meta` is what else the answer says."""
 
     rows: list[dict[str, Any]]
@@ -70,7 +70,7 @@ class Asked:
 
     path: str
     fields: Mapping[str, Any]
-    policy: RetryPolicy
+    policy: RetryRules
     pages: bool = False
     limit: int | None = None
     page_rows: int = PAGE_ROWS
@@ -130,7 +130,7 @@ class QueryFields(TypedDict, total=False):
     page_rows: int
 
 
-def query_asked(policy: RetryPolicy, stream: str, fields: QueryFields) -> Asked:
+def query_asked(policy: RetryRules, stream: str, fields: QueryFields) -> Asked:
     """What is None is left out. Raises ValueError for numbers of rows below 1, TypeError for an unknown field."""
     if unknown := fields.keys() - QueryFields.__annotations__.keys():
         raise TypeError(f"a query has no field {', '.join(sorted(unknown))}")
@@ -142,7 +142,7 @@ def query_asked(policy: RetryPolicy, stream: str, fields: QueryFields) -> Asked:
     return Asked("/api/v1/query", {"stream": stream, **asked}, policy, "compare" not in asked, limit, page_rows)
 
 
-def sql_asked(policy: RetryPolicy, statement: str) -> Asked:
+def sql_asked(policy: RetryRules, statement: str) -> Asked:
     return Asked("/api/v1/sql", {"sql": statement}, policy)
 
 
@@ -164,8 +164,9 @@ class _JsonAnswer(msgspec.Struct):
     meta: dict[str, Any] | None = None
 
 
-def read_rows_page(answer: ApiAnswer) -> AnswerPage:
-    """Raises GarbledAnswer."""
+def read_rows_page(answer: ApiAnswer) -> RowsPage:
+    """Raises GarbledAnswer, and AnswerDeferred."""
+    _check_not_deferred(answer)
     try:
         found = msgspec.json.decode(answer.body, type=_JsonAnswer)
         rest = {} if found.meta is not None else msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
@@ -173,13 +174,14 @@ def read_rows_page(answer: ApiAnswer) -> AnswerPage:
         raise GarbledAnswer(f"The answer has no rows: {shown_beginning(answer.body)}") from None
     others = rest.keys() - set(_JsonAnswer.__struct_fields__)
     meta = found.meta if found.meta is not None else {name: msgspec.json.decode(rest[name]) for name in sorted(others)}
-    return AnswerPage(found.rows, found.next, found.data_through, found.generated_at, found.timezone, meta)
+    return RowsPage(found.rows, found.next, found.data_through, found.generated_at, found.timezone, meta)
 
 
 def read_table_page(answer: ApiAnswer) -> TablePage:
     """Raises GarbledAnswer, also for a table that was cut short."""
     import pyarrow as pa  # noqa: PLC0415 (loaded only for tables)
 
+    _check_not_deferred(answer)
     if answer.media_type != ARROW:
         raise GarbledAnswer(f"The answer is {answer.media_type or 'untyped'}, no Arrow stream")
     try:
@@ -191,6 +193,15 @@ def read_table_page(answer: ApiAnswer) -> TablePage:
     if rows is not None and rows != str(table.num_rows):
         raise GarbledAnswer(f"The answer has {table.num_rows} of {rows} rows")
     return TablePage(table, answer.headers.get("airtally-next"), answer.headers)
+
+
+def _check_not_deferred(answer: ApiAnswer) -> None:
+    if answer.status == 202:
+        raise AnswerDeferred(read_as(answer, _Deferred).id)
+
+
+class _Deferred(msgspec.Struct):
+    id: int
 
 
 def joined_tables(tables: Sequence[pa.Table]) -> pa.Table:

@@ -8,11 +8,14 @@ from typing import Any, TypedDict, Unpack
 import msgspec
 
 from airtally.client.exchange import Exchange, exchange
-from airtally.client.messages import JSON, ApiAnswer, ApiRequest
-from airtally.client.retry import RetryPolicy
+from airtally.client.messages import JSON, ApiAnswer, ApiRequest, read_as
+from airtally.client.retry import RetryRules
 
 #: By HTTP (RFC 9110, 9.2.2) these have the same effect when they are sent twice.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+#: The most of a page of a listing.
+LISTING_ROWS = 1000
 
 
 class CallOptions(TypedDict, total=False):
@@ -28,7 +31,7 @@ class CallOptions(TypedDict, total=False):
     idempotency_key: str | None
 
 
-def call(policy: RetryPolicy, method: str, path: str, **options: Unpack[CallOptions]) -> Exchange[ApiAnswer]:
+def call(rules: RetryRules, method: str, path: str, **options: Unpack[CallOptions]) -> Exchange[ApiAnswer]:
     """A request for any path of the server. Raises ValueError for a path that would lead to another server."""
     if unknown := options.keys() - CallOptions.__annotations__.keys():
         raise TypeError(f"a request has no option {', '.join(sorted(unknown))}")
@@ -45,7 +48,21 @@ def call(policy: RetryPolicy, method: str, path: str, **options: Unpack[CallOpti
         sent["Idempotency-Key"] = key
     repeatable = method.upper() in _IDEMPOTENT or key is not None
     request = ApiRequest(method.upper(), path, _as_texts(options.get("query", {})), sent, body or b"", repeatable)
-    return exchange(request, lambda answer: answer, policy, policy.read_patience)
+    return exchange(request, lambda answer: answer, rules, rules.read_patience)
+
+
+class ListingPart(msgspec.Struct, frozen=True):
+    """A page of a listing; `next` is the cursor of the page after it."""
+
+    items: list[dict[str, Any]]
+    next: str | None = None
+
+
+def listed(rules: RetryRules, path: str, query: Mapping[str, Any], cursor: str | None) -> Exchange[ListingPart]:
+    """One page of a listing of the API. Raises ValueError as `call` does."""
+    asked = {"limit": LISTING_ROWS, **query, "cursor": cursor}
+    answer = yield from call(rules, "GET", path, query=asked)
+    return read_as(answer, ListingPart)
 
 
 def _as_texts(query: Mapping[str, Any]) -> dict[str, str]:

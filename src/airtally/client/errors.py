@@ -42,6 +42,17 @@ class GarbledAnswer(AirtallyError):
     again = Again.A_FEW_TIMES
 
 
+class AnswerDeferred(AirtallyError):
+    """The question is too large to answer at once. The server makes an export of what was asked: `export_id`.
+
+    That is the first page of it, if it was asked for in pages: `export(query=…)` gives all of it.
+    """
+
+    def __init__(self, export_id: int) -> None:
+        super().__init__(f"The answer is too large to be given at once; the server makes export {export_id} of it")
+        self.export_id = export_id
+
+
 class RowNotEncodable(AirtallyError):
     """A row holds a value that JSON has no form for. `index` is the row's position among those given, from 0."""
 

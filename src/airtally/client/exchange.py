@@ -11,20 +11,25 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from airtally.client.bodies import Sink
 from airtally.client.errors import AirtallyError, ConnectionFailed
 from airtally.client.messages import ApiAnswer, ApiRequest
 from airtally.client.problems import checked
-from airtally.client.retry import RetryPolicy, Tries
+from airtally.client.retry import RequestTries, RetryRules
 
 T = TypeVar("T")
 log = logging.getLogger("airtally.client")
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """Send a request; what comes of it is the answer, or the error of the transport."""
+class MakeRequest:
+    """Send a request; what comes of it is the answer, or the error of the transport.
+
+    `sink` takes the answer's body; without one it is in the answer.
+    """
 
     request: ApiRequest
+    sink: Sink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +38,25 @@ class Pause:
 
 
 #: Yields steps, is sent an outcome after each attempt, and returns what was asked for.
-Exchange = Generator[Attempt | Pause, "ApiAnswer | AirtallyError | None", T]
+Exchange = Generator[MakeRequest | Pause, "ApiAnswer | AirtallyError | None", T]
 
 
 def exchange(
     request: ApiRequest,
     understood: Callable[[ApiAnswer], T],
-    policy: RetryPolicy,
+    policy: RetryRules,
     patience: float,
     now: Callable[[], float] = time.monotonic,
+    *,
+    sink: Sink | None = None,
 ) -> Exchange[T]:
     """Send a request until it is answered; `understood` reads the answer of a success.
 
     Raises AirtallyError; one that is not repeatable is sent once.
     """
-    tries = Tries(policy, patience, now)
+    tries = RequestTries(policy, patience, now)
     while True:
-        outcome = yield Attempt(request)
+        outcome = yield MakeRequest(request, sink)
         try:
             return understood(_answer_of(outcome))
         except AirtallyError as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from airtally.client.errors import GarbledAnswer
 
+T = TypeVar("T")
 JSON = "application/json"
 
 
@@ -46,6 +47,14 @@ class ApiAnswer:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise GarbledAnswer(f"The answer is not JSON: {shown_beginning(self.body)}") from None
+
+
+def read_as(answer: ApiAnswer, kind: type[T]) -> T:
+    """The body of an answer as a struct. Raises GarbledAnswer."""
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise GarbledAnswer(f"The answer cannot be read: {shown_beginning(answer.body)}") from None
 
 
 def shown_beginning(body: bytes) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airtally.client.asking import (
     ARROW,
-    AnswerPage,
     Asked,
     Paging,
+    RowsPage,
     TablePage,
     joined_tables,
     read_rows_page,
@@ -39,7 +39,7 @@ class QueryRows:
         for page in self.pages():
             yield from page.rows
 
-    def pages(self) -> Iterator[AnswerPage]:
+    def pages(self) -> Iterator[RowsPage]:
         """Pages of rows, each with what its answer says of itself."""
         yield from self._each(Paging(self._asked, JSON, read_rows_page))
 
@@ -77,7 +77,7 @@ class AsyncQueryRows:
             for row in page.rows:
                 yield row
 
-    async def pages(self) -> AsyncIterator[AnswerPage]:
+    async def pages(self) -> AsyncIterator[RowsPage]:
         async for page in self._each(Paging(self._asked, JSON, read_rows_page)):
             yield page
 

@@ -10,7 +10,7 @@ from airtally.client.errors import Again, AirtallyError
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryRules:
     """Waits double from `first` to at most `most` seconds, each shortened by chance by up to a half.
 
     While the server is busy or away a request is tried for `patience` seconds (one that only reads: `read_patience`)
@@ -29,12 +29,12 @@ class RetryPolicy:
             raise ValueError("attempts must be 1 or more, patience 0 or more, and first above 0 and at most `most`")
 
 
-class Tries:
+class RequestTries:
     """The tries of one request. `now` gives seconds of a clock that is never set back, `chance` a number in [0, 1)."""
 
     def __init__(
         self,
-        policy: RetryPolicy,
+        policy: RetryRules,
         patience: float,
         now: Callable[[], float],
         chance: Callable[[], float] = random.random,

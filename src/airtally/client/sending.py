@@ -12,7 +12,7 @@ from airtally.client.batches import Batcher, BatchSize, EncodedBatch, JsonBatche
 from airtally.client.errors import AirtallyError
 from airtally.client.exchange import Exchange, exchange
 from airtally.client.messages import ApiRequest
-from airtally.client.retry import RetryPolicy
+from airtally.client.retry import RetryRules
 from airtally.client.sent import BatchAnswer, SendResult, read_batch_answer
 
 Compression = Literal["gzip", "zstd"]
@@ -34,7 +34,7 @@ class SendOptions(TypedDict, total=False):
 class Sending:
     """One call of `send`: makes the batches and counts their answers."""
 
-    def __init__(self, stream: str, policy: RetryPolicy, **options: Unpack[SendOptions]) -> None:
+    def __init__(self, stream: str, policy: RetryRules, **options: Unpack[SendOptions]) -> None:
         """Raises ValueError for options that cannot be used."""
         if unknown := options.keys() - SendOptions.__annotations__.keys():
             raise TypeError(f"send has no option {', '.join(sorted(unknown))}")

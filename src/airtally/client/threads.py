@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import chain
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
@@ -14,14 +15,22 @@ import httpx
 
 from airtally.client.asking import QueryFields, query_asked, sql_asked
 from airtally.client.batches import EncodedBatch
-from airtally.client.calls import CallOptions, call
+from airtally.client.calls import CallOptions, call, listed
 from airtally.client.errors import AirtallyError, ConnectionFailed
-from airtally.client.exchange import Attempt, Exchange
-from airtally.client.messages import ApiAnswer, ApiRequest
+from airtally.client.exchange import Exchange, MakeRequest
+from airtally.client.exports import (
+    ExportFields,
+    MadeExport,
+    downloaded_parts,
+    export_id_of,
+    finished_export,
+    made_export,
+)
+from airtally.client.messages import ApiAnswer
 from airtally.client.results import QueryRows
 from airtally.client.sending import Sending, SendOptions
 from airtally.client.sent import BatchAnswer, SendResult
-from airtally.client.transport import HTTPX_FAILURES, ClientOptions, Collected, Connecting, arguments_of, failure_of
+from airtally.client.transport import HTTPX_FAILURES, ClientOptions, Connecting, answer_of, arguments_of, failure_of
 
 T = TypeVar("T")
 
@@ -81,6 +90,32 @@ class Client:
         """One SELECT over the account's tables (docs/reference/sql-api.md), run when the rows are read."""
         return QueryRows(sql_asked(self._policy, statement), self._run)
 
+    def export(self, **asked: Unpack[ExportFields]) -> MadeExport:
+        """Files of rows or of an answer of any size, once they are made (docs/reference/exports-api.md).
+
+        Raises ExportNotDone, or another AirtallyError.
+        """
+        return self._run(made_export(self._policy, asked))
+
+    def download(self, export: MadeExport | int, folder: Path | str, *, wait: float = 3600.0) -> list[Path]:
+        """The files of an export, by it or its id, in a folder; checked by size and SHA-256, each there only when it is whole.
+
+        What a cut connection left out is fetched again, and by a call that is repeated only what is not there yet. Waits
+        until the export is done. Raises ExportNotDone, another AirtallyError, and OSError of the folder.
+        """
+        number = export_id_of(export)
+        self._run(finished_export(self._policy, number, wait))
+        return self._run(downloaded_parts(self._policy, number, Path(folder), self._connecting.timeout))
+
+    def items(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """All of a listing, such as `/api/v1/keys`, page by page. Raises AirtallyError."""
+        cursor: str | None = None
+        while True:
+            page = self._run(listed(self._policy, path, query, cursor))
+            yield from page.items
+            if (cursor := page.next) is None:
+                return
+
     def request(self, method: str, path: str, **options: Unpack[CallOptions]) -> ApiAnswer:
         """Any call of the API; the answer of a success. Raises AirtallyError, and ValueError for a wrong path."""
         return self._run(call(self._policy, method, path, **options))
@@ -90,8 +125,8 @@ class Client:
         try:
             while True:
                 step = steps.send(outcome)
-                if isinstance(step, Attempt):
-                    outcome = self._outcome(step.request)
+                if isinstance(step, MakeRequest):
+                    outcome = self._outcome(step)
                 elif self._closed.wait(step.seconds) or is_stopped():
                     raise ConnectionFailed("the client was closed while it waited for the next try")
                 else:
@@ -99,16 +134,19 @@ class Client:
         except StopIteration as done:
             found: T = done.value
             return found
+        finally:
+            steps.close()
 
-    def _outcome(self, request: ApiRequest) -> ApiAnswer | AirtallyError:
+    def _outcome(self, step: MakeRequest) -> ApiAnswer | AirtallyError:
         if self._http.is_closed:
             raise ConnectionFailed("the client is closed")
-        collected = Collected(self._connecting)
+        sink = step.sink or self._connecting.sink()
         try:
-            with self._http.stream(**arguments_of(request)) as response:
+            with self._http.stream(**arguments_of(step.request)) as response:
+                sink.begin(response.status_code)
                 for piece in response.iter_bytes():
-                    collected.add(piece)
-                return collected.answer(response)
+                    sink.add(piece)
+                return answer_of(response, sink.end())
         except AirtallyError as error:
             return error
         except HTTPX_FAILURES as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any, TypedDict
 import httpx
 
 from airtally import __version__
+from airtally.client.bodies import InMemory, Sink
 from airtally.client.errors import AirtallyError, AnswerTimedOut, ConnectionFailed, GarbledAnswer
 from airtally.client.messages import ApiAnswer, ApiRequest
-from airtally.client.retry import RetryPolicy
+from airtally.client.retry import RetryRules
 
 USER_AGENT = f"airtally-python/{__version__} (Python {platform.python_version()}; {platform.system()})"
 #: A connection takes no longer than this, whatever the time-out of answers is.
@@ -30,12 +30,14 @@ class ClientOptions(TypedDict, total=False):
 
     `timeout` is in seconds: of connecting and of each wait for the server, and of the whole body of an answer.
     `retry` says how long it tries again. `verify` is False, a file with the certificates of authorities, or a context.
-    `user_agent` comes before the client's own name. `answer_max` is in bytes.
+    `account` is the slug of the account that calls are about, for a token that may see several. `user_agent` comes
+    before the client's own name. `answer_max` is in bytes.
     """
 
     timeout: float
-    retry: RetryPolicy
+    retry: RetryRules
     verify: bool | str | Path | ssl.SSLContext
+    account: str | None
     user_agent: str
     answer_max: int
 
@@ -47,8 +49,9 @@ class Connecting:
     url: str
     token: str
     timeout: float = 60.0
-    retry: RetryPolicy = RetryPolicy()
+    retry: RetryRules = RetryRules()
     verify: bool | str | Path | ssl.SSLContext = True
+    account: str | None = None
     user_agent: str = ""
     answer_max: int = 1 << 30
 
@@ -64,13 +67,18 @@ class Connecting:
     def arguments(self) -> dict[str, Any]:
         """The arguments of an httpx client, sync or async."""
         agent = f"{self.user_agent} {USER_AGENT}".strip()
+        about = {} if self.account is None else {"Airtally-Account": self.account}
         return {
             "base_url": self.url.rstrip("/"),
-            "headers": {"Authorization": f"Bearer {self.token}", "User-Agent": agent},
+            "headers": {"Authorization": f"Bearer {self.token}", "User-Agent": agent} | about,
             "timeout": httpx.Timeout(self.timeout, connect=min(self.timeout, _CONNECT_SECONDS)),
             "verify": self._tls(),
             "limits": httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
         }
+
+    def sink(self) -> Sink:
+        """For bodies that are wanted in memory."""
+        return InMemory(self.answer_max, self.timeout)
 
     def _tls(self) -> ssl.SSLContext | bool:
         if isinstance(self.verify, str | Path):
@@ -92,26 +100,8 @@ def arguments_of(request: ApiRequest) -> dict[str, Any]:
     return {"method": request.method, "url": request.path, "params": request.query or None, "headers": headers, **body}
 
 
-class Collected:
-    """Gathers the body of an answer within its limits."""
-
-    def __init__(self, connecting: Connecting) -> None:
-        self._most = connecting.answer_max
-        self._deadline = time.monotonic() + connecting.timeout
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def add(self, piece: bytes) -> None:
-        """Raises GarbledAnswer if the body is too large, AnswerTimedOut if it takes too long."""
-        self._pieces.append(piece)
-        self._size += len(piece)
-        if self._size > self._most:
-            raise GarbledAnswer(f"The answer is larger than {self._most} bytes")
-        if time.monotonic() > self._deadline:
-            raise AnswerTimedOut("The answer takes longer than the timeout")
-
-    def answer(self, response: httpx.Response) -> ApiAnswer:
-        return ApiAnswer(response.status_code, _plain(response.headers), b"".join(self._pieces))
+def answer_of(response: httpx.Response, body: bytes) -> ApiAnswer:
+    return ApiAnswer(response.status_code, _plain(response.headers), body)
 
 
 def _plain(headers: httpx.Headers) -> Mapping[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import func, select
 
@@ -13,6 +14,7 @@ from airtally.database.tables import erasure_acks, erasures, writers
 from airtally.erasure.records import Erasure, ErasureState
 from airtally.kit.clock import Clock
 from airtally.storage.buffer import Buffer
+from airtally.storage.buffer.store import SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,15 @@ class Acknowledgements:
     """Answers the erasures that wait for writers; without a buffer it only reads. Thread-safe: an answer given twice is one.
 
     A writer of another machine answers for itself; the buffer of one that died is adopted by the next process there,
-    which answers for it. A writer that an operator has given up is not waited for.
+    which answers for it. A writer that an operator has given up is not waited for, nor, where there is one home alone
+    (SQLite), one without a file in `folder`, that of the home's buffers.
     """
 
-    def __init__(self, store: MetadataStore, clock: Clock, buffer: Buffer | None, flush: Callable[[], object]) -> None:
+    def __init__(
+        self, store: MetadataStore, clock: Clock, buffer: Buffer | None, flush: Callable[[], object], folder: Path
+    ) -> None:
         self._store = store
+        self._folder = folder
         self._clock = clock
         self._buffer = buffer
         self._flush = flush
@@ -60,11 +66,15 @@ class Acknowledgements:
     def behind(self, erasure: Erasure) -> WritersBehind:
         """Who has not answered for an erasure."""
         answered = select(erasure_acks.c.buffer_id).where(erasure_acks.c.erasure_id == erasure.id)
-        missing = select(writers.c.host).where(writers.c.buffer_id.not_in(answered)).order_by(writers.c.host)
+        missing = select(writers.c.buffer_id, writers.c.host).where(writers.c.buffer_id.not_in(answered))
         moments = select(erasure_acks.c.through).where(erasure_acks.c.erasure_id == erasure.id)
         with self._store.read() as connection:
-            hosts = tuple(connection.execute(missing).scalars())
-            return WritersBehind(hosts, max(connection.execute(moments).scalars(), default=None))
+            rows = connection.execute(missing.order_by(writers.c.host)).all()
+            through = max(connection.execute(moments).scalars(), default=None)
+        return WritersBehind(tuple(row.host for row in rows if self._may_hold_rows(row.buffer_id)), through)
+
+    def _may_hold_rows(self, buffer_id: str) -> bool:
+        return self._store.dialect != "sqlite" or (self._folder / f"{buffer_id}{SUFFIX}").exists()
 
     def now_us(self) -> int:
         """The moment where no writer answers, by the clock of this process."""

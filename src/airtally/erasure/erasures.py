@@ -143,16 +143,17 @@ class Erasures:
             connection.execute(update(erasures).where(erasures.c.id == erasure_id).values(error=error))
 
     def begin(self, erasure: Erasure, person: Person | None, through_us: int) -> None:
-        """All writers have moved their rows: from now on the ids of `person` are erased, as received by a moment."""
+        """All writers have moved their rows: from now on the ids of `person` are erased, as received by a moment.
+
+        Of an account, all but a stub counts as deleted from now on.
+        """
         subject = None if person is None else self._secrets.seal(person.to_json(), _CONTEXT)
-        self._change(
-            erasure,
-            state=ErasureState.ERASING,
-            through=through_us,
-            subject=subject,
-            hashes=self.hashes(person),
-            waiting_for="[]",
-        )
+        values = {"through": through_us, "subject": subject, "hashes": self.hashes(person), "waiting_for": "[]"}
+        with self._store.begin() as connection:
+            self._set(connection, erasure, state=ErasureState.ERASING, **values)
+            if erasure.kind is ErasureKind.ACCOUNT:
+                stub = {"deleted_at": self._clock.now_us(), "name": ""}
+                connection.execute(update(accounts).where(accounts.c.id == erasure.account_id).values(stub))
 
     def note_erased(self, job: Job, erasure: Erasure, run_at: int) -> None:
         """The rows are in no answer; the job runs once more when the files that held them may go. Raises LeaseLost."""

@@ -47,13 +47,16 @@ class StepJournal:
             rest = update(erasure_steps).where(*open_steps, erasure_steps.c.state == StepState.PREPARED)
             connection.execute(rest.values(state=StepState.UNDONE))
 
-    def note_within(self, connection: Connection, finding: ErasureFinding) -> None:
+    def note_within(self, connection: Connection, finding: ErasureFinding, files: tuple[str, ...] = ()) -> None:
         """Note what the caller's transaction does to another store; nothing where there was nothing."""
         if finding.found or finding.erased or finding.remains:
-            connection.execute(insert(erasure_steps).values(self._row(finding, StepState.DONE, ())))
+            connection.execute(insert(erasure_steps).values(self._row(finding, StepState.DONE, files)))
 
-    def state(self, finding: ErasureFinding) -> None:
-        """Note what is known of a part of another store, in place of what was noted of it before."""
+    def state(self, finding: ErasureFinding, files: tuple[str, ...] = ()) -> None:
+        """Note what is known of a part of another store, in place of what was noted of it before.
+
+        `files` are those of a table in the lake that were replaced.
+        """
         before = (
             erasure_steps.c.erasure_id == self._erasure_id,
             erasure_steps.c.store == finding.store,
@@ -61,19 +64,20 @@ class StepJournal:
         )
         with self._store.begin() as connection:
             connection.execute(delete(erasure_steps).where(*before))
-            self.note_within(connection, finding)
+            self.note_within(connection, finding, files)
 
-    def replaced_files(self) -> dict[str, list[str]]:
-        """The lake's files that were replaced, by table."""
-        query = select(erasure_steps.c.part, erasure_steps.c.files).where(
+    def replaced_files(self) -> dict[tuple[str, str], list[str]]:
+        """The files that were replaced in the lake, by store (the lake's rows, the rollups' figures) and table."""
+        query = select(erasure_steps.c.store, erasure_steps.c.part, erasure_steps.c.files).where(
             erasure_steps.c.erasure_id == self._erasure_id,
-            erasure_steps.c.store == LAKE,
             erasure_steps.c.state == StepState.DONE,
+            erasure_steps.c.files != "[]",
         )
-        found: dict[str, list[str]] = {}
+        found: dict[tuple[str, str], list[str]] = {}
         with self._store.read() as connection:
-            for part, files in connection.execute(query):
-                found.setdefault(part.partition("/")[0], []).extend(msgspec.json.decode(files, type=list[str]))
+            for store, part, files in connection.execute(query):
+                table = part.partition("/")[0]
+                found.setdefault((store, table), []).extend(msgspec.json.decode(files, type=list[str]))
         return found
 
     def _row(self, finding: ErasureFinding, state: StepState, files: tuple[str, ...]) -> dict[str, object]:

@@ -59,9 +59,11 @@ class LateRows:
     def _past(self, stream: Stream, first_us: int) -> Sequence[_PastErasure]:
         """Erasures that may be about rows received from a moment on."""
         query = select(accounts.c.slug, erasures.c.kind, erasures.c.through, erasures.c.hashes)
-        query = query.join_from(erasures, accounts).where(erasures.c.through >= first_us)
-        if not stream.person_columns:
-            query = query.where(erasures.c.kind == ErasureKind.ACCOUNT)
+        of_account = (erasures.c.kind == ErasureKind.ACCOUNT) & erasures.c.through.is_not(None)
+        of_person = (erasures.c.kind == ErasureKind.PERSON) & (erasures.c.through >= first_us)
+        query = query.join_from(erasures, accounts).where(
+            (of_account | of_person) if stream.person_columns else of_account
+        )
         with self._store.read() as connection:
             found = connection.execute(query).all()
         return [
@@ -76,12 +78,11 @@ class LateRows:
 
     def _named(self, stream: Stream, rows: pa.Table, past: _PastErasure) -> pa.ChunkedArray:
         """For each row, whether the erasure was about it."""
+        of_account = pc.equal(rows.column(ACCOUNT.name), past.account)
+        if past.kind is ErasureKind.ACCOUNT:  # whenever they were received
+            return of_account
         through = pa.scalar(past.through_us, RECEIVED_AT.type)
-        mine = pc.and_(
-            pc.equal(rows.column(ACCOUNT.name), past.account), pc.less_equal(rows.column(RECEIVED_AT.name), through)
-        )
-        if past.kind is ErasureKind.ACCOUNT or not pc.any(mine).as_py():
-            return mine
+        mine = pc.and_(of_account, pc.less_equal(rows.column(RECEIVED_AT.name), through))
         named = pc.and_(mine, pa.scalar(value=False))
         for column in stream.person_columns:
             kind = str(column.identifies)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from airtally.accounts.accounts import Account
 from airtally.erasure.lake_rows import LakeRows
@@ -13,9 +13,16 @@ from airtally.kit.clock import Clock
 
 
 class ErasurePreview:
-    """Thread-safe: it holds no state. Rows in the buffers of other machines are counted once they are in the lake."""
+    """Thread-safe: it holds no state. `until_visible` returns once all live writers' rows are in the lake."""
 
-    def __init__(self, lake_rows: LakeRows, stores: Sequence[PersonStore], clock: Clock) -> None:
+    def __init__(
+        self,
+        lake_rows: LakeRows,
+        stores: Sequence[PersonStore],
+        clock: Clock,
+        until_visible: Callable[[int], None],
+    ) -> None:
+        self._until_visible = until_visible
         self._lake_rows = lake_rows
         self._stores = stores
         self._clock = clock
@@ -25,7 +32,11 @@ class ErasurePreview:
         return self._lake_rows.linked(account, person, self._clock.now_us())
 
     def count(self, account: Account, person: Person) -> list[ErasureFinding]:
-        """What an erasure would find now, but for parts in which nothing names the person."""
+        """What an erasure would find now, but for parts in which nothing names the person.
+
+        Raises Unavailable where a live writer does not move its rows into the lake.
+        """
+        self._until_visible(self._clock.now_us())
         person = self.linked(account, person)
         found = [finding for store in self._stores for finding in store.count(account, person)]
         return [finding for finding in found if finding.found]

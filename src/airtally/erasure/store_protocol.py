@@ -14,13 +14,17 @@ from airtally.erasure.records import ErasureFinding, ErasureTask
 Check = Callable[[], None]
 
 
-class PersonStore(Protocol):
+class ErasableStore(Protocol):
     """Each call may be repeated after a death at any point of it: what is done already is passed over."""
+
+    def erase(self, task: ErasureTask, journal: StepJournal, check: Check) -> None:
+        """Erase what the task is about, and note in the journal what was found, erased and left."""
+        ...
+
+
+class PersonStore(ErasableStore, Protocol):
+    """A store that can tell beforehand what it has of a person."""
 
     def count(self, account: Account, person: Person) -> Iterable[ErasureFinding]:
         """What names the person now, with nothing changed."""
-        ...
-
-    def erase(self, task: ErasureTask, journal: StepJournal, check: Check) -> None:
-        """Erase what names the person, and note in the journal what was found, erased and left."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import structlog
@@ -14,8 +14,9 @@ from airtally.erasure.erasures import JOB_KIND, Erasures
 from airtally.erasure.journal import StepJournal
 from airtally.erasure.lake_rows import LakeRows
 from airtally.erasure.leftovers import Leftovers
-from airtally.erasure.records import Erasure, ErasureState
-from airtally.erasure.store_protocol import Check, PersonStore
+from airtally.erasure.records import Erasure, ErasureKind, ErasureState
+from airtally.erasure.rollup_days import RollupDays
+from airtally.erasure.store_protocol import Check, ErasableStore, PersonStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.leased_table import LeaseLost
 from airtally.jobs.queue import Job, Jobs
@@ -40,7 +41,7 @@ class NotYet(Unavailable):
 
 
 class ErasureWorker(Worker):
-    """`stores` are erased in their order."""
+    """`stores` of a person, and `account_stores` of an account, are erased in their order."""
 
     name: ClassVar[str] = "erasures"
     kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
@@ -58,6 +59,8 @@ class ErasureWorker(Worker):
         acknowledgements: Acknowledgements,
         lake_rows: LakeRows,
         stores: Sequence[PersonStore],
+        account_stores: Sequence[ErasableStore],
+        rollup_days: RollupDays,
         leftovers: Leftovers,
         options: WorkerOptions | None = None,
         faults: Faults = NO_FAULTS,
@@ -67,7 +70,11 @@ class ErasureWorker(Worker):
         self._store = store
         self._acknowledgements = acknowledgements
         self._lake_rows = lake_rows
-        self._stores = stores
+        self._stores: Mapping[ErasureKind, Sequence[ErasableStore]] = {
+            ErasureKind.PERSON: stores,
+            ErasureKind.ACCOUNT: account_stores,
+        }
+        self._rollup_days = rollup_days
         self._leftovers = leftovers
         self._faults = faults
 
@@ -80,7 +87,7 @@ class ErasureWorker(Worker):
         if erasure.state is ErasureState.ERASING:
             self._erase(job, erasure, account, lambda: self.check(lease))
         elif erasure.state is ErasureState.ERASED:
-            self._finish(job, erasure, account)
+            self._finish(job, erasure, account, lambda: self.check(lease))
 
     def run_now(self, erasure_id: int) -> None:
         """One attempt on this thread, due or not; nothing where another worker is at it."""
@@ -111,7 +118,7 @@ class ErasureWorker(Worker):
     def _erase(self, job: Job, erasure: Erasure, account: Account, check: Check) -> None:
         task = self._erasures.task(erasure, account)
         journal = StepJournal(self._store, self._clock, task)
-        for store in self._stores:
+        for store in self._stores[erasure.kind]:
             check()
             self._faults.reach("erasure.store")
             store.erase(task, journal, check)
@@ -120,10 +127,13 @@ class ErasureWorker(Worker):
         self._erasures.note_erased(job, erasure, self._clock.now_us() + FILES_US)
         _log.info("erased", erasure=erasure.id, account=account.slug, kind=erasure.kind)
 
-    def _finish(self, job: Job, erasure: Erasure, account: Account) -> None:
+    def _finish(self, job: Job, erasure: Erasure, account: Account, check: Check) -> None:
         """Raises NotYet while readers may still need the files that held the rows."""
         task = self._erasures.task(erasure, account)
-        left = self._leftovers.removed(StepJournal(self._store, self._clock, task))
+        journal = StepJournal(self._store, self._clock, task)
+        if erasure.kind is ErasureKind.PERSON:
+            self._rollup_days.erase(task, journal, check)  # what was stale then is built by now
+        left = self._leftovers.removed(journal)
         if left:
             raise NotYet(f"{len(left)} files that held the rows are still kept for running jobs, such as {left[0]}")
         self._erasures.note_done(job, erasure)

@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import IS_OPEN, Account
 from airtally.accounts.audit import note_change
 from airtally.database.store import MetadataStore
-from airtally.database.tables import export_parts, exports
+from airtally.database.tables import accounts, export_parts, exports
 from airtally.exports.endings import ExportEndings, select_exports, state_at
 from airtally.exports.export import (
     KINDS,
@@ -33,6 +33,10 @@ from airtally.kit.errors import NotFound, TooManyRequests
 
 #: Exports that read more rows are large.
 SMALL_ROWS = 2_000_000
+
+
+#: The ids of accounts whose links are valid.
+_OPEN = select(accounts.c.id).where(IS_OPEN)
 
 
 class TooManyExports(TooManyRequests):
@@ -144,7 +148,8 @@ class Exports:
 
     def part(self, account: Account | None, export_id: int, number: int) -> tuple[Export, ExportPart]:
         """A part of an account's export; without an account of any, for a link that was checked. Raises NotFound."""
-        where = () if account is None else (exports.c.account_id == account.id,)
+        mine = exports.c.account_id == account.id if account is not None else exports.c.account_id.in_(_OPEN)
+        where = (mine,)
         export = self._one(exports.c.id == export_id, *where)
         found = [] if export is None else self.parts(export, after=number - 1, limit=1)
         if export is None or not found or found[0].number != number:

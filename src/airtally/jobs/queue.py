@@ -179,6 +179,23 @@ class Jobs:
     def get(self, job_id: int) -> Job | None:
         return self._one(jobs.c.id == job_id)
 
+    def latest(
+        self,
+        account_id: int | None,
+        *,
+        state: JobState | None = None,
+        kind: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Job]:
+        """Newest first, from the one before the id `before`; None for all accounts, and for jobs of none."""
+        asked = {jobs.c.account_id: account_id, jobs.c.state: state, jobs.c.kind: kind}
+        where = [column == value for column, value in asked.items() if value is not None]
+        where += [] if before is None else [jobs.c.id < before]
+        query = select(*jobs.c).where(*where).order_by(jobs.c.id.desc()).limit(limit)
+        with self._store.read() as connection:
+            return [Job.from_row(row) for row in connection.execute(query)]
+
     def find(self, kind: str, subject: str) -> Job | None:
         return self._one(jobs.c.kind == kind, jobs.c.subject == subject)
 

@@ -6,8 +6,9 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -31,6 +32,15 @@ class MailRefused(Failure):
     code = "mail_refused"
 
 
+@dataclass(frozen=True, slots=True)
+class MailFile:
+    """A file that goes with a message."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
 class Mailer:
     """`url`: `smtp://[user:password@]host[:port]`, with STARTTLS where the server offers it, or `smtps://…`.
 
@@ -47,7 +57,7 @@ class Mailer:
         user = unquote(self._url.username or "")
         self._sender = user if "@" in user else f"airtally@{socket.getfqdn()}"
 
-    def send(self, to: str, subject: str, text: str, *, uid: str | None = None) -> None:
+    def send(self, to: str, subject: str, text: str, *, uid: str | None = None, files: Sequence[MailFile] = ()) -> None:
         """Send one message to one address. Raises MailRefused, or Unavailable if the server may accept it later.
 
         `uid`: the same for every try at the same message, from which readers see that it came twice.
@@ -59,6 +69,9 @@ class Mailer:
         message["Message-ID"] = make_msgid(domain=domain) if uid is None else f"<{uid}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
+        for file in files:
+            kind, _, form = file.media_type.partition("/")
+            message.add_attachment(file.content, maintype=kind, subtype=form, filename=file.name)
         try:
             with self._connected() as server:
                 server.send_message(message)

@@ -15,6 +15,7 @@ from airtally.kit.time import whole_days
 from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
 from airtally.query.distinct import approximated, bounded
+from airtally.query.freshness import Freshness, StreamFreshness
 from airtally.query.lookup import Row, last_by
 from airtally.query.narrow import narrowed
 from airtally.query.question import Question
@@ -96,6 +97,7 @@ class Queries:
         self._engine, self._source, self._rollups = engine, source, rollups
         self._clock = clock or SystemClock()
         self._known = RecordsCache()
+        self._freshness = Freshness(engine)
         self._on_missing = on_missing
 
     @property
@@ -211,6 +213,10 @@ class Queries:
             return self._engine.query(render_records(Records(stream, account), snapshot))
 
         return self._on_snapshot(lambda snapshot: self._known.get(snapshot, load), stream, account)
+
+    def freshness(self, stream: Stream, account: str) -> StreamFreshness:
+        """What is stored of a stream, and how current that is. Raises LimitExceeded."""
+        return self._on_snapshot(self._freshness.of, stream, account)
 
     def versions(self, wanted: VersionsQuery) -> pa.Table:
         """The versions (`stream.row_schema`), in no order. Raises LimitExceeded."""

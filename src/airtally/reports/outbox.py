@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
+from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import deliveries
@@ -128,6 +129,8 @@ class Deliveries:
         """One more try of the same notice, due at once. Raises NotFound."""
         old = self.get(delivery_id, account_id)
         with self._store.begin() as connection:
+            target = f"delivery {delivery_id} of report {old.report_id}"
+            note_change(connection, self._clock.now_us(), "delivery.redeliver", target, account_id=old.account_id)
             return self._insert(
                 connection,
                 old.account_id,
@@ -148,10 +151,16 @@ class Deliveries:
         return Delivery.from_row(row)
 
     def latest(
-        self, account_id: int | None = None, *, report_id: int | None = None, limit: int = 100
+        self,
+        account_id: int | None = None,
+        *,
+        report_id: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[Delivery]:
-        """Newest first; of all accounts where none is given."""
+        """Newest first, from the one before the id `before`; of all accounts where none is given."""
         where = [*_of(account_id), *([] if report_id is None else [deliveries.c.report_id == report_id])]
+        where += [] if before is None else [deliveries.c.id < before]
         query = select(*deliveries.c).where(*where).order_by(deliveries.c.id.desc()).limit(limit)
         with self._store.read() as connection:
             return [Delivery.from_row(row) for row in connection.execute(query)]

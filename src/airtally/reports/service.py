@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account
 from airtally.accounts.owners import Owners
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
@@ -101,6 +101,22 @@ class Reports:
             raise Forbidden(f"Report with ID {report_id} does not belong to current user")
         raise NotFound(f"Report with ID {report_id} was not found")
 
+    def own(self, account: Account, report_id: int) -> Report:
+        """As `get`, but another account's report is one that is not there. Raises NotFound."""
+        with self._store.read() as connection:
+            row = connection.execute(_of(account).where(reports.c.id == report_id)).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no report {report_id}")
+        return Report.from_row(row)
+
+    def newest(self, account: Account, *, before: int | None = None, limit: int = 100) -> list[Report]:
+        """Newest first, from the one before the id `before`."""
+        query = _of(account).order_by(reports.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(reports.c.id < before)
+        with self._store.read() as connection:
+            return [Report.from_row(row) for row in connection.execute(query)]
+
     def page(
         self, account: Account, page: Page, sort: Sequence[SortKey] = (), *, statuses: Sequence[ReportState] = ()
     ) -> tuple[list[Report], int]:
@@ -131,7 +147,7 @@ class Reports:
         missing = NotFound("There is no such file, or it is no longer kept")
         if not self._links.is_valid(slug, file_name, signature):
             raise missing
-        query = _with_account().where(accounts.c.slug == slug, reports.c.file_name == file_name)
+        query = _with_account().where(accounts.c.slug == slug, reports.c.file_name == file_name, IS_OPEN)
         with self._store.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:

@@ -16,12 +16,14 @@ from airtally.schedules.endings import described
 from airtally.schedules.outcomes import MadeFile, MadeFiles
 from airtally.schedules.schedule import Schedule, ScheduleRun
 from airtally.schedules.wanted import DeliverTo
-from airtally.webhooks.messages import MailText, Recipients
+from airtally.webhooks.messages import MOST_ATTACHED_BYTES, MailAttachment, MailText, Recipients
 from airtally.webhooks.states import Channel, MessageState
 
 DELIVERED_EVENT = "schedule.delivered"
 #: Recipients that a reason names.
 _MOST_NAMED = 3
+#: Files that an e-mail has attached at most.
+_MOST_ATTACHED = 5
 
 
 def contents_of(
@@ -75,12 +77,21 @@ def _mail(account: Account, schedule: Schedule, run: ScheduleRun, made: MadeFile
     lines = "\n".join(_line(each) for each in made.files)
     left = made.number - len(made.files)
     more = f"\n  … and {left} more, listed under {made.kind} {made.about['id']}" if left else ""
+    attached = _attachments(made)
+    words = "They are attached, and under these links" if attached else "They are under these links"
     text = (
         f"The schedule {schedule.name!r} of {account.name} has made {made.rows} rows "
-        f"as of {at:%Y-%m-%d %H:%M} ({account.timezone}):\n\n{lines}{more}\n\n"
-        f"The links need no password. The files are kept until {made.about['expires_at']}.\n"
+        f"as of {at:%Y-%m-%d %H:%M} ({account.timezone}).\n"
+        f"{words}, which need no password, until {made.about['expires_at']}:\n\n{lines}{more}\n"
     )
-    return MailText(f"{schedule.name}, {at:%Y-%m-%d %H:%M}", text)
+    return MailText(f"{schedule.name}, {at:%Y-%m-%d %H:%M}", text, attached)
+
+
+def _attachments(made: MadeFiles) -> tuple[MailAttachment, ...]:
+    """The files, if they are few and small."""
+    if made.number > _MOST_ATTACHED or made.number != len(made.files) or made.bytes > MOST_ATTACHED_BYTES:
+        return ()
+    return tuple(MailAttachment(each.name, each.media_type, each.stored_name) for each in made.files)
 
 
 def _line(file: MadeFile) -> str:

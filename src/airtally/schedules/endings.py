@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
 from airtally.accounts.audit import note_change
 from airtally.database.tables import accounts, schedules
+from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import iso_seconds
 from airtally.schedules.run_queue import RunQueue
@@ -41,7 +42,7 @@ class RunEndings:
 
     def succeed(self, connection: Connection, schedule: Schedule, run: ScheduleRun) -> None:
         """End a run as done, unless it has ended."""
-        if not self._queue.change(connection, run, self._ended(RunState.DONE, None)):
+        if not self._end(connection, run, RunState.DONE, None):
             return
         connection.execute(update(schedules).where(schedules.c.id == schedule.id).values(failures=0))
         self._queue.start_next(connection, schedule)
@@ -51,7 +52,7 @@ class RunEndings:
 
         A run that was asked for is not counted: whoever asked sees it.
         """
-        if not self._queue.change(connection, run, self._ended(RunState.FAILED, reason)):
+        if not self._end(connection, run, RunState.FAILED, reason):
             return
         failures = schedule.failures + (not run.asked)
         paused = schedule.state is ScheduleState.ACTIVE and not run.asked and failures >= schedule.most_failures
@@ -78,8 +79,12 @@ class RunEndings:
         )
         _log.warning("a schedule failed", account=account.slug, schedule=schedule.id, run=run.id, reason=reason)
 
-    def _ended(self, state: RunState, reason: str | None) -> dict[str, Any]:
-        return {"state": state, "reason": reason, "ended_at": self._clock.now_us()}
+    def _end(self, connection: Connection, run: ScheduleRun, state: RunState, reason: str | None) -> bool:
+        ended = {"state": state, "reason": reason, "ended_at": self._clock.now_us()}
+        if not self._queue.change(connection, run, ended):
+            return False
+        metrics.SCHEDULE_RUNS.labels(state).inc()
+        return True
 
 
 def account_of(connection: Connection, schedule: Schedule) -> Account:

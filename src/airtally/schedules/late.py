@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from airtally.database.store import MetadataStore
-from airtally.database.tables import schedule_runs, schedules
+from airtally.database.tables import accounts, schedule_runs, schedules
 from airtally.kit.time import MINUTE_US
 from airtally.schedules.schedule import jitter_us
 from airtally.schedules.states import UNENDED_RUNS, ScheduleState
@@ -39,11 +39,15 @@ class LateSlots:
     def __init__(self, store: MetadataStore) -> None:
         self._store = store
 
-    def late(self, now_us: int, *, limit: int = MOST_LATE) -> list[LateSlot]:
-        """Slots that have not ended `late_minutes` of their schedule after they were due, the oldest first."""
+    def late(self, now_us: int, *, account_id: int | None = None, limit: int = MOST_LATE) -> list[LateSlot]:
+        """Slots that have not ended `late_minutes` of their schedule after they were due, the oldest first.
+
+        Of all accounts without `account_id`.
+        """
+        own = () if account_id is None else (schedules.c.account_id == account_id,)
         with self._store.read() as connection:
-            unplanned = connection.execute(_unplanned(now_us).limit(limit)).all()
-            unended = connection.execute(_unended(now_us).limit(limit)).all()
+            unplanned = connection.execute(_unplanned(now_us).where(*own).limit(limit)).all()
+            unended = connection.execute(_unended(now_us).where(*own).limit(limit)).all()
         found = [
             LateSlot(
                 *(row.account_id, row.id, row.name, None),
@@ -74,7 +78,7 @@ def _unplanned(now: int) -> Select[Any]:
         schedules.c.next_at,
     )
     active = schedules.c.state == ScheduleState.ACTIVE, schedules.c.next_at <= now
-    return select(*columns).where(*active, late).order_by(schedules.c.next_at)
+    return _of_open_accounts(select(*columns)).where(*active, late).order_by(schedules.c.next_at)
 
 
 def _unended(now: int) -> Select[Any]:
@@ -84,5 +88,9 @@ def _unended(now: int) -> Select[Any]:
         *(schedule_runs.c.slot_at, schedule_runs.c.due_at, schedule_runs.c.state.label("run_state")),
     )
     slots = schedule_runs.c.state.in_(UNENDED_RUNS), schedule_runs.c.asked.is_(False)
-    joined = select(*columns).join(schedules, schedules.c.id == schedule_runs.c.schedule_id)
-    return joined.where(*slots, late).order_by(schedule_runs.c.due_at)
+    joined = select(*columns).select_from(schedule_runs).join(schedules, schedules.c.id == schedule_runs.c.schedule_id)
+    return _of_open_accounts(joined).where(*slots, late).order_by(schedule_runs.c.due_at)
+
+
+def _of_open_accounts(query: Select[Any]) -> Select[Any]:
+    return query.join(accounts, accounts.c.id == schedules.c.account_id).where(accounts.c.closed_at.is_(None))

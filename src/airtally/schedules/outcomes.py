@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airtally.accounts.accounts import Accounts
-from airtally.exports.export import Export, ExportPart
+from airtally.exports.export import Export, ExportPart, media_type
 from airtally.exports.links import ExportLinks
 from airtally.exports.service import Exports
 from airtally.kit.clock import Clock
@@ -31,6 +31,7 @@ class MadeFile:
     bytes: int
     sha256: str
     stored_name: str
+    media_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,15 @@ class Outcomes:
 
     def _part(self, export: Export, part: ExportPart) -> MadeFile:
         url = self._links.lasting_link(export, part.number, self._clock.now_us()).url
-        return MadeFile(part.file_name(export.spec), url, part.rows, part.bytes, part.sha256, part.stored_name)
+        return MadeFile(
+            part.file_name(export.spec),
+            url,
+            part.rows,
+            part.bytes,
+            part.sha256,
+            part.stored_name,
+            media_type(export.spec),
+        )
 
     def _of_report(self, slug: str, report: Report) -> MadeFiles | str:
         name, account = report.file_name, self._accounts.by_slug(slug)
@@ -86,7 +95,7 @@ class Outcomes:
             return report.error or f"The report {report.id} has failed"
         url = self._reports.url(account, report) or ""
         size = report.file_rows or 0, report.file_bytes or 0
-        file = MadeFile(name, url, *size, report.file_sha256 or "", storage_name(slug, name))
+        file = MadeFile(name, url, *size, report.file_sha256 or "", storage_name(slug, name), "application/gzip")
         about = {"id": report.id, "type": report.type, "data_through": _time(report.data_through)}
         about |= {"expires_at": _time(report.file_expires_at)}
         return MadeFiles("report", about, (file,), 1, *size)

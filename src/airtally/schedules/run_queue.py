@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from airtally.database.store import MetadataStore
 from airtally.database.tables import schedule_runs, schedules
 from airtally.jobs.queue import Jobs
+from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import MINUTE_US
 from airtally.schedules.schedule import Schedule, ScheduleRun
@@ -79,6 +80,7 @@ class RunQueue:
         row |= {"state": RunState.SKIPPED, "reason": reason, "ended_at": now}
         row["first_slot_at"] = first if first < free[-1] else None
         connection.execute(insert(schedule_runs).values(row))
+        metrics.SCHEDULE_RUNS.labels(RunState.SKIPPED).inc()
 
     def start_next(self, connection: Connection, schedule: Schedule) -> None:
         """Begin the next waiting run if none is being made; skip those that the schedule does not catch up with."""
@@ -120,6 +122,7 @@ class RunQueue:
             return
         values = {"state": RunState.SKIPPED, "reason": reason, "ended_at": self._clock.now_us()}
         connection.execute(update(schedule_runs).where(_are(runs)).values(values))
+        metrics.SCHEDULE_RUNS.labels(RunState.SKIPPED).inc(len(runs))
 
     def _begin(self, connection: Connection, run: ScheduleRun) -> None:
         if self.change(connection, run, {"state": RunState.MAKING}):

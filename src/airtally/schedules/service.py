@@ -31,7 +31,7 @@ from airtally.schedules.wanted import DeliverTo, Product
 #: Schedules of one account, and runs of one schedule that were asked for and wait.
 MOST_SCHEDULES = 200
 MOST_ASKED = 10
-_MOST_JITTER = 6 * 3600
+MOST_JITTER = 6 * 3600
 _MOST_LATE = 7 * 24 * 60
 _MOST_FAILURES = 100
 
@@ -66,7 +66,7 @@ class ScheduleSpec:
         check_name(self.name)
         self.deliver.check()
         for name, value, least, most in (
-            ("jitter_seconds", self.jitter_seconds, 0, _MOST_JITTER),
+            ("jitter_seconds", self.jitter_seconds, 0, MOST_JITTER),
             ("late_minutes", self.late_minutes, 1, _MOST_LATE),
             ("most_failures", self.most_failures, 1, _MOST_FAILURES),
         ):

@@ -46,7 +46,7 @@ class ScheduleWorker(Worker):
         options: WorkerOptions | None = None,
         faults: Faults = NO_FAULTS,
     ) -> None:
-        super().__init__(jobs, clock, options or WorkerOptions())
+        super().__init__(jobs, clock, options or WorkerOptions(workers=2))
         self._runs = runs
         self._products = products
         self._wait_until_visible = wait_until_visible

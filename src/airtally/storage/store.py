@@ -76,9 +76,12 @@ class EventStore:
         *,
         start_us: int | None = None,
         end_us: int | None = None,
+        received_us: int | None = None,
         flushed: bool = False,
     ) -> Snapshot:
         """Everything acknowledged so far of `account`; see `SnapshotSource`.
+
+        `received_us` leaves out files without a row received after that moment; it says nothing of what is buffered.
 
         `flushed` moves this process's rows into the lake first and leaves out what others still buffer.
         """
@@ -87,9 +90,9 @@ class EventStore:
         through, tails, table_version = self._at_one_moment(stream)
         chunks = [rows for part in tails for rows in self._unflushed(stream, part, table_version, account)]
         state = _state_of(table_version, tails)
-        return _snapshot(
-            stream, account, self.lake.table(stream), table_version, start_us, end_us, chunks, through, state
-        )
+        table = self.lake.table(stream)
+        bounds = start_us, end_us, received_us
+        return _snapshot(stream, account, table, table_version, bounds, chunks, through, state)
 
     def flush(self, stream: Stream | None = None, *, force: bool = True, due: Due | None = None) -> int:
         """Move buffered rows into the lake; returns how many. Without `force` only what `due` says."""
@@ -164,8 +167,7 @@ class EventStore:
             account,
             table,
             table_version,
-            start_us,
-            end_us,
+            (start_us, end_us, None),
             [],
             limit.cut(through),
             _state_of(table_version, []),
@@ -307,13 +309,12 @@ def _snapshot(  # noqa: PLR0917 (the fields of a snapshot)
     account: str,
     table: LakeTable,
     table_version: TableVersion | None,
-    start_us: int | None,
-    end_us: int | None,
+    bounds: tuple[int | None, int | None, int | None],
     buffered: list[pa.Table],
     through_us: int,
     state: Hashable,
 ) -> Snapshot:
-    files = [] if table_version is None else table_version.prune(account, start_us, end_us)
+    files = [] if table_version is None else table_version.prune(account, *bounds)
     return Snapshot(
         stream=stream,
         account=account,

@@ -39,6 +39,11 @@ class Type(StrEnum):
     def arrow(self) -> pa.DataType:
         return _ARROW[self]
 
+    @property
+    def has_length(self) -> bool:
+        """Whether `max_bytes` of a column limits it."""
+        return self in {Type.TEXT, Type.JSON}
+
 
 _ARROW = {
     Type.INT64: pa.int64(),

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import message_deliveries, message_tries, messages, webhook_endpoints
@@ -123,18 +124,18 @@ class MessageDeliveries:
         where = [] if only is None else only.conditions()
         if after is not None:
             where.append(_table.id < after)
-        query = _of(account).where(*where).order_by(_table.id.desc()).limit(limit)
+        query = _deliveries_of(account).where(*where).order_by(_table.id.desc()).limit(limit)
         with self._store.read() as connection:
             return [MessageDelivery.from_row(row) for row in connection.execute(query)]
 
     def get(self, account: Account, delivery_id: int) -> DeliveryDetails:
         """Raises NotFound."""
-        shown = _of(account).add_columns(messages.c.payload, messages.c.subject, messages.c.text)
+        shown = _deliveries_of(account).add_columns(messages.c.payload, messages.c.subject, messages.c.text)
         tries = select(message_tries).where(message_tries.c.delivery_id == delivery_id)
         with self._store.read() as connection:
             row = connection.execute(shown.where(_table.id == delivery_id)).one_or_none()
             if row is None:
-                raise _unknown(delivery_id)
+                raise _unknown_delivery(delivery_id)
             made = connection.execute(tries.order_by(message_tries.c.id.desc()).limit(MOST_TRIES)).all()
         kept = tuple(_try(each) for each in reversed(made))
         return DeliveryDetails(MessageDelivery.from_row(row), row.payload, row.subject, row.text, kept)
@@ -148,14 +149,17 @@ class MessageDeliveries:
         again = {"state": MessageState.DUE, "attempts": 0, "due_at": now, "updated_at": now}
         ended = _table.state.in_((MessageState.DUE, MessageState.DELIVERED, MessageState.FAILED))
         with self._store.begin() as connection:
-            found = connection.execute(_of(account).where(_table.id == delivery_id)).one_or_none()
+            found = connection.execute(_deliveries_of(account).where(_table.id == delivery_id)).one_or_none()
             if found is None:
-                raise _unknown(delivery_id)
+                raise _unknown_delivery(delivery_id)
             self._check_enabled(connection, found.endpoint_id)
             changed = update(message_deliveries).where(_table.id == delivery_id, ended).values(again)
             if connection.execute(changed).rowcount == 0:
                 raise Conflict(f"Delivery {delivery_id} is being sent at this moment")
-            return MessageDelivery.from_row(connection.execute(_of(account).where(_table.id == delivery_id)).one())
+            note_change(connection, now, "delivery.redeliver", f"delivery {delivery_id}", account_id=account.id)
+            return MessageDelivery.from_row(
+                connection.execute(_deliveries_of(account).where(_table.id == delivery_id)).one()
+            )
 
     def ping(self, account: Account, endpoint_id: int) -> MessageDelivery:
         """Send a test message to an endpoint, whatever types it wants.
@@ -176,7 +180,9 @@ class MessageDeliveries:
                 *(connection, account, PING, {"endpoint": endpoint_id}, f"ping {secrets.token_hex(16)}"),
                 to=Recipients(endpoints=(endpoint_id,)),
             )
-            return MessageDelivery.from_row(connection.execute(_of(account).where(messages.c.uid == uid)).one())
+            return MessageDelivery.from_row(
+                connection.execute(_deliveries_of(account).where(messages.c.uid == uid)).one()
+            )
 
     def _check_enabled(self, connection: Connection, endpoint_id: int | None) -> None:
         enabled = select(webhook_endpoints.c.enabled).where(webhook_endpoints.c.id == endpoint_id)
@@ -184,13 +190,13 @@ class MessageDeliveries:
             raise Conflict(f"Webhook endpoint {endpoint_id} is disabled", hint="Enable it, and what it holds is sent")
 
 
-def _of(account: Account) -> Select[Any]:
+def _deliveries_of(account: Account) -> Select[Any]:
     return select(*_LISTED).join_from(message_deliveries, messages).where(_table.account_id == account.id)
 
 
 def _check_pings(connection: Connection, account: Account, endpoint_id: int) -> None:
     waiting = _table.state.in_((MessageState.DUE, MessageState.SENDING))
-    of = _of(account).where(_table.endpoint_id == endpoint_id, messages.c.event_type == PING, waiting)
+    of = _deliveries_of(account).where(_table.endpoint_id == endpoint_id, messages.c.event_type == PING, waiting)
     if connection.execute(select(func.count()).select_from(of.subquery())).scalar_one() >= MOST_PINGS:
         raise TooManyRequests(
             f"{MOST_PINGS} test messages of webhook endpoint {endpoint_id} wait already", retry_after=60
@@ -202,5 +208,5 @@ def _try(row: AnyRow) -> MessageTry:
     return MessageTry(row.attempt, row.sent_at, row.duration_us, row.status_code, row.error, headers, row.body)
 
 
-def _unknown(delivery_id: int) -> NotFound:
+def _unknown_delivery(delivery_id: int) -> NotFound:
     return NotFound(f"There is no delivery {delivery_id}")

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.audit import note_change
 from airtally.accounts.secrets import Secrets
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
@@ -119,6 +120,7 @@ class Endpoints:
             if connection.execute(count).scalar_one() >= MOST_ENDPOINTS:
                 raise Conflict(f"The account has {MOST_ENDPOINTS} webhook endpoints already", hint="Delete one first")
             row = connection.execute(insert(webhook_endpoints).values(values).returning(*_LISTED)).one()
+            _note(connection, account, "webhook.create", row.id, now, url=url)
         return EndpointSecret(WebhookEndpoint.from_row(row), secret)
 
     def get(self, account: Account, endpoint_id: int) -> WebhookEndpoint:
@@ -147,6 +149,9 @@ class Endpoints:
                 connection.execute(
                     update(webhook_endpoints).where(_table.id == endpoint_id).values(values | {"updated_at": now})
                 )
+            _note(
+                connection, account, "webhook.change", endpoint_id, now, changed=sorted(values), enabled=change.enabled
+            )
             if change.enabled is not None and change.enabled != before.enabled:
                 (_enable if change.enabled else disable)(connection, endpoint_id, now)
             return _found(connection, _one(account, endpoint_id), endpoint_id)
@@ -165,8 +170,9 @@ class Endpoints:
             row = connection.execute(
                 update(webhook_endpoints).where(*own).values(values).returning(*_LISTED)
             ).one_or_none()
-        if row is None:
-            raise _unknown(endpoint_id)
+            if row is None:
+                raise _unknown_endpoint(endpoint_id)
+            _note(connection, account, "webhook.rotate", endpoint_id, now)
         return EndpointSecret(WebhookEndpoint.from_row(row), secret)
 
     def delete(self, account: Account, endpoint_id: int) -> None:
@@ -177,6 +183,7 @@ class Endpoints:
             connection.execute(delete(message_tries).where(message_tries.c.delivery_id.in_(own)))
             connection.execute(delete(message_deliveries).where(message_deliveries.c.endpoint_id == endpoint_id))
             connection.execute(delete(webhook_endpoints).where(_table.id == endpoint_id))
+            _note(connection, account, "webhook.delete", endpoint_id, self._clock.now_us())
 
     def _changed_values(self, change: EndpointChange) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -205,6 +212,10 @@ class Endpoints:
                 "The URL must have no user name or password",
                 hint="The signature tells who calls: see webhook-signature",
             )
+
+
+def _note(connection: Connection, account: Account, action: str, endpoint_id: int, now: int, **details: object) -> None:
+    note_change(connection, now, action, f"webhook {endpoint_id}", account_id=account.id, **details)
 
 
 def _context(account_id: int) -> str:
@@ -244,11 +255,11 @@ def _one(account: Account, endpoint_id: int) -> Select[Any]:
 def _found(connection: Connection, query: Select[Any], endpoint_id: int) -> WebhookEndpoint:
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise _unknown(endpoint_id)
+        raise _unknown_endpoint(endpoint_id)
     return WebhookEndpoint.from_row(row)
 
 
-def _unknown(endpoint_id: int) -> NotFound:
+def _unknown_endpoint(endpoint_id: int) -> NotFound:
     return NotFound(f"There is no webhook endpoint {endpoint_id}")
 
 

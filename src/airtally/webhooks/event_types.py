@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class EventType:
+class MessageType:
     """`name` is full-stop delimited, `doc` one sentence."""
 
     name: str
@@ -22,13 +22,13 @@ ALARM_RESOLVED = "alarm.resolved"
 EVENT_TYPES = {
     each.name: each
     for each in (
-        EventType(PING, "A test message, which somebody asked for."),
-        EventType(ENDPOINT_DISABLED, "A webhook endpoint was disabled by the server, and why."),
-        EventType(ALARM_FIRED, "An alarm's condition has come true."),
-        EventType(ALARM_RESOLVED, "An alarm's condition is over."),
-        EventType("schedule.delivered", "A slot of a schedule was run, and where its file is."),
-        EventType("schedule.failed", "A slot of a schedule was not run, and why."),
-        EventType("export.done", "The files of an export can be fetched."),
-        EventType("export.failed", "An export ended without files, and why."),
+        MessageType(PING, "A test message, which somebody asked for."),
+        MessageType(ENDPOINT_DISABLED, "A webhook endpoint was disabled by the server, and why."),
+        MessageType(ALARM_FIRED, "An alarm's condition has come true."),
+        MessageType(ALARM_RESOLVED, "An alarm's condition is over."),
+        MessageType("schedule.delivered", "A slot of a schedule was run, and where its file is."),
+        MessageType("schedule.failed", "A slot of a schedule was not run, and why."),
+        MessageType("export.done", "The files of an export can be fetched."),
+        MessageType("export.failed", "An export ended without files, and why."),
     )
 }

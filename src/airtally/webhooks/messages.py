@@ -21,6 +21,8 @@ from airtally.webhooks.states import Channel, MessageState
 
 #: Bytes of a message's body at most: receivers expect small ones, with links to what is large.
 MOST_BYTES = 64 << 10
+#: Many mail servers refuse messages above 10 MB, and base64 adds a third.
+MOST_ATTACHED_BYTES = 5 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,21 @@ class Recipients:
 SUBSCRIBERS = Recipients(every_endpoint=True)
 
 
+class MailAttachment(msgspec.Struct, frozen=True):
+    """A file that is sent along, read when the message is sent. `stored_name` is its name in the file store."""
+
+    name: str
+    media_type: str
+    stored_name: str
+
+
 @dataclass(frozen=True, slots=True)
 class MailText:
-    """A message in words, for people who get it by e-mail."""
+    """A message in words, for people who get it by e-mail. Files of at most MOST_ATTACHED_BYTES in all go with it."""
 
     subject: str
     text: str
+    attachments: tuple[MailAttachment, ...] = ()
 
 
 class Messages:
@@ -88,6 +99,7 @@ class Messages:
             "payload": _body(event_type, payload, now),
             "subject": None if mail is None else mail.subject,
             "text": None if mail is None else mail.text,
+            "attachments": None if mail is None else _encoded_attachments(mail),
             "created_at": now,
         }
         added = (
@@ -118,6 +130,10 @@ _NEW: Mapping[str, Any] = {
     "endpoint_id": None,
     "address": None,
 }
+
+
+def _encoded_attachments(mail: MailText) -> str | None:
+    return msgspec.json.encode(mail.attachments).decode() if mail.attachments else None
 
 
 def _body(event_type: str, payload: Mapping[str, Any], now: int) -> str:

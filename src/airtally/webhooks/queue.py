@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from airtally.accounts.secrets import Secrets
@@ -21,6 +22,7 @@ from airtally.kit.clock import Clock
 from airtally.settings import SettingError
 from airtally.webhooks.endpoints import unseal_secret
 from airtally.webhooks.health import EndpointHealth
+from airtally.webhooks.messages import MailAttachment
 from airtally.webhooks.retry import jittered_us
 from airtally.webhooks.states import Channel, MessageState
 
@@ -45,7 +47,8 @@ _EACH = {Channel.WEBHOOK: (EACH_ENDPOINT, EACH_ACCOUNT), Channel.EMAIL: (EACH_MA
 class LeasedMessage:
     """A delivery under a lease of this process, with all that one try needs. Times in microseconds UTC.
 
-    `url` and `signing`, the secrets to sign with, are of a webhook; `address`, `subject` and `text` of an e-mail.
+    `url` and `signing`, the secrets to sign with, are of a webhook; `address`, `subject`, `text` and
+    `attachments` of an e-mail.
     """
 
     id: int
@@ -62,6 +65,7 @@ class LeasedMessage:
     address: str | None
     subject: str | None
     text: str | None
+    attachments: tuple[MailAttachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +160,7 @@ class MessageQueue:
             address=row.address,
             subject=row.subject,
             text=row.text,
+            attachments=_attachments(row.attachments),
         )
 
     def _unsealed(self, account_id: int, sealed: Sequence[bytes]) -> tuple[str, ...]:
@@ -218,9 +223,14 @@ class MessageQueue:
 _LOADED = (
     *(_table.id, _table.account_id, _table.endpoint_id, _table.attempts, _table.lease_number, _table.sent_at),
     *(_table.address, messages.c.uid, messages.c.event_type, messages.c.payload, messages.c.subject, messages.c.text),
+    messages.c.attachments,
     *(webhook_endpoints.c.url, webhook_endpoints.c.enabled, webhook_endpoints.c.secret_sealed),
     *(webhook_endpoints.c.former_secret_sealed, webhook_endpoints.c.former_secret_until),
 )
+
+
+def _attachments(encoded: str | None) -> tuple[MailAttachment, ...]:
+    return () if encoded is None else msgspec.json.decode(encoded, type=tuple[MailAttachment, ...])
 
 
 def _keep_try(connection: Connection, item: LeasedMessage, outcome: TryOutcome, sent_at: int) -> None:

@@ -12,12 +12,14 @@ from typing import ClassVar
 import msgspec
 import structlog
 
+from airtally.files.store import FileStore
 from airtally.jobs.sending import SendingLoop
 from airtally.kit.clock import Clock
-from airtally.kit.errors import Unavailable
+from airtally.kit.errors import Failure, NotFound, Unavailable
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.kit.mail import Mailer, MailRefused
+from airtally.kit.mail import Mailer, MailFile, MailRefused
 from airtally.kit.outgoing import Outgoing, OutgoingFailed, Reply
+from airtally.webhooks.messages import MailAttachment
 from airtally.webhooks.queue import LeasedMessage, MessageQueue, TryOutcome
 from airtally.webhooks.retry import retry_after_us
 from airtally.webhooks.signing import signed_headers
@@ -126,8 +128,14 @@ class WebhookLoop(_MessageLoop):
         )
 
 
+class AttachmentGone(Failure):
+    """A file that goes with an e-mail was deleted; no later try can send it."""
+
+    code = "attachment_gone"
+
+
 class MailLoop(_MessageLoop):
-    """Sends e-mail, each on a thread while it lasts."""
+    """Sends e-mail, each on a thread while it lasts. `files` has what goes with them."""
 
     name = "mails"
     most_at_once = 4
@@ -138,11 +146,13 @@ class MailLoop(_MessageLoop):
         queue: MessageQueue,
         mailer: Mailer | None,
         *,
+        files: FileStore | None = None,
         faults: Faults = NO_FAULTS,
         poll_seconds: float = 1.0,
     ) -> None:
         super().__init__(queue, faults=faults, poll_seconds=poll_seconds)
         self._mailer = mailer
+        self._files = files
 
     async def attempt(self, item: LeasedMessage) -> TryOutcome:
         if self._mailer is None:
@@ -150,7 +160,7 @@ class MailLoop(_MessageLoop):
         try:
             async with asyncio.timeout(MAIL_SECONDS):
                 await asyncio.to_thread(self._send, self._mailer, item)
-        except MailRefused as failure:
+        except (MailRefused, AttachmentGone) as failure:
             return TryOutcome(failure.message[:500], final=True)
         except Unavailable as failure:
             return TryOutcome(failure.message[:500])
@@ -160,7 +170,15 @@ class MailLoop(_MessageLoop):
 
     def _send(self, mailer: Mailer, item: LeasedMessage) -> None:
         uid = f"{item.uid}.{item.id}"
-        mailer.send(str(item.address), str(item.subject), str(item.text), uid=uid)
+        files = [self._read(each) for each in item.attachments]
+        mailer.send(str(item.address), str(item.subject), str(item.text), uid=uid, files=files)
+
+    def _read(self, attachment: MailAttachment) -> MailFile:
+        try:
+            content = b"".join(self._files.read(attachment.stored_name)) if self._files is not None else b""
+        except NotFound:
+            raise AttachmentGone(f"The file {attachment.name}, which goes with it, is no longer kept") from None
+        return MailFile(attachment.name, attachment.media_type, content)
 
 
 def _excerpt(headers: Mapping[str, str]) -> str:

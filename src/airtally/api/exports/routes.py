@@ -50,6 +50,7 @@ class ExportResource:
         *("POST", "/exports", Permission.READ, "Create an export"),
         status=202,
         failures=(NotFound, TooManyExports),
+        answer=ExportAnswer,
         headers=_LOCATION,
         max_body=4 << 20,
         example={"rows": {"stream": "playlogs", "range": "last month"}, "format": "parquet"},

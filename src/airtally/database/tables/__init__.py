@@ -1,6 +1,7 @@
 """The metadata store's tables, one file a subject."""
 
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
+from airtally.database.tables.alarms import alarms
 from airtally.database.tables.audit import audit, request_keys
 from airtally.database.tables.base import metadata
 from airtally.database.tables.erasure import account_exports, erasure_acks, erasure_steps, erasures
@@ -27,6 +28,7 @@ from airtally.database.tables.webhooks import message_deliveries, message_tries,
 __all__ = [
     "account_exports",
     "accounts",
+    "alarms",
     "audit",
     "claims",
     "dataset_files",

@@ -37,6 +37,7 @@ messages = numbered(
     Column("payload", Text, nullable=False),  # the body, as it is signed
     Column("subject", Text),  # of the e-mail; null for a message without
     Column("text", Text),
+    Column("attachments", Text),  # JSON list of stored files; null for a message without
     Column("created_at", BigInteger, nullable=False, index=True),
     UniqueConstraint("account_id", "key"),
 )

@@ -23,6 +23,7 @@ class DataFile:
     writer_id: str | None = None  # of the writer of all its rows; null where there are several
     columns: frozenset[str] | None = None  # those it has, where they are not the ones declared today
     account: str | None = None  # of all its rows; null where there may be several
+    last_received_us: int | None = None  # of its rows, cut to the millisecond; null where nothing is known
 
     @property
     def on_bucket(self) -> bool:

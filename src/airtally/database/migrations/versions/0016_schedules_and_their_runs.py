@@ -1,4 +1,4 @@
-"""Schedules and their runs."""
+"""Schedules and their runs; attachments of messages."""
 
 from __future__ import annotations
 
@@ -74,5 +74,8 @@ def upgrade() -> None:
             batch_op.f("ix_schedule_runs_schedule_id_state_slot_at"), ["schedule_id", "state", "slot_at"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_schedule_runs_state_due_at"), ["state", "due_at"], unique=False)
+
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("attachments", sa.Text(), nullable=True))
 
     # ### end Alembic commands ###
