@@ -16,6 +16,7 @@ from airtally.engine.child_process import InProcess
 from airtally.exports.export import Export, ExportLimits
 from airtally.exports.lanes import PartLimits
 from airtally.exports.spec import MIN_PART_BYTES, AskedRows, Compression, ExportFormat, ExportSpec
+from airtally.exports.work import LargeExportWorker
 from airtally.kit.faults import Faults
 from airtally.storage.lake.compaction import EAGER, Compactor
 from airtally.streams import PLAYERS, PLAYLOGS
@@ -444,3 +445,30 @@ def test_what_takes_too_long_in_this_process_is_made_in_the_child(export_home: H
     home.store.buffer.append(PLAYLOGS, "acme", pa.concat_tables([rows] * 400_000).combine_chunks()).result(60)
     export = home.made(ExportSpec(rows=PLAYS, format=ExportFormat.NDJSON))
     assert (export.state, export.rows, export.error) == ("done", 400_000, None)
+
+
+def test_a_small_export_does_not_wait_for_large_ones(export_home: Home) -> None:
+    """Those of any account: they have workers of their own."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Held(Faults):
+        def reach(self, point: str) -> None:
+            if point == "export.part":
+                reached.set()
+                assert go_on.wait(60)
+
+    home = export_home(small_rows=10)
+    home.send("playlogs", [play(number) for number in range(20)])
+    large = home.create(ExportSpec(rows=PLAYS))
+    assert home.worker().step() is None
+    making = threading.Thread(target=home.again(faults=Held()).worker(LargeExportWorker).step)
+    making.start()
+    try:
+        assert reached.wait(60)
+        small = home.create(ExportSpec(rows=AskedRows("playlogs", end="2026-10-01T20:00:00")))
+        assert home.worker().step() == 0.0
+        assert (home.now(small).state, home.now(small).rows, home.now(large).state) == ("done", 2, "running")
+    finally:
+        go_on.set()
+        making.join()
+    assert home.now(large).state == "done"

@@ -61,12 +61,14 @@ class Exports:
         planner: ExportPlanner,
         count_rows: Callable[[Wanted], int],
         limits: ExportLimits | None = None,
+        small_rows: int = SMALL_ROWS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._jobs = jobs
         self._planner = planner
         self._count_rows = count_rows
+        self._small_rows = small_rows
         self.limits = limits or ExportLimits()
         self.on_created: list[Callable[[], None]] = []
         self.endings = ExportEndings()
@@ -92,7 +94,7 @@ class Exports:
         now = self._clock.now_us()
         as_of = now if as_of_us is None else as_of_us
         wanted = self._planner.plan(spec, account, as_of)
-        kind = LARGE_KIND if self._count_rows(wanted) > SMALL_ROWS else SMALL_KIND
+        kind = LARGE_KIND if self._count_rows(wanted) > self._small_rows else SMALL_KIND
         values = {"account_id": account.id, "key": key, "requested_by": requested_by, "as_of": as_of, "created_at": now}
         values["spec"] = msgspec.json.encode(spec).decode()
         with self._store.begin() as connection:
