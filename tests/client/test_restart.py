@@ -3,63 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
 import random
-import signal
-import socket
-import subprocess
 import threading
 import time
 
-import httpx
 import pytest
 
 from airtally.client import BatchSize
-from fixtures.program import PROGRAM, run
 from fixtures.sent import Caller, plays
-
-
-class Killable:
-    """`airtally serve` on one home and port."""
-
-    def __init__(self, home, port):
-        self._home, self._port = home, port
-        self.url = f"http://127.0.0.1:{port}"
-
-    def start(self):
-        command = [PROGRAM, "--home", self._home, "--rate-limits", "off", "--flush-seconds", "0.5"]
-        self._process = subprocess.Popen(
-            [*command, "serve", "--port", str(self._port), "--log-level", "error"], start_new_session=True
-        )
-
-    def kill(self):
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def is_up(self):
-        try:
-            return httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200
-        except httpx.HTTPError:
-            return False
-
-
-@pytest.fixture
-def killable(tmp_path):
-    home = tmp_path / "home"
-    run(home, "account", "create", "--name", "Acme", "--slug", "acme")
-    words = ("key", "create", "--account", "acme", "--for", "native", "--scope", "read", "--scope", "write", "--json")
-    made = Killable(home, free_port())
-    made.token = json.loads(run(home, *words).stdout)["token"]
-    made.start()
-    yield made
-    made.kill()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Killer(threading.Thread):

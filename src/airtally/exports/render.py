@@ -37,8 +37,8 @@ _CORES = min(os.cpu_count() or 1, 4)
 class RenderOptions:
     """`limits` of parts that the export does not choose itself; `lanes` of a large export.
 
-    Days with few rows are read together, and the files of a day with many apart, up to about `unit_rows`: where these
-    end, parts can end, and reading can begin again. Exports that read fewer than `in_process_rows` are rendered in the
+    Days with few rows are read together, and the files of a day with many apart, up to about `unit_rows`, or the rows of
+    a part if these are fewer: where these end, parts can end, and reading can begin again. Exports that read fewer than `in_process_rows` are rendered in the
     server's process, as starting a child would take longer; one call holds the child for `turn_seconds`.
     """
 
@@ -71,11 +71,11 @@ class ExportRenderer:
         view = self._queries.snapshot(wanted.stream, wanted.account, start_us=start_us, end_us=end_us)
         return _rows_of(view) + sum(int(each.num_rows) for each in view.buffered)
 
-    def pin(self, wanted: WantedRows) -> Pin:
+    def pin(self, wanted: WantedRows, spec: ExportSpec) -> Pin:
         """Every row received by now is in it, and lies in the lake."""
         start_us, end_us = _interval(wanted)
         view = self._source.snapshot(wanted.stream, wanted.account, start_us=start_us, end_us=end_us, flushed=True)
-        units = self._units(wanted, view)
+        units = self._units(wanted, view, min(self._options.unit_rows, self._limits(spec).rows))
         rows = sum(each.rows for each in units)
         lanes = lanes_of(units, self._options.lanes if rows >= self._options.in_process_rows else 1)
         return Pin(view.version, view.table_url, view.data_through_us, view.compacted, view.uncompacted, lanes)
@@ -119,9 +119,12 @@ class ExportRenderer:
     def _job(
         self, wanted: Wanted, spec: ExportSpec, reads: Snapshot | Statement, lanes: list[ExportLane], folder: Path
     ) -> RenderJob:
-        most = self._options.limits
-        limits = PartLimits(spec.part_rows or most.rows, spec.part_bytes or most.bytes)
+        limits = self._limits(spec)
         return RenderJob(wanted, spec.format, spec.packing, limits, reads, tuple(lanes), str(folder), spec.ending)
+
+    def _limits(self, spec: ExportSpec) -> PartLimits:
+        most = self._options.limits
+        return PartLimits(spec.part_rows or most.rows, spec.part_bytes or most.bytes)
 
     def _rendering(self, job: RenderJob, rows: int, *, in_child: bool) -> Rendering:
         able = self._engine.capabilities.file_lists
@@ -131,10 +134,10 @@ class ExportRenderer:
     def _is_heavy(self, rows: int) -> bool:
         return rows >= self._options.in_process_rows and self._engine.capabilities.file_lists
 
-    def _units(self, wanted: WantedRows, view: Snapshot) -> list[ReadUnit]:
+    def _units(self, wanted: WantedRows, view: Snapshot, most: int) -> list[ReadUnit]:
         if not wanted.is_events or not self._engine.capabilities.file_lists:
             return [one_unit(view, _rows_of(view))]
-        return units_of_days(view, self._rows_of_days(wanted, view), self._options.unit_rows)
+        return units_of_days(view, self._rows_of_days(wanted, view), most)
 
     def _rows_of_days(self, wanted: WantedRows, view: Snapshot) -> Mapping[str, int]:
         """How many of the account's rows each day has: told by files that are the account's alone, counted in others."""

@@ -140,7 +140,7 @@ class ExportWorker(Worker):
         found = None if name is None else self._read_pin(name)
         if found is not None:
             return found
-        pin = self._renderer.pin(wanted)
+        pin = self._renderer.pin(wanted, attempt.export.spec)
         name = new_pin_name(attempt.account.slug, attempt.export.id)
         self._files.write(name, [msgspec.msgpack.encode(pin)])
         self._ledger.note_pinned(attempt.job, attempt.export, name, pin.data_through_us)
