@@ -115,3 +115,21 @@ def test_an_admin_does_not_close_accounts(acme):
     for path in ("close", "reopen"):
         assert acme.http.post(f"/api/v1/accounts/acme/{path}", json={}).status_code == 403
     assert acme.http.delete("/api/v1/accounts/acme").status_code == 403
+
+
+def test_links_and_device_calls_of_a_closed_account_are_refused(server, acme, operator):
+    rows = {"rows": {"stream": "applications"}, "format": "csv", "compression": "none"}
+    export = acme.http.post("/api/v1/exports", json=rows).json()
+    parts = f"/api/v1/exports/{export['id']}/parts"
+    [part] = until(lambda: acme.http.get(parts).json()["items"], 60)
+    call = {"request": {"application": "A-1", "hwid": "d1", "device_type": 3, "push_token": "t"}}
+
+    def registered():
+        return httpx.post(f"{server.url}/json/1.3/registerDevice", json=call).json()["status_code"]
+
+    assert (httpx.get(part["url"]).status_code, registered()) == (200, 200)
+    operator.post("/accounts/acme/close", json={})
+    until(lambda: registered() != 200, 10)  # the account is remembered for a second
+    assert httpx.get(part["url"]).status_code == 404
+    operator.post("/accounts/acme/reopen", json={})
+    assert (httpx.get(part["url"]).status_code, registered()) == (200, 200)
