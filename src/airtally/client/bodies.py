@@ -14,7 +14,7 @@ from airtally.client.errors import AnswerTimedOut, GarbledAnswer
 _SLOWEST = 1024
 
 
-class Sink(Protocol):
+class BodySink(Protocol):
     """Takes the body of one answer; of the next try's, if that one was cut."""
 
     def begin(self, status: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from airtally.client.bodies import Sink
+from airtally.client.bodies import BodySink
 from airtally.client.errors import AirtallyError, ConnectionFailed
 from airtally.client.messages import ApiAnswer, ApiRequest
 from airtally.client.problems import checked
@@ -29,7 +29,7 @@ class MakeRequest:
     """
 
     request: ApiRequest
-    sink: Sink | None = None
+    sink: BodySink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def exchange(
     patience: float,
     now: Callable[[], float] = time.monotonic,
     *,
-    sink: Sink | None = None,
+    sink: BodySink | None = None,
 ) -> Exchange[T]:
     """Send a request until it is answered; `understood` reads the answer of a success.
 

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import httpx
 
 from airtally import __version__
-from airtally.client.bodies import InMemory, Sink
+from airtally.client.bodies import InMemory, BodySink
 from airtally.client.errors import AirtallyError, AnswerTimedOut, ConnectionFailed, GarbledAnswer
 from airtally.client.messages import ApiAnswer, ApiRequest
 from airtally.client.retry import RetryRules
@@ -76,7 +76,7 @@ class Connecting:
             "limits": httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
         }
 
-    def sink(self) -> Sink:
+    def sink(self) -> BodySink:
         """For bodies that are wanted in memory."""
         return InMemory(self.answer_max, self.timeout)
 
