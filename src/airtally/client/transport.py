@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 import httpx
 
 from airtally import __version__
-from airtally.client.bodies import InMemory, BodySink
+from airtally.client.bodies import BodySink, InMemory
 from airtally.client.errors import AirtallyError, AnswerTimedOut, ConnectionFailed, GarbledAnswer
 from airtally.client.messages import ApiAnswer, ApiRequest
 from airtally.client.retry import RetryRules

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airtally.ingest.decode import MEDIA_TYPES, read_rows, unpacked
+from airtally.ingest.decode import MEDIA_TYPES, UnpackedBody, read_rows, unpacked
 from airtally.kit.errors import BadRequest, UnsupportedMedia
 from airtally.streams import STREAMS
 
@@ -154,3 +154,10 @@ def test_headers_of_csv_that_cannot_be_used(body, words):
 def test_any_body_is_read_or_refused(body):
     with suppress(UnsupportedMedia, BadRequest):
         assert read_rows(PLAYLOGS, body, "").rows.num_rows == 0
+
+
+@pytest.mark.parametrize("case", READ)
+def test_however_small_the_pieces_are_that_it_is_unpacked_in(case):
+    content = READ[case]
+    body = UnpackedBody(len(content), lambda: (content[at : at + 1] for at in range(len(content))))
+    assert read_rows(PLAYLOGS, body, "").rows.num_rows == 2
