@@ -52,9 +52,7 @@ def failures_of(operation: Operation) -> list[type[Failure]]:
         found += OF_BODIES
     if operation.takes_key:
         found += [Conflict, OutcomeUnknown]
-    if operation.takes_body or operation.declared.raw or operation.query.__struct_fields__:
-        found.append(Unprocessable)
-    return found
+    return [*found, Unprocessable]  # every operation refuses fields that it does not have
 
 
 class Problems:
