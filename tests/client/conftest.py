@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from fixtures.client_server import client_server, join, native
+from fixtures.killable import killable
 from fixtures.sent import Caller
 
-__all__ = ["client_server", "join", "native"]
+__all__ = ["client_server", "join", "killable", "native"]
 
 
 @pytest.fixture(params=["threads", "asyncio"])

@@ -99,10 +99,14 @@ def chained(site, options):
     Chain.run(settings=options)
 
 
+@pytest.mark.slow
+@pytest.mark.long
 def test_chains_of_operations(site):
+    """Not in CI: a chain changes the server, so that hypothesis may call its own repetition of it flaky."""
     chained(site, QUICK)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_long_chains_of_operations(site):
     chained(site, THOROUGH)
