@@ -128,6 +128,9 @@ def shown(rows: Sequence[dict[str, Any]], names: Sequence[str], *, alone: bool =
 
 
 def _comparable(value: Any) -> Any:
+    """A decimal is its number: how many noughts it is written with, and the sign of zero, depend on the format."""
+    if isinstance(value, Decimal):
+        return f"{value + 0:.6f}"
     return value.replace(tzinfo=None).isoformat() if isinstance(value, datetime) else value
 
 
