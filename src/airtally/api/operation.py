@@ -12,7 +12,7 @@ import msgspec
 from airtally.accounts.accounts import Account
 from airtally.accounts.permissions import Permission
 from airtally.accounts.principal import Principal
-from airtally.kit.errors import Failure, NotFound, Unauthorized
+from airtally.kit.errors import BadRequest, Failure, NotFound, Unauthorized
 from airtally.web.requests import AnyRequest
 
 Q = TypeVar("Q")
@@ -36,7 +36,8 @@ class NoFields(msgspec.Struct, forbid_unknown_fields=True):
 class OperationCall(Generic[Q, B]):
     """One call of an operation, whose caller may make it. `query` and `body` are read and valid.
 
-    `chosen` is the account that the call is about: the caller's, or the one that an operator names.
+    `chosen` is the account that the call is about: the caller's, or the one that an operator names; None where nobody
+    calls, and for a command that names none.
     """
 
     request: AnyRequest
@@ -47,9 +48,11 @@ class OperationCall(Generic[Q, B]):
 
     @property
     def account(self) -> Account:
-        """Raises Unauthorized for a call without a caller, which an operation with a permission never gets."""
-        if self.chosen is None:
+        """Raises Unauthorized for a call without a caller, BadRequest for a command that names no account."""
+        if self.principal is None:
             raise Unauthorized("The call has no caller")
+        if self.chosen is None:
+            raise BadRequest("No account is named", hint="Give --account")
         return self.chosen
 
     def may(self, permission: Permission) -> bool:
@@ -100,6 +103,7 @@ class Declared:
     raw: bool = False
     repeatable: bool = True
     logs_in: bool = False
+    of_closed: bool = False
     max_body: int = MAX_BODY
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -144,7 +148,7 @@ def operation(
     or a Litestar response as it is; the schemas of the OpenAPI document are made of these types. Options: `status` of
     success; `answer`, its type if the annotation does not say; `failures` beyond what every operation may answer;
     `example` of a body and `answer_example`; `media_types` of an answer that is not JSON; `raw`: the method reads the query
-    string and the body (bytes, of `body_types`) itself, and `query_schema` and `body_schema` say what they are; `repeatable=False`: no `Idempotency-Key`; `logs_in`: it takes a name and password (HTTP Basic); `max_body` in bytes; `headers` of
+    string and the body (bytes, of `body_types`) itself, and `query_schema` and `body_schema` say what they are; `repeatable=False`: no `Idempotency-Key`; `logs_in`: it takes a name and password (HTTP Basic); `of_closed`: operators may make it about a closed account; `max_body` in bytes; `headers` of
     success with their descriptions.
     """
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, Literal, TypedDict
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
@@ -22,6 +23,7 @@ from airtally.client.retry import RetryRules
 
 _PATH = "/api/v1/exports"
 _LONGEST_PAUSE = 10.0
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class ExportFields(TypedDict, total=False):
@@ -110,22 +112,24 @@ def downloaded_parts(rules: RetryRules, export_id: int, folder: Path, seconds: f
         page = read_as(answer, _Parts)
         for part in page.items:
             paths.append(folder / _plain_name(part.name))
-            sink = IntoFile(paths[-1], part.bytes, part.sha256, seconds)
-            if not sink.is_there:
-                yield from _fetched(rules, part, sink)
+            yield from fetched_file(rules, part.url, IntoFile(paths[-1], part.bytes, part.sha256, seconds))
         cursor = page.next
         if not page.items:
             break
     return paths
 
 
-def _fetched(rules: RetryRules, part: _Part, sink: IntoFile) -> Exchange[ApiAnswer]:
-    """By the client's own address of the server, whatever the server takes for its own."""
-    link = urlsplit(part.url)
+def fetched_file(
+    rules: RetryRules, url: str, sink: IntoFile, headers: Mapping[str, str] = _NO_HEADERS
+) -> Exchange[None]:
+    """By the client's own address of the server, whatever the server takes for its own. A file that is there stays."""
+    if sink.is_there:
+        return
+    link = urlsplit(url)
     path = link.path[max(link.path.find("/api/v1/"), 0) :]
-    request = ApiRequest("GET", path, query=dict(parse_qsl(link.query)))
+    request = ApiRequest("GET", path, query=dict(parse_qsl(link.query)), headers=headers)
     try:
-        return (yield from exchange(request, lambda answer: answer, rules, rules.patience, sink=sink))
+        yield from exchange(request, lambda answer: answer, rules, rules.patience, sink=sink)
     finally:
         sink.give_up()
 

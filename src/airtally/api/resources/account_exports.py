@@ -55,13 +55,14 @@ class AccountExportResource:
         answer=AccountExportAnswer,
         failures=(Conflict,),
         headers={"Location": "Where its progress is"},
+        of_closed=True,
     )
     def create_account_export(self, call: OperationCall[NoFields, NoFields]) -> OperationReply:
         """All rows of all streams as Parquet, with the account's metadata and refused rows as lines of JSON."""
         made = self._account_exports.create(call.account)
         return OperationReply(_account_export(made), headers={"Location": f"/api/v1/account-exports/{made.id}"})
 
-    @operation("GET", "/account-exports", Permission.ADMIN, "List exports of the whole account")
+    @operation("GET", "/account-exports", Permission.ADMIN, "List exports of the whole account", of_closed=True)
     def list_account_exports(self, call: OperationCall[PageQuery, None]) -> ListingPage[AccountExportAnswer]:
         """Newest first."""
         found = self._account_exports.page(call.account, after=call.query.position, limit=call.query.limit + 1)
@@ -70,6 +71,7 @@ class AccountExportResource:
     @operation(
         *("GET", "/account-exports/{account_export_id}", Permission.ADMIN, "Get an export of the whole account"),
         failures=(NotFound,),
+        of_closed=True,
     )
     def get_account_export(self, call: PlainCall) -> AccountExportAnswer:
         """With links to its files."""
@@ -87,6 +89,7 @@ class AccountExportResource:
         media_types=("application/x-ndjson",),
         answer=bytes,
         raw=True,
+        of_closed=True,
     )
     def fetch_account_file(self, call: OperationCall[NoFields, bytes]) -> Response[Any]:
         """`metadata.ndjson` or `quarantine.ndjson`."""
