@@ -23,6 +23,10 @@ R = TypeVar("R")
 #: Options that many commands have.
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
 AccountSlug = Annotated[str, Parameter(name="--account", help="The account's slug.")]
+OwnAccountSlug = Annotated[
+    str | None,
+    Parameter(name="--account", help="The account's slug; with --url it may be left out for the token's own account."),
+]
 AnyAccountSlug = Annotated[
     str | None, Parameter(name="--account", help="The account's slug; if not given, all accounts.")
 ]

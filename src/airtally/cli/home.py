@@ -95,12 +95,12 @@ class OpenedHome:
 
 
 @contextmanager
-def opened_home(*, takes_rows: bool) -> Iterator[OpenedHome]:
+def opened_home(account: str | None, *, takes_rows: bool) -> Iterator[OpenedHome]:
     """The home of the settings, closed at the end. `takes_rows`: with a buffer, which erasing in this process needs."""
     logs.configure("warning")
     with opened_services(Role.ROWS if takes_rows else Role.NONE) as services:
         transport = InProcessTransport(CommandApplication(services))
-        with Client("http://home", "command", transport=transport, retry=_ONCE) as client:
+        with Client("http://home", "command", transport=transport, retry=_ONCE, account=account) as client:
             yield OpenedHome(client, services)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 URL, TOKEN = "AIRTALLY_URL", "AIRTALLY_TOKEN"
 #: Options before the command, with the variables that they set.
 FLAGS = {"--url": URL, "--token": TOKEN}
+#: In the place of the token of a user who logs in.
+NOT_YET = "none"
 #: Seconds for which a call is tried again while the server is busy or away.
 _PATIENCE = 5.0
 
@@ -24,8 +26,8 @@ def is_remote() -> bool:
     return bool(os.environ.get(URL))
 
 
-def remote_client(token: str | None = None) -> Client:
-    """A client of the server that `--url` names, with this token or that of `--token`.
+def remote_client(account: str | None = None, token: str | None = None) -> Client:
+    """A client of the server that `--url` names, with this token or that of `--token`, about an account.
 
     Raises BadRequest without a token, and for an address that cannot be used.
     """
@@ -39,7 +41,7 @@ def remote_client(token: str | None = None) -> Client:
             hint="`airtally --url URL user token --username NAME` makes one",
         )
     try:
-        return Client(os.environ[URL], token, retry=RetryRules(read_patience=_PATIENCE))
+        return Client(os.environ[URL], token, retry=RetryRules(read_patience=_PATIENCE), account=account)
     except ValueError as error:
         raise BadRequest(f"The server cannot be used: {error}") from None
 

@@ -32,21 +32,22 @@ class CallFailed(Failure):
 
 
 class ApiServer:
-    """The operations of a server, about one account; None for the token's own. Raises CallFailed."""
+    """The operations of a server. Raises CallFailed."""
 
-    def __init__(self, client: Client, account: str | None, home: OpenedHome | None = None) -> None:
+    def __init__(self, client: Client, home: OpenedHome | None = None, account: str | None = None) -> None:
+        """Calls are about the `account`, else about that of the client."""
         self.client = client
-        self._account = account
         self._home = home
+        self._about = {} if account is None else {"Airtally-Account": _checked_slug(account)}
 
     @property
     def is_elsewhere(self) -> bool:
         """Whether it is another process, which has its own time."""
         return self._home is None
 
-    def about(self, account: str | None) -> ApiServer:
-        """The same server, with calls about another account."""
-        return ApiServer(self.client, account, self._home)
+    def about(self, account: str) -> ApiServer:
+        """The same server, with calls about this account. Raises NotFound for a slug that cannot be one."""
+        return ApiServer(self.client, self._home, account)
 
     def get(self, path: str, **query: Any) -> Any:
         return self.call("GET", path, query=query).json()
@@ -97,8 +98,8 @@ class ApiServer:
 
     def fetch(self, url: str, path: Path, *, size: int, sha256: str) -> None:
         """A file of the server, checked by its size and hash."""
-        with _failures():
-            self.client.fetch(url, path, size=size, sha256=sha256, headers=self._headers())
+        with failures_of_calls():
+            self.client.fetch(url, path, size=size, sha256=sha256)
 
     @contextmanager
     def exporting(self) -> Iterator[None]:
@@ -116,32 +117,33 @@ class ApiServer:
 
     def call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any) -> ApiAnswer:
         """Any call; `path` is below `/api/v1`."""
-        with _failures():
-            return self.client.request(method, _PREFIX + path, headers=self._headers() | dict(headers or {}), **options)
-
-    def _headers(self) -> dict[str, str]:
-        if self._account is None:
-            return {}
-        if not self._account.isascii() or not self._account.isprintable():
-            raise NotFound(f"There is no account {self._account[:64]!r}")
-        return {"Airtally-Account": self._account}
+        with failures_of_calls():
+            return self.client.request(method, _PREFIX + path, headers=self._about | dict(headers or {}), **options)
 
 
 @contextmanager
 def server(account: str | None = None, *, takes_rows: bool = False) -> Iterator[ApiServer]:
     """The server of `--url`, else the home of this machine, which is opened and closed.
 
-    `takes_rows`: the home is opened with a buffer, as erasing in this process needs it. Raises BadRequest for an
-    address without a token.
+    Calls are about the account; None for that of the token. `takes_rows`: the home is opened with a buffer, as erasing
+    in this process needs it. Raises BadRequest for an address without a token, NotFound for a slug that cannot be one.
     """
+    slug = None if account is None else _checked_slug(account)
     if is_remote():
-        with remote_client() as client:
-            yield ApiServer(client, account)
+        with remote_client(slug) as client:
+            yield ApiServer(client)
         return
     from airtally.cli.home import opened_home  # noqa: PLC0415 (remote commands do not load the server)
 
-    with opened_home(takes_rows=takes_rows) as home:
-        yield ApiServer(home.client, account, home)
+    with opened_home(slug, takes_rows=takes_rows) as home:
+        yield ApiServer(home.client, home)
+
+
+def _checked_slug(slug: str) -> str:
+    """Fit for a header."""
+    if not slug or not slug.isascii() or not slug.isprintable():
+        raise NotFound(f"There is no account {slug[:64]!r}")
+    return slug
 
 
 def quoted(name: object) -> str:
@@ -155,7 +157,7 @@ def given(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def failures_of_calls() -> Iterator[None]:
     """The client's errors as failures of the command."""
     from airtally.client.errors import AirtallyError, ApiError  # noqa: PLC0415 (loaded when something is called)
 

@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from airtally.accounts.permissions import Permission, UserRole
 from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command
 from airtally.cli.output import print_listing, print_made
-from airtally.cli.remote import basic_login, remote_client
+from airtally.cli.remote import NOT_YET, basic_login, remote_client
 from airtally.cli.server import ApiServer, quoted, server
 from airtally.kit.errors import BadRequest
 
@@ -94,9 +94,9 @@ def token(
 ) -> None:
     """Log in to the server that `--url` names, and print a token for further commands."""
     login = basic_login(username, _password(from_stdin=password_stdin))
-    with remote_client("none") as client:
+    with remote_client(token=NOT_YET) as client:
         asked = {"scopes": list(scope), "days": days}
-        made = ApiServer(client, None).call("POST", "/tokens", login, json=asked).json()
+        made = ApiServer(client).call("POST", "/tokens", login, json=asked).json()
     print_made(made, as_json=as_json)
 
 

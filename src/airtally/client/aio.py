@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import aclosing, suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -103,12 +103,10 @@ class AsyncClient:
         await self._run(finished_export(self._policy, number, wait))
         return await self._run(downloaded_parts(self._policy, number, Path(folder), self._connecting.timeout))
 
-    async def fetch(
-        self, url: str, path: Path, *, size: int, sha256: str, headers: Mapping[str, str] | None = None
-    ) -> None:
+    async def fetch(self, url: str, path: Path, *, size: int, sha256: str) -> None:
         """As `Client.fetch`."""
         sink = IntoFile(path, size, sha256, self._connecting.timeout)
-        await self._run(fetched_file(self._policy, url, sink, headers or {}))
+        await self._run(fetched_file(self._policy, url, sink))
 
     async def items(self, path: str, **query: Any) -> AsyncIterator[dict[str, Any]]:
         """As `Client.items`."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 from typing import Any, Literal, TypedDict
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
@@ -23,7 +22,6 @@ from airtally.client.retry import RetryRules
 
 _PATH = "/api/v1/exports"
 _LONGEST_PAUSE = 10.0
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class ExportFields(TypedDict, total=False):
@@ -119,15 +117,13 @@ def downloaded_parts(rules: RetryRules, export_id: int, folder: Path, seconds: f
     return paths
 
 
-def fetched_file(
-    rules: RetryRules, url: str, sink: IntoFile, headers: Mapping[str, str] = _NO_HEADERS
-) -> Exchange[None]:
+def fetched_file(rules: RetryRules, url: str, sink: IntoFile) -> Exchange[None]:
     """By the client's own address of the server, whatever the server takes for its own. A file that is there stays."""
     if sink.is_there:
         return
     link = urlsplit(url)
     path = link.path[max(link.path.find("/api/v1/"), 0) :]
-    request = ApiRequest("GET", path, query=dict(parse_qsl(link.query)), headers=headers)
+    request = ApiRequest("GET", path, query=dict(parse_qsl(link.query)))
     try:
         yield from exchange(request, lambda answer: answer, rules, rules.patience, sink=sink)
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import chain
@@ -109,13 +109,13 @@ class Client:
         self._run(finished_export(self._policy, number, wait))
         return self._run(downloaded_parts(self._policy, number, Path(folder), self._connecting.timeout))
 
-    def fetch(self, url: str, path: Path, *, size: int, sha256: str, headers: Mapping[str, str] | None = None) -> None:
+    def fetch(self, url: str, path: Path, *, size: int, sha256: str) -> None:
         """A file of the server, such as one of a whole account's export, checked and there only when it is whole.
 
         Raises AirtallyError, and OSError of the folder.
         """
         sink = IntoFile(path, size, sha256, self._connecting.timeout)
-        self._run(fetched_file(self._policy, url, sink, headers or {}))
+        self._run(fetched_file(self._policy, url, sink))
 
     def items(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """All of a listing, such as `/api/v1/keys`, page by page. Raises AirtallyError."""
