@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from airtally.cli.server import ApiServer, quoted
+from airtally.cli.server import ApiServer
 from airtally.kit.errors import BadRequest, Unavailable
 
 FILE_COLUMNS = ("file", "rows", "bytes", "sha256")
@@ -36,12 +36,11 @@ def until_exported(api: ApiServer, wait: float) -> dict[str, Any]:
 
 def fetch_files(api: ApiServer, made: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:
     """Fetch the files, each checked by its size and hash; a row for each. Raises what `ApiServer.fetch` does."""
-    fetched = []
-    for each in made["files"]:
+    fetched, files = [], f"/api/v1/account-exports/{made['id']}/files/by-number"
+    for number, each in enumerate(made["files"], 1):
         target = folder / _plain_path(each["name"])
         target.parent.mkdir(parents=True, exist_ok=True)
-        url = each["url"] or f"/api/v1/account-exports/{made['id']}/files/{quoted(each['name'])}"
-        api.fetch(url, target, size=each["bytes"], sha256=each["sha256"])
+        api.fetch(f"{files}/{number}", target, size=each["bytes"], sha256=each["sha256"])
         fetched.append({"file": str(target), "rows": each["rows"], "bytes": each["bytes"], "sha256": each["sha256"]})
     return fetched
 

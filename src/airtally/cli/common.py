@@ -12,7 +12,7 @@ from typing import Annotated, ParamSpec, TypeVar
 from cyclopts import Parameter
 
 from airtally.accounts.acting import acting, command_actor
-from airtally.cli.remote import FLAGS
+from airtally.cli.remote import FLAGS, refuse_remote
 from airtally.kit import private
 from airtally.kit.errors import Failure
 from airtally.settings import SettingError, Settings
@@ -50,7 +50,11 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def settings_from_environment() -> Settings:
-    """What the command makes from here on is for its user only. Raises SettingError, naming the setting."""
+    """Of this machine: what the command makes from here on is for its user only.
+
+    Raises BadRequest where another server is named, and SettingError, naming the setting.
+    """
+    refuse_remote()
     settings = Settings.from_env()
     private.keep_private(shared=settings.shares_folders)
     return settings

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from airtally.accounts.accounts import Accounts
 from airtally.cli.common import settings_from_environment
-from airtally.cli.remote import refuse_remote
 from airtally.database.store import MetadataStore
 from airtally.kit import private
 from airtally.kit.clock import SystemClock
@@ -16,7 +15,6 @@ from airtally.kit.clock import SystemClock
 @contextmanager
 def opened_store() -> Iterator[tuple[MetadataStore, Accounts]]:
     """The metadata store of the environment's settings and its accounts, closed at the end. Raises BadRequest."""
-    refuse_remote()
     settings = settings_from_environment()
     private.enclose(settings.home, shared=settings.shares_folders)
     store = MetadataStore.open(settings.database_url)

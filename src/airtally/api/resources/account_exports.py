@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -17,9 +18,14 @@ from airtally.files.serve import ServedFile, send
 from airtally.kit.errors import Conflict, NotFound
 from airtally.services import Services
 
+_PARQUET, _LINES = "application/vnd.apache.parquet", "application/x-ndjson"
+
 
 class AccountFileAnswer(msgspec.Struct, frozen=True):
-    """`url` needs no key and expires. Files that are not of a stream are fetched by `GET …/files/{name}`: `url` is null."""
+    """`url` needs no key and expires. Files that are not of a stream are fetched by `GET …/files/{name}`: `url` is null.
+
+    All are fetched by `GET …/files/by-number/{number}`, from 1.
+    """
 
     name: str
     rows: int
@@ -99,6 +105,24 @@ class AccountExportResource:
                 served = ServedFile(file.stored, file.name, file.bytes, file.sha256, "application/x-ndjson")
                 return send(call.request, self._files, served, {"Content-Type": "application/x-ndjson"})
         raise NotFound(f"There is no file {call.text('name')[:64]!r}")
+
+    @operation(
+        *("GET", "/account-exports/{account_export_id}/files/by-number/{number}", Permission.ADMIN, "Fetch a file"),
+        failures=(NotFound,),
+        media_types=(_PARQUET, _LINES),
+        answer=bytes,
+        raw=True,
+        of_closed=True,
+    )
+    def fetch_numbered_account_file(self, call: OperationCall[NoFields, bytes]) -> Response[Any]:
+        """Any of the files, by its position among them from 1. Unlike links, it is there for a closed account too."""
+        found, number = self._account_exports.get(call.account, call.number("account_export_id")), call.number("number")
+        if number > len(found.files):
+            raise NotFound(f"There is no file {number}")
+        file = found.files[number - 1]
+        media_type = _LINES if file.export_id is None else _PARQUET
+        served = ServedFile(file.stored, PurePosixPath(file.name).name, file.bytes, file.sha256, media_type)
+        return send(call.request, self._files, served)
 
     def _url(self, account: Account, file: AccountFile, now_us: int) -> str | None:
         if file.export_id is None or file.number is None:
