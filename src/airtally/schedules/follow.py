@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select
 
-from airtally.accounts.accounts import IS_OPEN
+from airtally.accounts.accounts import IS_OPEN, account_within
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, exports, message_deliveries, messages, reports, schedule_runs
 from airtally.exports.export import ExportState
@@ -15,7 +15,7 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.loops import for_each
 from airtally.reports.report import ReportState
 from airtally.schedules.delivery import DELIVERED_EVENT, contents_of, recipients, why_undelivered
-from airtally.schedules.endings import RunEndings, account_of
+from airtally.schedules.endings import RunEndings
 from airtally.schedules.outcomes import MadeFiles, Outcomes
 from airtally.schedules.run_queue import held
 from airtally.schedules.schedule import Schedule, ScheduleRun
@@ -75,7 +75,7 @@ class RunFollower:
             self._faults.reach("schedule.deliver")
 
     def _add_message(self, connection: Connection, schedule: Schedule, run: ScheduleRun, made: MadeFiles) -> str:
-        account, key = account_of(connection, schedule), f"{DELIVERED_EVENT}/{run.id}"
+        account, key = account_within(connection, schedule.account_id), f"{DELIVERED_EVENT}/{run.id}"
         payload, mail = contents_of(account, schedule, run, made)
         to = recipients(schedule.deliver)
         uid = self._messages.enqueue(connection, account, DELIVERED_EVENT, payload, key, to=to, mail=mail)

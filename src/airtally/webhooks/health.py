@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select, update
 
-from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
+from airtally.accounts.accounts import account_within
 from airtally.database.rows import AnyRow
-from airtally.database.tables import accounts, message_deliveries, webhook_endpoints
+from airtally.database.tables import message_deliveries, webhook_endpoints
 from airtally.kit import metrics
 from airtally.kit.time import DAY_US, to_datetime
 from airtally.webhooks.endpoints import disable
@@ -69,9 +69,7 @@ class EndpointHealth:
     def _disable(self, connection: Connection, row: AnyRow, now: int, kind: str, reason: str) -> bool:
         disable(connection, row.id, now, reason)
         metrics.ENDPOINTS_DISABLED.labels(kind).inc()
-        account = Account.from_row(
-            connection.execute(select(*ACCOUNT_COLUMNS).where(accounts.c.id == row.account_id)).one()
-        )
+        account = account_within(connection, row.account_id)
         told = {"endpoint": row.id, "url": row.url, "reason": reason}
         self._messages.enqueue(
             *(connection, account, ENDPOINT_DISABLED, told, f"endpoint {row.id} disabled {now}"),
