@@ -76,6 +76,7 @@ from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
 from airtally.vendors.fouryousee.detailed import DETAILED
+from airtally.webhooks.export_notices import ExportNotices
 from airtally.webhooks.parts import WebhookParts, webhook_parts
 
 
@@ -122,6 +123,7 @@ class _Opening:
         reports = self._reports(access, jobs, deliveries)
         exports = self._exports(access, jobs, storage.event_store, queries, (engines, files))
         webhooks = self._webhooks(access.secrets, process.id)
+        exports.exports.endings.within.append(ExportNotices(webhooks.messages).note)
         made = MadeBySchedules(exports.exports, exports.links, reports, webhooks.messages)
         schedules = schedule_parts(store, self._shared, jobs, access.accounts, made, faults=self._faults)
         datasets = self._datasets(access.users, jobs, storage.event_store, engines, files)

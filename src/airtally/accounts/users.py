@@ -148,27 +148,36 @@ class Users:
 
     def set_password(self, username: str, password: str) -> None:
         """Set the password; ends the user's sessions and revokes the user's tokens. Raises NotFound or BadRequest."""
-        password_hash = self._hash(password)
-        with self._store.begin() as connection:
-            user_id, account_id = _find(connection, username)
-            connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
-            self._log_out(connection, user_id)
-            self._note(connection, "user.password", username, account_id)
+        self.change(username, password=password)
 
     def change(
-        self, username: str, *, name: str | None = None, email: str | None = None, role: UserRole | None = None
+        self,
+        username: str,
+        *,
+        name: str | None = None,
+        email: str | None = None,
+        role: UserRole | None = None,
+        password: str | None = None,
     ) -> None:
-        """Change what is given. A new role counts within a second. Raises NotFound or BadRequest."""
+        """Change what is given, all of it or nothing. A new role counts within a second.
+
+        A new password ends the user's sessions and revokes the user's tokens. Raises NotFound or BadRequest.
+        """
         if name is not None:
             check_name(name)
         if email is not None:
             _check_email(email)
         values = {key: each for key, each in {"name": name, "email": email, "role": role}.items() if each is not None}
+        secret = {} if password is None else {"password_hash": self._hash(password)}
         with self._store.begin() as connection:
             user_id, account_id = _find(connection, username)
+            if values | secret:
+                connection.execute(update(users).where(users.c.id == user_id).values(values | secret))
             if values:
-                connection.execute(update(users).where(users.c.id == user_id).values(values))
                 self._note(connection, "user.change", username, account_id, **values)
+            if secret:
+                self._log_out(connection, user_id)
+                self._note(connection, "user.password", username, account_id)
 
     def delete(self, username: str) -> None:
         """Delete the user with sessions and tokens. Raises NotFound."""

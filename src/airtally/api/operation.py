@@ -56,15 +56,22 @@ class OperationCall(Generic[Q, B]):
         return self.principal is not None and permission in self.principal.scopes
 
     def text(self, name: str) -> str:
-        """A parameter of the path."""
-        return str(self.request.path_params[name])
+        """A parameter of the path. Raises NotFound for one with a NUL: no name has it, and PostgreSQL takes none."""
+        text = str(self.request.path_params[name])
+        if "\0" in text:
+            raise _nothing_named(name, text)
+        return text
 
     def number(self, name: str) -> int:
         """An id in the path. Raises NotFound for what cannot be one."""
         text = self.text(name)
         if not re.fullmatch(r"[0-9]{1,19}", text) or not 0 < int(text) <= _MAX_ID:
-            raise NotFound(f"There is no {name.removesuffix('_id').replace('_', ' ')} {text[:64]!r}")
+            raise _nothing_named(name, text)
         return int(text)
+
+
+def _nothing_named(parameter: str, text: str) -> NotFound:
+    return NotFound(f"There is no {parameter.removesuffix('_id').replace('_', ' ')} {text[:64]!r}")
 
 
 #: The call of an operation without fields and body.

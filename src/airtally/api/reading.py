@@ -37,6 +37,8 @@ def read_fields(query_string: bytes, kind: type[S]) -> S:
     lists = _list_fields(kind)
     found: dict[str, Any] = {}
     for name, text in pairs:
+        if "\0" in text:  # PostgreSQL takes no such parameter
+            raise Unprocessable(f"The query field `{name[:64]}` has a NUL character")
         if name in lists:
             found.setdefault(name, []).append(text)
         elif name in found:

@@ -151,3 +151,15 @@ def test_a_known_answer_is_not_sent_again(person):
     again = viewer.get("/accounts", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert viewer.get("/accounts", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_a_change_of_a_user_that_is_refused_changes_nothing(person, server, acme):
+    admin, users = person(UserRole.ADMIN), server.services.access.users
+    users.create(acme.account, username="bo", name="Bo", email="bo@example.org", password=PASSWORD)
+    refused = admin.patch("/users/bo", json={"role": "admin", "name": "Bob", "password": "short"})
+    assert refused.status_code == 400
+    assert (users.by_name("bo").role, users.by_name("bo").name) == ("viewer", "Bo")
+    assert admin.get("/audit").json()["items"][0]["action"] == "user.create"
+    both = {"role": "admin", "password": "another one, longer"}
+    assert admin.patch("/users/bo", json=both).json()["role"] == "admin"
+    assert [each["action"] for each in admin.get("/audit").json()["items"][:2]] == ["user.password", "user.change"]

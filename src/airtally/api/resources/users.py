@@ -92,9 +92,7 @@ class UserResource:
         user, asked = self._named(call), call.body
         _check_role(call, user.role)
         _check_role(call, asked.role)
-        self._users.change(user.username, name=asked.name, email=asked.email, role=asked.role)
-        if asked.password is not None:
-            self._users.set_password(user.username, asked.password)
+        self._users.change(user.username, **msgspec.structs.asdict(asked))
         self._keys.forget()
         return _user_answer(self._named(call))
 
