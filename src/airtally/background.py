@@ -128,6 +128,7 @@ def _message_work(services: Services) -> list[Background]:
         services.clock,
         services.files,
         allowed=settings.outgoing_allow,
+        mails_per_hour=settings.mails_per_hour,
         faults=services.faults,
     )
     return [*loops, Loop("messages", webhooks.expiry.step, 3600.0)]
