@@ -123,7 +123,8 @@ class Tenant:
         """What stands for each parameter in the paths of the native API."""
         return {
             "slug": self.account.slug,
-            "stream": "playlogs",
+            "stream": "ad_groups",
+            "record": self.mark,
             "username": self.mark,
             "key_id": self.server.services.access.keys.all(self.account)[0].id,
             "export_id": self.export_id,
@@ -249,6 +250,7 @@ class Tenant:
             *(answer.text for answer in answers),
             figures,
             entries,
+            get(f"/api/v1/streams/ad_groups/records/{self.mark}/versions").text,
             [(each["id"], each["name"], each["condition"]) for each in get("/api/v1/alarms").json()["items"]],
             webhooks,
             keys,

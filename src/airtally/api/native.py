@@ -17,6 +17,7 @@ from airtally.api.resources.erasures import ClosingResource, ErasureResource
 from airtally.api.resources.jobs import JobResource
 from airtally.api.resources.keys import KeyResource
 from airtally.api.resources.quarantine import QuarantineResource
+from airtally.api.resources.records import RecordResource
 from airtally.api.resources.reports import ReportResource
 from airtally.api.resources.schedules import ScheduleResource
 from airtally.api.resources.slate import SlateResource
@@ -32,7 +33,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
     "Exports": (ExportResource,),
     "Schedules": (ScheduleResource,),
-    "Streams": (StreamResource,),
+    "Streams": (StreamResource, RecordResource),
     "Accounts": (AccountResource, ClosingResource, AccountExportResource),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),
