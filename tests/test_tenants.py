@@ -141,6 +141,8 @@ class Tenant:
             "run_id": self.run_id,
             "account_export_id": self.account_export_id,
             "name": "metadata.ndjson",
+            "writer": "nobody",
+            "task_id": 1,
         }
 
     def close(self):

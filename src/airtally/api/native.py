@@ -16,6 +16,7 @@ from airtally.api.resources.documents import DocumentResource
 from airtally.api.resources.erasures import ClosingResource, ErasureResource
 from airtally.api.resources.jobs import JobResource
 from airtally.api.resources.keys import KeyResource
+from airtally.api.resources.lake import LakeResource
 from airtally.api.resources.quarantine import QuarantineResource
 from airtally.api.resources.records import RecordResource
 from airtally.api.resources.reports import ReportResource
@@ -45,6 +46,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Slate": (SlateResource,),
     "Erasures": (ErasureResource,),
     "Audit": (AuditResource,),
+    "Lake": (LakeResource,),
 }
 
 
