@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from airtally.alarms.watch import CHECK_SECONDS
+from airtally.datasets.asked import DatasetTaskWorker
 from airtally.datasets.lateness import LateNotices
 from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.engine.child import HeavyOptions
@@ -230,4 +231,12 @@ def _dataset_work(services: Services) -> list[Background]:
         wait_until_visible=services.storage.writers.wait_until_visible,
     )
     notices = LateNotices(services.datasets.publisher.publication_store, services.datasets.notices, services.clock)
-    return [worker, Loop("publication-notices", notices.step, 10.0)]
+    tasks = DatasetTaskWorker(
+        services.on_demand(),
+        services.datasets.files,
+        services.tasks,
+        services.jobs,
+        services.clock,
+        faults=services.faults,
+    )
+    return [worker, tasks, Loop("publication-notices", notices.step, 10.0)]

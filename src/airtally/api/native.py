@@ -23,6 +23,7 @@ from airtally.api.resources.records import RecordResource
 from airtally.api.resources.reports import ReportResource
 from airtally.api.resources.schedules import ScheduleResource
 from airtally.api.resources.slate import SlateResource
+from airtally.api.resources.slate_catalogue import SlateCatalogueResource
 from airtally.api.resources.streams import StreamResource
 from airtally.api.resources.tokens import TokenResource
 from airtally.api.resources.users import UserResource
@@ -44,7 +45,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Alarms": (AlarmResource,),
     "Reports": (ReportResource,),
     "Jobs": (JobResource,),
-    "Slate": (SlateResource,),
+    "Slate": (SlateResource, SlateCatalogueResource),
     "Erasures": (ErasureResource,),
     "Audit": (AuditResource,),
     "Lake": (LakeResource,),
