@@ -75,6 +75,7 @@ from airtally.storage.lake.health import LakeHealth
 from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
+from airtally.tasks.tasks import Tasks
 from airtally.vendors.fouryousee.detailed import DETAILED
 from airtally.webhooks.export_notices import ExportNotices
 from airtally.webhooks.parts import WebhookParts, webhook_parts
@@ -145,6 +146,7 @@ class _Opening:
             sql=self._sql(queries, storage),
             intake=intake,
             jobs=jobs,
+            tasks=Tasks(store, clock, jobs),
             files=files,
             reports=reports,
             deliveries=deliveries,

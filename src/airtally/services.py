@@ -61,6 +61,7 @@ from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
 from airtally.storage.store import EventStore
 from airtally.storage.writers import Writers
+from airtally.tasks.tasks import Tasks
 from airtally.webhooks.parts import WebhookParts
 
 _log = structlog.get_logger()
@@ -185,6 +186,7 @@ class Services:
     sql: SqlQueries
     intake: Intake
     jobs: Jobs
+    tasks: Tasks
     files: FileStore
     reports: Reports
     deliveries: Deliveries
