@@ -61,6 +61,7 @@ from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
 from airtally.storage.store import EventStore
 from airtally.storage.writers import Writers
+from airtally.usage.parts import UsageParts
 from airtally.webhooks.parts import WebhookParts
 
 _log = structlog.get_logger()
@@ -184,6 +185,7 @@ class Services:
     queries: Queries
     sql: SqlQueries
     intake: Intake
+    usage: UsageParts
     jobs: Jobs
     files: FileStore
     reports: Reports
@@ -231,6 +233,7 @@ class Services:
         """Flush a last time, when no rows come in any more. The next start adopts what cannot be flushed."""
         try:
             self.storage.event_store.flush()
+            self.usage.metering.step()
             if self.storage.buffer is not None:
                 self.storage.buffer.tidy()
         except Exception:  # noqa: BLE001 (whatever it is, the process stops)

@@ -22,6 +22,7 @@ from airtally.api.resources.schedules import ScheduleResource
 from airtally.api.resources.slate import SlateResource
 from airtally.api.resources.streams import StreamResource
 from airtally.api.resources.tokens import TokenResource
+from airtally.api.resources.usage import UsageResource
 from airtally.api.resources.users import UserResource
 from airtally.api.resources.webhooks import WebhookResource
 from airtally.api.sql import SqlResource
@@ -41,6 +42,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Alarms": (AlarmResource,),
     "Reports": (ReportResource,),
     "Jobs": (JobResource,),
+    "Usage": (UsageResource,),
     "Slate": (SlateResource,),
     "Erasures": (ErasureResource,),
     "Audit": (AuditResource,),

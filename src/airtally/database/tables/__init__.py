@@ -23,6 +23,7 @@ from airtally.database.tables.slate import (
     slate_codes,
     slate_groups,
 )
+from airtally.database.tables.usage import usage, usage_loads, usage_positions
 from airtally.database.tables.webhooks import message_deliveries, message_tries, messages, webhook_endpoints
 
 __all__ = [
@@ -70,6 +71,9 @@ __all__ = [
     "statistics",
     "tags",
     "tokens",
+    "usage",
+    "usage_loads",
+    "usage_positions",
     "users",
     "webhook_endpoints",
     "writers",
