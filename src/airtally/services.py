@@ -42,6 +42,7 @@ from airtally.ingest.files import FileIngest
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.resend import Resend
 from airtally.ingest.service import Ingest
+from airtally.job_control.control import JobControl
 from airtally.jobs.queue import Jobs
 from airtally.jobs.worker import WorkerOptions
 from airtally.kit.clock import Clock
@@ -212,6 +213,14 @@ class Services:
             WorkerOptions(),
             wait_until_visible=self.storage.writers.wait_until_visible,
         )
+
+    def job_control(self) -> JobControl:
+        """Cancels jobs and begins them anew, whatever they are about."""
+        subjects = (
+            *(self.reports, self.exports.exports, self.statistics, self.schedules.runs),
+            *(self.datasets.publisher.publication_store, self.privacy.account_export_subject()),
+        )
+        return JobControl(self.store, self.clock, self.jobs, subjects)
 
     def start(self, background: Sequence[Background] = ()) -> None:
         """Start `background`; `close` stops it in the reverse order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from sqlalchemy import Connection, Select, func, insert, select, update
@@ -14,6 +14,7 @@ from airtally.accounts.owners import Owners
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, reports
+from airtally.jobs.interrupt import AfterChange, begin_job_anew, cancel_job
 from airtally.jobs.queue import Job, Jobs
 from airtally.jobs.states import JobState
 from airtally.kit.clock import Clock
@@ -65,6 +66,8 @@ class Reports:
         self.on_created: list[Callable[[], None]] = []
         self.on_notice: list[Callable[[], None]] = []
 
+    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
+
     def create(
         self, account: Account, request: ReportRequest, note: Callable[[Connection, Report], None] | None = None
     ) -> Report:
@@ -97,7 +100,7 @@ class Reports:
             row = connection.execute(query).one_or_none()
         if row is not None:
             return Report.from_row(row)
-        if self._owners.owner_of(_OWNED, str(report_id)) is not None:
+        if self._owners.owner_of(_OWNED, str(report_id)) not in {None, account.id}:
             raise Forbidden(f"Report with ID {report_id} does not belong to current user")
         raise NotFound(f"Report with ID {report_id} was not found")
 
@@ -159,9 +162,8 @@ class Reports:
 
     def of_job(self, job: Job) -> tuple[Account, Report]:
         """The report that a job is to build."""
-        query = _with_account().where(reports.c.id == int(job.subject))
         with self._store.read() as connection:
-            return _account_and_report(connection.execute(query).one())
+            return _account_and_report(connection.execute(_of_job(job)).one())
 
     def is_waiting(self, report_id: int) -> bool:
         query = select(reports.c.id).where(reports.c.id == report_id, reports.c.status == ReportState.WAITING)
@@ -207,6 +209,23 @@ class Reports:
             self._end(connection, account, done)
         self._wake_deliveries(done)
 
+    def cancel_within(self, connection: Connection, job: Job, reason: str) -> AfterChange:
+        """As `JobSubject` says; whoever waits for the notice gets that of a failed report."""
+        cancel_job(connection, job, reason, self._jobs.now_us())
+        account, report = _account_and_report(connection.execute(_of_job(job)).one())
+        done = replace(report, status=ReportState.CANCELLED, error=reason, updated_at=self._clock.now_us())
+        self._end(connection, account, done)
+        return lambda: self._wake_deliveries(done)
+
+    def begin_anew_within(self, connection: Connection, job: Job) -> AfterChange:
+        """As `JobSubject` says. Raises TooManyJobs, too."""
+        if job.account_id is not None:
+            self._jobs.check_room(connection, job.account_id)
+        begin_job_anew(connection, job, self._jobs.now_us())
+        waiting = {"status": ReportState.WAITING, "error": None, "updated_at": self._clock.now_us()}
+        connection.execute(update(reports).where(reports.c.id == int(job.subject)).values(waiting))
+        return lambda: _call(self.on_created)
+
     def _end(self, connection: Connection, account: Account, done: Report) -> None:
         names = ("status", "error", "file_name", "file_rows", "file_bytes", "file_sha256", "file_expires_at")
         values = {name: getattr(done, name) for name in (*names, "data_through", "updated_at")}
@@ -226,6 +245,10 @@ def _of(account: Account) -> Select[Any]:
 
 def _with_account() -> Select[Any]:
     return select(*reports.c, *ACCOUNT_COLUMNS).join(accounts, accounts.c.id == reports.c.account_id)
+
+
+def _of_job(job: Job) -> Select[Any]:
+    return _with_account().where(reports.c.id == int(job.subject))
 
 
 def _account_and_report(row: AnyRow) -> tuple[Account, Report]:
