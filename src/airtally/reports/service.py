@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account
+from airtally.accounts.audit import note_change
 from airtally.accounts.owners import Owners
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, reports
+from airtally.database.tables import deliveries as delivery_rows
 from airtally.jobs.interrupt import AfterChange, begin_job_anew, cancel_job
 from airtally.jobs.queue import Job, Jobs
 from airtally.jobs.states import JobState
@@ -208,6 +210,23 @@ class Reports:
             self._jobs.fail(connection, job, reason)
             self._end(connection, account, done)
         self._wake_deliveries(done)
+
+    def stop(self, account: Account, report_id: int, reason: str) -> Report:
+        """Take the job from whoever builds the report, as it is about to be deleted. Raises NotFound."""
+        mine = reports.c.account_id == account.id, reports.c.id == report_id
+        with self._store.begin() as connection:
+            self._jobs.forget(connection, JOB_KIND, str(report_id))
+            ended = update(reports).where(*mine, reports.c.status == ReportState.WAITING)
+            connection.execute(ended.values(status=ReportState.CANCELLED, error=reason))
+        return self.own(account, report_id)
+
+    def forget(self, report: Report) -> None:
+        """Remove a report that `stop` returned, and the tries of its notice; its file is deleted by now."""
+        with self._store.begin() as connection:
+            connection.execute(delete(delivery_rows).where(delivery_rows.c.report_id == report.id))
+            if connection.execute(delete(reports).where(reports.c.id == report.id)).rowcount:
+                at, target = self._clock.now_us(), f"report {report.id}"
+                note_change(connection, at, "report.delete", target, account_id=report.account_id)
 
     def cancel_within(self, connection: Connection, job: Job, reason: str) -> AfterChange:
         """As `JobSubject` says; whoever waits for the notice gets that of a failed report."""
