@@ -110,6 +110,19 @@ def test_a_worker_that_died_is_waited_for_until_its_lease_ends(
     assert other.claim(("report",)) is not None
 
 
+def test_a_worker_that_is_known_to_be_dead_is_not_waited_for(
+    mine: Jobs, other: Jobs, metadata: MetadataStore, account: Account
+) -> None:
+    job = added(mine, metadata, account)
+    assert mine.claim(("report",)) is not None
+    cancel(other, metadata, job)
+    other.release_gone(lambda _owner: False)
+    with pytest.raises(Conflict, match="about to stop"):
+        begin_anew(other, metadata, job)
+    other.release_gone(lambda owner: owner == "mine")
+    begin_anew(other, metadata, job)
+
+
 def test_a_job_that_ran_out_of_tries_has_all_of_them_again(
     mine: Jobs, metadata: MetadataStore, account: Account
 ) -> None:

@@ -296,7 +296,11 @@ class Jobs:
 
     def release_gone(self, is_gone: Callable[[str], bool]) -> int:
         """Hand back the jobs of processes known to have ended, before their leases do. Returns how many."""
+        ended = jobs.c.state == JobState.CANCELLED
         with self._store.begin() as connection:
+            held = select(jobs.c.lease_owner).distinct().where(ended, jobs.c.lease_owner.is_not(None))
+            gone = [owner for owner in connection.execute(held).scalars() if is_gone(owner)]
+            connection.execute(update(jobs).where(ended, jobs.c.lease_owner.in_(gone)).values(NO_LEASE))
             return _LEASES.release_gone(connection, is_gone, updated_at=self._clock.now_us())
 
     def forget(self, connection: Connection, kind: str, subject: str) -> None:
