@@ -76,6 +76,7 @@ from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
 from airtally.tasks.tasks import Tasks
+from airtally.usage.parts import UsageParts, usage_parts
 from airtally.vendors.fouryousee.detailed import DETAILED
 from airtally.webhooks.export_notices import ExportNotices
 from airtally.webhooks.parts import WebhookParts, webhook_parts
@@ -118,7 +119,10 @@ class _Opening:
         self._closing.callback(jobs.release_all)
         storage, engines = self._storage(access), self._engines()
         queries = self._queries(storage, engines)
-        intake = self._intake(access, storage, queries)
+        usage = usage_parts(
+            *(store, clock, storage.buffer, storage.event_store), days=settings.usage_days, faults=self._faults
+        )
+        intake = self._intake(access, storage, queries, usage)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
         reports = self._reports(access, jobs, deliveries)
@@ -145,6 +149,7 @@ class _Opening:
             queries=queries,
             sql=self._sql(queries, storage),
             intake=intake,
+            usage=usage,
             jobs=jobs,
             tasks=Tasks(store, clock, jobs),
             files=files,
@@ -301,7 +306,7 @@ class _Opening:
             )
         )
 
-    def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:
+    def _intake(self, access: Access, storage: Storage, queries: Queries, usage: UsageParts) -> Intake:
         settings, store, clock, event_store = self._settings, self._store, self._clock, storage.event_store
         quarantine = Quarantine(store, clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
         versions = ChangelogVersions(
@@ -309,7 +314,9 @@ class _Opening:
             KnownKeys(queries.engine, event_store).may_be_known,
         )
         admission = Admission(access.owners, Businesses(store), access.declared, settings.retention, clock)
-        loading = Loading(event_store=event_store, quarantine=quarantine, versions=versions, clock=clock)
+        loading = Loading(
+            event_store=event_store, quarantine=quarantine, versions=versions, ledger=usage.loads, clock=clock
+        )
         locks = Locks(settings.home / "locks")
         files = FileIngest(
             admission=admission,

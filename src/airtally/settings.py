@@ -81,6 +81,7 @@ class Settings:
         origins,
     )
     audit_days: int = _setting("AIRTALLY_AUDIT_DAYS", 730, "how long entries of the audit trail are kept", positive)
+    usage_days: int = _setting("AIRTALLY_USAGE_DAYS", 1096, "how long the usage of a day is kept", positive)
     fouryousee_retry_seconds: tuple[float, ...] = _setting(
         "AIRTALLY_FOURYOUSEE_RETRY_SECONDS",
         (120.0, 360.0, 1080.0),
