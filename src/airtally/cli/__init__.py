@@ -31,6 +31,7 @@ for command, target, summary in (
     ("webhook", "airtally.cli.webhook:app", "Create, list and test webhooks, and deliver messages again."),
     ("alarm", "airtally.cli.alarm:app", "Be told when a stream is silent, work is late or refused rows grow."),
     ("audit", "airtally.cli.audit:audit", "Show who changed what, and when."),
+    ("usage", "airtally.cli.usage:usage", "Show rows, bytes and requests of accounts."),
     ("call", "airtally.cli.call:call", "Call any operation of the native API."),
     ("dataset", "airtally.cli.dataset:app", "Publish dataset files of changelogs."),
     (

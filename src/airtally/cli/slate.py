@@ -7,13 +7,9 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from airtally.cli.common import AccountSlug, Json, command
-from airtally.cli.database import opened_store
 from airtally.cli.output import print_listing, print_made
-from airtally.cli.server import server
+from airtally.cli.server import ApiServer, quoted, server
 from airtally.kit.errors import BadRequest
-from airtally.kit.paging import ALL
-from airtally.vendors.slate import shown
-from airtally.vendors.slate.catalogue import Catalogue
 
 app = App(name="slate", help="Create and list what a Slate partner sees.")
 account_app = App(name="account", help="Slate accounts; an account of this server has one or more.")
@@ -53,9 +49,9 @@ def create_account(
 @command
 def list_accounts(*, account: AccountSlug, as_json: Json = False) -> None:
     """Show an account's Slate accounts."""
-    with opened_store() as (store, accounts):
-        found = Catalogue(store).accounts(accounts.by_slug(account))
-    print_listing([shown.account(each) for each in found.items], ("id", "name"), as_json=as_json)
+    with server(account) as api:
+        found = list(api.items("/slate/accounts"))
+    print_listing(found, ("id", "name"), as_json=as_json)
 
 
 @group_app.command(name="create")
@@ -78,9 +74,10 @@ def create_group(
 @command
 def list_groups(*, account: AccountSlug, slate_account: Below = None, as_json: Json = False) -> None:
     """Show the groups."""
-    with opened_store() as (store, accounts):
-        found = Catalogue(store).groups(accounts.by_slug(account), ALL, **_path(slate_account))
-    print_listing([shown.group(each) for each in found.items], ("slate_account", "id", "name"), as_json=as_json)
+    with server(account) as api:
+        _check_slate_account(api, slate_account)
+        found = list(api.items("/slate/groups", slate_account=slate_account))
+    print_listing(found, ("slate_account", "id", "name"), as_json=as_json)
 
 
 @business_app.command(name="create")
@@ -128,12 +125,11 @@ def create_business(
 @command
 def list_businesses(*, account: AccountSlug, slate_account: Below = None, as_json: Json = False) -> None:
     """Show the businesses with their datasets."""
-    with opened_store() as (store, accounts):
-        catalogue, owner, path = Catalogue(store), accounts.by_slug(account), _path(slate_account)
-        found, datasets = catalogue.businesses(owner, ALL, **path), catalogue.datasets(owner, ALL, **path)
-    rows = [shown.business(each, datasets.items) for each in found.items]
+    with server(account) as api:
+        _check_slate_account(api, slate_account)
+        found = list(api.items("/slate/businesses", slate_account=slate_account))
     columns = ("slate_account", "group", "id", "name", "territory", "format", "datasets")
-    print_listing(rows, columns, as_json=as_json)
+    print_listing(found, columns, as_json=as_json)
 
 
 @code_app.command(name="create")
@@ -153,8 +149,10 @@ def create_code(
     print_made(made, as_json=as_json)
 
 
-def _path(slate_account: str | None) -> dict[str, str]:
-    return {} if slate_account is None else {"slate_account": slate_account}
+def _check_slate_account(api: ApiServer, slate_account: str | None) -> None:
+    """Raises CallFailed if there is none."""
+    if slate_account is not None:
+        api.get(f"/slate/accounts/{quoted(slate_account)}")
 
 
 def _dataset_ids(given: tuple[str, ...]) -> dict[str, str]:
