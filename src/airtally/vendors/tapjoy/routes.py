@@ -16,6 +16,7 @@ from airtally.sql.case import folded
 from airtally.streams import AD_GROUPS
 from airtally.vendors.tapjoy import auth, encode, errors, legacy, query
 from airtally.vendors.tapjoy.choices import CHOICES
+from airtally.vendors.tapjoy.describe import WIRE
 from airtally.vendors.tapjoy.errors import JSON, LEGACY_PATH
 from airtally.vendors.tapjoy.groups import find_group
 from airtally.vendors.tapjoy.params import InsightsParams, read_params
@@ -94,4 +95,5 @@ API = VendorApi(
     (Prefix("/v1/oauth2/"), Prefix("/v1/ad_groups", auth.presented), Prefix(errors.LEGACY_PATH)),
     routes,
     errors.respond,
+    WIRE,
 )
