@@ -54,7 +54,8 @@ def called(server, name, options):
 
         call()
     wire.close()
-    wanted = {each["operationId"] for item in document["paths"].values() for each in item.values()}
+    all_operations = (each for item in document["paths"].values() for each in item.values())
+    wanted = {each["operationId"] for each in all_operations if min(each["responses"]) < "400"}
     assert wanted - succeeded == set(), "never answered with success"
 
 

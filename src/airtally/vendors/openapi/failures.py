@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 
 from airtally.engine.protocol import FilesMissing
 from airtally.kit.errors import (
@@ -69,7 +69,7 @@ class FailedCall:
         found: dict[str, Response[Any]] = {}
         for accepted in _ACCEPTED:
             answer = self.respond(failure, self._request(accepted))
-            found.setdefault(str(answer.media_type), answer)
+            found.setdefault(_media_type(answer), answer)
         return found.values()
 
     def _request(self, accepted: bytes) -> Request[Any, Any, Any]:
@@ -113,7 +113,7 @@ def _add(response: JsonObject, failure: Failure, answer: Response[Any], schemas:
     headers = {name: header(_ABOUT_HEADERS[name]) for name in answer.headers if name in _ABOUT_HEADERS}
     if headers:
         response.setdefault("headers", {}).update(headers)
-    media_type = str(answer.media_type)
+    media_type = _media_type(answer)
     schema = schemas.get(answer.status_code or 500, schemas.get(0, TEXT)) if "html" not in media_type else TEXT
     content = response.setdefault("content", {}).setdefault(media_type, {"schema": dict(schema)})
     body = _body(answer)
@@ -123,9 +123,14 @@ def _add(response: JsonObject, failure: Failure, answer: Response[Any], schemas:
 
 def _body(answer: Response[Any]) -> Any:
     """As an example; None for a page."""
-    if "json" in str(answer.media_type):
+    if "json" in _media_type(answer):
         return msgspec.json.decode(answer.content)
-    return None if "html" in str(answer.media_type) else bytes(answer.content).decode()
+    return None if "html" in _media_type(answer) else bytes(answer.content).decode()
+
+
+def _media_type(answer: Response[Any]) -> str:
+    kind = answer.media_type
+    return str(kind.value if isinstance(kind, MediaType) else kind)
 
 
 def _when(failure: Failure) -> str:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from airtally.kit.openapi import BINARY, TEXT, JsonObject, parameter
+import msgspec
+
+from airtally.api.problems import Problem
+from airtally.kit.errors import BadRequest, Internal
+from airtally.kit.openapi import BINARY, TEXT, JsonObject, header, parameter, prose
 from airtally.kit.quality import quality_headers
+from airtally.vendors.openapi.declared import WireOperation
 
 _ABOUT = {
     "Airtally-Data-Through": "All rows received by then are in the answer; RFC 3339, UTC.",
@@ -43,3 +49,39 @@ def file_responses(media_types: Sequence[str]) -> dict[int, JsonObject]:
         304: {"description": "The file is still the one that `If-None-Match` names.", "headers": headers},
         416: {"description": "The range begins beyond the file's end.", "headers": beside, "content": bodies},
     }
+
+
+def struct_schemas(*kinds: Any) -> dict[str, JsonObject]:
+    """Schemas of structs that are answered as they are, and of those in them, by name."""
+    _, found = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+    for schema in found.values():
+        schema.pop("title", None)
+        if "description" in schema:
+            schema["description"] = prose(schema["description"])
+    return dict(found)
+
+
+#: Of files whose paths no vendor's errors answer: problem+json, or a page for browsers.
+PROBLEM = struct_schemas(Problem)
+
+
+def preflights(operations: Iterable[WireOperation], section: int, headers: Iterable[str]) -> list[WireOperation]:
+    """What browsers ask before they make one of these calls, once for each path."""
+    by_path = {each.path: each for each in operations}
+    return [
+        WireOperation(
+            id="preflight" + re.sub(r"\W+", "_", path).rstrip("_"),
+            method="OPTIONS",
+            path=path,
+            route=each.route,
+            section=section,
+            summary="Ask whether a page may call",
+            parameters=[one for one in each.parameters if one["in"] == "path"],
+            success={204: {"description": "It may.", "headers": {name: header(_CORS) for name in headers}}},
+            failures=[BadRequest("A request must have exactly one Host header"), Internal("Internal error")],
+        )
+        for path, each in by_path.items()
+    ]
+
+
+_CORS = "As browsers read it (CORS)."
