@@ -114,7 +114,7 @@ def _add(response: JsonObject, failure: Failure, answer: Response[Any], schemas:
     if headers:
         response.setdefault("headers", {}).update(headers)
     media_type = _media_type(answer)
-    schema = schemas.get(answer.status_code or 500, schemas.get(0, TEXT)) if "html" not in media_type else TEXT
+    schema = schemas.get(answer.status_code or 500, schemas.get(0, TEXT)) if "json" in media_type else TEXT
     content = response.setdefault("content", {}).setdefault(media_type, {"schema": dict(schema)})
     body = _body(answer)
     if body is not None and all(each["value"] != body for each in content.get("examples", {}).values()):
