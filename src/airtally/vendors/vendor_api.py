@@ -39,7 +39,7 @@ class VendorApi:
     prefixes: Sequence[Prefix]
     routes: Callable[[Services], list[Any]]
     respond: Responder
-    wire: VendorWire | None = None
+    wire: VendorWire
 
     @property
     def areas(self) -> list[Area]:
@@ -47,6 +47,4 @@ class VendorApi:
 
     def document(self, server_url: str) -> JsonObject:
         """The OpenAPI document of the vendor's wire. `server_url` has no trailing slash."""
-        if self.wire is None:
-            raise ValueError(f"{self.name} has no description")
         return vendor_document(self.name, self.wire, self.respond, server_url)

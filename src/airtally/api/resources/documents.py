@@ -18,7 +18,7 @@ from airtally.vendors.vendor_api import VendorApi
 #: Anybody may keep them, for as long as a rolling upgrade may take to notice.
 _KEPT = {"Cache-Control": "public, max-age=300"}
 _EXAMPLE = {"openapi": "3.1.1", "info": {"title": "Airtally", "version": "0.3.0"}, "paths": {}}
-_VENDORS = {f"{api.name}.json": api for api in APIS if api.wire}
+_VENDORS = {f"{api.name}.json": api for api in APIS}
 
 
 class DocumentLink(msgspec.Struct, frozen=True):
@@ -52,9 +52,7 @@ class DocumentResource:
         """The native API's document and one for the wire of each vendor. Anybody may read it."""
         links = [DocumentLink("Airtally", f"{self._server_url}/api/v1/openapi.json")]
         links += [
-            DocumentLink(api.wire.title, f"{self._server_url}/api/v1/openapi/{file}")
-            for file, api in _VENDORS.items()
-            if api.wire
+            DocumentLink(api.wire.title, f"{self._server_url}/api/v1/openapi/{file}") for file, api in _VENDORS.items()
         ]
         return OperationReply(DocumentList(links), headers=_KEPT)
 

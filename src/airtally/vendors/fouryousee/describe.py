@@ -25,7 +25,7 @@ from airtally.vendors.fouryousee.schemas import (
 )
 from airtally.vendors.openapi.declared import VendorWire, WireOperation
 from airtally.vendors.openapi.failures import ANY_BODY, ANY_CALL, ANY_QUESTION
-from airtally.vendors.openapi.parts import FILE_PARAMETERS, QUALITY, file_responses, preflights
+from airtally.vendors.openapi.parts import FILE_PARAMETERS, QUALITY, file_responses, preflight
 
 _TOKEN = "token"  # noqa: S105 (the name of a security scheme)
 _CORS_TEXTS = {name.replace("-", "_"): "Pages of any origin may read the answer." for name in CORS}
@@ -170,6 +170,9 @@ _FILE = WireOperation(
     head=True,
 )
 _OF_TOKEN = (*_REPORTS, *_LOOKUPS, *_PLAYLISTS)
+_PREFLIGHTS = [
+    preflight(each.path, 1, PREFLIGHT, each.parameters) for each in {one.path: one for one in _OF_TOKEN}.values()
+]
 
 WIRE = VendorWire(
     title="4YouSee reports API",
@@ -181,5 +184,5 @@ WIRE = VendorWire(
     schemas=SCHEMAS,
     security={_TOKEN: {"type": "apiKey", "in": "header", "name": "Secret-Token"}},
     error={0: ref("Error")},
-    operations=(*_OF_TOKEN, *preflights(_OF_TOKEN, 1, PREFLIGHT), _FILE),
+    operations=(*_OF_TOKEN, *_PREFLIGHTS, _FILE),
 )

@@ -42,7 +42,7 @@ def _operation_object(name: str, operation: WireOperation, wire: VendorWire, res
         "operationId": operation.id,
         "summary": operation.summary,
         "description": f"{prose(operation.about)}\n\n{section}".strip(),
-        "security": [{each: []} for each in operation.security],
+        "security": [{each: []} if each else {} for each in operation.security],
         "responses": with_failures(operation.success, failed),
     }
     if operation.parameters:

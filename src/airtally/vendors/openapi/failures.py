@@ -124,12 +124,12 @@ def _add(response: JsonObject, failure: Failure, answer: Response[Any], schemas:
 def _body(answer: Response[Any]) -> Any:
     """As an example; None for a page."""
     if "json" in _media_type(answer):
-        return msgspec.json.decode(answer.content)
+        return msgspec.json.decode(answer.content) if isinstance(answer.content, bytes) else answer.content
     return None if "html" in _media_type(answer) else bytes(answer.content).decode()
 
 
 def _media_type(answer: Response[Any]) -> str:
-    kind = answer.media_type
+    kind = answer.media_type or MediaType.JSON  # as the framework sends what is no text
     return str(kind.value if isinstance(kind, MediaType) else kind)
 
 

@@ -65,23 +65,21 @@ def struct_schemas(*kinds: Any) -> dict[str, JsonObject]:
 PROBLEM = struct_schemas(Problem)
 
 
-def preflights(operations: Iterable[WireOperation], section: int, headers: Iterable[str]) -> list[WireOperation]:
-    """What browsers ask before they make one of these calls, once for each path."""
-    by_path = {each.path: each for each in operations}
-    return [
-        WireOperation(
-            id="preflight" + re.sub(r"\W+", "_", path).rstrip("_"),
-            method="OPTIONS",
-            path=path,
-            route=each.route,
-            section=section,
-            summary="Ask whether a page may call",
-            parameters=[one for one in each.parameters if one["in"] == "path"],
-            success={204: {"description": "It may.", "headers": {name: header(_CORS) for name in headers}}},
-            failures=[BadRequest("A request must have exactly one Host header"), Internal("Internal error")],
-        )
-        for path, each in by_path.items()
-    ]
+def preflight(
+    path: str, section: int, headers: Iterable[str], parameters: Iterable[JsonObject] = (), route: str = ""
+) -> WireOperation:
+    """What browsers ask before they call the path. Of `parameters` those of the path count."""
+    return WireOperation(
+        id="preflight" + re.sub(r"\W+", "_", path).rstrip("_"),
+        method="OPTIONS",
+        path=path,
+        route=route,
+        section=section,
+        summary="Ask whether a page may call",
+        parameters=[one for one in parameters if one["in"] == "path"],
+        success={204: {"description": "It may.", "headers": {name: header(_CORS) for name in headers}}},
+        failures=[BadRequest("A request must have exactly one Host header"), Internal("Internal error")],
+    )
 
 
 _CORS = "As browsers read it (CORS)."

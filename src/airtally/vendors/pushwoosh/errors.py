@@ -17,6 +17,14 @@ from airtally.vendors.pushwoosh.choices import CHOICES
 
 MEDIA_TYPE = "application/json; charset=utf-8"
 
+#: What a browser may send, told before it does.
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": CHOICES.cors_methods,
+    "Access-Control-Allow-Headers": CHOICES.cors_headers,
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Max-Age": str(CHOICES.cors_max_age_seconds),
+}
+
 
 class Fault(Failure):
     """A fault of the request's own: HTTP 200, so that clients that read nothing else see the message."""
