@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import itertools
+import re
+from collections import defaultdict
 from contextlib import closing
 
 import httpx
@@ -28,8 +30,9 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+ALL_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 QUICK = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-THOROUGH = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGH = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def test_every_vendor_is_called():
@@ -68,6 +71,21 @@ def check_wire(server, name, options):
 @pytest.mark.parametrize("name", WIRES)
 def test_each_operation(api_server, name):
     check_wire(api_server, name, QUICK)
+
+
+@pytest.mark.parametrize("api", APIS, ids=[api.name for api in APIS])
+def test_other_methods_are_refused(api_server, api):
+    """The answer names the methods of the document. OPTIONS of files is the framework's answer."""
+    described, paths = defaultdict(set), {}
+    for each in api.wire.operations:
+        described[each.served_at] |= {each.method} | ({"HEAD", "OPTIONS"} if each.head else set())
+        paths.setdefault(each.served_at, re.sub(r"\{\w+\}", "x1", each.path))
+    with httpx.Client(base_url=api_server.url, timeout=60) as client:
+        for at, methods in described.items():
+            for method in ALL_METHODS - methods:
+                answer = client.request(method, paths[at])
+                allowed = set(answer.headers["Allow"].split(", "))
+                assert (answer.status_code, allowed - {"OPTIONS"}) == (405, methods - {"OPTIONS"}), (method, at)
 
 
 @pytest.mark.slow

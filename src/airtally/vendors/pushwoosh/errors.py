@@ -27,14 +27,14 @@ PREFLIGHT = {
 
 
 class Fault(Failure):
-    """A fault of the request's own: HTTP 200, so that clients that read nothing else see the message."""
+    """The request has a fault, which the message names. HTTP is 200, or some clients would not show the message."""
 
     status = 200
     status_code: ClassVar[int] = 210
 
 
 class Restricted(Fault):
-    """The account has the application; the token may not use it."""
+    """The token may not use the application, which is one of its account."""
 
     status_code = 403
 

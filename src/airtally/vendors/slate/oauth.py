@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Request, Response, Router, post, route
+from litestar.enums import HttpMethod
 from litestar.params import RawBody
 
 from airtally.accounts.principal import Principal
+from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.time import SECOND_US
 from airtally.services import Services
 from airtally.vendors.slate.choices import CHOICES
@@ -39,7 +41,13 @@ def routes(services: Services) -> list[Any]:
         note_account(request, client.account.slug)
         return _token_response(_granted(services, client, form))
 
-    return [token]
+    return [Router("/", route_handlers=[options, token])]
+
+
+@route(TOKEN_PATH, http_method=HttpMethod.OPTIONS, sync_to_thread=False)
+def options() -> Response[None]:
+    """A route of other methods alone is given one of the framework's, which allows what is refused here."""
+    raise MethodNotAllowed("Method OPTIONS is not allowed here")
 
 
 def read_form(media_type: str, body: bytes) -> dict[str, str]:
