@@ -39,7 +39,7 @@ from airtally.web.bodies import Body, BodyMemory, NoBody
 from airtally.web.callers import caller_of
 from airtally.web.cors import CrossOrigin
 from airtally.web.departures import WatchedConnection
-from airtally.web.hosts import check_host
+from airtally.web.hosts import check_host, check_single
 
 _log = structlog.get_logger("airtally.requests")
 
@@ -101,6 +101,7 @@ class Airtally:
             return
         try:
             check_host(scope["headers"], scope["http_version"])
+            check_single(scope["headers"])
             known = await self._caller(scope, area, headers)
         except Failure as failure:
             await self._refuse(scope, area, failure, send)

@@ -68,6 +68,12 @@ class Settings:
         "calls of the native API that one key may make in a minute, batches of rows not counted",
         positive,
     )
+    mails_per_hour: int = _setting(
+        "AIRTALLY_MAILS_PER_HOUR",
+        500,
+        "e-mails that schedules and alarms of one account may send in an hour; others wait for the next one",
+        positive,
+    )
     cors_origins: tuple[str, ...] = _setting(
         "AIRTALLY_CORS_ORIGINS",
         (),

@@ -355,6 +355,22 @@ def test_a_full_disk_fails_the_export_after_an_hour(export_home: Home) -> None:
     assert not list((home.folder / "staging").glob("*"))
 
 
+def test_exports_leave_the_rest_of_a_disk_to_rows(export_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One account's exports could otherwise keep every account from sending rows."""
+    home = export_home(part_limits=PartLimits(2, 1 << 30))
+    home.send("playlogs", [play(number, played_at=NOON) for number in range(9)])
+    export = home.create(ExportSpec(rows=PLAYS))
+    with monkeypatch.context() as patched:
+        patched.setattr("airtally.kit.disks.RESERVE_BYTES", 1 << 60)
+        patched.setattr("airtally.kit.disks.RESERVE_SHARE", 1)
+        home.worker().step()
+        waiting = home.now(export)
+        assert (waiting.state, waiting.parts) == ("queued", 0)
+    home.clock.advance(60)
+    home.worker().step()
+    assert home.now(export).state == "done"
+
+
 def test_a_failure_of_the_program_is_said_in_words(export_home: Home) -> None:
     home = export_home(faults=Trouble("export.begin", KeyError("secret")))
     export = home.made(ExportSpec(rows=PLAYS))

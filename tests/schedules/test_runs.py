@@ -7,14 +7,16 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
 from airtally.accounts.accounts import Account
-from airtally.database.tables import message_deliveries, messages
+from airtally.database.tables import accounts, message_deliveries, messages, schedules
 from airtally.engine.child import HeavyOptions
 from airtally.exports.export import ExportState
 from airtally.kit.clock import MovableClock
@@ -386,3 +388,48 @@ def test_a_file_that_is_gone_cannot_be_attached(
     assert run.state is RunState.FAILED
     assert f"The file export-{run.export_id}-0001.csv.gz, which goes with it, is no longer kept" in (run.reason or "")
     assert mailbox.messages == []
+
+
+def test_a_closed_account_holds_up_no_other_and_goes_on_when_it_is_opened(
+    home: ScheduleHome, account: Account, other_account: Account
+) -> None:
+    other = replace(home, account=other_account)
+    mine, theirs = home.create(timezone="UTC"), other.create(timezone="UTC")
+    home.clock.advance(DAY)
+    home.parts.planner.step()
+    while home.worker.step() == 0.0:
+        pass
+    while home.export_worker.step() == 0.0:
+        pass
+    set_closed(home, account, home.clock.now_us())
+    other.step()
+    (run,) = other.runs(theirs)
+    assert run.state is RunState.DONE
+    (waiting,) = home.runs(mine)
+    assert waiting.state is RunState.MAKING
+    set_closed(home, account, None)
+    home.clock.advance(2)
+    home.step()
+    assert [each.state for each in home.runs(mine)] == [RunState.DONE]
+
+
+def test_a_run_that_cannot_go_on_holds_up_no_other(home: ScheduleHome, other_account: Account) -> None:
+    """As one whose record a later release has written."""
+    other = replace(home, account=other_account)
+    mine, theirs = home.create(), other.create()
+    home.clock.advance(DAY)
+    home.parts.planner.step()
+    while home.worker.step() == 0.0:
+        pass
+    while home.export_worker.step() == 0.0:
+        pass
+    with home.exports.metadata.begin() as connection:
+        connection.execute(update(schedules).where(schedules.c.id == mine.id).values(deliver='{"pigeons": 2}'))
+    with pytest.raises(msgspec.ValidationError, match="pigeons"):
+        home.parts.follower.step()
+    assert [each.state for each in other.runs(theirs)] == [RunState.DONE]
+
+
+def set_closed(home: ScheduleHome, account: Account, at: int | None) -> None:
+    with home.exports.metadata.begin() as connection:
+        connection.execute(update(accounts).where(accounts.c.id == account.id).values(closed_at=at))

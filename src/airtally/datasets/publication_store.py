@@ -120,6 +120,11 @@ class PublicationStore:
         query = _SUBJECTS if account is None else _SUBJECTS.where(datasets.c.account_id == account.id)
         return self._subjects(query)
 
+    def numbered(self, row_id: int) -> Subject | None:
+        """The dataset with that number in the metadata store."""
+        found = self._subjects(_SUBJECTS.where(datasets.c.id == row_id))
+        return found[0] if found else None
+
     def of_job(self, job: Job) -> Subject:
         return self._subjects(_SUBJECTS.where(datasets.c.id == int(job.subject)))[0]
 

@@ -25,7 +25,6 @@ from airtally.kit.errors import Conflict, NotFound
 JOB_KIND = "account_export"
 #: How the keys of the streams' exports begin.
 EXPORT_KEY = "account-export-"
-MOST_LISTED = 1000
 
 
 class AccountExportState(StrEnum):
@@ -112,7 +111,7 @@ class AccountExports:
         where = [account_exports.c.account_id == account.id]
         if after is not None:
             where.append(account_exports.c.id < after)
-        return self._where(*where, limit=min(limit, MOST_LISTED))
+        return self._where(*where, limit=limit)
 
     def of_job(self, job: Job) -> tuple[AccountExport, Account]:
         """The export of a job, with its account."""

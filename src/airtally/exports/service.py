@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -120,6 +120,14 @@ class Exports:
         if found is None:
             raise NotFound(f"There is no export {export_id}")
         return found
+
+    def by_ids(self, account: Account, ids: Collection[int]) -> dict[int, Export]:
+        """Those of the account that are still listed."""
+        now, mine = self._clock.now_us(), exports.c.account_id == account.id
+        query = select_exports().where(mine, exports.c.id.in_(ids))
+        with self._store.read() as connection:
+            found = [Export.from_row(row, now) for row in connection.execute(query)]
+        return {each.id: each for each in found}
 
     def by_key(self, account: Account, key: str) -> Export | None:
         """The export that was created with a key."""

@@ -47,7 +47,10 @@ _TURN_SECONDS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch as it was sent. `kind`: whose API took it; `sent`: its size, if `body` is another than what was sent."""
+    """A batch as it was sent. `whole`: a wrong row refuses all of it, and goes into no quarantine.
+
+    `kind`: whose API took it; `sent`: its size in bytes, if `body` is another than what was sent.
+    """
 
     stream: Stream
     account: Account
@@ -56,6 +59,7 @@ class Batch:
     content_encoding: str = ""
     idempotency_key: str | None = None
     source: str = "http"
+    whole: bool = False
     kind: str = "native"
     sent: int | None = None
 
@@ -126,7 +130,11 @@ class Ingest:
         """Returns the answer's body once the rows are on disk. Raises a Failure if nothing was kept."""
         accepted = self.begin(batch)
         if accepted.on_disk is not None:
-            accepted.on_disk.result()
+            try:
+                accepted.on_disk.result()
+            except Failure:
+                self.abandon(accepted)
+                raise
         return self.complete(accepted)
 
     def begin(self, batch: Batch) -> Accepted:
@@ -143,7 +151,8 @@ class Ingest:
             if isinstance(claim, bytes):
                 metrics.BATCHES_REPEATED.labels(batch.stream.name).inc()
                 return Accepted(claim)
-            return self.commit(batch, self.checked(batch, body, limits), claim)
+            checked = self.checked(batch, body, limits)
+            return self.commit(batch, require_all(checked) if batch.whole else checked, claim)
 
     def unpacked(self, batch: Batch) -> UnpackedBody:
         """Unpack the body. Raises TooManyRequests, before any work, if the buffer has no room."""

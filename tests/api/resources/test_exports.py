@@ -257,6 +257,16 @@ def test_another_accounts_exports_are_not_there(server, acme, join):
     assert ended(acme, export)["state"] == "done"
 
 
+@pytest.mark.parametrize(("scope", "status"), [("read", 403), ("admin", 204)])
+def test_only_admins_delete_what_others_asked_for(server, acme, scope, status):
+    """A key that may read could otherwise take away what a schedule has delivered."""
+    export = made(acme, rows={"stream": "playlogs"})
+    other = server.services.access.keys.create(acme.account, "native", KeyOptions(scopes=frozenset({scope})))
+    bearer = {"Authorization": f"Bearer {other.credentials['token']}"}
+    answer = acme.http.delete(f"/api/v1/exports/{export['id']}", headers=bearer)
+    assert (answer.status_code, ended(acme, export)["state"]) == (status, "expired" if status == 204 else "done")
+
+
 def test_more_exports_than_may_wait_are_refused(start_server, opened, clock):
     server = start_server(clock, waiting_exports=2)
     for each in server.services.background:
