@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 _GROUPS = (
     "fixtures.zones",  # first: the zone is set before anything else is made
+    "fixtures.garbage",
     "fixtures.properties",
     "fixtures.opened",
     "fixtures.postgres",
@@ -14,6 +15,7 @@ _GROUPS = (
     "fixtures.sail",
     "fixtures.server",
     "fixtures.tls",
+    "fixtures.authorities",
     "fixtures.served",
     "fixtures.datasets",
     "fixtures.smtp",
