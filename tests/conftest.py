@@ -8,6 +8,7 @@ from importlib.util import find_spec
 _GROUPS = (
     "fixtures.zones",  # first: the zone is set before anything else is made
     "fixtures.garbage",
+    "fixtures.tracebacks",
     "fixtures.properties",
     "fixtures.opened",
     "fixtures.postgres",
@@ -15,7 +16,7 @@ _GROUPS = (
     "fixtures.sail",
     "fixtures.server",
     "fixtures.tls",
-    "fixtures.authorities",
+    "fixtures.children",
     "fixtures.served",
     "fixtures.datasets",
     "fixtures.smtp",
