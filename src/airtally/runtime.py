@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from argon2 import PasswordHasher
+
 from airtally.accounts.accounts import Accounts
 from airtally.accounts.audit import AuditTrail
 from airtally.accounts.call_limit import CallLimit
@@ -70,7 +72,12 @@ from airtally.webhooks.parts import WebhookParts, webhook_parts
 
 
 def open_services(
-    settings: Settings, *, clock: Clock | None = None, faults: Faults | None = None, role: Role = Role.SERVE
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    faults: Faults | None = None,
+    hasher: PasswordHasher | None = None,
+    role: Role = Role.SERVE,
 ) -> Services:
     """Open all services of a process with this role.
 
@@ -79,7 +86,7 @@ def open_services(
     """
     private.enclose(settings.home, shared=settings.shares_folders)
     with ExitStack() as opened:
-        services = _Opening(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened).services()
+        services = _Opening(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened).services(hasher)
         refold(services.store, services.access.owners, services.queries)
         services.closing = opened.pop_all()
         return services
@@ -97,9 +104,9 @@ class _Opening:
         #: The database's clock if several machines share one (PostgreSQL), else this machine's.
         self._shared = shared_clock(self._store, clock)
 
-    def services(self) -> Services:
+    def services(self, hasher: PasswordHasher | None) -> Services:
         settings, clock, store = self._settings, self._clock, self._store
-        access = self._access()
+        access = self._access(hasher)
         process = ThisProcess(settings.home / "processes")
         self._closing.callback(process.close)
         jobs = Jobs(store, self._shared, process.id, most_waiting=settings.waiting_jobs)
@@ -157,9 +164,9 @@ class _Opening:
             closing=self._closing,
         )
 
-    def _access(self) -> Access:
+    def _access(self, hasher: PasswordHasher | None) -> Access:
         settings, store, clock = self._settings, self._store, self._clock
-        secrets, users = Secrets.open(settings.home, settings.secret_key), Users(store, clock)
+        secrets, users = Secrets.open(settings.home, settings.secret_key), Users(store, clock, hasher)
         keys = Keys(store, secrets, clock)
         self._closing.callback(keys.close)
         return Access(

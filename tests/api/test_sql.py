@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ import pytest
 
 from airtally.query.sql_tables import SQL_TABLES
 from airtally.streams import STREAMS
+from fixtures.native import Native
 from fixtures.sql_attacks import ATTACKS, BOMBS
 
 MARK = "of-the-other-account"
@@ -42,9 +44,19 @@ def play(number, **more):
     } | more
 
 
-@pytest.fixture
-def filled(api_server, client):
+@pytest.fixture(scope="module")
+def joined(api_server):
+    """Clients of new accounts that several tests read, or add to what they read."""
+    made = [Native(api_server, f"sql{secrets.token_hex(4)}") for _ in range(2)]
+    yield made
+    for each in made:
+        each.http.close()
+
+
+@pytest.fixture(scope="module")
+def filled(api_server, joined):
     """Events flushed, late, buffered and sent twice, with a correction; a changelog with versions and deletions."""
+    client, _ = joined
     flush = api_server.services.storage.event_store.flush
     assert client.send("playlogs", [play(n) for n in range(40)]).json()["rejected"] == 0
     flush()
@@ -61,10 +73,10 @@ def filled(api_server, client):
     return client
 
 
-@pytest.fixture
-def other(api_server, join):
+@pytest.fixture(scope="module")
+def other(joined):
     """Another account, whose rows lie in the same files."""
-    client = join(api_server)
+    _, client = joined
     client.send("playlogs", [play(n, id=f"{MARK}{n}") for n in range(20)])
     client.send("players", [{"player_id": 7000, "name": MARK, "last_update_time_utc": "2026-10-01T00:00:00Z"}])
     return client
