@@ -317,3 +317,19 @@ def test_as_a_naive_account_of_the_time_that_counted(
         elif not firing and quiet >= limit:
             expected, firing = expected + fired(alarm), True
         assert alarm_home.told() == expected
+
+
+def test_a_closed_account_is_told_nothing_until_it_is_opened_again(
+    alarm_home: AlarmHome, alarms: Alarms, account: Account, other_account: Account, closed: Callable[[bool], None]
+) -> None:
+    silent = SilentStream("playlogs", 300)
+    alarm, other = alarms.create(account, "Players", silent), alarms.create(other_account, "Players", silent)
+    alarm_home.run(15)
+    closed(True)
+    alarm_home.run(400)
+    assert alarm_home.told() == fired(other)
+    closed(False)
+    alarm_home.run(15)
+    assert alarm_home.told() == fired(other)
+    alarm_home.run(300)
+    assert alarm_home.told() == fired(other) + fired(alarm)

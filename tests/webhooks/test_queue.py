@@ -303,3 +303,16 @@ def test_removal_goes_on_in_steps(metadata: MetadataStore, clock: MovableClock, 
     assert [expiry.step() for _ in range(4)] == [0.0, 0.0, None, None]
     with metadata.read() as connection:
         assert connection.execute(select(messages)).all() == []
+
+
+def test_messages_of_a_closed_account_wait_until_it_is_opened_again(
+    metadata: MetadataStore, clock: MovableClock, account: Account, declared: Declare, queue_of: QueueOf,
+    closed: Callable[[bool], None],
+) -> None:  # fmt: skip
+    """They may carry its rows and links to its files."""
+    fill(metadata, account, declared("https://hooks.example/"), 1, clock.now_us())
+    queue = queue_of("process")
+    closed(True)
+    assert claimed(queue) == []
+    closed(False)
+    assert len(claimed(queue)) == 1

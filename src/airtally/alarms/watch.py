@@ -62,11 +62,12 @@ class AlarmWatch:
                 _log.exception("an alarm could not be checked", alarm=alarm.id)
 
     def _due(self, now: int) -> Iterator[Alarm]:
-        """Those of open accounts, in pages by id, so that memory is bounded."""
+        """Of open accounts, in pages by id, so that memory is bounded."""
         early = now - round(CHECK_SECONDS * SECOND_US)
         due = or_(alarms.c.checked_at <= early, alarms.c.checked_at > now)
-        query = select(*ALARM_COLUMNS).join_from(alarms, accounts).where(due, IS_OPEN)
-        query = query.order_by(alarms.c.id).limit(_A_TIME)
+        query = (
+            select(*ALARM_COLUMNS).join_from(alarms, accounts).where(due, IS_OPEN).order_by(alarms.c.id).limit(_A_TIME)
+        )
         after = 0
         while True:
             with self._store.read() as connection:

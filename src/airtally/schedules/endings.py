@@ -70,6 +70,11 @@ class RunEndings:
         self._tell(connection, now, run, reason, paused=paused)
         self._queue.start_next(connection, now)
 
+    def cancel(self, connection: Connection, schedule: Schedule, run: ScheduleRun, reason: str) -> None:
+        """End a run as cancelled, unless it has ended. That is no failure; the next run may begin."""
+        if self._end(connection, run, RunState.CANCELLED, reason):
+            self._queue.start_next(connection, schedule)
+
     def _tell(self, connection: Connection, schedule: Schedule, run: ScheduleRun, reason: str, *, paused: bool) -> None:
         account = account_within(connection, schedule.account_id)
         payload = {**described(schedule, run), "error": reason, "failures": schedule.failures, "paused": paused}

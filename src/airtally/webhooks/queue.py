@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from airtally.accounts.secrets import Secrets
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
-from airtally.database.tables import message_deliveries, message_tries, messages, webhook_endpoints
+from airtally.database.tables import accounts, message_deliveries, message_tries, messages, webhook_endpoints
 from airtally.jobs.due_table import DueTable, UnderWay
 from airtally.jobs.leased_table import NO_LEASE, LeasedTable
 from airtally.jobs.retry_policy import RetryPolicy
@@ -35,6 +35,7 @@ EACH_MAIL = 2
 MOST_TRIES = 50
 
 _table = message_deliveries.c
+_CLOSED = select(accounts.c.id).where(accounts.c.closed_at.is_not(None))
 _LEASES = LeasedTable(message_deliveries, MessageState.DUE, MessageState.SENDING, _table.lease_number)
 _DUE = {
     Channel.WEBHOOK: DueTable(_LEASES, (_table.endpoint_id, _table.account_id), _table.updated_at),
@@ -107,11 +108,14 @@ class MessageQueue:
         self._setbacks = {channel: Setback() for channel in Channel}
 
     def claim(self, channel: Channel, under_way: Sequence[LeasedMessage], limit: int) -> list[LeasedMessage]:
-        """Take deliveries that are due, and those whose lease has ended; endpoints and accounts take turns."""
+        """Take deliveries that are due, and those whose lease has ended; endpoints and accounts take turns.
+
+        Those of a closed account wait until it is opened again.
+        """
         now, due = self._clock.now_us(), _DUE[channel]
         if self._setbacks[channel].happened(now):
             due.follow_setback(self._store, now)
-        own = _table.channel == channel
+        own = (_table.channel == channel) & _table.account_id.not_in(_CLOSED)
         with self._store.read() as connection:
             if not due.any_due(connection, now, own):
                 return []
