@@ -428,3 +428,27 @@ def test_exported_rows_can_be_loaded_again(server, filled, tmp_path, stream, for
     assert (loaded.accepted, loaded.rejected) == (part["rows"], 0)
     after = fetched(parts_of(filled, made(filled, **plain))[0]).content
     assert sorted(after.splitlines()) == sorted(before.splitlines())
+
+
+def test_long_questions_make_short_pages(acme):
+    """A thousand of them would be gigabytes in one answer."""
+    ids = []
+    for number in range(5):
+        long = {"stream": "playlogs", "filter": {"ip": f"{number}" * (1 << 20)}}
+        ids.append(acme.http.post("/api/v1/exports", json={"rows": long}).json()["id"])
+    pages, cursor = [], None
+    while not pages or cursor is not None:
+        query = {"limit": 1000} | ({} if cursor is None else {"cursor": cursor})
+        answer = acme.http.get("/api/v1/exports", params=query)
+        assert len(answer.content) < 5 << 20
+        pages.append([each["id"] for each in answer.json()["items"]])
+        cursor = answer.json()["next"]
+    assert pages == [ids[:1:-1][:3], ids[1::-1]]
+
+
+def test_the_last_page_is_told(acme):
+    ids = [acme.http.post("/api/v1/exports", json={"rows": {"stream": "playlogs"}}).json()["id"] for _ in range(4)]
+    first = acme.http.get("/api/v1/exports", params={"limit": 2}).json()
+    second = acme.http.get("/api/v1/exports", params={"limit": 2, "cursor": first["next"]}).json()
+    assert [each["id"] for each in first["items"] + second["items"]] == ids[::-1]
+    assert second["next"] is None

@@ -11,7 +11,7 @@ from airtally.accounts.accounts import Account
 from airtally.accounts.permissions import Permission
 from airtally.api.exports.routes import requested_by
 from airtally.api.operation import NoFields, OperationCall, OperationReply, PlainCall, operation
-from airtally.api.pages import ListingPage, PageQuery, page_of
+from airtally.api.pages import ListingPage, PageQuery, page_of, page_that_fits
 from airtally.api.times import read_moment, shown_moment
 from airtally.exports.spec import ExportSpec
 from airtally.kit.errors import NotFound
@@ -166,10 +166,14 @@ class ScheduleResource:
 
     @operation("GET", "/schedules", Permission.READ, "List schedules")
     def list_schedules(self, call: OperationCall[SchedulesQuery, None]) -> ListingPage[ScheduleAnswer]:
-        """The newest first."""
-        asked = call.query
-        found = self._schedules.page(call.account, after=asked.position, limit=asked.limit + 1, states=asked.state)
-        return page_of(found, asked.limit, schedule_answer, lambda each: each.id)
+        """The newest first. A page has fewer than `limit` where what they make is long."""
+        asked, account = call.query, call.account
+
+        def page(after: int | None, limit: int) -> list[Schedule]:
+            return self._schedules.page(account, after=after, limit=limit, states=asked.state)
+
+        found = page(asked.position, asked.limit)
+        return page_that_fits(found, lambda last: bool(page(last, 1)), schedule_answer, lambda each: each.id)
 
     @operation("GET", "/schedules/{schedule_id}", Permission.READ, "Get a schedule", failures=(NotFound,))
     def get_schedule(self, call: PlainCall) -> ScheduleDetails:
