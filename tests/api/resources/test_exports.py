@@ -245,6 +245,7 @@ def test_what_cannot_be_exported_is_refused_in_words(acme, asked, status, said):
 
 
 def test_exports_are_deleted_with_the_right_scope_only(server, acme, join):
+    """Not by a key that only writes, nor by one that reads what another asked for."""
     export = made(acme, rows={"stream": "playlogs"})
     path, [part] = f"/api/v1/exports/{export['id']}", parts_of(acme, export)
     keys = server.services.access.keys
@@ -252,12 +253,8 @@ def test_exports_are_deleted_with_the_right_scope_only(server, acme, join):
         scope: keys.create(acme.account, "native", KeyOptions(frozenset({scope}))).credentials["token"]
         for scope in ("write", "read")
     }
-    for token, status in (
-        (tokens["write"], 403),
-        (tokens["read"], 403),
-        (join(server, scopes=("admin",)).token, 404),
-        ("none", 401),
-    ):
+    strangers = {tokens["write"]: 403, tokens["read"]: 403, join(server, scopes=("admin",)).token: 404, "none": 401}
+    for token, status in strangers.items():
         answer = acme.http.delete(path, headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == status, answer.text
     assert httpx.get(part["url"]).status_code == 200
