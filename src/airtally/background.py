@@ -32,6 +32,8 @@ WRITER_SECONDS = 2.0
 HOME_SECONDS = 5.0
 #: Seconds until a process forgets the answers that it keeps of erased rows.
 FORGET_SECONDS = 5.0
+#: Seconds between additions to the stored usage.
+USAGE_SECONDS = 5.0
 
 
 def background_of(services: Services, role: Role) -> tuple[Background, ...]:
@@ -55,6 +57,8 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found.append(Loop("closed-accounts", services.privacy.closing.step, 600.0))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
         found.append(Loop("audit", services.access.audit.expire, 3600.0))
+        found.append(Loop("usage-expiry", services.usage.metering.expire, 3600.0))
+        found.append(Loop("usage-loads", services.usage.loads.settle, 3600.0))
         found.append(Loop("request-keys", services.access.request_keys.expire, 3600.0))
     return tuple(found)
 
@@ -83,6 +87,7 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
         Loop("flush", flusher.step, 1.0),
         Loop("writers", services.storage.writers.step, WRITER_SECONDS),
         Loop("claims", claims.expire, 3600.0),
+        Loop("usage", services.usage.metering.step, USAGE_SECONDS),
         Loop("erasure-acknowledgements", services.privacy.acknowledgements.step, WRITER_SECONDS),
     ]
 
@@ -141,6 +146,7 @@ def _message_work(services: Services) -> list[Background]:
         services.clock,
         services.files,
         allowed=settings.outgoing_allow,
+        mails_per_hour=settings.mails_per_hour,
         faults=services.faults,
     )
     return [*loops, Loop("messages", webhooks.expiry.step, 3600.0)]

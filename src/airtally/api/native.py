@@ -26,6 +26,7 @@ from airtally.api.resources.slate import SlateResource
 from airtally.api.resources.slate_catalogue import SlateCatalogueResource
 from airtally.api.resources.streams import StreamResource
 from airtally.api.resources.tokens import TokenResource
+from airtally.api.resources.usage import UsageResource
 from airtally.api.resources.users import UserResource
 from airtally.api.resources.webhooks import WebhookResource
 from airtally.api.sql import SqlResource
@@ -45,6 +46,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Alarms": (AlarmResource,),
     "Reports": (ReportResource,),
     "Jobs": (JobResource,),
+    "Usage": (UsageResource,),
     "Slate": (SlateResource, SlateCatalogueResource),
     "Erasures": (ErasureResource,),
     "Audit": (AuditResource,),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from sqlalchemy import Connection, Select, func, insert, or_, select, update
@@ -15,9 +15,11 @@ from airtally.database.tables import accounts, dataset_files, datasets, jobs, pu
 from airtally.datasets.dataset import DATASET_COLUMNS, Dataset, dataset_of
 from airtally.datasets.render import RenderedFile
 from airtally.datasets.stamps import FileNames, file_names, first_stamp, slot_of
+from airtally.jobs.interrupt import AfterChange, put_job_off
 from airtally.jobs.queue import Job, Jobs
 from airtally.jobs.states import JobState
 from airtally.kit.clock import Clock
+from airtally.kit.errors import Conflict
 from airtally.kit.time import SECOND_US
 
 JOB_KIND = "publication"
@@ -77,6 +79,8 @@ class PublicationStore:
         self._clock = clock
         self._jobs = jobs
         self.interval_us = round(interval * SECOND_US)
+
+    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
 
     def enrol(self) -> None:
         """Add the jobs of new datasets, and move jobs to the next slot if the interval was shortened."""
@@ -159,6 +163,19 @@ class PublicationStore:
             }
             connection.execute(update(publications).where(publications.c.dataset_id == dataset.row_id).values(**state))
             self._jobs.again(connection, job, now.slot_at + self.interval_us)
+
+    def cancel_within(self, connection: Connection, job: Job, reason: str) -> AfterChange:
+        """End the publication that is under way; its rows come with that of the next slot. Raises Conflict."""
+        now = self._clock.now_us()
+        due = slot_of(now, self.interval_us) + self.interval_us
+        put_job_off(connection, job, due, f"{reason}; its rows come with the next publication", now)
+        return lambda: None
+
+    def begin_anew_within(self, connection: Connection, job: Job) -> AfterChange:  # noqa: ARG002 (a `JobSubject`)
+        """Raises Conflict: a dataset's job never ends."""
+        raise Conflict(
+            f"Job {job.id} of a dataset never ends", hint="`airtally dataset publish` publishes without waiting"
+        )
 
     def unsettled(self) -> list[Subject]:
         """Datasets whose last files are not known to have been committed before their stamp."""

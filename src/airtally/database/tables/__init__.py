@@ -24,6 +24,7 @@ from airtally.database.tables.slate import (
     slate_groups,
 )
 from airtally.database.tables.tasks import tasks
+from airtally.database.tables.usage import usage, usage_loads, usage_positions
 from airtally.database.tables.webhooks import message_deliveries, message_tries, messages, webhook_endpoints
 
 __all__ = [
@@ -72,6 +73,9 @@ __all__ = [
     "tags",
     "tasks",
     "tokens",
+    "usage",
+    "usage_loads",
+    "usage_positions",
     "users",
     "webhook_endpoints",
     "writers",
