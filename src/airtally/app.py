@@ -24,6 +24,7 @@ from airtally.kit import fair, metrics
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.attempts import ATTEMPT, Attempt
 from airtally.kit.clock import Clock
+from airtally.kit.departure import DEPARTURE
 from airtally.kit.errors import BadRequest, Failure, Internal, MethodNotAllowed, NotFound, TooLarge
 from airtally.kit.faults import Faults
 from airtally.kit.logs import log_failure
@@ -35,6 +36,7 @@ from airtally.web.answers import Answering
 from airtally.web.areas import Area
 from airtally.web.bodies import Body, BodyMemory, NoBody
 from airtally.web.callers import caller_of
+from airtally.web.departures import WatchedConnection
 from airtally.web.hosts import check_host
 
 _log = structlog.get_logger("airtally.requests")
@@ -76,9 +78,12 @@ class Airtally:
         scope.setdefault("state", {})["started"] = started
         answering = self._answering(scope, area, send)
         body = self._body(scope, area, receive, answering)
+        connection = WatchedConnection(body)
+        DEPARTURE.set(connection.departure)
         try:
             await self._handle(scope, area, body, answering)
         finally:
+            connection.close()
             body.close()
             _record(scope, area, answering, time.perf_counter() - started)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import threading
 import time
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.csv
@@ -360,3 +362,73 @@ def test_odd_values_are_written_or_refused_in_words(client, value, form):
     answer = ask(client, f"SELECT {value} AS a", form)
     assert answer.status_code in {200, 422}, answer.text
     assert answer.status_code == 200 or len(answer.json()["detail"]) > 20
+
+
+ENDLESS = (
+    "SELECT count(*) AS n FROM playlogs a, playlogs b, playlogs c, playlogs d WHERE sqrt(a.player_id + d.media_id) < 0"
+)
+
+
+def hung_up(client, path, body, *, after):
+    """Send a request and close the connection without reading its answer."""
+    with socket.create_connection((client.http.base_url.host, client.http.base_url.port)) as connection:
+        content = json.dumps(body).encode()
+        token = client.http.headers["authorization"]
+        head = (
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\nContent-Length: {len(content)}\r\n"
+        )
+        connection.sendall(f"{head}Content-Type: application/json\r\n\r\n".encode() + content)
+        time.sleep(after)
+
+
+def test_a_statement_whose_client_has_left_ends(api_server, client):
+    client.send("playlogs", [play(n) for n in range(300)])
+    rows(client, "SELECT 1")
+    slots = api_server.services.sql._runner._slots
+    for _ in range(2):  # one runs, the other waits
+        hung_up(client, "/api/v1/sql", {"sql": ENDLESS}, after=0.3)
+    deadline = time.monotonic() + 10
+    while (slots._holders or len(slots._waiting)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert (slots._holders, len(slots._waiting)) == ({}, 0)
+    assert rows(client, "SELECT count(*) AS n FROM playlogs") == [{"n": 300}]
+
+
+@pytest.mark.slow
+def test_six_accounts_that_flood_hold_up_no_other(start_server, join):
+    """Each sends statements that never end, from six threads; all others are answered."""
+    server = start_server(query_seconds=8.0)
+    loud, quiet = [join(server) for _ in range(6)], join(server)
+    for client in (*loud, quiet):
+        client.send("playlogs", [play(n) for n in range(300)])
+    statuses, over = Counter(), threading.Event()
+
+    def flood(client):
+        while not over.is_set():
+            answer = ask(client, ENDLESS)
+            statuses[answer.status_code, answer.json()["code"], "retry-after" in answer.headers] += 1
+            over.wait(0.05)  # clients and server share this process
+
+    rows(quiet, "SELECT 1")
+    threads = [threading.Thread(target=flood, args=(each,)) for each in loud for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    took = []
+    begun = time.monotonic()
+    while time.monotonic() - begun < 12:
+        at = time.monotonic()
+        assert rows(quiet, "SELECT count(*) AS n FROM playlogs") == [{"n": 300}]
+        assert quiet.count() == 300
+        assert quiet.send("playlogs", [play(1)]).status_code == 200
+        took.append(time.monotonic() - at)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert max(took) < 5, (took, statuses)
+    assert set(statuses) <= {
+        (422, "limit_exceeded", False),
+        (429, "too_many_requests", True),
+        (503, "unavailable", True),
+    }
+    assert statuses[429, "too_many_requests", True]
+    assert len(took) > 5

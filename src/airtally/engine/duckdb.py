@@ -22,6 +22,7 @@ from airtally.engine.protocol import FilesMissing
 from airtally.engine.scratch import Scratch
 from airtally.engine.without_pandas import settle_pandas
 from airtally.kit.cache import Cache
+from airtally.kit.departure import check_present, stopped_by_departure
 from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
 from airtally.kit.fair import CALLER, Slots, aside
 from airtally.sql.capabilities import Capabilities
@@ -115,12 +116,17 @@ class DuckDB:
 
     @contextmanager
     def _executed(self, statement: Statement, seconds: float | None) -> Iterator[Any]:
-        with closing(self._instance.cursor()) as cursor, TimeLimit(seconds, cursor.interrupt) as limit:
+        with (
+            closing(self._instance.cursor()) as cursor,
+            TimeLimit(seconds, cursor.interrupt) as limit,
+            stopped_by_departure(cursor.interrupt),
+        ):
             try:
                 parameters: dict[str, Any] = dict(statement.parameters)
                 parts = {name: _bound(cursor, name, each, parameters) for name, each in statement.relations.items()}
                 yield cursor.execute(self._texts.of(statement, parts), parameters)
             except (duckdb.Error, pa.ArrowException, OSError) as error:
+                check_present()
                 failure = self._failure(error, limit, statement.relations.values())
                 if failure is None:
                     raise

@@ -14,6 +14,8 @@ from contextvars import ContextVar, copy_context
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from airtally.kit.departure import check_present, stopped_by_departure
+
 T = TypeVar("T")
 
 #: Whom the current work is for: an account's slug or, before the client is known, its address.
@@ -58,13 +60,16 @@ class Queue(Generic[T]):
         """What is next of a key that waits."""
         return self._waiting[key][0]
 
-    def remove(self, key: str, thing: T) -> None:
+    def remove(self, key: str, thing: T) -> bool:
+        """Whether it was there."""
         things = self._waiting.get(key)
-        if things is not None and thing in things:
-            things.remove(thing)
-            self._size -= 1
-            if not things:
-                del self._waiting[key]
+        if things is None or thing not in things:
+            return False
+        things.remove(thing)
+        self._size -= 1
+        if not things:
+            del self._waiting[key]
+        return True
 
     def __len__(self) -> int:
         return self._size
@@ -84,6 +89,7 @@ class Slots:
         self._lock = threading.Lock()
         self._waiting: Queue[threading.Lock] = Queue()
         self._holders: dict[str, int] = {}
+        self._left: set[threading.Lock] = set()  # waits that ended as their clients have left
 
     @contextmanager
     def held(self, key: str) -> Iterator[None]:
@@ -101,7 +107,10 @@ class Slots:
         return self._holders.get(key, 0) < self._each
 
     def acquire(self, key: str, seconds: float | None = None) -> None:
-        """Wait for a slot; prefer `held`. Raises TimeoutError if none is free within `seconds`."""
+        """Wait for a slot; prefer `held`.
+
+        With `seconds` it raises TimeoutError if none is free within them, and BadRequest if the client leaves meanwhile.
+        """
         with self._lock:
             waits = not self._free or len(self._waiting) > 0 or not self._allowed(key)
             if waits:
@@ -117,16 +126,37 @@ class Slots:
 
     def _wait(self, key: str, granted: threading.Lock, seconds: float | None) -> None:
         try:
-            if not granted.acquire(timeout=-1 if seconds is None else seconds):
-                raise TimeoutError  # noqa: TRY301 (handled with all that ends the wait)
+            if seconds is None:
+                granted.acquire()
+            else:
+                self._wait_for_caller(key, granted, seconds)
         except BaseException:
             self._withdraw(key, granted)
             raise
 
+    def _wait_for_caller(self, key: str, granted: threading.Lock, seconds: float) -> None:
+        with stopped_by_departure(lambda: self._wake(key, granted)):
+            if not granted.acquire(timeout=seconds):
+                raise TimeoutError
+        with self._lock:
+            left = granted in self._left
+            self._left.discard(granted)
+        if left:
+            check_present()
+
+    def _wake(self, key: str, granted: threading.Lock) -> None:
+        """End the wait of a client that has left, without a slot."""
+        with self._lock:
+            if self._waiting.remove(key, granted):
+                self._left.add(granted)
+                granted.release()
+
     def _withdraw(self, key: str, granted: threading.Lock) -> None:
         with self._lock:
             self._waiting.remove(key, granted)
-            if granted.acquire(blocking=False):
+            if granted in self._left:  # as the time ran out the client left
+                self._left.discard(granted)
+            elif granted.acquire(blocking=False):
                 self._give_back(key)
 
     def release(self, key: str) -> None:

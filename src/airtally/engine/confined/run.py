@@ -82,6 +82,8 @@ def die_with_parent() -> None:
 
 
 def _limit_at_once() -> None:
+    with suppress(OSError):  # where the machine runs out of memory, this process goes first
+        Path("/proc/self/oom_score_adj").write_text("1000")
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(limit, (0, 0))

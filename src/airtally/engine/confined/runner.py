@@ -29,17 +29,26 @@ from airtally.engine.confined.job import (
     receive_frame,
     send_frame,
 )
+from airtally.engine.limits import TimeLimit
+from airtally.kit.departure import check_present, stopped_by_departure
 from airtally.kit.errors import TooManyRequests, Unavailable
 from airtally.kit.fair import Slots, aside
 from airtally.kit.idle_timer import IdleTimer
 
 log = structlog.get_logger()
 
-#: Statements that run at once for one account, and for all: no more than half the cores for one.
+#: Statements that run at once for one account, and for all: no more than half the cores for one. Of all there are more
+#: than cores, so that a short one need not wait for long ones to end.
 CORES = max(2, os.cpu_count() or 1)
-EACH, ALL = max(1, CORES // 2), CORES
-#: Statements of an account that wait for one that runs; twice as many of all accounts.
+EACH, ALL = max(1, CORES // 2), min(16, max(8, 2 * CORES))
+#: Statements of an account that wait for one that runs.
 WAITING = 2
+#: Statements that run or wait, of all accounts: each holds one of the server's 32 threads, and others need some too.
+#: The last few places are for accounts that have none.
+INSIDE, KEPT_FREE = 20, 6
+#: After so long a statement gets what processor time all others leave.
+SHORT_SECONDS = 1.0
+_LEFT_OVER = 19
 #: Processes that wait, ready, for the next statement.
 WARM = 2
 #: How long after its deadline a process may take to be gone before it is killed from here.
@@ -106,11 +115,18 @@ class ConfinedRunner:
 
     @contextmanager
     def _queued(self, account: str) -> Iterator[None]:
-        """Raises TooManyRequests for one more than may wait: each holds a thread that other requests need."""
+        """Raises TooManyRequests for one more than may wait of an account, Unavailable of all."""
         with self._lock:
-            if self._inside[account] >= EACH + WAITING or self._inside.total() >= ALL + 2 * WAITING:
+            if self._inside[account] >= EACH + WAITING:
                 raise TooManyRequests(
-                    "Too many statements are running or waiting", hint="Send it again when one of them has ended."
+                    f"{EACH + WAITING} statements of the account are running or waiting",
+                    hint="Send it again when one of them has ended.",
+                )
+            if self._inside.total() >= (INSIDE - KEPT_FREE if self._inside[account] else INSIDE):
+                raise Unavailable(
+                    "Too many statements of all accounts are running or waiting",
+                    hint="Send it again in a moment.",
+                    retry_after=1,
                 )
             self._inside[account] += 1
         try:
@@ -135,6 +151,7 @@ class ConfinedRunner:
     def _run_anew(self, job: ConfinedJob) -> pa.Table:
         """In the next process that is alive: one may die while it waits."""
         for _ in range(1 + WARM):
+            check_present()
             with suppress(_NotBegun):
                 return self._run(self._take(), job)
         raise Unavailable("No process could be started for the statement.")
@@ -143,10 +160,14 @@ class ConfinedRunner:
         deadline = time.monotonic() + job.seconds
         try:
             process.channel.settimeout(job.seconds + GRACE_SECONDS)
-            _begin(process, job)
-            reply = self._reply(process)
-            if reply.kind == "answer":
-                return _table(receive_frame(process.channel, MAX_BYTES + _MAX_REPLY))
+            with (
+                stopped_by_departure(lambda: self._kill(process.pid)),
+                TimeLimit(SHORT_SECONDS, lambda: _give_way(process.pid)),
+            ):
+                _begin(process, job)
+                reply = self._reply(process)
+                if reply.kind == "answer":
+                    return _table(receive_frame(process.channel, MAX_BYTES + _MAX_REPLY))
         except (EOFError, ValueError, OSError, msgspec.DecodeError, pa.ArrowException):
             reply = ConfinedReply("ended")
         finally:
@@ -156,6 +177,7 @@ class ConfinedRunner:
             raise SourceMissing(reply.name)
         if reply.kind == "error":
             raise ConfinedFailure(reply.code, reply.name)
+        check_present()
         raise self._gone(reply, over=time.monotonic() >= deadline)
 
     def _reply(self, process: _Forked) -> ConfinedReply:
@@ -261,6 +283,12 @@ def _begin(process: _Forked, job: ConfinedJob) -> None:
         raise _NotBegun from error
     if reply.kind != "begun":
         raise _NotBegun
+
+
+def _give_way(pid: int) -> None:
+    """A confined process leads a group, so that all of its threads are reached."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PGRP, pid, _LEFT_OVER)
 
 
 def _is_waiting(process: _Forked) -> bool:

@@ -81,6 +81,7 @@ def _become_confined(channel: socket.socket) -> None:
     """In the new process; never returns."""
     try:
         die_with_parent()
+        os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         own = socket.socket(fileno=_alone(channel.detach()))
