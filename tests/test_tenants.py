@@ -21,6 +21,7 @@ from airtally.vendors.slate.entries import NewBusiness
 from airtally.vendors.slate.services import slate_services
 from fixtures.accounts import NOW_US
 from fixtures.native import Native
+from fixtures.operations import declared_operations
 from fixtures.server import LiveServer
 from fixtures.signage import Site
 from fixtures.slate import published
@@ -30,6 +31,8 @@ PLAY = {"player_id": 7001, "media_id": 8001, "played_at": "2026-10-01T08:00:00"}
 VERSION = "2026-10-01T00:00:00Z"
 PASSWORD = "correct horse"
 
+OPERATIONS = declared_operations()
+
 #: What each route gives is, with its methods, one of: "open" (no account's data), "native", "fouryousee", "tapjoy" or
 #: "slate" (the key's account), "signed" (the account of the key in the body), "session" (the logged-in user's), "link"
 #: (its own permission). OPTIONS answers alone are the framework's; HEAD is GET without a body.
@@ -38,9 +41,6 @@ ROUTES = {
     ("GET", "/readyz"): "open",
     ("GET", "/metrics"): "open",
     ("POST", "/api/v1/streams/{stream}/events"): "native",
-    ("POST", "/api/v1/query"): "native",
-    ("GET", "/api/v1/query"): "native",
-    ("POST", "/api/v1/sql"): "native",
     ("GET", "/"): "session",
     ("GET", "/login"): "open",
     ("POST", "/login"): "open",
@@ -60,10 +60,6 @@ ROUTES = {
     ("GET", "/reporting_data.json"): "open",  # who calls stands in the query: `test_row_35_the_legacy_report`
     ("POST", "/v1/oauth2/token"): "tapjoy",
     ("GET", "/v1/ad_groups/{ad_group_id}/insights"): "tapjoy",
-    ("POST", "/api/v1/slate/accounts"): "native",
-    ("POST", "/api/v1/slate/groups"): "native",
-    ("POST", "/api/v1/slate/businesses"): "native",
-    ("POST", "/api/v1/slate/codes"): "native",
     ("POST", "/auth/o2/token"): "slate",
     ("GET", "/apis/v2/accounts"): "slate",
     ("GET", "/apis/v2/accounts/{slate_account}"): "slate",
@@ -77,7 +73,7 @@ ROUTES = {
     ("POST", "/json/1.3/{name}"): "open",  # who calls stands in the body: `test_statistics_are_an_accounts_own`
     ("GET", "/files/tags/{name}"): "link",
     ("GET", "/{slug}/{name}"): "link",
-}
+} | dict.fromkeys(OPERATIONS, "native")
 
 
 def routes_of(server):
@@ -98,7 +94,7 @@ class Tenant:
     def __init__(self, server):
         self.mark = f"mark{secrets.token_hex(4)}"
         self.server, services = server, server.services
-        self.native = Native(server, self.mark)
+        self.native = Native(server, self.mark, scopes=("read", "write", "admin"))
         self.account = self.native.account
         self.token = services.access.keys.create(self.account, "fouryousee").credentials["secret_token"]
         reporting = services.access.keys.create(self.account, "tapjoy").credentials["reporting_api_key"]
@@ -119,6 +115,15 @@ class Tenant:
             cookies={"airtally_session": self.session},
             timeout=120,
         )
+
+    @property
+    def ids(self):
+        """What stands for each parameter in the paths of the native API."""
+        return {
+            "slug": self.account.slug,
+            "username": self.mark,
+            "key_id": self.server.services.access.keys.all(self.account)[0].id,
+        }
 
     def close(self):
         self.http.close()
@@ -161,12 +166,14 @@ class Tenant:
         assert [answer.status_code for answer in answers] == [200] * 5
         figures = [self.native.count(stream) for stream in ("playlogs", "players", "medias")]
         entries = self.server.services.intake.quarantine.entries(self.account)
+        users = self.server.services.access.users.all(self.account)
         keys = [(key.id, key.revoked_at) for key in self.server.services.access.keys.all(self.account)]
         return [
             *(answer.text for answer in answers),
             figures,
             entries,
             keys,
+            users,
             self.server.services.access.sessions.get(self.session) is not None,
             get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
@@ -270,9 +277,18 @@ def attempts(method, path, first, caller):  # noqa: PLR0911 (one for each kind o
             ),
             (path.replace("{stream}", "playlogs"), {"json": [PLAY | {"account": first.account.slug}]}),
         ]
+    if (method, path) in OPERATIONS:
+        return operation_attempts(method, path, first)
     form = {"data": {"csrf_token": "x", "username": first.mark, "password": PASSWORD}} if method == "POST" else {}
     queries = ["", f"?account={first.account.slug}", f"?slug={first.account.slug}&account_id={first.account.id}"]
     return [(path + query, form) for query in queries]
+
+
+def operation_attempts(method, path, first):
+    """By the ids of the first account's things, with a body that is valid, and as an operator would name the account."""
+    target = re.sub(r"\{(\w+)\}", lambda name: str(first.ids[name[1]]), path)
+    body = {} if OPERATIONS[method, path].example is None else {"json": OPERATIONS[method, path].example}
+    return [(target, dict(body)), (target, body | {"headers": {"Airtally-Account": first.account.slug}})]
 
 
 def slate_attempts(path, first):

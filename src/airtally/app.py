@@ -14,9 +14,10 @@ from litestar.concurrency import set_asyncio_executor
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 
 from airtally.accounts.guessing import Guesses
-from airtally.api import operations, query, sql
-from airtally.api import slate as slate_register
+from airtally.api import operations
 from airtally.api.ingest import IngestHandler, Receive, Scope, Send
+from airtally.api.native import native_operations
+from airtally.api.serving import routes_of
 from airtally.areas import INGEST, area_of
 from airtally.background import background_of
 from airtally.console import login
@@ -60,7 +61,7 @@ class Airtally:
         batches = services.intake.batches
         if batches is None:
             raise ValueError("the application needs services opened with a role that takes rows (Role.ROWS)")
-        self._ingest = IngestHandler(batches, services.access.keys)
+        self._ingest = IngestHandler(batches, services.access.keys, services.access.accounts)
         self._site = _site(services, self._lifespan)
         self._bodies = BodyMemory(services.settings.bodies_max)
         self._guesses = Guesses()
@@ -157,9 +158,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
     return Litestar(
         route_handlers=[
             *operations.routes(services),
-            *query.routes(services),
-            *sql.routes(services),
-            *slate_register.routes(services),
+            *routes_of(native_operations(services), services),
             *login.routes(services),
             *(handler for api in APIS for handler in api.routes(services)),
         ],

@@ -15,11 +15,14 @@ QUESTION_BYTES = 4 << 20
 SITE = Area("/", "site", console_errors.respond)
 _NATIVE = Area("/api/v1/", "native", problems.respond, authorize.presented, QUESTION_BYTES)
 
+#: Where a user logs in with a name and password, before there is a key.
+_LOG_IN = Area("/api/v1/tokens", "native", problems.respond)
+
 #: Rows for a stream, which `api/ingest.py` takes; AIRTALLY_BODY_MAX is how large their body may be.
 INGEST = replace(_NATIVE, prefix=ingest.PREFIX, name="ingest")
 
 #: The first area whose prefix matches owns a path; `SITE` owns all other paths.
-AREAS = (_NATIVE, *(area for api in APIS for area in api.areas))
+AREAS = (_LOG_IN, _NATIVE, *(area for api in APIS for area in api.areas))
 
 
 def area_of(path: str) -> Area:

@@ -37,6 +37,8 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found += _dataset_work(services)
         found.append(_statistics_work(services))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
+        found.append(Loop("audit", services.access.audit.expire, 3600.0))
+        found.append(Loop("request-keys", services.access.request_keys.expire, 3600.0))
     return tuple(found)
 
 

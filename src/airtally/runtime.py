@@ -5,13 +5,18 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from airtally.accounts.accounts import Accounts
+from airtally.accounts.audit import AuditTrail
+from airtally.accounts.call_limit import CallLimit
 from airtally.accounts.declared import EventTypeRegistry
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
+from airtally.accounts.log_in import LogIn
 from airtally.accounts.notices import Notices
 from airtally.accounts.owners import Owners
+from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
+from airtally.accounts.tries import Tries
 from airtally.accounts.users import Users
 from airtally.database.clock import shared_clock
 from airtally.database.processes import ThisProcess
@@ -142,6 +147,10 @@ class _Opening:
             owners=Owners(store),
             declared=EventTypeRegistry(store, clock),
             limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
+            log_in=LogIn(users, Tries(store, self._shared)),
+            call_limit=CallLimit(clock, per_minute=settings.calls_per_minute, enabled=settings.rate_limits),
+            request_keys=RequestKeys(store, secrets, clock),
+            audit=AuditTrail(store, clock, days=settings.audit_days),
         )
 
     def _storage(self, accounts: Accounts) -> Storage:

@@ -11,11 +11,15 @@ from typing import Protocol
 import structlog
 
 from airtally.accounts.accounts import Accounts
+from airtally.accounts.audit import AuditTrail
+from airtally.accounts.call_limit import CallLimit
 from airtally.accounts.declared import EventTypeRegistry
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
+from airtally.accounts.log_in import LogIn
 from airtally.accounts.notices import Notices
 from airtally.accounts.owners import Owners
+from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
@@ -89,6 +93,10 @@ class Access:
     owners: Owners
     declared: EventTypeRegistry
     limiter: RateLimiter
+    log_in: LogIn
+    call_limit: CallLimit
+    request_keys: RequestKeys
+    audit: AuditTrail
 
 
 @dataclass(frozen=True, slots=True)

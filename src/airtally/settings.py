@@ -52,6 +52,13 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(each.strip().rstrip("/").lower() for each in text.split(",") if each.strip())
+    if not all(each == "*" or re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", each) for each in origins):
+        raise ValueError("origins such as https://example.org, separated by commas, or *")
+    return origins
+
+
 def _switch(text: str) -> bool:
     if text.lower() not in {"on", "off", "true", "false", "1", "0", "yes", "no"}:
         raise ValueError("on or off")
@@ -123,6 +130,19 @@ class Settings:
         "`off` for tests and trusted networks; log-ins and guesses of keys stay limited",
         _switch,
     )
+    calls_per_minute: int = _setting(
+        "AIRTALLY_CALLS_PER_MINUTE",
+        1200,
+        "calls of the native API that one key may make in a minute, batches of rows not counted",
+        _positive,
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        "AIRTALLY_CORS_ORIGINS",
+        (),
+        "web pages that may call the native API from a browser: origins such as `https://example.org`, or `*`",
+        _origins,
+    )
+    audit_days: int = _setting("AIRTALLY_AUDIT_DAYS", 730, "how long entries of the audit trail are kept", _positive)
     fouryousee_retry_seconds: tuple[float, ...] = _setting(
         "AIRTALLY_FOURYOUSEE_RETRY_SECONDS",
         (120.0, 360.0, 1080.0),

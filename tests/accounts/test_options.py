@@ -33,7 +33,7 @@ def test_scopes_and_options_belong_to_their_kinds(keys: Keys, account: Account) 
     ("kind", "wrong", "says"),
     [
         ("native", KeyOptions(), "needs a scope"),
-        ("native", KeyOptions(frozenset({"admin"})), "admin"),
+        ("native", KeyOptions(frozenset({"operator"})), "operator"),
         ("fouryousee", READ, "--scope is not for fouryousee"),
         ("native", KeyOptions(frozenset({"read"}), static=True), "--static"),
         ("tapjoy", KeyOptions(applications=("A",)), "--application"),

@@ -5,6 +5,11 @@ import pytest
 
 
 @pytest.fixture
+def client(api_server, join):
+    return join(api_server, scopes=("admin",))
+
+
+@pytest.fixture
 def made(client):
     def post(what, status=201, **body):
         answer = client.http.post(f"/api/v1/slate/{what}", json=body)
@@ -37,11 +42,11 @@ def test_a_code(api_server, client, made):
 @pytest.mark.parametrize(
     ("what", "body", "status"),
     [
-        ("accounts", {"id": "1"}, 400),
+        ("accounts", {"id": "1"}, 422),
         ("accounts", {"id": "a/b", "name": "N"}, 400),
-        ("accounts", {"name": "N", "colour": "red"}, 400),
+        ("accounts", {"name": "N", "colour": "red"}, 422),
         ("groups", {"id": "g", "slate_account": "9"}, 404),
-        ("groups", {"id": 5}, 400),
+        ("groups", {"id": 5}, 422),
         ("businesses", {"group": "g", "id": "b", "name": "B", "format": "xlsx"}, 400),
         ("businesses", {"group": "g", "id": "b", "name": "B", "datasets": {"x": "1"}}, 400),
         ("codes", {"client_id": "nobody", "redirect_uri": "https://a/"}, 404),
@@ -73,7 +78,7 @@ def test_who_may(api_server, join, what):
 
 
 def test_two_accounts_do_not_meet(api_server, join):
-    first, second = join(api_server), join(api_server)
+    first, second = (join(api_server, scopes=("admin",)) for _ in range(2))
     body = {"group": "g", "id": "b", "name": "B", "datasets": {"catalog": "d"}}
     for each in (first, second):
         assert each.http.post("/api/v1/slate/businesses", json=body).status_code == 201

@@ -18,16 +18,22 @@ from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
 from airtally.accounts.accounts import Account, Accounts
+from airtally.accounts.audit import AuditTrail
+from airtally.accounts.call_limit import CallLimit
 from airtally.accounts.declared import EventTypeRegistry
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
+from airtally.accounts.log_in import LogIn
 from airtally.accounts.owners import Owners
+from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
+from airtally.accounts.tries import Tries
 from airtally.accounts.users import Users
 from airtally.console import routes
 from airtally.console.login import safe_path
 from airtally.console.session import current_user, to_login
+from airtally.database.clock import shared_clock
 from airtally.database.store import MetadataStore
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Failure
@@ -63,6 +69,10 @@ def services(
         owners=Owners(metadata),
         declared=EventTypeRegistry(metadata, clock),
         limiter=RateLimiter(metadata, clock),
+        log_in=LogIn(users, Tries(metadata, shared_clock(metadata, clock))),
+        call_limit=CallLimit(clock, per_minute=60),
+        request_keys=RequestKeys(metadata, secrets, clock),
+        audit=AuditTrail(metadata, clock, days=1),
     )
     return Services(Settings(), clock, metadata, access)
 

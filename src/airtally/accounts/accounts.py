@@ -7,8 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 
+from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts
@@ -67,19 +68,47 @@ class Accounts:
         check_name(name)
         slug = slug_of(name) if slug is None else slug
         check_slug(slug)
+        now = self._clock.now_us()
         values = {
             "slug": slug,
             "name": name,
             "timezone": _checked_zone(timezone),
             "currency": _checked_currency(currency),
-            "created_at": self._clock.now_us(),
+            "created_at": now,
         }
         added = self._store.upserts.insert(accounts).values(values).on_conflict_do_nothing().returning(*ACCOUNT_COLUMNS)
         with self._store.begin() as connection:
             row = connection.execute(added).one_or_none()
-        if row is None:
-            raise Conflict(f"There is an account with the slug {slug!r} already", hint="Choose another with --slug")
+            if row is None:
+                raise Conflict(f"There is an account with the slug {slug!r} already", hint="Choose another slug")
+            note_change(connection, now, "account.create", f"account {slug}", account_id=row.id)
         return Account.from_row(row)
+
+    def change(
+        self, account: Account, *, name: str | None = None, timezone: str | None = None, currency: str | None = None
+    ) -> Account:
+        """Change what is given; a new time zone counts for answers from now on. Raises BadRequest or NotFound."""
+        values: dict[str, str] = {}
+        if name is not None:
+            check_name(name)
+            values["name"] = name
+        if timezone is not None:
+            values["timezone"] = _checked_zone(timezone)
+        if currency is not None:
+            values["currency"] = _checked_currency(currency)
+        if values:
+            with self._store.begin() as connection:
+                connection.execute(update(accounts).where(accounts.c.id == account.id).values(values))
+                note_change(
+                    connection,
+                    self._clock.now_us(),
+                    "account.change",
+                    f"account {account.slug}",
+                    account_id=account.id,
+                    **values,
+                )
+            self._by_id.clear()
+        return self.by_slug(account.slug)
 
     def by_slug(self, slug: str) -> Account:
         """Raises NotFound."""
@@ -99,13 +128,13 @@ class Accounts:
         self._by_id.put_read({account_id: found[0]}, self._by_id.generation)
         return found[0]
 
-    def all(self) -> list[Account]:
-        """Oldest first."""
-        return self._where()
+    def all(self, *, after: int = 0, limit: int | None = None) -> list[Account]:
+        """Oldest first, from the one after the id `after`."""
+        return self._where(accounts.c.id > after, limit=limit)
 
-    def _where(self, *where: ColumnElement[bool]) -> list[Account]:
+    def _where(self, *where: ColumnElement[bool], limit: int | None = None) -> list[Account]:
         with self._store.read() as connection:
-            rows = connection.execute(select(*ACCOUNT_COLUMNS).where(*where).order_by(accounts.c.id))
+            rows = connection.execute(select(*ACCOUNT_COLUMNS).where(*where).order_by(accounts.c.id).limit(limit))
             return [Account.from_row(row) for row in rows]
 
 

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, Select, insert, select, update
 
 from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
 from airtally.accounts.last_use import LastUse
+from airtally.accounts.permissions import of_scopes, of_token
 from airtally.accounts.principal import Principal, PrincipalCache
 from airtally.accounts.secrets import Secrets
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
-from airtally.database.tables import accounts, keys, tokens
+from airtally.database.tables import accounts, keys, tokens, users
 from airtally.kit import attempts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound
@@ -31,10 +32,11 @@ SKEW_US = 60 * SECOND_US
 _KEY = (
     select(
         *(keys.c.id.label("key_id"), keys.c.kind, keys.c.scopes, keys.c.details, keys.c.expires_at),
-        *(keys.c.last_used_at, *ACCOUNT_COLUMNS),
+        *(keys.c.last_used_at, *ACCOUNT_COLUMNS, keys.c.user_id, users.c.username, users.c.role),
     )
     .join_from(keys, accounts)
-    .where(keys.c.revoked_at.is_(None))
+    .outerjoin(users, users.c.id == keys.c.user_id)
+    .where(keys.c.revoked_at.is_(None), keys.c.user_id.is_(None) | users.c.id.is_not(None))
 )
 _TOKEN = _KEY.join(tokens, tokens.c.key_id == keys.c.id).add_columns(
     tokens.c.expires_at.label("token_expires_at"), tokens.c.created_at.label("token_created_at")
@@ -165,7 +167,13 @@ def _principal(row: AnyRow, token_expires_at: int | None) -> Principal:
         account=Account.from_row(row),
         key_id=row.key_id,
         kind=row.kind,
-        scopes=frozenset(msgspec.json.decode(row.scopes)),
+        scopes=_permissions(row),
         details=MappingProxyType(msgspec.json.decode(row.details)),
         expires_at=min(expiries, default=None),
+        user=row.username,
     )
+
+
+def _permissions(row: AnyRow) -> frozenset[str]:
+    scopes = msgspec.json.decode(row.scopes)
+    return of_scopes(scopes) if row.role is None else of_token(scopes, row.role)

@@ -11,15 +11,17 @@ from sqlalchemy import Connection, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.audit import note_change
 from airtally.accounts.authentication import ACCESS_US, Authentication
 from airtally.accounts.kinds import KINDS, LEAST_CHARACTERS, Credentials, KeyKind, kind_of
 from airtally.accounts.options import KeyOptions, check_applications, take_cdn
 from airtally.accounts.owners import Owners
 from airtally.accounts.principal import Principal
 from airtally.accounts.secrets import Secrets
+from airtally.accounts.users import User
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
-from airtally.database.tables import accounts, keys, tokens
+from airtally.database.tables import accounts, keys, tokens, users
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 
@@ -28,8 +30,9 @@ __all__ = ["Created", "Key", "KeyOptions", "Keys", "Principal"]
 _NO_OPTIONS = KeyOptions()
 _LISTED = (
     *(keys.c.id, accounts.c.slug.label("account"), keys.c.kind, keys.c.hint, keys.c.scopes, keys.c.details),
-    *(keys.c.created_at, keys.c.expires_at, keys.c.revoked_at, keys.c.last_used_at),
+    *(keys.c.created_at, keys.c.expires_at, keys.c.revoked_at, keys.c.last_used_at, users.c.username),
 )
+_KEYS = select(*_LISTED).join_from(keys, accounts).outerjoin(users, users.c.id == keys.c.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,10 @@ class ShortKey:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key without its secrets. `hint` has the last characters of the presented one. Times in microseconds UTC."""
+    """A key without its secrets. `hint` has the last characters of the presented one. Times in microseconds UTC.
+
+    `username`: whose token it is; None for a key of the account.
+    """
 
     id: int
     account: str
@@ -69,6 +75,7 @@ class Key:
     expires_at: int | None
     revoked_at: int | None
     last_used_at: int | None
+    username: str | None
 
     @classmethod
     def from_row(cls, row: AnyRow) -> Key:
@@ -98,8 +105,12 @@ class Keys(Authentication):
         *,
         expires_at: int | None = None,
         imported: Mapping[str, object] | None = None,
+        user: User | None = None,
     ) -> Created:
-        """Create a key, or import one that a client has already. Raises BadRequest or Conflict."""
+        """Create a key, or import one that a client has already. Raises BadRequest or Conflict.
+
+        `user`: the key is this user's token, which may do what the user may; its scopes, if any, narrow that.
+        """
         of = kind_of(kind)
         if expires_at is not None and expires_at <= self._clock.now_us():
             raise BadRequest("The key would have expired already")
@@ -108,18 +119,19 @@ class Keys(Authentication):
         try:
             with self._store.begin() as connection:
                 made = (take_cdn(connection, self._owners, account, credentials) if of.has_cdn else {}) | credentials
-                row = self._row(account, of, made, options) | {"expires_at": expires_at}
+                row = self._row(account, of, made, options, user) | {"expires_at": expires_at}
                 key_id = int(connection.execute(insert(keys).values(row).returning(keys.c.id)).scalar_one())
                 alone = imported is not None and set(imported) == {"access_token"}  # it cannot be renewed
                 self._insert_tokens(connection, of, made, key_id, static=options.static or alone)
+                self._note(connection, "key.create", key_id, account.id, kind=kind, scopes=sorted(options.scopes))
         except IntegrityError:
             raise Conflict("This key is known already; a revoked or expired one cannot come back") from None
         lengths = {name: len(secret) for name, secret in of.secrets(made).items()}
         return Created(key_id, kind, made, {name: n for name, n in lengths.items() if n < LEAST_CHARACTERS})
 
-    def all(self, account: Account | None = None) -> list[Key]:
-        """All keys, oldest first, with the revoked and expired ones."""
-        query = select(*_LISTED).join_from(keys, accounts).order_by(keys.c.id)
+    def all(self, account: Account | None = None, *, after: int = 0, limit: int | None = None) -> list[Key]:
+        """All keys, oldest first, with the revoked and expired ones, from the one after the id `after`."""
+        query = _KEYS.where(keys.c.id > after).order_by(keys.c.id).limit(limit)
         if account is not None:
             query = query.where(keys.c.account_id == account.id)
         with self._store.read() as connection:
@@ -148,15 +160,32 @@ class Keys(Authentication):
             return None
         return LEAST_CHARACTERS if row.hint else LEAST_CHARACTERS - 1
 
+    def get(self, key_id: int, account: Account) -> Key:
+        """Raises NotFound."""
+        with self._store.read() as connection:
+            row = connection.execute(_KEYS.where(keys.c.id == key_id, keys.c.account_id == account.id)).one_or_none()
+        if row is None:
+            raise _no_key(key_id)
+        return Key.from_row(row)
+
     def revoke(self, key_id: int, account: Account | None = None) -> None:
         """Revoke at once in this process, within a second in others. Revoking twice is no error. Raises NotFound."""
         where = [keys.c.id == key_id] + ([] if account is None else [keys.c.account_id == account.id])
         with self._store.begin() as connection:
-            if connection.execute(select(keys.c.id).where(*where)).one_or_none() is None:
-                raise NotFound(f"There is no key {key_id}", hint="`airtally key list` shows them")
+            owner = connection.execute(select(keys.c.account_id).where(*where)).scalar_one_or_none()
+            if owner is None:
+                raise _no_key(key_id)
             open_key = update(keys).where(*where, keys.c.revoked_at.is_(None))
-            connection.execute(open_key.values(revoked_at=self._clock.now_us()))
+            if connection.execute(open_key.values(revoked_at=self._clock.now_us())).rowcount:
+                self._note(connection, "key.revoke", key_id, owner)
         self._cache.clear()
+
+    def forget(self) -> None:
+        """Read keys anew: after a change of a user, whose tokens may now do more or less."""
+        self._cache.clear()
+
+    def _note(self, connection: Connection, action: str, key_id: int, account_id: int, **details: object) -> None:
+        note_change(connection, self._clock.now_us(), action, f"key {key_id}", account_id=account_id, **details)
 
     def _insert_tokens(
         self, connection: Connection, kind: KeyKind, credentials: Credentials, key_id: int, *, static: bool
@@ -174,7 +203,9 @@ class Keys(Authentication):
             }
             connection.execute(insert(tokens).values(row))
 
-    def _row(self, account: Account, kind: KeyKind, credentials: Credentials, options: KeyOptions) -> dict[str, Any]:
+    def _row(
+        self, account: Account, kind: KeyKind, credentials: Credentials, options: KeyOptions, user: User | None
+    ) -> dict[str, Any]:
         looked_up = str(credentials[kind.lookup])
         hashed, sealed = kind.hashed, kind.sealed
         kept = {name: credentials[name] for name in ("cdn", "email") if name in credentials}
@@ -187,9 +218,14 @@ class Keys(Authentication):
             "secret_sealed": None if sealed is None else self._secrets.seal(str(credentials[sealed]), kind.name),
             "shortest_secret": min(len(secret) for secret in kind.secrets(credentials).values()),
             "scopes": _to_json(sorted(options.scopes)),
-            "details": _to_json(options.details(kind) | kept),
+            "details": _to_json(options.details(kind, token=user is not None) | kept),
+            "user_id": None if user is None else user.id,
             "created_at": self._clock.now_us(),
         }
+
+
+def _no_key(key_id: int) -> NotFound:
+    return NotFound(f"There is no key {key_id}", hint="`airtally key list` shows them")
 
 
 def _to_json(value: object) -> str:

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, select
 from airtally.accounts.accounts import Account
 from airtally.accounts.kinds import Credentials, KeyKind, checked_cdn
 from airtally.accounts.owners import Owners
+from airtally.accounts.permissions import KEY_SCOPES
 from airtally.database.tables import owners
 from airtally.kit.errors import BadRequest, Conflict
 
-SCOPES = ("read", "write")
 _APPLICATION = re.compile(r"[!-~]{1,256}")
 _COMMAND = re.compile(r"[a-z]+(\.[a-z]+)*")
 _MODES = ("page", "item")
@@ -42,14 +42,19 @@ class KeyOptions:
     static: bool = False
     offset_mode: str | None = None
 
-    def details(self, kind: KeyKind) -> dict[str, Any]:
-        """The options as stored with the key. Raises BadRequest for options that the kind does not have."""
+    def details(self, kind: KeyKind, *, token: bool = False) -> dict[str, Any]:
+        """The options as stored with the key; a user's `token` needs no scope.
+
+        Raises BadRequest for options that the kind does not have.
+        """
         for option, flag in _OPTION_FLAGS.items():
             if getattr(self, option) and option not in kind.options:
                 raise BadRequest(f"{flag} is not for {kind.name} keys")
-        if "scopes" in kind.options and not self.scopes:
-            raise BadRequest("A native key needs a scope", hint="Give --scope read, --scope write, or both")
-        _check_option(self.scopes, SCOPES.__contains__, "scope", "read or write")
+        if "scopes" in kind.options and not self.scopes and not token:
+            raise BadRequest(
+                "A native key needs a scope", hint="Give --scope read, --scope write or --scope admin, or several"
+            )
+        _check_option(self.scopes, KEY_SCOPES.__contains__, "scope", "read, write or admin")
         _check_option(self.applications, _APPLICATION.fullmatch, "application", "a code such as A1B2C-D3E4F")
         _check_option(
             [self.offset_mode] if self.offset_mode else (), _MODES.__contains__, "offset mode", "page or item"

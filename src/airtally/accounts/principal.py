@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.acting import Actor, ActorKind
 from airtally.kit.cache import StoreCache
 
 #: How long a key revoked in another process may still work in this one.
@@ -21,6 +22,7 @@ _MAX_ENTRIES = 10_000
 class Principal:
     """The holder of a valid key. `expires_at` in microseconds UTC.
 
+    `scopes` are what a native key may do (`Permission`). `user` is the name of the user whose token the key is.
     `details`: `applications` (codes the key may use; empty: all), `denied` (commands it may not), `cdn`,
     `email` (of a Tapjoy key), `offset_mode` (of a Slate key).
     """
@@ -31,6 +33,14 @@ class Principal:
     scopes: frozenset[str]
     details: Mapping[str, Any]
     expires_at: int | None = None
+    user: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who the audit trail says it is, without an address."""
+        if self.user is not None:
+            return Actor(ActorKind.USER, self.user)
+        return Actor(ActorKind.KEY, str(self.key_id))
 
 
 @dataclass(slots=True)

@@ -12,9 +12,11 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from sqlalchemy import Connection, func, select, update
 
 from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account, check_name
+from airtally.accounts.audit import note_change
+from airtally.accounts.permissions import UserRole
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
-from airtally.database.tables import accounts, sessions, users
+from airtally.database.tables import accounts, keys, sessions, users
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound, TooManyRequests
 from airtally.kit.fair import Slots
@@ -26,7 +28,7 @@ MOST_AT_ONCE = 8
 _USERNAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 _EMAIL = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,190}")
 
-_OWN = (users.c.id, users.c.username, users.c.name, users.c.email, users.c.group_id, users.c.group_name)
+_OWN = (users.c.id, users.c.username, users.c.name, users.c.email, users.c.group_id, users.c.group_name, users.c.role)
 _USERS = select(*_OWN, *ACCOUNT_COLUMNS).join_from(users, accounts)
 
 
@@ -40,6 +42,7 @@ class User:
     email: str
     group_id: int
     group_name: str
+    role: str
     account: Account
 
     @classmethod
@@ -63,7 +66,15 @@ class Users:
         self._nobody: str | None = None
 
     def create(
-        self, account: Account, *, username: str, name: str, email: str, password: str, group: str | None = None
+        self,
+        account: Account,
+        *,
+        username: str,
+        name: str,
+        email: str,
+        password: str,
+        group: str | None = None,
+        role: UserRole = UserRole.VIEWER,
     ) -> User:
         """Create a user; the name is unique on the server. Raises BadRequest or Conflict."""
         group = DEFAULT_GROUP if group is None else group
@@ -78,17 +89,19 @@ class Users:
                 "group_id": _group_id(connection, account, group),
                 "group_name": group,
                 "password_hash": password_hash,
+                "role": role,
                 "created_at": self._clock.now_us(),
             }
             added = self._store.upserts.insert(users).values(row).on_conflict_do_nothing().returning(users.c.id)
             user_id = connection.execute(added).scalar_one_or_none()
-        if user_id is None:
-            raise Conflict(f"The user name {username!r} is taken")
-        return User(user_id, username, name, email, row["group_id"], group, account)
+            if user_id is None:
+                raise Conflict(f"The user name {username!r} is taken")
+            self._note(connection, "user.create", username, account.id, role=role)
+        return User(user_id, username, name, email, row["group_id"], group, role, account)
 
-    def all(self, account: Account | None = None) -> list[User]:
-        """Oldest first."""
-        query = _USERS.order_by(users.c.id)
+    def all(self, account: Account | None = None, *, after: int = 0, limit: int | None = None) -> list[User]:
+        """Oldest first, from the one after the id `after`."""
+        query = _USERS.where(users.c.id > after).order_by(users.c.id).limit(limit)
         if account is not None:
             query = query.where(users.c.account_id == account.id)
         with self._store.read() as connection:
@@ -98,6 +111,14 @@ class Users:
         with self._store.read() as connection:
             row = connection.execute(_USERS.where(users.c.id == user_id)).one_or_none()
         return None if row is None else User.from_row(row)
+
+    def by_name(self, username: str) -> User:
+        """Raises NotFound."""
+        with self._store.read() as connection:
+            row = connection.execute(_USERS.where(users.c.username == username)).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no user {username[:64]!r}", hint="`airtally user list` shows them")
+        return User.from_row(row)
 
     def login(self, username: str, password: str, *, caller: str = "", known: bool = False) -> User | None:
         """The user if the password is right. Takes as long for an unknown name. Blocks: not for the event loop.
@@ -125,14 +146,44 @@ class Users:
         return user
 
     def set_password(self, username: str, password: str) -> None:
-        """Set the password and end the user's sessions. Raises NotFound or BadRequest."""
+        """Set the password; ends the user's sessions and revokes the user's tokens. Raises NotFound or BadRequest."""
         password_hash = self._hash(password)
         with self._store.begin() as connection:
-            user_id = connection.execute(select(users.c.id).where(users.c.username == username)).scalar_one_or_none()
-            if user_id is None:
-                raise NotFound(f"There is no user {username[:64]!r}", hint="`airtally user list` shows them")
+            user_id, account_id = _find(connection, username)
             connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
-            connection.execute(sessions.delete().where(sessions.c.user_id == user_id))
+            self._log_out(connection, user_id)
+            self._note(connection, "user.password", username, account_id)
+
+    def change(
+        self, username: str, *, name: str | None = None, email: str | None = None, role: UserRole | None = None
+    ) -> None:
+        """Change what is given. A new role counts within a second. Raises NotFound or BadRequest."""
+        if name is not None:
+            check_name(name)
+        if email is not None:
+            _check_email(email)
+        values = {key: each for key, each in {"name": name, "email": email, "role": role}.items() if each is not None}
+        with self._store.begin() as connection:
+            user_id, account_id = _find(connection, username)
+            if values:
+                connection.execute(update(users).where(users.c.id == user_id).values(values))
+                self._note(connection, "user.change", username, account_id, **values)
+
+    def delete(self, username: str) -> None:
+        """Delete the user with sessions and tokens. Raises NotFound."""
+        with self._store.begin() as connection:
+            user_id, account_id = _find(connection, username)
+            self._log_out(connection, user_id)
+            connection.execute(users.delete().where(users.c.id == user_id))
+            self._note(connection, "user.delete", username, account_id)
+
+    def _log_out(self, connection: Connection, user_id: int) -> None:
+        connection.execute(sessions.delete().where(sessions.c.user_id == user_id))
+        valid = update(keys).where(keys.c.user_id == user_id, keys.c.revoked_at.is_(None))
+        connection.execute(valid.values(revoked_at=self._clock.now_us()))
+
+    def _note(self, connection: Connection, action: str, username: str, account_id: int, **details: object) -> None:
+        note_change(connection, self._clock.now_us(), action, f"user {username}", account_id=account_id, **details)
 
     def _with_hash(self, username: str) -> AnyRow | None:
         query = _USERS.add_columns(users.c.password_hash).where(users.c.username == username)
@@ -169,10 +220,23 @@ class Users:
 def _check_user(username: str, name: str, email: str, group: str) -> None:
     if not _USERNAME.fullmatch(username):
         raise BadRequest("The user name cannot be used: expected 1 to 64 of letters, digits, . _ @ + and -")
-    if not _EMAIL.fullmatch(email) or not email.isprintable():
-        raise BadRequest(f"The e-mail address {email[:64]!r} cannot be used")
+    _check_email(email)
     check_name(name)
     check_name(group, "group")
+
+
+def _check_email(email: str) -> None:
+    if not _EMAIL.fullmatch(email) or not email.isprintable():
+        raise BadRequest(f"The e-mail address {email[:64]!r} cannot be used")
+
+
+def _find(connection: Connection, username: str) -> tuple[int, int]:
+    """The ids of the user and of the user's account. Raises NotFound."""
+    query = select(users.c.id, users.c.account_id).where(users.c.username == username)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no user {username[:64]!r}", hint="`airtally user list` shows them")
+    return row.id, row.account_id
 
 
 def _group_id(connection: Connection, account: Account, group: str) -> int:

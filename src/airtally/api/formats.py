@@ -7,13 +7,12 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-import msgspec
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from airtally.kit.errors import NotAcceptable
 from airtally.query.narrow import plain_rows
+from airtally.query.row_texts import as_plain, csv_text, ndjson_text
 
 
 class AnswerFormat(StrEnum):
@@ -32,6 +31,8 @@ MEDIA_TYPES: Mapping[AnswerFormat, tuple[str, ...]] = {
     AnswerFormat.PARQUET: ("application/vnd.apache.parquet",),
     AnswerFormat.ARROW: ("application/vnd.apache.arrow.stream",),
 }
+#: The types that an answer can have.
+ANSWER_TYPES = tuple(names[0] for names in MEDIA_TYPES.values())
 _QUALITY = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
@@ -48,7 +49,7 @@ def accepted_format(accept: str) -> AnswerFormat:
     if found is None:
         raise NotAcceptable(
             "The answer cannot be written in any type that `Accept` takes.",
-            hint="The types are: " + ", ".join(names[0] for names in MEDIA_TYPES.values()),
+            hint="The types are: " + ", ".join(ANSWER_TYPES),
         )
     return found
 
@@ -82,31 +83,6 @@ def written_rows(table: pa.Table, form: AnswerFormat) -> bytes:
     return _WRITERS[form](as_plain(table) if form in {AnswerFormat.CSV, AnswerFormat.NDJSON} else table)
 
 
-def as_plain(table: pa.Table) -> pa.Table:
-    """With texts for what text formats have no value for: intervals, times of day, binary, numbers that are none."""
-    for index, field in enumerate(table.schema):
-        if pa.types.is_duration(field.type) or pa.types.is_interval(field.type) or pa.types.is_binary(field.type):
-            values = [None if each is None else str(each) for each in table.column(index).to_pylist()]
-            table = table.set_column(index, field.name, pa.array(values, pa.string()))
-    return table
-
-
-def _csv_body(table: pa.Table) -> bytes:
-    """As RFC 4180 has it, lines ended by a line feed alone; a null is empty, an empty text is `""`."""
-    for index, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type):
-            values = table.column(index).to_pylist()
-            texts = [None if each is None else msgspec.json.encode(each).decode() for each in values]
-            table = table.set_column(index, field.name, pa.array(texts, pa.string()))
-    out = io.BytesIO()
-    pa_csv.write_csv(table, out, pa_csv.WriteOptions(quoting_style="needed"))
-    return out.getvalue()
-
-
-def _ndjson_body(table: pa.Table) -> bytes:
-    return msgspec.json.Encoder().encode_lines(plain_rows(table))
-
-
 def _parquet_body(table: pa.Table) -> bytes:
     out = io.BytesIO()
     pq.write_table(table, out, compression="zstd")
@@ -121,8 +97,8 @@ def _arrow_body(table: pa.Table) -> bytes:
 
 
 _WRITERS: dict[AnswerFormat, Callable[[pa.Table], bytes]] = {
-    AnswerFormat.CSV: _csv_body,
-    AnswerFormat.NDJSON: _ndjson_body,
+    AnswerFormat.CSV: csv_text,
+    AnswerFormat.NDJSON: ndjson_text,
     AnswerFormat.PARQUET: _parquet_body,
     AnswerFormat.ARROW: _arrow_body,
 }

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeVar
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import Account, Accounts
 from airtally.accounts.keys import Keys
+from airtally.accounts.permissions import Permission
 from airtally.api import problems
-from airtally.api.authorize import allowed, bearer_token
+from airtally.api.authorize import ACCOUNT_HEADER, account_of, allowed, bearer_token
 from airtally.ingest.coalesce import Coalescer
 from airtally.ingest.service import Batch, Ingest, refused
 from airtally.kit.errors import Failure, Internal, MethodNotAllowed, NotFound
@@ -32,8 +33,9 @@ class IngestHandler:
     Most of the threads only wait: for a slot (`Ingest.begin`), for the metadata store, for an earlier batch.
     """
 
-    def __init__(self, ingest: Ingest, keys: Keys, *, threads: int = 32) -> None:
+    def __init__(self, ingest: Ingest, keys: Keys, accounts: Accounts, *, threads: int = 32) -> None:
         self._ingest = ingest
+        self._accounts = accounts
         self._small = Coalescer(ingest)
         self._keys = keys
         self._workers = FairExecutor(threads, each=2, name="airtally-decode")
@@ -69,7 +71,11 @@ class IngestHandler:
         principal = self._keys.cached("native", token)
         if principal is None:
             principal = await in_thread(self._keys.authenticate, "native", token)
-        return allowed(principal, "write").account
+        named = headers.get(ACCOUNT_HEADER.encode(), b"").decode("latin-1")
+        principal = allowed(principal, Permission.WRITE)
+        if not named or named == principal.account.slug:
+            return principal.account
+        return await in_thread(account_of, principal, named, self._accounts)
 
     async def _store(self, batch: Batch) -> bytes:
         if self._small.takes(batch):

@@ -31,7 +31,7 @@ def body(failure: Failure) -> bytes:
 
 
 def headers(failure: Failure) -> dict[str, str]:
-    extra: dict[str, str] = {}
+    extra: dict[str, str] = dict(failure.headers)
     if failure.retry_after is not None:
         extra["Retry-After"] = str(failure.retry_after)
     if failure.status == 401:

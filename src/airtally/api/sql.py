@@ -6,18 +6,17 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-from litestar import Request, Response, post
-from litestar.params import RawBody
+from litestar import Response
 
-from airtally.api.authorize import authorize
-from airtally.api.formats import MEDIA_TYPES, AnswerFormat, accepted_format, rows_as_json, written_rows
+from airtally.accounts.permissions import Permission
+from airtally.api.formats import ANSWER_TYPES, MEDIA_TYPES, AnswerFormat, accepted_format, rows_as_json, written_rows
+from airtally.api.operation import NoFields, OperationCall, operation
 from airtally.api.problems import MAX_WORDS
-from airtally.kit.errors import BadRequest, Unprocessable
+from airtally.kit.errors import BadRequest, LimitExceeded, NotAcceptable, Unprocessable
 from airtally.kit.quality import quality_headers, rfc3339
 from airtally.query.sql_service import SqlAnswer
 from airtally.services import Services
 from airtally.sql.dsl.read import MAX_CHARACTERS
-from airtally.web.requests import note_account
 
 #: A character has at most 6 bytes as JSON writes it.
 MAX_SQL_BODY = 6 * MAX_CHARACTERS + 1024
@@ -27,20 +26,29 @@ class SqlBody(msgspec.Struct, forbid_unknown_fields=True):
     sql: str
 
 
-def routes(services: Services) -> list[Any]:
-    @post("/api/v1/sql", status_code=200, sync_to_thread=True, request_max_body_size=MAX_SQL_BODY)
-    def run_sql(request: Request[Any, Any, Any], body: RawBody) -> Response[Any]:
-        account = authorize(services.access.keys, request.headers.get("authorization", ""), "read").account
-        note_account(request, account.slug)
-        form = accepted_format(request.headers.get("accept", ""))
-        text = _read_text(body, request.headers.get("content-type", ""))
-        answer = services.sql.answer(account.slug, text)
+class SqlResource:
+    def __init__(self, services: Services) -> None:
+        self._sql = services.sql
+
+    @operation(
+        *("POST", "/sql", Permission.READ, "Run a SELECT"),
+        raw=True,
+        max_body=MAX_SQL_BODY,
+        body_schema=SqlBody,
+        body_types=("application/json", "application/sql", "text/plain"),
+        media_types=ANSWER_TYPES,
+        failures=(NotAcceptable, LimitExceeded),
+        example={"sql": "SELECT player_id, count(*) AS plays FROM playlogs GROUP BY player_id"},
+    )
+    def run_sql(self, call: OperationCall[NoFields, bytes]) -> Response[Any]:
+        """One statement of DuckDB's dialect over the account's own streams and rollups."""
+        headers = call.request.headers
+        form = accepted_format(headers.get("accept", ""))
+        answer = self._sql.answer(call.account.slug, _read_text(call.body, headers.get("content-type", "")))
         try:
             return _respond(answer, form)
         except (OverflowError, ValueError, pa.ArrowException):  # a year after 9999, an interval in Parquet
             raise Unprocessable(f"The answer has a value that {form} cannot hold", hint="Cast it to text.") from None
-
-    return [run_sql]
 
 
 def _read_text(body: bytes, media_type: str) -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, ParamSpec, TypeVar
 from cyclopts import Parameter
 
 from airtally.accounts.accounts import Account, Accounts
+from airtally.accounts.acting import acting, command_actor
 from airtally.accounts.keys import Keys
 from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
@@ -40,7 +41,8 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            with acting(command_actor()):
+                return function(*args, **kwargs)
         except (Failure, SettingError, OSError) as error:
             print(f"airtally: {_error_line(error)}", file=sys.stderr)
             raise SystemExit(1) from None

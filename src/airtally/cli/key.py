@@ -29,7 +29,7 @@ def create(
     account: AccountSlug,
     kind: Annotated[KindName, Parameter(name="--for", help="The API that it is for.")],
     scope: Annotated[
-        tuple[Literal["read", "write"], ...],
+        tuple[Literal["read", "write", "admin"], ...],
         Parameter(help="What a native key may do; can be given twice.", negative=()),
     ] = (),
     application: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from airtally.accounts.permissions import UserRole
 from airtally.accounts.users import User
 from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_database
 from airtally.cli.output import print_listing, print_made
@@ -18,7 +19,8 @@ app = App(name="user", help="Create and list users: people who may open an accou
 PasswordStdin = Annotated[
     bool, Parameter(name="--password-stdin", negative=(), help="Read the password from standard input.")
 ]
-_COLUMNS = ("id", "account", "username", "name", "email", "group")
+Role = Annotated[UserRole, Parameter(help="What the user may do: read, everything in the account, or everything.")]
+_COLUMNS = ("id", "account", "username", "name", "email", "group", "role")
 
 
 @app.command
@@ -30,6 +32,7 @@ def create(
     email: str,
     name: str,
     group: str | None = None,
+    role: Role = UserRole.VIEWER,
     password_stdin: PasswordStdin = False,
     as_json: Json = False,
 ) -> None:
@@ -37,7 +40,9 @@ def create(
     with opened_database() as database:
         owner = database.accounts.by_slug(account)
         password = _password(from_stdin=password_stdin)
-        made = database.users.create(owner, username=username, name=name, email=email, group=group, password=password)
+        made = database.users.create(
+            owner, username=username, name=name, email=email, group=group, password=password, role=role
+        )
     print_made(_user_row(made), as_json=as_json)
 
 
@@ -56,6 +61,22 @@ def password(*, username: str, password_stdin: PasswordStdin = False) -> None:
     """Change a user's password; ends the user's sessions."""
     with opened_database() as database:
         database.users.set_password(username, _password(from_stdin=password_stdin))
+
+
+@app.command
+@command
+def change(*, username: str, name: str | None = None, email: str | None = None, role: Role | None = None) -> None:
+    """Change a user's name, e-mail address or role; a new role counts within a second."""
+    with opened_database() as database:
+        database.users.change(username, name=name, email=email, role=role)
+
+
+@app.command
+@command
+def delete(*, username: str) -> None:
+    """Delete a user; ends the user's sessions and tokens."""
+    with opened_database() as database:
+        database.users.delete(username)
 
 
 def _password(*, from_stdin: bool) -> str:
@@ -77,4 +98,5 @@ def _user_row(user: User) -> dict[str, Any]:
         "name": user.name,
         "email": user.email,
         "group": user.group_name,
+        "role": user.role,
     }

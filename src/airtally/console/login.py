@@ -14,7 +14,6 @@ from litestar.datastructures import Cookie
 from litestar.response import Redirect
 
 from airtally.accounts.known_devices import KnownDevices
-from airtally.accounts.tries import Tries
 from airtally.accounts.users import User
 from airtally.console.forms import read_form
 from airtally.console.pages import asset, page
@@ -26,14 +25,12 @@ from airtally.console.session import (
     session_cookie,
     to_login,
 )
-from airtally.database.clock import shared_clock
 from airtally.kit import metrics
-from airtally.kit.addresses import neighbourhood
 from airtally.kit.errors import Failure, TooManyRequests
 from airtally.kit.fair import in_thread
 from airtally.kit.http import METHODS
 from airtally.services import Services
-from airtally.web.requests import AnyRequest
+from airtally.web.requests import AnyRequest, client_address
 
 _log = structlog.get_logger()
 
@@ -87,7 +84,7 @@ class Login:
         self._sessions = services.access.sessions
         self._form_key = services.access.secrets.subkey("login form")
         self._devices = KnownDevices(services.access.secrets)
-        self._tries = Tries(services.store, shared_clock(services.store, services.clock))
+        self._log_in = services.access.log_in
 
     def form(self, wanted: str, *, error: str = "", username: str = "", status: int = 200) -> Response[Any]:
         """The login page with a fresh form."""
@@ -103,7 +100,8 @@ class Login:
         if not self._is_ours(request, form):
             return self._refused("form", 403, wanted, "The form has expired: please try again.", username)
         try:
-            user = self._tried(request, username, _form_text(form, "password"))
+            device = self._devices.known(request.cookies.get(DEVICE_COOKIE, ""), username)
+            user = self._log_in.attempt(username, _form_text(form, "password"), client_address(request), device)
         except Failure as failure:
             reason = "rate" if isinstance(failure, TooManyRequests) else "failure"
             refused = self._refused(reason, failure.status, wanted, failure.message, username)
@@ -122,25 +120,6 @@ class Login:
         response: Response[Any] = Redirect("/login", status_code=303)
         response.delete_cookie(COOKIE, path="/")
         return response
-
-    def _tried(self, request: AnyRequest, username: str, password: str) -> User | None:
-        """The user, or None for a wrong user name or password.
-
-        Raises TooManyRequests, or the failure of the store; such a try is not counted.
-        """
-        host = request.client.host if request.client else ""
-        device = self._devices.known(request.cookies.get(DEVICE_COOKIE, ""), username)
-        tried = self._tries.begin(username, host, device)
-        try:
-            user = self._services.access.users.login(
-                username, password, caller=neighbourhood(host), known=device is not None
-            )
-        except Failure:
-            self._tries.undo(tried)
-            raise
-        if user is not None:
-            self._tries.succeeded(tried)
-        return user
 
     def _let_in(self, user: User, request: AnyRequest, wanted: str) -> Response[Any]:
         """Begin a new session. One that was open in this browser ends, so that nobody can plant its token."""

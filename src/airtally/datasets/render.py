@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from airtally.datasets.window import MOMENT, PublicationWindow, render_lines, re
 from airtally.engine.child import HeavyOptions, engine_in_child
 from airtally.engine.protocol import Engine
 from airtally.files.store import storage_failures
-from airtally.kit.durable import sync_path
+from airtally.kit.durable import sync_and_hash
 from airtally.kit.prefetch import prefetch
 from airtally.kit.runner import Runner
 from airtally.kit.time import utc_day
@@ -118,17 +117,8 @@ class _FileSplitter:
             file.finish()
         begin = min(each["min"].as_py() for each in moments)
         end = max(each["max"].as_py() for each in moments)
-        size, sha256 = _synced(path)
+        size, sha256 = sync_and_hash(path)
         return RenderedFile(path, rows, size, sha256, utc_day(begin).isoformat(), utc_day(end).isoformat())
-
-
-def _synced(path: Path) -> tuple[int, str]:
-    """The size and SHA-256 of a file, which is synced to disk first."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
-        size = file.tell()
-    sync_path(path)
-    return size, digest.hexdigest()
 
 
 def _slices(engine: Engine, statement: Statement) -> Iterator[pa.RecordBatch]:

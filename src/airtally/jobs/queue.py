@@ -198,14 +198,29 @@ class Jobs:
     def renew(self, job: Job, lease_seconds: float = LEASE_SECONDS) -> None:
         """Extend the lease. Raises LeaseLost."""
         with self._store.begin() as connection:
-            self._change(connection, job, lease_until=self._until(lease_seconds))
+            self.renew_within(connection, job, lease_seconds)
+
+    def renew_within(self, connection: Connection, job: Job, lease_seconds: float = LEASE_SECONDS) -> None:
+        """As `renew`, in the transaction of what is done under the lease."""
+        self._change(connection, job, lease_until=self._until(lease_seconds))
 
     def progress(self, job: Job, done: int, total: int | None = None, *, lease_seconds: float = LEASE_SECONDS) -> None:
         """Record the progress and extend the lease. Raises LeaseLost."""
         with self._store.begin() as connection:
-            self._change(
-                connection, job, progress_done=done, progress_total=total, lease_until=self._until(lease_seconds)
-            )
+            self.progress_within(connection, job, done, total, lease_seconds=lease_seconds)
+
+    def progress_within(
+        self,
+        connection: Connection,
+        job: Job,
+        done: int,
+        total: int | None = None,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        """As `progress`, in the transaction of what was done."""
+        until = self._until(lease_seconds)
+        self._change(connection, job, progress_done=done, progress_total=total, lease_until=until)
 
     def finish(self, connection: Connection, job: Job) -> None:
         """End the job as done. Call this in the transaction of its result. Raises LeaseLost."""

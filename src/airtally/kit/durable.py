@@ -6,6 +6,7 @@ undone. What a reader finds under the name is whole at any time.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from contextlib import suppress
@@ -26,6 +27,14 @@ def sync_file(file: IO[bytes]) -> None:
     """The same for a file that is open for writing."""
     file.flush()
     os.fsync(file.fileno())
+
+
+def sync_and_hash(path: Path) -> tuple[int, str]:
+    """The size and SHA-256, in hex, of a file, which is synced first."""
+    sync_path(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return file.tell(), digest.hexdigest()
 
 
 def write_file(path: Path, content: bytes, *, draft: Path | None = None) -> None:

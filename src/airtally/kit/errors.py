@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 class Failure(Exception):
     """Base class. `message` may be shown to the caller; `hint` says what to do about it.
 
-    `details` are additional members of the native API's error body. `retry_after` is in seconds.
+    `details` are additional members of the native API's error body, `headers` additional headers of its answer.
+    `retry_after` is in seconds.
     """
 
     status: ClassVar[int] = 500
@@ -17,6 +18,7 @@ class Failure(Exception):
     hint: str = ""
     retry_after: int | None = None
     details: Mapping[str, Any] = {}
+    headers: Mapping[str, str] = {}
 
     def __init__(self, message: str, *, hint: str = "", retry_after: int | None = None) -> None:
         super().__init__(message)

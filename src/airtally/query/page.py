@@ -35,7 +35,7 @@ class AnswerPage:
     """`columns` of the answer in their order, at most `limit` rows and one more, which shows that there are more.
 
     `order` names every column that rows are grouped by. `after` are the values of these keys in the last row of the
-    page before.
+    page before. A `last` page has neither that row more nor the column `READ`: nobody asks for what comes after it.
     """
 
     columns: tuple[str, ...]
@@ -43,21 +43,25 @@ class AnswerPage:
     ratios: tuple[Ratio, ...] = ()
     limit: int | None = None
     after: tuple[KeyValue, ...] | None = None
+    last: bool = False
 
 
 def paged(tree: exp.Select, page: AnswerPage, binder: Binder, most_rows: int | None) -> exp.Select:
     """The rows of `tree`, which has the groups and the column `READ`, that are on a page. Raises ValueError."""
     ratios = {each.name: _divided(each) for each in page.ratios}
     shown = [ratios[name].as_(name, quoted=True) if name in ratios else column(name) for name in page.columns]
-    read = exp.Window(this=exp.Sum(this=column(READ)))
-    figures = exp.select(*shown, exp.cast(read, "bigint").as_(READ, quoted=True)).from_(tree.subquery("groups"))
-    found = exp.select(*map(column, (*page.columns, READ))).from_(figures.subquery("figures"))
+    if not page.last:
+        read = exp.cast(exp.Window(this=exp.Sum(this=column(READ))), "bigint")
+        shown.append(read.as_(READ, quoted=True))
+    figures = exp.select(*shown).from_(tree.subquery("groups"))
+    names = page.columns if page.last else (*page.columns, READ)
+    found = exp.select(*map(column, names)).from_(figures.subquery("figures"))
     if page.after is not None:
         found = found.where(_beyond(page.order, page.after, binder))
     for key in page.order:
         found = found.order_by(exp.Ordered(this=column(key.field), desc=key.descending, nulls_first=False))
     limit = page.limit if page.limit is not None else most_rows
-    return found if limit is None else found.limit(limit + 1)
+    return found if limit is None else found.limit(limit + (not page.last))
 
 
 def _divided(ratio: Ratio) -> exp.Expr:

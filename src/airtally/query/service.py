@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollu
 from airtally.rollups.plan import RollupPlan
 from airtally.rollups.rollups import Rollups
 from airtally.sql.filters import EVERYTHING, Filter
+from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.streams.declaration import Stream
 
@@ -46,6 +47,23 @@ class Answer:
     from_segments: bool = False
     from_rows: bool = True
     approximate: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedQuestion:
+    """A question as a statement, and the rows of `view` that it reads besides segments."""
+
+    question: Question
+    statement: Statement
+    view: Snapshot
+    from_segments: bool = False
+    from_rows: bool = True
+
+    @property
+    def most_read(self) -> int:
+        """How many rows of files it reads at most."""
+        relations = [each for each in self.statement.relations.values() if not isinstance(each, pa.Table)]
+        return sum(file.rows for each in relations for file in each.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +104,7 @@ class Queries:
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
-        ask = self._planned if self._rollups is not None and has_rollups(question) else self._from_rows
-        return self._twice(lambda: ask(question))
+        return self._twice(lambda: self._ask(self.prepare(question)))
 
     def written(
         self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]
@@ -103,42 +120,48 @@ class Queries:
         body = self._written.get(key_of(question, form), view, lambda: write(self.answer(question).table))
         return WrittenAnswer(body, view.data_through_us, self._clock.now_us())
 
-    def _from_rows(self, question: Question) -> Answer:
-        snapshot = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
-        question = bounded(question, snapshot, able=self._engine.capabilities.bit_sets)
-        table = self._engine.query(render(question, snapshot, self._engine.capabilities))
-        return self._answer(question, table, snapshot)
+    def prepare(self, question: Question) -> PreparedQuestion:
+        """What `answer` would run, for whoever runs it elsewhere. Raises LimitExceeded and RowsGone."""
+        if self._rollups is not None and has_rollups(question):
+            return self._planned(question)
+        return self._over_rows(question)
 
-    def _planned(self, question: Question) -> Answer:
+    def _over_rows(self, question: Question, view: Snapshot | None = None) -> PreparedQuestion:
+        if view is None:
+            view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+        question = bounded(question, view, able=self._engine.capabilities.bit_sets)
+        return PreparedQuestion(question, render(question, view, self._engine.capabilities), view)
+
+    def _planned(self, question: Question) -> PreparedQuestion:
         """From the segments and rows that the plan chooses for each day of the interval."""
         rollup_plan = self._rollup_plan(question)
         if rollup_plan.missing:
             raise rows_gone(question, rollup_plan, self._rollup_plan)
         if not self._engine.capabilities.file_lists:
-            return self._from_rows(question)
+            return self._over_rows(question)
         if not rollup_plan.sources:
-            question = bounded(question, rollup_plan.rows, able=self._engine.capabilities.bit_sets)
-            table = self._engine.query(render(question, rollup_plan.rows, self._engine.capabilities))
-            return self._answer(question, table, rollup_plan.rows)
-        table = self._engine.query(render_rolled(question, rollup_plan, self._engine.capabilities))
-        answer = self._answer(question, table, rollup_plan.rows)
-        return replace(answer, from_segments=True, from_rows=rollup_plan.has_rows)
+            return self._over_rows(question, rollup_plan.rows)
+        statement = render_rolled(question, rollup_plan, self._engine.capabilities)
+        return PreparedQuestion(question, statement, rollup_plan.rows, True, rollup_plan.has_rows)
 
     def _rollup_plan(self, question: Question) -> RollupPlan:
         assert self._rollups is not None  # noqa: S101 (asked for only then)
         candidates = rollups_for(question) if self._engine.capabilities.file_lists else ()
         return self._rollups.rollup_plan(candidates, question.stream, question.account, interval_of(question))
 
-    def _answer(self, question: Question, table: pa.Table, snapshot: Snapshot) -> Answer:
+    def _ask(self, prepared: PreparedQuestion) -> Answer:
+        question, table = prepared.question, self._engine.query(prepared.statement)
         limited = question.page is not None and question.page.limit is not None
         if question.most_rows is not None and table.num_rows > question.most_rows and not limited:
             raise _too_many_rows(question.most_rows)
         return Answer(
             narrowed(table),
-            snapshot.data_through_us,
+            prepared.view.data_through_us,
             self._clock.now_us(),
             str(question.clock_zone),
-            approximate=approximated(question.metrics),
+            prepared.from_segments,
+            prepared.from_rows,
+            approximated(question.metrics),
         )
 
     def current(

@@ -1,5 +1,5 @@
 """`/api/v1/query`: any question about one stream. The page for callers is docs/reference/query-api.md."""
 
-from airtally.api.query.routes import routes
+from airtally.api.query.routes import QueryResource
 
-__all__ = ["routes"]
+__all__ = ["QueryResource"]

@@ -5,48 +5,60 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from litestar import Request, Response, Router, get, post
-from litestar.params import RawBody
+from litestar import Response
 
 from airtally.accounts.accounts import Account
-from airtally.api.authorize import authorize
-from airtally.api.formats import MEDIA_TYPES, accepted_format
+from airtally.accounts.permissions import Permission
+from airtally.api.formats import ANSWER_TYPES, MEDIA_TYPES, accepted_format
+from airtally.api.operation import NoFields, OperationCall, operation
 from airtally.api.query.body import Grain, QueryBody, as_question, read_body, read_link
 from airtally.api.query.formats import written
 from airtally.api.query.limits import MAX_BODY
 from airtally.api.query.meta import headers_of, meta_of
 from airtally.api.query.plan import planned
 from airtally.api.query.result import ask_planned
+from airtally.kit.errors import LimitExceeded, NotAcceptable
 from airtally.kit.time import to_datetime
 from airtally.query.buckets import Bucket
 from airtally.query.refusal import RowsGone
 from airtally.services import Services
-from airtally.web.requests import note_account
 
 _GRAINS = {each.bucket: each for each in Grain}
 
 
-def routes(services: Services) -> list[Any]:
-    @post(status_code=200, sync_to_thread=True, request_max_body_size=MAX_BODY)
-    def query(request: Request[Any, Any, Any], body: RawBody) -> Response[bytes]:
-        account = _reader(services, request)
-        return _respond_to(services, account, read_body(body), request.headers.get("accept", ""))
+class QueryResource:
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
-    @get(sync_to_thread=True)
-    def query_link(request: Request[Any, Any, Any]) -> Response[bytes]:
-        account = _reader(services, request)
+    @operation(
+        *("POST", "/query", Permission.READ, "Answer a question"),
+        raw=True,
+        max_body=MAX_BODY,
+        body_schema=QueryBody,
+        media_types=ANSWER_TYPES,
+        failures=(NotAcceptable, LimitExceeded),
+        example={"stream": "playlogs", "metrics": ["count"], "range": "last 7 days", "grain": "day"},
+    )
+    def query(self, call: OperationCall[NoFields, bytes]) -> Response[bytes]:
+        """Figures of one stream, grouped and by intervals of time."""
+        return _respond_to(self._services, call.account, read_body(call.body), _accept_of(call))
+
+    @operation(
+        *("GET", "/query", Permission.READ, "Answer a question in a link"),
+        raw=True,
+        query_schema=QueryBody,
+        media_types=ANSWER_TYPES,
+        failures=(NotAcceptable, LimitExceeded),
+    )
+    def query_link(self, call: OperationCall[NoFields, bytes]) -> Response[bytes]:
+        """The same fields in the query string: lists separated by commas or as JSON, `filter` as JSON."""
         return _respond_to(
-            services, account, read_link(request.scope["query_string"]), request.headers.get("accept", "")
+            self._services, call.account, read_link(call.request.scope["query_string"]), _accept_of(call)
         )
 
-    # one router: an application that gets handlers of one path one by one makes the first asynchronous twice
-    return [Router("/api/v1/query", route_handlers=[query, query_link])]
 
-
-def _reader(services: Services, request: Request[Any, Any, Any]) -> Account:
-    account = authorize(services.access.keys, request.headers.get("authorization", ""), "read").account
-    note_account(request, account.slug)
-    return account
+def _accept_of(call: OperationCall[NoFields, bytes]) -> str:
+    return call.request.headers.get("accept", "")
 
 
 def _respond_to(services: Services, account: Account, asked: QueryBody, accept: str) -> Response[bytes]:

@@ -1,7 +1,9 @@
 """The metadata store's tables, one file a subject."""
 
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
+from airtally.database.tables.audit import audit, request_keys
 from airtally.database.tables.base import metadata
+from airtally.database.tables.exports import export_parts, exports
 from airtally.database.tables.home import home
 from airtally.database.tables.ingest import claims, file_marks, quarantine, writers
 from airtally.database.tables.jobs import job_turns, jobs
@@ -21,12 +23,15 @@ from airtally.database.tables.slate import (
 
 __all__ = [
     "accounts",
+    "audit",
     "claims",
     "dataset_files",
     "datasets",
     "deliveries",
     "event_attributes",
     "event_types",
+    "export_parts",
+    "exports",
     "file_marks",
     "home",
     "job_turns",
@@ -40,6 +45,7 @@ __all__ = [
     "rate_limits",
     "replays",
     "reports",
+    "request_keys",
     "rollup_changes",
     "rollup_tails",
     "sessions",

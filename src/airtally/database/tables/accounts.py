@@ -38,6 +38,7 @@ users = numbered(
     Column("group_id", Integer, nullable=False),
     Column("group_name", Text, nullable=False),
     Column("password_hash", Text, nullable=False),
+    Column("role", Text, nullable=False, server_default="viewer"),  # viewer, admin, operator
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -62,6 +63,7 @@ keys = numbered(
     Column("hint", Text, nullable=False),  # last characters, to tell keys apart in a listing
     Column("scopes", Text, nullable=False),  # JSON list
     Column("details", Text, nullable=False),  # JSON object: applications, denied endpoints, CDN number, ...
+    Column("user_id", BigInteger, index=True),  # of users; null: a key of the account, not a user's token
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),

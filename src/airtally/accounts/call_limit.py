@@ -1,0 +1,59 @@
+"""How many calls of the native API a key may make in a minute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airtally.kit.cache import Cache
+from airtally.kit.clock import Clock
+from airtally.kit.errors import TooManyRequests
+from airtally.kit.time import MINUTE_US, SECOND_US
+
+_MAX_KEYS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Calls that are left until the window ends, in `reset_seconds`."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+
+    def headers(self) -> dict[str, str]:
+        """As draft-ietf-httpapi-ratelimit-headers has them."""
+        return {
+            "RateLimit-Policy": f'"calls";q={self.limit};w=60',
+            "RateLimit": f'"calls";r={self.remaining};t={self.reset_seconds}',
+        }
+
+
+class CallLimit:
+    """Fixed windows of a minute by the clock, counted in this process. Thread-safe."""
+
+    def __init__(self, clock: Clock, *, per_minute: int, enabled: bool = True) -> None:
+        self._clock = clock
+        self._per_minute = per_minute
+        self._enabled = enabled and per_minute > 0
+        self._counts: Cache[int, tuple[int, int]] = Cache(_MAX_KEYS)
+
+    def take(self, key_id: int) -> Allowance | None:
+        """Count one call; None if there is no limit. Raises TooManyRequests, which counts too."""
+        if not self._enabled:
+            return None
+        window, into = divmod(self._clock.now_us(), MINUTE_US)
+        with self._counts.locked() as counts:
+            started, count = counts.get(key_id, (window, 0))
+            count = count + 1 if started == window else 1
+            counts[key_id] = (window, count)
+        reset = -(-(MINUTE_US - into) // SECOND_US)
+        allowance = Allowance(self._per_minute, max(0, self._per_minute - count), reset)
+        if count > self._per_minute:
+            refused = TooManyRequests(
+                f"The key has made its {self._per_minute} calls of this minute",
+                retry_after=reset,
+                hint="Wait as Retry-After says, or ask for more in one call; AIRTALLY_CALLS_PER_MINUTE sets the limit.",
+            )
+            refused.headers = allowance.headers()
+            raise refused
+        return allowance

@@ -1,0 +1,59 @@
+"""Query strings and bodies of the native API, read into msgspec structs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_type_hints
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from airtally.api.problems import MAX_WORDS
+from airtally.kit.errors import BadRequest, Unprocessable
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def read_fields(query_string: bytes, kind: type[S]) -> S:
+    """The fields of a query string. Fields that are lists may be given several times, others once.
+
+    Raises BadRequest for a query string that cannot be read, Unprocessable for wrong fields.
+    """
+    try:
+        pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="strict", max_num_fields=256)
+    except ValueError as error:
+        raise BadRequest(f"The query string cannot be read: {error}"[:MAX_WORDS]) from None
+    lists = _list_fields(kind)
+    found: dict[str, Any] = {}
+    for name, text in pairs:
+        if name in lists:
+            found.setdefault(name, []).append(text)
+        elif name in found:
+            raise Unprocessable(f"The query field `{name[:64]}` is given twice")
+        else:
+            found[name] = text
+    return converted(found, kind, "The query string")
+
+
+def converted(fields: Mapping[str, Any], kind: type[S], what: str) -> S:
+    """Texts as the types of the fields. Raises Unprocessable, which names the field."""
+    try:
+        return msgspec.convert(fields, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Unprocessable(f"{what} is invalid: {error}"[:MAX_WORDS]) from None
+
+
+def read_json(body: bytes, kind: Any) -> Any:
+    """Raises BadRequest for what is no JSON object, Unprocessable for an object of another form, naming the place."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        failure = Unprocessable if body.lstrip()[:1] == b"{" else BadRequest
+        raise failure(f"The body is invalid: {error}"[:MAX_WORDS]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The body cannot be read: {error}"[:MAX_WORDS]) from None
+
+
+def _list_fields(kind: type[msgspec.Struct]) -> set[str]:
+    hints = get_type_hints(kind)
+    return {name for name, hint in hints.items() if getattr(hint, "__origin__", None) in {list, tuple}}

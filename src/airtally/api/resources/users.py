@@ -1,0 +1,122 @@
+"""`/api/v1/users`: people who log in, and what each may do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from airtally.accounts.permissions import Permission, UserRole
+from airtally.accounts.users import User
+from airtally.api.operation import NoFields, OperationCall, PlainCall, operation
+from airtally.api.pages import ListingPage, PageQuery, page_of
+from airtally.kit.errors import Conflict, Forbidden, NotFound
+from airtally.services import Services
+
+_PERSON = {"username": "ana", "name": "Ana Souza", "email": "ana@example.org"}
+_EXAMPLE = _PERSON | {"group": "Administrators", "role": "viewer", "account": "acme"}
+
+
+class UserAnswer(msgspec.Struct, frozen=True):
+    """`role`: viewer, admin or operator. `group`: what 4YouSee's API shows."""
+
+    username: str
+    name: str
+    email: str
+    group: str
+    role: str
+    account: str
+
+
+class NewUser(msgspec.Struct, forbid_unknown_fields=True):
+    username: str
+    name: str
+    email: str
+    password: str
+    group: str | None = None
+    role: UserRole = UserRole.VIEWER
+
+
+class UserChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What is left out stays. A new password ends the user's sessions and tokens."""
+
+    name: str | None = None
+    email: str | None = None
+    role: UserRole | None = None
+    password: str | None = None
+
+
+class UserResource:
+    def __init__(self, services: Services) -> None:
+        self._users = services.access.users
+        self._keys = services.access.keys
+
+    @operation(
+        *("GET", "/users", Permission.ADMIN, "List users"),
+        answer_example={"items": [_EXAMPLE], "next": None},
+    )
+    def list_users(self, call: OperationCall[PageQuery, None]) -> ListingPage[UserAnswer]:
+        """Those of the account, oldest first."""
+        found = self._users.all(call.account, after=call.query.position or 0, limit=call.query.limit + 1)
+        return page_of(found, call.query.limit, _user_answer, lambda each: each.id)
+
+    @operation(
+        *("POST", "/users", Permission.ADMIN, "Create a user"),
+        status=201,
+        failures=(Conflict,),
+        example=_PERSON | {"password": "correct horse battery"},
+        answer_example=_EXAMPLE,
+    )
+    def create_user(self, call: OperationCall[NoFields, NewUser]) -> UserAnswer:
+        """The name is unique on the server. Only operators make operators."""
+        _check_role(call, call.body.role)
+        return _user_answer(self._users.create(call.account, **msgspec.structs.asdict(call.body)))
+
+    @operation(
+        *("GET", "/users/{username}", Permission.ADMIN, "Get a user"),
+        failures=(NotFound,),
+        answer_example=_EXAMPLE,
+    )
+    def get_user(self, call: PlainCall) -> UserAnswer:
+        return _user_answer(self._named(call))
+
+    @operation(
+        *("PATCH", "/users/{username}", Permission.ADMIN, "Change a user"),
+        failures=(NotFound,),
+        example={"role": "admin"},
+        answer_example=_EXAMPLE | {"role": "admin"},
+    )
+    def change_user(self, call: OperationCall[NoFields, UserChange]) -> UserAnswer:
+        """Only operators change operators."""
+        user, asked = self._named(call), call.body
+        _check_role(call, user.role)
+        _check_role(call, asked.role)
+        self._users.change(user.username, name=asked.name, email=asked.email, role=asked.role)
+        if asked.password is not None:
+            self._users.set_password(user.username, asked.password)
+        self._keys.forget()
+        return _user_answer(self._named(call))
+
+    @operation("DELETE", "/users/{username}", Permission.ADMIN, "Delete a user", status=204, failures=(NotFound,))
+    def delete_user(self, call: PlainCall) -> None:
+        """Ends the user's sessions and tokens at once. Only operators delete operators."""
+        user = self._named(call)
+        _check_role(call, user.role)
+        self._users.delete(user.username)
+        self._keys.forget()
+
+    def _named(self, call: OperationCall[Any, Any]) -> User:
+        user = self._users.by_name(call.text("username"))
+        if user.account.id != call.account.id:
+            raise NotFound(f"There is no user {user.username!r}", hint="`airtally user list` shows them")
+        return user
+
+
+def _check_role(call: OperationCall[Any, Any], role: str | None) -> None:
+    """An admin who could make an operator, or set one's password, would be one. Raises Forbidden."""
+    if role == UserRole.OPERATOR and not call.may(Permission.OPERATOR):
+        raise Forbidden("Only operators make, change or delete operators")
+
+
+def _user_answer(user: User) -> UserAnswer:
+    return UserAnswer(user.username, user.name, user.email, user.group_name, user.role, user.account.slug)

@@ -1,0 +1,66 @@
+"""How the units of an export are read, and what its files are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from airtally.engine.protocol import Engine
+from airtally.exports.cells import header_of
+from airtally.exports.figures import figures_as_columns, figures_as_text, figures_header, figures_schema
+from airtally.exports.lane_writer import LaneSource
+from airtally.exports.lanes import ReadUnit, RenderJob
+from airtally.exports.part_files import ParquetPart, PartFile, TextPart
+from airtally.exports.spec import ExportFormat
+from airtally.exports.statements import rows_statement
+from airtally.exports.wanted import WantedFigures, WantedRows
+from airtally.query.lines import bytes_of
+from airtally.sql.statement import Statement
+from airtally.storage.lake.snapshot import Snapshot
+from airtally.streams.declaration import Type
+
+#: What is written at once: in Parquet a row group.
+_STEP_ROWS = {ExportFormat.CSV: 20_000, ExportFormat.NDJSON: 20_000, ExportFormat.PARQUET: 120_000}
+
+
+def source_of(job: RenderJob, engine: Engine) -> LaneSource:
+    wanted = job.wanted
+    return _rows_source(job, wanted, engine) if isinstance(wanted, WantedRows) else _figures_source(job, wanted)
+
+
+def rows_schema(wanted: WantedRows) -> pa.Schema:
+    """The types in Parquet: times as UTC microseconds, local ones without a zone."""
+    kinds = [(name, wanted.stream.by_name[name].type) for name in wanted.columns]
+    local = pa.timestamp("us")
+    return pa.schema([pa.field(name, local if kind is Type.LOCAL_TIME else kind.arrow) for name, kind in kinds])
+
+
+def _rows_source(job: RenderJob, wanted: WantedRows, engine: Engine) -> LaneSource:
+    snapshot, capabilities = job.reads, engine.capabilities
+    assert isinstance(snapshot, Snapshot)  # noqa: S101 (rows are read from one)
+
+    def statement(unit: ReadUnit, skip: int) -> Statement:
+        return rows_statement(wanted, unit.of(snapshot), capabilities, job.form, skip=skip)
+
+    def new_file(path: Path) -> PartFile:
+        if job.form is ExportFormat.PARQUET:
+            schema = rows_schema(wanted)
+            return ParquetPart(path, job.compression, schema, lambda batch: batch.cast(schema))
+        header = header_of(wanted.columns, job.form)
+        return TextPart(path, job.compression, header, lambda batch: bytes_of(batch.column(0)))
+
+    return LaneSource(statement, new_file, ordered=not wanted.is_events, step_rows=_STEP_ROWS[job.form])
+
+
+def _figures_source(job: RenderJob, wanted: WantedFigures) -> LaneSource:
+    statement = job.reads
+    assert isinstance(statement, Statement)  # noqa: S101 (figures come by one)
+
+    def new_file(path: Path) -> PartFile:
+        if job.form is ExportFormat.PARQUET:
+            return ParquetPart(path, job.compression, figures_schema(wanted), figures_as_columns(wanted))
+        header = figures_header(wanted, job.form)
+        return TextPart(path, job.compression, header, figures_as_text(wanted, job.form))
+
+    return LaneSource(lambda _unit, _skip: statement, new_file, ordered=False, step_rows=_STEP_ROWS[job.form])

@@ -1,0 +1,5 @@
+"""The fixture of exports."""
+
+from fixtures.exports import export_home
+
+__all__ = ["export_home"]
