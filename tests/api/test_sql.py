@@ -432,3 +432,11 @@ def test_six_accounts_that_flood_hold_up_no_other(start_server, join):
     }
     assert statuses[429, "too_many_requests", True]
     assert len(took) > 5
+
+
+def test_long_conditions_are_answered(client):
+    client.send("playlogs", [play(n) for n in range(30)])
+    many = " OR ".join(f"player_id = {7000 + n}" for n in range(900))
+    assert rows(client, f"SELECT count(*) AS n FROM playlogs WHERE {many}") == [{"n": 30}]
+    listed = ", ".join(f"'p{n}'" for n in range(10, 5010))
+    assert rows(client, f"SELECT count(*) AS n FROM playlogs WHERE id IN ({listed})") == [{"n": 20}]

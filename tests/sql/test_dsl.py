@@ -8,6 +8,7 @@ import pytest
 import sqlglot
 
 from airtally.query.sql_tables import SQL_TABLES
+from airtally.sql.dsl.check import MAX_ITEMS
 from airtally.sql.dsl.refusal import StatementRefused
 from airtally.sql.dsl.statement import checked
 from fixtures.sql_attacks import ATTACKS
@@ -128,3 +129,43 @@ def test_the_present_is_the_servers():
     text = rendered("SELECT now(), current_timestamp, current_date, today()")
     assert text.count("CAST('2026-09-21 14:13:20.000000+00:00' AS TIMESTAMPTZ)") == 4
     assert text.count("AS DATE)") == 2
+
+
+def _chain(operator, term, number):
+    return f"SELECT 1 AS a FROM playlogs WHERE {f' {operator} '.join([term] * number)}"
+
+
+@pytest.mark.parametrize(
+    ("operator", "term", "most"),
+    [
+        ("OR", "player_id = 1", 1000),
+        ("AND", "id <> 'a'", 1000),
+        ("+", "player_id", 200),
+        ("||", "id", 200),
+        ("->", "id", 10),
+    ],
+)
+def test_flat_chains_are_taken_up_to_their_limit(operator, term, most):
+    text = rendered(_chain(operator, term, most))
+    assert text.count("player_id" if "player" in term else '"id"') == most
+    with pytest.raises(StatementRefused, match=f"More than {most} terms are joined by one operator"):
+        rendered(_chain(operator, term, most + 1))
+
+
+def test_lists_are_taken_up_to_their_limit():
+    for number in (MAX_ITEMS, MAX_ITEMS + 1):
+        listed = ", ".join(f"'{n}'" for n in range(number))
+        text = f"SELECT 1 AS a FROM playlogs WHERE id NOT IN ({listed})"
+        if number == MAX_ITEMS:
+            assert rendered(text).count("'") == 2 * number
+        else:
+            with pytest.raises(StatementRefused, match=f"A list has more than {MAX_ITEMS} items"):
+                rendered(text)
+
+
+@pytest.mark.parametrize(
+    "nested", ["NOT " * 900 + "true", "- " * 900 + "1", "id" + "::TEXT" * 900, "(" * 60 + "1" + ")" * 60]
+)
+def test_what_nests_is_refused_whatever_its_form(nested):
+    with pytest.raises(StatementRefused, match="nested"):
+        rendered(f"SELECT {nested} AS a FROM playlogs")

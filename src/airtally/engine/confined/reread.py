@@ -6,12 +6,15 @@ Were the text that was rendered read in another way by the engine than by sqlglo
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from airtally.sql.dsl.functions import ENGINE_FUNCTIONS
 
 _TABLE_FUNCTIONS = {"unnest"}
+#: The engine's tree has two levels for each term of a chain.
+_MAX_LEVELS = 10_000
 
 
 class EngineTreeRefused(Exception):
@@ -25,6 +28,7 @@ class EngineTreeRefused(Exception):
 def refuse_unlisted(connection: Any, text: str, tables: Collection[str]) -> None:
     """Raises EngineTreeRefused unless `text` is one query over `tables` and its own CTEs with listed functions."""
     (serialized,) = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchone()
+    sys.setrecursionlimit(_MAX_LEVELS)
     tree = json.loads(serialized)
     if tree.get("error") or len(tree["statements"]) != 1:
         raise EngineTreeRefused("statement")

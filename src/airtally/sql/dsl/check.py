@@ -13,7 +13,7 @@ from airtally.sql.dsl.refusal import StatementRefused, place_of, quoted
 
 MAX_NAME = 128
 #: Values in one list, and terms of one column list: what the engine plans it keeps in memory.
-MAX_ITEMS = 2_000
+MAX_ITEMS = 5_000
 HINT = "docs/reference/sql-api.md lists what a statement may use."
 
 
