@@ -24,11 +24,13 @@ demo: setup  ## sample data, then the server with its address, accounts and keys
 test: setup-test  ## the whole suite; what depends on the machine's zone in three of them
 	scripts/postgres
 	scripts/interpreters
+	scripts/javascript
 	$(PYTEST) -m "not slow"
 
 test-slow: setup-test  ## the long proofs, and the property tests with examples drawn anew
 	scripts/postgres
 	scripts/interpreters
+	scripts/javascript
 	$(BIN)/python -m pytest -m "slow and not long"
 	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile=anew
 
@@ -56,7 +58,7 @@ format: setup-test
 
 docs: setup-test  ## the generated pages
 	$(BIN)/python -m airtally.streams.reference > docs/reference/streams.md
-	for page in settings metrics errors commands; do $(BIN)/python -m airtally.reference $$page > docs/reference/$$page.md; done
+	for page in settings metrics errors commands operations; do $(BIN)/python -m airtally.reference $$page > docs/reference/$$page.md; done
 
 lock: setup-test  ## the locked requirements, from pyproject.toml and requirements/*.in
 	scripts/lock

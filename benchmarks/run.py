@@ -8,7 +8,9 @@ import traceback
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.client_send import client_send
 from benchmarks.event_statistics import event_statistics
+from benchmarks.exports import exports
 from benchmarks.fairness import fairness
 from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
@@ -28,10 +30,12 @@ from benchmarks.visible import visible
 BENCHMARKS: dict[str, Benchmark] = {
     "ingest_batches_10k": large_batches,
     "ingest_batches_500": small_batches,
+    "client_send": client_send,
     "ingest_file": ingest_file,
     "single_rows": single_rows,
     "visible": visible,
     "report_file": report_file,
+    "exports": exports,
     "tapjoy_insights": tapjoy_insights,
     "tapjoy_growth": tapjoy_growth,
     "tapjoy_mixed": tapjoy_mixed,

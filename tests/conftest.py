@@ -21,6 +21,7 @@ _GROUPS = (
     "fixtures.push_devices",
     "fixtures.declared",
     "fixtures.s3",
+    "fixtures.erasures",
 )
 
 pytest_plugins = [name for name in _GROUPS if find_spec(name)]

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from airtally.kit import fair
+from airtally.kit import fair_executor
 from airtally.kit.errors import StorageFull
 from airtally.settings import Settings
 from fixtures.native import Native
@@ -215,7 +215,7 @@ def test_an_account_whose_requests_all_wait_keeps_none_of_another_waiting(
         thread.start()
     try:
         deadline = time.monotonic() + 10
-        while len(fair.THREADS._waiting) < 50 and time.monotonic() < deadline:
+        while len(fair_executor.THREADS._waiting) < 50 and time.monotonic() < deadline:
             time.sleep(0.01)
         started = time.monotonic()
         assert other.ask(stream="playlogs").status_code == 200

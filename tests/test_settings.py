@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from airtally.settings import SettingError, Settings, parse_duration, parse_size
+from airtally.kit.setting_values import parse_duration, parse_size
+from airtally.settings import SettingError, Settings
 
 
 def test_without_environment_everything_lives_in_the_home():

@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 import secrets
+import time
 
 import httpx
 import pytest
@@ -40,6 +41,7 @@ ROUTES = {
     ("GET", "/healthz"): "open",
     ("GET", "/readyz"): "open",
     ("GET", "/metrics"): "open",
+    ("GET", "/api/v1/openapi.json"): "open",
     ("POST", "/api/v1/streams/{stream}/events"): "native",
     ("GET", "/"): "session",
     ("GET", "/login"): "open",
@@ -121,8 +123,23 @@ class Tenant:
         """What stands for each parameter in the paths of the native API."""
         return {
             "slug": self.account.slug,
+            "stream": "playlogs",
             "username": self.mark,
             "key_id": self.server.services.access.keys.all(self.account)[0].id,
+            "export_id": self.export_id,
+            "entry_id": self.server.services.intake.quarantine.entries(self.account)[0].id,
+            "report_id": self.report["id"],
+            "alarm_id": self.alarm_id,
+            "webhook_id": self.webhook_id,
+            "report_delivery_id": self.report_delivery_id,
+            "delivery_id": self.delivery_id,
+            "job_id": self.server.services.jobs.latest(self.account.id)[0].id,
+            "number": 1,
+            "erasure_id": self.erasure_id,
+            "schedule_id": self.schedule_id,
+            "run_id": self.run_id,
+            "account_export_id": self.account_export_id,
+            "name": "metadata.ndjson",
         }
 
     def close(self):
@@ -148,7 +165,63 @@ class Tenant:
         site = Site.__new__(Site)
         site.http = self.http
         self.report = site.ended(made.json()["id"])
+        with self.server.services.store.begin() as connection:
+            self.server.services.deliveries.add(
+                connection, self.account.id, self.report["id"], f"http://127.0.0.1:1/{self.mark}", "{}"
+            )
+        self.report_delivery_id = self.server.services.deliveries.latest(self.account.id)[0].id
+        self.fill_webhooks()
+        self.fill_alarms()
+        self.fill_exports()
+        self.fill_erasures()
+        self.fill_schedules()
+        self.fill_account_export()
         return self
+
+    def fill_webhooks(self):
+        """One that is never reached, with a message that waits for it."""
+        webhooks = self.server.services.webhooks
+        self.webhook_id = webhooks.endpoints.create(self.account, f"https://{self.mark}.invalid/").endpoint.id
+        self.delivery_id = webhooks.deliveries.ping(self.account, self.webhook_id).id
+
+    def fill_alarms(self):
+        """One that never fires."""
+        asked = {"name": self.mark, "condition": {"kind": "late", "after_seconds": 86_400}}
+        self.alarm_id = self.native.http.post("/api/v1/alarms", json=asked).json()["id"]
+
+    def fill_exports(self):
+        """One export that is done."""
+        asked = {"rows": {"stream": "playlogs", "filter": {"id": self.mark}}, "format": "ndjson", "compression": "none"}
+        export = self.native.http.post("/api/v1/exports", json=asked).json()
+        self.export_id = export["id"]
+        while export["state"] in {"queued", "running"}:
+            export = self.native.http.get(f"/api/v1/exports/{self.export_id}").json()
+
+    def fill_erasures(self):
+        """One of nobody's rows, whose listing has the account's key."""
+        erasure = self.native.http.post("/api/v1/erasures", json={"cid": [f"nobody of {self.mark}"]}).json()
+        self.erasure_id = erasure["id"]
+        while erasure["state"] in {"waiting", "erasing"}:
+            erasure = self.native.http.get(f"/api/v1/erasures/{self.erasure_id}").json()
+
+    def fill_schedules(self):
+        """One schedule with a run that is done."""
+        asked = {"name": self.mark, "cron": "0 6 * * *", "export": {"rows": {"stream": "playlogs"}}}
+        self.schedule_id = self.native.http.post("/api/v1/schedules", json=asked).json()["id"]
+        run = self.native.http.post(f"/api/v1/schedules/{self.schedule_id}/runs", json={}).json()
+        self.run_id = run["id"]
+        while run["state"] not in {"done", "failed"}:
+            run = self.native.http.get(f"/api/v1/schedules/{self.schedule_id}/runs/{self.run_id}").json()
+        assert run["state"] == "done", run
+
+    def fill_account_export(self):
+        """One that is ready: it has the account's metadata."""
+        export = self.native.http.post("/api/v1/account-exports", json={}).json()
+        self.account_export_id = export["id"]
+        while export["state"] == "waiting":
+            self.server.services.clock.advance(1)  # the job looks at its streams again after some seconds
+            time.sleep(0.2)
+            export = self.native.http.get(f"/api/v1/account-exports/{self.account_export_id}").json()
 
     def fill_slate(self):
         register = slate_services(self.server.services).register
@@ -166,16 +239,25 @@ class Tenant:
         assert [answer.status_code for answer in answers] == [200] * 5
         figures = [self.native.count(stream) for stream in ("playlogs", "players", "medias")]
         entries = self.server.services.intake.quarantine.entries(self.account)
+        webhooks = [
+            (each.id, each.url, each.enabled, each.former_secret_until)
+            for each in self.server.services.webhooks.endpoints.listed(self.account)
+        ]
         users = self.server.services.access.users.all(self.account)
         keys = [(key.id, key.revoked_at) for key in self.server.services.access.keys.all(self.account)]
         return [
             *(answer.text for answer in answers),
             figures,
             entries,
+            [(each["id"], each["name"], each["condition"]) for each in get("/api/v1/alarms").json()["items"]],
+            webhooks,
             keys,
             users,
             self.server.services.access.sessions.get(self.session) is not None,
+            get(f"/api/v1/erasures/{self.erasure_id}").text,
             get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
+            [get(path).text for path in ("/api/v1/schedules", f"/api/v1/schedules/{self.schedule_id}/runs")],
+            [get(path).text for path in ("/api/v1/exports", f"/api/v1/exports/{self.export_id}/parts")],
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
         ]
 
@@ -227,7 +309,12 @@ def test_the_first_account_sees_its_own(first):
     own = signed_attempts(first, first)
     assert all(first.mark in first.http.post("/stable/", data={"json": text}).text for text in own)
     assert len(state[6]) == 1
-    assert json.loads(state[-2])["data"][first.mark]["metadata"]["name"] == first.mark
+    [part] = json.loads(state[-2][1])["items"]
+    assert first.mark in state[-2][0]
+    assert first.mark in httpx.get(part["url"]).text
+    assert first.mark in state[-3][0]
+    assert json.loads(state[-3][1])["items"][0]["state"] == "done"
+    assert json.loads(state[-4])["data"][first.mark]["metadata"]["name"] == first.mark
     assert all(first.mark in text for text in state[-1])
     assert httpx.get(json.loads(state[-1][-1])["data"][0]["downloadUrl"]).status_code == 200
     assert httpx.get(first.report["url"]).status_code == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from airtally.api.serving import routes_of
 from airtally.areas import INGEST, area_of
 from airtally.background import background_of
 from airtally.console import login
-from airtally.kit import fair, metrics
+from airtally.kit import fair, fair_executor, metrics
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.attempts import ATTEMPT, Attempt
 from airtally.kit.clock import Clock
@@ -37,6 +37,7 @@ from airtally.web.answers import Answering
 from airtally.web.areas import Area
 from airtally.web.bodies import Body, BodyMemory, NoBody
 from airtally.web.callers import caller_of
+from airtally.web.cors import CrossOrigin
 from airtally.web.departures import WatchedConnection
 from airtally.web.hosts import check_host
 
@@ -47,7 +48,7 @@ TAG_FILES = "/files/tags/"
 
 _OF_BODIES = frozenset((b"content-length", b"transfer-encoding"))
 
-set_asyncio_executor(fair.THREADS)  # type: ignore[arg-type]  # Litestar needs nothing but an executor
+set_asyncio_executor(fair_executor.THREADS)  # type: ignore[arg-type]  # Litestar needs nothing but an executor
 
 
 class Airtally:
@@ -65,6 +66,7 @@ class Airtally:
         self._site = _site(services, self._lifespan)
         self._bodies = BodyMemory(services.settings.bodies_max)
         self._guesses = Guesses()
+        self._cross_origin = CrossOrigin(services.settings.cors_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -90,6 +92,9 @@ class Airtally:
 
     async def _handle(self, scope: Scope, area: Area, body: Body, send: Send) -> None:
         headers = dict(scope["headers"])
+        if _is_preflight(scope, area, headers):
+            await _answer_preflight(self._cross_origin.preflight(headers[b"origin"]), send)
+            return
         try:
             check_host(scope["headers"], scope["http_version"])
             known = await self._caller(scope, area, headers)
@@ -132,7 +137,9 @@ class Airtally:
         attempt, host = Attempt(), _host(scope)
         ATTEMPT.set(attempt)
         page, https = area.name == "site", scope["scheme"] == "https"
-        return Answering(send, attempt, lambda: self._guesses.failed(host), page=page, https=https)
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+        added = self._cross_origin.headers(origin) if area.cross_origin else []
+        return Answering(send, attempt, lambda: self._guesses.failed(host), page=page, https=https, added=added)
 
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
@@ -140,7 +147,7 @@ class Airtally:
             self.services.start(background_of(self.services, Role.SERVE))
             yield
         finally:
-            await fair.in_thread(self._close)
+            await fair_executor.in_thread(self._close)
 
     def _close(self) -> None:
         self._ingest.close()
@@ -206,6 +213,17 @@ def _broke(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     failure = Internal("Internal error: the server's log has the details")
     failure.__cause__ = error
     return _failed(request, failure)
+
+
+def _is_preflight(scope: Scope, area: Area, headers: Mapping[bytes, bytes]) -> bool:
+    asks = b"origin" in headers and b"access-control-request-method" in headers
+    return area.cross_origin and scope["method"] == "OPTIONS" and asks
+
+
+async def _answer_preflight(allowed: Sequence[tuple[bytes, bytes]], send: Send) -> None:
+    """Without permission the answer has no CORS headers, and the browser refuses the page's call."""
+    await send({"type": "http.response.start", "status": 204, "headers": list(allowed)})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def _host(scope: Scope) -> str:

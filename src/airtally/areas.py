@@ -13,10 +13,13 @@ from airtally.web.areas import Area
 QUESTION_BYTES = 4 << 20
 
 SITE = Area("/", "site", console_errors.respond)
-_NATIVE = Area("/api/v1/", "native", problems.respond, authorize.presented, QUESTION_BYTES)
+_NATIVE = Area("/api/v1/", "native", problems.respond, authorize.presented, QUESTION_BYTES, cross_origin=True)
 
 #: Where a user logs in with a name and password, before there is a key.
-_LOG_IN = Area("/api/v1/tokens", "native", problems.respond)
+_LOG_IN = Area("/api/v1/tokens", "native", problems.respond, cross_origin=True)
+
+#: Files for whoever has their link: there is no key to be shown.
+_DOWNLOADS = Area("/api/v1/downloads/", "native", problems.respond)
 
 #: Rows for a stream, which `api/ingest.py` takes; AIRTALLY_BODY_MAX is how large their body may be.
 INGEST = replace(_NATIVE, prefix=ingest.PREFIX, name="ingest")

@@ -1,12 +1,15 @@
-"""Builds the background work of a process: flushing, lake maintenance, rollups, reports, deliveries, datasets."""
+"""Builds the background work of a process: flushing, lake maintenance, rollups, files, deliveries, schedules."""
 
 from __future__ import annotations
 
 import threading
 
+from airtally.alarms.watch import CHECK_SECONDS
 from airtally.datasets.lateness import LateNotices
 from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.engine.child import HeavyOptions
+from airtally.erasure.memory import Forgetting
+from airtally.exports.work import ExportParts, ExportWorker, ExportWorkOptions, LargeExportWorker
 from airtally.ingest.claims import Claims
 from airtally.kit.loops import Loop
 from airtally.kit.outgoing import Outgoing
@@ -24,6 +27,8 @@ from airtally.vendors.fouryousee.detailed import DETAILED
 WRITER_SECONDS = 2.0
 #: Seconds between checks whether a newer version has changed the home.
 HOME_SECONDS = 5.0
+#: Seconds until a process forgets the answers that it keeps of erased rows.
+FORGET_SECONDS = 5.0
 
 
 def background_of(services: Services, role: Role) -> tuple[Background, ...]:
@@ -31,11 +36,20 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
     found: list[Background] = [Loop("home", lambda: services.superseded.look(services.store), HOME_SECONDS)]
     if services.storage.buffer is not None and services.intake.claims is not None:
         found += _row_work(services, services.storage.buffer, services.intake.claims)
+    if role:
+        forgetting = Forgetting(services.store, services.queries.forget)
+        found.append(Loop("forgetting", forgetting.step, FORGET_SECONDS))
     if Role.JOBS in role:
         found += _lake_work(services)
         found += _report_work(services)
         found += _dataset_work(services)
+        found += export_work(services)
+        found += _message_work(services)
+        found.append(_schedule_work(services))
+        found.append(Loop("alarms", services.alarms.watch.step, CHECK_SECONDS))
         found.append(_statistics_work(services))
+        found += [services.privacy.worker(), services.privacy.account_export_worker()]
+        found.append(Loop("closed-accounts", services.privacy.closing.step, 600.0))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
         found.append(Loop("audit", services.access.audit.expire, 3600.0))
         found.append(Loop("request-keys", services.access.request_keys.expire, 3600.0))
@@ -66,6 +80,7 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
         Loop("flush", flusher.step, 1.0),
         Loop("writers", services.storage.writers.step, WRITER_SECONDS),
         Loop("claims", claims.expire, 3600.0),
+        Loop("erasure-acknowledgements", services.privacy.acknowledgements.step, WRITER_SECONDS),
     ]
 
 
@@ -106,6 +121,18 @@ def _heavy_options(services: Services) -> HeavyOptions:
     return HeavyOptions(services.settings.engine_memory, services.settings.home / "tmp")
 
 
+def _message_work(services: Services) -> list[Background]:
+    settings, webhooks = services.settings, services.webhooks
+    webhooks.queue.release_gone(services.process.is_gone)
+    loops = webhooks.loops(
+        services.clock,
+        services.files,
+        allowed=settings.outgoing_allow,
+        faults=services.faults,
+    )
+    return [*loops, Loop("messages", webhooks.expiry.step, 3600.0)]
+
+
 def _report_work(services: Services) -> list[Background]:
     settings, reports = services.settings, services.reports
     services.jobs.release_gone(services.process.is_gone)
@@ -131,6 +158,35 @@ def _report_work(services: Services) -> list[Background]:
     reports.on_created.append(builder.wake)
     reports.on_notice.append(sender.wake)
     return [builder, sender]
+
+
+def export_work(services: Services) -> list[Background]:
+    """Workers of small exports, others of large ones, and what deletes files."""
+    own = services.exports
+    parts = ExportParts(own.ledger, own.planner, services.queries, own.renderer, services.files)
+    staging = services.settings.home / "staging"
+    workers = [
+        kind(
+            parts,
+            services.jobs,
+            services.clock,
+            options=ExportWorkOptions(staging=staging, workers=count),
+            wait_until_visible=services.storage.writers.wait_until_visible,
+            faults=services.faults,
+        )
+        for kind, count in ((ExportWorker, 3), (LargeExportWorker, 2))
+    ]
+    own.exports.on_created.extend(each.wake for each in workers)
+    return [*workers, Loop("export-files", own.expiry.step, 60.0)]
+
+
+def _schedule_work(services: Services) -> Background:
+    return services.schedules.worker(
+        services.jobs,
+        services.clock,
+        wait_until_visible=services.storage.writers.wait_until_visible,
+        faults=services.faults,
+    )
 
 
 def _statistics_work(services: Services) -> Background:

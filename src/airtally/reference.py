@@ -18,11 +18,15 @@ from cyclopts import App
 from prometheus_client.metrics import MetricWrapperBase
 
 import airtally
+from airtally.api.native import RESOURCES
+from airtally.api.operation import PREFIX, Declared
 from airtally.cli import app
 from airtally.kit import metrics
 from airtally.kit.errors import Failure
 from airtally.settings import Settings
 
+#: Needs an extra of the package, and has no error codes.
+_OPTIONAL = "airtally.dlt"
 _SETTINGS = """# Settings
 
 The program reads its settings from environment variables, once, at start. An invalid value stops it with a message
@@ -62,6 +66,18 @@ before the command: `airtally --home DIR key list` is `AIRTALLY_HOME=DIR airtall
 
 | command | what it does |
 |---|---|
+"""
+_OPERATIONS = """# Operations
+
+Every operation of the native API, generated from its declaration. The permission is one of those in
+[Security](../guides/security.md#who-may-what); [Resources](resources-api.md) says more about most of them. Rows are written by
+`POST /api/v1/streams/{stream}/events`, which needs `write` ([Sending rows](../guides/ingest.md)).
+"""
+_OPERATIONS_TABLE = """
+## {tag}
+
+| operation | permission | what it does |
+|---|---|---|
 """
 #: Statuses of failures of commands, jobs and outgoing requests. No answer of the native API has them, except `internal`.
 _UNSENT_STATUSES = (500, 502)
@@ -124,7 +140,7 @@ def errors_page() -> str:
 def failures() -> list[type[Failure]]:
     """The class of every error code in the package, sorted by status and code."""
     for module in pkgutil.walk_packages(airtally.__path__, "airtally."):
-        if not module.name.endswith(".__main__") and ".migrations." not in module.name:
+        if not module.name.endswith(".__main__") and ".migrations." not in module.name and module.name != _OPTIONAL:
             importlib.import_module(module.name)
     internal = next(each for each in Failure.__subclasses__() if each.__name__ == "Internal")
     own = {each.code: each for each in _below(Failure) if "code" in vars(each)} | {internal.code: internal}
@@ -153,7 +169,29 @@ def commands(group: App, prefix: str = "") -> Iterator[tuple[str, str]]:
             yield from below or [(prefix + name, group[name].help.partition("\n")[0])]
 
 
+def operations_page() -> str:
+    sections = (
+        _OPERATIONS_TABLE.format(tag=tag) + "".join(map(_operation_line, declared))
+        for tag, declared in declared_by_tag().items()
+    )
+    return _OPERATIONS + "".join(sections)
+
+
+def declared_by_tag() -> dict[str, list[Declared]]:
+    """The declarations of the native API, in the order of the OpenAPI document."""
+    return {
+        tag: [each.declared for resource in resources for each in vars(resource).values() if hasattr(each, "declared")]
+        for tag, resources in RESOURCES.items()
+    }
+
+
+def _operation_line(declared: Declared) -> str:
+    permission = "none" if declared.permission is None else f"`{declared.permission}`"
+    return f"| `{declared.method} {PREFIX}{declared.path}` | {permission} | {declared.summary} |\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "operations": operations_page,
     "settings": settings_page,
     "metrics": metrics_page,
     "errors": errors_page,

@@ -18,6 +18,8 @@ from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.tries import Tries
 from airtally.accounts.users import Users
+from airtally.alarms.parts import Watched, alarm_parts
+from airtally.api.exports.planner import ReadSpecs
 from airtally.database.clock import shared_clock
 from airtally.database.processes import ThisProcess
 from airtally.database.store import MetadataStore
@@ -31,6 +33,10 @@ from airtally.engine.child import HeavyOptions
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.confined.runner import ConfinedRunner
 from airtally.engine.lazy import LazyEngine
+from airtally.erasure.late_rows import LateRows
+from airtally.erasure.privacy import ErasureContext, Privacy
+from airtally.exports.parts import ExportContext, ExportServices, export_services
+from airtally.exports.service import Exports
 from airtally.files.store import FileStore
 from airtally.ingest.admission import Admission
 from airtally.ingest.businesses import Businesses
@@ -59,6 +65,7 @@ from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
+from airtally.schedules.parts import MadeBySchedules, schedule_parts
 from airtally.services import Access, Datasets, Engines, Intake, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
@@ -69,6 +76,7 @@ from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
 from airtally.vendors.fouryousee.detailed import DETAILED
+from airtally.webhooks.parts import WebhookParts, webhook_parts
 
 
 def open_services(
@@ -106,11 +114,22 @@ class _Opening:
         self._closing.callback(process.close)
         jobs = Jobs(store, self._shared, process.id, most_waiting=settings.waiting_jobs)
         self._closing.callback(jobs.release_all)
-        storage, engines = self._storage(access.accounts), self._engines()
+        storage, engines = self._storage(access), self._engines()
         queries = self._queries(storage, engines)
         intake = self._intake(access, storage, queries)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
+        reports = self._reports(access, jobs, deliveries)
+        exports = self._exports(access, jobs, storage.event_store, queries, (engines, files))
+        webhooks = self._webhooks(access.secrets, process.id)
+        made = MadeBySchedules(exports.exports, exports.links, reports, webhooks.messages)
+        schedules = schedule_parts(store, self._shared, jobs, access.accounts, made, faults=self._faults)
+        datasets = self._datasets(access.users, jobs, storage.event_store, engines, files)
+        watched = Watched(
+            *(storage.event_store, engines.engine, storage.writers, intake.quarantine),
+            *(datasets.publisher.publication_store, schedules.late),
+        )
+        statistics = Statistics(store, clock, jobs)
         return Services(
             settings=settings,
             clock=clock,
@@ -125,11 +144,16 @@ class _Opening:
             intake=intake,
             jobs=jobs,
             files=files,
-            reports=self._reports(access, jobs, deliveries),
+            reports=reports,
             deliveries=deliveries,
-            datasets=self._datasets(access.users, jobs, storage.event_store, engines, files),
-            statistics=Statistics(store, clock, jobs),
+            datasets=datasets,
+            exports=exports,
+            webhooks=webhooks,
+            schedules=schedules,
+            alarms=alarm_parts(store, self._shared, watched, webhooks.messages, faults=self._faults),
+            statistics=statistics,
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
+            privacy=self._privacy(access, storage, engines, jobs, (files, statistics, exports.exports)),
             closing=self._closing,
         )
 
@@ -153,7 +177,7 @@ class _Opening:
             audit=AuditTrail(store, clock, days=settings.audit_days),
         )
 
-    def _storage(self, accounts: Accounts) -> Storage:
+    def _storage(self, access: Access) -> Storage:
         settings, clock, folder = self._settings, self._clock, self._settings.home / "buffer"
         watermark = Watermark(self._store, self._shared, folder)
         lake = Lake(settings.lake_url, clock=clock, faults=self._faults)
@@ -163,14 +187,16 @@ class _Opening:
         if Role.ROWS in self._role:
             buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=self._faults)
             self._closing.callback(buffer.close)
-        event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now)
+        sieve = LateRows(self._store, access.secrets).left
+        event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now, sieve=sieve)
         self._closing.callback(event_store.close)
         rollups = Rollups(
             lake,
             event_store,
             self._store,
             retention=settings.retention,
-            zones=lambda: {account.slug: account.timezone for account in accounts.all()},
+            zones=lambda: {account.slug: account.timezone for account in access.accounts.all()},
+            deleted=access.accounts.deleted,
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)
@@ -225,6 +251,51 @@ class _Opening:
             faults=self._faults,
         )
         return Datasets(publisher, DatasetFiles(store, clock), Notices(users, _mailer(settings.smtp_url)))
+
+    def _exports(
+        self, access: Access, jobs: Jobs, event_store: EventStore, queries: Queries, made: tuple[Engines, FileStore]
+    ) -> ExportServices:
+        engines, files = made
+        context = ExportContext(
+            self._store, self._clock, jobs, access.secrets, queries, event_store, engines.heavy, files
+        )
+        return export_services(context, self._settings, ReadSpecs())
+
+    def _webhooks(self, secrets: Secrets, owner: str) -> WebhookParts:
+        allowed, mailer = self._settings.outgoing_allow, _mailer(self._settings.smtp_url)
+        return webhook_parts(self._store, self._shared, secrets, owner, allowed=allowed, mailer=mailer)
+
+    def _privacy(
+        self,
+        access: Access,
+        storage: Storage,
+        engines: Engines,
+        jobs: Jobs,
+        made: tuple[FileStore, Statistics, Exports],
+    ) -> Privacy:
+        settings, (files, statistics, exports) = self._settings, made
+        return Privacy(
+            ErasureContext(
+                store=self._store,
+                clock=self._clock,
+                jobs=jobs,
+                secrets=access.secrets,
+                accounts=access.accounts,
+                keys=access.keys,
+                event_store=storage.event_store,
+                buffer=storage.buffer,
+                writers=storage.writers,
+                rollups=storage.rollups,
+                runner=engines.heavy,
+                files=files,
+                statistics=statistics,
+                exports=exports,
+                home=settings.home,
+                memory=settings.engine_memory,
+                closed_days=settings.closed_days,
+                faults=self._faults,
+            )
+        )
 
     def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:
         settings, store, clock, event_store = self._settings, self._store, self._clock, storage.event_store

@@ -23,6 +23,7 @@ from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.sessions import Sessions
 from airtally.accounts.users import Users
+from airtally.alarms.parts import AlarmParts
 from airtally.database import home
 from airtally.database.processes import ThisProcess
 from airtally.database.store import MetadataStore
@@ -32,6 +33,8 @@ from airtally.datasets.work import OnDemand
 from airtally.devices import Devices
 from airtally.engine.child_process import ChildProcess
 from airtally.engine.protocol import Engine
+from airtally.erasure.privacy import Privacy
+from airtally.exports.parts import ExportServices
 from airtally.files.store import FileStore
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits
@@ -50,6 +53,7 @@ from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
+from airtally.schedules.parts import ScheduleParts
 from airtally.settings import Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -57,6 +61,7 @@ from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
 from airtally.storage.store import EventStore
 from airtally.storage.writers import Writers
+from airtally.webhooks.parts import WebhookParts
 
 _log = structlog.get_logger()
 
@@ -184,8 +189,13 @@ class Services:
     reports: Reports
     deliveries: Deliveries
     datasets: Datasets
+    exports: ExportServices
+    webhooks: WebhookParts
+    schedules: ScheduleParts
+    alarms: AlarmParts
     statistics: Statistics
     devices: Devices | None
+    privacy: Privacy
     closing: ExitStack
     background: tuple[Background, ...] = ()
     superseded: Superseded = field(default_factory=Superseded)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
+from airtally.kit.setting_values import (
+    Network,
+    days,
+    interval,
+    link_life,
+    networks,
+    one_of,
+    origins,
+    parse_duration,
+    parse_size,
+    positive,
+    seconds_list,
+    switch,
+)
 from airtally.streams import ROLLUPS, STREAMS
-
-Network = IPv4Network | IPv6Network
 
 DATASET_FORMATS = ("csv", "csv.gz", "zip", "parquet")
 
@@ -26,84 +36,6 @@ def _setting(env: str, default: Any, doc: str, parse: Any = str) -> Any:
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
-
-
-def parse_duration(text: str) -> float:
-    """Seconds from `300`, `300s`, `5m`, `4h` or `90d`. Raises ValueError on anything else."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip())
-    if not match:
-        raise ValueError("a duration such as 300s, 5m, 4h or 90d")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
-
-
-def parse_size(text: str) -> int:
-    """Bytes from `1048576`, `64MiB`, `2GiB`, `500MB`. Raises ValueError on anything else."""
-    match = re.fullmatch(r"(\d+)\s*([KMG]?)(i?)B?", text.strip(), re.IGNORECASE)
-    if not match:
-        raise ValueError("a size such as 1048576, 64MiB or 2GiB")
-    base = 1024 if match[3] or not match[2] else 1000
-    power = " KMG".index(match[2].upper() or " ")
-    return int(match[1]) * int(base**power)
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise ValueError("a whole number above 0")
-    return int(text)
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    origins = tuple(each.strip().rstrip("/").lower() for each in text.split(",") if each.strip())
-    if not all(each == "*" or re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", each) for each in origins):
-        raise ValueError("origins such as https://example.org, separated by commas, or *")
-    return origins
-
-
-def _switch(text: str) -> bool:
-    if text.lower() not in {"on", "off", "true", "false", "1", "0", "yes", "no"}:
-        raise ValueError("on or off")
-    return text.lower() in {"on", "true", "1", "yes"}
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in choices:
-            raise ValueError(" or ".join(choices))
-        return text
-
-    return parse
-
-
-def _interval(text: str) -> float:
-    seconds = parse_duration(text)
-    if not 1 <= seconds <= 86_400 or 86_400 % seconds:
-        raise ValueError("a duration of which a day is a multiple, such as 15m, 4h or 24h")
-    return seconds
-
-
-def _link_life(text: str) -> float:
-    seconds = parse_duration(text)
-    if not 3600 <= seconds <= 604_800:
-        raise ValueError("a duration from 1h to 7d")
-    return seconds
-
-
-def _networks(text: str) -> tuple[Network, ...]:
-    try:
-        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
-    except ValueError as error:
-        raise ValueError(f"networks such as 127.0.0.0/8,10.0.0.0/8 ({error})") from None
-
-
-def _days(text: str) -> int:
-    try:
-        return _positive(text)
-    except ValueError:
-        raise ValueError("a number of days above 0, or forever") from None
-
-
-def _seconds_list(text: str) -> tuple[float, ...]:
-    return tuple(parse_duration(part) for part in text.split(","))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,56 +54,56 @@ class Settings:
         "AIRTALLY_OUTGOING_ALLOW",
         (),
         "private networks that webhooks may reach, e.g. `127.0.0.0/8`",
-        _networks,
+        networks,
     )
     rate_limits: bool = _setting(
         "AIRTALLY_RATE_LIMITS",
         True,
         "`off` for tests and trusted networks; log-ins and guesses of keys stay limited",
-        _switch,
+        switch,
     )
     calls_per_minute: int = _setting(
         "AIRTALLY_CALLS_PER_MINUTE",
         1200,
         "calls of the native API that one key may make in a minute, batches of rows not counted",
-        _positive,
+        positive,
     )
     cors_origins: tuple[str, ...] = _setting(
         "AIRTALLY_CORS_ORIGINS",
         (),
         "web pages that may call the native API from a browser: origins such as `https://example.org`, or `*`",
-        _origins,
+        origins,
     )
-    audit_days: int = _setting("AIRTALLY_AUDIT_DAYS", 730, "how long entries of the audit trail are kept", _positive)
+    audit_days: int = _setting("AIRTALLY_AUDIT_DAYS", 730, "how long entries of the audit trail are kept", positive)
     fouryousee_retry_seconds: tuple[float, ...] = _setting(
         "AIRTALLY_FOURYOUSEE_RETRY_SECONDS",
         (120.0, 360.0, 1080.0),
         "seconds to wait before webhook tries 2, 3 and 4",
-        _seconds_list,
+        seconds_list,
     )
     waiting_jobs: int = _setting(
         "AIRTALLY_WAITING_JOBS",
         1000,
         "how many reports and statistics of one account may wait; more are refused with 429",
-        _positive,
+        positive,
     )
     dataset_interval: float = _setting(
-        "AIRTALLY_DATASET_INTERVAL", 14_400.0, "how often dataset files are published, on the UTC clock", _interval
+        "AIRTALLY_DATASET_INTERVAL", 14_400.0, "how often dataset files are published, on the UTC clock", interval
     )
     slate_offset_mode: str = _setting(
         "AIRTALLY_SLATE_OFFSET_MODE",
         "page",
         "what `offset` counts in Slate listings: `page` or `item`",
-        _one_of("page", "item"),
+        one_of("page", "item"),
     )
     slate_file_format: str = _setting(
         "AIRTALLY_SLATE_FILE_FORMAT",
         "csv",
         "file format of new datasets: `csv`, `csv.gz`, `zip` or `parquet`; a dataset keeps its format",
-        _one_of(*DATASET_FORMATS),
+        one_of(*DATASET_FORMATS),
     )
     slate_link_seconds: float = _setting(
-        "AIRTALLY_SLATE_LINK_SECONDS", 3600.0, "how long a link to a dataset file is valid: 1h to 7d", _link_life
+        "AIRTALLY_SLATE_LINK_SECONDS", 3600.0, "how long a link to a dataset file is valid: 1h to 7d", link_life
     )
     scaleengine_window: float = _setting(
         "AIRTALLY_SCALEENGINE_WINDOW",
@@ -180,13 +112,13 @@ class Settings:
         parse_duration,
     )
     scaleengine_strict_replay: bool = _setting(
-        "AIRTALLY_SCALEENGINE_STRICT_REPLAY", False, "accept each signed request only once", _switch
+        "AIRTALLY_SCALEENGINE_STRICT_REPLAY", False, "accept each signed request only once", switch
     )
     scaleengine_empty_is_success: bool = _setting(
-        "AIRTALLY_SCALEENGINE_EMPTY_IS_SUCCESS", False, "answer `success` where there are no viewers", _switch
+        "AIRTALLY_SCALEENGINE_EMPTY_IS_SUCCESS", False, "answer `success` where there are no viewers", switch
     )
     pushwoosh_strict_device_token: bool = _setting(
-        "AIRTALLY_PUSHWOOSH_STRICT_DEVICE_TOKEN", False, "require a known device token for device calls", _switch
+        "AIRTALLY_PUSHWOOSH_STRICT_DEVICE_TOKEN", False, "require a known device token for device calls", switch
     )
     smtp_url: str = _setting(
         "AIRTALLY_SMTP_URL",
@@ -204,9 +136,12 @@ class Settings:
         "bearer token for `/metrics` and the details of `/readyz`; requests from this machine itself need none",
     )
     trusted_proxies: tuple[Network, ...] = _setting(
-        "AIRTALLY_TRUSTED_PROXIES", (), "networks of the proxies whose `X-Forwarded-…` headers are trusted", _networks
+        "AIRTALLY_TRUSTED_PROXIES", (), "networks of the proxies whose `X-Forwarded-…` headers are trusted", networks
     )
-    report_file_days: int = _setting("AIRTALLY_REPORT_FILE_DAYS", 90, "how long report files are kept", _positive)
+    report_file_days: int = _setting("AIRTALLY_REPORT_FILE_DAYS", 90, "how long report files are kept", positive)
+    closed_days: int = _setting(
+        "AIRTALLY_CLOSED_DAYS", 30, "days from the closing of an account to its deletion", positive
+    )
     retain_days: dict[str, int | None] = _setting(
         "AIRTALLY_RETAIN_<STREAM>",
         {},
@@ -222,7 +157,7 @@ class Settings:
         "AIRTALLY_FLUSH_SECONDS", 30.0, "age at which buffered rows are flushed to the lake", parse_duration
     )
     flush_rows: int = _setting(
-        "AIRTALLY_FLUSH_ROWS", 1_000_000, "number of buffered rows at which they are flushed", _positive
+        "AIRTALLY_FLUSH_ROWS", 1_000_000, "number of buffered rows at which they are flushed", positive
     )
     late_flush_seconds: float = _setting(
         "AIRTALLY_LATE_FLUSH_SECONDS", 600.0, "age at which buffered rows of past days are flushed", parse_duration
@@ -240,7 +175,7 @@ class Settings:
         4096,
         "open connections, at most half of them from one address; fewer where the process may open few files; "
         "above it, a new connection closes the one that was idle longest",
-        _positive,
+        positive,
     )
     idle_seconds: float = _setting(
         "AIRTALLY_IDLE_SECONDS",
@@ -254,7 +189,29 @@ class Settings:
         "compressed bytes of an account's quarantine; refused rows above it are not kept",
         parse_size,
     )
-    quarantine_days: int = _setting("AIRTALLY_QUARANTINE_DAYS", 90, "how long refused rows are kept", _positive)
+    quarantine_days: int = _setting("AIRTALLY_QUARANTINE_DAYS", 90, "how long refused rows are kept", positive)
+    waiting_exports: int = _setting(
+        "AIRTALLY_WAITING_EXPORTS",
+        20,
+        "how many exports of one account may be under way; more are refused with 429",
+        positive,
+    )
+    exports_max: int = _setting(
+        "AIRTALLY_EXPORTS_MAX", 64 << 30, "bytes of files that the exports of one account may have", parse_size
+    )
+    export_days: int = _setting("AIRTALLY_EXPORT_DAYS", 7, "how long the files of exports are kept", positive)
+    export_part_rows: int = _setting(
+        "AIRTALLY_EXPORT_PART_ROWS", 1_000_000, "rows of one file of an export that asks for no other number", positive
+    )
+    export_part_bytes: int = _setting(
+        "AIRTALLY_EXPORT_PART_BYTES", 128 << 20, "about how large one file of an export may be", parse_size
+    )
+    export_link_seconds: float = _setting(
+        "AIRTALLY_EXPORT_LINK_SECONDS",
+        86_400.0,
+        "how long a link to a file of an export is valid: 1h to 7d",
+        link_life,
+    )
     engine_memory: int = _setting(
         "AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory limit of one DuckDB instance", parse_size
     )
@@ -330,5 +287,5 @@ def _retention(environ: Mapping[str, str]) -> dict[str, int | None]:
             stream = env.removeprefix("AIRTALLY_RETAIN_").lower()
             if stream not in STREAMS and stream not in ROLLUPS:
                 raise SettingError(f"{env}: there is no stream or rollup {stream!r}")
-            found[stream] = None if text == "forever" else _parsed(env, text, _days)
+            found[stream] = None if text == "forever" else _parsed(env, text, days)
     return found

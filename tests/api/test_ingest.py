@@ -6,12 +6,16 @@ import errno
 import gzip
 import http.client
 import json
+import os
 import re
 import socket
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from airtally.kit.faults import Faults
@@ -159,12 +163,46 @@ def test_413_for_a_bomb_at_once(client, api_server):
     assert_nothing_kept(client, api_server)
 
 
-@pytest.mark.parametrize(("media_type", "encoding"), [("text/plain", ""), ("", ""), (NDJSON, "br")])
-def test_415(client, api_server, media_type, encoding):
+@pytest.mark.parametrize(
+    ("body", "media_type", "encoding"), [(LINE, "text/plain", ""), (b"<p>", "", ""), (LINE, NDJSON, "br")]
+)
+def test_415(client, api_server, body, media_type, encoding):
     headers = {"Content-Encoding": encoding} if encoding else {}
-    problem = assert_problem(client.send("playlogs", LINE, media_type, **headers), 415)
+    problem = assert_problem(client.send("playlogs", body, media_type, **headers), 415)
     assert "gzip or zstd" in problem["hint"] if encoding else "application/x-ndjson" in problem["hint"]
     assert_nothing_kept(client, api_server)
+
+
+CSV = b"player_id,media_id,played_at\n" + b"".join(b"1,%d,2026-10-01T08:00:00\n" % n for n in range(500)) + b"x,1,\n"
+
+
+@pytest.mark.parametrize("media_type", ["text/csv", ""])
+@pytest.mark.parametrize("encoding", ["", "gzip", "zstd"])
+def test_csv(client, api_server, media_type, encoding):
+    """As a file of CSV, with the lines of its errors, the quarantine and the key of its batch."""
+    packed = {"": CSV, "gzip": gzip.compress(CSV), "zstd": pa.compress(CSV, "zstd", asbytes=True)}[encoding]
+    headers = {"Idempotency-Key": "k"} | ({"Content-Encoding": encoding} if encoding else {})
+    for _ in range(2):
+        answer = client.send("playlogs", packed, media_type, **headers)
+        assert answer.json() == {
+            "accepted": 500,
+            "rejected": 1,
+            "errors": [{"line": 502, "field": "player_id", "error": "expected integer, got string"}],
+        }
+    (entry,) = api_server.services.intake.quarantine.entries(client.account)
+    (row,) = api_server.services.intake.quarantine.rows(client.account, entry.id)
+    assert row.raw == "x,1,"
+    assert client.count() == 500
+
+
+def test_a_body_without_a_header_is_looked_at(client):
+    """Not even an empty one, as a socket sends it; httpx would send none for bytes."""
+    assert client.http.post(PATH, content=LINE).json()["accepted"] == 1
+    refused = assert_problem(client.http.post(PATH, content=b"<html>"), 415)
+    assert (
+        refused["detail"]
+        == "cannot read a body without a content type, which looks like no format known here: it begins with '<html>'"
+    )
 
 
 def test_422_and_the_scope_of_an_idempotency_key(client, api_server, join):
@@ -330,3 +368,12 @@ def test_one_wrong_among_many_connections_at_once(client, api_server):
     assert client.count() == 6 * 5
     kept = [entry.rows for entry in api_server.services.intake.quarantine.entries(client.account)]
     assert until(lambda: kept) == [1] * 12
+
+
+def test_the_guides_command_sends_csv(client, api_server, tmp_path):
+    page = (Path(__file__).parents[2] / "docs/guides/ingest.md").read_text()
+    (command,) = [each for each in re.findall(r"```sh\n(.+?)```", page, re.DOTALL) if "text/csv" in each]
+    (tmp_path / "plays.csv").write_bytes(CSV)
+    environment = {**os.environ, "URL": api_server.url, "TOKEN": client.token}
+    ended = subprocess.run(["bash", "-ec", command], cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert json.loads(ended.stdout)["accepted"] == client.count() == 500

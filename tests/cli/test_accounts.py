@@ -32,6 +32,7 @@ def test_accounts(run: Run, acme: Any) -> None:
         "name": "Acme Mídia",
         "timezone": "America/Sao_Paulo",
         "currency": "USD",
+        "closed_at": None,
     }
     assert run("account list") == [acme]
     assert "acme-midia" in run("account list", as_json=False)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from airtally.accounts.accounts import Account
@@ -15,6 +16,7 @@ from airtally.engine.child_process import InProcess
 from airtally.exports.export import Export, ExportLimits
 from airtally.exports.lanes import PartLimits
 from airtally.exports.spec import MIN_PART_BYTES, AskedRows, Compression, ExportFormat, ExportSpec
+from airtally.exports.work import LargeExportWorker
 from airtally.kit.faults import Faults
 from airtally.storage.lake.compaction import EAGER, Compactor
 from airtally.streams import PLAYERS, PLAYLOGS
@@ -174,13 +176,15 @@ def killed(export_home: Home) -> Callable[..., tuple[ExportHome, Export]]:
     return end
 
 
-@pytest.mark.parametrize("form", [ExportFormat.NDJSON, ExportFormat.PARQUET])
-@pytest.mark.parametrize("after", range(1, 13))
-def test_another_worker_goes_on_after_the_last_finished_part(killed: Any, form: ExportFormat, after: int) -> None:
+ENDS = [(ExportSpec(rows=PLAYS, format=ExportFormat.NDJSON), after) for after in range(1, 13)]
+ENDS += [(ExportSpec(rows=PLAYS, format=ExportFormat.PARQUET), after) for after in range(1, 6)]
+ENDS += [(ExportSpec(rows=PLAYS, format=ExportFormat.PARQUET, compression=Compression.NONE), each) for each in (3, 7)]
+
+
+@pytest.mark.parametrize(("spec", "after"), ENDS)
+def test_another_worker_goes_on_after_the_last_finished_part(killed: Any, spec: ExportSpec, after: int) -> None:
     plays = [play(number) for number in range(20)]
-    home, export = killed(
-        ExportSpec(rows=PLAYS, format=form), plays, after=after, part_limits=PartLimits(6, 1 << 30), unit_rows=3
-    )
+    home, export = killed(spec, plays, after=after, part_limits=PartLimits(6, 1 << 30), unit_rows=3)
     before = {each.stored_name for each in home.ledger.parts(export)}
     assert home.worker().step() == 0.0
     assert by_media(home.rows(export, SCHEMA)) == as_exported(*plays)
@@ -416,3 +420,55 @@ def test_two_workers_make_each_export_once(export_home: Home) -> None:
     assert {home.now(each).state for each in made} == {"done"}
     assert {home.jobs.find("export", str(each.id)).attempts for each in made} == {1}
     assert {len(home.rows(each, SCHEMA)) for each in made} == {9}
+
+
+def test_an_account_among_others_has_parts_of_its_own_rows(export_home: Home, other_account: Account) -> None:
+    """Files of several accounts say nothing of how many rows one has: they are counted, so that parts are not small."""
+    home = export_home(part_limits=PartLimits(8, 1 << 30), unit_rows=4)
+    home.send("playlogs", [play(number) for number in range(100)], account=other_account)
+    plays = [play(number) for number in range(20)]
+    home.send("playlogs", plays)
+    home.flush()
+    compactor = Compactor(home.store.lake.table(PLAYLOGS), InProcess())
+    assert compactor.run(EAGER)
+    for form in (ExportFormat.NDJSON, ExportFormat.PARQUET):
+        tables = home.tables(home.made(ExportSpec(rows=PLAYS, format=form)), SCHEMA)
+        assert by_media([row for table in tables for row in table.to_pylist()]) == as_exported(*plays)
+        assert [table.num_rows for table in tables][:-1] >= [5, 5]
+        assert len(tables) <= 4
+
+
+def test_what_takes_too_long_in_this_process_is_made_in_the_child(export_home: Home) -> None:
+    """The limit of time is for answers that are waited for. 400,000 lines take some ten times as long as this one."""
+    home = export_home(in_process_rows=1 << 40, seconds=0.1)
+    rows = pa.Table.from_pylist([play(0) | {"id": None}], schema=PLAYLOGS.row_schema)
+    home.store.buffer.append(PLAYLOGS, "acme", pa.concat_tables([rows] * 400_000).combine_chunks()).result(60)
+    export = home.made(ExportSpec(rows=PLAYS, format=ExportFormat.NDJSON))
+    assert (export.state, export.rows, export.error) == ("done", 400_000, None)
+
+
+def test_a_small_export_does_not_wait_for_large_ones(export_home: Home) -> None:
+    """Those of any account: they have workers of their own."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Held(Faults):
+        def reach(self, point: str) -> None:
+            if point == "export.part":
+                reached.set()
+                assert go_on.wait(60)
+
+    home = export_home(small_rows=10)
+    home.send("playlogs", [play(number) for number in range(20)])
+    large = home.create(ExportSpec(rows=PLAYS))
+    assert home.worker().step() is None
+    making = threading.Thread(target=home.again(faults=Held()).worker(LargeExportWorker).step)
+    making.start()
+    try:
+        assert reached.wait(60)
+        small = home.create(ExportSpec(rows=AskedRows("playlogs", end="2026-10-01T20:00:00")))
+        assert home.worker().step() == 0.0
+        assert (home.now(small).state, home.now(small).rows, home.now(large).state) == ("done", 2, "running")
+    finally:
+        go_on.set()
+        making.join()
+    assert home.now(large).state == "done"

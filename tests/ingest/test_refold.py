@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+from contextlib import closing
 
+from alembic import command
+from sqlalchemy import create_engine
+
+from airtally.database import migrate
 from airtally.runtime import open_services
 from airtally.settings import Settings
 from fixtures.native import Native
@@ -22,20 +27,38 @@ def older(home, *ids: str) -> None:
         for spelled in ids:
             change = "UPDATE owners SET external_id = ? WHERE kind = 'ad_group' AND external_id = ?"
             assert database.execute(change, (spelled.lower(), spelled)).rowcount == 1
-        for table in ("home", "file_marks", "login_tries", "job_turns"):  # of later revisions
-            database.execute(f"DROP TABLE {table}")
-        for index in ("ix_jobs_kind_state_account_id_run_at_id", "ix_deliveries_state_account_id_due_at"):
-            database.execute(f"DROP INDEX {index}")
-        for change in (
-            "ALTER TABLE keys DROP COLUMN shortest_secret",
-            "ALTER TABLE deliveries DROP COLUMN lease_number",
-            "ALTER TABLE publications RENAME COLUMN slot_at TO turn_at",
-            "ALTER TABLE publications RENAME COLUMN offsets TO marks",
-            "ALTER TABLE publications RENAME COLUMN consumed_files TO covered",
-        ):
-            database.execute(change)
+        for now, then in (("slot_at", "turn_at"), ("offsets", "marks"), ("consumed_files", "covered")):
+            database.execute(f"ALTER TABLE publications RENAME COLUMN {now} TO {then}")
+        undo_later_revisions(database, home.parent / "revision.sqlite")
         database.execute("UPDATE alembic_version SET version_num = '0002'")
     database.close()
+
+
+def undo_later_revisions(database: sqlite3.Connection, scratch) -> None:
+    """Drop what revision 0002, of which a store is made at `scratch`, does not have."""
+    engine = create_engine(f"sqlite:///{scratch}")
+    with engine.begin() as connection:
+        command.upgrade(migrate._config(connection), "0002")
+    engine.dispose()
+    with closing(sqlite3.connect(scratch)) as wanted:
+        tables, indexes = (names(wanted, kind) for kind in ("table", "index"))
+        for index in names(database, "index") - indexes:
+            database.execute(f"DROP INDEX {index}")
+        for table in names(database, "table") - tables:
+            database.execute(f"DROP TABLE {table}")
+        for table in tables:
+            for column in columns(database, table) - columns(wanted, table):
+                database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+    scratch.unlink()
+
+
+def names(database: sqlite3.Connection, kind: str) -> set[str]:
+    query = "SELECT name FROM sqlite_master WHERE type = ? AND name NOT LIKE 'sqlite_%'"
+    return {name for (name,) in database.execute(query, (kind,))}
+
+
+def columns(database: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
 
 
 def test_ids_of_an_older_home_are_their_accounts_as_they_are_spelled(start_server, tmp_path):

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from airtally.kit.fair import CALLER, FairExecutor, Queue, Room, Slots, aside, pause
+from airtally.kit.fair import CALLER, Queue, Room, Slots, aside, pause
+from airtally.kit.fair_executor import FairExecutor
 
 
 def test_keys_take_turns_whoever_has_more_waiting():

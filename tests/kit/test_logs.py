@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 from structlog.testing import capture_logs
 
 from airtally.kit.errors import Internal, StorageFull
@@ -45,3 +46,26 @@ except ZeroDivisionError:
     assert (first["event"], first["level"], first["quote"]) == ("two\nlines", "warning", '"')
     assert first["timestamp"].endswith("Z")
     assert "ZeroDivisionError" in second["exception"]
+
+
+@pytest.mark.parametrize("lost", ["sys.stderr = open('/dev/full', 'w')", "sys.stderr.close()", "os.close(2)"])
+def test_a_log_that_cannot_be_written_ends_nothing(lost: str) -> None:
+    """Of the kind: a full disk beneath the log, a reader that has gone, a stream that was replaced and closed."""
+    program = f"""
+import os, sys
+import structlog
+from airtally.kit.logs import configure
+configure("warning")
+log = structlog.get_logger()
+log.warning("first")
+before = sys.stderr
+{lost}
+log.warning("lost")
+sys.stderr = before if "dev/full" in {lost!r} else open("/dev/stdout", "w")
+log.warning("last")
+os._exit(0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    logged = [json.loads(line)["event"] for line in (done.stderr + done.stdout).splitlines()]
+    assert logged == ["first", "last"]

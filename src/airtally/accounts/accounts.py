@@ -15,7 +15,7 @@ from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts
 from airtally.kit.cache import StoreCache
 from airtally.kit.clock import Clock
-from airtally.kit.errors import BadRequest, Conflict, NotFound
+from airtally.kit.errors import BadRequest, Conflict, Forbidden, NotFound
 from airtally.kit.zones import named_zone
 
 #: Slugs that no account may have: links to report files begin with a slug, other paths with one of these.
@@ -32,18 +32,31 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _REMEMBERED = 1000
 _REMEMBERED_SECONDS = 1.0
 #: The columns that `Account.from_row` needs.
-ACCOUNT_COLUMNS = (accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency)
+ACCOUNT_COLUMNS = (
+    *(accounts.c.id, accounts.c.slug, accounts.c.name, accounts.c.timezone, accounts.c.currency),
+    accounts.c.closed_at,
+)
+#: Holds for accounts that are neither closed nor deleted: what is shown and let in is theirs alone.
+IS_OPEN = accounts.c.closed_at.is_(None)
+_EXISTS = accounts.c.deleted_at.is_(None)
+
+
+class AccountClosed(Forbidden):
+    """The account was closed: its keys, sessions and links do nothing until it is opened again."""
+
+    hint = "`airtally account reopen` opens it again"
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A tenant. `timezone` is an IANA name, `currency` an ISO 4217 code."""
+    """A tenant. `timezone` is an IANA name, `currency` an ISO 4217 code; `closed_at` (us UTC) is None while it is open."""
 
     id: int
     slug: str
     name: str
     timezone: str = "UTC"
     currency: str = "USD"
+    closed_at: int | None = None
 
     @classmethod
     def from_row(cls, row: AnyRow) -> Account:
@@ -80,7 +93,7 @@ class Accounts:
         with self._store.begin() as connection:
             row = connection.execute(added).one_or_none()
             if row is None:
-                raise Conflict(f"There is an account with the slug {slug!r} already", hint="Choose another slug")
+                raise Conflict(f"There is or was an account with the slug {slug!r}", hint="Choose another slug")
             note_change(connection, now, "account.create", f"account {slug}", account_id=row.id)
         return Account.from_row(row)
 
@@ -108,29 +121,46 @@ class Accounts:
                     **values,
                 )
             self._by_id.clear()
-        return self.by_slug(account.slug)
+        return self.whether_open_or_not(account.slug)
 
     def by_slug(self, slug: str) -> Account:
-        """Raises NotFound."""
-        found = self._where(accounts.c.slug == slug) if _SLUG.fullmatch(slug) else []
+        """An open account. Raises NotFound, or AccountClosed."""
+        found = self.whether_open_or_not(slug)
+        if found.closed_at is not None:
+            raise AccountClosed(f"The account {slug!r} is closed")
+        return found
+
+    def whether_open_or_not(self, slug: str, *, deleted: bool = False) -> Account:
+        """An account that may be closed, and with `deleted` what is left of a deleted one. Raises NotFound."""
+        named = [accounts.c.slug == slug] if deleted else [accounts.c.slug == slug, _EXISTS]
+        found = self._where(*named) if _SLUG.fullmatch(slug) else []
         if not found:
             raise NotFound(f"There is no account {slug!r}", hint="`airtally account list` shows them")
         return found[0]
 
     def by_id(self, account_id: int) -> Account:
-        """The account, cached for a second. Raises NotFound."""
+        """An open account, cached for a second. Raises NotFound."""
         account = self._by_id.get(account_id)
         if account is not None:
             return account
-        found = self._where(accounts.c.id == account_id)
+        found = self._where(accounts.c.id == account_id, IS_OPEN)
         if not found:
             raise NotFound(f"There is no account {account_id}")
         self._by_id.put_read({account_id: found[0]}, self._by_id.generation)
         return found[0]
 
     def all(self, *, after: int = 0, limit: int | None = None) -> list[Account]:
-        """Oldest first, from the one after the id `after`."""
-        return self._where(accounts.c.id > after, limit=limit)
+        """Oldest first, from the one after the id `after`; closed ones too, but none that is deleted."""
+        return self._where(accounts.c.id > after, _EXISTS, limit=limit)
+
+    def deleted(self) -> frozenset[str]:
+        """The slugs of deleted accounts, which no other account gets."""
+        with self._store.read() as connection:
+            return frozenset(connection.execute(select(accounts.c.slug).where(~_EXISTS)).scalars())
+
+    def forget(self) -> None:
+        """Read accounts anew: one was closed or opened."""
+        self._by_id.clear()
 
     def _where(self, *where: ColumnElement[bool], limit: int | None = None) -> list[Account]:
         with self._store.read() as connection:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, insert, select, update
 
-from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account
 from airtally.accounts.last_use import LastUse
 from airtally.accounts.permissions import of_scopes, of_token
 from airtally.accounts.principal import Principal, PrincipalCache
@@ -36,7 +36,7 @@ _KEY = (
     )
     .join_from(keys, accounts)
     .outerjoin(users, users.c.id == keys.c.user_id)
-    .where(keys.c.revoked_at.is_(None), keys.c.user_id.is_(None) | users.c.id.is_not(None))
+    .where(keys.c.revoked_at.is_(None), keys.c.user_id.is_(None) | users.c.id.is_not(None), IS_OPEN)
 )
 _TOKEN = _KEY.join(tokens, tokens.c.key_id == keys.c.id).add_columns(
     tokens.c.expires_at.label("token_expires_at"), tokens.c.created_at.label("token_created_at")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airtally.kit import metrics
 from airtally.kit.cache import Cache
 from airtally.kit.clock import Clock
 from airtally.kit.errors import TooManyRequests
@@ -49,6 +50,7 @@ class CallLimit:
         reset = -(-(MINUTE_US - into) // SECOND_US)
         allowance = Allowance(self._per_minute, max(0, self._per_minute - count), reset)
         if count > self._per_minute:
+            metrics.CALLS_LIMITED.labels("native").inc()
             refused = TooManyRequests(
                 f"The key has made its {self._per_minute} calls of this minute",
                 retry_after=reset,

@@ -22,7 +22,6 @@ KEPT_US = DAY_US
 #: A request that has not been answered for so long died with its process.
 LONGEST_US = 600 * SECOND_US
 MAX_KEY_BYTES = 255
-_SEALED_AS = "request key"
 
 
 class OutcomeUnknown(Conflict):
@@ -36,6 +35,11 @@ class OutcomeUnknown(Conflict):
 class RequestClaim:
     account_id: int
     key: str
+
+    @property
+    def context(self) -> str:
+        """What its answer is sealed for: in another row of the table it cannot be read."""
+        return f"request key {self.account_id} {self.key}"
 
 
 class KeptAnswer(msgspec.Struct, frozen=True):
@@ -76,7 +80,7 @@ class RequestKeys:
         return self._earlier(claim, digest)
 
     def keep(self, claim: RequestClaim, answer: KeptAnswer) -> None:
-        sealed = self._secrets.seal(msgspec.json.encode(answer).decode(), _SEALED_AS)
+        sealed = self._secrets.seal(msgspec.json.encode(answer).decode(), claim.context)
         changed = update(request_keys).where(*_is(claim)).values(status=answer.status, answer=sealed)
         with self._store.begin() as connection:
             connection.execute(changed)
@@ -85,6 +89,12 @@ class RequestKeys:
         """Release the key of a request that was refused and changed nothing."""
         with self._store.begin() as connection:
             connection.execute(delete(request_keys).where(*_is(claim), request_keys.c.answer.is_(None)))
+
+    def cut_off(self, claim: RequestClaim) -> None:
+        """Note that nobody knows whether the request took effect: from now on the key gets OutcomeUnknown."""
+        changed = update(request_keys).where(*_is(claim), request_keys.c.answer.is_(None))
+        with self._store.begin() as connection:
+            connection.execute(changed.values(claimed_at=request_keys.c.claimed_at - LONGEST_US - 1))
 
     def expire(self) -> None:
         """Forget requests of more than a day ago."""
@@ -97,7 +107,7 @@ class RequestKeys:
         if row is not None and row.request_sha256 != digest:
             raise Unprocessable("This Idempotency-Key was used with another request")
         if row is not None and row.answer is not None:
-            return msgspec.json.decode(self._secrets.unseal(row.answer, _SEALED_AS), type=KeptAnswer)
+            return msgspec.json.decode(self._secrets.unseal(row.answer, claim.context), type=KeptAnswer)
         if row is not None and abs(self._clock.now_us() - row.claimed_at) > LONGEST_US:
             raise OutcomeUnknown("The first request with this Idempotency-Key was cut off")
         raise Conflict("A request with this Idempotency-Key is under way", retry_after=1)

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from sqlalchemy import Connection, func, select, update
 
-from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account, check_name
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account, check_name
 from airtally.accounts.audit import note_change
 from airtally.accounts.permissions import UserRole
 from airtally.database.rows import AnyRow, values_of
@@ -20,13 +20,13 @@ from airtally.database.tables import accounts, keys, sessions, users
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound, TooManyRequests
 from airtally.kit.fair import Slots
+from airtally.kit.mail import is_address
 
 DEFAULT_GROUP = "Administrators"
 MIN_PASSWORD = 8
 MAX_PASSWORD = 1024
 MOST_AT_ONCE = 8
 _USERNAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
-_EMAIL = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,190}")
 
 _OWN = (users.c.id, users.c.username, users.c.name, users.c.email, users.c.group_id, users.c.group_name, users.c.role)
 _USERS = select(*_OWN, *ACCOUNT_COLUMNS).join_from(users, accounts)
@@ -108,8 +108,9 @@ class Users:
             return [User.from_row(row) for row in connection.execute(query)]
 
     def get(self, user_id: int) -> User | None:
+        """None also for a user of a closed account, whose sessions end with that."""
         with self._store.read() as connection:
-            row = connection.execute(_USERS.where(users.c.id == user_id)).one_or_none()
+            row = connection.execute(_USERS.where(users.c.id == user_id, IS_OPEN)).one_or_none()
         return None if row is None else User.from_row(row)
 
     def by_name(self, username: str) -> User:
@@ -186,7 +187,7 @@ class Users:
         note_change(connection, self._clock.now_us(), action, f"user {username}", account_id=account_id, **details)
 
     def _with_hash(self, username: str) -> AnyRow | None:
-        query = _USERS.add_columns(users.c.password_hash).where(users.c.username == username)
+        query = _USERS.add_columns(users.c.password_hash).where(users.c.username == username, IS_OPEN)
         with self._store.read() as connection:
             return connection.execute(query).one_or_none()
 
@@ -226,7 +227,7 @@ def _check_user(username: str, name: str, email: str, group: str) -> None:
 
 
 def _check_email(email: str) -> None:
-    if not _EMAIL.fullmatch(email) or not email.isprintable():
+    if not is_address(email):
         raise BadRequest(f"The e-mail address {email[:64]!r} cannot be used")
 
 

@@ -14,7 +14,8 @@ from airtally.api.authorize import ACCOUNT_HEADER, account_of, allowed, bearer_t
 from airtally.ingest.coalesce import Coalescer
 from airtally.ingest.service import Batch, Ingest, refused
 from airtally.kit.errors import Failure, Internal, MethodNotAllowed, NotFound
-from airtally.kit.fair import CALLER, FairExecutor, in_thread
+from airtally.kit.fair import CALLER
+from airtally.kit.fair_executor import FairExecutor, in_thread
 from airtally.kit.logs import log_failure
 from airtally.streams import STREAMS
 

@@ -99,6 +99,7 @@ class Declared:
     body_types: tuple[str, ...] = (JSON,)
     raw: bool = False
     repeatable: bool = True
+    logs_in: bool = False
     max_body: int = MAX_BODY
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -124,6 +125,10 @@ class Operation:
         return PREFIX + self.declared.path
 
     @property
+    def takes_body(self) -> bool:
+        return self.declared.method != "GET" and (self.body is not None or self.declared.raw)
+
+    @property
     def takes_key(self) -> bool:
         """Whether it honours `Idempotency-Key`."""
         return self.declared.method == "POST" and self.declared.repeatable and not self.declared.raw
@@ -139,7 +144,7 @@ def operation(
     or a Litestar response as it is; the schemas of the OpenAPI document are made of these types. Options: `status` of
     success; `answer`, its type if the annotation does not say; `failures` beyond what every operation may answer;
     `example` of a body and `answer_example`; `media_types` of an answer that is not JSON; `raw`: the method reads the query
-    string and the body (bytes, of `body_types`) itself, and `query_schema` and `body_schema` say what they are; `repeatable=False`: no `Idempotency-Key`; `max_body` in bytes; `headers` of
+    string and the body (bytes, of `body_types`) itself, and `query_schema` and `body_schema` say what they are; `repeatable=False`: no `Idempotency-Key`; `logs_in`: it takes a name and password (HTTP Basic); `max_body` in bytes; `headers` of
     success with their descriptions.
     """
 
@@ -162,7 +167,10 @@ def operations_of(resource: object, tag: str) -> list[Operation]:
 def _operation(handler: Any, tag: str) -> Operation:
     declared: Declared = handler.declared
     hints = get_type_hints(handler)
-    query, body = get_args(hints["call"])
-    answer = declared.answer or hints["return"]
+    returned = hints.pop("return")
+    query, body = get_args(next(iter(hints.values())))
+    answer = declared.answer or returned
+    if answer is OperationReply:
+        raise TypeError(f"{handler.__name__} returns a reply: declare the type of its body as `answer`")
     none = type(None)
     return Operation(declared, handler, tag, query, None if body is none else body, None if answer is none else answer)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 
 from airtally.kit.errors import Failure, MethodNotAllowed
+from airtally.web.requests import AnyRequest, noted_headers
 
 MEDIA_TYPE = "application/problem+json"
 #: Characters of a refusal that repeats words of the request.
@@ -31,15 +30,16 @@ def body(failure: Failure) -> bytes:
 
 
 def headers(failure: Failure) -> dict[str, str]:
-    extra: dict[str, str] = dict(failure.headers)
+    extra: dict[str, str] = {"Cache-Control": "no-store"} | dict(failure.headers)
     if failure.retry_after is not None:
         extra["Retry-After"] = str(failure.retry_after)
     if failure.status == 401:
-        extra["WWW-Authenticate"] = "Bearer"
+        extra.setdefault("WWW-Authenticate", "Bearer")
     if isinstance(failure, MethodNotAllowed):
         extra["Allow"] = failure.allow
     return extra
 
 
-def respond(failure: Failure, _: Request[Any, Any, Any]) -> Response[bytes]:
-    return Response(body(failure), status_code=failure.status, media_type=MEDIA_TYPE, headers=headers(failure))
+def respond(failure: Failure, request: AnyRequest) -> Response[bytes]:
+    extra = noted_headers(request) | headers(failure)
+    return Response(body(failure), status_code=failure.status, media_type=MEDIA_TYPE, headers=extra)

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from airtally.api.problems import MAX_WORDS
-from airtally.kit.errors import BadRequest, Unprocessable
+from airtally.kit.errors import BadRequest, Unprocessable, UnsupportedMedia
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+
+#: What a client sends that says nothing of the type: curl's own for `--data`, and none at all.
+_UNSAID = frozenset({"", "application/x-www-form-urlencoded"})
+
+
+def check_media_type(header: str, taken: Sequence[str]) -> None:
+    """Raises UnsupportedMedia for a `Content-Type` that names another type than those of `taken`."""
+    name = header.partition(";")[0].strip().lower()
+    if name not in _UNSAID and name not in taken:
+        raise UnsupportedMedia(f"A body of type {name[:64]} cannot be read", hint=f"Send {' or '.join(taken)}")
 
 
 def read_fields(query_string: bytes, kind: type[S]) -> S:

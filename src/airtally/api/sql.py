@@ -17,6 +17,7 @@ from airtally.kit.quality import quality_headers, rfc3339
 from airtally.query.sql_service import SqlAnswer
 from airtally.services import Services
 from airtally.sql.dsl.read import MAX_CHARACTERS
+from airtally.sql.dsl.refusal import StatementRefused
 
 #: A character has at most 6 bytes as JSON writes it.
 MAX_SQL_BODY = 6 * MAX_CHARACTERS + 1024
@@ -37,7 +38,7 @@ class SqlResource:
         body_schema=SqlBody,
         body_types=("application/json", "application/sql", "text/plain"),
         media_types=ANSWER_TYPES,
-        failures=(NotAcceptable, LimitExceeded),
+        failures=(NotAcceptable, LimitExceeded, StatementRefused),
         example={"sql": "SELECT player_id, count(*) AS plays FROM playlogs GROUP BY player_id"},
     )
     def run_sql(self, call: OperationCall[NoFields, bytes]) -> Response[Any]:

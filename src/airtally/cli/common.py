@@ -18,6 +18,7 @@ from airtally.accounts.keys import Keys
 from airtally.accounts.owners import Owners
 from airtally.accounts.secrets import Secrets
 from airtally.accounts.users import Users
+from airtally.cli.remote import FLAGS, refuse_remote
 from airtally.database.store import MetadataStore
 from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
@@ -60,9 +61,13 @@ def settings_from_environment() -> Settings:
 
 
 def with_settings_flags(arguments: Sequence[str]) -> list[str]:
-    """Take `--home DIR` and its like, given before the command, into the environment; the rest is the command."""
+    """Take `--home DIR`, `--url URL` and their like, given before the command, into the environment.
+
+    The rest is the command.
+    """
     known = {f"--{item.name.replace('_', '-')}": str(item.metadata["env"]) for item in fields(Settings)}
     known.pop("--retain-days")
+    known |= FLAGS
     rest = list(arguments)
     while rest:
         flag, given, value = rest[0].partition("=")
@@ -93,6 +98,7 @@ class DatabaseServices:
 @contextmanager
 def opened_database() -> Iterator[DatabaseServices]:
     """The metadata store of the environment's settings, closed at the end."""
+    refuse_remote()
     settings, clock = settings_from_environment(), SystemClock()
     private.enclose(settings.home, shared=settings.shares_folders)
     with ExitStack() as closing:

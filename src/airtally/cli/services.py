@@ -6,15 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airtally.cli.common import settings_from_environment
+from airtally.cli.remote import refuse_remote
 from airtally.runtime import open_services
 from airtally.services import Role, Services
 
 
 @contextmanager
-def opened_services() -> Iterator[Services]:
-    """Without a buffer and without background work; closed at the end."""
-    services = open_services(settings_from_environment(), role=Role.NONE)
+def opened_services(role: Role = Role.NONE) -> Iterator[Services]:
+    """Without background work; closed at the end.
+
+    With `Role.ROWS` the buffers of dead processes of this home are adopted, and moved into the lake at the end.
+    """
+    refuse_remote()
+    services = open_services(settings_from_environment(), role=role)
     try:
+        if role:
+            services.start()
         yield services
     finally:
         services.close()

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from airtally.accounts.permissions import UserRole
+from airtally.accounts.permissions import Permission, UserRole
 from airtally.accounts.users import User
 from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_database
 from airtally.cli.output import print_listing, print_made
+from airtally.cli.remote import log_in, quoted, remote
 from airtally.kit.errors import BadRequest
 
 app = App(name="user", help="Create and list users: people who may open an account's pages.")
@@ -37,46 +38,84 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create a user; the password is asked for, or read from standard input."""
-    with opened_database() as database:
-        owner = database.accounts.by_slug(account)
-        password = _password(from_stdin=password_stdin)
-        made = database.users.create(
-            owner, username=username, name=name, email=email, group=group, password=password, role=role
-        )
-    print_made(_user_row(made), as_json=as_json)
+    entered = _password(from_stdin=password_stdin)
+    asked: dict[str, Any] = {"username": username, "name": name, "email": email, "group": group, "role": role}
+    with remote(account) as server:
+        if server is None:
+            with opened_database() as database:
+                owner = database.accounts.by_slug(account)
+                made = _user_row(database.users.create(owner, password=entered, **asked))
+        else:
+            made = server.post("/users", asked | {"password": entered})
+    print_made(made, as_json=as_json)
 
 
 @app.command(name="list")
 @command
 def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
     """Show the users."""
-    with opened_database() as database:
-        found = database.users.all(database.account(account))
-    print_listing([_user_row(each) for each in found], _COLUMNS, as_json=as_json)
+    with remote() as server:
+        if server is None:
+            with opened_database() as database:
+                found = [_user_row(each) for each in database.users.all(database.account(account))]
+        else:
+            found = list(server.items_of("/users", account))
+    print_listing(found, _COLUMNS, as_json=as_json)
 
 
 @app.command
 @command
 def password(*, username: str, password_stdin: PasswordStdin = False) -> None:
     """Change a user's password; ends the user's sessions."""
-    with opened_database() as database:
-        database.users.set_password(username, _password(from_stdin=password_stdin))
+    entered = _password(from_stdin=password_stdin)
+    with remote() as server:
+        if server is None:
+            with opened_database() as database:
+                database.users.set_password(username, entered)
+        else:
+            server.patch(f"/users/{quoted(username)}", {"password": entered})
 
 
 @app.command
 @command
 def change(*, username: str, name: str | None = None, email: str | None = None, role: Role | None = None) -> None:
     """Change a user's name, e-mail address or role; a new role counts within a second."""
-    with opened_database() as database:
-        database.users.change(username, name=name, email=email, role=role)
+    with remote() as server:
+        if server is None:
+            with opened_database() as database:
+                database.users.change(username, name=name, email=email, role=role)
+        else:
+            server.patch(f"/users/{quoted(username)}", {"name": name, "email": email, "role": role})
 
 
 @app.command
 @command
 def delete(*, username: str) -> None:
     """Delete a user; ends the user's sessions and tokens."""
-    with opened_database() as database:
-        database.users.delete(username)
+    with remote() as server:
+        if server is None:
+            with opened_database() as database:
+                database.users.delete(username)
+        else:
+            server.delete(f"/users/{quoted(username)}")
+
+
+@app.command
+@command
+def token(
+    *,
+    username: str,
+    scope: Annotated[
+        tuple[Permission, ...],
+        Parameter(help="What the token may do; if not given, all that the user may.", negative=()),
+    ] = (),
+    days: Annotated[int, Parameter(help="How long it works.")] = 30,
+    password_stdin: PasswordStdin = False,
+    as_json: Json = False,
+) -> None:
+    """Log in to the server that `--url` names, and print a token for further commands."""
+    made = log_in(username, _password(from_stdin=password_stdin), {"scopes": list(scope), "days": days})
+    print_made(made, as_json=as_json)
 
 
 def _password(*, from_stdin: bool) -> str:

@@ -27,7 +27,7 @@ from airtally.console.session import (
 )
 from airtally.kit import metrics
 from airtally.kit.errors import Failure, TooManyRequests
-from airtally.kit.fair import in_thread
+from airtally.kit.fair_executor import in_thread
 from airtally.kit.http import METHODS
 from airtally.services import Services
 from airtally.web.requests import AnyRequest, client_address

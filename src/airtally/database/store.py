@@ -109,6 +109,12 @@ class MetadataStore:
             with _failures(), self._readers.begin() as connection:
                 yield connection
 
+    def scrub(self) -> None:
+        """Empty SQLite's log, in which deleted rows stand until it is written over. On PostgreSQL this is autovacuum's."""
+        if self.dialect == "sqlite":
+            with _failures(), self._writers.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         self._writers.dispose()
         self._readers.dispose()
@@ -139,6 +145,7 @@ def _sqlite(url: URL) -> tuple[Engine, Engine]:
     )
     readers = create_engine(url, connect_args=arguments, pool_size=_READERS, max_overflow=_READERS * 4)
     _on_connect(writers, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON")
+    _on_connect(writers, "PRAGMA secure_delete=ON")  # what was erased is not to be read in the file's free pages
     _on_connect(readers, "PRAGMA query_only=ON")
     event.listen(writers, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     event.listen(readers, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 
+from airtally.accounts.accounts import IS_OPEN
 from airtally.database.rows import values_of
 from airtally.database.store import MetadataStore, storable
 from airtally.database.tables import accounts, dataset_files, datasets, publications
@@ -90,7 +91,7 @@ class DatasetFiles:
         )
         found = found.select_from(dataset_files.join(datasets).join(accounts))
         with self._store.read() as connection:
-            rows = connection.execute(found.where(dataset_files.c.file_id == storable(file_id))).all()
+            rows = connection.execute(found.where(dataset_files.c.file_id == storable(file_id), IS_OPEN)).all()
         if not rows:
             raise NotFound("The specified key does not exist.")
         for row in rows:

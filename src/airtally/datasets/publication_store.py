@@ -175,13 +175,13 @@ class PublicationStore:
                 if connection.execute(mine.values(stamp=new)).rowcount and new is not None:
                     _restamp(connection, dataset, stamp, new)
 
-    def late(self, before_us: int) -> list[LatePublication]:
-        """Datasets with an unpublished slot before a moment."""
+    def late(self, before_us: int, account: Account | None = None) -> list[LatePublication]:
+        """Datasets, all or those of an account, with an unpublished slot before a moment."""
         slots = select(publications.c.dataset_id, publications.c.slot_at)
         with self._store.read() as connection:
             rows = connection.execute(slots.where(publications.c.slot_at <= before_us - self.interval_us)).all()
         due = {row.dataset_id: row.slot_at + self.interval_us for row in rows}
-        found = self.subjects() if due else []
+        found = self.subjects(account) if due else []
         return [LatePublication(each, due[each.dataset.row_id]) for each in found if each.dataset.row_id in due]
 
     def note_notice(self, late: LatePublication) -> bool:

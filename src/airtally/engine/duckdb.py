@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from airtally.engine.scratch import Scratch
 from airtally.engine.without_pandas import settle_pandas
 from airtally.kit.cache import Cache
 from airtally.kit.departure import check_present, stopped_by_departure
-from airtally.kit.errors import Failure, LimitExceeded, StorageFull, Unprocessable
+from airtally.kit.errors import Failure, StorageFull, TooLargeAtOnce, Unprocessable
 from airtally.kit.fair import CALLER, Slots, aside
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import column
@@ -40,6 +40,7 @@ CAPABILITIES = Capabilities(
     time_type=True,
     wide_sums=True,
     bit_sets=True,
+    writes_parquet=True,
 )
 STREAM_ROWS = 100_000
 _MAX_TEXTS = 1000
@@ -97,6 +98,19 @@ class DuckDB:
         with self._executed(statement, self._seconds) as result:
             yield from result.to_arrow_reader(STREAM_ROWS)
 
+    def write_parquet(self, statement: Statement, path: Path, codec: str) -> int:
+        """A row group has 122,880 rows. A file that was not finished is removed."""
+
+        def copied(text: str) -> str:
+            return f"COPY ({text}) TO {_sql_text(str(path))} (FORMAT parquet, COMPRESSION {codec})"
+
+        try:
+            with self._executed(statement, self._seconds, copied) as result:
+                return int(result.fetchone()[0])
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
     def close(self) -> None:
         self._instance.close()
         self._scratch.close()
@@ -115,7 +129,7 @@ class DuckDB:
             self._slots.release(account)
 
     @contextmanager
-    def _executed(self, statement: Statement, seconds: float | None) -> Iterator[Any]:
+    def _executed(self, statement: Statement, seconds: float | None, wrap: Callable[[str], str] = str) -> Iterator[Any]:
         with (
             closing(self._instance.cursor()) as cursor,
             TimeLimit(seconds, cursor.interrupt) as limit,
@@ -124,7 +138,7 @@ class DuckDB:
             try:
                 parameters: dict[str, Any] = dict(statement.parameters)
                 parts = {name: _bound(cursor, name, each, parameters) for name, each in statement.relations.items()}
-                yield cursor.execute(self._texts.of(statement, parts), parameters)
+                yield cursor.execute(wrap(self._texts.of(statement, parts)), parameters)
             except (duckdb.Error, pa.ArrowException, OSError) as error:
                 check_present()
                 failure = self._failure(error, limit, statement.relations.values())
@@ -141,7 +155,7 @@ class DuckDB:
         if limit.over and "INTERRUPT Error" in text:
             return too_slow(self._seconds or 0)
         if "Out of Memory Error" in text:
-            return LimitExceeded(
+            return TooLargeAtOnce(
                 f"The query needed more than {self._memory // 1_000_000} MB of memory (AIRTALLY_ENGINE_MEMORY).",
                 hint="Ask for a shorter interval or fewer rows, or raise AIRTALLY_ENGINE_MEMORY.",
             )
@@ -242,6 +256,11 @@ def _bound_files(  # noqa: PLR0917 (all of them say what is read)
         return _Source(files=False, stored=stored)
     parameters[f"{name}_files"] = [_literal_path(file.path) for file in files]
     return _Source(files=True, stored=stored)
+
+
+def _sql_text(text: str) -> str:
+    """A text as SQL has it, for names of our own where no value can be bound."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _literal_path(path: str) -> str:

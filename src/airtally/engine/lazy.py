@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -29,6 +30,9 @@ class LazyEngine:
 
     def stream(self, statement: Statement) -> Iterator[pa.RecordBatch]:
         return self._loaded().stream(statement)
+
+    def write_parquet(self, statement: Statement, path: Path, codec: str) -> int:
+        return self._loaded().write_parquet(statement, path, codec)
 
     def close(self) -> None:
         with self._lock:

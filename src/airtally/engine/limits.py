@@ -11,7 +11,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Self, TypeVar
 
-from airtally.kit.errors import LimitExceeded
+from airtally.kit.errors import LimitExceeded, TooLargeAtOnce
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ GRACE_SECONDS = 1.0
 
 
 def too_slow(seconds: float) -> LimitExceeded:
-    return LimitExceeded(
+    return TooLargeAtOnce(
         f"The query took longer than {seconds:g} s (AIRTALLY_QUERY_SECONDS).",
         hint="Ask for a shorter interval or fewer rows, or raise AIRTALLY_QUERY_SECONDS.",
     )

@@ -60,7 +60,7 @@ def _is_gone(file: DataFile, said: str) -> bool:
 class Engine(Protocol):
     """Runs statements within its limits of memory and time.
 
-    Both methods raise LimitExceeded, which names the limit and its setting, FilesMissing, and StorageFull if the disk
+    All methods raise LimitExceeded, which names the limit and its setting, FilesMissing, and StorageFull if the disk
     has no room for what does not fit in memory. Implementations are thread-safe.
     """
 
@@ -73,6 +73,10 @@ class Engine(Protocol):
 
     def stream(self, statement: Statement) -> Iterator[pa.RecordBatch]:
         """The answer in batches, in order; the time limit runs until the last one is taken."""
+        ...
+
+    def write_parquet(self, statement: Statement, path: Path, codec: str) -> int:
+        """Write the answer into a new file and return its rows; for engines with `writes_parquet`."""
         ...
 
     def close(self) -> None: ...

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -78,6 +79,9 @@ class Spark:
             for part in client.to_table_as_iterator(plan, {}):
                 if isinstance(part, pa.Table):
                     yield from part.to_batches()
+
+    def write_parquet(self, statement: Statement, path: Path, codec: str) -> int:
+        raise NotImplementedError  # its server may have no way to our disk
 
     def close(self) -> None:
         with self._lock:

@@ -21,7 +21,8 @@ def line_of(stream: Stream, columns: Sequence[str], form: ExportFormat) -> exp.E
     """A row as one line with its line feed. Names and cells are as answers of `/api/v1/sql` have them in text formats."""
     cells = [(name, stream.by_name[name].type) for name in columns]
     if form is ExportFormat.CSV:
-        pieces = [piece for name, kind in cells for piece in (_text(","), _csv_cell(name, kind))][1:]
+        alone = len(cells) == 1
+        pieces = [piece for name, kind in cells for piece in (_text(","), _csv_cell(name, kind, alone=alone))][1:]
         return _joined([*pieces, exp.Chr(expressions=[exp.Literal.number(10)])])
     pieces = []
     for number, (name, kind) in enumerate(cells):
@@ -35,12 +36,13 @@ def header_of(columns: Sequence[str], form: ExportFormat) -> bytes:
     return ",".join(columns).encode() + b"\n" if form is ExportFormat.CSV else b""
 
 
-def _csv_cell(name: str, kind: Type) -> exp.Expr:
-    """A null is empty, an empty text is `""`."""
+def _csv_cell(name: str, kind: Type, *, alone: bool) -> exp.Expr:
+    """A null is empty, an empty text is `""`. Readers skip empty lines: the null of a single column is `""` too."""
+    null = _text('""') if alone else _EMPTY
     if kind not in {Type.TEXT, Type.JSON}:
-        return exp.func("coalesce", _plain_text(name, kind), _EMPTY.copy())
+        return exp.func("coalesce", _plain_text(name, kind), null.copy())
     quoted = csv_cell(column(name), ",", _special)
-    case = exp.Case().when(column(name).is_(exp.null()), _EMPTY.copy())
+    case = exp.Case().when(column(name).is_(exp.null()), null.copy())
     return case.when(column(name).eq(_EMPTY.copy()), _text('""')).else_(quoted)
 
 

@@ -43,6 +43,10 @@ class ExportState(StrEnum):
     EXPIRED = "expired"
 
 
+#: The states of exports that may still become files.
+COMING = (ExportState.QUEUED, ExportState.RUNNING)
+
+
 @dataclass(frozen=True, slots=True)
 class ExportLimits:
     """Of an account: `waiting` exports under way and `kept_bytes` of files. Files are kept for `days`."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -39,6 +40,14 @@ class LaneSource:
     step_rows: int
 
 
+class LaneSteps(Protocol):
+    """What makes one lane, on one thread."""
+
+    def steps(self) -> Generator[LaneStep]:
+        """May be left at any step; what is not finished then is removed."""
+        ...
+
+
 class LaneWriter:
     """One lane, on one thread. `steps` may be left at any step; what is not finished then is removed."""
 
@@ -48,7 +57,7 @@ class LaneWriter:
         self._file: PartFile | None = None
         self._unit, self._skipped = lane.start.unit, lane.start.skip
 
-    def steps(self) -> Iterator[LaneStep]:
+    def steps(self) -> Generator[LaneStep]:
         """Raises what the engine raises, StorageFull and Unavailable."""
         with storage_failures(f"lane {self._lane.number}"):
             try:
@@ -97,8 +106,7 @@ class LaneWriter:
 
     def _opened(self) -> PartFile:
         if self._file is None:
-            name = f"{self._lane.number}-{self._place}-{secrets.token_hex(6)}{self._job.ending}"
-            self._file = self._source.new_file(Path(self._job.folder) / name)
+            self._file = self._source.new_file(new_path(self._job, self._lane.number, self._place))
         return self._file
 
     def _finished(self, then: LanePoint | None) -> RenderedPart:
@@ -127,3 +135,8 @@ class LaneWriter:
             with file:
                 pass
             file.path.unlink(missing_ok=True)
+
+
+def new_path(job: RenderJob, lane: int, place: int) -> Path:
+    """A name that no other attempt uses."""
+    return Path(job.folder) / f"{lane}-{place}-{secrets.token_hex(6)}{job.ending}"

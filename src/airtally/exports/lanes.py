@@ -6,6 +6,7 @@ nothing of another. Work is taken up again behind the last part of each lane tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -22,6 +23,15 @@ class ReadUnit(msgspec.Struct, frozen=True, array_like=True):
     compacted: tuple[int, ...]
     uncompacted: tuple[int, ...]
     rows: int
+
+    @classmethod
+    def joined(cls, units: Sequence[ReadUnit]) -> ReadUnit:
+        """Of several units of one lane, to be read by one statement."""
+        return cls(
+            tuple(at for each in units for at in each.compacted),
+            tuple(at for each in units for at in each.uncompacted),
+            sum(each.rows for each in units),
+        )
 
     def of(self, snapshot: Snapshot) -> Snapshot:
         return replace(

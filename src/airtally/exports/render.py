@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,8 +37,8 @@ _CORES = min(os.cpu_count() or 1, 4)
 class RenderOptions:
     """`limits` of parts that the export does not choose itself; `lanes` of a large export.
 
-    Days with few rows are read together, and the files of a day with many apart, up to about `unit_rows`: where these
-    end, parts can end, and reading can begin again. Exports that read fewer than `in_process_rows` are rendered in the
+    Days with few rows are read together, and the files of a day with many apart, up to about `unit_rows`, or the rows of
+    a part if these are fewer: where these end, parts can end, and reading can begin again. Exports that read fewer than `in_process_rows` are rendered in the
     server's process, as starting a child would take longer; one call holds the child for `turn_seconds`.
     """
 
@@ -70,17 +71,24 @@ class ExportRenderer:
         view = self._queries.snapshot(wanted.stream, wanted.account, start_us=start_us, end_us=end_us)
         return _rows_of(view) + sum(int(each.num_rows) for each in view.buffered)
 
-    def pin(self, wanted: WantedRows) -> Pin:
+    def pin(self, wanted: WantedRows, spec: ExportSpec) -> Pin:
         """Every row received by now is in it, and lies in the lake."""
         start_us, end_us = _interval(wanted)
         view = self._source.snapshot(wanted.stream, wanted.account, start_us=start_us, end_us=end_us, flushed=True)
-        units = self._units(wanted, view)
+        units = self._units(wanted, view, min(self._options.unit_rows, self._limits(spec).rows))
         rows = sum(each.rows for each in units)
         lanes = lanes_of(units, self._options.lanes if rows >= self._options.in_process_rows else 1)
         return Pin(view.version, view.table_url, view.data_through_us, view.compacted, view.uncompacted, lanes)
 
     def rows(
-        self, wanted: WantedRows, spec: ExportSpec, pin: Pin, parts: Sequence[NotedPart], folder: Path
+        self,
+        wanted: WantedRows,
+        spec: ExportSpec,
+        pin: Pin,
+        parts: Sequence[NotedPart],
+        folder: Path,
+        *,
+        in_child: bool = False,
     ) -> Rendering:
         """Goes on behind the parts that are noted."""
         view = Snapshot(
@@ -93,39 +101,61 @@ class ExportRenderer:
             data_through_us=pin.data_through_us,
         )
         lanes = [_lane(number, units, parts) for number, units in enumerate(pin.lanes)]
-        return self._rendering(self._job(wanted, spec, view, lanes, folder), pin.rows)
+        return self._rendering(self._job(wanted, spec, view, lanes, folder), pin.rows, in_child=in_child)
 
-    def figures(self, wanted: WantedFigures, spec: ExportSpec, prepared: PreparedQuestion, folder: Path) -> Rendering:
+    def figures(
+        self,
+        wanted: WantedFigures,
+        spec: ExportSpec,
+        prepared: PreparedQuestion,
+        folder: Path,
+        *,
+        in_child: bool = False,
+    ) -> Rendering:
         rows = prepared.most_read
         lane = ExportLane(0, (ReadUnit((), (), max(rows, 1)),))
-        return self._rendering(self._job(wanted, spec, prepared.statement, [lane], folder), rows)
+        return self._rendering(self._job(wanted, spec, prepared.statement, [lane], folder), rows, in_child=in_child)
 
     def _job(
         self, wanted: Wanted, spec: ExportSpec, reads: Snapshot | Statement, lanes: list[ExportLane], folder: Path
     ) -> RenderJob:
-        most = self._options.limits
-        limits = PartLimits(spec.part_rows or most.rows, spec.part_bytes or most.bytes)
+        limits = self._limits(spec)
         return RenderJob(wanted, spec.format, spec.packing, limits, reads, tuple(lanes), str(folder), spec.ending)
 
-    def _rendering(self, job: RenderJob, rows: int) -> Rendering:
-        heavy = self._heavy if self._is_heavy(rows) else None
+    def _limits(self, spec: ExportSpec) -> PartLimits:
+        most = self._options.limits
+        return PartLimits(spec.part_rows or most.rows, spec.part_bytes or most.bytes)
+
+    def _rendering(self, job: RenderJob, rows: int, *, in_child: bool) -> Rendering:
+        able = self._engine.capabilities.file_lists
+        heavy = self._heavy if self._is_heavy(rows) or (in_child and able) else None
         return Rendering(job, self._engine, heavy, self._options)
 
     def _is_heavy(self, rows: int) -> bool:
         return rows >= self._options.in_process_rows and self._engine.capabilities.file_lists
 
-    def _units(self, wanted: WantedRows, view: Snapshot) -> list[ReadUnit]:
-        stored = _rows_of(view)
+    def _units(self, wanted: WantedRows, view: Snapshot, most: int) -> list[ReadUnit]:
         if not wanted.is_events or not self._engine.capabilities.file_lists:
-            return [one_unit(view, stored)]
-        statement = counts_statement(wanted, view)
-        heavy = self._is_heavy(stored)
-        counts = (
-            self._heavy.run(_query_in_child, self._options.heavy, statement) if heavy else self._engine.query(statement)
-        )
-        days = [utc_day(day * DAY_US).isoformat() for day in counts["day"].to_pylist()]
-        rows = counts["rows"].to_pylist()
-        return units_of_days(view, dict(zip(days, rows, strict=True)), self._options.unit_rows)
+            return [one_unit(view, _rows_of(view))]
+        return units_of_days(view, self._rows_of_days(wanted, view), most)
+
+    def _rows_of_days(self, wanted: WantedRows, view: Snapshot) -> Mapping[str, int]:
+        """How many of the account's rows each day has: told by files that are the account's alone, counted in others."""
+        found: Counter[str] = Counter()
+        for file in view.compacted + view.uncompacted:
+            found[str(file.day)] += file.rows * (file.account == wanted.account)
+        shared = view.of_files(lambda file: file.account != wanted.account)
+        if not shared.compacted + shared.uncompacted:
+            return found
+        counts = self._count(counts_statement(wanted, shared), _rows_of(shared))
+        for day, rows in zip(counts["day"].to_pylist(), counts["rows"].to_pylist(), strict=True):
+            found[utc_day(day * DAY_US).isoformat()] += rows
+        return found
+
+    def _count(self, statement: Statement, rows: int) -> pa.Table:
+        if self._is_heavy(rows):
+            return self._heavy.run(_query_in_child, self._options.heavy, statement)
+        return self._engine.query(statement)
 
 
 class Rendering:

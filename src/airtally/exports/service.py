@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import IS_OPEN, Account
+from airtally.accounts.audit import note_change
 from airtally.database.store import MetadataStore
-from airtally.database.tables import export_parts, exports
+from airtally.database.tables import accounts, export_parts, exports
 from airtally.exports.endings import ExportEndings, select_exports, state_at
 from airtally.exports.export import (
     KINDS,
@@ -22,8 +23,9 @@ from airtally.exports.export import (
     ExportPart,
     ExportState,
 )
+from airtally.exports.planner import ExportPlanner
 from airtally.exports.spec import ExportSpec
-from airtally.exports.wanted import ExportPlanner, Wanted
+from airtally.exports.wanted import Wanted
 from airtally.jobs import turns
 from airtally.jobs.queue import Jobs
 from airtally.kit.clock import Clock
@@ -31,6 +33,10 @@ from airtally.kit.errors import NotFound, TooManyRequests
 
 #: Exports that read more rows are large.
 SMALL_ROWS = 2_000_000
+
+
+#: The ids of accounts whose links are valid.
+_OPEN = select(accounts.c.id).where(IS_OPEN)
 
 
 class TooManyExports(TooManyRequests):
@@ -55,12 +61,14 @@ class Exports:
         planner: ExportPlanner,
         count_rows: Callable[[Wanted], int],
         limits: ExportLimits | None = None,
+        small_rows: int = SMALL_ROWS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._jobs = jobs
         self._planner = planner
         self._count_rows = count_rows
+        self._small_rows = small_rows
         self.limits = limits or ExportLimits()
         self.on_created: list[Callable[[], None]] = []
         self.endings = ExportEndings()
@@ -86,7 +94,7 @@ class Exports:
         now = self._clock.now_us()
         as_of = now if as_of_us is None else as_of_us
         wanted = self._planner.plan(spec, account, as_of)
-        kind = LARGE_KIND if self._count_rows(wanted) > SMALL_ROWS else SMALL_KIND
+        kind = LARGE_KIND if self._count_rows(wanted) > self._small_rows else SMALL_KIND
         values = {"account_id": account.id, "key": key, "requested_by": requested_by, "as_of": as_of, "created_at": now}
         values["spec"] = msgspec.json.encode(spec).decode()
         with self._store.begin() as connection:
@@ -98,6 +106,11 @@ class Exports:
         for wake in self.on_created:
             wake()
         return self.get(account, export_id)
+
+    def check(self, account: Account, spec: ExportSpec, as_of_us: int) -> None:
+        """Raises Unprocessable and NotFound for what cannot be exported."""
+        spec.check()
+        self._planner.plan(spec, account, as_of_us)
 
     def get(self, account: Account, export_id: int) -> Export:
         """Raises NotFound, also for another account's."""
@@ -137,7 +150,8 @@ class Exports:
 
     def part(self, account: Account | None, export_id: int, number: int) -> tuple[Export, ExportPart]:
         """A part of an account's export; without an account of any, for a link that was checked. Raises NotFound."""
-        where = () if account is None else (exports.c.account_id == account.id,)
+        mine = exports.c.account_id == account.id if account is not None else exports.c.account_id.in_(_OPEN)
+        where = (mine,)
         export = self._one(exports.c.id == export_id, *where)
         found = [] if export is None else self.parts(export, after=number - 1, limit=1)
         if export is None or not found or found[0].number != number:
@@ -156,7 +170,9 @@ class Exports:
                 self._jobs.forget(connection, kind, str(export_id))
             stopped = self.endings.end(connection, mine, ExportState.CANCELLED, self._clock.now_us())
             dropped = update(exports).where(*mine, exports.c.state == ExportState.DONE)
-            connection.execute(dropped.values(state=ExportState.EXPIRED))
+            gone = connection.execute(dropped.values(state=ExportState.EXPIRED)).rowcount
+            if stopped is not None or gone:
+                self._note_change(connection, account.id, "delete", export_id)
         self.endings.tell(stopped)
         return self.get(account, export_id)
 
@@ -170,7 +186,12 @@ class Exports:
             return None
         self._check_room(connection, values["account_id"])
         self._jobs.add(connection, kind, str(export_id), values["account_id"])
+        self._note_change(connection, values["account_id"], "create", export_id)
         return int(export_id)
+
+    def _note_change(self, connection: Connection, account_id: int, what: str, export_id: int) -> None:
+        at = self._clock.now_us()
+        note_change(connection, at, f"export.{what}", f"export {export_id}", account_id=account_id)
 
     def _check_room(self, connection: Connection, account_id: int) -> None:
         """With the new export already there."""

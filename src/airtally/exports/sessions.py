@@ -6,14 +6,15 @@ So a call of one export never holds the child process for long, and others take 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from airtally.engine.child import HeavyOptions, engine_in_child
 from airtally.engine.protocol import Engine
-from airtally.exports.lane_writer import LaneStep, LaneWriter
+from airtally.exports.lane_copier import LaneCopier, can_be_copied
+from airtally.exports.lane_writer import LaneSteps, LaneWriter
 from airtally.exports.lanes import RenderedPart, RenderJob
 from airtally.exports.sources import source_of
 from airtally.kit.errors import Unavailable
@@ -40,10 +41,10 @@ class RenderSessions:
         Raises what the engine raises, StorageFull, and Unavailable where the process has lost it.
         """
         if job is not None:
-            source = source_of(job, engine())
-            self._kept[name] = [
-                _RunningLane(LaneWriter(engine(), job, each, source), each.done_rows) for each in job.lanes
-            ]
+            opened = engine()
+            kind = LaneCopier if can_be_copied(job, opened) else LaneWriter
+            source = source_of(job, opened)
+            self._kept[name] = [_RunningLane(kind(opened, job, each, source), each.done_rows) for each in job.lanes]
         lanes = self._kept.get(name)
         if lanes is None:
             raise Unavailable("The process that made this export has ended; it goes on after its last finished part")
@@ -64,8 +65,8 @@ class RenderSessions:
 
 
 class _RunningLane:
-    def __init__(self, writer: LaneWriter, done_rows: int) -> None:
-        self._steps: Iterator[LaneStep] = writer.steps()
+    def __init__(self, lane: LaneSteps, done_rows: int) -> None:
+        self._steps = lane.steps()
         self.done_rows = done_rows
         self.over = False
 
@@ -81,7 +82,7 @@ class _RunningLane:
         return parts
 
     def close(self) -> None:
-        self._steps.close()  # type: ignore[attr-defined]
+        self._steps.close()
 
 
 def _advance_all(lanes: list[_RunningLane], deadline: float) -> tuple[RenderedPart, ...]:

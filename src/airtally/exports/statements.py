@@ -17,6 +17,7 @@ from airtally.sql.dedupe import days_of, events
 from airtally.sql.filters import AllOf, Between, Filter, columns_of
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import Snapshot
+from airtally.streams.declaration import Stream, Type
 
 
 def rows_statement(
@@ -48,8 +49,15 @@ def counts_statement(wanted: WantedRows, snapshot: Snapshot) -> Statement:
 
 def _shown(wanted: WantedRows, form: ExportFormat) -> Sequence[exp.Expr]:
     if form is ExportFormat.PARQUET:
-        return [column(name) for name in wanted.columns]
+        return [_stored(wanted.stream, name) for name in wanted.columns]
     return [line_of(wanted.stream, wanted.columns, form).as_(LINE, quoted=True)]
+
+
+def _stored(stream: Stream, name: str) -> exp.Expr:
+    """The column; a local time without the zone that it is stored with."""
+    if stream.by_name[name].type is not Type.LOCAL_TIME:
+        return column(name)
+    return exp.Anonymous(this="MAKE_TIMESTAMP", expressions=[micros(name)]).as_(name, quoted=True)
 
 
 def _source(binder: Binder, wanted: WantedRows, snapshot: Snapshot, capabilities: Capabilities) -> exp.Query:

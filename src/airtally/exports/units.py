@@ -37,7 +37,7 @@ def units_of_days(snapshot: Snapshot, rows_of_days: Mapping[str, int], most: int
         pieces = list(_by_files(snapshot, day)) if day.rows > most and not day.repeats else [day.unit]
         for unit in pieces:
             if units and units[-1].rows + unit.rows <= most:
-                units[-1] = _both(units[-1], unit)
+                units[-1] = ReadUnit.joined((units[-1], unit))
             else:
                 units.append(unit)
     return units
@@ -77,9 +77,3 @@ def _by_files(snapshot: Snapshot, day: _DayFiles) -> Iterator[ReadUnit]:
         yield ReadUnit((at,), (), snapshot.compacted[at].rows * day.rows // day.stored)
     for at in day.uncompacted:
         yield ReadUnit((), (at,), snapshot.uncompacted[at].rows * day.rows // day.stored)
-
-
-def _both(first: ReadUnit, second: ReadUnit) -> ReadUnit:
-    return ReadUnit(
-        first.compacted + second.compacted, first.uncompacted + second.uncompacted, first.rows + second.rows
-    )

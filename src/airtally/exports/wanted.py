@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from airtally.accounts.accounts import Account
-from airtally.exports.spec import ExportSpec
 from airtally.query.question import UTC, Question
 from airtally.sql.filters import EVERYTHING, Filter
 from airtally.streams.declaration import Kind, Stream
@@ -72,11 +70,3 @@ class WantedFigures:
 
 
 Wanted: TypeAlias = WantedRows | WantedFigures
-
-
-class ExportPlanner(Protocol):
-    """Reads specifications. The same one at the same `as_of_us` gives the same, so that work can be taken up again."""
-
-    def plan(self, spec: ExportSpec, account: Account, as_of_us: int) -> Wanted:
-        """Raises NotFound for an unknown stream, Unprocessable for what cannot be asked."""
-        ...

@@ -15,19 +15,20 @@ from airtally.engine.protocol import FilesMissing
 from airtally.exports.export import LARGE_KIND, SMALL_KIND, Export
 from airtally.exports.lanes import Pin, RenderedPart
 from airtally.exports.ledger import ExportLedger, NotedPart
+from airtally.exports.planner import ExportPlanner
 from airtally.exports.render import ExportRenderer, Rendering
 from airtally.exports.staging import discard, fresh_folder
 from airtally.exports.stored import folder_of, new_pin_name
-from airtally.exports.wanted import ExportPlanner, WantedFigures, WantedRows
+from airtally.exports.wanted import WantedFigures, WantedRows
 from airtally.files.store import FileStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.leased_table import LeaseLost
 from airtally.jobs.queue import Job, Jobs
 from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
 from airtally.kit.clock import Clock
-from airtally.kit.errors import NotFound
+from airtally.kit.errors import NotFound, TooLargeAtOnce
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.query.service import Queries
+from airtally.query.service import PreparedQuestion, Queries
 
 _log = structlog.get_logger()
 
@@ -93,8 +94,7 @@ class ExportWorker(Worker):
         self.wait_for_rows_of(job, self._wait_until_visible)
         folder = fresh_folder(self._staging, attempt.export.id, job.attempts)
         try:
-            with self._begun(attempt, folder) as rendering:
-                self._render(attempt, lease, rendering)
+            self._make(attempt, lease, folder)
         except FilesMissing:
             self._ledger.forget_pin(job, attempt.export)
             raise
@@ -106,19 +106,33 @@ class ExportWorker(Worker):
         self._ledger.fail(export, job, reason)
         discard(self._staging, export.id)
 
-    def _begun(self, attempt: _Attempt, folder: Path) -> Rendering:
+    def _make(self, attempt: _Attempt, lease: KeptLease, folder: Path) -> None:
+        """In this process where that is quicker; in the child, which has no limit of time, where it takes too long."""
+        for in_child in (False, True):
+            try:
+                with self._begun(attempt, folder, in_child=in_child) as rendering:
+                    self._render(attempt, lease, rendering)
+            except TooLargeAtOnce:
+                if in_child:
+                    raise
+            else:
+                return
+
+    def _begun(self, attempt: _Attempt, folder: Path, *, in_child: bool) -> Rendering:
         export = attempt.export
         wanted = self._planner.plan(export.spec, attempt.account, export.as_of)
         if isinstance(wanted, WantedFigures):
-            return self._begun_figures(attempt, wanted, folder)
+            prepared = self._prepared(attempt, wanted)
+            return self._renderer.figures(wanted, export.spec, prepared, folder, in_child=in_child)
         pin = self._pinned(attempt, wanted)
-        return self._renderer.rows(wanted, export.spec, pin, self._kept_parts(attempt), folder)
+        parts = self._kept_parts(attempt)
+        return self._renderer.rows(wanted, export.spec, pin, parts, folder, in_child=in_child)
 
-    def _begun_figures(self, attempt: _Attempt, wanted: WantedFigures, folder: Path) -> Rendering:
+    def _prepared(self, attempt: _Attempt, wanted: WantedFigures) -> PreparedQuestion:
         """Figures are computed anew by each attempt."""
         prepared = self._queries.prepare(wanted.question)
         self._ledger.note_pinned(attempt.job, attempt.export, None, prepared.view.data_through_us)
-        return self._renderer.figures(wanted, attempt.export.spec, prepared, folder)
+        return prepared
 
     def _pinned(self, attempt: _Attempt, wanted: WantedRows) -> Pin:
         """What an earlier attempt has pinned, where it can be read; else what is there now."""
@@ -126,7 +140,7 @@ class ExportWorker(Worker):
         found = None if name is None else self._read_pin(name)
         if found is not None:
             return found
-        pin = self._renderer.pin(wanted)
+        pin = self._renderer.pin(wanted, attempt.export.spec)
         name = new_pin_name(attempt.account.slug, attempt.export.id)
         self._files.write(name, [msgspec.msgpack.encode(pin)])
         self._ledger.note_pinned(attempt.job, attempt.export, name, pin.data_through_us)

@@ -96,12 +96,15 @@ def _times(array: pa.Array, zone: str) -> list[str | None]:
 
 
 def _misfit(column: Column | None, array: pa.Array, row: int) -> Any:
-    """A value that does not fit its column, in a JSON form that does not fit either."""
+    """A value that does not fit its column, in a JSON form that does not fit either.
+
+    A time in an unknown zone is an ArrowInvalid, or a KeyError where the library pytz is installed.
+    """
     if column is not None and column.type is Type.JSON:
         return _NoForm
     try:
         return msgspec.Raw(json.dumps(_canonical_value(array[row].as_py()), allow_nan=False).encode())
-    except (_NoForm, ValueError, TypeError, OverflowError, RecursionError, pa.ArrowException):
+    except (_NoForm, ValueError, KeyError, TypeError, OverflowError, RecursionError, pa.ArrowException):
         return _NoForm
 
 

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.audit import note_change
 from airtally.database.rows import values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, quarantine
@@ -22,6 +23,8 @@ from airtally.kit.time import DAY_US
 
 _log = structlog.get_logger()
 
+#: The source of rows that were refused again begins with this.
+_RESEND = "resend of "
 _BYTES = func.coalesce(func.sum(func.length(quarantine.c.content)), 0)
 _LISTED = (
     quarantine.c.id,
@@ -153,6 +156,15 @@ class Quarantine:
         with self._store.read() as connection:
             return [Usage(row[0], row[1], int(row[2]), int(row[3])) for row in connection.execute(query).all()]
 
+    def rows_since(self, account: Account, since_us: int, stream: str | None = None) -> int:
+        """How many rows were refused since a moment and kept; those refused again when they were resent not counted."""
+        where = [quarantine.c.account_id == account.id, quarantine.c.received_at > since_us]
+        where += [quarantine.c.source.not_like(f"{_RESEND}%")]
+        where += [] if stream is None else [quarantine.c.stream == stream]
+        query = select(func.coalesce(func.sum(quarantine.c.rows), 0)).where(*where)
+        with self._store.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
     def expire(self) -> None:
         """Delete old entries, account by account. Raises the first failure after all accounts were tried."""
         limit = self._clock.now_us() - self._days * DAY_US
@@ -171,11 +183,15 @@ class Quarantine:
         if failed is not None:
             raise failed
 
-    def entries(self, account: Account, stream: str | None = None, *, limit: int = 1000) -> list[Entry]:
-        """The account's entries, newest first."""
+    def entries(
+        self, account: Account, stream: str | None = None, *, before: int | None = None, limit: int = 1000
+    ) -> list[Entry]:
+        """The account's entries, newest first; from the one before the id `before`."""
         query = select(*_LISTED).where(quarantine.c.account_id == account.id).order_by(quarantine.c.id.desc())
         if stream is not None:
             query = query.where(quarantine.c.stream == stream)
+        if before is not None:
+            query = query.where(quarantine.c.id < before)
         with self._store.read() as connection:
             return [Entry(**values_of(row, _LISTED)) for row in connection.execute(query.limit(limit))]
 
@@ -227,20 +243,22 @@ class Quarantine:
                 raise Conflict(f"Quarantine entry {entry.id} is being sent by another process")
             if taken and left:
                 others = {"rows": len(left), "content": packed_rows(left), "first_error": _said(left[0])}
-                others |= {"account_id": account.id, "stream": entry.stream, "source": f"resend of {entry.id}"}
+                others |= {"account_id": account.id, "stream": entry.stream, "source": f"{_RESEND}{entry.id}"}
                 connection.execute(insert(quarantine).values(**others, received_at=self._clock.now_us()))
 
     def mark_resent(self, account: Account, entry_id: int) -> None:
-        self._change(account, entry_id, update(quarantine).values(resent_at=self._clock.now_us()))
+        self._change(account, entry_id, update(quarantine).values(resent_at=self._clock.now_us()), "quarantine.resend")
 
     def drop(self, account: Account, entry_id: int) -> None:
         """Raises NotFound for an entry that is not the account's."""
-        self._change(account, entry_id, delete(quarantine))
+        self._change(account, entry_id, delete(quarantine), "quarantine.drop")
 
-    def _change(self, account: Account, entry_id: int, statement: Any) -> None:
+    def _change(self, account: Account, entry_id: int, statement: Any, action: str) -> None:
         with self._store.begin() as connection:
             if connection.execute(statement.where(*_is(account, entry_id))).rowcount == 0:
                 raise _unknown(entry_id)
+            target = f"quarantine entry {entry_id}"
+            note_change(connection, self._clock.now_us(), action, target, account_id=account.id)
 
 
 def _said(row: RowError | RejectedRow) -> str:

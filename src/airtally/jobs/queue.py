@@ -179,6 +179,23 @@ class Jobs:
     def get(self, job_id: int) -> Job | None:
         return self._one(jobs.c.id == job_id)
 
+    def latest(
+        self,
+        account_id: int | None,
+        *,
+        state: JobState | None = None,
+        kind: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Job]:
+        """Newest first, from the one before the id `before`; None for all accounts, and for jobs of none."""
+        asked = {jobs.c.account_id: account_id, jobs.c.state: state, jobs.c.kind: kind}
+        where = [column == value for column, value in asked.items() if value is not None]
+        where += [] if before is None else [jobs.c.id < before]
+        query = select(*jobs.c).where(*where).order_by(jobs.c.id.desc()).limit(limit)
+        with self._store.read() as connection:
+            return [Job.from_row(row) for row in connection.execute(query)]
+
     def find(self, kind: str, subject: str) -> Job | None:
         return self._one(jobs.c.kind == kind, jobs.c.subject == subject)
 
@@ -188,9 +205,12 @@ class Jobs:
         with self._store.read() as connection:
             return {(kind, JobState(state)): count for kind, state, count in connection.execute(query)}
 
-    def oldest_running(self) -> int | None:
-        """When the oldest running job was added. Maintenance keeps the rows and files that it may still read."""
-        query = select(func.min(jobs.c.created_at)).where(jobs.c.state == JobState.RUNNING)
+    def oldest_running(self, besides: str = "") -> int | None:
+        """When the oldest running job of another kind was added.
+
+        Maintenance keeps the rows and files that it may still read.
+        """
+        query = select(func.min(jobs.c.created_at)).where(jobs.c.state == JobState.RUNNING, jobs.c.kind != besides)
         with self._store.read() as connection:
             oldest: int | None = connection.execute(query).scalar_one()
             return oldest

@@ -153,3 +153,7 @@ class LimitExceeded(Failure):
 
     status = 422
     code = "limit_exceeded"
+
+
+class TooLargeAtOnce(LimitExceeded):
+    """A query exceeded a limit of answers that are waited for: it can be exported."""

@@ -9,7 +9,8 @@ class Faults:
     `reach` is called from worker threads and may raise (a failing disk, a forced error) or block (a job
     held back). Points: `buffer.write`, `lake.flush`, `lake.compact`, `report.build`,
     `statistics.run`, `files.write`, `files.read`, `metadata.read`, `metadata.write`, `dataset.publish`,
-    `dataset.commit`, `dataset.settle`.
+    `dataset.commit`, `dataset.settle`, `message.note` (sent, its outcome not recorded), `alarm.note`,
+    `schedule.wait`, `schedule.begin`, `schedule.deliver`.
     """
 
     def reach(self, point: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
+from typing import BinaryIO, cast
 
 import msgspec
 import structlog
@@ -11,6 +13,21 @@ import structlog
 from airtally.kit.errors import Failure, StorageFull, TooManyRequests, Unavailable
 
 _requests = structlog.get_logger("airtally.requests")
+
+
+class _StandardError:
+    """Standard error as it is when a line is written. A line that cannot be written is dropped.
+
+    A full disk beneath the log, or a reader that has gone, must not end the loop or the request that logs.
+    """
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError, ValueError):  # ValueError: it is closed
+            sys.stderr.buffer.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.buffer.flush()
 
 
 def configure(level: str = "info") -> None:
@@ -24,7 +41,7 @@ def configure(level: str = "info") -> None:
             structlog.processors.JSONRenderer(serializer=_encode_event),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(file=cast(BinaryIO, _StandardError())),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")

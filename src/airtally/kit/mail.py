@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -15,6 +17,12 @@ from airtally.kit import metrics
 from airtally.kit.errors import Failure, Unavailable
 
 SECONDS = 15.0
+_ADDRESS = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,190}")
+
+
+def is_address(text: str) -> bool:
+    """Whether a text can be an e-mail address."""
+    return _ADDRESS.fullmatch(text) is not None and text.isprintable()
 
 
 class MailRefused(Failure):
@@ -22,6 +30,15 @@ class MailRefused(Failure):
 
     status = 502
     code = "mail_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class MailFile:
+    """A file that goes with a message."""
+
+    name: str
+    media_type: str
+    content: bytes
 
 
 class Mailer:
@@ -40,13 +57,21 @@ class Mailer:
         user = unquote(self._url.username or "")
         self._sender = user if "@" in user else f"airtally@{socket.getfqdn()}"
 
-    def send(self, to: str, subject: str, text: str) -> None:
-        """Send one message to one address. Raises MailRefused, or Unavailable if the server may accept it later."""
+    def send(self, to: str, subject: str, text: str, *, uid: str | None = None, files: Sequence[MailFile] = ()) -> None:
+        """Send one message to one address. Raises MailRefused, or Unavailable if the server may accept it later.
+
+        `uid`: the same for every try at the same message, from which readers see that it came twice.
+        """
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, to, subject
-        message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=self._sender.rpartition("@")[2])
+        domain = self._sender.rpartition("@")[2]
+        message["Date"] = formatdate()
+        message["Message-ID"] = make_msgid(domain=domain) if uid is None else f"<{uid}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
+        for file in files:
+            kind, _, form = file.media_type.partition("/")
+            message.add_attachment(file.content, maintype=kind, subtype=form, filename=file.name)
         try:
             with self._connected() as server:
                 server.send_message(message)

@@ -40,7 +40,21 @@ LOGINS_REFUSED = Counter("airtally_logins_refused_total", "Log-ins refused.", ["
 
 JOBS = Counter("airtally_jobs_ended_total", "Jobs that ended, done or failed.", ["kind", "state"])
 JOB_TRIES = Counter("airtally_job_tries_failed_total", "Tries at a job put off by trouble.", ["kind", "reason"])
+SCHEDULE_RUNS = Counter(
+    "airtally_schedule_runs_total", "Runs of schedules that ended: done, failed or skipped.", ["state"]
+)
 DELIVERIES = Counter("airtally_deliveries_total", "Webhook tries by what came of them.", ["state"])
+MESSAGE_TRIES = Counter(
+    "airtally_message_tries_total",
+    "Tries at delivering messages, by what became of the delivery.",
+    ["channel", "state"],
+)
+ENDPOINTS_DISABLED = Counter(
+    "airtally_endpoints_disabled_total", "Webhook endpoints that the server disabled.", ["reason"]
+)
+ALARM_CHANGES = Counter("airtally_alarm_changes_total", "Alarms that fired or were over.", ["state"])
+ALARM_FAILURES = Counter("airtally_alarm_failures_total", "Checks of an alarm that ended in an error; tried again.")
+MESSAGES_EXPIRED = Counter("airtally_messages_expired_total", "Messages removed by their age.")
 
 PUBLICATIONS = Counter("airtally_publications_total", "Publications of a dataset.", ["stream"])
 PUBLICATION_FAILURES = Counter("airtally_publication_failures_total", "Tries at a publication that failed.")

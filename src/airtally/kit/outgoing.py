@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import socket
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -23,6 +25,12 @@ USER_AGENT = "Airtally"
 #: Not public, though Python calls them global: site-local, which routers still forward (RFC 3879), documentation
 #: (RFC 9637), protocol assignments (RFC 6890), 6to4 relays (RFC 7526).
 _LOCAL = tuple(map(ip_network, ("fec0::/10", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24")))
+
+#: What is kept of an answer's headers, which a hostile receiver makes long. `Retry-After` is always among them.
+_MOST_HEADERS = 30
+_LONGEST_HEADER = 300
+#: How long the beginning of a body is waited for once the status is there.
+_BODY_SECONDS = 2.0
 
 #: Time to connect to one of several addresses of a name, so that a silent one leaves time for the next.
 SHARE_SECONDS = 8.0
@@ -44,9 +52,11 @@ class OutgoingRefused(OutgoingFailed):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The status of an answer, whose body is not read."""
+    """An answer. `headers` has some of its first ones by lower-case name, `body` the beginning that was asked for."""
 
     status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 def check_url(url: str) -> httpx.URL:
@@ -63,6 +73,23 @@ def check_url(url: str) -> httpx.URL:
     if parsed.port is not None and not 0 < parsed.port < 65536:
         raise OutgoingRefused("The URL's port must be between 1 and 65535")
     return parsed
+
+
+def check_target(url: str, allowed: Iterable[Network]) -> None:
+    """Refuse a URL that can never be posted to, before it is stored. Raises OutgoingRefused.
+
+    Addresses are checked in every spelling. What a name stands for is checked at each request, for it may change.
+    """
+    host = check_url(url).host
+    if host.lower().rstrip(".") == "localhost":
+        host = "127.0.0.1"
+    try:
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
+    except OSError:
+        return
+    address = ip_address(str(found[0][4][0]))
+    if not is_permitted(address, allowed):
+        raise OutgoingRefused(f"{host} is {address}, which is not a public address")
 
 
 def is_permitted(address: Address, allowed: Iterable[Network]) -> bool:
@@ -138,21 +165,21 @@ class Outgoing:
         self._seconds = seconds
         self._tls: ssl.SSLContext | None = None
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], *, excerpt: int = 0) -> Reply:
         """Returns any status that is answered; redirects are not followed.
 
-        Raises OutgoingRefused for a target that is not permitted, OutgoingFailed if no answer came.
+        `excerpt` is how many bytes of the answer's body are read, as far as they come soon. Raises OutgoingRefused for a target that is not permitted, OutgoingFailed if no answer came.
         """
         target = check_url(url)
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._post(target, body, headers)
+                return await self._post(target, body, headers, excerpt)
         except (TimeoutError, httpcore.TimeoutException):
             raise OutgoingFailed(f"No answer within {self._seconds:g} seconds") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             raise OutgoingFailed(_in_words(error)) from error
 
-    async def _post(self, target: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Reply:
+    async def _post(self, target: httpx.URL, body: bytes, headers: Mapping[str, str], excerpt: int) -> Reply:
         pool = httpcore.AsyncConnectionPool(
             ssl_context=self._tls_context() if target.scheme == "https" else None,
             network_backend=_GuardedBackend(self._allowed),
@@ -171,12 +198,35 @@ class Outgoing:
         }
         sent = [(name.encode(), value.encode()) for name, value in given.items()]
         async with pool, pool.stream("POST", url, headers=sent, content=body) as response:
-            return Reply(response.status)
+            return Reply(response.status, _kept_headers(response.headers), await _beginning(response, excerpt))
 
     def _tls_context(self) -> ssl.SSLContext:
         if self._tls is None:
             self._tls = httpcore.default_ssl_context()
         return self._tls
+
+
+def _kept_headers(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    kept: dict[str, str] = {}
+    for name, value in headers:
+        text = name.decode("latin-1").lower()
+        if len(kept) < _MOST_HEADERS or text == "retry-after":
+            kept.setdefault(text[:_LONGEST_HEADER], value.decode("latin-1")[:_LONGEST_HEADER])
+    return kept
+
+
+async def _beginning(response: httpcore.Response, most: int) -> bytes:
+    """At most `most` bytes of the body: those that came before it ended, broke off or took too long."""
+    read = bytearray()
+    if not most:
+        return b""
+    with contextlib.suppress(TimeoutError, httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for piece in response.aiter_stream():
+                read += piece
+                if len(read) >= most:
+                    break
+    return bytes(read[:most])
 
 
 def _host(target: httpx.URL) -> str:

@@ -34,6 +34,10 @@ class AnswerCache:
     def enabled(self) -> bool:
         return self._most > 0
 
+    def clear(self) -> None:
+        """Forget all answers."""
+        self._kept.clear()
+
     def get(self, key: Hashable, view: Snapshot, write: Callable[[], Iterable[bytes]]) -> bytes:
         """What `write` gives now, or gave on a snapshot of the same state."""
         state, body = self._kept.get(key) or (None, b"")

@@ -73,6 +73,10 @@ class RecordsCache:
                 self._kept.put(place, (snapshot.state, found))
             return found
 
+    def clear(self) -> None:
+        """Forget all records."""
+        self._kept.clear()
+
     def _find(self, place: tuple[str, str], state: Hashable | None) -> KnownRecords | None:
         kept = self._kept.get(place)
         return kept[1] if kept is not None and state is not None and kept[0] == state else None

@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.kit.clock import Clock, SystemClock
-from airtally.kit.errors import LimitExceeded
+from airtally.kit.errors import TooLargeAtOnce
 from airtally.kit.time import whole_days
 from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
 from airtally.query.distinct import approximated, bounded
+from airtally.query.freshness import Freshness, StreamFreshness
 from airtally.query.lookup import Row, last_by
 from airtally.query.narrow import narrowed
 from airtally.query.question import Question
@@ -96,11 +97,17 @@ class Queries:
         self._engine, self._source, self._rollups = engine, source, rollups
         self._clock = clock or SystemClock()
         self._known = RecordsCache()
+        self._freshness = Freshness(engine)
         self._on_missing = on_missing
 
     @property
     def engine(self) -> Engine:
         return self._engine
+
+    def forget(self) -> None:
+        """Drop the answers and records kept in memory, as after rows were erased."""
+        self._written.clear()
+        self._known.clear()
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
@@ -207,6 +214,10 @@ class Queries:
 
         return self._on_snapshot(lambda snapshot: self._known.get(snapshot, load), stream, account)
 
+    def freshness(self, stream: Stream, account: str) -> StreamFreshness:
+        """What is stored of a stream, and how current that is. Raises LimitExceeded."""
+        return self._on_snapshot(self._freshness.of, stream, account)
+
     def versions(self, wanted: VersionsQuery) -> pa.Table:
         """The versions (`stream.row_schema`), in no order. Raises LimitExceeded."""
 
@@ -252,8 +263,8 @@ class Queries:
             raise
 
 
-def _too_many_rows(most: int) -> LimitExceeded:
-    return LimitExceeded(
+def _too_many_rows(most: int) -> TooLargeAtOnce:
+    return TooLargeAtOnce(
         f"The answer has more than {most} rows, the most that an answer may have.",
         hint="Take it page by page with `limit`, ask for fewer dimensions, longer buckets or a shorter interval, or filter.",
     )

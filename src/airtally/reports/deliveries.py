@@ -1,145 +1,53 @@
-"""Sends the deliveries that are due, each in a task of its own, so that a slow receiver delays no other."""
+"""Sends the notices of reports that are due."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from typing import TypeVar
+from collections.abc import Sequence
 
 import structlog
 
-from airtally.jobs.retry_policy import RetryPolicy
-from airtally.kit import metrics
-from airtally.kit.errors import Failure
+from airtally.jobs.sending import SendingLoop
 from airtally.kit.outgoing import Outgoing, OutgoingFailed
 from airtally.reports.outbox import Deliveries, Delivery
 
 _log = structlog.get_logger()
-T = TypeVar("T")
 
-#: Tries under way at once in one process; each holds a socket and no thread.
-MOST_AT_ONCE = 500
 #: Of one account: its receiver may hang for the 30 seconds that each try has.
 MOST_EACH = 100
-_A_TIME = 100
 _HEADERS = {"Content-Type": "application/json"}
-#: For recording the outcome of a try: 7.5 seconds, well within the 90 of its lease.
-_NOTING = RetryPolicy.ending_after((0.5, 2.0, 5.0))
+
+#: The status that was answered, or why none was.
+PostOutcome = tuple[int | None, str | None]
 
 
-class DeliveryLoop:
-    """Looks for due tries every `poll_seconds`, and at once after `wake`. Runs an event loop on its own thread."""
+class DeliveryLoop(SendingLoop[Delivery, PostOutcome]):
+    """Posts tries under their leases."""
 
     name = "deliveries"
+    most_at_once = 500
 
     def __init__(self, deliveries: Deliveries, outgoing: Outgoing, *, poll_seconds: float = 1.0) -> None:
+        super().__init__(poll_seconds=poll_seconds)
         self._deliveries = deliveries
         self._outgoing = outgoing
-        self._poll_seconds = poll_seconds
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._accounts: dict[int, int] = {}  # of the tries under way
-        self._loop = asyncio.new_event_loop()
-        self._woken = asyncio.Event()
-        self._stopping = False
-        self._patience = 0.0
-        self._thread = threading.Thread(target=self._run, name="airtally-deliveries", daemon=True)
-        self._store = ThreadPoolExecutor(2, "airtally-deliveries-store")
-        self._names = ThreadPoolExecutor(32, "airtally-deliveries-names")
 
-    def start(self) -> None:
-        self._thread.start()
+    def claim(self, under_way: Sequence[Delivery], limit: int) -> list[Delivery]:
+        return self._deliveries.claim_due({each.id: each.account_id for each in under_way}, limit, MOST_EACH)
 
-    def wake(self) -> None:
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._woken.set)
+    def settle(self, item: Delivery, outcome: PostOutcome) -> None:
+        self._deliveries.settle(item, *outcome)
 
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
+    def release(self, item: Delivery) -> None:
+        self._deliveries.release(item)
 
-    def stop(self, timeout: float = 2.0) -> None:
-        """Give tries under way `timeout` seconds to end; hand back the others, to be made again."""
-        self._patience = timeout
-        self._stopping = True
-        if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._woken.set)
-            self._thread.join(timeout + 10)
-        elif not self._loop.is_closed():
-            self._close()
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.set_default_executor(self._names)
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._close()
-
-    def _close(self) -> None:
-        self._store.shutdown(wait=True)
-        self._names.shutdown(wait=False, cancel_futures=True)
-        self._loop.close()
-
-    async def _serve(self) -> None:
-        while not self._stopping:
-            self._woken.clear()
-            if await self._begin_due() < _A_TIME:
-                await self._wait()
-        tasks = list(self._tasks.values())
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=self._patience)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._poll_seconds):
-                await self._woken.wait()
-        except TimeoutError:
-            return
-
-    async def _begin_due(self) -> int:
-        room = MOST_AT_ONCE - len(self._tasks)
-        try:
-            due = await self._call(self._claim, min(room, _A_TIME)) if room else []
-        except Exception as error:  # noqa: BLE001 (counted and logged; the loop goes on)
-            metrics.LOOP_FAILURES.labels(self.name).inc()
-            _log.exception("background step failed", loop=self.name, error=str(error))
-            return 0
-        for delivery in due:
-            task = self._loop.create_task(self._make(delivery))
-            self._tasks[delivery.id], self._accounts[delivery.id] = task, delivery.account_id
-            task.add_done_callback(partial(self._ended, delivery.id))
-        return len(due)
-
-    def _claim(self, limit: int) -> list[Delivery]:
-        return self._deliveries.claim_due(dict(self._accounts), limit, MOST_EACH)
-
-    def _ended(self, delivery_id: int, _: asyncio.Task[None]) -> None:
-        del self._tasks[delivery_id], self._accounts[delivery_id]
-
-    async def _make(self, delivery: Delivery) -> None:
-        try:
-            status, error = await self._send(delivery)
-        except asyncio.CancelledError:
-            await self._call(self._deliveries.release, delivery)
-            raise
+    async def send(self, item: Delivery) -> PostOutcome:
+        status, error = await self._post(item)
         _log.info(
-            "webhook tried",
-            delivery=delivery.id,
-            report=delivery.report_id,
-            attempt=delivery.attempt,
-            status=status,
-            error=error,
+            "webhook tried", delivery=item.id, report=item.report_id, attempt=item.attempt, status=status, error=error
         )
-        await self._settle(delivery, status, error)
+        return status, error
 
-    async def _send(self, delivery: Delivery) -> tuple[int | None, str | None]:
+    async def _post(self, delivery: Delivery) -> PostOutcome:
         try:
             reply = await self._outgoing.post(delivery.url, delivery.payload.encode(), _HEADERS)
         except OutgoingFailed as failure:
@@ -148,22 +56,3 @@ class DeliveryLoop:
             _log.exception("webhook failed unexpectedly", delivery=delivery.id)
             return None, f"The try failed: {type(error).__name__}"
         return reply.status, None
-
-    async def _settle(self, delivery: Delivery, status: int | None, error: str | None) -> None:
-        """Record the outcome; where that fails, the try is made again once its lease has ended."""
-        for attempt in itertools.count(1):
-            try:
-                await self._call(self._deliveries.settle, delivery, status, error)
-            except Failure as failure:
-                metrics.LOOP_FAILURES.labels(self.name).inc()
-                _log.error("a webhook's outcome could not be noted", delivery=delivery.id, error=failure.message)
-                wait = _NOTING.wait(attempt)
-                if wait is None:
-                    return
-                await asyncio.sleep(wait)
-            else:
-                self._woken.set()
-                return
-
-    async def _call(self, function: Callable[..., T], *args: object) -> T:
-        return await self._loop.run_in_executor(self._store, function, *args)

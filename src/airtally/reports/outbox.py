@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
+from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import deliveries
+from airtally.jobs.due_table import DueTable, UnderWay
 from airtally.jobs.leased_table import NO_LEASE, LeasedTable
 from airtally.jobs.retry_policy import RetryPolicy
 from airtally.jobs.setback import Setback
@@ -40,6 +40,7 @@ class DeliveryState(StrEnum):
 _LEASES = LeasedTable(
     deliveries, DeliveryState.DUE, DeliveryState.SENDING, deliveries.c.lease_number, when_released={"sent_at": None}
 )
+_DUE = DueTable(_LEASES, (deliveries.c.account_id,), deliveries.c.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +90,19 @@ class Deliveries:
         """
         now = self._clock.now_us()
         if self._setback.happened(now):
-            self._follow_setback(now)
+            _DUE.follow_setback(self._store, now)
         with self._store.read() as connection:
-            if connection.execute(select(deliveries.c.id).where(_due(now)).limit(1)).first() is None:
+            if not _DUE.any_due(connection, now):
                 return []
-        first = deliveries.c.id.in_(_by_turns(now, busy, each).limit(limit))
-        free = select(deliveries.c.id).where(first, _due(now)).with_for_update(skip_locked=True)
-        taken = _LEASES.taken(self._owner, now + round(LEASE_SECONDS * SECOND_US), sent_at=now)
         with self._store.begin() as connection:
-            rows = connection.execute(taken.where(deliveries.c.id.in_(free)))
-            return sorted(map(Delivery.from_row, rows), key=lambda each: each.id)
+            rows = _DUE.claim(
+                *(connection, self._owner, now),
+                lease_seconds=LEASE_SECONDS,
+                under_way=[UnderWay(delivery_id, (account,)) for delivery_id, account in busy.items()],
+                limit=limit,
+                each=(each,),
+            )
+            return [Delivery.from_row(row) for row in rows]
 
     def settle(self, delivery: Delivery, status_code: int | None, error: str | None) -> None:
         """Record the outcome of a try. Any status but 200 schedules the next try, if there is one."""
@@ -125,6 +129,8 @@ class Deliveries:
         """One more try of the same notice, due at once. Raises NotFound."""
         old = self.get(delivery_id, account_id)
         with self._store.begin() as connection:
+            target = f"delivery {delivery_id} of report {old.report_id}"
+            note_change(connection, self._clock.now_us(), "delivery.redeliver", target, account_id=old.account_id)
             return self._insert(
                 connection,
                 old.account_id,
@@ -145,23 +151,19 @@ class Deliveries:
         return Delivery.from_row(row)
 
     def latest(
-        self, account_id: int | None = None, *, report_id: int | None = None, limit: int = 100
+        self,
+        account_id: int | None = None,
+        *,
+        report_id: int | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> list[Delivery]:
-        """Newest first; of all accounts where none is given."""
+        """Newest first, from the one before the id `before`; of all accounts where none is given."""
         where = [*_of(account_id), *([] if report_id is None else [deliveries.c.report_id == report_id])]
+        where += [] if before is None else [deliveries.c.id < before]
         query = select(*deliveries.c).where(*where).order_by(deliveries.c.id.desc()).limit(limit)
         with self._store.read() as connection:
             return [Delivery.from_row(row) for row in connection.execute(query)]
-
-    def _follow_setback(self, now: int) -> None:
-        """After the clock went back, move due times and leases by as much, so that none lasts longer."""
-        latest = case((deliveries.c.state == DeliveryState.DUE, deliveries.c.created_at), else_=deliveries.c.sent_at)
-        late = deliveries.c.state.in_((DeliveryState.DUE, DeliveryState.SENDING)), latest > now + SECOND_US
-        with self._store.read() as connection:
-            if connection.execute(select(deliveries.c.id).where(*late).limit(1)).first() is None:
-                return
-        with self._store.begin() as connection:
-            connection.execute(update(deliveries).where(*late).values(_set_back(now)))
 
     def _add_next(self, connection: Connection, last: Delivery) -> None:
         wait = None if last.attempt == BY_COMMAND else self._retry.wait(last.attempt)
@@ -200,36 +202,6 @@ class Deliveries:
 
     def _held(self, delivery: Delivery) -> tuple[ColumnElement[bool], ...]:
         return _LEASES.held_rows(self._owner, delivery.id, delivery.lease_number)
-
-
-def _due(now: int) -> ColumnElement[bool]:
-    """Tries to send now: due ones, and those whose lease has ended."""
-    return or_(and_(deliveries.c.state == DeliveryState.DUE, deliveries.c.due_at <= now), _LEASES.orphaned(now))
-
-
-def _set_back(now: int) -> dict[str, Any]:
-    is_due, wait = deliveries.c.state == DeliveryState.DUE, deliveries.c.due_at - deliveries.c.created_at
-    return {
-        "due_at": case((is_due & (wait > 0), now + wait), (is_due, now), else_=deliveries.c.due_at),
-        "created_at": case((is_due, now), else_=deliveries.c.created_at),
-        "lease_until": now + (deliveries.c.lease_until - deliveries.c.sent_at),
-        "sent_at": case((is_due, None), else_=now),
-    }
-
-
-def _by_turns(now: int, busy: Mapping[int, int], each: int) -> Select[tuple[int]]:
-    """Ids of due tries: the longest due of each account first, then the second of each, and so on."""
-    order = deliveries.c.due_at, deliveries.c.id
-    number = func.row_number().over(partition_by=deliveries.c.account_id, order_by=order)
-    due = select(*(deliveries.c.id, deliveries.c.account_id, deliveries.c.due_at), number.label("number"))
-    numbered = due.where(_due(now) & deliveries.c.id.not_in(busy)).subquery("numbered").c
-    under_way = Counter(busy.values())
-    room = case(*((numbered.account_id == account, each - count) for account, count in under_way.items()), else_=each)
-    return (
-        select(numbered.id)
-        .where(numbered.number <= (room if under_way else each))
-        .order_by(numbered.number, numbered.due_at, numbered.id)
-    )
 
 
 def _of(account_id: int | None) -> list[ColumnElement[bool]]:

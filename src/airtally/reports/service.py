@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, func, insert, select, update
 
-from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account
 from airtally.accounts.owners import Owners
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
@@ -65,8 +65,10 @@ class Reports:
         self.on_created: list[Callable[[], None]] = []
         self.on_notice: list[Callable[[], None]] = []
 
-    def create(self, account: Account, request: ReportRequest) -> Report:
-        """Store a waiting report and its job in one transaction."""
+    def create(
+        self, account: Account, request: ReportRequest, note: Callable[[Connection, Report], None] | None = None
+    ) -> Report:
+        """Store a waiting report and its job in one transaction; `note` is called in it."""
         now = self._clock.now_us()
         values = {
             "account_id": account.id,
@@ -83,6 +85,8 @@ class Reports:
             report = Report.from_row(connection.execute(added).one())
             self._owners.claim_within(connection, _OWNED, [str(report.id)], account.id)
             self._jobs.add(connection, JOB_KIND, str(report.id), account.id)
+            if note is not None:
+                note(connection, report)
         _call(self.on_created)
         return report
 
@@ -96,6 +100,22 @@ class Reports:
         if self._owners.owner_of(_OWNED, str(report_id)) is not None:
             raise Forbidden(f"Report with ID {report_id} does not belong to current user")
         raise NotFound(f"Report with ID {report_id} was not found")
+
+    def own(self, account: Account, report_id: int) -> Report:
+        """As `get`, but another account's report is one that is not there. Raises NotFound."""
+        with self._store.read() as connection:
+            row = connection.execute(_of(account).where(reports.c.id == report_id)).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no report {report_id}")
+        return Report.from_row(row)
+
+    def newest(self, account: Account, *, before: int | None = None, limit: int = 100) -> list[Report]:
+        """Newest first, from the one before the id `before`."""
+        query = _of(account).order_by(reports.c.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(reports.c.id < before)
+        with self._store.read() as connection:
+            return [Report.from_row(row) for row in connection.execute(query)]
 
     def page(
         self, account: Account, page: Page, sort: Sequence[SortKey] = (), *, statuses: Sequence[ReportState] = ()
@@ -127,7 +147,7 @@ class Reports:
         missing = NotFound("There is no such file, or it is no longer kept")
         if not self._links.is_valid(slug, file_name, signature):
             raise missing
-        query = _with_account().where(accounts.c.slug == slug, reports.c.file_name == file_name)
+        query = _with_account().where(accounts.c.slug == slug, reports.c.file_name == file_name, IS_OPEN)
         with self._store.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:

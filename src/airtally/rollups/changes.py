@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -29,9 +29,13 @@ class ChangedDays:
     new rows (compaction, expiry) change nothing. Days that retention removed are dropped by `forget`.
     """
 
-    def __init__(self, store: MetadataStore, table: LakeTable) -> None:
+    def __init__(
+        self, store: MetadataStore, table: LakeTable, deleted: Callable[[], Collection[str]] = frozenset
+    ) -> None:
+        """`deleted` gives the slugs of deleted accounts, of which nothing is made any more."""
         self._store = store
         self._table = table
+        self._deleted = deleted
         self._lock = threading.Lock()
         self._versions: dict[str, dict[str, int]] = {}
         self._through: int | None = None
@@ -45,10 +49,11 @@ class ChangedDays:
             return dict(self._versions.get(account, {}))
 
     def by_account(self, view: TableVersion) -> dict[str, dict[str, int]]:
-        """The same for every account."""
+        """The same for every account that is not deleted."""
+        deleted = self._deleted()
         with self._lock:
             self._read_to(view)
-            return {account: dict(days) for account, days in self._versions.items()}
+            return {account: dict(days) for account, days in self._versions.items() if account not in deleted}
 
     def keep(self, view: TableVersion) -> None:
         """Save what was read in the metadata store; after that the commits may be cleaned up."""

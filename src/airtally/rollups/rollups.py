@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from airtally.database.store import MetadataStore
@@ -47,7 +47,7 @@ class Rollups:
     """The rollups' tables, beside those of the streams in the lake, one for each version of a rollup.
 
     `retention` has the days that segments are kept by the name of the rollup, None for ever; `zones` gives the accounts'
-    time zones by slug.
+    time zones by slug, `deleted` the slugs of deleted accounts, for which nothing is built.
     Thread-safe: a lock guards the two dictionaries, which hold at most one entry for each declared rollup version and
     stream; the tables and changed days in them are thread-safe by locks of their own.
     """
@@ -60,10 +60,12 @@ class Rollups:
         *,
         retention: Mapping[str, int | None],
         zones: Callable[[], Mapping[str, str]] = dict,
+        deleted: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self.lake = lake
         self._retention = retention
         self.zones = zones
+        self._deleted = deleted
         self._source = source
         self._store = store
         self._lock = threading.Lock()
@@ -91,7 +93,7 @@ class Rollups:
     def changed_days(self, table: LakeTable) -> ChangedDays:
         with self._lock:
             if table.name not in self._changed_days:
-                self._changed_days[table.name] = ChangedDays(self._store, table)
+                self._changed_days[table.name] = ChangedDays(self._store, table, self._deleted)
             return self._changed_days[table.name]
 
     def rollup_plan(

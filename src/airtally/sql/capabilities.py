@@ -15,6 +15,7 @@ class Capabilities:
     `time_type`: has a type for the time of day, whose text is the quickest way to it.
     `wide_sums`: sums of bigint are wider than 64 bits by themselves.
     `bit_sets`: aggregates numbers into sets of bits, for distinct counts that need not be exact.
+    `writes_parquet`: writes an answer into a Parquet file itself (`Engine.write_parquet`).
     """
 
     name: str
@@ -25,3 +26,4 @@ class Capabilities:
     time_type: bool
     wide_sums: bool
     bit_sets: bool = False
+    writes_parquet: bool = False

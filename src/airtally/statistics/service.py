@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
-from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, statistics
@@ -103,8 +103,8 @@ class Statistics:
 
     def by_file(self, file_name: str) -> Statistic | None:
         """The ready statistic of a file. The name is secret and permits the download."""
-        ready = statistics.c.status == StatisticState.READY
-        return self._one(select(*_OWN).where(ready, statistics.c.file_name == file_name))
+        ready = statistics.c.status == StatisticState.READY, statistics.c.file_name == file_name
+        return self._one(select(*_OWN).join_from(statistics, accounts).where(*ready, IS_OPEN))
 
     def of_job(self, job: Job) -> tuple[Account, Statistic]:
         """The account and request of a job."""

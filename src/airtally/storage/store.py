@@ -35,6 +35,8 @@ _LOOKS = 3
 _log = structlog.get_logger()
 
 Due = Callable[[Stream, TailPart], bool]
+#: From rows (`stream.stored_schema`) on their way into the lake to those that may get there.
+Sieve = Callable[[Stream, pa.Table], pa.Table]
 
 
 class Overtaken(Exception):
@@ -45,7 +47,7 @@ class EventStore:
     """The source of all snapshots. `buffer` is None in a process that accepts no rows.
 
     `buffers` is the folder of this host's buffers; other processes' rows are read from there. `limit` says how far the
-    rows of other hosts are in the lake. Thread-safe: buffer and lake are, and of each stream one thread flushes.
+    rows of other hosts are in the lake, `sieve` which rows do not go there any more, as they were erased. Thread-safe: buffer and lake are, and of each stream one thread flushes.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class EventStore:
         clock: Clock,
         buffers: Path | None = None,
         limit: Callable[[], Limit] = alone,
+        sieve: Sieve = lambda _, rows: rows,
     ) -> None:
         self.lake = lake
         self.buffer = buffer
         self._clock = clock
         self._limit = limit
+        self._sieve = sieve
         folder = buffers or (None if buffer is None else buffer.folder)
         self._peers = None if folder is None else PeerTails(folder)
         self._flushing = {name: threading.Lock() for name in STREAMS}
@@ -72,9 +76,12 @@ class EventStore:
         *,
         start_us: int | None = None,
         end_us: int | None = None,
+        received_us: int | None = None,
         flushed: bool = False,
     ) -> Snapshot:
         """Everything acknowledged so far of `account`; see `SnapshotSource`.
+
+        `received_us` leaves out files without a row received after that moment; it says nothing of what is buffered.
 
         `flushed` moves this process's rows into the lake first and leaves out what others still buffer.
         """
@@ -83,9 +90,9 @@ class EventStore:
         through, tails, table_version = self._at_one_moment(stream)
         chunks = [rows for part in tails for rows in self._unflushed(stream, part, table_version, account)]
         state = _state_of(table_version, tails)
-        return _snapshot(
-            stream, account, self.lake.table(stream), table_version, start_us, end_us, chunks, through, state
-        )
+        table = self.lake.table(stream)
+        bounds = start_us, end_us, received_us
+        return _snapshot(stream, account, table, table_version, bounds, chunks, through, state)
 
     def flush(self, stream: Stream | None = None, *, force: bool = True, due: Due | None = None) -> int:
         """Move buffered rows into the lake; returns how many. Without `force` only what `due` says."""
@@ -114,16 +121,15 @@ class EventStore:
         """
         if rows.num_rows > MAX_BATCH_ROWS:
             raise ValueError(f"at most {MAX_BATCH_ROWS} rows at once")
-        writer_id = uuid.uuid5(uuid.NAMESPACE_URL, app_id).hex
         whole = with_day(stream, with_account(rows.cast(stream.row_schema), account))
-        stored = Stamp(writer_id).stored(stream, whole, self._clock.now_us(), version)
+        stored = Stamp(writer_id_of(app_id)).stored(stream, whole, self._clock.now_us(), version)
 
         def above(done: int) -> tuple[pa.Table, int] | None:
             if done >= version:
                 return None
             if after is not None and done != after:
                 raise Overtaken
-            return stored, version
+            return self._sieve(stream, stored), version
 
         return self._append_once(self.lake.table(stream), app_id, above)
 
@@ -161,8 +167,7 @@ class EventStore:
             account,
             table,
             table_version,
-            start_us,
-            end_us,
+            (start_us, end_us, None),
             [],
             limit.cut(through),
             _state_of(table_version, []),
@@ -221,7 +226,7 @@ class EventStore:
         """Append one lane's rows, in as many commits as their number needs."""
         count = 0
         for chunks in _bounded(part.chunks):
-            taken = _Taken()
+            taken = _Taken(stream, self._sieve)
             self._append_once(self.lake.table(stream), part.app_id, lambda done, c=chunks, t=taken: t.take(c, done))  # type: ignore[misc]
             buffer.discard(stream, part, chunks[-1].last)
             metrics.ROWS_FLUSHED.labels(stream.name).inc(taken.rows)
@@ -247,6 +252,11 @@ class EventStore:
         raise TableNotFoundError(table.url)
 
 
+def writer_id_of(app_id: str) -> str:
+    """The `writer_id` of the rows that `append_file_rows` stores for an application."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, app_id).hex
+
+
 def _state_of(table_version: TableVersion | None, tails: list[TailPart]) -> Hashable:
     """Equal for equal states of a stream: rows of a lane are only ever added at its end."""
     lasts = ((part.app_id, part.chunks[-1].last) for part in tails)
@@ -267,6 +277,8 @@ def _as_failure(error: Exception) -> Exception:
 
 @dataclass(slots=True)
 class _Taken:
+    stream: Stream
+    sieve: Sieve
     rows: int = 0
 
     def take(self, chunks: list[Chunk], done: int) -> tuple[pa.Table, int] | None:
@@ -274,7 +286,7 @@ class _Taken:
         if not tables:
             self.rows = 0
             return None
-        rows = pa.concat_tables(tables)
+        rows = self.sieve(self.stream, pa.concat_tables(tables))
         self.rows = rows.num_rows
         return rows, chunks[-1].last
 
@@ -297,13 +309,12 @@ def _snapshot(  # noqa: PLR0917 (the fields of a snapshot)
     account: str,
     table: LakeTable,
     table_version: TableVersion | None,
-    start_us: int | None,
-    end_us: int | None,
+    bounds: tuple[int | None, int | None, int | None],
     buffered: list[pa.Table],
     through_us: int,
     state: Hashable,
 ) -> Snapshot:
-    files = [] if table_version is None else table_version.prune(account, start_us, end_us)
+    files = [] if table_version is None else table_version.prune(account, *bounds)
     return Snapshot(
         stream=stream,
         account=account,

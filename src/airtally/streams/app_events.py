@@ -31,8 +31,8 @@ APP_EVENTS = Stream(
         Column("event", Type.TEXT, "Name of the event.", required=True),
         Column("time", Type.TIME, "When it happened.", required=True),
         Column("id", Type.TEXT, "The same id on the same UTC day is the same event."),
-        Column("hwid", Type.TEXT, "The device."),
-        Column("user_id", Type.TEXT, "The user."),
+        Column("hwid", Type.TEXT, "The device.", identifies="hwid"),
+        Column("user_id", Type.TEXT, "The user.", identifies="user_id"),
         Column("count", Type.INT64, "How many events the row stands for.", default=1, minimum=0),
         Column(
             "attributes",

@@ -39,6 +39,11 @@ class Type(StrEnum):
     def arrow(self) -> pa.DataType:
         return _ARROW[self]
 
+    @property
+    def has_length(self) -> bool:
+        """Whether `max_bytes` of a column limits it."""
+        return self in {Type.TEXT, Type.JSON}
+
 
 _ARROW = {
     Type.INT64: pa.int64(),
@@ -69,6 +74,7 @@ class Column:
     required columns other than the key. `cut_to_minute` and `milliseconds` cut a time on arrival.
     `may_be_empty` allows an empty text in a column that identifies rows (`Stream.named_by`).
     `fold_case` makes a key ignore the case of the letters A to Z (`sql/case.py`).
+    `identifies` is the kind of id by which the column names a person: erasure finds the person's rows by it.
     """
 
     name: str
@@ -88,12 +94,15 @@ class Column:
     may_be_empty: bool = False
     cut_to_minute: bool = False
     milliseconds: bool = False
+    identifies: str | None = None
 
     def __post_init__(self) -> None:
         if self.pattern is not None and self.pattern_says is None:
             raise ValueError(f"column {self.name} has a pattern without pattern_says, its description")
         if (self.type is Type.JSON) != (self.json is not None and self.json_says is not None):
             raise ValueError(f"column {self.name} needs json and json_says if, and only if, its type is JSON")
+        if self.identifies is not None and (self.type is not Type.TEXT or self.fold_case):
+            raise ValueError(f"column {self.name} names a person, so it must be text compared exactly")
 
 
 #: Columns the server adds to every stored row, after the stream's own.
@@ -172,6 +181,9 @@ class Stream:
         for used in (self.time, *self.identity, *self.key, *self.entity, *referring, *dimensions):
             if used not in names:
                 raise ValueError(f"stream {self.name} has no column {used}")
+        named = dimensions & {column.name for column in self.person_columns}
+        if named:  # figures outlive rows, so nothing in them may name a person
+            raise ValueError(f"stream {self.name}: no rollup may have {', '.join(named)}, which names a person")
 
     def column(self, name: str) -> Column:
         return self.by_name[name]
@@ -186,6 +198,11 @@ class Stream:
     def empty_is_null(self, name: str) -> bool:
         """Whether an empty text in a column counts as null: the column is optional and identifies rows."""
         return name in self.named_by and not self.by_name[name].required
+
+    @cached_property
+    def person_columns(self) -> tuple[Column, ...]:
+        """The columns that name a person; none in a stream of facts about machines and media."""
+        return tuple(column for column in self.columns if column.identifies is not None)
 
     @cached_property
     def by_name(self) -> dict[str, Column]:

@@ -15,7 +15,7 @@ DEVICE_TAGS = Stream(
     owned=Owned("application", "application"),
     columns=(
         Column("application", Type.TEXT, "The application's code; null for a tag that all applications share."),
-        Column("hwid", Type.TEXT, "The device.", required=True),
+        Column("hwid", Type.TEXT, "The device.", required=True, identifies="hwid"),
         Column("tag", Type.TEXT, "Name of the tag.", required=True),
         Column(
             "value",

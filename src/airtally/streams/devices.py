@@ -24,13 +24,13 @@ DEVICES = Stream(
     owned=Owned("application", "application"),
     columns=(
         Column("application", Type.TEXT, "The application's code.", required=True),
-        Column("hwid", Type.TEXT, "The device.", required=True),
+        Column("hwid", Type.TEXT, "The device.", required=True, identifies="hwid"),
         Column("device_type", Type.INT64, "Number of the device's type."),
         Column("push_token", Type.TEXT, "Token by which push messages reach the device.", max_bytes=DESCRIPTION_BYTES),
         Column("language", Type.TEXT, "The user's language."),
         Column("timezone_seconds", Type.INT64, "The device's offset from UTC in seconds."),
-        Column("user_id", Type.TEXT, "The user."),
-        Column("email", Type.TEXT, "The user's address."),
+        Column("user_id", Type.TEXT, "The user.", identifies="user_id"),
+        Column("email", Type.TEXT, "The user's address.", identifies="email"),
         *VERSION_COLUMNS,
     ),
 )

@@ -18,7 +18,7 @@ PLAYBACK = Stream(
         Column("session_id", Type.TEXT, "Unique id of the session.", required=True),
         Column("marketplace_id", Type.INT64, "Marketplace of the playback."),
         Column("marketplace_desc", Type.TEXT, "That marketplace's name."),
-        Column("cid", Type.TEXT, "Anonymous user, as in the stream `subscriptions`."),
+        Column("cid", Type.TEXT, "Anonymous user, as in the stream `subscriptions`.", identifies="cid"),
         Column("benefit_id", Type.TEXT, "Benefit of the streamed content."),
         Column("catalog_id", Type.TEXT, "The title, as `id` in the stream `catalog`."),
         Column("subscription_offer_id", Type.TEXT, "Offer of the customer's subscription at the time."),

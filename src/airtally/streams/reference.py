@@ -166,10 +166,13 @@ def _meaning(stream: Stream, column: Column) -> Iterator[str]:
         yield f"At most {column.max_bytes:,} bytes."
     elif column.type is Type.TEXT and column.pattern is None and not column.choices:
         yield f"At most {column.max_bytes} bytes."
-    yield from _emptiness(stream, column)
+    yield from _naming(stream, column)
 
 
-def _emptiness(stream: Stream, column: Column) -> Iterator[str]:
+def _naming(stream: Stream, column: Column) -> Iterator[str]:
+    """What the column says of the row's identity, and of a person's."""
+    if column.identifies is not None:
+        yield f"Names a person (`{column.identifies}`): [privacy.md](../guides/privacy.md)."
     if column.name in stream.named_by:
         yield "Empty is the same as absent." if stream.empty_is_null(column.name) else "Not empty."
 

@@ -19,7 +19,12 @@ SUBSCRIPTIONS = Stream(
         Column("subscription_event_type", Type.TEXT, "What happened, such as `Start`, `Renewal` or `Cancel`."),
         Column("subscription_event_time_utc", Type.TIME, "When it happened."),
         Column("subscription_event_time_zone", Type.TEXT, "Time zone of the subscription's marketplace."),
-        Column("cid", Type.TEXT, "Anonymous customer, the same for all events within one parent channel."),
+        Column(
+            "cid",
+            Type.TEXT,
+            "Anonymous customer, the same for all events within one parent channel.",
+            identifies="cid",
+        ),
         Column("offer_id", Type.TEXT, "The offer concerned."),
         Column("offer_name", Type.TEXT, "That offer's name."),
         Column("offer_type", Type.TEXT, "Kind of offer."),

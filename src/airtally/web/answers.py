@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from airtally.kit.attempts import Attempt
@@ -18,13 +18,23 @@ class Answering:
     """Passes an answer on and notes its status and size.
 
     The answer to a wrong credential is delayed by the seconds that `slowed` returns, without holding a thread.
+    `added` are headers of every answer.
     """
 
     __slots__ = ("_added", "_attempt", "_send", "_slowed", "size", "status")
 
-    def __init__(self, send: Send, attempt: Attempt, slowed: Callable[[], float], *, page: bool, https: bool) -> None:
+    def __init__(
+        self,
+        send: Send,
+        attempt: Attempt,
+        slowed: Callable[[], float],
+        *,
+        page: bool,
+        https: bool,
+        added: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         self._send, self._attempt, self._slowed = send, attempt, slowed
-        self._added = [_NO_SNIFFING, _STAY_ON_TLS] if page and https else [_NO_SNIFFING]
+        self._added = [_NO_SNIFFING, _STAY_ON_TLS, *added] if page and https else [_NO_SNIFFING, *added]
         self.status = 0
         self.size = 0
 

@@ -22,7 +22,7 @@ class Area:
     """The paths below `prefix`. `respond` writes a failure in the form of the API that owns them.
 
     `presented` reads the caller's credential from the headers, and without a valid one no body is read; None if the
-    credential is in the body, or there is none. `body_bytes` is the longest body.
+    credential is in the body, or there is none. `body_bytes` is the longest body. `cross_origin`: pages of AIRTALLY_CORS_ORIGINS may call.
     """
 
     prefix: str
@@ -30,3 +30,4 @@ class Area:
     respond: Responder
     presented: Reader | None = None
     body_bytes: int = ANYBODY_BYTES
+    cross_origin: bool = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from airtally.accounts.keys import Keys, Principal
 from airtally.kit.bearer import bearer_token
-from airtally.kit.fair import in_thread
+from airtally.kit.fair_executor import in_thread
 
 Headers = Mapping[bytes, bytes]
 

@@ -23,7 +23,7 @@ from uvicorn.config import STARTUP_FAILURE
 
 from airtally.kit import metrics
 from airtally.kit.addresses import neighbourhood
-from airtally.settings import Network
+from airtally.kit.setting_values import Network
 from airtally.web.connections import Connections, Held
 from airtally.web.limits import Limits
 from airtally.web.protocol import Connection

@@ -179,8 +179,10 @@ def test_more_rows_than_an_answer_has_come_page_by_page(client, monkeypatch):
     assert client.send("app_events", rows).json()["accepted"] == 9
     asked = WEEK | {"dimensions": ["event"]}
     whole = client.ask(**asked)
-    assert (whole.status_code, whole.json()["code"]) == (422, "limit_exceeded")
-    assert "`limit`" in whole.json()["hint"]
+    assert (whole.status_code, whole.headers["Location"]) == (202, f"/api/v1/exports/{whole.json()['id']}")
+    link = client.http.get("/api/v1/query?stream=app_events&range=last+7+days&dimensions=event")
+    assert (link.status_code, link.json()["code"]) == (422, "limit_exceeded")
+    assert "`limit`" in link.json()["hint"]
     found, cursor = [], None
     while page := client.ask(**asked, limit=4, cursor=cursor).json():
         found += [row["event"] for row in page["rows"]]

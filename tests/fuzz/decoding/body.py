@@ -9,7 +9,7 @@ import msgspec
 
 
 class Body(msgspec.Struct):
-    """`kind` is a media type, or for a file its ending. `rows` is how many it holds, None where nobody can say."""
+    """`kind` is a media type, empty if none is said, or for a file its ending. `rows` is how many it holds, None where nobody can say."""
 
     stream: str
     kind: str

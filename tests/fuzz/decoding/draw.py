@@ -20,13 +20,13 @@ from fuzz.rows import row
 from fuzz.tenants import A, Tenant
 
 PARQUET, ARROW = "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
-NDJSON, JSON = "application/x-ndjson", "application/json"
+NDJSON, JSON, CSV = "application/x-ndjson", "application/json", "text/csv"
 
 Rows = list[dict[str, Any]]
 #: Each gives the content, and how many rows it holds where that is known.
 Maker = Callable[[Chance, Stream, Rows, bool], tuple[bytes, int | None]]
 
-_BODIES: dict[str, Maker] = {NDJSON: ndjson, JSON: json_array, PARQUET: parquet, ARROW: arrow}
+_BODIES: dict[str, Maker] = {NDJSON: ndjson, JSON: json_array, PARQUET: parquet, ARROW: arrow, CSV: csv_text}
 _FILES: dict[str, Maker] = {
     ".csv": csv_text, ".ndjson": ndjson, ".json": json_array, ".parquet": parquet, ".arrows": arrow, ".arrow": feather, ".feather": feather,
 }  # fmt: skip
@@ -43,6 +43,8 @@ def draw(chance: Chance, today: date, tenant: Tenant = A, *, stream: str | None 
     content, count = (_FILES if as_file else _BODIES)[kind](chance, of, rows, spoiled and not chance.one_in(3))
     if spoiled and chance.one_in(2):
         content, count = damaged(chance, content), None
+    if not as_file and chance.one_in(8):
+        kind = ""  # no content type: the body is looked at
     body = Body(of.name, kind, content, "", count)
     return _packed(chance, body, spoiled=spoiled) if chance.one_in(4) else body
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airtally.ingest.decode import LIMITS, Checked, csv, read_file
+from airtally.ingest.decode import LIMITS, Checked, csv, read_file, read_rows, unpacked
 from airtally.ingest.decode.csv_records import OPEN_QUOTE
 from airtally.kit.errors import BadRequest
 from airtally.streams import STREAMS
@@ -25,10 +25,16 @@ QUOTED = b'"1","2","2026-11-22 08:00:00","x"\n'
 
 
 def read_csv(path: Path, text: bytes) -> Checked:
+    """From a file, and the same from a body."""
     path.write_bytes(text)
     chunks = [checked for checked, _ in read_file(PLAYLOGS, path)]
     rows = pa.concat_tables([checked.rows for checked in chunks])
-    return Checked(rows, [error for checked in chunks for error in checked.errors])
+    errors = [error for checked in chunks for error in checked.errors]
+    encoding = "gzip" if path.suffix == ".gz" else ""
+    body = read_rows(PLAYLOGS, unpacked(text, encoding, unpacked_max=1 << 30), "text/csv")
+    assert body.rows.equals(rows)
+    assert body.errors == errors
+    return Checked(rows, errors)
 
 
 def said(checked: Checked) -> list[tuple[int, str]]:
@@ -59,6 +65,7 @@ def test_rows_around_a_broken_one_are_kept_wherever_a_chunk_ends(
     text = HEADER + GOOD + several + b'1,2,2026-11-22 08:00:00,"open\n' + several + GOOD * 3 + b"1,2\n" + several
     for size in range(1, len(text) + 1, 3):
         monkeypatch.setattr(csv, "CHUNK_BYTES", size)
+        monkeypatch.setattr(csv, "BODY_BLOCK", size)
         checked = read_csv(tmp_path / "a.csv", text)
         assert [line for line, _ in said(checked)] == [14, 29]
         assert checked.rows["id"].to_pylist() == [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
@@ -87,6 +88,32 @@ def test_a_claims_answer_is_committed_with_its_rows(storage: Storage) -> None:
     other.buffer.tidy()
     assert other.buffer.adopted == ()
     assert other.buffer.claim_answer("k") is None
+
+
+@pytest.mark.parametrize("ask", [lambda buffer: buffer.claim_answer("k"), lambda buffer: buffer.forget_claims(["k"])])
+def test_claims_are_asked_for_while_an_adopted_file_is_removed(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Buffer], object]
+) -> None:
+    """`tidy` runs between any two calls on the writer's thread: no call may use a file that was found before it."""
+    storage.add((1, "a", 0))
+    storage.abandon()
+    other = storage.again()
+    writer = other.buffer._writer
+    call = writer.call
+
+    def then_tidied(function: Callable[[], object]) -> object:
+        found = call(function)
+        monkeypatch.setattr(writer, "call", call)
+        other.buffer.settled(storage.buffer.id)
+        other.flusher().flush_all()
+        monkeypatch.setattr(writer, "call", then_tidied)
+        return found
+
+    monkeypatch.setattr(writer, "call", then_tidied)
+    ask(other.buffer)
+    assert other.buffer.adopted == ()
+    monkeypatch.setattr(writer, "call", call)
+    assert other.medias() == [1]
 
 
 def test_writers_are_refused_over_the_limit_and_let_in_after_a_flush(storage: Storage) -> None:

@@ -12,10 +12,11 @@ import httpx
 import pytest
 
 from airtally.background import maintenance_of, rebuilder_of
+from airtally.erasure.person import person_of
 from airtally.files.store import PART_BYTES
 from airtally.kit.clock import MovableClock
 from airtally.storage.lake.compaction import EAGER
-from airtally.streams import PLAYLOGS
+from airtally.streams import APP_EVENTS, PLAYLOGS
 from fixtures.native import Native
 from fixtures.server import LiveServer
 from fixtures.signage import until
@@ -54,6 +55,21 @@ def test_rows_are_counted_before_and_after_flush_and_compaction(native: Native) 
     assert native.count() == 57
     maintenance_of(services, rebuilder_of(services)).compact(services.storage.lake.table(PLAYLOGS), EAGER)
     assert native.count() == 57
+
+
+def test_a_person_and_an_account_are_erased(native: Native) -> None:
+    services, event = native.server.services, {"application": "A-1", "event": "e", "time": "2026-11-01T10:00:00Z"}
+    native.send("applications", [{"application": "A-1"}])
+    native.send("app_events", [event | {"user_id": name} for name in ("ann", "bob", "ann")])
+    services.storage.event_store.flush()
+    asked = services.privacy.erasures.request(native.account, person_of({"user_id": ["ann"]}))
+    until(lambda: services.privacy.erasures.get(native.account, asked.id).state == "erased", 60)
+    assert native.count("app_events") == 1
+    services.privacy.closing.delete("acme")
+    until(lambda: services.privacy.closing.deletion("acme").state == "erased", 60)
+    table = services.storage.lake.table(APP_EVENTS).newest()
+    assert table is not None
+    assert table.names == []
 
 
 def test_a_large_report_is_stored_and_fetched(native: Native) -> None:

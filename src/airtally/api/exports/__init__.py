@@ -1,1 +1,1 @@
-"""Exports over HTTP: what callers may ask for, and the handlers. docs/reference/exports-api.md."""
+"""`/api/v1/exports`: rows and answers as files. The page for callers is docs/reference/exports-api.md."""

@@ -12,12 +12,13 @@ from airtally.accounts.permissions import Permission
 from airtally.api.formats import ANSWER_TYPES, MEDIA_TYPES, accepted_format
 from airtally.api.operation import NoFields, OperationCall, operation
 from airtally.api.query.body import Grain, QueryBody, as_question, read_body, read_link
+from airtally.api.query.deferred import can_be_deferred, deferred, prefers_to_wait
 from airtally.api.query.formats import written
 from airtally.api.query.limits import MAX_BODY
 from airtally.api.query.meta import headers_of, meta_of
 from airtally.api.query.plan import planned
 from airtally.api.query.result import ask_planned
-from airtally.kit.errors import LimitExceeded, NotAcceptable
+from airtally.kit.errors import LimitExceeded, NotAcceptable, TooLargeAtOnce
 from airtally.kit.time import to_datetime
 from airtally.query.buckets import Bucket
 from airtally.query.refusal import RowsGone
@@ -37,11 +38,24 @@ class QueryResource:
         body_schema=QueryBody,
         media_types=ANSWER_TYPES,
         failures=(NotAcceptable, LimitExceeded),
+        headers={"Location": "Where the export is found, with status 202."},
         example={"stream": "playlogs", "metrics": ["count"], "range": "last 7 days", "grain": "day"},
     )
     def query(self, call: OperationCall[NoFields, bytes]) -> Response[bytes]:
-        """Figures of one stream, grouped and by intervals of time."""
-        return _respond_to(self._services, call.account, read_body(call.body), _accept_of(call))
+        """Figures of one stream, grouped and by intervals of time.
+
+        What is too large to answer at once becomes an export: 202, with `Location`. `Prefer: respond-async` asks for one.
+        """
+        asked, accept = read_body(call.body), _accept_of(call)
+        may_wait = can_be_deferred(asked)
+        if may_wait and prefers_to_wait(call.request.headers.get("prefer", "")):
+            return deferred(self._services, call, asked, accept, preferred=True)
+        try:
+            return _respond_to(self._services, call.account, asked, accept)
+        except TooLargeAtOnce:
+            if not may_wait:
+                raise
+            return deferred(self._services, call, asked, accept)
 
     @operation(
         *("GET", "/query", Permission.READ, "Answer a question in a link"),

@@ -49,6 +49,7 @@ class KeyAnswer(msgspec.Struct, frozen=True):
     """
 
     id: int
+    account: str
     kind: str
     ends_with: str
     state: str
@@ -107,6 +108,7 @@ class KeyResource:
 def _key_answer(key: Key, now_us: int) -> KeyAnswer:
     return KeyAnswer(
         id=key.id,
+        account=key.account,
         kind=key.kind,
         ends_with=key.hint,
         state=key.state(now_us),

@@ -59,6 +59,7 @@ class TokenResource:
         failures=(Unauthorized,),
         example={"days": 30},
         repeatable=False,
+        logs_in=True,
     )
     def create_token(self, call: OperationCall[NoFields, NewToken]) -> TokenAnswer:
         """With a user's name and password by HTTP Basic.

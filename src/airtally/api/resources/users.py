@@ -14,18 +14,19 @@ from airtally.kit.errors import Conflict, Forbidden, NotFound
 from airtally.services import Services
 
 _PERSON = {"username": "ana", "name": "Ana Souza", "email": "ana@example.org"}
-_EXAMPLE = _PERSON | {"group": "Administrators", "role": "viewer", "account": "acme"}
+_EXAMPLE = {"id": 1, "account": "acme"} | _PERSON | {"group": "Administrators", "role": "viewer"}
 
 
 class UserAnswer(msgspec.Struct, frozen=True):
     """`role`: viewer, admin or operator. `group`: what 4YouSee's API shows."""
 
+    id: int
+    account: str
     username: str
     name: str
     email: str
     group: str
     role: str
-    account: str
 
 
 class NewUser(msgspec.Struct, forbid_unknown_fields=True):
@@ -107,7 +108,7 @@ class UserResource:
 
     def _named(self, call: OperationCall[Any, Any]) -> User:
         user = self._users.by_name(call.text("username"))
-        if user.account.id != call.account.id:
+        if user.account.id != call.account.id and not call.may(Permission.OPERATOR):
             raise NotFound(f"There is no user {user.username!r}", hint="`airtally user list` shows them")
         return user
 
@@ -119,4 +120,4 @@ def _check_role(call: OperationCall[Any, Any], role: str | None) -> None:
 
 
 def _user_answer(user: User) -> UserAnswer:
-    return UserAnswer(user.username, user.name, user.email, user.group_name, user.role, user.account.slug)
+    return UserAnswer(user.id, user.account.slug, user.username, user.name, user.email, user.group_name, user.role)

@@ -1,8 +1,10 @@
 """The metadata store's tables, one file a subject."""
 
 from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
+from airtally.database.tables.alarms import alarms
 from airtally.database.tables.audit import audit, request_keys
 from airtally.database.tables.base import metadata
+from airtally.database.tables.erasure import account_exports, erasure_acks, erasure_steps, erasures
 from airtally.database.tables.exports import export_parts, exports
 from airtally.database.tables.home import home
 from airtally.database.tables.ingest import claims, file_marks, quarantine, writers
@@ -11,6 +13,7 @@ from airtally.database.tables.pushwoosh import event_attributes, event_types, st
 from airtally.database.tables.reports import deliveries, reports
 from airtally.database.tables.rollups import rollup_changes, rollup_tails
 from airtally.database.tables.scaleengine import replays
+from airtally.database.tables.schedules import schedule_runs, schedules
 from airtally.database.tables.slate import (
     dataset_files,
     datasets,
@@ -20,14 +23,20 @@ from airtally.database.tables.slate import (
     slate_codes,
     slate_groups,
 )
+from airtally.database.tables.webhooks import message_deliveries, message_tries, messages, webhook_endpoints
 
 __all__ = [
+    "account_exports",
     "accounts",
+    "alarms",
     "audit",
     "claims",
     "dataset_files",
     "datasets",
     "deliveries",
+    "erasure_acks",
+    "erasure_steps",
+    "erasures",
     "event_attributes",
     "event_types",
     "export_parts",
@@ -38,6 +47,9 @@ __all__ = [
     "jobs",
     "keys",
     "login_tries",
+    "message_deliveries",
+    "message_tries",
+    "messages",
     "metadata",
     "owners",
     "publications",
@@ -48,6 +60,8 @@ __all__ = [
     "request_keys",
     "rollup_changes",
     "rollup_tails",
+    "schedule_runs",
+    "schedules",
     "sessions",
     "slate_accounts",
     "slate_businesses",
@@ -57,5 +71,6 @@ __all__ = [
     "tags",
     "tokens",
     "users",
+    "webhook_endpoints",
     "writers",
 ]

@@ -26,6 +26,9 @@ accounts = numbered(
     Column("timezone", Text, nullable=False),
     Column("currency", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column("closed_at", BigInteger),  # null for an open account
+    Column("delete_at", BigInteger),  # when the data of a closed account is to be deleted
+    Column("deleted_at", BigInteger),  # from then on the row is all that is left
 )
 
 users = numbered(

@@ -240,8 +240,9 @@ class ConfinedRunner:
         self._end_all()
         ours, theirs = socket.socketpair()
         context = multiprocessing.get_context("spawn")
-        self._zygote = context.Process(target=zygote.serve, args=(theirs,), name="airtally-sql", daemon=True)
-        self._zygote.start()
+        process = context.Process(target=zygote.serve, args=(theirs,), name="airtally-sql", daemon=True)
+        process.start()
+        self._zygote = process
         theirs.close()
         self._control = ours
 

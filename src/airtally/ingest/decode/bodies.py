@@ -12,6 +12,8 @@ from airtally.kit.fair import pause
 
 #: Bodies up to this unpacked size are held in memory.
 SMALL = 8 << 20
+#: Bytes by which a body without a content type is judged: more than the longest line has.
+HEAD = 1 << 20
 
 
 class UnpackedBody:
@@ -42,8 +44,16 @@ class UnpackedBody:
 
     @property
     def head(self) -> bytes:
-        """The first bytes."""
-        return next(self._pieces(), b"") if self.content is None else self.content
+        """The first bytes: all, or at least `HEAD`, however small the pieces are."""
+        if self.content is not None:
+            return self.content
+        found, size = [], 0
+        for piece in self._pieces():
+            found.append(piece)
+            size += len(piece)
+            if size >= HEAD:
+                break
+        return b"".join(found)
 
     def digest(self) -> str:
         digest = hashlib.sha256()

@@ -1,4 +1,4 @@
-"""Decodes CSV files: commas, quotes as in RFC 4180, a header with the names of the columns; an empty cell is null.
+"""Decodes CSV, from files and from bodies: commas, quotes as in RFC 4180, a header with the names of the columns; an empty cell is null.
 
 A record with another number of cells than the header is refused with the line where it began, and reading goes on at
 the next line, so that an unclosed quote costs one row and not all that follow.
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from airtally.ingest.canonical import NONE
 from airtally.ingest.checked import Checked, joined
+from airtally.ingest.decode.bodies import UnpackedBody
 from airtally.ingest.decode.csv_records import SLICE, NoRecord, Spans, Unfinished, leading_records, read_record
 from airtally.ingest.decode.gather import bound_errors, too_long
 from airtally.ingest.decode.limits import DecodeLimits
@@ -29,37 +30,82 @@ from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream
 
 _ROWS_TO_CHECK = 20_000
+#: Bytes of a request body in one block: all of a small one.
+BODY_BLOCK = 8 << 20
 
 
 def csv_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits) -> Iterator[tuple[Checked, int]]:
     """The chunks of a file after the byte `start`. Raises BadRequest for a header that cannot be used."""
     with TextFile.of(path) as text:
-        names = _header(text.lines(1, limits.line_max))
-        text.skip(start)
-        rest = b""
-        while True:
-            first_line = text.line - rest.count(b"\n")
-            more = text.lines(max(CHUNK_BYTES - len(rest), 1), limits.line_max)
-            if not (block := rest + more):
-                return
-            reader = _Block(stream, names, block, first_line, limits)
-            used = reader.read(last=not more)
-            rest = block[used:]
-            if used:
-                yield reader.finish(), text.position - len(rest)
+        for block, position in _blocks(stream, text, limits, start=start, size=CHUNK_BYTES):
+            yield block.finish(), position
+
+
+def read_csv(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Checked:
+    """All rows of a body. Raises BadRequest for a header that cannot be used, and for too many wrong rows."""
+    source, parts, wrong = _CsvBody(), [], 0
+    with body.text() as text:
+        for block, _ in _blocks(stream, text, limits, size=BODY_BLOCK, numbered=True):
+            part = block.finish()
+            wrong += len(part.errors)
+            bound_errors(wrong, limits)
+            source.add(block)
+            parts.append(part)
+    return joined(stream.row_schema, parts, [], source)
+
+
+def _blocks(
+    stream: Stream, text: TextFile, limits: DecodeLimits, *, size: int, start: int = 0, numbered: bool = False
+) -> Iterator[tuple[_Block, int]]:
+    """Blocks of whole records, each with the position after it. `numbered`: their rows are numbered through."""
+    names = _header(text.lines(1, limits.line_max))
+    text.skip(start)
+    rest, number = b"", 0
+    while True:
+        first_line = text.line - rest.count(b"\n")
+        more = text.lines(max(size - len(rest), 1), limits.line_max)
+        if not (block := rest + more):
+            return
+        reader = _Block(stream, names, block, first_line, limits, number)
+        used = reader.read(last=not more)
+        rest = block[used:]
+        if used:
+            number = reader.end if numbered else 0
+            yield reader, text.position - len(rest)
+
+
+class _CsvBody:
+    """The source of a body's rows: its blocks, whose rows and lines ascend."""
+
+    is_json = False
+
+    def __init__(self) -> None:
+        self._blocks: list[_Block] = []
+
+    def add(self, block: _Block) -> None:
+        self._blocks.append(block)
+
+    def lines(self, positions: Ints) -> Ints:
+        which = np.searchsorted([block.end for block in self._blocks], positions, side="right")
+        found = [self._blocks[at].lines(positions[which == at]) for at in np.unique(which).tolist()]
+        return np.concatenate([np.empty(0, np.int64), *found])
+
+    def raws(self, lines: Sequence[int]) -> list[bytes]:
+        firsts = [block.first_line for block in self._blocks]
+        return [raw for line in lines for raw in self._blocks[bisect_right(firsts, line) - 1].raws([line])]
 
 
 def _header(line: bytes) -> list[str]:
     line = line.removeprefix(BOM).rstrip(b"\r\n")
     if b"\r" in line:
-        raise BadRequest("the lines of the CSV file end in a carriage return alone", hint="End them in LF or CR LF.")
+        raise BadRequest("the lines of the CSV end in a carriage return alone", hint="End them in LF or CR LF.")
     try:
         names = next(csv.reader([line.decode()], strict=True), [])
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadRequest(f"the header of the CSV file cannot be read: {error}") from None
+        raise BadRequest(f"the header of the CSV cannot be read: {error}") from None
     names = [name.strip() for name in names]
     if not names or len(set(names)) != len(names):
-        raise BadRequest("the CSV file's first line must name its columns, each once")
+        raise BadRequest("the first line of CSV must name its columns, each once")
     return names
 
 
@@ -90,18 +136,20 @@ class _Block:
 
     is_json = False
 
-    def __init__(self, stream: Stream, names: list[str], block: bytes, first_line: int, limits: DecodeLimits) -> None:
+    def __init__(  # noqa: PLR0917 (what a block is read with)
+        self, stream: Stream, names: list[str], block: bytes, first_line: int, limits: DecodeLimits, number: int
+    ) -> None:
         self._stream = stream
         self._names = names
         self._may_be_empty = {column.name for column in stream.columns if column.may_be_empty}
         self._block = block
         self._limits = limits
         self._at = 0
-        self._line = first_line  # at `_at`
+        self.first_line = self._line = first_line  # at `_at`
         self._pieces: list[_Piece] = []
         self._records: tuple[_Piece | None, dict[int, tuple[int, int]]] = (None, {})
-        self._taken = 0  # rows read
-        self._checked = 0  # of these, rows checked
+        self._taken = number  # number of the next row read
+        self._checked = number  # number of the next one checked
         self._rows: list[list[str]] = []  # the others
         self._parts: list[Checked] = []
         self._refused = RefusedRows()
@@ -118,6 +166,11 @@ class _Block:
             if self._taken - self._checked >= _ROWS_TO_CHECK:
                 self._check()
         return self._at
+
+    @property
+    def end(self) -> int:
+        """The number of the row after the last."""
+        return self._taken
 
     def finish(self) -> Checked:
         self._check()

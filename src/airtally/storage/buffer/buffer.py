@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -193,6 +194,11 @@ class Buffer:
         store.copy_log(self._store.path)
         self._writer.call(self._store.truncate_log)
 
+    def scrub(self) -> None:
+        """Overwrite what flushed batches have left in the files, on disk when this returns. Appends wait meanwhile."""
+        for file in self._stores():
+            self._writer.call(file.scrub)
+
     def adopt_orphans(self) -> list[str]:
         """Take over the files of dead processes; returns their ids."""
         found = []
@@ -232,16 +238,18 @@ class Buffer:
 
     def claim_answer(self, claim_id: str) -> bytes | None:
         """The answer committed with a claim's rows, in this buffer or an adopted one."""
-        for file in self._stores():
-            answer = self._writer.call(lambda file=file: file.claim_answer(claim_id))  # type: ignore[misc]
-            if answer is not None:
-                return bytes(answer)
-        return None
+        return self._writer.call(partial(self._claim_answer, claim_id))
+
+    def _claim_answer(self, claim_id: str) -> bytes | None:
+        answers = (file.claim_answer(claim_id) for file in self._stores())
+        return next((answer for answer in answers if answer is not None), None)
 
     def forget_claims(self, claim_ids: Iterable[str]) -> None:
-        ids = list(claim_ids)
+        self._writer.call(partial(self._forget_claims, list(claim_ids)))
+
+    def _forget_claims(self, claim_ids: list[str]) -> None:
         for file in self._stores():
-            self._writer.call(lambda file=file: file.forget_claims(ids))  # type: ignore[misc]
+            file.forget_claims(claim_ids)
 
     def settled(self, buffer_id: str) -> None:
         """The metadata store knows all claims of an adopted buffer: its file may go once it is empty."""
@@ -271,6 +279,7 @@ class Buffer:
             return self._adopted.get(buffer_id)
 
     def _stores(self) -> list[BufferStore]:
+        """All files, to be asked for on the writer's thread: `tidy` removes one between two of its calls."""
         with self._lock:
             return [self._store, *(each.store for each in self._adopted.values())]
 

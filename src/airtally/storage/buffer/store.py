@@ -145,6 +145,11 @@ class BufferStore:
     def truncate_log(self) -> None:
         self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    def scrub(self) -> None:
+        """Write the file anew, without the pages of deleted batches, and empty its log."""
+        self.connection.execute("VACUUM")
+        self.truncate_log()
+
     def close(self) -> None:
         self.connection.close()
         self._lock.release()

@@ -118,6 +118,8 @@ def _dictionary(stream: Stream) -> list[str]:
 
 
 def _by_day(stream: Stream, rows: pa.Table) -> Iterator[tuple[str | None, pa.Table]]:
+    if rows.num_rows == 0:  # a commit without rows only says how far they have come
+        return
     if stream.partition is Partition.NONE:
         yield None, rows
         return

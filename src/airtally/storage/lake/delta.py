@@ -173,7 +173,19 @@ class DeltaFiles(Generic[V]):
         self, handle: DeltaTable, table_version: V, actions: Sequence[AddAction | RemoveAction], **more: int
     ) -> None:
         """Commit `actions` that remove files of a version. Raises CommitConflict where another has removed some since."""
-        self.commit(handle, actions, {REWRITE: max(table_version.committed(REWRITE), 0) + 1, **more})
+        self.replace_noted(handle, table_version, actions, more, {})
+
+    def replace_noted(
+        self,
+        handle: DeltaTable,
+        table_version: V,
+        actions: Sequence[AddAction | RemoveAction],
+        transactions: Mapping[str, int],
+        notes: Mapping[str, str],
+    ) -> None:
+        """As `replace`, with notes that are kept in the log."""
+        rewrite = {REWRITE: max(table_version.committed(REWRITE), 0) + 1}
+        self.commit(handle, actions, rewrite | dict(transactions), notes)
 
     def _reload(self) -> V:
         with self._lock:

@@ -5,20 +5,15 @@ DuckDB does the work; the job and its result are small and can be pickled.
 
 from __future__ import annotations
 
-import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Self
 
 from sqlglot import exp
 
 from airtally.storage.lake.data_files import NewFile, file_name, publish
-from airtally.storage.lake.evolved import written_as
+from airtally.storage.lake.file_work import FileWork, FileWorkPlace, literal
 from airtally.storage.lake.last_received import last_received
 from airtally.storage.lake.schema import FIRST
-from airtally.storage.lake.table_storage import BucketStorage, TableStorage, open_storage
 from airtally.storage.lake.table_version import COMPACTED
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream
@@ -98,68 +93,15 @@ def _check_counts(work: _Work, written: list[NewFile], before: int, duplicates: 
         raise RowsDiffer(f"{work.stream.name}: {before} rows became {after}, with {duplicates} duplicates")
 
 
-class _Work:
-    """A DuckDB of its own, with limits, on local files."""
+class _Work(FileWork):
+    """The files of a rewrite, as views `compacted` and `uncompacted`."""
 
     def __init__(self, job: Rewrite) -> None:
+        stream = STREAMS[job.stream]
+        place = FileWorkPlace(job.table_url, job.storage_options, job.memory, job.scratch)
+        super().__init__(stream, place, job.older, any_file=(job.uncompacted or job.compacted)[0])
         self._job = job
-        self.stream = STREAMS[job.stream]
-        self.storage: TableStorage = open_storage(job.table_url, job.storage_options)
-        if job.scratch is not None:
-            Path(job.scratch).mkdir(parents=True, exist_ok=True)
-        self._folder = tempfile.TemporaryDirectory(dir=job.scratch, prefix="airtally-rewrite-")
-        self._names: dict[str, str] = {}
-        self._keys = ", ".join(_identity(self.stream))
-        self._columns = [name for name in self.stream.stored_schema.names if name != "day"]
-        import duckdb  # noqa: PLC0415 (only the child that does the work loads it)
-
-        self._database = duckdb.connect(
-            config={
-                "memory_limit": f"{job.memory}B",
-                "temp_directory": self._folder.name,
-                "threads": 1,
-                "preserve_insertion_order": False,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            }
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
-        self._folder.cleanup()
-        for local, name in self._names.items():
-            if local != self.storage.full(name):
-                Path(local).unlink(missing_ok=True)
-
-    def run(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
-        return self._database.execute(sql, list(parameters))
-
-    def one(self, sql: str) -> int:
-        row = self.run(sql).fetchone()
-        return 0 if row is None or row[0] is None else int(row[0])
-
-    def view(self, view: str, names: Iterable[str], *, filename: bool = False) -> None:
-        by_schema: dict[frozenset[str] | None, list[str]] = defaultdict(list)
-        for name in names:
-            by_schema[self._job.older.get(name)].append(self._local(name))
-        if by_schema:
-            selects = (self._select(stored, files, filename=filename) for stored, files in by_schema.items())
-            self.run(f"CREATE VIEW {view} AS {' UNION ALL '.join(selects)}")
-        else:
-            self._empty(view)
-
-    def _select(self, stored: frozenset[str] | None, files: Iterable[str], *, filename: bool = False) -> str:
-        """The declared columns of files that have those in `stored`, or just these."""
-        columns = [written_as(self.stream, name, stored) for name in self._columns] + ["filename"] * filename
-        listed = ", ".join(_literal(file) for file in files)
-        source = f"read_parquet([{listed}], hive_partitioning=false, filename={str(filename).lower()})"
-        return f"SELECT {', '.join(columns)} FROM {source}"  # noqa: S608 (names of our own making)
-
-    def name_of(self, local: str) -> str:
-        return self._names[local]
+        self._keys = ", ".join(_identity(stream))
 
     def find_duplicates(self) -> int:
         """Put the keys that more than one row has into table `again`; returns the number of rows to remove."""
@@ -203,7 +145,7 @@ class _Work:
         order = ", ".join(f"{column} NULLS LAST" for column in self.stream.sort_columns)
         try:
             self.run(
-                f"COPY (SELECT * FROM ({self._kept(accounts)}) ORDER BY {order}) TO {_literal(str(path))}"  # noqa: S608
+                f"COPY (SELECT * FROM ({self._kept(accounts)}) ORDER BY {order}) TO {literal(str(path))}"  # noqa: S608
                 " (FORMAT parquet, COMPRESSION zstd)"
             )
             return publish(self.storage, self.stream, name, self._job.day, path)
@@ -213,7 +155,7 @@ class _Work:
 
     def _kept(self, accounts: tuple[str, str] | None) -> str:
         """The rows without duplicates: only those with a key in `again` are ranked."""
-        columns = [exp.column(name, quoted=True) for name in self._columns]
+        columns = [exp.column(name, quoted=True) for name in self.columns]
         rows: exp.Query = exp.union(
             exp.select(*columns).from_("uncompacted"), exp.select(*columns).from_("compacted"), distinct=False
         )
@@ -236,22 +178,9 @@ class _Work:
             f"SELECT {columns} FROM compacted SEMI JOIN uncompacted USING ({self._keys})"
         )
 
-    def _local(self, name: str) -> str:
-        local = str(self.storage.fetch(name)) if isinstance(self.storage, BucketStorage) else self.storage.full(name)
-        self._names[local] = name
-        return local
-
-    def _empty(self, view: str) -> None:
-        name = (self._job.uncompacted or self._job.compacted)[0]
-        self.run(f"CREATE VIEW {view} AS {self._select(self._job.older.get(name), [self._local(name)])} LIMIT 0")
-
 
 def _identity(stream: Stream) -> tuple[str, ...]:
     """The columns that make rows of one day the same event; none for a changelog, whose versions are all kept."""
     if stream.kind is Kind.CHANGELOG or not stream.identity:
         return ()
     return ("account", *stream.identity)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

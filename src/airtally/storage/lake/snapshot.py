@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable
+from collections.abc import Callable, Container, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -22,6 +22,8 @@ class DataFile:
     ids_all_null: bool  # no row of the file can be a duplicate
     writer_id: str | None = None  # of the writer of all its rows; null where there are several
     columns: frozenset[str] | None = None  # those it has, where they are not the ones declared today
+    account: str | None = None  # of all its rows; null where there may be several
+    last_received_us: int | None = None  # of its rows, cut to the millisecond; null where nothing is known
 
     @property
     def on_bucket(self) -> bool:
@@ -51,9 +53,12 @@ class Snapshot:
 
     def of_days(self, days: Container[str | None]) -> Snapshot:
         """With the files of some days (ISO) alone; what is buffered stays as it is."""
-        compacted = tuple(file for file in self.compacted if file.day in days)
-        uncompacted = tuple(file for file in self.uncompacted if file.day in days)
-        return replace(self, compacted=compacted, uncompacted=uncompacted)
+        return self.of_files(lambda file: file.day in days)
+
+    def of_files(self, wanted: Callable[[DataFile], bool]) -> Snapshot:
+        """With some of the files alone; what is buffered stays as it is."""
+        compacted, uncompacted = filter(wanted, self.compacted), filter(wanted, self.uncompacted)
+        return replace(self, compacted=tuple(compacted), uncompacted=tuple(uncompacted))
 
 
 class SnapshotSource(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -76,4 +78,9 @@ class LakeTable(DeltaFiles[TableVersion]):
         days: dict[str, list[str]] = {}
         for row in rows.select(["account", DAY.name]).group_by(["account", DAY.name]).aggregate([]).to_pylist():
             days.setdefault(row[DAY.name].isoformat(), []).append(row["account"])
-        return {CHANGED: msgspec.json.encode(days).decode()}
+        return changed_note(days)
+
+
+def changed_note(days: Mapping[str, list[str]]) -> dict[str, str]:
+    """What a commit notes of the accounts whose rows it changed, by day (ISO): their segments are built anew."""
+    return {CHANGED: msgspec.json.encode(days).decode()}

@@ -16,13 +16,14 @@ from airtally.kit.time import DAY_US, day_start_us
 from airtally.storage.lake.schema import SchemaHistory
 from airtally.storage.lake.snapshot import DataFile
 from airtally.storage.lake.table_storage import TableStorage
-from airtally.streams.declaration import WRITER_ID, Kind, Partition, Stream
+from airtally.streams.declaration import RECEIVED_AT, WRITER_ID, Kind, Partition, Stream
 from airtally.streams.evolution import former_names
 
 COMPACTED = "clean-"
 #: Delta statistics of times may be cut to milliseconds.
 _CUT_US = 1000
 _NEVER_US = 1 << 62
+_UNKNOWN = -1
 _REMEMBERED_ACCOUNTS = 10_000
 
 
@@ -37,6 +38,7 @@ class LiveFile:
     last_account: str | None
     first_us: int
     last_us: int
+    last_received_us: int
 
     @property
     def compacted(self) -> bool:
@@ -75,9 +77,13 @@ class TableVersion:
                 found = self._transactions[app_id] = -1 if version is None else version
             return found
 
-    def prune(self, account: str, start_us: int | None, end_us: int | None) -> list[LiveFile]:
-        """The files that can hold rows of `account` with event time in [start_us, end_us)."""
+    def prune(
+        self, account: str, start_us: int | None, end_us: int | None, received_us: int | None = None
+    ) -> list[LiveFile]:
+        """The files that can hold rows of `account` with event time in [start_us, end_us), received after a moment."""
         files = self._of_account(account)
+        if received_us is not None:
+            files = tuple(file for file in files if file.last_received_us > received_us)
         if start_us is not None:
             files = tuple(file for file in files if file.last_us >= start_us)
         if end_us is not None:
@@ -103,10 +109,12 @@ def _live_files(
     paths = [unquote(path) for path in column("path")]
     days = column("partition.day")
     first, last = column.times(f"min.{stream.time}", -_NEVER_US), column.times(f"max.{stream.time}", _NEVER_US)
+    received = column.times(f"max.{RECEIVED_AT.name}", _NEVER_US)
     rows, sizes, modified = column("num_records"), column("size_bytes"), column("modification_time")
     nulls = [column(f"null_count.{name}") for name in stream.identity]
     accounts = column("min.account"), column("max.account")
     writers = _writers(stream, column)
+    received = column.times(f"max.{RECEIVED_AT.name}", _UNKNOWN)
     return tuple(
         LiveFile(
             name=path,
@@ -118,12 +126,15 @@ def _live_files(
                 ids_all_null=_no_duplicates(stream, rows[index], [each[index] for each in nulls]),
                 writer_id=writers[index],
                 columns=schemas.of_file(path),
+                account=accounts[0][index] if accounts[0][index] == accounts[1][index] else None,
+                last_received_us=None if received[index] == _UNKNOWN else received[index] // _CUT_US * _CUT_US,
             ),
             modified_at_ms=modified[index],
             first_account=accounts[0][index],
             last_account=accounts[1][index],
             first_us=max(first[index], _day_start(stream, days[index])),
             last_us=min(last[index] + _CUT_US, _day_end(stream, days[index])),
+            last_received_us=received[index] + _CUT_US,
         )
         for index, path in enumerate(paths)
     )

@@ -6,7 +6,7 @@ docs/vendors/pushwoosh.md#1, #2.
 from __future__ import annotations
 
 from airtally.accounts.principal import Principal
-from airtally.kit.fair import in_thread
+from airtally.kit.fair_executor import in_thread
 from airtally.vendors.pushwoosh.call import Call
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import Fault, Restricted

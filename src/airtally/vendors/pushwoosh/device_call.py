@@ -13,6 +13,7 @@ from airtally.accounts.accounts import Account
 from airtally.accounts.principal import Principal
 from airtally.devices import Devices
 from airtally.kit import attempts
+from airtally.kit.errors import NotFound
 from airtally.vendors.pushwoosh.auth import application
 from airtally.vendors.pushwoosh.call import Call
 from airtally.vendors.pushwoosh.choices import CHOICES
@@ -32,8 +33,11 @@ def device_caller(call: Call) -> tuple[Account, str]:
     owner = call.services.access.owners.owner_of("application", code)
     if owner is None:
         raise Fault(CHOICES.application_not_found)
+    try:
+        account = call.services.access.accounts.by_id(owner)
+    except NotFound:  # it was closed
+        raise Fault(CHOICES.application_not_found) from None
     attempts.note(right=True)  # a device is let in by its application; `auth` in the body is not looked at
-    account = call.services.access.accounts.by_id(owner)
     call.state["account"] = account.slug
     return account, code
 

@@ -15,7 +15,8 @@ from litestar.middleware.compression import CompressionMiddleware
 from litestar.params import FromPath, RawBody
 
 from airtally.kit.errors import NotFound
-from airtally.kit.fair import CALLER, in_thread
+from airtally.kit.fair import CALLER
+from airtally.kit.fair_executor import in_thread
 from airtally.services import Services
 from airtally.vendors.pushwoosh import downloads, errors
 from airtally.vendors.pushwoosh.auth import on_behalf

@@ -11,7 +11,8 @@ from litestar.params import RawBody, SkipValidation
 
 from airtally.accounts.principal import Principal
 from airtally.kit.errors import MethodNotAllowed
-from airtally.kit.fair import CALLER, in_thread
+from airtally.kit.fair import CALLER
+from airtally.kit.fair_executor import in_thread
 from airtally.services import Services
 from airtally.vendors.scaleengine import encode, errors
 from airtally.vendors.scaleengine.auth import Members, authenticated, read_members

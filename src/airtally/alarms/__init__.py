@@ -1,0 +1,1 @@
+"""Alarms that accounts declare: a silent stream, late work, a growing quarantine."""

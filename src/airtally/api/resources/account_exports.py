@@ -1,0 +1,118 @@
+"""`/api/v1/account-exports`: everything of an account, as files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from litestar import Response
+
+from airtally.accounts.accounts import Account
+from airtally.accounts.permissions import Permission
+from airtally.api.operation import NoFields, OperationCall, OperationReply, PlainCall, operation
+from airtally.api.pages import ListingPage, PageQuery, page_of
+from airtally.api.times import shown_moment
+from airtally.erasure.account_export import AccountExport, AccountExportState, AccountFile
+from airtally.files.serve import ServedFile, send
+from airtally.kit.errors import Conflict, NotFound
+from airtally.services import Services
+
+
+class AccountFileAnswer(msgspec.Struct, frozen=True):
+    """`url` needs no key and expires. Files that are not of a stream are fetched by `GET …/files/{name}`: `url` is null."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+    url: str | None
+
+
+class AccountExportAnswer(msgspec.Struct, frozen=True):
+    """`state`: waiting, ready or failed. `files` are there once it is ready, until `expires_at`; not in listings."""
+
+    id: int
+    state: str
+    requested_by: str
+    data_through: str | None
+    error: str | None
+    created_at: str
+    ended_at: str | None
+    expires_at: str | None
+    files: list[AccountFileAnswer] | None = None
+
+
+class AccountExportResource:
+    def __init__(self, services: Services) -> None:
+        self._account_exports = services.privacy.account_exports
+        self._exports = services.exports
+        self._files = services.files
+        self._clock = services.clock
+
+    @operation(
+        *("POST", "/account-exports", Permission.ADMIN, "Export the whole account"),
+        status=202,
+        answer=AccountExportAnswer,
+        failures=(Conflict,),
+        headers={"Location": "Where its progress is"},
+    )
+    def create_account_export(self, call: OperationCall[NoFields, NoFields]) -> OperationReply:
+        """All rows of all streams as Parquet, with the account's metadata and refused rows as lines of JSON."""
+        made = self._account_exports.create(call.account)
+        return OperationReply(_account_export(made), headers={"Location": f"/api/v1/account-exports/{made.id}"})
+
+    @operation("GET", "/account-exports", Permission.ADMIN, "List exports of the whole account")
+    def list_account_exports(self, call: OperationCall[PageQuery, None]) -> ListingPage[AccountExportAnswer]:
+        """Newest first."""
+        found = self._account_exports.page(call.account, after=call.query.position, limit=call.query.limit + 1)
+        return page_of(found, call.query.limit, _account_export, lambda each: each.id)
+
+    @operation(
+        *("GET", "/account-exports/{account_export_id}", Permission.ADMIN, "Get an export of the whole account"),
+        failures=(NotFound,),
+    )
+    def get_account_export(self, call: PlainCall) -> AccountExportAnswer:
+        """With links to its files."""
+        found = self._account_exports.get(call.account, call.number("account_export_id"))
+        now = self._clock.now_us()
+        files = [
+            AccountFileAnswer(each.name, each.rows, each.bytes, each.sha256, self._url(call.account, each, now))
+            for each in found.files
+        ]
+        return _account_export(found, files if found.state is AccountExportState.READY else None)
+
+    @operation(
+        *("GET", "/account-exports/{account_export_id}/files/{name}", Permission.ADMIN, "Fetch a file of metadata"),
+        failures=(NotFound,),
+        media_types=("application/x-ndjson",),
+        answer=bytes,
+        raw=True,
+    )
+    def fetch_account_file(self, call: OperationCall[NoFields, bytes]) -> Response[Any]:
+        """`metadata.ndjson` or `quarantine.ndjson`."""
+        found = self._account_exports.get(call.account, call.number("account_export_id"))
+        for file in found.files:
+            if file.name == call.text("name") and file.export_id is None:
+                served = ServedFile(file.stored, file.name, file.bytes, file.sha256, "application/x-ndjson")
+                return send(call.request, self._files, served, {"Content-Type": "application/x-ndjson"})
+        raise NotFound(f"There is no file {call.text('name')[:64]!r}")
+
+    def _url(self, account: Account, file: AccountFile, now_us: int) -> str | None:
+        if file.export_id is None or file.number is None:
+            return None
+        export = self._exports.exports.get(account, file.export_id)
+        return self._exports.links.link(export, file.number, now_us).url if export.has_files else None
+
+
+def _account_export(export: AccountExport, files: list[AccountFileAnswer] | None = None) -> AccountExportAnswer:
+    return AccountExportAnswer(
+        id=export.id,
+        state=export.state,
+        requested_by=export.requested_by,
+        data_through=shown_moment(export.data_through),
+        error=export.error,
+        created_at=shown_moment(export.created_at),
+        ended_at=shown_moment(export.ended_at),
+        expires_at=shown_moment(export.expires_at),
+        files=files,
+    )

@@ -1,0 +1,122 @@
+"""`/api/v1/quarantine`: refused rows, to be looked at, sent again or dropped."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+
+import msgspec
+
+from airtally.accounts.permissions import Permission
+from airtally.api.operation import NoFields, OperationCall, PlainCall, operation
+from airtally.api.pages import ListingPage, PageQuery, page_of
+from airtally.api.times import shown_moment
+from airtally.ingest.quarantine import Entry
+from airtally.ingest.rejected import RejectedRow
+from airtally.kit.errors import Conflict, NotFound
+from airtally.services import Services
+
+
+class QuarantineQuery(PageQuery):
+    """`stream`: of this one only."""
+
+    stream: str | None = None
+
+
+class QuarantineEntry(msgspec.Struct, frozen=True):
+    """The refused rows of one batch. `source`: the request or file that they came in. `resent_at`: null until then."""
+
+    id: int
+    stream: str
+    source: str
+    rows: int
+    first_error: str
+    received_at: str
+    resent_at: str | None
+
+
+class QuarantinedRow(msgspec.Struct, frozen=True):
+    """`line`: where it stood in its batch, from 1. `raw` as received; if that is no text, `raw_base64` is there instead."""
+
+    line: int
+    field: str | None
+    error: str
+    raw: str | None
+    raw_base64: str | None
+
+
+class ResendColumns(msgspec.Struct, forbid_unknown_fields=True):
+    """`columns`: of CSV rows that a release before 0.2 refused, which did not keep the header."""
+
+    columns: Annotated[list[str], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=list)
+
+
+class ResentAnswer(msgspec.Struct, frozen=True):
+    """Rejected rows stay in quarantine with their new errors."""
+
+    accepted: int
+    rejected: int
+
+
+class QuarantineResource:
+    def __init__(self, services: Services) -> None:
+        self._quarantine = services.intake.quarantine
+        self._resend = services.intake.resend
+
+    @operation("GET", "/quarantine", Permission.READ, "List refused rows")
+    def list_quarantine(self, call: OperationCall[QuarantineQuery, None]) -> ListingPage[QuarantineEntry]:
+        """An entry for each batch that had refused rows, newest first. They are kept for AIRTALLY_QUARANTINE_DAYS."""
+        query = call.query
+        found = self._quarantine.entries(call.account, query.stream, before=query.position, limit=query.limit + 1)
+        return page_of(found, query.limit, _entry_answer, lambda each: each.id)
+
+    @operation("GET", "/quarantine/{entry_id}", Permission.READ, "Get an entry of the quarantine", failures=(NotFound,))
+    def get_quarantine_entry(self, call: PlainCall) -> QuarantineEntry:
+        """Without its rows."""
+        return _entry_answer(self._quarantine.entry(call.account, call.number("entry_id")))
+
+    @operation(
+        *("GET", "/quarantine/{entry_id}/rows", Permission.READ, "List the rows of an entry"),
+        failures=(NotFound,),
+    )
+    def list_quarantined_rows(self, call: OperationCall[PageQuery, None]) -> ListingPage[QuarantinedRow]:
+        """In the order of the batch."""
+        after, limit = call.query.position or 0, call.query.limit
+        rows = self._quarantine.rows(call.account, call.number("entry_id"))
+        numbered = islice(enumerate(rows, 1), after, after + limit + 1)
+        return page_of(list(numbered), limit, lambda each: _row_answer(each[1]), lambda each: each[0])
+
+    @operation(
+        *("POST", "/quarantine/{entry_id}/resend", Permission.ADMIN, "Send an entry again"),
+        failures=(NotFound, Conflict),
+        example={},
+    )
+    def resend_quarantine_entry(self, call: OperationCall[NoFields, ResendColumns]) -> ResentAnswer:
+        """Its rows are validated again; those that are valid now are stored, the others become an entry of their own."""
+        resent = self._resend.run(call.account, call.number("entry_id"), columns=tuple(call.body.columns))
+        return ResentAnswer(resent.accepted, resent.rejected)
+
+    @operation(
+        *("DELETE", "/quarantine/{entry_id}", Permission.ADMIN, "Drop an entry"),
+        status=204,
+        failures=(NotFound,),
+    )
+    def drop_quarantine_entry(self, call: PlainCall) -> None:
+        """With its rows, for good."""
+        self._quarantine.drop(call.account, call.number("entry_id"))
+
+
+def _entry_answer(entry: Entry) -> QuarantineEntry:
+    return QuarantineEntry(
+        id=entry.id,
+        stream=entry.stream,
+        source=entry.source,
+        rows=entry.rows,
+        first_error=entry.first_error,
+        received_at=shown_moment(entry.received_at),
+        resent_at=shown_moment(entry.resent_at),
+    )
+
+
+def _row_answer(row: RejectedRow) -> QuarantinedRow:
+    return QuarantinedRow(row.line, row.field, row.error, row.raw, row.raw_base64)

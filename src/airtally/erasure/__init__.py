@@ -1,0 +1,1 @@
+"""Erases what is known of a person, and closes, exports and deletes accounts (docs/guides/privacy.md)."""
