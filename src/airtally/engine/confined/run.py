@@ -128,7 +128,7 @@ def _outcome(engine: ConfinedEngine, job: ConfinedJob) -> tuple[ConfinedReply, p
         refuse_unlisted(engine.connection, job.text, job.sources.keys())
         return _answered(engine.connection, job)
     except EngineTreeRefused as refused:
-        return ConfinedReply("error", "refused", refused.name), None
+        return ConfinedReply("error", refused.code, refused.name), None
     except _TooLarge as large:
         return ConfinedReply("error", f"too_many_{large}"), None
     except Exception as error:  # noqa: BLE001 (whatever it is, its text stays here)

@@ -7,6 +7,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from airtally.sql.dsl.dialect import CallersDialect
 from airtally.sql.dsl.refusal import SqlPlace, StatementRefused, place_of, quoted
 
 MAX_CHARACTERS = 100_000
@@ -79,7 +80,7 @@ def _check_depth(text: str, tokens: list[Token]) -> None:
 
 def _parsed(text: str) -> exp.Expr | None:
     try:
-        trees = sqlglot.parse(text, read="duckdb")
+        trees = sqlglot.parse(text, read=CallersDialect)
         if trees[0] is not None:
             _check_levels(text, trees[0])
     except ParseError as error:
