@@ -143,7 +143,11 @@ SUBJECTS = {
     "viewer_samples": {"app": ["p", "q"], "video_url": ["v", 'ü,"x"\n'], "server": ["", "s"], "viewers": [0, 10, 49]},
     "playlogs": {"player_id": [0, 1, 2], "media_id": [0, 1], "duration_seconds": [0.25, 12.5], "type": ["I"]},
 }
-MEASURES = {"app_events": ["count"], "viewer_samples": ["viewers"], "playlogs": ["duration_seconds", "media_id"]}
+MEASURES = {
+    "app_events": ["count", "attributes.price", "attributes.rank", "attributes.paid"],
+    "viewer_samples": ["viewers"],
+    "playlogs": ["duration_seconds", "media_id"],
+}
 
 
 def conditions(stream):
@@ -275,16 +279,22 @@ def test_pages_are_the_whole_answer_in_order(asked, question, limit, data):
     keys = data.draw(st.lists(st.sampled_from(names), unique=True, max_size=2))
     order = [name if data.draw(st.booleans()) else f"-{name}" for name in keys]
     whole = asked.post(question | {"order": order}).json()["rows"]
-    pages, cursor = [], None
-    for _ in range(20):
-        page = asked.post(question | {"order": order, "limit": limit, "cursor": cursor}).json()
-        pages += page["rows"]
+    most = 20 * limit
+    assert pages_of(asked, question | {"order": order}, limit, most) == whole[:most]
+    assert whole == in_order(whole, order)
+
+
+def pages_of(asked, question, limit, most):
+    """The rows of the first pages, up to `most`."""
+    rows, cursor = [], None
+    while len(rows) < most:
+        page = asked.post(question | {"limit": limit, "cursor": cursor}).json()
+        rows += page["rows"]
         cursor = page["next"]
         if cursor is None:
             break
         assert len(page["rows"]) == limit
-    assert pages == (whole if cursor is None else whole[: len(pages)])
-    assert whole == in_order(whole, order)
+    return rows[:most]
 
 
 def in_order(rows, order):
@@ -297,8 +307,8 @@ def in_order(rows, order):
 
 
 @settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
-@given(question=questions())
-def test_a_comparison_has_the_figures_of_both_intervals(asked, question):
+@given(question=questions(), data=st.data())
+def test_a_comparison_has_the_figures_of_both_intervals_also_in_pages(asked, question, data):
     question = {name: value for name, value in question.items() if name != "grain"}
     if question["range"] == "last month":
         question["range"] = "today"
@@ -311,6 +321,13 @@ def test_a_comparison_has_the_figures_of_both_intervals(asked, question):
     found = keyed(answer["rows"], question)
     assert found.keys() == now.keys() | before.keys()
     nothing = naive([], question | {"dimensions": []}, (0, 0), zone)[()]
+    names = [
+        *question["dimensions"],
+        *(f"{each['name']}{end}" for each in question["metrics"] for end in ("", "_previous")),
+    ]
+    order = [data.draw(st.sampled_from(("", "-"))) + data.draw(st.sampled_from(names))]
+    paged = question | {"compare": "previous_period", "order": order}
+    assert pages_of(asked, paged, data.draw(st.integers(1, 9)), 60) == asked.post(paged).json()["rows"][:60]
     for key, row in found.items():
         earlier = {f"{name}_previous": value for name, value in before.get(key, nothing).items()}
         assert row == now.get(key, nothing) | earlier

@@ -9,7 +9,7 @@ import msgspec
 
 from airtally.accounts.accounts import Account
 from airtally.api.query.body import QueryBody, in_words
-from airtally.api.query.conditions import Conditions, time_value
+from airtally.api.query.conditions import Conditions, check_direction, time_value
 from airtally.api.query.plan import planned
 from airtally.exports.spec import AskedRows, ExportSpec
 from airtally.exports.wanted import FigureColumn, FigureKind, Wanted, WantedFigures, WantedRows
@@ -94,6 +94,8 @@ def _interval(asked: AskedRows, stream: Stream, account: Account, as_of_us: int)
     time = stream.column(stream.time if stream.kind is Kind.EVENT else VERSION_TIME)
     if asked.range is None:
         start_us, end_us = (None if text is None else time_value(time.type, text) for text in (asked.start, asked.end))
+        if start_us is not None and end_us is not None:
+            check_direction(start_us, end_us)
         return start_us, end_us
     if asked.start is not None or asked.end is not None:
         raise ValueError("an interval is given as `range`, or as `start` and `end`")
