@@ -184,7 +184,7 @@ class Rendering:
     def empty_part(self) -> RenderedPart:
         """The one part of an export without rows."""
         lane = ExportLane(0, ())
-        return LaneWriter(self._engine, self._job, lane, source_of(self._job, self._engine)).empty()
+        return LaneWriter(self._job, lane, source_of(self._job, self._engine)).empty()
 
     def __enter__(self) -> Self:
         return self
