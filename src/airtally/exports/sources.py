@@ -15,9 +15,10 @@ from airtally.exports.lanes import ReadUnit, RenderJob
 from airtally.exports.part_files import ParquetPart, PartFile, TextPart
 from airtally.exports.spec import ExportFormat
 from airtally.exports.statements import rows_statement
-from airtally.exports.wanted import WantedFigures, WantedRows
+from airtally.exports.wanted import WantedFigures, WantedRows, WantedStatement
 from airtally.query.lines import bytes_of
 from airtally.sql.statement import Statement
+from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Type
 
 #: What is written at once: in Parquet a row group.
@@ -31,6 +32,7 @@ def source_of(job: RenderJob, engine: Engine) -> LaneSource:
         return engine.stream(statement(unit, skip))
 
     ordered = isinstance(wanted, WantedRows) and not wanted.is_events
+    assert not isinstance(wanted, WantedStatement)  # noqa: S101 (the engine runs none)
     new_file = _rows_file(job, wanted) if isinstance(wanted, WantedRows) else _figures_file(job, wanted)
     return LaneSource(read, new_file, ordered=ordered, step_rows=STEP_ROWS[job.form])
 
@@ -41,6 +43,7 @@ def statement_of(job: RenderJob, engine: Engine) -> Callable[[ReadUnit, int], St
     if isinstance(reads, Statement):
         return lambda _unit, _skip: reads
     assert isinstance(wanted, WantedRows)  # noqa: S101 (figures come by a statement)
+    assert isinstance(reads, Snapshot)  # noqa: S101 (rows are read from one)
     return lambda unit, skip: rows_statement(wanted, unit.of(reads), capabilities, job.form, skip=skip)
 
 

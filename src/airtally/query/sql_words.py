@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from airtally.engine.confined.job import MAX_BYTES, MAX_ROWS, MEMORY
 from airtally.engine.confined.runner import ConfinedFailure
-from airtally.kit.errors import Failure, LimitExceeded
+from airtally.kit.errors import Failure, LimitExceeded, TooLargeAtOnce
+from airtally.query.sql_size import MAX_CELLS
 from airtally.sql.dsl.functions import WITH_PATTERN
 from airtally.sql.dsl.refusal import SqlPlace, StatementRefused, place_of, quoted
 from airtally.sql.dsl.statement import CheckedStatement
@@ -62,10 +63,15 @@ _PLAIN: Mapping[str, str] = {
     "unknown": "The statement cannot be run",
 }
 _LIMITS: Mapping[str, str] = {
-    "time": "The statement took longer than {seconds:g} s (AIRTALLY_QUERY_SECONDS).",
+    "time": "The statement took longer than {seconds:g} s, the most that it may take.",
     "memory": f"The statement needed more than {MEMORY >> 20} MiB of memory.",
+    "too_wide": f"Some thousand rows of the answer have more than {MAX_BYTES >> 20} MiB, the most that they may have.",
+}
+#: Those of answers that are waited for; exports have no such limits.
+_LIMITS_AT_ONCE: Mapping[str, str] = {
     "too_many_rows": f"The answer has more than {MAX_ROWS} rows, the most that one may have.",
     "too_many_bytes": f"The answer has more than {MAX_BYTES >> 20} MiB, the most that one may have.",
+    "too_many_values": f"The answer has more than {MAX_CELLS} values, or names that are too long for its rows.",
 }
 _LIMIT_HINT = "Ask for fewer rows or columns, a shorter interval, or a rollup; LIMIT cuts an answer."
 
@@ -93,6 +99,8 @@ _ABOUT: Mapping[str, tuple[type[exp.Expr], ...]] = {
 
 def failure_in_words(failure: ConfinedFailure, statement: CheckedStatement, seconds: float) -> Failure:
     """The words for an error. A name from the engine's text is shown only if it is the statement's own."""
+    if (limit := _LIMITS_AT_ONCE.get(failure.code)) is not None:
+        return TooLargeAtOnce(limit, hint=_LIMIT_HINT)
     if (limit := _LIMITS.get(failure.code)) is not None:
         return LimitExceeded(limit.format(seconds=seconds), hint=_LIMIT_HINT)
     log.info("statement_refused_by_engine", code=failure.code, name=failure.name)

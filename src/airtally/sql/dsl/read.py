@@ -98,10 +98,10 @@ def _check_levels(text: str, tree: exp.Expr) -> None:
     while row:
         if levels == MAX_LEVELS:
             raise _nested()
-        levels, row = levels + 1, [child for node in row for child in _below(text, node)]
+        levels, row = levels + 1, [child for node in row for child in _one_level_below(text, node)]
 
 
-def _below(text: str, node: exp.Expr) -> list[exp.Expr]:
+def _one_level_below(text: str, node: exp.Expr) -> list[exp.Expr]:
     """What is one level below; the terms of a chain are of one level, as the parser needs no recursion for them."""
     found: list[exp.Expr] = []
     link, left = node, _most_terms(node) - 1
