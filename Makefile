@@ -58,7 +58,7 @@ format: setup-test
 
 docs: setup-test  ## the generated pages
 	$(BIN)/python -m airtally.streams.reference > docs/reference/streams.md
-	for page in settings metrics errors commands operations; do $(BIN)/python -m airtally.reference $$page > docs/reference/$$page.md; done
+	for page in settings metrics errors commands operations openapi; do $(BIN)/python -m airtally.reference $$page > docs/reference/$$page.md; done
 
 lock: setup-test  ## the locked requirements, from pyproject.toml and requirements/*.in
 	scripts/lock

@@ -11,14 +11,14 @@ from typing import Any
 import structlog
 from litestar import Litestar, Request, Response
 from litestar.concurrency import set_asyncio_executor
-from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.exceptions import HTTPException
 
 from airtally.accounts.guessing import Guesses
 from airtally.api import operations
 from airtally.api.ingest import IngestHandler, Receive, Scope, Send
 from airtally.api.native import native_operations
 from airtally.api.serving import routes_of
-from airtally.areas import INGEST, area_of
+from airtally.areas import INGEST, SITE, area_of
 from airtally.background import background_of
 from airtally.console import login
 from airtally.kit import fair, fair_executor, metrics
@@ -26,7 +26,7 @@ from airtally.kit.addresses import neighbourhood
 from airtally.kit.attempts import ATTEMPT, Attempt
 from airtally.kit.clock import Clock
 from airtally.kit.departure import DEPARTURE
-from airtally.kit.errors import BadRequest, Failure, Internal, MethodNotAllowed, NotFound, TooLarge
+from airtally.kit.errors import Failure, MethodNotAllowed
 from airtally.kit.faults import Faults
 from airtally.kit.logs import log_failure
 from airtally.runtime import open_services
@@ -39,12 +39,16 @@ from airtally.web.bodies import Body, BodyMemory, NoBody
 from airtally.web.callers import caller_of
 from airtally.web.cors import CrossOrigin
 from airtally.web.departures import WatchedConnection
-from airtally.web.hosts import check_host
+from airtally.web.failures import failure_of
+from airtally.web.hosts import check_host, check_single
 
 _log = structlog.get_logger("airtally.requests")
 
 #: Below it the file's name is the permission to read the file, so the log leaves it out.
 TAG_FILES = "/files/tags/"
+
+#: As what the requests of areas are counted whose name is no API's.
+_KINDS = {INGEST.name: "native", SITE.name: "console"}
 
 _OF_BODIES = frozenset((b"content-length", b"transfer-encoding"))
 
@@ -89,6 +93,7 @@ class Airtally:
             connection.close()
             body.close()
             _record(scope, area, answering, time.perf_counter() - started)
+            self._meter(scope, area, answering)
 
     async def _handle(self, scope: Scope, area: Area, body: Body, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -97,6 +102,7 @@ class Airtally:
             return
         try:
             check_host(scope["headers"], scope["http_version"])
+            check_single(scope["headers"])
             known = await self._caller(scope, area, headers)
         except Failure as failure:
             await self._refuse(scope, area, failure, send)
@@ -141,6 +147,13 @@ class Airtally:
         added = self._cross_origin.headers(origin) if area.cross_origin else []
         return Answering(send, attempt, lambda: self._guesses.failed(host), page=page, https=https, added=added)
 
+    def _meter(self, scope: Scope, area: Area, answered: Answering) -> None:
+        """Count the request for its account, if there is one that may call."""
+        slug = scope.get("state", {}).get("account")
+        if slug is not None:
+            kind = _KINDS.get(area.name, area.name)
+            self.services.usage.metering.note_request(slug, kind, answered.rows, answered.size)
+
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
         try:
@@ -169,7 +182,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
             *login.routes(services),
             *(handler for api in APIS for handler in api.routes(services)),
         ],
-        exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _broke},
+        exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _http_failed},
         lifespan=[lifespan],
         openapi_config=None,
         request_max_body_size=None,  # `web/bodies.py` limits the body of each path
@@ -190,29 +203,8 @@ def _respond(area: Area, failure: Failure, request: Request[Any, Any, Any]) -> R
     return answer
 
 
-def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    """Convert Litestar's own errors (no such route, wrong method, body too large) into a Failure."""
-    if isinstance(error, NotFoundException):
-        failure: Failure = NotFound("Resource not found.")
-    elif isinstance(error, MethodNotAllowedException):
-        failure = MethodNotAllowed(f"Method {request.method} is not allowed here", allow=_allowed(error))
-    elif error.status_code == 413:
-        failure = TooLarge("The body is too large")
-    elif error.status_code < 500:
-        failure = BadRequest(error.detail)
-    else:
-        return _broke(request, error)
-    return _failed(request, failure)
-
-
-def _allowed(error: HTTPException) -> str:
-    return (error.headers or {}).get("allow", "")
-
-
-def _broke(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    failure = Internal("Internal error: the server's log has the details")
-    failure.__cause__ = error
-    return _failed(request, failure)
+def _http_failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    return _failed(request, failure_of(error, request.method))
 
 
 def _is_preflight(scope: Scope, area: Area, headers: Mapping[bytes, bytes]) -> bool:

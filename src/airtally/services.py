@@ -36,12 +36,8 @@ from airtally.engine.protocol import Engine
 from airtally.erasure.privacy import Privacy
 from airtally.exports.parts import ExportServices
 from airtally.files.store import FileStore
-from airtally.ingest.claims import Claims
-from airtally.ingest.edits import Edits
-from airtally.ingest.files import FileIngest
-from airtally.ingest.quarantine import Quarantine
-from airtally.ingest.resend import Resend
-from airtally.ingest.service import Ingest
+from airtally.ingest.parts import IntakeParts
+from airtally.job_control.control import JobControl
 from airtally.jobs.queue import Jobs
 from airtally.jobs.worker import WorkerOptions
 from airtally.kit.clock import Clock
@@ -61,6 +57,8 @@ from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
 from airtally.storage.store import EventStore
 from airtally.storage.writers import Writers
+from airtally.tasks.tasks import Tasks
+from airtally.usage.parts import UsageParts
 from airtally.webhooks.parts import WebhookParts
 
 _log = structlog.get_logger()
@@ -125,21 +123,6 @@ class Engines:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
-    """What takes rows: from requests, from files and from quarantine.
-
-    `batches`, `edits` and `claims` are None in a process that owns no buffer.
-    """
-
-    batches: Ingest | None
-    edits: Edits | None
-    claims: Claims | None
-    files: FileIngest
-    quarantine: Quarantine
-    resend: Resend
-
-
-@dataclass(frozen=True, slots=True)
 class Datasets:
     """The publisher of datasets, the published files, and the notices of late publications."""
 
@@ -183,8 +166,10 @@ class Services:
     engines: Engines
     queries: Queries
     sql: SqlQueries
-    intake: Intake
+    intake: IntakeParts
+    usage: UsageParts
     jobs: Jobs
+    tasks: Tasks
     files: FileStore
     reports: Reports
     deliveries: Deliveries
@@ -211,6 +196,14 @@ class Services:
             wait_until_visible=self.storage.writers.wait_until_visible,
         )
 
+    def job_control(self) -> JobControl:
+        """Cancels jobs and begins them anew, whatever they are about."""
+        subjects = (
+            *(self.reports, self.exports.exports, self.statistics, self.schedules.runs),
+            *(self.datasets.publisher.publication_store, self.privacy.account_export_subject()),
+        )
+        return JobControl(self.store, self.clock, self.jobs, subjects)
+
     def start(self, background: Sequence[Background] = ()) -> None:
         """Start `background`; `close` stops it in the reverse order."""
         self.storage.writers.join()
@@ -231,6 +224,7 @@ class Services:
         """Flush a last time, when no rows come in any more. The next start adopts what cannot be flushed."""
         try:
             self.storage.event_store.flush()
+            self.usage.metering.step()
             if self.storage.buffer is not None:
                 self.storage.buffer.tidy()
         except Exception:  # noqa: BLE001 (whatever it is, the process stops)

@@ -30,13 +30,23 @@ class BatchSize:
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """`first` is the position of its first row among the rows given; `number` counts batches from 0."""
+    """`first` is the position of its first row among the rows given; `number` counts batches from 0.
+
+    `rows`: how many the answer must account for; None where only the server counts them.
+    """
 
     number: int
     first: int
-    rows: int
+    rows: int | None
     media_type: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRows:
+    """Rows that are batches already, such as the lines of a file; given to `send`, they are sent as they are."""
+
+    batches: Iterable[EncodedBatch]
 
 
 class Batcher(Protocol):

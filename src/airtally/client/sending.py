@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal, TypedDict, Unpack
 from urllib.parse import quote
 
-from airtally.client.batches import Batcher, BatchSize, EncodedBatch, JsonBatcher, checked_key
+from airtally.client.batches import Batcher, BatchSize, EncodedBatch, EncodedRows, JsonBatcher, checked_key
 from airtally.client.errors import AirtallyError
 from airtally.client.exchange import Exchange, exchange
 from airtally.client.messages import ApiRequest
@@ -49,6 +49,9 @@ class Sending:
 
     def batches(self, rows: Any) -> Iterator[EncodedBatch]:
         """All of a table or an iterable. Raises RowNotEncodable."""
+        if isinstance(rows, EncodedRows):
+            yield from rows.batches
+            return
         batcher = self.batcher(rows)
         yield from batcher.feed(rows)
         yield from batcher.finish()

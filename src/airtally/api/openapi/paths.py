@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -66,9 +66,15 @@ def security_of(operation: Operation) -> list[JsonObject]:
 def _path_parameters(operation: Operation) -> list[JsonObject]:
     """Those whose name ends in `_id` are numbers."""
     return [
-        parameter("path", name, _ID if name.endswith("_id") else text_of(minLength=1))
+        parameter(
+            "path", name, _ID if name.endswith("_id") else _path_text(operation.declared.path_values.get(name, ()))
+        )
         for name in _PATH_PARAMETER.findall(operation.path)
     ]
+
+
+def _path_text(values: Sequence[str]) -> JsonObject:
+    return text_of(*values) if values else text_of(minLength=1)
 
 
 def _query_parameters(operation: Operation, schemas: Schemas) -> list[JsonObject]:
