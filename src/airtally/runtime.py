@@ -124,7 +124,8 @@ class _Opening:
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
         reports = self._reports(access, jobs, deliveries)
-        exports = self._exports(access, jobs, storage.event_store, queries, (engines, files))
+        sql = self._sql(queries, storage)
+        exports = self._exports(access, jobs, storage.event_store, (queries, sql), (engines, files))
         webhooks = self._webhooks(access.secrets, process.id)
         exports.exports.endings.within.append(ExportNotices(webhooks.messages).note)
         made = MadeBySchedules(exports.exports, exports.links, reports, webhooks.messages)
@@ -145,7 +146,7 @@ class _Opening:
             storage=storage,
             engines=engines,
             queries=queries,
-            sql=self._sql(queries, storage),
+            sql=sql,
             intake=intake,
             usage=usage,
             jobs=jobs,
@@ -260,11 +261,16 @@ class _Opening:
         return Datasets(publisher, DatasetFiles(store, clock), Notices(users, _mailer(settings.smtp_url)))
 
     def _exports(
-        self, access: Access, jobs: Jobs, event_store: EventStore, queries: Queries, made: tuple[Engines, FileStore]
+        self,
+        access: Access,
+        jobs: Jobs,
+        event_store: EventStore,
+        asked: tuple[Queries, SqlQueries],
+        made: tuple[Engines, FileStore],
     ) -> ExportServices:
         engines, files = made
         context = ExportContext(
-            self._store, self._clock, jobs, access.secrets, queries, event_store, engines.heavy, files
+            self._store, self._clock, jobs, access.secrets, *asked, event_store, engines.heavy, files
         )
         return export_services(context, self._settings, ReadSpecs())
 
