@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # Three, as tests wait a lot; each begins with a stretch of its own, so that few share what a module sets up.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 
+# Modules are compiled once, also where the environment forbids it: each program that a test starts would do it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup setup-test demo test test-slow test-long fuzz bench lint format lock docs clean
 
 setup: $(VENV)/.runtime
@@ -58,7 +61,7 @@ format: setup-test
 
 docs: setup-test  ## the generated pages
 	$(BIN)/python -m airtally.streams.reference > docs/reference/streams.md
-	for page in settings metrics errors commands operations; do $(BIN)/python -m airtally.reference $$page > docs/reference/$$page.md; done
+	for page in settings metrics errors commands operations openapi; do $(BIN)/python -m airtally.reference $$page > docs/reference/$$page.md; done
 
 lock: setup-test  ## the locked requirements, from pyproject.toml and requirements/*.in
 	scripts/lock

@@ -148,8 +148,10 @@ def test_the_added_vendor_answers(tmp_path, home):
         assert sent.status_code < 300, sent.text
         assert client.get("/example/v1/plays", headers=headers).json() == {"plays": 1}
         refused, unknown = client.get("/example/v1/plays"), client.get("/example/v1/no-such")
+        document = client.get("/api/v1/openapi/example.json").json()
     assert (refused.status_code, refused.json()) == (401, {"problem": "The token is missing or wrong"})
     assert (unknown.status_code, list(unknown.json())) == (404, ["problem"])
+    assert list(document["paths"]) == ["/example/v1/plays"]
 
 
 def test_the_added_setting_is_read_and_refused_in_words(tmp_path, home):

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
+from argon2 import PasswordHasher
 from litestar import Litestar, Request, Response
 from litestar.concurrency import set_asyncio_executor
 from litestar.exceptions import HTTPException
@@ -168,10 +169,15 @@ class Airtally:
 
 
 def create_app(
-    settings: Settings | None = None, *, clock: Clock | None = None, faults: Faults | None = None
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    faults: Faults | None = None,
+    hasher: PasswordHasher | None = None,
 ) -> Airtally:
-    """Open all services and return the server's application. Only tests pass `clock` and `faults`."""
-    return Airtally(open_services(settings or Settings.from_env(), clock=clock, faults=faults, role=Role.SERVE))
+    """Open all services and return the server's application. Only tests pass `clock`, `faults` and `hasher`."""
+    opened = settings or Settings.from_env()
+    return Airtally(open_services(opened, clock=clock, faults=faults, hasher=hasher, role=Role.SERVE))
 
 
 def _site(services: Services, lifespan: Any) -> Litestar:

@@ -24,6 +24,8 @@ from airtally.cli import app
 from airtally.kit import metrics
 from airtally.kit.errors import Failure
 from airtally.settings import Settings
+from airtally.vendors.apis import APIS
+from airtally.vendors.openapi import WireOperation
 
 #: Needs an extra of the package, and has no error codes.
 _OPTIONAL = "airtally.dlt"
@@ -77,6 +79,28 @@ _OPERATIONS_TABLE = """
 ## {tag}
 
 | operation | permission | what it does |
+|---|---|---|
+"""
+_DOCUMENTS = """# OpenAPI documents
+
+The server describes everything that programs call in OpenAPI 3.1 documents; anybody may read them. `GET /api/v1/openapi`
+lists them, and `GET /api/v1/openapi.json` is that of [the native API](operations.md), with rows on their way in, probes
+and metrics. Below are those of the vendors' wires.
+
+They are made of what the handlers themselves use: names and choices of parameters are those that are parsed, and each
+failure is written by the code that answers it. Calls drawn from each document are made against a server in the tests.
+What the pages for people answer (the console, 4YouSee's `/admin/reports_api.php`) is in none. What browsers ask by `OPTIONS` is in the documents only.
+
+```sh
+curl -s "$URL/api/v1/openapi/tapjoy.json"
+```
+"""
+_DOCUMENTS_TABLE = """
+## {title}
+
+`GET /api/v1/openapi/{name}.json`; the sections are those of [the vendor's page](../vendors/{name}.md).
+
+| call | section | what it does |
 |---|---|---|
 """
 #: Statuses of failures of commands, jobs and outgoing requests. No answer of the native API has them, except `internal`.
@@ -190,8 +214,24 @@ def _operation_line(declared: Declared) -> str:
     return f"| `{declared.method} {PREFIX}{declared.path}` | {permission} | {declared.summary} |\n"
 
 
+def openapi_page() -> str:
+    sections = (
+        _DOCUMENTS_TABLE.format(title=api.wire.title, name=api.name) + "".join(map(_call_line, api.wire.operations))
+        for api in APIS
+    )
+    return _DOCUMENTS + "".join(sections)
+
+
+def _call_line(call: WireOperation) -> str:
+    """Nothing of what browsers ask before they call, which needs no explanation for each path."""
+    if call.method == "OPTIONS":
+        return ""
+    return f"| `{call.method} {call.path}` | {call.section} | {call.summary} |\n"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "operations": operations_page,
+    "openapi": openapi_page,
     "settings": settings_page,
     "metrics": metrics_page,
     "errors": errors_page,

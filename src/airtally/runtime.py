@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from argon2 import PasswordHasher
+
 from airtally.accounts.accounts import Accounts
 from airtally.accounts.audit import AuditTrail
 from airtally.accounts.call_limit import CallLimit
@@ -38,27 +40,14 @@ from airtally.erasure.privacy import ErasureContext, Privacy
 from airtally.exports.parts import ExportContext, ExportServices, export_services
 from airtally.exports.service import Exports
 from airtally.files.store import FileStore
-from airtally.ingest.admission import Admission
-from airtally.ingest.businesses import Businesses
-from airtally.ingest.claims import Claims
-from airtally.ingest.edits import Edits
-from airtally.ingest.files import FileIngest
-from airtally.ingest.known import KnownKeys
-from airtally.ingest.loading import Loading
-from airtally.ingest.locks import Locks
-from airtally.ingest.marks import FileMarks
-from airtally.ingest.quarantine import Quarantine
+from airtally.ingest.parts import IntakeContext, intake_parts
 from airtally.ingest.refold import refold
-from airtally.ingest.resend import Resend
-from airtally.ingest.service import Ingest
-from airtally.ingest.versions import ChangelogVersions
 from airtally.jobs.queue import Jobs
 from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
-from airtally.query import changelog
 from airtally.query.service import Queries
 from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
@@ -66,7 +55,7 @@ from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
 from airtally.schedules.parts import MadeBySchedules, schedule_parts
-from airtally.services import Access, Datasets, Engines, Intake, Role, Services, Storage
+from airtally.services import Access, Datasets, Engines, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -76,14 +65,19 @@ from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
 from airtally.tasks.tasks import Tasks
-from airtally.usage.parts import UsageParts, usage_parts
+from airtally.usage.parts import usage_parts
 from airtally.vendors.fouryousee.detailed import DETAILED
 from airtally.webhooks.export_notices import ExportNotices
 from airtally.webhooks.parts import WebhookParts, webhook_parts
 
 
 def open_services(
-    settings: Settings, *, clock: Clock | None = None, faults: Faults | None = None, role: Role = Role.SERVE
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    faults: Faults | None = None,
+    hasher: PasswordHasher | None = None,
+    role: Role = Role.SERVE,
 ) -> Services:
     """Open all services of a process with this role.
 
@@ -92,7 +86,7 @@ def open_services(
     """
     private.enclose(settings.home, shared=settings.shares_folders)
     with ExitStack() as opened:
-        services = _Opening(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened).services()
+        services = _Opening(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened).services(hasher)
         refold(services.store, services.access.owners, services.queries)
         services.closing = opened.pop_all()
         return services
@@ -110,9 +104,9 @@ class _Opening:
         #: The database's clock if several machines share one (PostgreSQL), else this machine's.
         self._shared = shared_clock(self._store, clock)
 
-    def services(self) -> Services:
+    def services(self, hasher: PasswordHasher | None) -> Services:
         settings, clock, store = self._settings, self._clock, self._store
-        access = self._access()
+        access = self._access(hasher)
         process = ThisProcess(settings.home / "processes")
         self._closing.callback(process.close)
         jobs = Jobs(store, self._shared, process.id, most_waiting=settings.waiting_jobs)
@@ -122,11 +116,16 @@ class _Opening:
         usage = usage_parts(
             *(store, clock, storage.buffer, storage.event_store), days=settings.usage_days, faults=self._faults
         )
-        intake = self._intake(access, storage, queries, usage)
+        taking = IntakeContext(
+            *(settings, store, clock, access.owners, access.declared, usage.loads),
+            *(storage.event_store, storage.buffer, queries),
+        )
+        intake = intake_parts(taking)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
         reports = self._reports(access, jobs, deliveries)
-        exports = self._exports(access, jobs, storage.event_store, queries, (engines, files))
+        sql = self._sql(queries, storage)
+        exports = self._exports(access, jobs, storage.event_store, (queries, sql), (engines, files))
         webhooks = self._webhooks(access.secrets, process.id)
         exports.exports.endings.within.append(ExportNotices(webhooks.messages).note)
         made = MadeBySchedules(exports.exports, exports.links, reports, webhooks.messages)
@@ -147,7 +146,7 @@ class _Opening:
             storage=storage,
             engines=engines,
             queries=queries,
-            sql=self._sql(queries, storage),
+            sql=sql,
             intake=intake,
             usage=usage,
             jobs=jobs,
@@ -166,9 +165,9 @@ class _Opening:
             closing=self._closing,
         )
 
-    def _access(self) -> Access:
+    def _access(self, hasher: PasswordHasher | None) -> Access:
         settings, store, clock = self._settings, self._store, self._clock
-        secrets, users = Secrets.open(settings.home, settings.secret_key), Users(store, clock)
+        secrets, users = Secrets.open(settings.home, settings.secret_key), Users(store, clock, hasher)
         keys = Keys(store, secrets, clock)
         self._closing.callback(keys.close)
         return Access(
@@ -262,11 +261,16 @@ class _Opening:
         return Datasets(publisher, DatasetFiles(store, clock), Notices(users, _mailer(settings.smtp_url)))
 
     def _exports(
-        self, access: Access, jobs: Jobs, event_store: EventStore, queries: Queries, made: tuple[Engines, FileStore]
+        self,
+        access: Access,
+        jobs: Jobs,
+        event_store: EventStore,
+        asked: tuple[Queries, SqlQueries],
+        made: tuple[Engines, FileStore],
     ) -> ExportServices:
         engines, files = made
         context = ExportContext(
-            self._store, self._clock, jobs, access.secrets, queries, event_store, engines.heavy, files
+            self._store, self._clock, jobs, access.secrets, *asked, event_store, engines.heavy, files
         )
         return export_services(context, self._settings, ReadSpecs())
 
@@ -305,45 +309,6 @@ class _Opening:
                 faults=self._faults,
             )
         )
-
-    def _intake(self, access: Access, storage: Storage, queries: Queries, usage: UsageParts) -> Intake:
-        settings, store, clock, event_store = self._settings, self._store, self._clock, storage.event_store
-        quarantine = Quarantine(store, clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
-        versions = ChangelogVersions(
-            lambda stream, account, keys: queries.versions(changelog.VersionsQuery(stream, account, keys)),
-            KnownKeys(queries.engine, event_store).may_be_known,
-        )
-        admission = Admission(access.owners, Businesses(store), access.declared, settings.retention, clock)
-        loading = Loading(
-            event_store=event_store, quarantine=quarantine, versions=versions, ledger=usage.loads, clock=clock
-        )
-        locks = Locks(settings.home / "locks")
-        files = FileIngest(
-            admission=admission,
-            loading=loading,
-            event_store=event_store,
-            quarantine=quarantine,
-            marks=FileMarks(store, clock),
-            locks=locks,
-            clock=clock,
-        )
-        resend = Resend(
-            admission=admission, loading=loading, event_store=event_store, quarantine=quarantine, locks=locks
-        )
-        if storage.buffer is None:
-            return Intake(None, None, None, files, quarantine, resend)
-        claims = Claims(store, storage.buffer, clock)
-        batches = Ingest(
-            buffer=storage.buffer,
-            claims=claims,
-            quarantine=quarantine,
-            versions=versions,
-            admission=admission,
-            settings=settings,
-            clock=clock,
-        )
-        edits = Edits(buffer=storage.buffer, versions=versions, last_of=queries.last_by, clock=clock)
-        return Intake(batches, edits, claims, files, quarantine, resend)
 
 
 def _mailer(url: str) -> Mailer | None:

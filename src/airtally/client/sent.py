@@ -74,6 +74,17 @@ class BatchAnswer(msgspec.Struct, frozen=True):
     quarantined: bool = True
 
 
+def joined_answer(first: BatchAnswer, second: BatchAnswer, first_rows: int) -> BatchAnswer:
+    """As if both halves of a batch, the first of so many rows, had been sent at once."""
+    later = [msgspec.structs.replace(each, line=each.line + first_rows) for each in second.errors]
+    return BatchAnswer(
+        first.accepted + second.accepted,
+        first.rejected + second.rejected,
+        [*first.errors, *later],
+        first.quarantined and second.quarantined,
+    )
+
+
 def read_batch_answer(answer: ApiAnswer, rows: int | None) -> BatchAnswer:
     """The answer to a batch of `rows` rows, if that is known. Raises GarbledAnswer unless it accounts for each."""
     try:

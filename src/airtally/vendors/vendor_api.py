@@ -9,7 +9,9 @@ from typing import Any
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
+from airtally.kit.openapi import JsonObject
 from airtally.services import Services
+from airtally.vendors.openapi import VendorWire, vendor_document
 from airtally.web.areas import ANYBODY_BYTES, Area, Responder
 from airtally.web.callers import Reader
 
@@ -28,13 +30,21 @@ class Prefix:
 
 @dataclass(frozen=True, slots=True)
 class VendorApi:
-    """`routes` makes the handlers; `respond` writes every failure on the vendor's paths in the vendor's form."""
+    """`routes` makes the handlers; `respond` writes every failure on the vendor's paths in the vendor's form.
+
+    `wire` is what the OpenAPI document says of the routes.
+    """
 
     name: str
     prefixes: Sequence[Prefix]
     routes: Callable[[Services], list[Any]]
     respond: Responder
+    wire: VendorWire
 
     @property
     def areas(self) -> list[Area]:
         return [Area(each.path, self.name, self.respond, each.presented, each.body_bytes) for each in self.prefixes]
+
+    def document(self, server_url: str) -> JsonObject:
+        """The OpenAPI document of the vendor's wire. `server_url` has no trailing slash."""
+        return vendor_document(self.name, self.wire, self.respond, server_url)

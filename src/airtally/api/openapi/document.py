@@ -43,6 +43,7 @@ def native_document(operations: Sequence[Operation], server_url: str) -> JsonObj
     return {
         "openapi": VERSION,
         "info": {"title": "Airtally", "version": version("airtally"), "description": prose(_ABOUT)},
+        "externalDocs": {"description": "Documents of the vendors' wires.", "url": f"{server_url}/api/v1/openapi"},
         "servers": [{"url": server_url}],
         "tags": [rows.TAG, *_tags(operations), probes.TAG],
         "security": [{"bearer": []}],

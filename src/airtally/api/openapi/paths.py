@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +12,7 @@ from airtally.api.openapi.errors import Problems, failures_of
 from airtally.api.openapi.headers import answer_headers, has_tag, request_headers
 from airtally.api.openapi.schemas import Schemas, field_notes
 from airtally.api.operation import JSON, NoFields, Operation
+from airtally.api.reading import may_be_empty
 from airtally.kit.openapi import TEXT, JsonObject, array_of, parameter, prose, text_of, whole
 
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
@@ -66,9 +67,15 @@ def security_of(operation: Operation) -> list[JsonObject]:
 def _path_parameters(operation: Operation) -> list[JsonObject]:
     """Those whose name ends in `_id` are numbers."""
     return [
-        parameter("path", name, _ID if name.endswith("_id") else text_of(minLength=1))
+        parameter(
+            "path", name, _ID if name.endswith("_id") else _path_text(operation.declared.path_values.get(name, ()))
+        )
         for name in _PATH_PARAMETER.findall(operation.path)
     ]
+
+
+def _path_text(values: Sequence[str]) -> JsonObject:
+    return text_of(*values) if values else text_of(minLength=1)
 
 
 def _query_parameters(operation: Operation, schemas: Schemas) -> list[JsonObject]:
@@ -114,7 +121,7 @@ def _request_body(operation: Operation, schemas: Schemas) -> JsonObject:
             found[JSON] |= {} if example is None else {"example": example}
         else:
             found[media_type] = {"schema": TEXT}
-    return {"required": True, "content": found}
+    return {"required": not may_be_empty(body), "content": found}
 
 
 def _successes(operation: Operation, schemas: Schemas) -> JsonObject:

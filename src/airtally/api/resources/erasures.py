@@ -157,6 +157,7 @@ class ClosingResource:
     )
     def close_account(self, call: OperationCall[NoFields, ClosedFor]) -> ClosedAnswer:
         """Its keys, users and links are refused at once; its data is kept for some days. For operators."""
+        _check_not_own(call)
         closed = self._privacy.closing.close(call.text("slug"), days=call.body.days)
         return ClosedAnswer(account_answer(closed.account), shown_moment(closed.delete_at))
 
@@ -178,8 +179,7 @@ class ClosingResource:
     def delete_account(self, call: PlainCall) -> OperationReply:
         """All of its rows, files and metadata, by a job that nothing stops. For operators."""
         slug = call.text("slug")
-        if call.principal is not None and slug == call.principal.account.slug:
-            raise Conflict("An operator cannot delete the own account", hint="Delete it as a user of another account")
+        _check_not_own(call)
         made = self._privacy.closing.delete(slug)
         return OperationReply(erasure_answer(made), headers={"Location": f"/api/v1/accounts/{slug}/deletion"})
 
@@ -195,6 +195,12 @@ class ClosingResource:
         if found is None:
             raise NotFound(f"The account {slug[:64]!r} is not being deleted")
         return erasure_answer(found, self._privacy.erasures.findings(found))
+
+
+def _check_not_own(call: OperationCall[Any, Any]) -> None:
+    """Raises Conflict for the operator's own account, whatever account the call is about: nobody could take it back."""
+    if call.principal is not None and call.principal.account.slug == call.text("slug"):
+        raise Conflict("An operator cannot close or delete the own account", hint="A user of another account can")
 
 
 def erasure_answer(erasure: Erasure, findings: list[ErasureFinding] | None = None) -> ErasureAnswer:

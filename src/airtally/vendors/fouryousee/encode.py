@@ -16,17 +16,20 @@ from airtally.kit.paging import Page, SortKey, sort_keys, whole_number
 from airtally.kit.time import SECOND_US, to_datetime
 from airtally.vendors.fouryousee.choices import CHOICES
 
+#: Parameters of listings.
+PAGE, LIMIT, SORT = "page", "limit", "sort"
+
 _MINUTE_US = 60 * SECOND_US
 
 #: Most minutes since the last contact, id, name and time of each status; the last is for no contact ever.
-_STATUSES = (
+STATUSES = (
     (10, 1, "Online", 10),
     (20, 2, "Alert", 20),
     (30, 3, "Offline", 30),
     (1440, 4, "Assistance needed", 1440),
     (None, 5, "Local assist needed", 9999999),
 )
-_NEVER = {"id": 6, "name": "Never accessed", "time": 0}
+NEVER = {"id": 6, "name": "Never accessed", "time": 0}
 
 
 class Listing(msgspec.Struct, frozen=True, rename="camel"):
@@ -40,14 +43,14 @@ class Listing(msgspec.Struct, frozen=True, rename="camel"):
 
 def page_asked(query: Mapping[str, str]) -> Page:
     """The page and limit of the query string; a value that cannot be read counts as absent."""
-    number = whole_number(query.get("page"), default=1, largest=10**9)
-    limit = whole_number(query.get("limit"), default=CHOICES.default_limit, largest=CHOICES.largest_limit)
+    number = whole_number(query.get(PAGE), default=1, largest=10**9)
+    limit = whole_number(query.get(LIMIT), default=CHOICES.default_limit, largest=CHOICES.largest_limit)
     return Page(number, limit)
 
 
 def sort_asked(query: Mapping[str, str]) -> tuple[SortKey, ...]:
     """Of reports, by the names of their columns."""
-    keys = sort_keys(query.get("sort"), set(CHOICES.sortable))
+    keys = sort_keys(query.get(SORT), set(CHOICES.sortable))
     return tuple(SortKey(CHOICES.sortable[key.field], key.descending) for key in keys)
 
 
@@ -118,8 +121,8 @@ def _group(player: Mapping[str, Any]) -> dict[str, Any]:
 
 def _status(minutes: int | None) -> dict[str, Any]:
     if minutes is None:
-        return _NEVER
-    for most, status_id, name, time in _STATUSES:
+        return NEVER
+    for most, status_id, name, time in STATUSES:
         if most is None or minutes <= most:
             return {"id": status_id, "name": name, "time": time}
     raise AssertionError("the last status has no limit")

@@ -17,6 +17,14 @@ INVALID = "Invalid report request"
 #: Browsers call with `Secret-Token` from pages of other hosts.
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
 
+#: What a browser may send, told before it does.
+PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Secret-Token, Content-Type",
+    "Access-Control-Max-Age": str(CHOICES.cors_max_age_seconds),
+}
+
 
 class InvalidReport(BadRequest):
     """A report request with one or more problems; each is a text of its own in the answer."""

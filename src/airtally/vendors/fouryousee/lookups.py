@@ -20,6 +20,9 @@ from airtally.streams import MEDIAS, PLAYERS, PLAYLOGS
 from airtally.streams.declaration import Stream
 from airtally.vendors.fouryousee import encode
 
+#: What medias are chosen by.
+ID, NAME, CATEGORY_ID = "id", "name", "categoryId"
+
 _ONE = Page(1, 1)
 _TIMES = ("last_contact_at", "last_log_at")
 
@@ -60,13 +63,13 @@ def player(services: Services, account: Account, player_id: int) -> Found:
 def medias(services: Services, account: Account, page: Page, query: Mapping[str, str]) -> Found:
     """The medias that meet every condition of the query string, in order of their ids."""
     conditions: list[Filter] = []
-    ids, categories = encode.ids_asked(query.get("id")), encode.ids_asked(query.get("categoryId"))
+    ids, categories = encode.ids_asked(query.get(ID)), encode.ids_asked(query.get(CATEGORY_ID))
     if ids is not None:
         conditions.append(OneOf("media_id", ids))
     if categories is not None:
         conditions.append(Names("categories", "id", categories))
-    if query.get("name"):
-        conditions.append(Contains("name", query["name"], fold_case=True))
+    if query.get(NAME):
+        conditions.append(Contains("name", query[NAME], fold_case=True))
     return _medias(services, account, page, AllOf(tuple(conditions)))
 
 

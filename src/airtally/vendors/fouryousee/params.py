@@ -16,8 +16,12 @@ from airtally.reports.requests import PlayFilter, ReportRequest
 from airtally.vendors.fouryousee.choices import CHOICES
 from airtally.vendors.fouryousee.errors import InvalidReport
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+#: Fields of the body, and of its filter.
+TYPE, WEBHOOK, FILTER = "type", "webhook", "filter"
+START_DATE, START_TIME, END_DATE, END_TIME, MEDIA_ID, PLAYER_ID, SORT = PlayFilter.__struct_encode_fields__
+
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+TIME = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _INT64 = range(-(2**63), 2**63)
 
@@ -26,10 +30,10 @@ def read_report_request(body: bytes) -> ReportRequest:
     """Raises InvalidReport with one text for each problem. Unknown fields are ignored."""
     given = _object(body)
     problems: list[str] = []
-    if given.get("type", CHOICES.report_types[0]) not in CHOICES.report_types:
-        problems.append("type must be " + " or ".join(CHOICES.report_types))
-    webhook = _webhook(given.get("webhook"), problems)
-    asked = given.get("filter")
+    if given.get(TYPE, CHOICES.report_types[0]) not in CHOICES.report_types:
+        problems.append(f"{TYPE} must be " + " or ".join(CHOICES.report_types))
+    webhook = _webhook(given.get(WEBHOOK), problems)
+    asked = given.get(FILTER)
     if not isinstance(asked, dict):
         raise InvalidReport([*problems, "filter is required and must be an object"])
     plays = _filter(asked, problems)
@@ -67,12 +71,12 @@ def _is_target(url: str) -> bool:
 
 def _filter(asked: dict[str, Any], problems: list[str]) -> PlayFilter:
     plays = PlayFilter(
-        start_date=_date(asked, "startDate", problems),
-        start_time=_time(asked, "startTime", CHOICES.start_time, problems),
-        end_date=_date(asked, "endDate", problems),
-        end_time=_time(asked, "endTime", CHOICES.end_time, problems),
-        media_id=_ids(asked, "mediaId", problems),
-        player_id=_ids(asked, "playerId", problems),
+        start_date=_date(asked, START_DATE, problems),
+        start_time=_time(asked, START_TIME, CHOICES.start_time, problems),
+        end_date=_date(asked, END_DATE, problems),
+        end_time=_time(asked, END_TIME, CHOICES.end_time, problems),
+        media_id=_ids(asked, MEDIA_ID, problems),
+        player_id=_ids(asked, PLAYER_ID, problems),
         sort=_sort(asked, problems),
     )
     if not problems:
@@ -90,7 +94,7 @@ def _check_interval(plays: PlayFilter, problems: list[str]) -> None:
 
 def _date(asked: dict[str, Any], name: str, problems: list[str]) -> str:
     given = asked.get(name)
-    if isinstance(given, str) and _DATE.fullmatch(given) and _is_day(given):
+    if isinstance(given, str) and DATE.fullmatch(given) and _is_day(given):
         return given
     problems.append(f"filter.{name} must be a date such as 2026-10-01")
     return ""
@@ -106,7 +110,7 @@ def _is_day(text: str) -> bool:
 
 def _time(asked: dict[str, Any], name: str, default: str, problems: list[str]) -> str:
     given = asked.get(name, default)
-    match = _TIME.fullmatch(given) if isinstance(given, str) else None
+    match = TIME.fullmatch(given) if isinstance(given, str) else None
     if match is None:
         problems.append(f"filter.{name} must be a time such as 23:59:59")
         return default
@@ -133,8 +137,8 @@ def _id(given: Any) -> int | None:
 
 
 def _sort(asked: dict[str, Any], problems: list[str]) -> int:
-    given = asked.get("sort", CHOICES.sort)
+    given = asked.get(SORT, CHOICES.sort)
     if isinstance(given, bool) or not isinstance(given, int) or given not in {-1, 1}:
-        problems.append("filter.sort must be -1 or 1")
+        problems.append(f"filter.{SORT} must be -1 or 1")
         return CHOICES.sort
     return given

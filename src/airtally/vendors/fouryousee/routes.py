@@ -20,7 +20,8 @@ from airtally.services import Services
 from airtally.vendors.fouryousee import downloads, encode, errors, lookups, page
 from airtally.vendors.fouryousee.auth import admitted, presented
 from airtally.vendors.fouryousee.choices import CHOICES
-from airtally.vendors.fouryousee.errors import CORS
+from airtally.vendors.fouryousee.describe import WIRE
+from airtally.vendors.fouryousee.errors import CORS, PREFLIGHT
 from airtally.vendors.fouryousee.notices import report_object, single_report_object
 from airtally.vendors.fouryousee.params import read_report_request
 from airtally.vendors.vendor_api import Here, Prefix, VendorApi
@@ -28,13 +29,7 @@ from airtally.web.requests import AnyRequest
 
 Caller = NamedDependency[SkipValidation[Account]]
 
-_PREFLIGHT = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "Secret-Token, Content-Type",
-    "Access-Control-Max-Age": str(CHOICES.cors_max_age_seconds),
-}
-_PATHS = [
+_PREFLIGHT_PATHS = [
     "/reports",
     "/reports/{item:str}",
     "/players",
@@ -132,10 +127,10 @@ def list_users(request: AnyRequest, services: Here, account: Caller) -> Response
     return _json_response(encode.listing([encode.user_object(user) for user in shown], len(users), asked))
 
 
-@route(_PATHS, http_method=HttpMethod.OPTIONS, status_code=204, sync_to_thread=False)
+@route(_PREFLIGHT_PATHS, http_method=HttpMethod.OPTIONS, status_code=204, sync_to_thread=False)
 def preflight() -> Response[None]:
     """Browsers ask before they send `Secret-Token`: answered without one, and without a limit."""
-    return Response(None, headers=_PREFLIGHT)
+    return Response(None, headers=PREFLIGHT)
 
 
 def _item_number(item: str, what: str) -> int:
@@ -164,4 +159,5 @@ API = VendorApi(
     (Prefix("/v1/", presented, CHOICES.body_bytes), Prefix("/admin/reports_api.php")),
     routes,
     errors.respond,
+    WIRE,
 )

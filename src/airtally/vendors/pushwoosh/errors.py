@@ -17,16 +17,24 @@ from airtally.vendors.pushwoosh.choices import CHOICES
 
 MEDIA_TYPE = "application/json; charset=utf-8"
 
+#: What a browser may send, told before it does.
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": CHOICES.cors_methods,
+    "Access-Control-Allow-Headers": CHOICES.cors_headers,
+    "Access-Control-Allow-Credentials": "true",
+    "Access-Control-Max-Age": str(CHOICES.cors_max_age_seconds),
+}
+
 
 class Fault(Failure):
-    """A fault of the request's own: HTTP 200, so that clients that read nothing else see the message."""
+    """The request has a fault, which the message names. HTTP is 200, or some clients would not show the message."""
 
     status = 200
     status_code: ClassVar[int] = 210
 
 
 class Restricted(Fault):
-    """The account has the application; the token may not use it."""
+    """The token may not use the application, which is one of its account."""
 
     status_code = 403
 

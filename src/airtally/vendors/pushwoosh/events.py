@@ -17,7 +17,7 @@ from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.device_call import device_caller, optional_object, optional_text, user_id
 from airtally.vendors.pushwoosh.errors import Fault
 
-_LATEST_SECONDS = 1 << 33  # beyond what any row may carry
+LATEST_SECONDS = 1 << 33  # beyond what any row may carry
 
 
 def post_event(call: Call) -> MethodResult:
@@ -62,6 +62,6 @@ def _event_time(call: Call) -> int:
     sent = call.parameters.get("timestampUTC")
     if sent is None:
         return call.services.clock.now_us()
-    if isinstance(sent, bool) or not isinstance(sent, int | float) or not 0 <= sent < _LATEST_SECONDS:
+    if isinstance(sent, bool) or not isinstance(sent, int | float) or not 0 <= sent < LATEST_SECONDS:
         raise Fault(CHOICES.invalid.format("timestamp"))
     return int(sent) * SECOND_US

@@ -22,17 +22,12 @@ from airtally.vendors.pushwoosh import downloads, errors
 from airtally.vendors.pushwoosh.auth import on_behalf
 from airtally.vendors.pushwoosh.call import Call, MethodResult, parameters_of
 from airtally.vendors.pushwoosh.choices import CHOICES
-from airtally.vendors.pushwoosh.errors import MEDIA_TYPE, StillProcessing, cors, envelope
+from airtally.vendors.pushwoosh.describe import WIRE
+from airtally.vendors.pushwoosh.errors import MEDIA_TYPE, PREFLIGHT, StillProcessing, cors, envelope
 from airtally.vendors.pushwoosh.methods import METHODS, WRAPPED
 from airtally.vendors.vendor_api import Here, Prefix, VendorApi
 from airtally.web.requests import AnyRequest
 
-_PREFLIGHT = {
-    "Access-Control-Allow-Methods": CHOICES.cors_methods,
-    "Access-Control-Allow-Headers": CHOICES.cors_headers,
-    "Access-Control-Allow-Credentials": "true",
-    "Access-Control-Max-Age": str(CHOICES.cors_max_age_seconds),
-}
 #: Waits between looks for a result; the last is used again and again.
 _LOOKS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.25)
 _GZIP = CompressionConfig(backend="gzip", minimum_size=CHOICES.gzip_from_bytes, gzip_compress_level=1)
@@ -54,7 +49,7 @@ def routes(services: Services) -> list[Any]:
 @route("/{name:str}", http_method=HttpMethod.OPTIONS, status_code=204, sync_to_thread=False)
 def preflight(request: AnyRequest) -> Response[None]:
     """Browsers ask before they send JSON."""
-    return Response(None, headers=cors(request.headers) | _PREFLIGHT)
+    return Response(None, headers=cors(request.headers) | PREFLIGHT)
 
 
 @post("/{name:str}", status_code=200, request_max_body_size=CHOICES.body_bytes)
@@ -91,4 +86,5 @@ API = VendorApi(
     (Prefix("/json/1.3/"),),
     routes,
     errors.respond,
+    WIRE,
 )

@@ -22,7 +22,7 @@ from airtally.vendors.pushwoosh.dates import period
 from airtally.vendors.pushwoosh.downloads import url
 from airtally.vendors.pushwoosh.errors import Failed, Fault, Restricted, StillProcessing
 
-_REQUEST_ID = re.compile(r"DC1_[0-9a-f]{32}")
+REQUEST_ID = re.compile(r"DC1_[0-9a-f]{32}")
 
 
 def get_event_statistics(call: Call) -> MethodResult:
@@ -57,7 +57,7 @@ def get_results(call: Call) -> MethodResult:
     """A result can be read many times. Raises StillProcessing while it is not there."""
     principal = auth.caller(call)
     found = None
-    if _REQUEST_ID.fullmatch(request_id := call.text("request_id") or ""):
+    if REQUEST_ID.fullmatch(request_id := call.text("request_id") or ""):
         found = call.services.statistics.find(principal.account, request_id)
     if found is None:
         raise Fault(CHOICES.request_not_found)

@@ -18,7 +18,7 @@ from airtally.services import Services
 from airtally.vendors.scaleengine import signature
 from airtally.vendors.scaleengine.choices import CHOICES
 from airtally.vendors.scaleengine.errors import bad_signature, bad_timestamp, unreadable
-from airtally.vendors.scaleengine.params import whole_number
+from airtally.vendors.scaleengine.params import API_KEY, CDN, CDN_ID, TIMESTAMP, whole_number
 from airtally.vendors.scaleengine.replays import Replays
 
 Members = Mapping[str, Any]
@@ -61,7 +61,7 @@ def _within(value: Any, levels: int) -> bool:
 
 
 def _holder(services: Services, members: Members) -> Principal:
-    api_key, cdn = members.get("api_key"), _cdn(members)
+    api_key, cdn = members.get(API_KEY), _cdn(members)
     if not isinstance(api_key, str) or not api_key or cdn is None:
         raise unreadable()
     principal = services.access.keys.authenticate("scaleengine", api_key)
@@ -73,14 +73,14 @@ def _holder(services: Services, members: Members) -> Principal:
 
 def _cdn(members: Members) -> int | None:
     """The CDN number from `cdn` or `cdn_id`, both of which the vendor's page uses; two must be equal."""
-    given = [members[name] for name in ("cdn", "cdn_id") if members.get(name) is not None]
+    given = [members[name] for name in (CDN, CDN_ID) if members.get(name) is not None]
     numbers = {whole_number(each) for each in given}
     return numbers.pop() if len(numbers) == 1 else None
 
 
 def _timestamp(members: Members) -> int | None:
     """Unix seconds."""
-    value = members.get("timestamp")
+    value = members.get(TIMESTAMP)
     if isinstance(value, float) and math.isfinite(value):
         return math.floor(value)
     return whole_number(value)

@@ -43,6 +43,14 @@ def bad_signature() -> ViewerLogRefused:
     return ViewerLogRefused("0003", CHOICES.bad_signature)
 
 
+def unknown_command() -> ViewerLogRefused:
+    return ViewerLogRefused("0000", CHOICES.unknown_command)
+
+
+def denied() -> ViewerLogRefused:
+    return ViewerLogRefused("0005", CHOICES.denied)
+
+
 def missing(names: list[str]) -> ViewerLogRefused:
     return ViewerLogRefused("0006", CHOICES.missing.format(", ".join(names)))
 

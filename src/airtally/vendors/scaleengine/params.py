@@ -16,6 +16,10 @@ from airtally.streams.declaration import LONG_TEXT_BYTES
 from airtally.vendors.scaleengine.choices import CHOICES
 from airtally.vendors.scaleengine.errors import invalid, missing
 
+#: Members of the signed object.
+COMMAND, APP, GRAPH, URL, SERVER, START_TIME = "command", "app", "graph", "url", "server", "starttime"
+CDN, CDN_ID, API_KEY, TIMESTAMP = "cdn", "cdn_id", "api_key", "timestamp"
+
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _TIME = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
@@ -47,18 +51,18 @@ class ViewerLogParams:
 
 def read_fields(members: Mapping[str, Any]) -> ViewerLogParams:
     """Raises ViewerLogRefused: first for what is missing, then for the first field that cannot be read."""
-    absent = [name for name in ("app", "graph") if _is_empty(members.get(name))]
+    absent = [name for name in (APP, GRAPH) if _is_empty(members.get(name))]
     if absent:
         raise missing(absent)
-    apps = _apps(_listed(members, "app"))
-    exact, patterns = _urls(_text_list(members, "url"))
+    apps = _apps(_listed(members, APP))
+    exact, patterns = _urls(_text_list(members, URL))
     return ViewerLogParams(
         apps,
         exact,
         patterns,
-        graph=_graph(members["graph"]),
-        start_us=_start(members.get("starttime")),
-        servers=_distinct(_text_list(members, "server")),
+        graph=_graph(members[GRAPH]),
+        start_us=_start(members.get(START_TIME)),
+        servers=_distinct(_text_list(members, SERVER)),
     )
 
 
@@ -93,7 +97,7 @@ def _text_list(members: Mapping[str, Any], name: str) -> list[str]:
 
 def _apps(found: list[Any]) -> Apps:
     if not all(isinstance(each, str | int) and not isinstance(each, bool) for each in found):
-        raise invalid("app")
+        raise invalid(APP)
     names = {each for each in found if isinstance(each, str)}
     digits = {each for each in names if _DIGITS.fullmatch(each)}
     ids = {each for each in found if isinstance(each, int)}
@@ -105,7 +109,7 @@ def _urls(found: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     pieces = _distinct([re.sub(r"\*+", "*", piece) for each in found for piece in each.split("|") if piece])
     patterns = tuple(piece for piece in pieces if "*" in piece and len(piece) <= 2 * LONG_TEXT_BYTES)
     if len(patterns) > CHOICES.most_patterns:
-        raise invalid("url")
+        raise invalid(URL)
     return tuple(set(pieces).difference(patterns)), patterns
 
 
@@ -116,7 +120,7 @@ def _distinct(texts: list[str]) -> tuple[str, ...]:
 def _graph(value: object) -> int:
     number = whole_number(value)
     if number not in CHOICES.graphs:
-        raise invalid("graph")
+        raise invalid(GRAPH)
     return number
 
 
@@ -128,13 +132,13 @@ def _start(value: object) -> int | None:
         return seconds * SECOND_US
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise invalid("starttime")
+        raise invalid(START_TIME)
     *numbers, offset = match.groups()
     try:
         moment = datetime(*(int(each or 0) for each in numbers), tzinfo=_zone(offset))  # type: ignore[arg-type, misc]
         return from_datetime(moment)
     except (ValueError, OverflowError):
-        raise invalid("starttime") from None
+        raise invalid(START_TIME) from None
 
 
 def _zone(offset: str | None) -> timezone:

@@ -17,9 +17,10 @@ from airtally.services import Services
 from airtally.vendors.scaleengine import encode, errors
 from airtally.vendors.scaleengine.auth import Members, authenticated, read_members
 from airtally.vendors.scaleengine.choices import CHOICES
-from airtally.vendors.scaleengine.errors import PATHS, ViewerLogRefused
+from airtally.vendors.scaleengine.describe import WIRE
+from airtally.vendors.scaleengine.errors import PATHS
 from airtally.vendors.scaleengine.form import read_form
-from airtally.vendors.scaleengine.params import read_fields
+from airtally.vendors.scaleengine.params import COMMAND, read_fields
 from airtally.vendors.scaleengine.query import viewers
 from airtally.vendors.scaleengine.replays import Replays
 from airtally.vendors.vendor_api import Prefix, VendorApi
@@ -49,10 +50,10 @@ class Api:
         return principal, members
 
     def _answer(self, request: AnyRequest, principal: Principal, members: Members) -> Response[bytes]:
-        if members.get("command") != CHOICES.command:
-            raise ViewerLogRefused("0000", CHOICES.unknown_command)
+        if members.get(COMMAND) != CHOICES.command:
+            raise errors.unknown_command()
         if CHOICES.command in principal.details.get("denied", ()):
-            raise ViewerLogRefused("0005", CHOICES.denied)
+            raise errors.denied()
         found = viewers(self._services, principal.account, read_fields(members))
         call = encode.call_of(request)
         if found.table is None or found.table.num_rows == 0:
@@ -86,4 +87,5 @@ API = VendorApi(
     (Prefix("/stable/"), Prefix("/dev/")),
     routes,
     errors.respond,
+    WIRE,
 )

@@ -13,7 +13,9 @@ from urllib.parse import quote
 from airtally.kit.signing import LinkSigner
 from airtally.kit.time import SECOND_US, from_datetime, to_datetime
 
-_DATE, _EXPIRES, _SIGNATURE = "X-Amz-Date", "X-Amz-Expires", "X-Amz-Signature"
+DATE, EXPIRES, SIGNATURE = "X-Amz-Date", "X-Amz-Expires", "X-Amz-Signature"
+#: Of a link, as clients send it back.
+PARAMETERS = (DATE, EXPIRES, SIGNATURE)
 _BASIC = "%Y%m%dT%H%M%SZ"
 
 
@@ -38,7 +40,7 @@ class FileLinks:
         date = to_datetime(begin).strftime(_BASIC)
         signature = self._signer.sign(_signed(dataset_row_id, file_id, date, str(self._seconds)))
         path = f"/files/{quote(file_id, safe='')}"
-        query = f"{_DATE}={date}&{_EXPIRES}={self._seconds}&{_SIGNATURE}={signature}"
+        query = f"{DATE}={date}&{EXPIRES}={self._seconds}&{SIGNATURE}={signature}"
         return Link(f"{self._public_url}{path}?{query}", begin + self._seconds * SECOND_US)
 
     def is_valid(self, dataset_row_id: int, file_id: str, query: Mapping[str, str], now_us: int) -> bool:
@@ -47,8 +49,8 @@ class FileLinks:
         A link from before the clock was set back may begin in the future. It is refused if it begins further ahead
         than its own life, so that none is valid for more than twice as long as meant.
         """
-        date, expires = query.get(_DATE, ""), query.get(_EXPIRES, "")
-        if not self._signer.is_signed(_signed(dataset_row_id, file_id, date, expires), query.get(_SIGNATURE, "")):
+        date, expires = query.get(DATE, ""), query.get(EXPIRES, "")
+        if not self._signer.is_signed(_signed(dataset_row_id, file_id, date, expires), query.get(SIGNATURE, "")):
             return False
         end = _end(date, expires)
         return end - 2 * int(expires) <= now_us // SECOND_US <= end
@@ -56,7 +58,7 @@ class FileLinks:
 
 def _signed(dataset_row_id: int, file_id: str, date: str, expires: str) -> str:
     """The signed text. It names the dataset, as datasets of two accounts may have files with the same id."""
-    return f"/files/{file_id}?dataset={dataset_row_id}&{_DATE}={date}&{_EXPIRES}={expires}"
+    return f"/files/{file_id}?dataset={dataset_row_id}&{DATE}={date}&{EXPIRES}={expires}"
 
 
 def _end(date: str, expires: str) -> int:

@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response, post
+from litestar import Request, Response, Router, post, route
+from litestar.enums import HttpMethod
 from litestar.params import RawBody
 
 from airtally.accounts.principal import Principal
+from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.time import SECOND_US
 from airtally.services import Services
 from airtally.vendors.slate.choices import CHOICES
@@ -21,9 +23,10 @@ from airtally.vendors.slate.grants import KIND, GrantRefused, Tokens
 from airtally.vendors.slate.services import slate_services
 from airtally.web.requests import note_account
 
-_FORM = "application/x-www-form-urlencoded"
+FORM = "application/x-www-form-urlencoded"
+GRANT_TYPE = "grant_type"
 #: The fields each grant type needs; the error names the first that is missing.
-_FIELDS = {
+FIELDS = {
     "authorization_code": ("code", "client_id", "client_secret", "redirect_uri"),
     "refresh_token": ("refresh_token", "client_id", "client_secret"),
 }
@@ -32,22 +35,28 @@ _FIELDS = {
 def routes(services: Services) -> list[Any]:
     @post(TOKEN_PATH, status_code=200, sync_to_thread=True, request_max_body_size=CHOICES.form_bytes)
     def token(request: Request[Any, Any, Any], body: RawBody) -> Response[bytes]:
-        form = read_form(request.headers.get("content-type", _FORM), body)
+        form = read_form(request.headers.get("content-type", FORM), body)
         check(form)
         client = _client(services, form)
         note_account(request, client.account.slug)
         return _token_response(_granted(services, client, form))
 
-    return [token]
+    return [Router("/", route_handlers=[options, token])]
+
+
+@route(TOKEN_PATH, http_method=HttpMethod.OPTIONS, sync_to_thread=False)
+def options() -> Response[None]:
+    """A route of other methods alone is given one of the framework's, which allows what is refused here."""
+    raise MethodNotAllowed("Method OPTIONS is not allowed here")
 
 
 def read_form(media_type: str, body: bytes) -> dict[str, str]:
     """The fields of the form; the last value of a repeated field counts. Raises TokenRefused."""
-    if media_type.partition(";")[0].strip().lower() != _FORM:
+    if media_type.partition(";")[0].strip().lower() != FORM:
         raise TokenRefused("invalid_request", CHOICES.malformed)
     try:
         pairs = parse_qsl(
-            body.decode("ascii").strip() or "grant_type=",
+            body.decode("ascii").strip() or f"{GRANT_TYPE}=",
             keep_blank_values=True,
             strict_parsing=True,
             errors="strict",
@@ -60,10 +69,10 @@ def read_form(media_type: str, body: bytes) -> dict[str, str]:
 
 def check(form: dict[str, str]) -> None:
     """Check that every field of the grant type is there; others are ignored. Raises TokenRefused."""
-    grant = form.get("grant_type") or _missed("grant_type")
-    if grant not in _FIELDS:
+    grant = form.get(GRANT_TYPE) or _missed(GRANT_TYPE)
+    if grant not in FIELDS:
         raise TokenRefused("unsupported_grant_type", CHOICES.unsupported_grant)
-    for name in _FIELDS[grant]:
+    for name in FIELDS[grant]:
         if not form.get(name):
             _missed(name)
 
@@ -82,7 +91,7 @@ def _client(services: Services, form: dict[str, str]) -> Principal:
 def _granted(services: Services, client: Principal, form: dict[str, str]) -> Tokens:
     grants = slate_services(services).grants
     try:
-        if form["grant_type"] == "refresh_token":
+        if form[GRANT_TYPE] == "refresh_token":
             return grants.renew(client, form["refresh_token"])
         return grants.trade(client, form["code"], form["redirect_uri"])
     except GrantRefused as refused:

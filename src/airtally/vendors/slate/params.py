@@ -14,6 +14,9 @@ from airtally.kit.errors import BadRequest
 from airtally.kit.paging import Slice
 from airtally.vendors.slate.choices import CHOICES
 
+#: Parameters of listings.
+LIMIT, OFFSET = "limit", "offset"
+
 
 @dataclass(frozen=True, slots=True)
 class PageParams:
@@ -36,8 +39,8 @@ class PageParams:
 
 def asked(query: Mapping[str, str], mode: str) -> PageParams:
     """`mode`: page or item. Raises BadRequest."""
-    limit = _bounded_number(query, "limit", CHOICES.default_limit, least=1, most=CHOICES.largest_limit)
-    offset = _bounded_number(query, "offset", 0, least=0, most=CHOICES.largest_offset)
+    limit = _bounded_number(query, LIMIT, CHOICES.default_limit, least=1, most=CHOICES.largest_limit)
+    offset = _bounded_number(query, OFFSET, 0, least=0, most=CHOICES.largest_offset)
     return PageParams(offset, limit, mode == "item")
 
 
@@ -46,7 +49,7 @@ def next_url(base: str, path: str, filters: Mapping[str, str], page: PageParams,
     following = page.next_offset(total)
     if following is None:
         return None
-    pairs = {**filters, "offset": str(following), "limit": str(page.limit)}
+    pairs = {**filters, OFFSET: str(following), LIMIT: str(page.limit)}
     query = "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs.items())
     return f"{base.rstrip('/')}{quote(path.rstrip('/'))}?{query}"
 

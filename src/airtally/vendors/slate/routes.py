@@ -17,6 +17,7 @@ from airtally.kit.quality import quality_headers
 from airtally.services import Services
 from airtally.vendors.slate import downloads, encode, errors, oauth, params
 from airtally.vendors.slate.auth import OFFSET_MODE, Caller, admitted, presented
+from airtally.vendors.slate.describe import WIRE
 from airtally.vendors.slate.errors import JSON
 from airtally.vendors.slate.services import SlateServices, slate_services
 from airtally.vendors.slate.window import window
@@ -119,4 +120,5 @@ API = VendorApi(
     (Prefix("/apis/v2/", presented), Prefix("/auth/o2/token")),
     routes,
     errors.respond,
+    WIRE,
 )

@@ -12,7 +12,7 @@ from airtally.kit.time import DAY_US, SECOND_US
 from airtally.vendors.slate.choices import CHOICES
 from airtally.vendors.slate.dates import moment, query_text
 
-_START, _END = "startDateTime", "endDateTime"
+START, END = "startDateTime", "endDateTime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ListingWindow:
 
     def filters(self) -> dict[str, str]:
         """The bounds as query parameters of the next page, so that all pages list one closed set of files."""
-        return {_START: query_text(self.start_us), _END: query_text(self.end_us)}
+        return {START: query_text(self.start_us), END: query_text(self.end_us)}
 
 
 def window(query: Mapping[str, str], now_us: int) -> ListingWindow:
@@ -34,8 +34,8 @@ def window(query: Mapping[str, str], now_us: int) -> ListingWindow:
     """
     now = now_us // SECOND_US * SECOND_US
     oldest = now - CHOICES.retention_days * DAY_US
-    start = moment(_START, query[_START]) if _START in query else oldest
-    end = moment(_END, query[_END]) if _END in query else now
+    start = moment(START, query[START]) if START in query else oldest
+    end = moment(END, query[END]) if END in query else now
     if start < oldest - CHOICES.retention_grace_seconds * SECOND_US:
         start = oldest
     return ListingWindow(min(start, now + SECOND_US), max(min(end, now), 0))

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 
-from airtally.kit.errors import Failure, Unprocessable
+from airtally.kit.errors import Failure, MethodNotAllowed, Unprocessable
 from airtally.query.refusal import RowsGone
 from airtally.vendors.tapjoy.choices import CHOICES
 
@@ -45,6 +45,8 @@ def respond(failure: Failure, request: Request[Any, Any, Any]) -> Response[bytes
     headers = {}
     if status == 401 and request.scope["path"] != LEGACY_PATH:  # its credentials stand in the query
         headers["WWW-Authenticate"] = "Basic" if request.scope["path"].rstrip("/") == TOKEN_PATH else "Bearer"
+    if isinstance(failure, MethodNotAllowed):
+        headers["Allow"] = "POST" if request.scope["path"].rstrip("/") == TOKEN_PATH else "GET"
     return _error_response(status, {"error": _TEXTS.get(status, failure.message)}, headers)
 
 

@@ -30,6 +30,8 @@ from airtally.vendors.tapjoy.query import METRICS, SPEND
 from airtally.vendors.tapjoy.series import cents
 from airtally.vendors.tapjoy.times import earliest
 
+API_KEY, EMAIL, DATE, ZONE, PAGE, PAGE_SIZE = "api_key", "email", "date", "timezone", "page", "page_size"
+
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ZONE = re.compile(r"(?P<sign>[+\- ]?)(?P<hours>[0-9]{1,2})")  # a plus sign that was not encoded is a space
 _NOTHING = {metric.name: 0 for metric in METRICS}
@@ -50,7 +52,7 @@ class DayAsked:
 
 def report_holder(keys: Keys, query: Mapping[str, str]) -> Principal:
     """The holder of `api_key`: a reporting key, or a legacy key imported with it. Raises Unauthorized."""
-    key, email = query.get("api_key", ""), query.get("email", "")
+    key, email = query.get(API_KEY, ""), query.get(EMAIL, "")
     principal = (keys.authenticate(KIND, key) or keys.authenticate_token(KIND, "legacy", key)) if key else None
     wanted = None if principal is None else principal.details.get("email")
     if principal is None or (wanted is not None and folded(wanted) != folded(email.strip())):
@@ -63,10 +65,10 @@ def report_holder(keys: Keys, query: Mapping[str, str]) -> Principal:
 def read_day(query: Mapping[str, str], now_us: int) -> DayAsked:
     """Raises InvalidParameters."""
     problems: list[str] = []
-    hours = _hours(query.get("timezone") or "0", problems)
-    day = _day(query.get("date") or utc_day(now_us + hours * HOUR_US).isoformat(), now_us, problems)
-    page = _whole_param(query, "page", 1, problems)
-    size = min(_whole_param(query, "page_size", CHOICES.default_page_size, problems), CHOICES.largest_page_size)
+    hours = _hours(query.get(ZONE) or "0", problems)
+    day = _day(query.get(DATE) or utc_day(now_us + hours * HOUR_US).isoformat(), now_us, problems)
+    page = _whole_param(query, PAGE, 1, problems)
+    size = min(_whole_param(query, PAGE_SIZE, CHOICES.default_page_size, problems), CHOICES.largest_page_size)
     if problems or day is None:
         raise InvalidParameters(problems)
     return DayAsked(day, day_start_us(day) - hours * HOUR_US, page, size)
@@ -122,9 +124,9 @@ def _day(text: str, now_us: int, problems: list[str]) -> date | None:
     except ValueError:
         day = None
     if day is None:
-        problems.append("date must be a day such as 2026-11-20")
+        problems.append(f"{DATE} must be a day such as 2026-11-20")
     elif day_start_us(day) < earliest(now_us) * SECOND_US:
-        problems.append(f"date is more than {CHOICES.years_back} years ago")
+        problems.append(f"{DATE} is more than {CHOICES.years_back} years ago")
     return day
 
 
@@ -132,7 +134,7 @@ def _hours(text: str, problems: list[str]) -> int:
     found = _ZONE.fullmatch(text)
     hours = int(found["hours"]) * (-1 if found["sign"] == "-" else 1) if found else 99
     if not CHOICES.least_offset <= hours * 3600 <= CHOICES.largest_offset:
-        problems.append("timezone must be whole hours from UTC, such as 0 or +8")
+        problems.append(f"{ZONE} must be whole hours from UTC, such as 0 or +8")
         return 0
     return hours
 

@@ -13,7 +13,10 @@ from airtally.vendors.tapjoy.choices import CHOICES
 from airtally.vendors.tapjoy.errors import InvalidParameters
 from airtally.vendors.tapjoy.times import Moment, earliest, parse_time, presets
 
-_ARRAY = "breakdowns[]"  # as some HTTP libraries write a list
+START_TIME, END_TIME, PRESET = "start_time", "end_time", "time_preset"
+INCREMENT, BREAKDOWNS = "time_increment", "breakdowns"
+#: As some HTTP libraries write a list.
+BREAKDOWNS_LIST = "breakdowns[]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def read_params(query: bytes, now_us: int) -> InsightsParams:
     """Raises InvalidParameters."""
     pairs = [(name, value) for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
     last = {name: value for name, value in dict(pairs).items() if value}
-    breakdowns = [value for name, value in pairs if name in {"breakdowns", _ARRAY} and value]
+    breakdowns = [value for name, value in pairs if name in {BREAKDOWNS, BREAKDOWNS_LIST} and value]
     problems: list[str] = []
     start, end = _range(last, now_us, problems)
     step = _increment(last, problems)
@@ -50,21 +53,21 @@ def read_params(query: bytes, now_us: int) -> InsightsParams:
 
 
 def _range(params: dict[str, str], now_us: int, problems: list[str]) -> tuple[int, int]:
-    known, preset = presets(now_us), params.get("time_preset")
-    given = [name for name in ("start_time", "end_time") if name in params]
+    known, preset = presets(now_us), params.get(PRESET)
+    given = [name for name in (START_TIME, END_TIME) if name in params]
     if preset is not None and preset not in known:
-        problems.append(f"time_preset must be one of {', '.join(known)}")
+        problems.append(f"{PRESET} must be one of {', '.join(known)}")
     if preset is not None and given:
-        problems.append(f"time_preset cannot be combined with {' and '.join(given)}")
+        problems.append(f"{PRESET} cannot be combined with {' and '.join(given)}")
     if len(given) == 1:
-        missing = "end_time" if given == ["start_time"] else "start_time"
+        missing = END_TIME if given == [START_TIME] else START_TIME
         problems.append(f"{given[0]} needs {missing}")
     moments = {name: _parse_moment(name, params[name], problems) for name in given}
-    start, end = moments.get("start_time"), moments.get("end_time")
+    start, end = moments.get(START_TIME), moments.get(END_TIME)
     if start is not None and start.at < earliest(now_us):
-        problems.append(f"start_time is more than {CHOICES.years_back} years ago")
+        problems.append(f"{START_TIME} is more than {CHOICES.years_back} years ago")
     if start is not None and end is not None and end.at <= start.at:
-        problems.append("end_time must be after start_time")
+        problems.append(f"{END_TIME} must be after {START_TIME}")
     if start is not None and end is not None:
         return start.at, end.at
     return known.get(preset or CHOICES.default_preset, (0, 0))
@@ -82,15 +85,15 @@ def _parse_moment(name: str, text: str, problems: list[str]) -> Moment | None:
 
 
 def _increment(params: dict[str, str], problems: list[str]) -> int:
-    increment = params.get("time_increment", CHOICES.default_increment)
+    increment = params.get(INCREMENT, CHOICES.default_increment)
     if increment not in CHOICES.increments:
-        problems.append(f"time_increment must be one of {', '.join(CHOICES.increments)}")
+        problems.append(f"{INCREMENT} must be one of {', '.join(CHOICES.increments)}")
     return CHOICES.increments.get(increment, 0)
 
 
 def _by_country(values: list[str], problems: list[str]) -> bool:
     if len(values) > 1 or any("," in value for value in values):
-        problems.append("breakdowns takes one breakdown per request")
+        problems.append(f"{BREAKDOWNS} takes one breakdown per request")
     elif values and values[0] not in CHOICES.breakdowns:
-        problems.append(f"breakdowns must be one of {', '.join(CHOICES.breakdowns)}")
+        problems.append(f"{BREAKDOWNS} must be one of {', '.join(CHOICES.breakdowns)}")
     return bool(values)

@@ -5,35 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from litestar import Response, Router, get, post
+from litestar import Response, Router, get, post, route
 from litestar.di import Provide
+from litestar.enums import HttpMethod
 from litestar.params import FromPath
 from litestar.response import Stream
 
+from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.quality import quality_headers
 from airtally.services import Services
 from airtally.sql.case import folded
 from airtally.streams import AD_GROUPS
 from airtally.vendors.tapjoy import auth, encode, errors, legacy, query
 from airtally.vendors.tapjoy.choices import CHOICES
-from airtally.vendors.tapjoy.errors import JSON, LEGACY_PATH
+from airtally.vendors.tapjoy.describe import WIRE
+from airtally.vendors.tapjoy.errors import JSON, LEGACY_PATH, TOKEN_PATH
 from airtally.vendors.tapjoy.groups import find_group
 from airtally.vendors.tapjoy.params import InsightsParams, read_params
 from airtally.vendors.tapjoy.series import insights
 from airtally.vendors.vendor_api import Here, Prefix, VendorApi
 from airtally.web.requests import AnyRequest, note_account
 
+INSIGHTS_PATH = "/v1/ad_groups/{ad_group_id:str}/insights"
+
 
 def routes(services: Services) -> list[Any]:
     """The handlers, for the application to mount."""
     here = Provide(lambda: services, sync_to_thread=False)
-    return [
-        Router("/v1", route_handlers=[issue_token, get_insights], dependencies={"services": here}),
-        Router("/", route_handlers=[get_legacy_report], dependencies={"services": here}),
+    handlers = [
+        options,  # first: a route of other methods alone is given an OPTIONS of the framework's
+        *(issue_token, get_insights, get_legacy_report),
     ]
+    return [Router("/", route_handlers=handlers, dependencies={"services": here})]
 
 
-@post("/oauth2/token", status_code=200, sync_to_thread=True)
+@route([TOKEN_PATH, INSIGHTS_PATH, LEGACY_PATH], http_method=HttpMethod.OPTIONS, sync_to_thread=False)
+def options() -> Response[None]:
+    raise MethodNotAllowed("Method OPTIONS is not allowed here")
+
+
+@post(TOKEN_PATH, status_code=200, sync_to_thread=True)
 def issue_token(request: AnyRequest, services: Here) -> Response[bytes]:
     """Query string, body and every other header are ignored, and the body is not waited for."""
     principal = auth.key_holder(services.access.keys, request.headers.get("authorization"))
@@ -42,7 +53,7 @@ def issue_token(request: AnyRequest, services: Here) -> Response[bytes]:
     return Response(encode.token_body(token), headers={"Cache-Control": "no-store"}, media_type=JSON)
 
 
-@get("/ad_groups/{ad_group_id:str}/insights", sync_to_thread=True)
+@get(INSIGHTS_PATH, sync_to_thread=True)
 def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]) -> Response[Any]:
     """Checks the token first, then the group, then the parameters."""
     account = auth.token_holder(services.access.keys, request.headers.get("authorization")).account
@@ -94,4 +105,5 @@ API = VendorApi(
     (Prefix("/v1/oauth2/"), Prefix("/v1/ad_groups", auth.presented), Prefix(errors.LEGACY_PATH)),
     routes,
     errors.respond,
+    WIRE,
 )
