@@ -51,7 +51,9 @@ def test_what_cannot_be_sent_is_said_in_words(site, tmp_path):
     plain = tmp_path / "plays.txt"
     plain.write_text("x")
     assert "cannot tell the format of plays.txt" in site(INGEST, str(plain))
+    table = tmp_path / "plays.csv"
+    table.write_text("player_id,media_id,played_at\n7,2,2026-10-01T09:00:00\n")
     broken = tmp_path / "plays.parquet"
     broken.write_text("x")
     assert "plays.parquet" in site(INGEST, str(broken))
-    assert "There is no account 'nobody'" in site("ingest playlogs --account nobody", str(plain.with_suffix(".csv")))
+    assert "There is no account 'nobody'" in site("ingest playlogs --account nobody", str(table))
