@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from airtally.accounts import request_keys
+from airtally.accounts import keys, request_keys, users
 from airtally.api import operation, pages
 from airtally.api.resources import tokens
 from airtally.kit.time import HOUR_US
@@ -63,4 +63,7 @@ def test_the_limits_are_those_of_the_code():
         "characters of an `Idempotency-Key`": request_keys.MAX_KEY_BYTES,
         "hours that an `Idempotency-Key` is kept": request_keys.KEPT_US // HOUR_US,
         "days that a token lasts": tokens.MAX_DAYS,
+        "valid tokens of a user": keys.MOST_TOKENS,
+        "valid keys of an account": keys.MOST_KEYS,
+        "users of an account": users.MOST_USERS,
     }

@@ -103,8 +103,8 @@ def test_stalled_bodies_hold_no_more_memory_than_one_address_may(server: LiveSer
     ]
     for client in clients:
         client.sendall(b"a" * 1_000_000)
-    deadline = time.monotonic() + 5
-    while held._total < 3_000_000 and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while held._total <= 3_000_000 and time.monotonic() < deadline:
         time.sleep(0.01)
     most = max(held._held.values())
     for client in clients:
@@ -121,7 +121,7 @@ def test_a_client_that_goes_away_in_mid_body_is_no_error(server: LiveServer, nat
         with capture_logs() as logs:
             with begin(server, path, length=100, Authorization=f"Bearer {native.token}") as client:
                 client.sendall(b"{")
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + 60
             while not any(each["event"] == "request" for each in logs) and time.monotonic() < deadline:
                 time.sleep(0.01)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from airtally.kit.clock import MovableClock
-from airtally.schedules import expiry, products, service, states, wanted
+from airtally.reports import requests
+from airtally.schedules import expiry, service, states, wanted
 from airtally.settings import Settings
 from fixtures.accounts import NOW_US
 from fixtures.native import Native
@@ -54,5 +55,5 @@ def test_the_limits_are_those_of_the_code():
         "missed slots that are looked at": states.MOST_WAITING,
         "days that runs are kept": expiry.RUN_DAYS,
         "runs kept of a schedule": expiry.MOST_RUNS,
-        "days of a report": products.MOST_REPORT_DAYS,
+        "days of a report": requests.MOST_DAYS,
     }

@@ -125,7 +125,8 @@ class Tenant:
         """What stands for each parameter in the paths of the native API."""
         return {
             "slug": self.account.slug,
-            "stream": "playlogs",
+            "stream": "ad_groups",
+            "record": self.mark,
             "username": self.mark,
             "key_id": self.server.services.access.keys.all(self.account)[0].id,
             "export_id": self.export_id,
@@ -142,6 +143,13 @@ class Tenant:
             "run_id": self.run_id,
             "account_export_id": self.account_export_id,
             "name": "metadata.ndjson",
+            "writer": "nobody",
+            "slate_account": self.mark,
+            "group": self.mark,
+            "business": self.mark,
+            "dataset": self.mark,
+            "publication_id": self.publication_id,
+            "task_id": 1,
         }
 
     def close(self):
@@ -231,6 +239,13 @@ class Tenant:
         new = NewBusiness(self.mark, self.mark, self.mark, slate_account=self.mark, datasets={"catalog": self.mark})
         *_, catalog = register.create_business(self.account, new)[1]
         self.file_id = published(self.server, self.account.slug, catalog, "2026-11-01T00:00:00Z")
+        path = f"/api/v1/slate/datasets/{self.mark}/publications"
+        made = self.native.http.post(path).json()
+        self.publication_id = made["id"]
+        while made["state"] in {"waiting", "running"}:
+            time.sleep(0.1)
+            made = self.native.http.get(f"{path}/{self.publication_id}").json()
+        assert made["state"] == "done", made
 
     def state(self):
         """All that is kept of the account, to be compared with later."""
@@ -251,6 +266,7 @@ class Tenant:
             *(answer.text for answer in answers),
             figures,
             entries,
+            get(f"/api/v1/streams/ad_groups/records/{self.mark}/versions").text,
             [(each["id"], each["name"], each["condition"]) for each in get("/api/v1/alarms").json()["items"]],
             webhooks,
             keys,
@@ -260,6 +276,10 @@ class Tenant:
             get(f"/v1/ad_groups/{self.mark}/insights", headers=self.tapjoy).text,
             [get(path).text for path in ("/api/v1/schedules", f"/api/v1/schedules/{self.schedule_id}/runs")],
             [get(path).text for path in ("/api/v1/exports", f"/api/v1/exports/{self.export_id}/parts")],
+            [
+                get(f"/api/v1/slate/{name}").text
+                for name in ("accounts", "businesses", f"datasets/{self.mark}/publications")
+            ],
             [get(f"/apis/v2/accounts{below}", headers=self.slate_headers).text for below in self.slate_paths()],
         ]
 
@@ -311,12 +331,13 @@ def test_the_first_account_sees_its_own(first):
     own = signed_attempts(first, first)
     assert all(first.mark in first.http.post("/stable/", data={"json": text}).text for text in own)
     assert len(state[6]) == 1
-    [part] = json.loads(state[-2][1])["items"]
-    assert first.mark in state[-2][0]
-    assert first.mark in httpx.get(part["url"]).text
+    assert all(first.mark in text for text in state[-2])
+    [part] = json.loads(state[-3][1])["items"]
     assert first.mark in state[-3][0]
-    assert json.loads(state[-3][1])["items"][0]["state"] == "done"
-    assert json.loads(state[-4])["data"][first.mark]["metadata"]["name"] == first.mark
+    assert first.mark in httpx.get(part["url"]).text
+    assert first.mark in state[-4][0]
+    assert json.loads(state[-4][1])["items"][0]["state"] == "done"
+    assert json.loads(state[-5])["data"][first.mark]["metadata"]["name"] == first.mark
     assert all(first.mark in text for text in state[-1])
     assert httpx.get(json.loads(state[-1][-1])["data"][0]["downloadUrl"]).status_code == 200
     assert httpx.get(first.report["url"]).status_code == 200
@@ -329,7 +350,7 @@ def attempts(method, path, first, caller):  # noqa: PLR0911 (one for each kind o
     report = str(first.report["id"])
     items = {"/v1/reports/{item}": [report], "/v1/players/{item}": ["7001"], "/v1/medias/{item}": ["8001"]}
     items["/v1/ad_groups/{ad_group_id}/insights"] = [first.mark, first.mark.upper()]
-    of_slate = slate_attempts(path, first)
+    of_slate = slate_attempts(method, path, first)
     if path in items or of_slate:
         return of_slate or [(re.sub(r"\{\w+\}", item, path), {}) for item in items[path]]
     if path == "/{slug}/{name}":
@@ -380,7 +401,7 @@ def operation_attempts(method, path, first):
     return [(target, dict(body)), (target, body | {"headers": {"Airtally-Account": first.account.slug}})]
 
 
-def slate_attempts(path, first):
+def slate_attempts(method, path, first):
     """None for other paths."""
     if path == "/files/{file_id}":
         forged = "X-Amz-Date=20261102T091500Z&X-Amz-Expires=3600&X-Amz-Signature=" + "0" * 40
@@ -390,7 +411,7 @@ def slate_attempts(path, first):
     if path == "/auth/o2/token":
         form = {name: first.slate[name] for name in ("client_id", "refresh_token")} | {"grant_type": "refresh_token"}
         return [(path, {"data": form | {"client_secret": "guessed"}})]
-    if path.startswith("/api/v1/slate/"):
+    if method == "POST" and path.startswith("/api/v1/slate/") and "{" not in path:
         below = {"id": "of-another", "name": "Other", "slate_account": first.mark}
         return [(path, {"json": each}) for each in slate_bodies(path, below, first)]
     return None
@@ -437,8 +458,9 @@ def test_another_account_gets_nothing_and_changes_nothing(first, other, method, 
             assert answer.status_code == (403 if "reports" in path or path == "/files/{file_id}" else 404)
         if "ad_groups" in path:
             assert (answer.status_code, answer.json()) == (403, {"error": "Unauthorized"})
-        if path.startswith(("/apis/v2/accounts/", "/api/v1/slate/")) and not path.endswith("/slate/accounts"):
-            assert answer.status_code == 404
+        of_slate = method == "POST" or "{" in path  # listings have the caller's own, which is nothing
+        if path.startswith("/apis/v2/accounts/") or (path.startswith("/api/v1/slate/") and of_slate):
+            assert answer.status_code == 404 or path.endswith("/slate/accounts")
     assert first.state() == before
 
 

@@ -18,7 +18,7 @@ from airtally.api import operations
 from airtally.api.ingest import IngestHandler, Receive, Scope, Send
 from airtally.api.native import native_operations
 from airtally.api.serving import routes_of
-from airtally.areas import INGEST, area_of
+from airtally.areas import INGEST, SITE, area_of
 from airtally.background import background_of
 from airtally.console import login
 from airtally.kit import fair, fair_executor, metrics
@@ -39,12 +39,15 @@ from airtally.web.bodies import Body, BodyMemory, NoBody
 from airtally.web.callers import caller_of
 from airtally.web.cors import CrossOrigin
 from airtally.web.departures import WatchedConnection
-from airtally.web.hosts import check_host
+from airtally.web.hosts import check_host, check_single
 
 _log = structlog.get_logger("airtally.requests")
 
 #: Below it the file's name is the permission to read the file, so the log leaves it out.
 TAG_FILES = "/files/tags/"
+
+#: As what the requests of areas are counted whose name is no API's.
+_KINDS = {INGEST.name: "native", SITE.name: "console"}
 
 _OF_BODIES = frozenset((b"content-length", b"transfer-encoding"))
 
@@ -89,6 +92,7 @@ class Airtally:
             connection.close()
             body.close()
             _record(scope, area, answering, time.perf_counter() - started)
+            self._meter(scope, area, answering)
 
     async def _handle(self, scope: Scope, area: Area, body: Body, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -97,6 +101,7 @@ class Airtally:
             return
         try:
             check_host(scope["headers"], scope["http_version"])
+            check_single(scope["headers"])
             known = await self._caller(scope, area, headers)
         except Failure as failure:
             await self._refuse(scope, area, failure, send)
@@ -140,6 +145,13 @@ class Airtally:
         origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         added = self._cross_origin.headers(origin) if area.cross_origin else []
         return Answering(send, attempt, lambda: self._guesses.failed(host), page=page, https=https, added=added)
+
+    def _meter(self, scope: Scope, area: Area, answered: Answering) -> None:
+        """Count the request for its account, if there is one that may call."""
+        slug = scope.get("state", {}).get("account")
+        if slug is not None:
+            kind = _KINDS.get(area.name, area.name)
+            self.services.usage.metering.note_request(slug, kind, answered.rows, answered.size)
 
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:

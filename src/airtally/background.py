@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from airtally.alarms.watch import CHECK_SECONDS
+from airtally.datasets.asked import DatasetTaskWorker
 from airtally.datasets.lateness import LateNotices
 from airtally.datasets.work import PublicationOptions, PublicationWorker
 from airtally.engine.child import HeavyOptions
@@ -13,6 +14,8 @@ from airtally.exports.work import ExportParts, ExportWorker, ExportWorkOptions, 
 from airtally.ingest.claims import Claims
 from airtally.kit.loops import Loop
 from airtally.kit.outgoing import Outgoing
+from airtally.lake_care.actions import LakeCare
+from airtally.lake_care.worker import LakeTaskWorker
 from airtally.reports.build import BuildOptions, ReportBuilder
 from airtally.reports.deliveries import DeliveryLoop
 from airtally.reports.render import ReportRenderer
@@ -29,6 +32,8 @@ WRITER_SECONDS = 2.0
 HOME_SECONDS = 5.0
 #: Seconds until a process forgets the answers that it keeps of erased rows.
 FORGET_SECONDS = 5.0
+#: Seconds between additions to the stored usage.
+USAGE_SECONDS = 5.0
 
 
 def background_of(services: Services, role: Role) -> tuple[Background, ...]:
@@ -52,6 +57,8 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found.append(Loop("closed-accounts", services.privacy.closing.step, 600.0))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
         found.append(Loop("audit", services.access.audit.expire, 3600.0))
+        found.append(Loop("usage-expiry", services.usage.metering.expire, 3600.0))
+        found.append(Loop("usage-loads", services.usage.loads.settle, 3600.0))
         found.append(Loop("request-keys", services.access.request_keys.expire, 3600.0))
     return tuple(found)
 
@@ -80,6 +87,7 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
         Loop("flush", flusher.step, 1.0),
         Loop("writers", services.storage.writers.step, WRITER_SECONDS),
         Loop("claims", claims.expire, 3600.0),
+        Loop("usage", services.usage.metering.step, USAGE_SECONDS),
         Loop("erasure-acknowledgements", services.privacy.acknowledgements.step, WRITER_SECONDS),
     ]
 
@@ -111,10 +119,20 @@ def maintenance_of(services: Services, rebuilder: Rebuilder) -> Maintenance:
     )
 
 
+def lake_care_of(services: Services) -> LakeCare:
+    """What operators have done to the lake's tables at once, with a rebuilder of its own."""
+    rebuilder = rebuilder_of(services)
+    return LakeCare(services.storage.lake, maintenance_of(services, rebuilder), rebuilder)
+
+
 def _lake_work(services: Services) -> list[Background]:
     rebuilder = rebuilder_of(services)
     maintenance = maintenance_of(services, rebuilder)
-    return [Loop("maintenance", maintenance.step, 10.0), Loop("rollups", rebuilder.step, 5.0)]
+    tasks = LakeTaskWorker(
+        lake_care_of(services), services.tasks, services.jobs, services.clock, faults=services.faults
+    )
+    loops = [Loop("maintenance", maintenance.step, 10.0), Loop("rollups", rebuilder.step, 5.0)]
+    return [*loops, tasks, Loop("tasks", services.tasks.expire, 3600.0)]
 
 
 def _heavy_options(services: Services) -> HeavyOptions:
@@ -128,6 +146,7 @@ def _message_work(services: Services) -> list[Background]:
         services.clock,
         services.files,
         allowed=settings.outgoing_allow,
+        mails_per_hour=settings.mails_per_hour,
         faults=services.faults,
     )
     return [*loops, Loop("messages", webhooks.expiry.step, 3600.0)]
@@ -218,4 +237,12 @@ def _dataset_work(services: Services) -> list[Background]:
         wait_until_visible=services.storage.writers.wait_until_visible,
     )
     notices = LateNotices(services.datasets.publisher.publication_store, services.datasets.notices, services.clock)
-    return [worker, Loop("publication-notices", notices.step, 10.0)]
+    tasks = DatasetTaskWorker(
+        services.on_demand(),
+        services.datasets.files,
+        services.tasks,
+        services.jobs,
+        services.clock,
+        faults=services.faults,
+    )
+    return [worker, tasks, Loop("publication-notices", notices.step, 10.0)]

@@ -75,7 +75,10 @@ from airtally.storage.lake.health import LakeHealth
 from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
+from airtally.tasks.tasks import Tasks
+from airtally.usage.parts import UsageParts, usage_parts
 from airtally.vendors.fouryousee.detailed import DETAILED
+from airtally.webhooks.export_notices import ExportNotices
 from airtally.webhooks.parts import WebhookParts, webhook_parts
 
 
@@ -116,12 +119,16 @@ class _Opening:
         self._closing.callback(jobs.release_all)
         storage, engines = self._storage(access), self._engines()
         queries = self._queries(storage, engines)
-        intake = self._intake(access, storage, queries)
+        usage = usage_parts(
+            *(store, clock, storage.buffer, storage.event_store), days=settings.usage_days, faults=self._faults
+        )
+        intake = self._intake(access, storage, queries, usage)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
         reports = self._reports(access, jobs, deliveries)
         exports = self._exports(access, jobs, storage.event_store, queries, (engines, files))
         webhooks = self._webhooks(access.secrets, process.id)
+        exports.exports.endings.within.append(ExportNotices(webhooks.messages).note)
         made = MadeBySchedules(exports.exports, exports.links, reports, webhooks.messages)
         schedules = schedule_parts(store, self._shared, jobs, access.accounts, made, faults=self._faults)
         datasets = self._datasets(access.users, jobs, storage.event_store, engines, files)
@@ -142,7 +149,9 @@ class _Opening:
             queries=queries,
             sql=self._sql(queries, storage),
             intake=intake,
+            usage=usage,
             jobs=jobs,
+            tasks=Tasks(store, clock, jobs),
             files=files,
             reports=reports,
             deliveries=deliveries,
@@ -297,7 +306,7 @@ class _Opening:
             )
         )
 
-    def _intake(self, access: Access, storage: Storage, queries: Queries) -> Intake:
+    def _intake(self, access: Access, storage: Storage, queries: Queries, usage: UsageParts) -> Intake:
         settings, store, clock, event_store = self._settings, self._store, self._clock, storage.event_store
         quarantine = Quarantine(store, clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
         versions = ChangelogVersions(
@@ -305,7 +314,9 @@ class _Opening:
             KnownKeys(queries.engine, event_store).may_be_known,
         )
         admission = Admission(access.owners, Businesses(store), access.declared, settings.retention, clock)
-        loading = Loading(event_store=event_store, quarantine=quarantine, versions=versions, clock=clock)
+        loading = Loading(
+            event_store=event_store, quarantine=quarantine, versions=versions, ledger=usage.loads, clock=clock
+        )
         locks = Locks(settings.home / "locks")
         files = FileIngest(
             admission=admission,

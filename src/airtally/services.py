@@ -42,6 +42,7 @@ from airtally.ingest.files import FileIngest
 from airtally.ingest.quarantine import Quarantine
 from airtally.ingest.resend import Resend
 from airtally.ingest.service import Ingest
+from airtally.job_control.control import JobControl
 from airtally.jobs.queue import Jobs
 from airtally.jobs.worker import WorkerOptions
 from airtally.kit.clock import Clock
@@ -61,6 +62,8 @@ from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
 from airtally.storage.store import EventStore
 from airtally.storage.writers import Writers
+from airtally.tasks.tasks import Tasks
+from airtally.usage.parts import UsageParts
 from airtally.webhooks.parts import WebhookParts
 
 _log = structlog.get_logger()
@@ -184,7 +187,9 @@ class Services:
     queries: Queries
     sql: SqlQueries
     intake: Intake
+    usage: UsageParts
     jobs: Jobs
+    tasks: Tasks
     files: FileStore
     reports: Reports
     deliveries: Deliveries
@@ -211,6 +216,14 @@ class Services:
             wait_until_visible=self.storage.writers.wait_until_visible,
         )
 
+    def job_control(self) -> JobControl:
+        """Cancels jobs and begins them anew, whatever they are about."""
+        subjects = (
+            *(self.reports, self.exports.exports, self.statistics, self.schedules.runs),
+            *(self.datasets.publisher.publication_store, self.privacy.account_export_subject()),
+        )
+        return JobControl(self.store, self.clock, self.jobs, subjects)
+
     def start(self, background: Sequence[Background] = ()) -> None:
         """Start `background`; `close` stops it in the reverse order."""
         self.storage.writers.join()
@@ -231,6 +244,7 @@ class Services:
         """Flush a last time, when no rows come in any more. The next start adopts what cannot be flushed."""
         try:
             self.storage.event_store.flush()
+            self.usage.metering.step()
             if self.storage.buffer is not None:
                 self.storage.buffer.tidy()
         except Exception:  # noqa: BLE001 (whatever it is, the process stops)

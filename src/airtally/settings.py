@@ -68,6 +68,12 @@ class Settings:
         "calls of the native API that one key may make in a minute, batches of rows not counted",
         positive,
     )
+    mails_per_hour: int = _setting(
+        "AIRTALLY_MAILS_PER_HOUR",
+        500,
+        "e-mails that schedules and alarms of one account may send in an hour; others wait for the next one",
+        positive,
+    )
     cors_origins: tuple[str, ...] = _setting(
         "AIRTALLY_CORS_ORIGINS",
         (),
@@ -75,6 +81,7 @@ class Settings:
         origins,
     )
     audit_days: int = _setting("AIRTALLY_AUDIT_DAYS", 730, "how long entries of the audit trail are kept", positive)
+    usage_days: int = _setting("AIRTALLY_USAGE_DAYS", 1096, "how long the usage of a day is kept", positive)
     fouryousee_retry_seconds: tuple[float, ...] = _setting(
         "AIRTALLY_FOURYOUSEE_RETRY_SECONDS",
         (120.0, 360.0, 1080.0),

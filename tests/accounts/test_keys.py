@@ -5,9 +5,11 @@ from sqlalchemy import select, update
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.keys import Keys
+from airtally.accounts.users import Users
 from airtally.database.store import MetadataStore
 from airtally.database.tables import keys as table
 from airtally.database.tables import tokens
+from airtally.kit.attempts import ATTEMPT, Attempt
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Conflict, NotFound
 from fixtures.keys import READ, SHAPES, options, presented
@@ -126,3 +128,48 @@ def test_keys_of_earlier_releases_are_known_as_far_as_they_show(
         made["pushwoosh"]: 15,
         made["pushwoosh-device"]: 15,
     }
+
+
+def test_an_import_counts_as_a_guess_at_keys_of_others(keys: Keys, account: Account, other_account: Account) -> None:
+    """Its answer tells whether anybody on the server has the key."""
+    keys.create(other_account, "fouryousee", imported={"secret_token": "f" * 32})
+    for secret, known in (("f" * 32, True), ("e" * 32, False)):
+        attempt = Attempt()
+        ATTEMPT.set(attempt)
+        try:
+            keys.create(account, "fouryousee", imported={"secret_token": secret})
+        except Conflict:
+            assert known
+        assert attempt.failed
+    attempt = Attempt()
+    ATTEMPT.set(attempt)
+    keys.create(account, "fouryousee")
+    assert not attempt.failed
+    ATTEMPT.set(None)
+
+
+def test_an_account_has_a_bounded_number_of_valid_keys(
+    keys: Keys, account: Account, other_account: Account, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airtally.accounts.keys.MOST_KEYS", 2)
+    soon = clock.now_us() + 1_000_000
+    made = [keys.create(account, "native", READ), keys.create(account, "native", READ, expires_at=soon)]
+    for _ in made:
+        with pytest.raises(Conflict, match="2 valid keys"):
+            keys.create(account, "native", READ)
+        keys.create(other_account, "fouryousee")
+        clock.advance(1)
+        keys.revoke(keys.create(account, "native", READ).id)
+        keys.create(account, "native", READ, expires_at=clock.now_us() + 1_000_000)
+
+
+def test_a_user_has_a_bounded_number_of_tokens_and_is_never_locked_out(
+    keys: Keys, users: Users, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airtally.accounts.keys.MOST_TOKENS", 2)
+    names = {"name": "Ana", "email": "ana@example.org", "password": "correct horse"}
+    ana, bob = (users.create(account, username=username, **names) for username in ("ana", "bob"))
+    theirs = keys.create(account, "native", user=bob).credentials["token"]
+    made = [str(keys.create(account, "native", user=ana).credentials["token"]) for _ in range(4)]
+    assert [keys.authenticate("native", each) is not None for each in made] == [False, False, True, True]
+    assert keys.authenticate("native", str(theirs)) is not None

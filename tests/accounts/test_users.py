@@ -5,9 +5,10 @@ from argon2 import PasswordHasher
 from sqlalchemy import select
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.users import User, Users
+from airtally.accounts.permissions import UserRole
+from airtally.accounts.users import User, UserReach, Users
 from airtally.database.tables import users as table
-from airtally.kit.errors import BadRequest, Conflict
+from airtally.kit.errors import BadRequest, Conflict, Forbidden, NotFound
 from fixtures.postgres import on_sqlite
 
 PASSWORD = "correct horse"
@@ -93,3 +94,40 @@ def test_what_cannot_be_used_is_refused(users: Users, account: Account, wrong: d
     with pytest.raises(BadRequest):
         make(users, account, **wrong)
     assert users.all() == []
+
+
+def test_a_change_reaches_only_who_the_caller_may_change_at_that_moment(
+    users: Users, account: Account, other_account: Account
+) -> None:
+    """Whatever the user was when the caller looked: the role and the account are checked with the change."""
+    make(users, account)
+    make(users, account, "root")
+    users.change("root", role=UserRole.OPERATOR)
+    admin, stranger = UserReach(account.id, operators=False), UserReach(other_account.id, operators=False)
+    for reach, username, refusal in ((stranger, "ana", NotFound), (admin, "root", Forbidden)):
+        with pytest.raises(refusal):
+            users.change(username, password="another one, longer", reach=reach)
+        with pytest.raises(refusal):
+            users.delete(username, reach=reach)
+        assert users.login(username, PASSWORD) is not None
+    users.delete("ana", reach=admin)
+
+
+def test_a_change_that_is_refused_changes_nothing(users: Users, account: Account) -> None:
+    made = make(users, account)
+    with pytest.raises(BadRequest, match="password"):
+        users.change("ana", name="Ana Maria", role=UserRole.ADMIN, password="short")
+    assert users.get(made.id) == made
+
+
+def test_an_account_has_a_bounded_number_of_users(
+    users: Users, account: Account, other_account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("airtally.accounts.users.MOST_USERS", 2)
+    for name in ("ana", "bob"):
+        make(users, account, name)
+    with pytest.raises(Conflict, match="2 users"):
+        make(users, account, "eve")
+    make(users, other_account, "eve")
+    users.delete("bob")
+    make(users, account, "bob")

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import update
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.users import Users
@@ -14,6 +15,8 @@ from airtally.alarms.alarm import AlarmRecipients, AlarmState, GrowingQuarantine
 from airtally.alarms.readings import LateThing
 from airtally.alarms.service import Alarms
 from airtally.alarms.watch import GAP_US
+from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts
 from airtally.kit.clock import MovableClock
 from airtally.kit.faults import Faults
 from airtally.webhooks.deliveries import MessageDeliveries
@@ -259,6 +262,27 @@ def test_one_that_cannot_be_read_holds_up_no_other(
     assert alarm_home.told() == fired(good)
 
 
+def test_nothing_is_told_of_a_closed_account(
+    alarm_home: AlarmHome, alarms: Alarms, account: Account, metadata: MetadataStore
+) -> None:
+    """Nobody can send to it; once it is opened again, the time counts from then on."""
+    alarm = alarms.create(account, "Players", HOUR)
+    alarm_home.run(1800)
+    set_closed(metadata, account, alarm_home.clock.now_us())
+    alarm_home.run(3 * 3600)
+    assert alarm_home.told() == []
+    set_closed(metadata, account, None)
+    alarm_home.run(1800 - 15)
+    assert alarm_home.told() == []
+    alarm_home.run(60)
+    assert alarm_home.told() == fired(alarm)
+
+
+def set_closed(metadata: MetadataStore, account: Account, at: int | None) -> None:
+    with metadata.begin() as connection:
+        connection.execute(update(accounts).where(accounts.c.id == account.id).values(closed_at=at))
+
+
 def test_a_deleted_alarm_tells_nobody(alarm_home: AlarmHome, alarms: Alarms, account: Account) -> None:
     alarm = alarms.create(account, "Refused", GrowingQuarantine(1, 60))
     alarm_home.refuse(account, 1)
@@ -293,3 +317,19 @@ def test_as_a_naive_account_of_the_time_that_counted(
         elif not firing and quiet >= limit:
             expected, firing = expected + fired(alarm), True
         assert alarm_home.told() == expected
+
+
+def test_a_closed_account_is_told_nothing_until_it_is_opened_again(
+    alarm_home: AlarmHome, alarms: Alarms, account: Account, other_account: Account, closed: Callable[[bool], None]
+) -> None:
+    silent = SilentStream("playlogs", 300)
+    alarm, other = alarms.create(account, "Players", silent), alarms.create(other_account, "Players", silent)
+    alarm_home.run(15)
+    closed(True)
+    alarm_home.run(400)
+    assert alarm_home.told() == fired(other)
+    closed(False)
+    alarm_home.run(15)
+    assert alarm_home.told() == fired(other)
+    alarm_home.run(300)
+    assert alarm_home.told() == fired(other) + fired(alarm)

@@ -80,6 +80,8 @@ def test_who_may_call_what(callers, caller, method, path):
         assert answer.json()["status"] == answer.status_code
 
 
-def test_a_write_key_does_nothing_but_write():
-    """The kind: an operation that asks for `write` would be open to keys on devices in the field."""
-    assert [path for path, declared in OPERATIONS.items() if declared.permission == Permission.WRITE] == []
+def test_a_write_key_does_nothing_but_write_rows():
+    """An operation that asks for `write` is open to keys on devices in the field: these write a row and show none."""
+    record = "/api/v1/streams/{stream}/records/{record}"
+    writing = {path for path, declared in OPERATIONS.items() if declared.permission == Permission.WRITE}
+    assert writing == {("PUT", record), ("DELETE", record)}

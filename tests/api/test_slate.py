@@ -74,7 +74,7 @@ def test_who_may(api_server, join, what):
     reader = join(api_server, scopes=("read",))
     assert reader.http.post(f"/api/v1/slate/{what}", json={}).status_code == 403
     assert httpx.post(f"{api_server.url}/api/v1/slate/{what}", json={}).status_code == 401
-    assert reader.http.get(f"/api/v1/slate/{what}").status_code == 405
+    assert reader.http.put(f"/api/v1/slate/{what}", json={}).status_code == 405
 
 
 def test_two_accounts_do_not_meet(api_server, join):

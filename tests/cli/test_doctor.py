@@ -7,8 +7,11 @@ import json
 import pytest
 from sqlalchemy import update
 
-from airtally.cli import doctor
+from airtally.accounts.secrets import FILE_NAME
 from airtally.database.tables import keys
+from airtally.doctor import machine
+from airtally.doctor.checks import examine
+from airtally.doctor.premises import HomePremises
 from airtally.ingest.row_errors import RowError
 from airtally.kit.time import to_datetime
 from airtally.runtime import open_services
@@ -38,7 +41,7 @@ def test_all_is_well_on_a_fresh_home(tmp_path):
     findings = json.loads(run(tmp_path / "home", "doctor", "--json").stdout)
     assert [each["about"] for each in findings] == ABOUT
     assert {each["state"] for each in findings} == {"ok"}
-    key = (tmp_path / "home" / doctor.FILE_NAME).read_bytes()
+    key = (tmp_path / "home" / FILE_NAME).read_bytes()
     assert key.strip().decode("latin-1") not in json.dumps(findings)
 
 
@@ -47,14 +50,14 @@ def test_what_is_broken_is_named_and_ends_with_status_1(tmp_path):
     home.mkdir()
     (home / "lake").write_text("no folder")
     ended = run(home, "doctor", "--json", status=1)
-    (found,) = [each for each in json.loads(ended.stdout) if each["state"] == "mend"]
+    (found,) = [each for each in json.loads(ended.stdout) if each["state"] == "error"]
     assert found["about"] == "lake"
     assert found["mend"]
     assert "lake" in run(home, "doctor", status=1).stdout
 
 
 def mended(settings):
-    return {each.about for each in doctor.examine(settings) if each.mend}
+    return {each.about for each in examine(HomePremises(settings)) if each.mend}
 
 
 @pytest.fixture
@@ -65,9 +68,9 @@ def settings(tmp_path):
 
 
 def test_a_secret_key_that_others_can_read(settings):
-    path = settings.home / doctor.FILE_NAME
+    path = settings.home / FILE_NAME
     path.chmod(0o644)
-    (finding,) = [each for each in doctor.examine(settings) if each.mend]
+    (finding,) = [each for each in examine(HomePremises(settings)) if each.mend]
     assert finding.mend == f"others can read it: chmod 600 {path}"
 
 
@@ -92,7 +95,7 @@ def test_a_metadata_store_that_is_none(settings):
 
 def test_no_postgresql_there_and_its_password_is_not_told(settings):
     away = settings.with_(database="postgresql://airtally:hunter22@127.0.0.1:1/airtally?connect_timeout=1")
-    findings = list(doctor.examine(away))
+    findings = list(examine(HomePremises(away)))
     assert [each.about for each in findings if each.mend] == ["metadata"]
     assert "hunter22" not in repr(findings)
 
@@ -115,7 +118,7 @@ def test_an_engine_that_is_none(settings):
 
 
 def test_little_disk(settings, monkeypatch):
-    monkeypatch.setattr(doctor, "_LOW_DISK", 1 << 60)
+    monkeypatch.setattr(machine, "LOW_DISK", 1 << 60)
     assert mended(settings) == {"home"}
 
 
@@ -130,7 +133,7 @@ def test_ids_that_were_one_in_earlier_releases(start_server, tmp_path, opened):
     for spelled in ("été", "K1", "λογοσ"):
         assert acme.send("ad_events", [click | {"ad_group_id": spelled, "time": time}]).json()["accepted"] == 1
     server.stop()
-    (found,) = [each for each in doctor.examine(Settings(home=tmp_path / "home")) if each.about == "ids"]
+    (found,) = [each for each in examine(HomePremises(Settings(home=tmp_path / "home"))) if each.about == "ids"]
     assert found.mend is None
     assert found.found == (
         "3 that earlier releases took for one are told apart by their spelling: K1 and \u212a1 (ad_events, ad_groups"
@@ -147,10 +150,10 @@ def test_short_secrets_and_those_of_unknown_length_are_listed(settings):
     with services.store.begin() as connection:
         connection.execute(update(keys).where(keys.c.id == earlier.id).values(shortest_secret=None))
     services.close()
-    (found,) = [each for each in doctor.examine(settings) if each.about == "keys"]
+    (found,) = [each for each in examine(HomePremises(settings)) if each.about == "keys"]
     assert f"under 16 characters: key {short.id} (fouryousee, acme)" in found.found
     assert f"unknown length: {earlier.id} (slate, acme)" in found.found
     assert "key revoke" in found.mend
     assert "short'" not in found.found
-    (found,) = [each for each in doctor.examine(settings.with_(operations_token="ops")) if each.about == "keys"]
+    (found,) = [each for each in examine(HomePremises(settings.with_(operations_token="ops"))) if each.about == "keys"]
     assert "AIRTALLY_OPERATIONS_TOKEN" in found.found

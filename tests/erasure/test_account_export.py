@@ -11,7 +11,9 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import delete
 
+from airtally.database.tables import export_parts, exports
 from fixtures.native import Native
 from fixtures.program import run
 from fixtures.signage import until
@@ -93,6 +95,17 @@ def test_an_erasure_takes_the_files_away(acme: Native) -> None:
     until(lambda: acme.http.get("/api/v1/erasures").json()["items"][0]["state"] == "erased", 60)
     again = acme.http.get(f"/api/v1/account-exports/{found['id']}").json()
     assert {each["url"] for each in again["files"]} == {None}
+
+
+def test_it_is_still_shown_when_the_exports_of_its_streams_are_forgotten(acme: Native, server) -> None:
+    """Exports are listed until 90 days after their files were deleted, exports of accounts longer."""
+    found = exported(acme)
+    with server.services.store.begin() as connection:
+        connection.execute(delete(export_parts))
+        connection.execute(delete(exports))
+    again = acme.http.get(f"/api/v1/account-exports/{found['id']}")
+    assert again.status_code == 200, again.text
+    assert {each["url"] for each in again.json()["files"]} == {None}
 
 
 def test_the_command_fetches_all(tmp_path: Path) -> None:

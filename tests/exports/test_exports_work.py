@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -269,6 +270,30 @@ def test_a_worker_that_ends_at_any_point_is_followed_by_another(killed: Any, exp
     assert by_media(home.rows(export, SCHEMA)) == as_exported(*plays)
 
 
+@pytest.mark.parametrize("after", [1, 3])
+def test_figures_begin_anew_after_a_death_and_are_right(export_home: Home, after: int) -> None:
+    """Finished parts of the attempt that died are not mixed with figures of what came since."""
+    home = export_home(part_limits=PartLimits(3, 1 << 30))
+    plays = [play(number, media_id=number % 9) for number in range(20)]
+    home.send("playlogs", plays)
+    query = {"stream": "playlogs", "metrics": ["count"], "dimensions": ["media_id"]}
+    export = home.create(ExportSpec(query=query, format=ExportFormat.NDJSON))
+    with pytest.raises(Killed):
+        home.again(faults=Stops(home, after), turn_seconds=0.0).worker(renew_seconds=3600.0).step()
+    died_with = {each.stored_name for each in home.ledger.parts(export)}
+    assert died_with, "it died before its first part"
+    more = [play(100 + number, media_id=0) for number in range(5)]
+    home.send("playlogs", more)
+    assert home.worker().step() == 0.0
+    found = home.rows(export, pa.schema({"media_id": pa.int64(), "count": pa.int64()}))
+    right = Counter(row["media_id"] for row in plays + more)
+    assert [row["media_id"] for row in found] == sorted(right)
+    assert {row["media_id"]: row["count"] for row in found} == right
+    noted = {each.stored_name for each in home.ledger.parts(export)}
+    assert not noted & died_with
+    assert home.stored_names() == sorted(noted)
+
+
 def test_a_worker_that_lost_its_job_leaves_nothing(export_home: Home) -> None:
     home = export_home(part_limits=PartLimits(2, 1 << 30), unit_rows=1)
     plays = [play(number) for number in range(9)]
@@ -328,6 +353,22 @@ def test_a_full_disk_fails_the_export_after_an_hour(export_home: Home) -> None:
     assert failed.state == "failed"
     assert "no room" in str(failed.error)
     assert not list((home.folder / "staging").glob("*"))
+
+
+def test_exports_leave_the_rest_of_a_disk_to_rows(export_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One account's exports could otherwise keep every account from sending rows."""
+    home = export_home(part_limits=PartLimits(2, 1 << 30))
+    home.send("playlogs", [play(number, played_at=NOON) for number in range(9)])
+    export = home.create(ExportSpec(rows=PLAYS))
+    with monkeypatch.context() as patched:
+        patched.setattr("airtally.kit.disks.RESERVE_BYTES", 1 << 60)
+        patched.setattr("airtally.kit.disks.RESERVE_SHARE", 1)
+        home.worker().step()
+        waiting = home.now(export)
+        assert (waiting.state, waiting.parts) == ("queued", 0)
+    home.clock.advance(60)
+    home.worker().step()
+    assert home.now(export).state == "done"
 
 
 def test_a_failure_of_the_program_is_said_in_words(export_home: Home) -> None:

@@ -8,12 +8,14 @@ from types import SimpleNamespace
 import pytest
 
 from airtally.kit import disks
-from airtally.kit.disks import LEAST_BYTES, check_room, check_write, is_full
+from airtally.kit.disks import LEAST_BYTES, RESERVE_BYTES, check_reserve, check_room, check_write, is_full
 from airtally.kit.errors import StorageFull
 
 
 def disk_with(monkeypatch: pytest.MonkeyPatch, free: int, files: int = 10, free_files: int = 1) -> None:
-    found = SimpleNamespace(f_bavail=free // 4096, f_frsize=4096, f_files=files, f_favail=free_files)
+    found = SimpleNamespace(
+        f_bavail=free // 4096, f_blocks=(100 << 30) // 4096, f_frsize=4096, f_files=files, f_favail=free_files
+    )
     monkeypatch.setattr(disks.os, "statvfs", lambda _: found)
 
 
@@ -23,6 +25,16 @@ def test_a_disk_is_full_without_room_for_a_commit(monkeypatch: pytest.MonkeyPatc
     disk_with(monkeypatch, LEAST_BYTES - 4096)
     with pytest.raises(StorageFull, match="2044 KiB are free"):
         check_room(tmp_path)
+
+
+def test_work_that_can_wait_leaves_room_to_rows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    disk_with(monkeypatch, RESERVE_BYTES)
+    check_reserve(tmp_path)
+    disk_with(monkeypatch, RESERVE_BYTES - 4096)
+    with pytest.raises(StorageFull, match="2047 MiB are free"):
+        check_reserve(tmp_path)
+    monkeypatch.setattr(disks, "RESERVE_SHARE", 1 / 100)  # of 100 GiB
+    check_reserve(tmp_path)
 
 
 def test_a_disk_is_full_without_room_for_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

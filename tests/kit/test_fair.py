@@ -156,7 +156,7 @@ def _submit(executor: FairExecutor, caller: str, call: Any) -> Future[Any]:
 
 
 def _until(true: Any) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.001)

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email.message import EmailMessage
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 from sqlalchemy import select, update
 
 from airtally.accounts.accounts import Account
-from airtally.database.tables import message_deliveries, messages
+from airtally.database.tables import accounts, message_deliveries, messages, schedules
+from airtally.engine.child import HeavyOptions
 from airtally.exports.export import ExportState
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Unprocessable
 from airtally.kit.mail import Mailer
 from airtally.kit.time import iso_seconds
-from airtally.reports.report import Report
+from airtally.reports.build import BuildOptions, ReportBuilder
+from airtally.reports.render import ReportRenderer
+from airtally.reports.report import Report, storage_name
 from airtally.reports.service import Reports
 from airtally.schedules import delivery
 from airtally.schedules.schedule import Schedule
 from airtally.schedules.states import RunState, ScheduleState
 from airtally.schedules.wanted import AskedPlays, DeliverTo, Product
+from airtally.vendors.fouryousee.detailed import DETAILED
 from airtally.webhooks.endpoints import Endpoints
 from airtally.webhooks.queue import MessageQueue
 from airtally.webhooks.sender import MailLoop
@@ -188,6 +195,50 @@ def test_a_report_of_yesterday(home: ScheduleHome, reports: Reports, account: Ac
     assert (run.state, run.reason) == (RunState.FAILED, "the disk was full")
 
 
+def test_a_report_that_is_built_is_delivered(
+    home: ScheduleHome, reports: Reports, endpoints: Endpoints, account: Account
+) -> None:
+    """From the slot to the message with the link; the file has the plays of the day before, in the order asked for."""
+    endpoint = endpoints.create(account, "http://127.0.0.1:1/").endpoint
+    deliver = DeliverTo(endpoints=(endpoint.id,))
+    made = home.create(product=Product(report=AskedPlays("yesterday", sort=1)), deliver=deliver)
+    for moment, media_id in (("2026-11-02T09:00:00", 2), ("2026-11-02T08:00:00", 1), ("2026-11-03T00:00:00", 3)):
+        play(home, moment, media_id)
+    home.clock.advance(DAY)
+    home.step()
+    assert home.runs(made)[0].state is RunState.MAKING
+    assert report_builder(home, reports).step() == 0.0
+    home.step()
+    (run,) = home.runs(made)
+    report = reports.get(account, run.report_id or 0)
+    (message,) = stored_messages(home)
+    (file,) = message["data"]["report"]["files"]
+    assert (run.state, message["type"], file["url"]) == (
+        *(RunState.DELIVERING, "schedule.delivered"),
+        reports.url(account, report),
+    )
+    packed = b"".join(home.exports.files.read(storage_name(account.slug, report.file_name or "")))
+    assert (file["rows"], file["bytes"], file["sha256"]) == (2, len(packed), hashlib.sha256(packed).hexdigest())
+    assert [json.loads(line)["mediaId"] for line in gzip.decompress(packed).splitlines()] == [1, 2]
+    with home.exports.metadata.begin() as connection:
+        connection.execute(update(message_deliveries).values(state=MessageState.DELIVERED))
+    home.step()
+    assert home.runs(made)[0].state is RunState.DONE
+
+
+def report_builder(home: ScheduleHome, reports: Reports) -> ReportBuilder:
+    exports = home.exports
+    assert exports.store is not None
+    heavy_options = HeavyOptions(memory=256 << 20, temp_folder=exports.folder / "heavy")
+    return ReportBuilder(
+        *(reports, exports.jobs),
+        ReportRenderer(DETAILED, exports.store, exports.engine, exports.heavy, heavy_options),
+        *(exports.files, home.clock),
+        options=BuildOptions(staging=exports.folder / "staging"),
+        wait_until_visible=lambda _moment, _stop: None,
+    )
+
+
 def fail_report(home: ScheduleHome, reports: Reports, account: Account, report: Report) -> None:
     job = home.exports.jobs.claim(("report",))
     assert job is not None
@@ -337,3 +388,48 @@ def test_a_file_that_is_gone_cannot_be_attached(
     assert run.state is RunState.FAILED
     assert f"The file export-{run.export_id}-0001.csv.gz, which goes with it, is no longer kept" in (run.reason or "")
     assert mailbox.messages == []
+
+
+def test_a_closed_account_holds_up_no_other_and_goes_on_when_it_is_opened(
+    home: ScheduleHome, account: Account, other_account: Account
+) -> None:
+    other = replace(home, account=other_account)
+    mine, theirs = home.create(timezone="UTC"), other.create(timezone="UTC")
+    home.clock.advance(DAY)
+    home.parts.planner.step()
+    while home.worker.step() == 0.0:
+        pass
+    while home.export_worker.step() == 0.0:
+        pass
+    set_closed(home, account, home.clock.now_us())
+    other.step()
+    (run,) = other.runs(theirs)
+    assert run.state is RunState.DONE
+    (waiting,) = home.runs(mine)
+    assert waiting.state is RunState.MAKING
+    set_closed(home, account, None)
+    home.clock.advance(2)
+    home.step()
+    assert [each.state for each in home.runs(mine)] == [RunState.DONE]
+
+
+def test_a_run_that_cannot_go_on_holds_up_no_other(home: ScheduleHome, other_account: Account) -> None:
+    """As one whose record a later release has written."""
+    other = replace(home, account=other_account)
+    mine, theirs = home.create(), other.create()
+    home.clock.advance(DAY)
+    home.parts.planner.step()
+    while home.worker.step() == 0.0:
+        pass
+    while home.export_worker.step() == 0.0:
+        pass
+    with home.exports.metadata.begin() as connection:
+        connection.execute(update(schedules).where(schedules.c.id == mine.id).values(deliver='{"pigeons": 2}'))
+    with pytest.raises(msgspec.ValidationError, match="pigeons"):
+        home.parts.follower.step()
+    assert [each.state for each in other.runs(theirs)] == [RunState.DONE]
+
+
+def set_closed(home: ScheduleHome, account: Account, at: int | None) -> None:
+    with home.exports.metadata.begin() as connection:
+        connection.execute(update(accounts).where(accounts.c.id == account.id).values(closed_at=at))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -96,7 +97,7 @@ def test_another_account_s_schedule_is_not_there(
     schedules = process.schedules
     for call in (
         lambda: schedules.get(other_account, made.id),
-        lambda: schedules.change(other_account, made.id, spec(process)),
+        lambda: schedules.change(other_account, made.id, lambda _: spec(process)),
         lambda: schedules.pause(other_account, made.id),
         lambda: schedules.resume(other_account, made.id),
         lambda: schedules.delete(other_account, made.id),
@@ -177,7 +178,7 @@ def test_a_change_counts_from_now_on(process: ScheduleProcess, account: Account,
     clock.advance(2 * HOUR - 900)  # 11:00 exactly
     process.plan()
     process.run_all()
-    process.schedules.change(account, made.id, replace(ScheduleSpec.of(made), cron="30 * * * *", jitter_seconds=0))
+    process.schedules.change(account, made.id, lambda spec: replace(spec, cron="30 * * * *", jitter_seconds=0))
     assert us("2026-11-02T11:00:00+00:00") in {row.slot_at for row in process.rows()}, "its jitter is cut short"
     process.run_all()
     clock.advance(HOUR)
@@ -192,7 +193,7 @@ def test_a_shorter_jitter_loses_no_slot(process: ScheduleProcess, account: Accou
         clock.advance(HOUR)
         process.plan()
         ran += process.run_all()
-    process.schedules.change(account, made.id, replace(ScheduleSpec.of(made), jitter_seconds=0))
+    process.schedules.change(account, made.id, lambda spec: replace(spec, jitter_seconds=0))
     ran += process.run_all()
     clock.advance(HOUR)
     process.plan()
@@ -280,6 +281,22 @@ def test_nothing_runs_and_nothing_is_late_in_a_closed_account(
     process.plan()
     assert process.rows() == []
     assert LateSlots(metadata).late(clock.now_us()) == []
+
+
+def test_two_changes_at_the_same_moment_are_both_kept(process: ScheduleProcess, account: Account) -> None:
+    made = process.create(account, "0 * * * *")
+    second = threading.Thread(
+        target=lambda: process.schedules.change(account, made.id, lambda spec: replace(spec, late_minutes=7))
+    )
+
+    def rename(spec: ScheduleSpec) -> ScheduleSpec:
+        second.start()
+        return replace(spec, name="Renamed")
+
+    process.schedules.change(account, made.id, rename)
+    second.join(60)
+    found = process.schedules.get(account, made.id)
+    assert (found.name, found.late_minutes) == ("Renamed", 7)
 
 
 def test_old_runs_are_removed(process: ScheduleProcess, account: Account, clock: MovableClock) -> None:

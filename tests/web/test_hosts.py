@@ -1,11 +1,11 @@
-"""The header `Host`: one, and of a host."""
+"""The header `Host`: one, and of a host; and the other headers that may come once."""
 
 from __future__ import annotations
 
 import pytest
 
 from airtally.kit.errors import BadRequest
-from airtally.web.hosts import check_host
+from airtally.web.hosts import check_host, check_single
 
 GOOD = ("x", "reports.example.com", "a_b-c.example:8080", "127.0.0.1:80", "[::1]:9000", "[2001:db8::7]", "example.com:")
 BAD = (
@@ -47,3 +47,11 @@ def test_there_is_one_host_and_in_http_1_0_none_is_needed() -> None:
         check_host([], "1.1")
     with pytest.raises(BadRequest):
         check_host([(b"host", b"a"), (b"host", b"a")], "1.1")
+
+
+@pytest.mark.parametrize("name", [b"authorization", b"airtally-account", b"idempotency-key", b"content-type"])
+def test_what_decides_who_calls_comes_once(name: bytes) -> None:
+    """A proxy in front may look at the first and the server at the last, or the other way round."""
+    check_single([(name, b"a"), (b"accept", b"a"), (b"accept", b"b")])
+    with pytest.raises(BadRequest, match="only one"):
+        check_single([(name, b"a"), (b"accept", b"a"), (name, b"a")])

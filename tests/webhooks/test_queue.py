@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
 from airtally.database.tables import message_deliveries as table
-from airtally.database.tables import message_tries, messages
+from airtally.database.tables import message_tries, messages, webhook_endpoints
 from airtally.kit.clock import MovableClock
 from airtally.webhooks.deliveries import MessageDeliveries
 from airtally.webhooks.endpoints import EndpointChange, Endpoints, EndpointSecret
@@ -207,6 +207,52 @@ def test_a_due_delivery_of_a_disabled_endpoint_is_held_instead_of_sent(
     assert [each.state for each in message_deliveries.listed(account)] == ["held"]
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_an_endpoint_enabled_while_a_delivery_is_claimed_gets_it(
+    metadata: MetadataStore,
+    declared: Declare,
+    enqueue: Enqueue,
+    queue: MessageQueue,
+    endpoints: Endpoints,
+    account: Account,
+) -> None:
+    """The process that claims has read that it is disabled before the other one's transaction ends."""
+    made = declared("https://hooks.example/").endpoint
+    endpoints.change(account, made.id, EndpointChange(enabled=False))
+    enqueue()
+    with metadata.begin() as connection:
+        connection.execute(table.update().values(state="due"))
+    claiming = threading.Thread(target=lambda: claimed(queue))
+    with metadata.begin() as connection:
+        connection.execute(webhook_endpoints.update().values(enabled=True))
+        claiming.start()
+        claiming.join(0.5)
+    claiming.join(60)
+    assert len(claimed(queue)) == 1
+
+
+def test_no_try_comes_before_the_moment_that_the_receiver_asks_for(
+    declared: Declare,
+    enqueue: Enqueue,
+    queue: MessageQueue,
+    account: Account,
+    clock: MovableClock,
+    message_deliveries: MessageDeliveries,
+) -> None:
+    """However slowly it answered, and whatever came of the tries beside it."""
+    declared("https://hooks.example/")
+    enqueue()
+    enqueue()
+    asked, beside = claimed(queue)
+    clock.advance(15)
+    queue.settle(asked, TryOutcome("It answered 503", 503, retry_after_us=60_000_000))
+    queue.settle(beside, TryOutcome("No answer within 20 seconds"))
+    earliest = clock.now_us() + 60_000_000
+    assert [each.due_at >= earliest for each in message_deliveries.listed(account)] == [True, True]
+    clock.advance(59)
+    assert claimed(queue) == []
+
+
 def test_mails_and_webhooks_wait_for_each_other_in_nothing(
     declared: Declare, enqueue: Enqueue, queue: MessageQueue
 ) -> None:
@@ -257,3 +303,16 @@ def test_removal_goes_on_in_steps(metadata: MetadataStore, clock: MovableClock, 
     assert [expiry.step() for _ in range(4)] == [0.0, 0.0, None, None]
     with metadata.read() as connection:
         assert connection.execute(select(messages)).all() == []
+
+
+def test_messages_of_a_closed_account_wait_until_it_is_opened_again(
+    metadata: MetadataStore, clock: MovableClock, account: Account, declared: Declare, queue_of: QueueOf,
+    closed: Callable[[bool], None],
+) -> None:  # fmt: skip
+    """They may carry its rows and links to its files."""
+    fill(metadata, account, declared("https://hooks.example/"), 1, clock.now_us())
+    queue = queue_of("process")
+    closed(True)
+    assert claimed(queue) == []
+    closed(False)
+    assert len(claimed(queue)) == 1

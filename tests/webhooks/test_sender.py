@@ -17,6 +17,7 @@ from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Conflict, NotFound, TooManyRequests
 from airtally.webhooks.deliveries import MOST_PINGS, DeliveryFilter, MessageDeliveries
 from airtally.webhooks.endpoints import EndpointChange, Endpoints, EndpointSecret
+from airtally.webhooks.mail_limit import MailLimit
 from airtally.webhooks.messages import MailText, Recipients
 from airtally.webhooks.queue import MOST_TRIES, MessageQueue
 from airtally.webhooks.retry import STANDARD_WAITS
@@ -477,6 +478,31 @@ def test_a_message_to_people_is_mailed_once_with_an_id_of_its_own(
     assert (message["To"], message["Subject"]) == ("ana@acme.example", "A file")
     assert message["Message-ID"].startswith(f"<{uid}.{waiting.id}@")
     assert states(message_deliveries, account) == [("delivered", 2, None)]
+
+
+def test_e_mails_beyond_the_hours_number_wait_for_the_next_hour(
+    smtp_url: str,
+    mailbox: Mailbox,
+    enqueue: Enqueue,
+    start_mails: Callable[..., MailLoop],
+    message_deliveries: MessageDeliveries,
+    account: Account,
+    other_account: Account,
+    clock: MovableClock,
+    is_settled: Callable,
+) -> None:
+    """Whoever may name the addresses of a schedule could flood them. Another account's mails go on."""
+    to = Recipients(addresses=("a@acme.example", "b@acme.example", "c@acme.example"))
+    enqueue(to=to, mail=MailText("A file", "…"))
+    start_mails(smtp_url, MailLimit(clock, per_hour=2))
+    until(lambda: is_settled(3))
+    enqueue(other_account, to=Recipients(addresses=("eve@rival.example",)), mail=MailText("A file", "…"))
+    until(lambda: len(mailbox.messages) == 3)
+    [waiting] = [each for each in message_deliveries.listed(account) if each.state == "due"]
+    assert waiting.error == "The account has sent its 2 e-mails of this hour"
+    assert waiting.due_at >= clock.now_us() + 45 * 60_000_000  # it is 9:15
+    clock.advance(45 * 60 + 1)
+    until(lambda: len(mailbox.messages) == 4)
 
 
 def test_without_a_mail_server_the_delivery_says_so(

@@ -189,3 +189,12 @@ def test_listings_have_pages(acme, receiver):
     rest = call(acme, "GET", "/webhooks", params={"limit": 2, "cursor": page["next"]})
     assert [each["id"] for each in page["items"] + rest["items"]] == ids[::-1]
     assert rest["next"] is None
+
+
+def test_the_end_of_an_export_is_told(acme, receiver):
+    made = webhook(acme, receiver.url, event_types=["export.done"])
+    export = call(acme, "POST", "/exports", 202, json=ROWS)
+    until(lambda: receiver.bodies)
+    told = verified(made["secret"], receiver, 0)
+    assert (told["type"], told["data"]["export"]["id"]) == ("export.done", export["id"])
+    assert call(acme, "GET", f"/exports/{export['id']}/parts")["items"][0]["sha256"]

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
@@ -166,6 +166,11 @@ class Accounts:
         with self._store.read() as connection:
             rows = connection.execute(select(*ACCOUNT_COLUMNS).where(*where).order_by(accounts.c.id).limit(limit))
             return [Account.from_row(row) for row in rows]
+
+
+def account_within(connection: Connection, account_id: int) -> Account:
+    """An account as a transaction sees it, whether it is open or not."""
+    return Account.from_row(connection.execute(select(*ACCOUNT_COLUMNS).where(accounts.c.id == account_id)).one())
 
 
 def check_slug(slug: str) -> None:

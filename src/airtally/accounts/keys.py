@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, exists, insert, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airtally.accounts.accounts import Account
@@ -22,10 +22,15 @@ from airtally.accounts.users import User
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, keys, tokens, users
+from airtally.kit import attempts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 
 __all__ = ["Created", "Key", "KeyOptions", "Keys", "Principal"]
+
+#: Keys of an account, and tokens of a user, that are valid at once: each user's oldest token makes room for a new one.
+MOST_KEYS = 10_000
+MOST_TOKENS = 100
 
 _NO_OPTIONS = KeyOptions()
 _LISTED = (
@@ -109,15 +114,18 @@ class Keys(Authentication):
     ) -> Created:
         """Create a key, or import one that a client has already. Raises BadRequest or Conflict.
 
-        `user`: the key is this user's token, which may do what the user may; its scopes, if any, narrow that.
+        An import tells whether anybody on the server has the key, so that it counts as a guess. `user`: the key is this user's token, which may do what the user may; its scopes, if any, narrow that.
         """
         of = kind_of(kind)
         if expires_at is not None and expires_at <= self._clock.now_us():
             raise BadRequest("The key would have expired already")
         credentials = of.make() if imported is None else of.check(imported)
+        if imported is not None:
+            attempts.note(right=False)
         check_applications(options, account, self._owners)
         try:
             with self._store.begin() as connection:
+                self._make_room(connection, account, user)
                 made = (take_cdn(connection, self._owners, account, credentials) if of.has_cdn else {}) | credentials
                 row = self._row(account, of, made, options, user) | {"expires_at": expires_at}
                 key_id = int(connection.execute(insert(keys).values(row).returning(keys.c.id)).scalar_one())
@@ -141,12 +149,8 @@ class Keys(Authentication):
         """Valid keys with a secret shorter than `LEAST_CHARACTERS` or of unknown length; oldest first."""
         legacy = exists().where(tokens.c.key_id == keys.c.id, tokens.c.use == "legacy").label("has_legacy")
         query = select(keys, accounts.c.slug, legacy).join_from(keys, accounts).order_by(keys.c.id)
-        in_force = (
-            keys.c.revoked_at.is_(None),
-            (keys.c.expires_at.is_(None) | (keys.c.expires_at > self._clock.now_us())),
-        )
         with self._store.read() as connection:
-            rows = connection.execute(query.where(*in_force)).all()
+            rows = connection.execute(query.where(*self._in_force())).all()
         found = [ShortKey(row.id, row.slug, row.kind, self._shortest(row)) for row in rows]
         return [each for each in found if each.length is None or each.length < LEAST_CHARACTERS]
 
@@ -183,6 +187,25 @@ class Keys(Authentication):
     def forget(self) -> None:
         """Read keys anew: after a change of a user, whose tokens may now do more or less."""
         self._cache.clear()
+
+    def _make_room(self, connection: Connection, account: Account, user: User | None) -> None:
+        """Raises Conflict for an account with MOST_KEYS valid keys; revokes a user's tokens beyond the newest ones."""
+        # one at a time, so that they can be counted
+        connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update(key_share=True))
+        if user is None:
+            mine = keys.c.account_id == account.id, keys.c.user_id.is_(None), *self._in_force()
+            if connection.execute(select(func.count()).where(*mine)).scalar_one() >= MOST_KEYS:
+                raise Conflict(f"The account has {MOST_KEYS} valid keys already", hint="Revoke some first")
+            return
+        theirs = select(keys.c.id).where(keys.c.user_id == user.id, *self._in_force()).order_by(keys.c.id.desc())
+        oldest = connection.execute(theirs.offset(MOST_TOKENS - 1)).scalars().all()
+        connection.execute(update(keys).where(keys.c.id.in_(oldest)).values(revoked_at=self._clock.now_us()))
+        for key_id in oldest:
+            self._note(connection, "key.revoke", key_id, account.id)
+
+    def _in_force(self) -> tuple[ColumnElement[bool], ...]:
+        unexpired = keys.c.expires_at.is_(None) | (keys.c.expires_at > self._clock.now_us())
+        return (keys.c.revoked_at.is_(None), unexpired)
 
     def _note(self, connection: Connection, action: str, key_id: int, account_id: int, **details: object) -> None:
         note_change(connection, self._clock.now_us(), action, f"key {key_id}", account_id=account_id, **details)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import ColumnElement, delete, select, update
 
+from airtally.accounts.acting import current_actor
 from airtally.accounts.secrets import Secrets
 from airtally.database.store import MetadataStore
 from airtally.database.tables import request_keys
@@ -33,6 +34,8 @@ class OutcomeUnknown(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class RequestClaim:
+    """`key` as it is stored, with whose it is."""
+
     account_id: int
     key: str
 
@@ -61,15 +64,16 @@ class RequestKeys:
     def take(self, account_id: int, key: str, request: bytes) -> RequestClaim | KeptAnswer:
         """Claim the key for a request (its method, path and body), or return the answer that it has got.
 
+        A key is its caller's own: another key or user of the account can neither spoil it nor get its answer.
         Raises BadRequest for an invalid key, Conflict while the first request is under way, OutcomeUnknown if that
         was cut off, Unprocessable if it was another request.
         """
         if not key or len(key.encode()) > MAX_KEY_BYTES or not key.isprintable():
             raise BadRequest(f"Idempotency-Key must be 1 to {MAX_KEY_BYTES} printable characters")
-        claim, digest = RequestClaim(account_id, key), hashlib.sha256(request).hexdigest()
+        claim, digest = RequestClaim(account_id, _of_caller(key)), hashlib.sha256(request).hexdigest()
         values = {
             "account_id": account_id,
-            "key": key,
+            "key": claim.key,
             "request_sha256": digest,
             "claimed_at": self._clock.now_us(),
         }
@@ -111,6 +115,11 @@ class RequestKeys:
         if row is not None and abs(self._clock.now_us() - row.claimed_at) > LONGEST_US:
             raise OutcomeUnknown("The first request with this Idempotency-Key was cut off")
         raise Conflict("A request with this Idempotency-Key is under way", retry_after=1)
+
+
+def _of_caller(key: str) -> str:
+    actor = current_actor()
+    return f"{actor.kind} {actor.name} {key}"
 
 
 def _is(claim: RequestClaim) -> tuple[ColumnElement[bool], ...]:

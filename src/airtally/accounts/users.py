@@ -18,7 +18,7 @@ from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, keys, sessions, users
 from airtally.kit.clock import Clock
-from airtally.kit.errors import BadRequest, Conflict, NotFound, TooManyRequests
+from airtally.kit.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyRequests
 from airtally.kit.fair import Slots
 from airtally.kit.mail import is_address
 
@@ -26,6 +26,8 @@ DEFAULT_GROUP = "Administrators"
 MIN_PASSWORD = 8
 MAX_PASSWORD = 1024
 MOST_AT_ONCE = 8
+#: Users of one account. Alarms may be sent to all of them.
+MOST_USERS = 1000
 _USERNAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 
 _OWN = (users.c.id, users.c.username, users.c.name, users.c.email, users.c.group_id, users.c.group_name, users.c.role)
@@ -48,6 +50,14 @@ class User:
     @classmethod
     def from_row(cls, row: AnyRow) -> User:
         return cls(**values_of(row, _OWN), account=Account.from_row(row))
+
+
+@dataclass(frozen=True, slots=True)
+class UserReach:
+    """Whom a change may concern: users of one account (None: of any), and operators or not."""
+
+    account_id: int | None = None
+    operators: bool = True
 
 
 class Users:
@@ -81,6 +91,7 @@ class Users:
         _check_user(username, name, email, group)
         password_hash = self._hash(password)
         with self._store.begin() as connection:
+            _check_room(connection, account)
             row: dict[str, Any] = {
                 "account_id": account.id,
                 "username": username,
@@ -148,32 +159,43 @@ class Users:
 
     def set_password(self, username: str, password: str) -> None:
         """Set the password; ends the user's sessions and revokes the user's tokens. Raises NotFound or BadRequest."""
-        password_hash = self._hash(password)
-        with self._store.begin() as connection:
-            user_id, account_id = _find(connection, username)
-            connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
-            self._log_out(connection, user_id)
-            self._note(connection, "user.password", username, account_id)
+        self.change(username, password=password)
 
     def change(
-        self, username: str, *, name: str | None = None, email: str | None = None, role: UserRole | None = None
+        self,
+        username: str,
+        *,
+        name: str | None = None,
+        email: str | None = None,
+        role: UserRole | None = None,
+        password: str | None = None,
+        reach: UserReach = UserReach(),
     ) -> None:
-        """Change what is given. A new role counts within a second. Raises NotFound or BadRequest."""
+        """Change what is given, all of it or nothing; a new role counts within a second.
+
+        A new password ends the user's sessions and revokes the user's tokens. Raises NotFound and Forbidden for a
+        user beyond `reach`, and BadRequest.
+        """
         if name is not None:
             check_name(name)
         if email is not None:
             _check_email(email)
         values = {key: each for key, each in {"name": name, "email": email, "role": role}.items() if each is not None}
+        secret = {} if password is None else {"password_hash": self._hash(password)}
         with self._store.begin() as connection:
-            user_id, account_id = _find(connection, username)
+            user_id, account_id = _find(connection, username, reach)
+            if values or secret:
+                connection.execute(update(users).where(users.c.id == user_id).values(values | secret))
             if values:
-                connection.execute(update(users).where(users.c.id == user_id).values(values))
                 self._note(connection, "user.change", username, account_id, **values)
+            if secret:
+                self._log_out(connection, user_id)
+                self._note(connection, "user.password", username, account_id)
 
-    def delete(self, username: str) -> None:
-        """Delete the user with sessions and tokens. Raises NotFound."""
+    def delete(self, username: str, *, reach: UserReach = UserReach()) -> None:
+        """Delete the user with sessions and tokens. Raises NotFound and Forbidden for a user beyond `reach`."""
         with self._store.begin() as connection:
-            user_id, account_id = _find(connection, username)
+            user_id, account_id = _find(connection, username, reach)
             self._log_out(connection, user_id)
             connection.execute(users.delete().where(users.c.id == user_id))
             self._note(connection, "user.delete", username, account_id)
@@ -226,17 +248,29 @@ def _check_user(username: str, name: str, email: str, group: str) -> None:
     check_name(group, "group")
 
 
+def _check_room(connection: Connection, account: Account) -> None:
+    # one at a time, so that they can be counted
+    connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update(key_share=True))
+    if connection.execute(select(func.count()).where(users.c.account_id == account.id)).scalar_one() >= MOST_USERS:
+        raise Conflict(f"The account has {MOST_USERS} users already", hint="Delete some first")
+
+
 def _check_email(email: str) -> None:
     if not is_address(email):
         raise BadRequest(f"The e-mail address {email[:64]!r} cannot be used")
 
 
-def _find(connection: Connection, username: str) -> tuple[int, int]:
-    """The ids of the user and of the user's account. Raises NotFound."""
-    query = select(users.c.id, users.c.account_id).where(users.c.username == username)
+def _find(connection: Connection, username: str, reach: UserReach) -> tuple[int, int]:
+    """The ids of the user and of the user's account, locked until the transaction ends. Raises NotFound, Forbidden.
+
+    The check belongs to the change: a moment before, the user may have had another role, or been another account's.
+    """
+    query = select(users.c.id, users.c.account_id, users.c.role).where(users.c.username == username).with_for_update()
     row = connection.execute(query).one_or_none()
-    if row is None:
+    if row is None or reach.account_id not in {None, row.account_id}:
         raise NotFound(f"There is no user {username[:64]!r}", hint="`airtally user list` shows them")
+    if row.role == UserRole.OPERATOR and not reach.operators:
+        raise Forbidden("Only operators make, change or delete operators")
     return row.id, row.account_id
 
 

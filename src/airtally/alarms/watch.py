@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, or_, select, update
 
+from airtally.accounts.accounts import IS_OPEN
 from airtally.alarms.alarm import ALARM_COLUMNS, Alarm, AlarmState, encoded
 from airtally.alarms.readings import Reading, Readings, RowsSeen
 from airtally.database.store import MetadataStore
@@ -61,10 +62,12 @@ class AlarmWatch:
                 _log.exception("an alarm could not be checked", alarm=alarm.id)
 
     def _due(self, now: int) -> Iterator[Alarm]:
-        """In pages by id, so that memory is bounded."""
+        """Of open accounts, in pages by id, so that memory is bounded."""
         early = now - round(CHECK_SECONDS * SECOND_US)
         due = or_(alarms.c.checked_at <= early, alarms.c.checked_at > now)
-        query = select(*ALARM_COLUMNS).join_from(alarms, accounts).where(due).order_by(alarms.c.id).limit(_A_TIME)
+        query = (
+            select(*ALARM_COLUMNS).join_from(alarms, accounts).where(due, IS_OPEN).order_by(alarms.c.id).limit(_A_TIME)
+        )
         after = 0
         while True:
             with self._store.read() as connection:

@@ -12,16 +12,21 @@ from airtally.api.resources.account_exports import AccountExportResource
 from airtally.api.resources.accounts import AccountResource
 from airtally.api.resources.alarms import AlarmResource
 from airtally.api.resources.audit import AuditResource
+from airtally.api.resources.doctor import DoctorResource
 from airtally.api.resources.documents import DocumentResource
 from airtally.api.resources.erasures import ClosingResource, ErasureResource
 from airtally.api.resources.jobs import JobResource
 from airtally.api.resources.keys import KeyResource
+from airtally.api.resources.lake import LakeResource
 from airtally.api.resources.quarantine import QuarantineResource
+from airtally.api.resources.records import RecordResource
 from airtally.api.resources.reports import ReportResource
 from airtally.api.resources.schedules import ScheduleResource
 from airtally.api.resources.slate import SlateResource
+from airtally.api.resources.slate_catalogue import SlateCatalogueResource
 from airtally.api.resources.streams import StreamResource
 from airtally.api.resources.tokens import TokenResource
+from airtally.api.resources.usage import UsageResource
 from airtally.api.resources.users import UserResource
 from airtally.api.resources.webhooks import WebhookResource
 from airtally.api.sql import SqlResource
@@ -32,7 +37,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
     "Exports": (ExportResource,),
     "Schedules": (ScheduleResource,),
-    "Streams": (StreamResource,),
+    "Streams": (StreamResource, RecordResource),
     "Accounts": (AccountResource, ClosingResource, AccountExportResource),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),
@@ -41,9 +46,12 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Alarms": (AlarmResource,),
     "Reports": (ReportResource,),
     "Jobs": (JobResource,),
-    "Slate": (SlateResource,),
+    "Usage": (UsageResource,),
+    "Slate": (SlateResource, SlateCatalogueResource),
     "Erasures": (ErasureResource,),
     "Audit": (AuditResource,),
+    "Lake": (LakeResource,),
+    "Doctor": (DoctorResource,),
 }
 
 

@@ -56,15 +56,22 @@ class OperationCall(Generic[Q, B]):
         return self.principal is not None and permission in self.principal.scopes
 
     def text(self, name: str) -> str:
-        """A parameter of the path."""
-        return str(self.request.path_params[name])
+        """A parameter of the path. Raises NotFound for one with a NUL: no name has it, and PostgreSQL takes none."""
+        text = str(self.request.path_params[name])
+        if "\0" in text:
+            raise _nothing_named(name, text)
+        return text
 
     def number(self, name: str) -> int:
         """An id in the path. Raises NotFound for what cannot be one."""
         text = self.text(name)
         if not re.fullmatch(r"[0-9]{1,19}", text) or not 0 < int(text) <= _MAX_ID:
-            raise NotFound(f"There is no {name.removesuffix('_id').replace('_', ' ')} {text[:64]!r}")
+            raise _nothing_named(name, text)
         return int(text)
+
+
+def _nothing_named(parameter: str, text: str) -> NotFound:
+    return NotFound(f"There is no {parameter.removesuffix('_id').replace('_', ' ')} {text[:64]!r}")
 
 
 #: The call of an operation without fields and body.
@@ -99,6 +106,7 @@ class Declared:
     body_types: tuple[str, ...] = (JSON,)
     raw: bool = False
     repeatable: bool = True
+    keeps_key: bool = False
     logs_in: bool = False
     max_body: int = MAX_BODY
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -145,7 +153,7 @@ def operation(
     or a Litestar response as it is; the schemas of the OpenAPI document are made of these types. Options: `status` of
     success; `answer`, its type if the annotation does not say; `failures` beyond what every operation may answer;
     `example` of a body and `answer_example`; `media_types` of an answer that is not JSON; `raw`: the method reads the query
-    string and the body (bytes, of `body_types`) itself, and `query_schema` and `body_schema` say what they are; `repeatable=False`: no `Idempotency-Key`; `logs_in`: it takes a name and password (HTTP Basic); `max_body` in bytes; `headers` of
+    string and the body (bytes, of `body_types`) itself, and `query_schema` and `body_schema` say what they are; `repeatable=False`: no `Idempotency-Key`; `keeps_key`: the method honours it by itself; `logs_in`: it takes a name and password (HTTP Basic); `max_body` in bytes; `headers` of
     success with their descriptions; `path_values`: all that a parameter of the path may be, where they are few.
     """
 

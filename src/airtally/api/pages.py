@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
 
@@ -45,15 +44,25 @@ def page_of(found: Sequence[U], limit: int, shown: Callable[[U], T], id_of: Call
     return ListingPage([shown(each) for each in page], _cursor(id_of(page[-1])) if more else None)
 
 
+def shown_token(text: str) -> str:
+    """A text as an opaque cursor."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_token(cursor: str) -> str:
+    """The text of an opaque cursor. Raises ValueError."""
+    return base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+
+
 def _cursor(position: int) -> str:
-    return base64.urlsafe_b64encode(str(position).encode()).decode().rstrip("=")
+    return shown_token(str(position))
 
 
 def _position(cursor: str) -> int:
     try:
-        text = base64.b64decode(cursor.encode() + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        text = read_token(cursor)
         position = int(text) if text.isascii() and text.isdigit() else -1
-    except (binascii.Error, ValueError):
+    except ValueError:
         position = -1
     if not 0 <= position <= _MAX_ID:
         raise Unprocessable("The cursor is none of this listing", hint="Give the `next` of the page before")

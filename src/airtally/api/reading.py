@@ -25,6 +25,12 @@ def check_media_type(header: str, taken: Sequence[str]) -> None:
         raise UnsupportedMedia(f"A body of type {name[:64]} cannot be read", hint=f"Send {' or '.join(taken)}")
 
 
+def check_encoding(header: str) -> None:
+    """Raises UnsupportedMedia for a body that is packed: only batches of rows may be."""
+    if header.strip().lower() not in {"", "identity"}:
+        raise UnsupportedMedia("A body with a Content-Encoding cannot be read here", hint="Send it as it is")
+
+
 def read_fields(query_string: bytes, kind: type[S]) -> S:
     """The fields of a query string. Fields that are lists may be given several times, others once.
 
@@ -37,6 +43,8 @@ def read_fields(query_string: bytes, kind: type[S]) -> S:
     lists = _list_fields(kind)
     found: dict[str, Any] = {}
     for name, text in pairs:
+        if "\0" in text:  # PostgreSQL takes no such parameter
+            raise Unprocessable(f"The query field `{name[:64]}` has a NUL character")
         if name in lists:
             found.setdefault(name, []).append(text)
         elif name in found:

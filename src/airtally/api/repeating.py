@@ -33,7 +33,7 @@ class RepeatedRequests:
         scope = call.request.scope
         named = b"\0".join([scope["method"].encode(), scope["path"].encode(), scope["query_string"], body])
         account_id = 0 if call.chosen is None else call.chosen.id
-        claim = self._keys.take(account_id, _key_of(call), named)
+        claim = self._keys.take(account_id, header_text(str(call.request.headers[HEADER])), named)
         if isinstance(claim, KeptAnswer):
             headers = claim.headers | {"Idempotency-Replayed": "true"}
             return Response(claim.body.encode(), status_code=claim.status, media_type=JSON, headers=headers)
@@ -55,9 +55,8 @@ class RepeatedRequests:
         return answer
 
 
-def _key_of(call: OperationCall[Any, Any]) -> str:
-    """As UTF-8, which clients send, else as Latin-1, which HTTP once prescribed."""
-    text = str(call.request.headers[HEADER])
+def header_text(text: str) -> str:
+    """A header's value as UTF-8, which clients send, else as Latin-1, which HTTP once prescribed."""
     try:
         return text.encode("latin-1").decode()
     except UnicodeError:

@@ -17,7 +17,7 @@ from litestar.params import RawBody
 from airtally.accounts.acting import SERVER, acting
 from airtally.api.authorize import ACCOUNT_HEADER, account_of, authorize
 from airtally.api.operation import JSON, Operation, OperationCall, OperationReply
-from airtally.api.reading import check_media_type, read_fields, read_json
+from airtally.api.reading import check_encoding, check_media_type, read_fields, read_json
 from airtally.api.repeating import HEADER, RepeatedRequests
 from airtally.kit.http import METHODS
 from airtally.services import Services
@@ -93,6 +93,7 @@ class ServedOperation:
         operation, headers = self._operation, call.request.headers
         if operation.takes_body:
             check_media_type(headers.get("content-type", ""), operation.declared.body_types)
+            check_encoding(headers.get("content-encoding", ""))
         if operation.declared.raw:
             return _as_response(operation, operation.handler(replace(call, body=body)))
         query = read_fields(call.request.scope["query_string"], operation.query)

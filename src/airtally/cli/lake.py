@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from airtally.background import maintenance_of, rebuilder_of
+from airtally.background import lake_care_of
 from airtally.cli.common import Json, command, settings_from_environment
 from airtally.cli.output import moment, print_listing
 from airtally.cli.services import opened_services
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
-from airtally.kit.errors import Conflict, NotFound
-from airtally.rollups.rebuild import EAGER as NOW
-from airtally.rollups.rebuild import Rebuilder
-from airtally.services import Services
-from airtally.storage.lake import Lake, LakeTable
-from airtally.storage.lake.compaction import EAGER
-from airtally.storage.lake.damage import TableDamaged
-from airtally.storage.lake.maintenance import Maintenance
-from airtally.storage.lake.missing import give_up as give_up_missing
-from airtally.storage.lake.missing import missing as missing_files
-from airtally.storage.lake.status import status_of
-from airtally.streams import STREAMS
+from airtally.lake_care.actions import LakeAction
+from airtally.lake_care.tables import damaged_tables, give_up_files, missing_files, statuses, tables_named
+from airtally.storage.lake import Lake
 
 app = App(name="lake", help="Look after the lake's tables.")
 
@@ -39,29 +28,22 @@ _COLUMNS = ("stream", "version", "rows", "size", "files", "uncompacted_files", "
 @command
 def status(*, stream: StreamName = None, as_json: Json = False) -> None:
     """Show each stream's table: its rows, files and log, and any problem."""
-    lake = Lake(settings_from_environment().lake_url, clock=SystemClock())
-    found = [status_of(table) for table in _tables(lake, stream)]
-    print_listing([dataclasses.asdict(each) for each in found if each is not None], _COLUMNS, as_json=as_json)
+    found = statuses(_opened_lake(stream), stream)
+    print_listing([dataclasses.asdict(each) for each in found], _COLUMNS, as_json=as_json)
 
 
 @app.command
 @command
 def compact(*, stream: StreamName = None, as_json: Json = False) -> None:
     """Compact every day into sorted files without duplicates, whether or not it is due."""
-    with _care() as (services, _, care):
-        tables = _tables(services.storage.lake, stream)
-        done = [{"stream": table.name, "days_rewritten": care.compact(table, EAGER)} for table in tables]
-    print_listing(done, ("stream", "days_rewritten"), as_json=as_json)
+    print_listing(_done(LakeAction.COMPACT, stream), ("stream", "days_rewritten"), as_json=as_json)
 
 
 @app.command
 @command
 def expire(*, stream: StreamName = None, as_json: Json = False) -> None:
     """Remove the days that are older than their stream's retention, where their rollups are current."""
-    with _care() as (services, _, care):
-        tables = _tables(services.storage.lake, stream)
-        done = [{"stream": table.name, "rows_removed": care.expire(table)} for table in tables]
-    print_listing(done, ("stream", "rows_removed"), as_json=as_json)
+    print_listing(_done(LakeAction.EXPIRE, stream), ("stream", "rows_removed"), as_json=as_json)
 
 
 @app.command
@@ -75,14 +57,8 @@ def rollups(
     as_json: Json = False,
 ) -> None:
     """Build all stale segments of rollups, whether or not they are due."""
-    done = []
-    with _care() as (services, rebuilder, _):
-        for table in _tables(services.storage.lake, stream):
-            for rollup in table.stream.rollups:
-                if rebuild:
-                    rebuilder.expiry.drop_all(rollup)
-                done.append({"rollup": rollup.name, "months_made": rebuilder.rebuild(table, rollup, NOW)})
-    print_listing(done, ("rollup", "months_made"), as_json=as_json)
+    action = LakeAction.REBUILD_ROLLUPS if rebuild else LakeAction.ROLLUPS
+    print_listing(_done(action, stream), ("rollup", "months_made"), as_json=as_json)
 
 
 @app.command
@@ -101,14 +77,12 @@ def missing(
     as_json: Json = False,
 ) -> None:
     """Show the data files that are missing. Restore them from a backup of the lake, if there is one."""
-    lake = Lake(settings_from_environment().lake_url, clock=SystemClock())
-    look = give_up_missing if give_up_rows else missing_files
-    done = [
-        {"stream": table.name, "file": file.name, "rows": file.data.rows, "given_up": give_up_rows}
-        for table in _tables(lake, stream)
-        for file in look(table)
-    ]
-    print_listing(done, ("stream", "file", "rows", "given_up"), as_json=as_json)
+    lake = _opened_lake(stream)
+    if give_up_rows:
+        found = [file for table in tables_named(lake, stream) for file in give_up_files(table)]
+    else:
+        found = missing_files(lake, stream)
+    print_listing([dataclasses.asdict(each) for each in found], ("stream", "file", "rows", "given_up"), as_json=as_json)
 
 
 @app.command
@@ -135,35 +109,25 @@ def writers(*, as_json: Json = False) -> None:
 def give_up(writer_id: Annotated[str, Parameter(help="As `lake writers` shows it.")]) -> None:
     """Stop waiting for a writer whose machine is lost for good: the rows that only its buffer had are lost too."""
     with opened_services() as services:
-        if any(each.id == writer_id and each.lives for each in services.storage.writers.all()):
-            raise Conflict(f"The writer {writer_id} is alive", hint="Stop it: it then moves its rows into the lake")
-        if not services.storage.writers.forget(writer_id):
-            raise NotFound(f"There is no writer {writer_id[:64]!r}", hint="`airtally lake writers` shows them")
+        services.storage.writers.give_up(writer_id)
 
 
-@contextmanager
-def _care() -> Iterator[tuple[Services, Rebuilder, Maintenance]]:
+def _opened_lake(stream: str | None) -> Lake:
+    """The lake alone, without the rest of the server; tells of damaged tables where all are asked for."""
+    lake = Lake(settings_from_environment().lake_url, clock=SystemClock())
+    if stream is None:
+        _warn_of_damaged(lake)
+    return lake
+
+
+def _done(action: LakeAction, stream: str | None) -> list[dict[str, Any]]:
     logs.configure("warning")
     with opened_services() as services:
-        rebuilder = rebuilder_of(services)
-        yield services, rebuilder, maintenance_of(services, rebuilder)
+        if stream is None:
+            _warn_of_damaged(services.storage.lake)
+        return [dict(each) for each in lake_care_of(services).run(action, stream)]
 
 
-def _tables(lake: Lake, stream: str | None) -> list[LakeTable]:
-    if stream is not None and stream not in STREAMS:
-        raise NotFound(f"There is no stream {stream!r}", hint="The streams are: " + ", ".join(STREAMS))
-    if stream is not None:
-        table = lake.table(STREAMS[stream])
-        return [table] if table.exists() else []
-    readable = lake.existing()
-    for table in lake.tables():
-        if table not in readable:
-            _warn_if_damaged(table)
-    return readable
-
-
-def _warn_if_damaged(table: LakeTable) -> None:
-    try:
-        table.exists()
-    except TableDamaged as damaged:
+def _warn_of_damaged(lake: Lake) -> None:
+    for damaged in damaged_tables(lake):
         print(f"airtally: {damaged.message}. {damaged.hint}", file=sys.stderr)

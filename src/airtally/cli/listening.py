@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-import msgspec
-
 from airtally.kit.errors import Failure
+from airtally.web.listened import Listened
 
-#: In a home: where it was served last, for `doctor`.
-FILE_NAME = "listening.json"
 _BACKLOG = 2048
 
 
@@ -26,32 +23,6 @@ class CannotListen(Failure):
     """The address or port cannot be listened on."""
 
     code = "cannot_listen"
-
-
-class Listened(msgspec.Struct, frozen=True):
-    """`local`: nobody but this machine reaches it."""
-
-    url: str
-    local: bool
-
-    @classmethod
-    def last(cls, home: Path) -> Listened | None:
-        """Where a home was served last; None if it never was, or if nobody knows any more."""
-        try:
-            return msgspec.json.decode((home / FILE_NAME).read_bytes(), type=cls)
-        except (FileNotFoundError, msgspec.DecodeError):
-            return None
-
-    def note(self, home: Path) -> None:
-        (home / FILE_NAME).write_bytes(msgspec.json.encode(self) + b"\n")
-
-    @property
-    def warning(self) -> str:
-        """Of an address that is not local, where AIRTALLY_PUBLIC_URL is not set."""
-        return (
-            f"AIRTALLY_PUBLIC_URL is not set: links in answers, notices and pages begin with {self.url} and will not "
-            f"work for clients elsewhere; set it to the address that they use"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, UnaryExpression, func, select
 
 from airtally.accounts.accounts import IS_OPEN
 from airtally.database.rows import values_of
@@ -46,6 +46,14 @@ class DatasetFile:
     published_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class NumberedFile:
+    """A file with its number in the metadata store, which increases with each file."""
+
+    number: int
+    file: DatasetFile
+
+
 class DatasetFiles:
     """A file can be listed from its publication time on, until it is deleted.
 
@@ -69,6 +77,34 @@ class DatasetFiles:
         with self._store.read() as connection:
             total = connection.execute(select(func.count()).select_from(dataset_files).where(*where)).scalar_one()
             return Listed([DatasetFile(**values_of(row, _FILE)) for row in connection.execute(query)], total)
+
+    def newest(self, dataset: Dataset, *, before: int | None = None, limit: int = 100) -> list[NumberedFile]:
+        """Those that can be listed now, the newest first, from the one before the number `before`."""
+        where = [
+            dataset_files.c.dataset_id == dataset.row_id,
+            dataset_files.c.published_at <= self._clock.now_us(),
+            dataset_files.c.deleted_at.is_(None),
+            ~_unsettled(dataset, dataset_files.c.published_at).exists(),
+        ]
+        where += [] if before is None else [dataset_files.c.id < before]
+        return self._numbered(*where, order=dataset_files.c.id.desc(), limit=limit)
+
+    def last_number(self, dataset: Dataset) -> int:
+        """The number of the dataset's newest file, also of one that cannot be listed yet; 0 without any."""
+        query = select(func.max(dataset_files.c.id)).where(dataset_files.c.dataset_id == dataset.row_id)
+        with self._store.read() as connection:
+            return connection.execute(query).scalar_one() or 0
+
+    def since(self, dataset: Dataset, number: int, *, limit: int = 1000) -> list[NumberedFile]:
+        """Those after a number, also those that cannot be listed yet, oldest first."""
+        where = dataset_files.c.dataset_id == dataset.row_id, dataset_files.c.id > number
+        return self._numbered(*where, order=dataset_files.c.id.asc(), limit=limit)
+
+    def _numbered(self, *where: ColumnElement[bool], order: UnaryExpression[int], limit: int) -> list[NumberedFile]:
+        query = select(dataset_files.c.id.label("number"), *_FILE).where(*where).order_by(order).limit(limit)
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        return [NumberedFile(row.number, DatasetFile(**values_of(row, _FILE))) for row in rows]
 
     def data_through(self, dataset: Dataset) -> int | None:
         """The moment up to which all rows are in files that can be listed; None while new files await their stamp."""

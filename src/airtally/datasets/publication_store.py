@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from sqlalchemy import Connection, Select, func, insert, or_, select, update
@@ -15,9 +15,11 @@ from airtally.database.tables import accounts, dataset_files, datasets, jobs, pu
 from airtally.datasets.dataset import DATASET_COLUMNS, Dataset, dataset_of
 from airtally.datasets.render import RenderedFile
 from airtally.datasets.stamps import FileNames, file_names, first_stamp, slot_of
+from airtally.jobs.interrupt import AfterChange, put_job_off
 from airtally.jobs.queue import Job, Jobs
 from airtally.jobs.states import JobState
 from airtally.kit.clock import Clock
+from airtally.kit.errors import Conflict
 from airtally.kit.time import SECOND_US
 
 JOB_KIND = "publication"
@@ -78,6 +80,8 @@ class PublicationStore:
         self._jobs = jobs
         self.interval_us = round(interval * SECOND_US)
 
+    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
+
     def enrol(self) -> None:
         """Add the jobs of new datasets, and move jobs to the next slot if the interval was shortened."""
         now = self._clock.now_us()
@@ -115,6 +119,11 @@ class PublicationStore:
         """All datasets, or those of an account, oldest first."""
         query = _SUBJECTS if account is None else _SUBJECTS.where(datasets.c.account_id == account.id)
         return self._subjects(query)
+
+    def numbered(self, row_id: int) -> Subject | None:
+        """The dataset with that number in the metadata store."""
+        found = self._subjects(_SUBJECTS.where(datasets.c.id == row_id))
+        return found[0] if found else None
 
     def of_job(self, job: Job) -> Subject:
         return self._subjects(_SUBJECTS.where(datasets.c.id == int(job.subject)))[0]
@@ -154,6 +163,19 @@ class PublicationStore:
             }
             connection.execute(update(publications).where(publications.c.dataset_id == dataset.row_id).values(**state))
             self._jobs.again(connection, job, now.slot_at + self.interval_us)
+
+    def cancel_within(self, connection: Connection, job: Job, reason: str) -> AfterChange:
+        """End the publication that is under way; its rows come with that of the next slot. Raises Conflict."""
+        now = self._clock.now_us()
+        due = slot_of(now, self.interval_us) + self.interval_us
+        put_job_off(connection, job, due, f"{reason}; its rows come with the next publication", now)
+        return lambda: None
+
+    def begin_anew_within(self, connection: Connection, job: Job) -> AfterChange:  # noqa: ARG002 (a `JobSubject`)
+        """Raises Conflict: a dataset's job never ends."""
+        raise Conflict(
+            f"Job {job.id} of a dataset never ends", hint="`airtally dataset publish` publishes without waiting"
+        )
 
     def unsettled(self) -> list[Subject]:
         """Datasets whose last files are not known to have been committed before their stamp."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -124,28 +125,49 @@ class OnDemand:
         subjects = [each for each in publication_store.subjects(account) if dataset in {None, each.dataset.id}]
         if dataset is not None and not subjects:
             raise NotFound(f"There is no dataset {dataset[:128]!r}", hint="`airtally slate business list` shows them")
-        if subjects:
-            self._wait_until_visible(self._clock.now_us(), threading.Event())
-        return [self._one(subject) for subject in subjects]
+        return self.publish(subjects)
 
-    def _one(self, subject: Subject) -> Publication:
-        job = self._taken(subject)
+    def subject(self, row_id: int) -> Subject | None:
+        """The dataset with that number in the metadata store, once it has a job."""
+        self._publisher.publication_store.enrol()
+        return self._publisher.publication_store.numbered(row_id)
+
+    def publish(
+        self, subjects: Sequence[Subject], check: Callable[[], None] = lambda: None, stop: threading.Event | None = None
+    ) -> list[Publication]:
+        """Publish datasets whose jobs there are. `check` may raise between the steps; `stop` ends the waits.
+
+        Raises Unavailable if rows do not reach the lake or another publication does not end.
+        """
+        stop = stop or threading.Event()
+        if subjects:
+            self._wait_until_visible(self._clock.now_us(), stop)
+        return [self._one(subject, check, stop) for subject in subjects]
+
+    def _one(self, subject: Subject, check: Callable[[], None], stop: threading.Event) -> Publication:
+        job = self._taken(subject, stop)
         options = self._options
         try:
             with KeptLease(
                 self._jobs, job, lease_seconds=options.lease_seconds, every_seconds=options.renew_seconds
             ) as lease:
-                return self._publisher.publish(subject, job, lease.check)
+
+                def check_both() -> None:
+                    lease.check()
+                    check()
+
+                return self._publisher.publish(subject, job, check_both)
         except BaseException:
             self._jobs.release(job)
             raise
 
-    def _taken(self, subject: Subject) -> Job:
+    def _taken(self, subject: Subject, stop: threading.Event) -> Job:
         """The dataset's job, once a publication that is under way has ended."""
         until = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < until:
             job = self._jobs.take(JOB_KIND, str(subject.dataset.row_id), self._options.lease_seconds)
             if job is not None:
                 return job
-            time.sleep(0.1)
+            if stop.wait(0.1):
+                break
         raise Unavailable(f"Another publication of dataset {subject.dataset.id} does not end")

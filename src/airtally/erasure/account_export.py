@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
 from airtally.accounts.acting import current_actor
@@ -17,6 +17,7 @@ from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import account_exports, accounts
+from airtally.jobs.interrupt import begin_job_anew, cancel_job
 from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict, NotFound
@@ -24,13 +25,13 @@ from airtally.kit.errors import Conflict, NotFound
 JOB_KIND = "account_export"
 #: How the keys of the streams' exports begin.
 EXPORT_KEY = "account-export-"
-MOST_LISTED = 1000
 
 
 class AccountExportState(StrEnum):
     WAITING = "waiting"
     READY = "ready"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class AccountFile(msgspec.Struct, frozen=True):
@@ -110,7 +111,7 @@ class AccountExports:
         where = [account_exports.c.account_id == account.id]
         if after is not None:
             where.append(account_exports.c.id < after)
-        return self._where(*where, limit=min(limit, MOST_LISTED))
+        return self._where(*where, limit=limit)
 
     def of_job(self, job: Job) -> tuple[AccountExport, Account]:
         """The export of a job, with its account."""
@@ -131,6 +132,18 @@ class AccountExports:
         with self._store.begin() as connection:
             self._jobs.fail(connection, job, reason)
             self._end(connection, job, state=AccountExportState.FAILED, error=reason)
+
+    def end_cancelled(self, connection: Connection, job: Job, reason: str) -> None:
+        """End the job and what it is about as cancelled. Raises Conflict."""
+        cancel_job(connection, job, reason, self._jobs.now_us())
+        self._end(connection, job, state=AccountExportState.CANCELLED, error=reason)
+
+    def wait_anew(self, connection: Connection, job: Job) -> None:
+        """Make the job and what it is about as if it were asked for now. Raises Conflict."""
+        begin_job_anew(connection, job, self._jobs.now_us())
+        values: dict[str, Any] = {"state": AccountExportState.WAITING, "error": None, "ended_at": None, "files": "[]"}
+        values["created_at"] = self._clock.now_us()  # from then on its streams may take their time
+        connection.execute(update(account_exports).where(account_exports.c.id == int(job.subject)).values(values))
 
     def _end(self, connection: Any, job: Job, **values: Any) -> None:
         ended = update(account_exports).where(account_exports.c.id == int(job.subject))

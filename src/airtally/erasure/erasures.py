@@ -30,7 +30,6 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import Conflict, NotFound
 
 JOB_KIND = "erasure"
-MOST_LISTED = 1000
 #: An account may have so many that are not done: each reads all tables that may hold a person's rows.
 MOST_UNDONE = 100
 _CONTEXT = "erasure"
@@ -103,7 +102,7 @@ class Erasures:
         if after is not None:
             query = query.where(erasures.c.id < after)
         with self._store.read() as connection:
-            return [Erasure.from_row(row) for row in connection.execute(query.limit(min(limit, MOST_LISTED)))]
+            return [Erasure.from_row(row) for row in connection.execute(query.limit(limit))]
 
     def findings(self, erasure: Erasure) -> list[ErasureFinding]:
         """What was found and erased so far, one for each part of a store: the days of a stream are added up."""

@@ -11,6 +11,7 @@ from airtally.accounts.keys import Keys
 from airtally.accounts.secrets import Secrets
 from airtally.database.store import MetadataStore
 from airtally.erasure.account_export import AccountExports
+from airtally.erasure.account_export_subject import AccountExportSubject
 from airtally.erasure.account_export_worker import AccountExportWorker
 from airtally.erasure.account_files import AccountFiles, AccountMetadata
 from airtally.erasure.account_rows import AccountRows, AccountSegments
@@ -84,6 +85,10 @@ class Privacy:
         self.closing = AccountClosing(
             store, clock, context.accounts, context.keys, self.erasures, days=context.closed_days
         )
+
+    def account_export_subject(self) -> AccountExportSubject:
+        """What cancels exports of whole accounts, and begins them anew."""
+        return AccountExportSubject(self.account_exports, self._context.exports, self._context.accounts)
 
     def account_export_worker(self) -> AccountExportWorker:
         """The worker on exports of whole accounts, beside which workers on exports run."""

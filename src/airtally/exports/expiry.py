@@ -39,7 +39,10 @@ class ExportExpiry:
         """Delete what is due; returns 0 where there may be more."""
         due = self.due()
         for account, export in due:
-            for name in self._files.names(folder_of(account.slug, export.id)):
+            names = self._files.names(folder_of(account.slug, export.id))
+            if self._is_under_way(export.id):
+                continue  # begun anew meanwhile: whatever is stored for it from now on is not among the names
+            for name in names:
                 self._files.delete(name)
             self._note_deleted(export)
             _log.info("export files deleted", export=export.id, account=account.slug, state=export.state)
@@ -65,9 +68,10 @@ class ExportExpiry:
         """An export that was done is expired from then on, also where the clock is set back."""
         state = case((exports.c.state == ExportState.DONE, ExportState.EXPIRED), else_=exports.c.state)
         values = {"state": state, "files_deleted_at": self._clock.now_us(), "pin": None}
+        ended = exports.c.id == export.id, exports.c.state != ExportState.QUEUED
         with self._store.begin() as connection:
-            connection.execute(update(exports).where(exports.c.id == export.id).values(values))
-            connection.execute(delete(export_parts).where(export_parts.c.export_id == export.id))
+            if connection.execute(update(exports).where(*ended).values(values)).rowcount:
+                connection.execute(delete(export_parts).where(export_parts.c.export_id == export.id))
 
     def _forget(self) -> int:
         old = exports.c.files_deleted_at <= self._clock.now_us() - LISTED_US

@@ -27,6 +27,9 @@ EXPORT_COLUMNS = (*exports.c, *_JOB)
 SMALL_KIND, LARGE_KIND = "export", "large_export"
 KINDS = (SMALL_KIND, LARGE_KIND)
 
+#: How the keys begin of exports of questions that were too large to be answered at once.
+QUESTION_KEY = "query:"
+
 _PART = export_parts.c
 #: The columns that `ExportPart.from_row` needs.
 PART_COLUMNS = (_PART.export_id, _PART.number, _PART.stored_name, _PART.rows, _PART.bytes, _PART.sha256)
@@ -96,6 +99,11 @@ class Export:
         }
         names = [each.name for each in fields(cls)]
         return cls(**{name: derived[name] if name in derived else values[name] for name in names})
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether a caller asked for it, and not a schedule or an export of the whole account."""
+        return self.key is None or self.key.startswith(QUESTION_KEY)
 
     @property
     def has_files(self) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from airtally.accounts.accounts import IS_OPEN, Account
 from airtally.accounts.audit import note_change
@@ -27,7 +27,8 @@ from airtally.exports.planner import ExportPlanner
 from airtally.exports.spec import ExportSpec
 from airtally.exports.wanted import Wanted
 from airtally.jobs import turns
-from airtally.jobs.queue import Jobs
+from airtally.jobs.interrupt import AfterChange, begin_job_anew, cancel_job
+from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound, TooManyRequests
 
@@ -73,6 +74,8 @@ class Exports:
         self.on_created: list[Callable[[], None]] = []
         self.endings = ExportEndings()
 
+    job_kinds: ClassVar[tuple[str, ...]] = KINDS
+
     def create(
         self,
         account: Account,
@@ -103,8 +106,7 @@ class Exports:
             found = self.by_key(account, key or "")
             assert found is not None  # noqa: S101 (the key is what was in the way)
             return found
-        for wake in self.on_created:
-            wake()
+        self._wake()
         return self.get(account, export_id)
 
     def check(self, account: Account, spec: ExportSpec, as_of_us: int) -> None:
@@ -118,6 +120,14 @@ class Exports:
         if found is None:
             raise NotFound(f"There is no export {export_id}")
         return found
+
+    def by_ids(self, account: Account, ids: Collection[int]) -> dict[int, Export]:
+        """Those of the account that are still listed."""
+        now, mine = self._clock.now_us(), exports.c.account_id == account.id
+        query = select_exports().where(mine, exports.c.id.in_(ids))
+        with self._store.read() as connection:
+            found = [Export.from_row(row, now) for row in connection.execute(query)]
+        return {each.id: each for each in found}
 
     def by_key(self, account: Account, key: str) -> Export | None:
         """The export that was created with a key."""
@@ -175,6 +185,35 @@ class Exports:
                 self._note_change(connection, account.id, "delete", export_id)
         self.endings.tell(stopped)
         return self.get(account, export_id)
+
+    def cancel_within(self, connection: Connection, job: Job, reason: str) -> AfterChange:
+        """As `JobSubject` says. Its files are deleted some minutes later."""
+        now, mine = self._clock.now_us(), (exports.c.id == int(job.subject),)
+        cancel_job(connection, job, reason, self._jobs.now_us())
+        stopped = self.endings.end(connection, mine, ExportState.CANCELLED, now, error=reason)
+        return lambda: self.endings.tell(stopped)
+
+    def begin_anew_within(self, connection: Connection, job: Job) -> AfterChange:
+        """As `JobSubject` says: without any part of before. Raises TooManyExports, too."""
+        export_id, gone = int(job.subject), ("error", "pin", "started_at", "finished_at", "files_deleted_at")
+        queued = {"state": ExportState.QUEUED, "parts": 0, "rows": 0, "bytes": 0} | dict.fromkeys(gone)
+        if job.account_id is not None:
+            turns.lock_adds(connection, job.account_id)
+        begin_job_anew(connection, job, self._jobs.now_us())
+        connection.execute(delete(export_parts).where(export_parts.c.export_id == export_id))
+        connection.execute(update(exports).where(exports.c.id == export_id).values(queued))
+        if job.account_id is not None:
+            self._check_room(connection, job.account_id)
+        return self._wake
+
+    def release_keys(self, connection: Connection, account_id: int, prefix: str) -> list[int]:
+        """Make keys free that begin so: who asks with one again gets an export that is made anew. Returns the ids."""
+        mine = exports.c.account_id == account_id, exports.c.key.startswith(prefix, autoescape=True)
+        return list(connection.execute(update(exports).where(*mine).values(key=None).returning(exports.c.id)).scalars())
+
+    def _wake(self) -> None:
+        for wake in self.on_created:
+            wake()
 
     def _add(self, connection: Connection, values: dict[str, Any], kind: str) -> int | None:
         """The id; None where another transaction has used the key meanwhile."""

@@ -26,6 +26,7 @@ from airtally.jobs.leased_table import LeaseLost
 from airtally.jobs.queue import Job, Jobs
 from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
 from airtally.kit.clock import Clock
+from airtally.kit.disks import check_reserve
 from airtally.kit.errors import NotFound, TooLargeAtOnce
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.query.service import PreparedQuestion, Queries
@@ -165,6 +166,7 @@ class ExportWorker(Worker):
         over = False
         while not over:
             self.check(lease)
+            check_reserve(self._staging)
             made = rendering.advance()
             over = made.over
             self._note(attempt, made.parts, made.done_rows, rendering.rows)

@@ -70,7 +70,8 @@ class Coalescer:
 
     async def _together(self, group: list[_Waiting]) -> None:
         counts = [_count_lines(waiting.batch.body) for waiting in group]
-        whole = group[0].batch.with_body(b"\n".join(waiting.batch.body for waiting in group))
+        bodies = [waiting.batch.body for waiting in group]
+        whole = group[0].batch.with_body(b"\n".join(bodies), sum(map(len, bodies)))
         try:
             checked = self._ingest.checked(whole, self._ingest.unpacked(whole))
             if checked.errors or checked.rows.num_rows != sum(counts):

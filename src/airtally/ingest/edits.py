@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 
 from airtally.accounts.accounts import Account
-from airtally.ingest.row_values import RowValues, made_rows, require_all
+from airtally.ingest.row_values import RowValues, made_rows, require_all, size_of
 from airtally.ingest.versions import CREATED, MILLISECOND, TIME, ChangelogVersions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import to_datetime
-from airtally.storage.buffer import Buffer
+from airtally.storage.buffer import Buffer, Intake
 from airtally.streams.declaration import Stream
 
 Row = dict[str, Any]
@@ -28,9 +28,15 @@ Change = Callable[[Mapping[str, list[Row]]], Mapping[str, Sequence[RowValues]]]
 
 
 class Edits:
-    """Thread-safe by `ChangelogLocks`: of two changes under one key in this process, the second sees the first."""
+    """Thread-safe by `ChangelogLocks`: of two changes under one key in this process, the second sees the first.
 
-    def __init__(self, *, buffer: Buffer, versions: ChangelogVersions, last_of: LastOf, clock: Clock) -> None:
+    `kind`: whose API is called to change records.
+    """
+
+    def __init__(
+        self, *, buffer: Buffer, versions: ChangelogVersions, last_of: LastOf, clock: Clock, kind: str = "pushwoosh"
+    ) -> None:
+        self._kind = kind
         self._buffer = buffer
         self._versions = versions
         self._last_of = last_of
@@ -53,7 +59,9 @@ class Edits:
             new = [(each, _versions(each, last[each.name], wanted.get(each.name, ()), now)) for each in streams]
             new = [(stream, rows) for stream, rows in new if rows.num_rows]
             if new:
-                self._buffer.append_together(account.slug, new).result()
+                size = sum(size_of(rows) for rows in wanted.values())
+                intake = Intake(account.slug, self._kind, sum(rows.num_rows for _, rows in new), 0, size)
+                self._buffer.append_together(account.slug, new, intake=intake).result()
         for stream, rows in new:
             metrics.ROWS_ACCEPTED.labels(stream.name).inc(rows.num_rows)
 

@@ -124,7 +124,8 @@ class FileIngest:
             for checked, position in prefetch(_chunks(file)):
                 allowed = self._admission.check(file.stream, file.account, checked)
                 mark = None if beginnings is None else _mark(file, result.position, beginnings.at(position), allowed)
-                appended = self._append(file, position, committed, allowed, mark)
+                size = position - result.position if is_text(file.path) else allowed.rows.nbytes
+                appended = self._append(file, position, committed, allowed, mark, size)
                 if appended.rows:
                     committed = position
                 result.quarantined += appended.quarantined
@@ -135,7 +136,9 @@ class FileIngest:
                     progress(result)
         self._end(file, result.position)
 
-    def _append(self, file: _File, position: int, committed: int | None, rows: Checked, mark: Mark | None) -> Appended:
+    def _append(  # noqa: PLR0917 (what is known of a chunk)
+        self, file: _File, position: int, committed: int | None, rows: Checked, mark: Mark | None, size: int
+    ) -> Appended:
         name, after = file.path.name, -1 if committed is None else committed
 
         def note(count: int) -> None:
@@ -143,7 +146,7 @@ class FileIngest:
                 noted = replace(mark, rows=count)
                 self._marks.note(file.account, file.stream, unpacked_name(file.path), noted)
 
-        load = Load(file.stream, file.account, file.begin.app_id, position, name, after)
+        load = Load(file.stream, file.account, file.begin.app_id, position, name, after, size)
         return self._loading.append(load, rows, note)
 
     def _end(self, file: _File, position: int) -> None:

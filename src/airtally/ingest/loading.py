@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from airtally.accounts.accounts import Account
 from airtally.ingest.checked import Checked
-from airtally.ingest.quarantine import Quarantine
+from airtally.ingest.quarantine import Quarantine, QuarantineReceipt
 from airtally.ingest.versions import ChangelogVersions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.storage.store import EventStore
 from airtally.streams.declaration import Stream
+from airtally.usage.figures import UsageFigures
+from airtally.usage.loads import CountedLoad, LoadLedger
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Where rows come from and go to. `app_id` and the ascending `version` identify them in the lake's log; see
+    """Where rows come from and go to, and their size in bytes as they came. `app_id` and the ascending `version` identify them in the lake's log; see
     `EventStore.append_file_rows`.
     """
 
@@ -27,6 +31,11 @@ class Load:
     version: int
     source: str
     after: int | None = None
+    size: int = 0
+
+    @property
+    def counted(self) -> CountedLoad:
+        return CountedLoad(self.stream, self.account, self.app_id, self.version, self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +50,15 @@ class Loading:
     """Quarantines wrong rows and commits the others. Repeating a load changes nothing."""
 
     def __init__(
-        self, *, event_store: EventStore, quarantine: Quarantine, versions: ChangelogVersions, clock: Clock
+        self,
+        *,
+        event_store: EventStore,
+        quarantine: Quarantine,
+        versions: ChangelogVersions,
+        ledger: LoadLedger,
+        clock: Clock,
     ) -> None:
+        self._ledger = ledger
         self._event_store = event_store
         self._quarantine = quarantine
         self._versions = versions
@@ -58,7 +74,17 @@ class Loading:
             count = int(rows.num_rows)
             if before_commit is not None:
                 before_commit(count)
-            if count:
-                self._event_store.append_file_rows(stream, account.slug, rows, load.app_id, load.version, load.after)
+            self._commit(load, rows, UsageFigures(checked.rows.num_rows, len(checked.errors), load.size), kept)
         metrics.ROWS_ACCEPTED.labels(stream.name).inc(checked.rows.num_rows)
         return Appended(count, kept.rows)
+
+    def _commit(self, load: Load, rows: pa.Table, figures: UsageFigures, kept: QuarantineReceipt) -> None:
+        """Commit the rows and count them. Where there are none to commit, what was refused for the first time counts."""
+        if rows.num_rows:
+            self._ledger.note(load.counted, figures)
+            self._event_store.append_file_rows(
+                load.stream, load.account.slug, rows, load.app_id, load.version, load.after
+            )
+            self._ledger.count(load.counted)
+        elif kept.id is not None:
+            self._ledger.count_refused(load.counted, figures)

@@ -33,6 +33,11 @@ def made_rows(stream: Stream, rows: Sequence[RowValues]) -> Checked:
     return check(stream, wire, len(rows), canonical=True)
 
 
+def size_of(rows: Sequence[RowValues]) -> int:
+    """Bytes of the rows as JSON."""
+    return sum(len(_encode(row)) for row in rows)
+
+
 def _array(column: Column, values: list[Any]) -> pa.Array:
     if column.type is Type.JSON:
         values = [None if value is None else _encode(value).decode() for value in values]

@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
 import msgspec
+import pyarrow as pa
+import structlog
 
 from airtally.accounts.accounts import Account
 from airtally.ingest.admission import Admission
@@ -23,15 +25,17 @@ from airtally.ingest.decode import (
     unpacked,
 )
 from airtally.ingest.quarantine import Quarantine
-from airtally.ingest.row_values import RowValues, made_rows, require_all
+from airtally.ingest.row_values import RowValues, made_rows, require_all, size_of
 from airtally.ingest.versions import ChangelogVersions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
 from airtally.kit.fair import Room, Slots, aside
 from airtally.settings import Settings
-from airtally.storage.buffer import Buffer, Receipt
+from airtally.storage.buffer import Buffer, Intake, Receipt
 from airtally.streams.declaration import Kind, Stream
+
+_log = structlog.get_logger()
 
 ERRORS_SHOWN = 100
 #: Batches decoded at once. Two at once save 3 % of their time, as they share the interpreter's lock, but another
@@ -43,7 +47,10 @@ _TURN_SECONDS = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch as it was sent."""
+    """A batch as it was sent. `whole`: a wrong row refuses all of it, and goes into no quarantine.
+
+    `kind`: whose API took it; `sent`: its size in bytes, if `body` is another than what was sent.
+    """
 
     stream: Stream
     account: Account
@@ -52,9 +59,17 @@ class Batch:
     content_encoding: str = ""
     idempotency_key: str | None = None
     source: str = "http"
+    whole: bool = False
+    kind: str = "native"
+    sent: int | None = None
 
-    def with_body(self, body: bytes) -> Batch:
-        return replace(self, body=body)
+    def with_body(self, body: bytes, sent: int) -> Batch:
+        return replace(self, body=body, sent=sent)
+
+    def intake_of(self, checked: Checked) -> Intake:
+        """What is counted of it."""
+        size = len(self.body) if self.sent is None else self.sent
+        return Intake(self.account.slug, self.kind, checked.rows.num_rows, len(checked.errors), size)
 
 
 class ShownError(msgspec.Struct, frozen=True):
@@ -115,7 +130,11 @@ class Ingest:
         """Returns the answer's body once the rows are on disk. Raises a Failure if nothing was kept."""
         accepted = self.begin(batch)
         if accepted.on_disk is not None:
-            accepted.on_disk.result()
+            try:
+                accepted.on_disk.result()
+            except Failure:
+                self.abandon(accepted)
+                raise
         return self.complete(accepted)
 
     def begin(self, batch: Batch) -> Accepted:
@@ -132,7 +151,8 @@ class Ingest:
             if isinstance(claim, bytes):
                 metrics.BATCHES_REPEATED.labels(batch.stream.name).inc()
                 return Accepted(claim)
-            return self.commit(batch, self.checked(batch, body, limits), claim)
+            checked = self.checked(batch, body, limits)
+            return self.commit(batch, require_all(checked) if batch.whole else checked, claim)
 
     def unpacked(self, batch: Batch) -> UnpackedBody:
         """Unpack the body. Raises TooManyRequests, before any work, if the buffer has no room."""
@@ -182,27 +202,39 @@ class Ingest:
 
     def _to_buffer(self, batch: Batch, checked: Checked, claim: Claim | None, answer: bytes) -> Future[Receipt] | None:
         """None if there is nothing to write."""
-        stream, account = batch.stream, batch.account
+        stream, account, intake = batch.stream, batch.account, batch.intake_of(checked)
         with self._versions.resolved(stream, account, checked.rows, self._clock.now_us()) as rows:
             if rows.num_rows == 0 and claim is None:
+                self._count_alone(stream, rows, intake)
                 return None
             committed = self._buffer.append(
-                stream, account.slug, rows, claim=None if claim is None else (claim.id, answer)
+                stream, account.slug, rows, claim=None if claim is None else (claim.id, answer), intake=intake
             )
             if stream.kind is Kind.CHANGELOG:
                 with aside():
                     committed.result()  # the next batch of this changelog must see these versions
             return committed
 
-    def put(self, stream: Stream, account: Account, rows: Sequence[RowValues]) -> None:
-        """Append rows that the program makes. All are on disk when this returns, or none.
+    def _count_alone(self, stream: Stream, no_rows: pa.Table, intake: Intake) -> None:
+        """Count rows of which none is written. Where that fails the answer is the same: it says what became of them."""
+        if not (intake.rows or intake.refused):
+            return
+        try:
+            with aside():
+                self._buffer.append(stream, intake.account, no_rows, intake=intake).result()
+        except Failure as failure:
+            _log.warning("refused rows are not counted", account=intake.account, error=failure.message)
+
+    def put(self, stream: Stream, account: Account, rows: Sequence[RowValues], *, kind: str) -> None:
+        """Append rows that the program makes of a call to the API `kind`. All are on disk when this returns, or none.
 
         Events, attributes and tags in them must be declared already. Raises InvalidRow for a wrong row,
         TooManyRequests, StorageFull or Unavailable.
         """
         self._buffer.check_room(0)
         made = self._admission.check(stream, account, made_rows(stream, rows), declare=False)
-        on_disk = self.commit(Batch(stream, account, b"", "", source="program"), require_all(made)).on_disk
+        batch = Batch(stream, account, b"", "", source="program", kind=kind, sent=size_of(rows))
+        on_disk = self.commit(batch, require_all(made)).on_disk
         if on_disk is not None:
             on_disk.result()
 

@@ -39,7 +39,8 @@ class TooManyJobs(TooManyRequests):
 class Job:
     """A job as it was when read. Times in microseconds UTC.
 
-    `attempts` counts the leases of the job, also those of workers that stopped or died.
+    `attempts` counts the leases of the job, also those of workers that stopped or died, `attempts_before` those that it
+    had when it was last begun anew.
     """
 
     id: int
@@ -49,6 +50,7 @@ class Job:
     state: JobState
     run_at: int
     attempts: int
+    attempts_before: int
     lease_owner: str | None
     lease_until: int | None
     progress_done: int
@@ -56,6 +58,11 @@ class Job:
     error: str | None
     created_at: int
     updated_at: int
+
+    @property
+    def tries(self) -> int:
+        """How often it was begun since it was asked for, or begun anew."""
+        return self.attempts - self.attempts_before
 
     @classmethod
     def from_row(cls, row: AnyRow) -> Job:
@@ -76,6 +83,10 @@ class Jobs:
         self._most_waiting = most_waiting
         self.owner = owner
 
+    def now_us(self) -> int:
+        """The time of the clock by which leases end."""
+        return self._clock.now_us()
+
     def add(
         self, connection: Connection, kind: str, subject: str, account_id: int | None, run_at: int | None = None
     ) -> int:
@@ -85,7 +96,7 @@ class Jobs:
         """
         now = self._clock.now_us()
         if kind in ASKED_KINDS and account_id is not None:
-            self._check_room(connection, account_id)
+            self.check_room(connection, account_id)
         row = {
             "kind": kind,
             "subject": subject,
@@ -103,7 +114,8 @@ class Jobs:
             raise Conflict(f"There is a job {kind!r} for {subject!r} already")
         return int(job_id)
 
-    def _check_room(self, connection: Connection, account_id: int) -> None:
+    def check_room(self, connection: Connection, account_id: int) -> None:
+        """Raises TooManyJobs where the account may not have one more of ASKED_KINDS."""
         turns.lock_adds(connection, account_id)
         unended = jobs.c.kind.in_(ASKED_KINDS), jobs.c.state.in_(UNENDED)
         query = select(func.count()).where(*unended, jobs.c.account_id == account_id)
@@ -270,6 +282,12 @@ class Jobs:
         with self._store.begin() as connection:
             connection.execute(_LEASES.released(updated_at=self._clock.now_us()).where(*self._held(job)))
 
+    def let_go(self, job: Job) -> None:
+        """Say that this process no longer works on a job that was cancelled: it may be begun anew."""
+        mine = jobs.c.id == job.id, jobs.c.lease_owner == self.owner, jobs.c.attempts == job.attempts
+        with self._store.begin() as connection:
+            connection.execute(update(jobs).where(*mine, jobs.c.state == JobState.CANCELLED).values(NO_LEASE))
+
     def release_all(self) -> int:
         """Hand back every job that this process holds. Returns how many."""
         with self._store.begin() as connection:
@@ -278,7 +296,11 @@ class Jobs:
 
     def release_gone(self, is_gone: Callable[[str], bool]) -> int:
         """Hand back the jobs of processes known to have ended, before their leases do. Returns how many."""
+        ended = jobs.c.state == JobState.CANCELLED
         with self._store.begin() as connection:
+            held = select(jobs.c.lease_owner).distinct().where(ended, jobs.c.lease_owner.is_not(None))
+            gone = [owner for owner in connection.execute(held).scalars() if is_gone(owner)]
+            connection.execute(update(jobs).where(ended, jobs.c.lease_owner.in_(gone)).values(NO_LEASE))
             return _LEASES.release_gone(connection, is_gone, updated_at=self._clock.now_us())
 
     def forget(self, connection: Connection, kind: str, subject: str) -> None:

@@ -10,6 +10,7 @@ class JobState(StrEnum):
     RUNNING = "running"  # under a lease
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 #: The states of jobs that have not ended.

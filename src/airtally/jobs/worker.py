@@ -119,7 +119,8 @@ class Worker(ABC):
         try:
             self._attempt(job)
         except LeaseLost:
-            _log.warning("job taken over by another worker", **_named(job))
+            _log.warning("job cancelled, or taken over by another worker", **_named(job))
+            self._jobs.let_go(job)
         except Stopping:
             self._jobs.release(job)
             _log.info("job handed back", **_named(job))
@@ -154,7 +155,7 @@ class Worker(ABC):
             _log.info("job done", **_named(job))
 
     def _work(self, job: Job) -> None:
-        if not self.retry.allows(job.attempts):
+        if not self.retry.allows(job.tries):
             raise GivenUp(f"{self.doing} was begun {self.retry.attempts} times and never ended")
         lease_seconds, every_seconds = self._options.lease_seconds, self._options.renew_seconds
         with KeptLease(self._jobs, job, lease_seconds=lease_seconds, every_seconds=every_seconds) as lease:
@@ -163,7 +164,7 @@ class Worker(ABC):
     def _trouble(self, job: Job, error: Exception) -> None:
         """Put the job off for a temporary failure, else fail it with a reason for people."""
         reason = self._reason(error)
-        wait = self.retry.wait(job.attempts)
+        wait = self.retry.wait(job.tries)
         if isinstance(error, Unavailable | StorageFull) and self._age_us(job) < PATIENCE_US and wait is not None:
             metrics.JOB_TRIES.labels(job.kind, error.code).inc()
             _log.warning("job put off", error=str(error), seconds=wait, **_named(job))

@@ -11,6 +11,9 @@ from airtally.kit.errors import StorageFull
 
 #: A disk with less counts as full: a database commit might not fit. `doctor` warns at 2 GiB.
 LEAST_BYTES = 2 << 20
+#: What is left of a disk to rows and metadata by work that can wait: so much, or this share of a small disk.
+RESERVE_BYTES = 2 << 30
+RESERVE_SHARE = 1 / 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -27,6 +30,14 @@ def check_room(folder: Path) -> None:
         raise StorageFull(f"The disk of {folder} is full: {free >> 10} KiB are free")
     if disk.f_files and not disk.f_favail:
         raise StorageFull(f"The disk of {folder} has no room for another file")
+
+
+def check_reserve(folder: Path) -> None:
+    """Raises StorageFull where work that can wait must leave the rest of the folder's disk to rows and metadata."""
+    disk = os.statvfs(folder)
+    free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    if free < min(RESERVE_BYTES, RESERVE_SHARE * size):
+        raise StorageFull(f"The server's disk is nearly full: {free >> 20} MiB are free, which are left to rows")
 
 
 def check_write(folder: Path) -> None:

@@ -10,7 +10,8 @@ class Faults:
     held back). Points: `buffer.write`, `lake.flush`, `lake.compact`, `report.build`,
     `statistics.run`, `files.write`, `files.read`, `metadata.read`, `metadata.write`, `dataset.publish`,
     `dataset.commit`, `dataset.settle`, `message.note` (sent, its outcome not recorded), `alarm.note`,
-    `schedule.wait`, `schedule.begin`, `schedule.deliver`.
+    `schedule.wait`, `schedule.begin`, `schedule.deliver`, `task.step` (done, not noted), `task.end`,
+    `usage.forget` (added, and the buffer not told), `usage.count` (committed, and not added).
     """
 
     def reach(self, point: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import structlog
 
 from airtally.kit import metrics
 
 _log = structlog.get_logger()
+T = TypeVar("T")
 
 
 class Loop:
@@ -64,3 +66,16 @@ class Loop:
         self.failures = 0
         metrics.LOOP_SECONDS.labels(self.name).set(time.time())
         return self._seconds if wanted is None else wanted
+
+
+def for_each(things: Iterable[T], do: Callable[[T], object], what: str) -> None:
+    """Do it for each, so that one thing's trouble is not another's. Raises the first error after all were tried."""
+    first: Exception | None = None
+    for each in things:
+        try:
+            do(each)
+        except Exception as error:  # noqa: BLE001 (the others are still done)
+            _log.exception("a step failed for one of several", what=what, id=getattr(each, "id", each))
+            first = first or error
+    if first is not None:
+        raise first

@@ -19,6 +19,7 @@ from airtally.query.freshness import Freshness, StreamFreshness
 from airtally.query.lookup import Row, last_by
 from airtally.query.narrow import narrowed
 from airtally.query.question import Question
+from airtally.query.record_pages import KeyRange, render_key_page, render_newest_versions
 from airtally.query.records import KnownRecords, RecordsCache
 from airtally.query.refusal import rows_gone
 from airtally.query.render import render
@@ -223,6 +224,22 @@ class Queries:
 
         def ask(snapshot: Snapshot) -> pa.Table:
             return self._engine.query(render_versions(wanted, snapshot))
+
+        return self._on_snapshot(ask, wanted.stream, wanted.account)
+
+    def key_page(self, wanted: KeyRange, account: str, limit: int) -> pa.Table:
+        """At most `limit` records (`stream.row_schema`) in the order of their keys. Raises LimitExceeded."""
+
+        def ask(snapshot: Snapshot) -> pa.Table:
+            return self._engine.query(render_key_page(wanted, snapshot, limit))
+
+        return self._on_snapshot(ask, wanted.stream, account)
+
+    def newest_versions(self, wanted: VersionsQuery, limit: int) -> pa.Table:
+        """At most `limit` of the versions (`stream.row_schema`), the newest first. Raises LimitExceeded."""
+
+        def ask(snapshot: Snapshot) -> pa.Table:
+            return self._engine.query(render_newest_versions(wanted, snapshot, limit))
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 

@@ -18,7 +18,7 @@ from airtally.kit.clock import Clock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.loops import Loop
 from airtally.kit.time import DAY_US
-from airtally.reports.parts import Assembly, DayFile, Parts, left_over
+from airtally.reports.parts import Assembly, DayFile, Parts, discard_parts, left_over
 from airtally.reports.render import ReportRenderer
 from airtally.reports.report import Report, storage_name
 from airtally.reports.service import JOB_KIND, ReportFile, Reports
@@ -74,7 +74,7 @@ class ReportBuilder(Worker):
 
     def give_up(self, job: Job, reason: str) -> None:
         account, report = self._reports.of_job(job)
-        Parts(self._staging, report.id).discard()
+        discard_parts(self._staging, report.id)
         self._reports.fail(account, report, job, reason)
 
     def expire_files(self) -> float | None:
@@ -87,12 +87,12 @@ class ReportBuilder(Worker):
             _log.info("report file expired", report=report.id, account=account_slug)
         for report_id in left_over(self._staging):
             if not self._reports.is_waiting(report_id):
-                Parts(self._staging, report_id).discard()
+                discard_parts(self._staging, report_id)
         return 0.0 if gone else None
 
     def _render(self, account: Account, report: Report, job: Job, lease: KeptLease) -> list[DayFile]:
         plan = self._renderer.plan(account, report)
-        kept = Parts(self._staging, report.id)
+        kept = Parts(self._staging, report.id, job.attempts_before)
         done = {day.day: part for day in plan.days if (part := kept.find(day.day)) is not None}
         for group in self._renderer.groups(plan, [day for day in plan.days if day.day not in done]):
             self.check(lease)
@@ -105,7 +105,7 @@ class ReportBuilder(Worker):
 
     def _publish(self, account: Account, report: Report, job: Job, parts: list[DayFile], lease: KeptLease) -> None:
         """Store the complete file before the report refers to it; delete it again if the lease was lost."""
-        kept = Parts(self._staging, report.id)
+        kept = Parts(self._staging, report.id, job.attempts_before)
         assembly = Assembly(parts, kept.folder)
         name = f"{report.id}-{secrets.token_hex(7)[:13]}.gz"
         stored = storage_name(account.slug, name)
@@ -116,7 +116,7 @@ class ReportBuilder(Worker):
         except LeaseLost:
             self._files.delete(stored)
             raise
-        kept.discard()
+        discard_parts(self._staging, report.id)
 
     def _file(self, name: str, assembly: Assembly, parts: list[DayFile]) -> ReportFile:
         now = self._clock.now_us()

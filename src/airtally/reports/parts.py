@@ -33,8 +33,9 @@ class DayFile(msgspec.Struct, frozen=True):
 class Parts:
     """The finished days of one report, in a folder of its own. What `note` recorded survives a power loss."""
 
-    def __init__(self, staging: Path, report_id: int) -> None:
-        self.folder = staging / f"report-{report_id}"
+    def __init__(self, staging: Path, report_id: int, beginning: int = 0) -> None:
+        """`beginning`: which days belong together; a report that is begun anew has no day of before."""
+        self.folder = staging / f"report-{report_id}.{beginning}"
 
     def find(self, day: date) -> DayFile | None:
         """The finished file of a day, None if it is missing or incomplete."""
@@ -94,8 +95,14 @@ def left_over(staging: Path) -> list[int]:
     """Ids of reports that have finished days in the folder."""
     if not staging.is_dir():
         return []
-    names = [path.name.removeprefix("report-") for path in staging.glob("report-*")]
-    return [int(name) for name in names if name.isdigit()]
+    names = {path.name.removeprefix("report-").partition(".")[0] for path in staging.glob("report-*")}
+    return [int(name) for name in sorted(names) if name.isdigit()]
+
+
+def discard_parts(staging: Path, report_id: int) -> None:
+    """Remove all days of a report, of every beginning; also those of releases before 0.3, which had one folder."""
+    for folder in (staging / f"report-{report_id}", *staging.glob(f"report-{report_id}.*")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _open_day_file(path: Path) -> IO[bytes]:

@@ -17,11 +17,17 @@ SIGNATURE_NAME = "playlogs-reports"
 
 
 class ReportState(StrEnum):
-    """The state of a report, in the words of the vendor's wire."""
+    """The state of a report, in the words of the vendor's wire, and one more."""
 
     WAITING = "waiting"
     SUCCESS = "success"
     FAILED = "failed"
+    CANCELLED = "cancelled"  # on the vendor's wire a failed one
+
+    @property
+    def on_wire(self) -> ReportState:
+        """As the vendor's wire knows it."""
+        return ReportState.FAILED if self is ReportState.CANCELLED else self
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 
-from airtally.kit.time import SECOND_US, from_datetime
+from airtally.kit.errors import Unprocessable
+from airtally.kit.time import DAY_US, SECOND_US, from_datetime
+
+#: Days of a report at most, if it is not a vendor's wire that asks.
+MOST_DAYS = 366
 
 
 class PlayFilter(msgspec.Struct, frozen=True, rename="camel"):
@@ -46,6 +50,16 @@ class ReportRequest:
     webhook: str | None = None
     type: str = "detailed"
     format: str = "json"
+
+
+def check_interval(plays: PlayFilter) -> None:
+    """Raises Unprocessable for an interval that ends before it starts, and for one that is too long."""
+    if date.fromisoformat(plays.end_date) == date.max:
+        raise Unprocessable(f"A report ends before {date.max}")
+    if plays.end_us <= plays.start_us:
+        raise Unprocessable("The end of the report is before its start")
+    if plays.end_us - plays.start_us > MOST_DAYS * DAY_US:
+        raise Unprocessable(f"A report is of {MOST_DAYS} days at most")
 
 
 def _wall_clock_us(day: str, time: str) -> int:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account
+from airtally.accounts.audit import note_change
 from airtally.accounts.owners import Owners
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, reports
+from airtally.database.tables import deliveries as delivery_rows
+from airtally.jobs.interrupt import AfterChange, begin_job_anew, cancel_job
 from airtally.jobs.queue import Job, Jobs
 from airtally.jobs.states import JobState
 from airtally.kit.clock import Clock
@@ -65,6 +68,8 @@ class Reports:
         self.on_created: list[Callable[[], None]] = []
         self.on_notice: list[Callable[[], None]] = []
 
+    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
+
     def create(
         self, account: Account, request: ReportRequest, note: Callable[[Connection, Report], None] | None = None
     ) -> Report:
@@ -97,7 +102,7 @@ class Reports:
             row = connection.execute(query).one_or_none()
         if row is not None:
             return Report.from_row(row)
-        if self._owners.owner_of(_OWNED, str(report_id)) is not None:
+        if self._owners.owner_of(_OWNED, str(report_id)) not in {None, account.id}:
             raise Forbidden(f"Report with ID {report_id} does not belong to current user")
         raise NotFound(f"Report with ID {report_id} was not found")
 
@@ -159,9 +164,8 @@ class Reports:
 
     def of_job(self, job: Job) -> tuple[Account, Report]:
         """The report that a job is to build."""
-        query = _with_account().where(reports.c.id == int(job.subject))
         with self._store.read() as connection:
-            return _account_and_report(connection.execute(query).one())
+            return _account_and_report(connection.execute(_of_job(job)).one())
 
     def is_waiting(self, report_id: int) -> bool:
         query = select(reports.c.id).where(reports.c.id == report_id, reports.c.status == ReportState.WAITING)
@@ -207,6 +211,40 @@ class Reports:
             self._end(connection, account, done)
         self._wake_deliveries(done)
 
+    def stop(self, account: Account, report_id: int, reason: str) -> Report:
+        """Take the job from whoever builds the report, as it is about to be deleted. Raises NotFound."""
+        mine = reports.c.account_id == account.id, reports.c.id == report_id
+        with self._store.begin() as connection:
+            self._jobs.forget(connection, JOB_KIND, str(report_id))
+            ended = update(reports).where(*mine, reports.c.status == ReportState.WAITING)
+            connection.execute(ended.values(status=ReportState.CANCELLED, error=reason))
+        return self.own(account, report_id)
+
+    def forget(self, report: Report) -> None:
+        """Remove a report that `stop` returned, and the tries of its notice; its file is deleted by now."""
+        with self._store.begin() as connection:
+            connection.execute(delete(delivery_rows).where(delivery_rows.c.report_id == report.id))
+            if connection.execute(delete(reports).where(reports.c.id == report.id)).rowcount:
+                at, target = self._clock.now_us(), f"report {report.id}"
+                note_change(connection, at, "report.delete", target, account_id=report.account_id)
+
+    def cancel_within(self, connection: Connection, job: Job, reason: str) -> AfterChange:
+        """As `JobSubject` says; whoever waits for the notice gets that of a failed report."""
+        cancel_job(connection, job, reason, self._jobs.now_us())
+        account, report = _account_and_report(connection.execute(_of_job(job)).one())
+        done = replace(report, status=ReportState.CANCELLED, error=reason, updated_at=self._clock.now_us())
+        self._end(connection, account, done)
+        return lambda: self._wake_deliveries(done)
+
+    def begin_anew_within(self, connection: Connection, job: Job) -> AfterChange:
+        """As `JobSubject` says. Raises TooManyJobs, too."""
+        if job.account_id is not None:
+            self._jobs.check_room(connection, job.account_id)
+        begin_job_anew(connection, job, self._jobs.now_us())
+        waiting = {"status": ReportState.WAITING, "error": None, "updated_at": self._clock.now_us()}
+        connection.execute(update(reports).where(reports.c.id == int(job.subject)).values(waiting))
+        return lambda: _call(self.on_created)
+
     def _end(self, connection: Connection, account: Account, done: Report) -> None:
         names = ("status", "error", "file_name", "file_rows", "file_bytes", "file_sha256", "file_expires_at")
         values = {name: getattr(done, name) for name in (*names, "data_through", "updated_at")}
@@ -226,6 +264,10 @@ def _of(account: Account) -> Select[Any]:
 
 def _with_account() -> Select[Any]:
     return select(*reports.c, *ACCOUNT_COLUMNS).join(accounts, accounts.c.id == reports.c.account_id)
+
+
+def _of_job(job: Job) -> Select[Any]:
+    return _with_account().where(reports.c.id == int(job.subject))
 
 
 def _account_and_report(row: AnyRow) -> tuple[Account, Report]:

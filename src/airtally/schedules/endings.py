@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
-from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
+from airtally.accounts.accounts import Account, account_within
 from airtally.accounts.audit import note_change
-from airtally.database.tables import accounts, schedules
+from airtally.database.tables import schedules
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import iso_seconds
@@ -70,8 +70,13 @@ class RunEndings:
         self._tell(connection, now, run, reason, paused=paused)
         self._queue.start_next(connection, now)
 
+    def cancel(self, connection: Connection, schedule: Schedule, run: ScheduleRun, reason: str) -> None:
+        """End a run as cancelled, unless it has ended. That is no failure; the next run may begin."""
+        if self._end(connection, run, RunState.CANCELLED, reason):
+            self._queue.start_next(connection, schedule)
+
     def _tell(self, connection: Connection, schedule: Schedule, run: ScheduleRun, reason: str, *, paused: bool) -> None:
-        account = account_of(connection, schedule)
+        account = account_within(connection, schedule.account_id)
         payload = {**described(schedule, run), "error": reason, "failures": schedule.failures, "paused": paused}
         mail = _mail(account, schedule, run, reason, paused=paused)
         self._messages.enqueue(
@@ -85,11 +90,6 @@ class RunEndings:
             return False
         metrics.SCHEDULE_RUNS.labels(state).inc()
         return True
-
-
-def account_of(connection: Connection, schedule: Schedule) -> Account:
-    query = select(*ACCOUNT_COLUMNS).where(accounts.c.id == schedule.account_id)
-    return Account.from_row(connection.execute(query).one())
 
 
 def described(schedule: Schedule, run: ScheduleRun) -> Mapping[str, Any]:

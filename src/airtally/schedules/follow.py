@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import structlog
 from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select
 
+from airtally.accounts.accounts import IS_OPEN, account_within
 from airtally.database.store import MetadataStore
-from airtally.database.tables import exports, message_deliveries, messages, reports, schedule_runs
+from airtally.database.tables import accounts, exports, message_deliveries, messages, reports, schedule_runs
 from airtally.exports.export import ExportState
 from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.kit.loops import for_each
 from airtally.reports.report import ReportState
 from airtally.schedules.delivery import DELIVERED_EVENT, contents_of, recipients, why_undelivered
-from airtally.schedules.endings import RunEndings, account_of
+from airtally.schedules.endings import RunEndings
 from airtally.schedules.outcomes import MadeFiles, Outcomes
 from airtally.schedules.run_queue import held
 from airtally.schedules.schedule import Schedule, ScheduleRun
@@ -22,10 +23,9 @@ from airtally.schedules.states import RunState
 from airtally.webhooks.messages import Messages
 from airtally.webhooks.states import MessageState
 
-_log = structlog.get_logger()
-
 _AT_ONCE = 100
 _PENDING = (MessageState.DUE, MessageState.SENDING)
+_MINE = accounts.c.id == schedule_runs.c.account_id
 
 
 class RunFollower:
@@ -47,13 +47,16 @@ class RunFollower:
         self._faults = faults
 
     def step(self) -> float | None:
-        """Take each run that can go on one step further; returns 0 where there may be more."""
+        """Take each run of an open account that can go on one step further; returns 0 where there may be more.
+
+        Raises the first error once the others are done.
+        """
         made, delivered = self._runs(_made()), self._runs(_delivered())
-        for run in made:
-            self._deliver(run)
-        for run in delivered:
-            self._end(run)
+        for_each([*made, *delivered], self._go_on, "a run of a schedule")
         return 0.0 if _AT_ONCE in {len(made), len(delivered)} else None
+
+    def _go_on(self, run: ScheduleRun) -> None:
+        (self._deliver if run.state is RunState.MAKING else self._end)(run)
 
     def _deliver(self, run: ScheduleRun) -> None:
         """One transaction ends the making of a run and adds the message that tells of it."""
@@ -72,7 +75,7 @@ class RunFollower:
             self._faults.reach("schedule.deliver")
 
     def _add_message(self, connection: Connection, schedule: Schedule, run: ScheduleRun, made: MadeFiles) -> str:
-        account, key = account_of(connection, schedule), f"{DELIVERED_EVENT}/{run.id}"
+        account, key = account_within(connection, schedule.account_id), f"{DELIVERED_EVENT}/{run.id}"
         payload, mail = contents_of(account, schedule, run, made)
         to = recipients(schedule.deliver)
         uid = self._messages.enqueue(connection, account, DELIVERED_EVENT, payload, key, to=to, mail=mail)
@@ -102,13 +105,12 @@ class RunFollower:
 def _made() -> Select[Any]:
     """Runs whose export or report has ended, or is gone."""
     of_export, of_report = exports.c.id == schedule_runs.c.export_id, reports.c.id == schedule_runs.c.report_id
-    joined = schedule_runs.outerjoin(exports, of_export).outerjoin(reports, of_report)
+    joined = schedule_runs.join(accounts, _MINE).outerjoin(exports, of_export).outerjoin(reports, of_report)
     exported = _ended(schedule_runs.c.export_id, exports.c.id, exports.c.state != ExportState.QUEUED)
     reported = _ended(schedule_runs.c.report_id, reports.c.id, reports.c.status != ReportState.WAITING)
-    making = schedule_runs.c.state == RunState.MAKING
-    return (
-        select(*schedule_runs.c).select_from(joined).where(making, or_(exported, reported)).order_by(schedule_runs.c.id)
-    )
+    making = schedule_runs.c.state == RunState.MAKING, IS_OPEN
+    query = select(*schedule_runs.c).select_from(joined).where(*making, or_(exported, reported))
+    return query.order_by(schedule_runs.c.id)
 
 
 def _ended(named: ColumnElement[Any], found: ColumnElement[Any], over: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -121,5 +123,6 @@ def _delivered() -> Select[Any]:
     pending = exists().where(
         messages.c.uid == schedule_runs.c.message_uid, of_message, message_deliveries.c.state.in_(_PENDING)
     )
-    delivering = schedule_runs.c.state == RunState.DELIVERING
-    return select(schedule_runs).where(delivering, ~pending).order_by(schedule_runs.c.id)
+    delivering = schedule_runs.c.state == RunState.DELIVERING, IS_OPEN
+    query = select(*schedule_runs.c).select_from(schedule_runs.join(accounts, _MINE))
+    return query.where(*delivering, ~pending).order_by(schedule_runs.c.id)

@@ -91,7 +91,7 @@ class Outcomes:
 
     def _of_report(self, slug: str, report: Report) -> MadeFiles | str:
         name, account = report.file_name, self._accounts.by_slug(slug)
-        if report.status is ReportState.FAILED or name is None:
+        if report.status is not ReportState.SUCCESS or name is None:
             return report.error or f"The report {report.id} has failed"
         url = self._reports.url(account, report) or ""
         size = report.file_rows or 0, report.file_bytes or 0

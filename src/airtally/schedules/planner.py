@@ -16,6 +16,7 @@ from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, schedule_runs, schedules
 from airtally.jobs.setback import Setback
 from airtally.kit.clock import Clock
+from airtally.kit.loops import for_each
 from airtally.kit.time import SECOND_US
 from airtally.schedules.run_queue import RunQueue, held
 from airtally.schedules.schedule import Schedule, ScheduleRun
@@ -39,16 +40,12 @@ class SlotPlanner:
         self._setback = Setback()
 
     def step(self) -> float | None:
-        """Plan the schedules that are due; returns 0 where there may be more."""
+        """Plan the schedules that are due; returns 0 where there may be more. Raises the first error after all others."""
         now = self._clock.now_us()
         if self._setback.happened(now):
             self._follow_setback(now)
         found = self._due(now)
-        for schedule_id in found:
-            with self._store.begin() as connection:
-                schedule = self.held(connection, schedule_id)
-                if schedule is not None and schedule.state is ScheduleState.ACTIVE:
-                    self._plan_or_pause(connection, schedule)
+        for_each(found, self._plan_due, "a schedule")
         return 0.0 if len(found) == _AT_ONCE else None
 
     def held(self, connection: Connection, schedule_id: int) -> Schedule | None:
@@ -94,6 +91,12 @@ class SlotPlanner:
         slots = schedule.slots_in(zone_of(connection, schedule))
         self._queue.note_skipped(connection, schedule, slots, (schedule.planned_through, through), reason)
         self.note_planned(connection, schedule, through)
+
+    def _plan_due(self, schedule_id: int) -> None:
+        with self._store.begin() as connection:
+            schedule = self.held(connection, schedule_id)
+            if schedule is not None and schedule.state is ScheduleState.ACTIVE:
+                self._plan_or_pause(connection, schedule)
 
     def _plan_or_pause(self, connection: Connection, schedule: Schedule) -> None:
         """A schedule that cannot be planned is paused, so that it is in no other's way."""

@@ -10,16 +10,13 @@ from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
 from airtally.exports.service import Exports
 from airtally.kit.errors import TooManyRequests, Unavailable, Unprocessable
-from airtally.kit.time import DAY_US, SECOND_US, to_datetime
+from airtally.kit.time import SECOND_US, to_datetime
 from airtally.query.ranges import RangeClock, parse_range
 from airtally.reports.report import Report
-from airtally.reports.requests import PlayFilter, ReportRequest
+from airtally.reports.requests import PlayFilter, ReportRequest, check_interval
 from airtally.reports.service import Reports
 from airtally.schedules.schedule import Schedule, ScheduleRun
 from airtally.schedules.wanted import AskedPlays, Product
-
-#: Days of a 4YouSee report at most.
-MOST_REPORT_DAYS = 366
 
 #: Called with the values of the run that name what was begun, in the transaction that ends the run's job.
 Note = Callable[[Connection, Mapping[str, int]], None]
@@ -80,10 +77,8 @@ def plays_at(asked: AskedPlays, account: Account, as_of_us: int) -> PlayFilter:
         found = parse_range(asked.range, RangeClock(as_of_us, account.zone, local=True))
     except (ValueError, OverflowError) as error:
         raise Unprocessable(f"The range of the report cannot be used: {error}") from None
-    if found.end_us - found.start_us > MOST_REPORT_DAYS * DAY_US:
-        raise Unprocessable(f"A report is of {MOST_REPORT_DAYS} days at most")
     start, last = to_datetime(found.start_us), to_datetime(found.end_us - SECOND_US)
-    return PlayFilter(
+    plays = PlayFilter(
         start_date=start.date().isoformat(),
         start_time=start.time().isoformat(),
         end_date=last.date().isoformat(),
@@ -92,3 +87,5 @@ def plays_at(asked: AskedPlays, account: Account, as_of_us: int) -> PlayFilter:
         player_id=asked.player_id,
         sort=asked.sort,
     )
+    check_interval(plays)
+    return plays

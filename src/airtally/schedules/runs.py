@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, schedule_runs, schedules
+from airtally.jobs.interrupt import AfterChange, begin_job_anew, cancel_job
 from airtally.jobs.leased_table import LeaseLost
 from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
-from airtally.kit.errors import NotFound
+from airtally.kit.errors import Conflict, NotFound
 from airtally.schedules.endings import RunEndings
-from airtally.schedules.run_queue import held
+from airtally.schedules.run_queue import JOB_KIND, held
 from airtally.schedules.schedule import Schedule, ScheduleRun
 from airtally.schedules.states import RunState
 
@@ -28,6 +30,8 @@ class Runs:
         self._clock = clock
         self._jobs = jobs
         self._endings = endings
+
+    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
 
     def page(
         self,
@@ -91,6 +95,34 @@ class Runs:
             self._jobs.fail(connection, job, reason)
             if schedule is not None:
                 self._endings.fail(connection, schedule, run, reason)
+
+    def cancel_within(self, connection: Connection, job: Job, reason: str) -> AfterChange:
+        """As `JobSubject` says. The schedule is held first, as whoever else ends a run does."""
+        run, schedule = self._held(connection, job)
+        cancel_job(connection, job, reason, self._jobs.now_us())
+        self._endings.cancel(connection, schedule, run, reason)
+        return lambda: None
+
+    def begin_anew_within(self, connection: Connection, job: Job) -> AfterChange:
+        """As `JobSubject` says. Raises Conflict while another run of the schedule is being made, too."""
+        run, schedule = self._held(connection, job)
+        of_schedule = schedule_runs.c.schedule_id == schedule.id
+        making = select(schedule_runs.c.id).where(of_schedule, schedule_runs.c.state == RunState.MAKING)
+        if connection.execute(making.limit(1)).first() is not None:
+            raise Conflict(f"Another run of schedule {schedule.id} is being made", retry_after=5)
+        begin_job_anew(connection, job, self._jobs.now_us())
+        values = {"state": RunState.MAKING, "reason": None, "ended_at": None}
+        connection.execute(update(schedule_runs).where(schedule_runs.c.id == run.id).values(values))
+        return lambda: None
+
+    def _held(self, connection: Connection, job: Job) -> tuple[ScheduleRun, Schedule]:
+        """Raises Conflict for a schedule that was deleted meanwhile."""
+        of_job = select(schedule_runs).where(schedule_runs.c.id == int(job.subject))
+        row = connection.execute(of_job).one_or_none()
+        schedule = None if row is None else held(connection, row.schedule_id)
+        if schedule is None:
+            raise Conflict(f"The schedule of job {job.id} is deleted")
+        return ScheduleRun.from_row(connection.execute(of_job).one()), schedule
 
     def _one(self, *where: ColumnElement[bool]) -> ScheduleRun | None:
         with self._store.read() as connection:

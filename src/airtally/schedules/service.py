@@ -157,15 +157,15 @@ class Schedules:
         slots = schedule.slots_in(account.timezone).after(schedule.planned_through)
         return [(slot, slot + schedule.jitter_us) for slot in islice(slots, number)]
 
-    def change(self, account: Account, schedule_id: int, spec: ScheduleSpec) -> Schedule:
-        """Say anew all of what was said of a schedule. Slots up to now are planned as it was before.
+    def change(self, account: Account, schedule_id: int, amend: Callable[[ScheduleSpec], ScheduleSpec]) -> Schedule:
+        """Say anew what was said of a schedule: `amend` gets that as it is in the transaction.
 
-        Raises Unprocessable and NotFound.
+        Slots up to now are planned as it was before. Raises Unprocessable, BadRequest and NotFound.
         """
-        spec = spec.checked()
-        self._products.check(account, spec.product, self._clock.now_us())
 
         def changed(connection: Connection, schedule: Schedule) -> dict[str, Any]:
+            spec = amend(ScheduleSpec.of(schedule)).checked()
+            self._products.check(account, spec.product, self._clock.now_us())
             check_recipients(connection, account, spec.deliver, mails=self._mails)
             self._plan_through_now(connection, schedule)
             return spec.columns()

@@ -17,6 +17,7 @@ class RunState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     SKIPPED = "skipped"
+    CANCELLED = "cancelled"
 
 
 #: The states of runs that have not ended.

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
@@ -14,6 +14,7 @@ from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, statistics
+from airtally.jobs.interrupt import AfterChange, begin_job_anew, cancel_job
 from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.time import DAY_US
@@ -77,6 +78,8 @@ class Statistics:
         self._jobs = jobs
         self.on_asked: list[Callable[[], None]] = []
 
+    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
+
     def ask(self, account: Account, asked: Asked) -> str:
         """Add a request with its job, in one transaction; returns the id that its result is found by."""
         request_id = f"DC1_{secrets.token_hex(16)}"
@@ -92,8 +95,7 @@ class Statistics:
         with self._store.begin() as connection:
             connection.execute(insert(statistics).values(values))
             self._jobs.add(connection, JOB_KIND, request_id, account.id)
-        for listener in self.on_asked:
-            listener()
+        _tell(self.on_asked)
         return request_id
 
     def find(self, account: Account, request_id: str) -> Statistic | None:
@@ -125,6 +127,21 @@ class Statistics:
             self._jobs.fail(connection, job, reason)
             self._end(connection, job, status=StatisticState.FAILED)
 
+    def cancel_within(self, connection: Connection, job: Job, reason: str) -> AfterChange:
+        """As `JobSubject` says; to whoever asks for the result, the request has failed."""
+        cancel_job(connection, job, reason, self._jobs.now_us())
+        self._end(connection, job, status=StatisticState.FAILED)
+        return lambda: None
+
+    def begin_anew_within(self, connection: Connection, job: Job) -> AfterChange:
+        """As `JobSubject` says. Raises TooManyJobs, too."""
+        if job.account_id is not None:
+            self._jobs.check_room(connection, job.account_id)
+        begin_job_anew(connection, job, self._jobs.now_us())
+        waiting = {"status": StatisticState.WAITING, "result": None, "data_through": None, "expires_at": None}
+        connection.execute(update(statistics).where(statistics.c.request_id == job.subject).values(waiting))
+        return lambda: _tell(self.on_asked)
+
     def expired(self, limit: int = 100) -> list[Statistic]:
         """Requests of all accounts that have expired."""
         over = statistics.c.expires_at <= self._clock.now_us()
@@ -151,6 +168,11 @@ class Statistics:
         if found is None or (found.expires_at is not None and found.expires_at <= self._clock.now_us()):
             return None
         return found
+
+
+def _tell(listeners: list[Callable[[], None]]) -> None:
+    for listener in listeners:
+        listener()
 
 
 def storage_name(file_name: str) -> str:

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from airtally.database.store import MetadataStore
+from airtally.database.store import MetadataStore, storable
 from airtally.database.tables import writers
 from airtally.kit.clock import Clock
-from airtally.kit.errors import Failure, Unavailable
+from airtally.kit.errors import Conflict, Failure, NotFound, Unavailable
 from airtally.kit.time import SECOND_US
 from airtally.storage.buffer import Buffer
 from airtally.storage.watermark import Watermark
@@ -80,6 +80,22 @@ class Writers:
         """Remove the row of a writer whose rows are all in the lake, or are given up. False where there is none."""
         with self._store.begin() as connection:
             return bool(connection.execute(delete(writers).where(writers.c.buffer_id == buffer_id)).rowcount)
+
+    def give_up(self, writer_id: str, note: Callable[[Connection], None] = lambda _: None) -> None:
+        """Stop waiting for a writer whose machine is lost for good, with `note` in the transaction.
+
+        The rows that only its buffer had are lost too. Raises Conflict for one that is alive, and NotFound.
+        """
+        mine = writers.c.buffer_id == storable(writer_id)
+        with self._store.begin() as connection:
+            alive = select(writers.c.buffer_id).where(mine, writers.c.seen_at >= self._clock.now_us() - LIVE_US)
+            if connection.execute(alive).first() is not None:
+                raise Conflict(
+                    f"The writer {writer_id[:64]} is alive", hint="Stop it: it then moves its rows into the lake"
+                )
+            if not connection.execute(delete(writers).where(mine)).rowcount:
+                raise NotFound(f"There is no writer {writer_id[:64]!r}", hint="`airtally lake writers` shows them")
+            note(connection)
 
     def step(self) -> None:
         """Note that this writer lives, and flush if a job waits for its rows, or every 4 s where other hosts read them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any
 
 from airtally.kit.attempts import Attempt
@@ -15,13 +15,13 @@ _STAY_ON_TLS = (b"strict-transport-security", b"max-age=31536000")
 
 
 class Answering:
-    """Passes an answer on and notes its status and size.
+    """Passes an answer on and notes its status, its size, and its rows where it is whole and says how many.
 
     The answer to a wrong credential is delayed by the seconds that `slowed` returns, without holding a thread.
     `added` are headers of every answer.
     """
 
-    __slots__ = ("_added", "_attempt", "_send", "_slowed", "size", "status")
+    __slots__ = ("_added", "_attempt", "_send", "_slowed", "rows", "size", "status")
 
     def __init__(
         self,
@@ -37,13 +37,20 @@ class Answering:
         self._added = [_NO_SNIFFING, _STAY_ON_TLS, *added] if page and https else [_NO_SNIFFING, *added]
         self.status = 0
         self.size = 0
+        self.rows = 0
 
     async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.rows = _rows_of(message.get("headers", ())) if self.status == 200 else 0
             message = {**message, "headers": [*message.get("headers", ()), *self._added]}
             if self._attempt.failed:
                 await asyncio.sleep(self._slowed())
         else:
             self.size += len(message.get("body", b""))
         await self._send(message)
+
+
+def _rows_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    found = next((value for name, value in headers if name.lower() == b"airtally-rows"), b"0")
+    return int(found) if found.isdigit() else 0

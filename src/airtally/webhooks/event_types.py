@@ -17,6 +17,8 @@ PING = "ping"
 ENDPOINT_DISABLED = "endpoint.disabled"
 ALARM_FIRED = "alarm.fired"
 ALARM_RESOLVED = "alarm.resolved"
+EXPORT_DONE = "export.done"
+EXPORT_FAILED = "export.failed"
 
 #: Every type by its name. A message of another type is a fault of the program.
 EVENT_TYPES = {
@@ -28,7 +30,7 @@ EVENT_TYPES = {
         MessageType(ALARM_RESOLVED, "An alarm's condition is over."),
         MessageType("schedule.delivered", "A slot of a schedule was run, and where its file is."),
         MessageType("schedule.failed", "A slot of a schedule was not run, and why."),
-        MessageType("export.done", "The files of an export can be fetched."),
-        MessageType("export.failed", "An export ended without files, and why."),
+        MessageType(EXPORT_DONE, "The files of an export that a caller asked for can be fetched."),
+        MessageType(EXPORT_FAILED, "An export that a caller asked for ended without files, and why."),
     )
 }

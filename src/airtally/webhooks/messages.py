@@ -16,7 +16,7 @@ from airtally.database.tables import message_deliveries, messages, users, webhoo
 from airtally.kit.clock import Clock
 from airtally.kit.time import to_datetime
 from airtally.webhooks.event_types import EVENT_TYPES
-from airtally.webhooks.retry import MOST_RETRY_AFTER_US
+from airtally.webhooks.retry import earliest_us
 from airtally.webhooks.states import Channel, MessageState
 
 #: Bytes of a message's body at most: receivers expect small ones, with links to what is large.
@@ -156,13 +156,12 @@ def _to_endpoints(
     table = webhook_endpoints.c
     query = select(table.id, table.event_types, table.enabled, table.resume_at).where(table.account_id == account.id)
     found = connection.execute(query.order_by(table.id).with_for_update(read=True, key_share=True)).all()
-    latest = now + MOST_RETRY_AFTER_US  # a later one is of a clock that was set back
     return [
         {
             "channel": Channel.WEBHOOK,
             "endpoint_id": row.id,
             "state": MessageState.DUE if row.enabled else MessageState.HELD,
-            "due_at": max(now, row.resume_at) if row.resume_at is not None and row.resume_at <= latest else now,
+            "due_at": earliest_us(row.resume_at, now),
         }
         for row in found
         if row.id in to.endpoints or (to.every_endpoint and _wants(row.event_types, event_type))

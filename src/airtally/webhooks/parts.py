@@ -16,6 +16,7 @@ from airtally.webhooks.deliveries import MessageDeliveries
 from airtally.webhooks.endpoints import Endpoints
 from airtally.webhooks.expiry import MessageExpiry
 from airtally.webhooks.health import EndpointHealth
+from airtally.webhooks.mail_limit import MAILS_PER_HOUR, MailLimit
 from airtally.webhooks.messages import Messages
 from airtally.webhooks.queue import MessageQueue
 from airtally.webhooks.retry import STANDARD_WAITS
@@ -43,11 +44,16 @@ class WebhookParts:
         files: FileStore,
         *,
         allowed: Sequence[Network],
+        mails_per_hour: int = MAILS_PER_HOUR,
         faults: Faults = NO_FAULTS,
     ) -> tuple[WebhookLoop, MailLoop]:
-        """The background work. `files` has what goes with e-mails, `allowed` are private networks that may be reached."""
+        """The background work. `files` has what goes with e-mails, `allowed` are private networks that may be reached.
+
+        `mails_per_hour`: of one account.
+        """
         webhooks = WebhookLoop(self.queue, Outgoing(allowed, seconds=WEBHOOK_SECONDS), clock, faults=faults)
-        return webhooks, MailLoop(self.queue, self.mailer, files=files, faults=faults)
+        limit = MailLimit(clock, per_hour=mails_per_hour)
+        return webhooks, MailLoop(self.queue, self.mailer, files=files, limit=limit, faults=faults)
 
 
 def webhook_parts(

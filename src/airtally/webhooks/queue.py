@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from airtally.accounts.secrets import Secrets
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
-from airtally.database.tables import message_deliveries, message_tries, messages, webhook_endpoints
+from airtally.database.tables import accounts, message_deliveries, message_tries, messages, webhook_endpoints
 from airtally.jobs.due_table import DueTable, UnderWay
 from airtally.jobs.leased_table import NO_LEASE, LeasedTable
 from airtally.jobs.retry_policy import RetryPolicy
@@ -21,7 +21,7 @@ from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.settings import SettingError
 from airtally.webhooks.endpoints import unseal_secret
-from airtally.webhooks.health import EndpointHealth
+from airtally.webhooks.health import EndpointHealth, EndpointStanding
 from airtally.webhooks.messages import MailAttachment
 from airtally.webhooks.retry import jittered_us
 from airtally.webhooks.states import Channel, MessageState
@@ -35,6 +35,7 @@ EACH_MAIL = 2
 MOST_TRIES = 50
 
 _table = message_deliveries.c
+_CLOSED = select(accounts.c.id).where(accounts.c.closed_at.is_not(None))
 _LEASES = LeasedTable(message_deliveries, MessageState.DUE, MessageState.SENDING, _table.lease_number)
 _DUE = {
     Channel.WEBHOOK: DueTable(_LEASES, (_table.endpoint_id, _table.account_id), _table.updated_at),
@@ -107,11 +108,14 @@ class MessageQueue:
         self._setbacks = {channel: Setback() for channel in Channel}
 
     def claim(self, channel: Channel, under_way: Sequence[LeasedMessage], limit: int) -> list[LeasedMessage]:
-        """Take deliveries that are due, and those whose lease has ended; endpoints and accounts take turns."""
+        """Take deliveries that are due, and those whose lease has ended; endpoints and accounts take turns.
+
+        Those of a closed account wait until it is opened again.
+        """
         now, due = self._clock.now_us(), _DUE[channel]
         if self._setbacks[channel].happened(now):
             due.follow_setback(self._store, now)
-        own = _table.channel == channel
+        own = (_table.channel == channel) & _table.account_id.not_in(_CLOSED)
         with self._store.read() as connection:
             if not due.any_due(connection, now, own):
                 return []
@@ -123,10 +127,14 @@ class MessageQueue:
                 limit=limit,
                 each=_EACH[channel],
             )
-            return self._loaded(connection, rows, now)
+            found = self._loaded(connection, rows)
+        for row in found:
+            if row.enabled is False:
+                self._hold(self._leased(row, now), row.endpoint_id)
+        return [self._leased(row, now) for row in found if row.enabled is not False]
 
-    def _loaded(self, connection: Connection, rows: Sequence[AnyRow], now: int) -> list[LeasedMessage]:
-        """The rows with message and endpoint; those of an endpoint that was disabled meanwhile are held."""
+    def _loaded(self, connection: Connection, rows: Sequence[AnyRow]) -> Sequence[AnyRow]:
+        """The rows with message and endpoint."""
         ids = [row.id for row in rows]
         query = (
             select(*_LOADED)
@@ -134,12 +142,17 @@ class MessageQueue:
             .where(_table.id.in_(ids))
             .order_by(_table.id)
         )
-        found = connection.execute(query).all() if ids else []
-        held = [row.id for row in found if row.enabled is False]
-        if held:
-            values = {"state": MessageState.HELD, "updated_at": now, **NO_LEASE}
-            connection.execute(update(message_deliveries).where(_table.id.in_(held)).values(values))
-        return [self._leased(row, now) for row in found if row.enabled is not False]
+        return connection.execute(query).all() if ids else []
+
+    def _hold(self, item: LeasedMessage, endpoint_id: int) -> None:
+        """Hold what was taken for an endpoint that is disabled; one that was enabled since gets it."""
+        now, enabled = self._clock.now_us(), select(webhook_endpoints.c.enabled)
+        with self._store.begin() as connection:
+            self._health.lock(connection, endpoint_id)
+            is_enabled = connection.execute(enabled.where(webhook_endpoints.c.id == endpoint_id)).scalar()
+            state = MessageState.DUE if is_enabled else MessageState.HELD
+            held = update(message_deliveries).where(*self._held(item))
+            connection.execute(held.values(state=state, updated_at=now, **NO_LEASE))
 
     def _leased(self, row: AnyRow, now: int) -> LeasedMessage:
         sealed = [row.secret_sealed] if row.secret_sealed is not None else []
@@ -180,31 +193,38 @@ class MessageQueue:
             sent_at = connection.execute(held).scalar_one_or_none()
             if sent_at is None:
                 return
-            enabled = item.endpoint_id is None or self._health.note(
-                connection,
-                item.endpoint_id,
-                now,
-                error=outcome.error,
-                status_code=outcome.status_code,
-                retry_after_us=outcome.retry_after_us,
-            )
-            values = self._next(item, outcome, sent_at, enabled=enabled)
+            values = self._next(item, outcome, sent_at, self._standing(connection, item, outcome, now))
             last = {"status_code": outcome.status_code, "error": outcome.error, "updated_at": now, **NO_LEASE}
             connection.execute(update(message_deliveries).where(_table.id == item.id).values(values | last))
             _keep_try(connection, item, outcome, sent_at)
         metrics.MESSAGE_TRIES.labels(_channel(item), values["state"]).inc()
 
-    def _next(self, item: LeasedMessage, outcome: TryOutcome, sent_at: int, *, enabled: bool) -> dict[str, Any]:
+    def _standing(self, connection: Connection, item: LeasedMessage, outcome: TryOutcome, now: int) -> EndpointStanding:
+        """Of its endpoint after the try; an address of people is always sent to."""
+        if item.endpoint_id is None:
+            return EndpointStanding(enabled=True, earliest=now)
+        return self._health.note(
+            connection,
+            item.endpoint_id,
+            now,
+            error=outcome.error,
+            status_code=outcome.status_code,
+            retry_after_us=outcome.retry_after_us,
+        )
+
+    def _next(
+        self, item: LeasedMessage, outcome: TryOutcome, sent_at: int, standing: EndpointStanding
+    ) -> dict[str, Any]:
         """State, attempts and due time after a try."""
         if outcome.error is None:
             return {"state": MessageState.DELIVERED, "attempts": item.attempt}
-        if not enabled:
+        if not standing.enabled:
             return {"state": MessageState.HELD, "attempts": item.attempt}
         wait = None if outcome.final else self._retry.wait(item.attempt)
         if wait is None:
             return {"state": MessageState.FAILED, "attempts": item.attempt}
-        wait_us = max(jittered_us(wait, item.id, item.attempt), outcome.retry_after_us or 0)
-        return {"state": MessageState.DUE, "attempts": item.attempt, "due_at": sent_at + wait_us}
+        due_at = max(sent_at + jittered_us(wait, item.id, item.attempt), standing.earliest)
+        return {"state": MessageState.DUE, "attempts": item.attempt, "due_at": due_at}
 
     def release(self, item: LeasedMessage) -> None:
         """Hand back a delivery that was not tried to the end. Does nothing if the lease is lost."""

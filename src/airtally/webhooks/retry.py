@@ -21,6 +21,16 @@ def jittered_us(wait: float, delivery_id: int, attempt: int) -> int:
     return round(wait * (1 + _JITTER * share) * SECOND_US)
 
 
+def earliest_us(resume_at: int | None, now_us: int) -> int:
+    """When something is sent at the earliest to an endpoint that asked to wait until `resume_at`.
+
+    A moment further ahead than any may ask for was noted before the clock was set back.
+    """
+    if resume_at is None or resume_at > now_us + MOST_RETRY_AFTER_US:
+        return now_us
+    return max(now_us, resume_at)
+
+
 def retry_after_us(value: str | None, now_us: int) -> int | None:
     """Microseconds from the header `Retry-After` (seconds or a date), 24 h at most; None without a usable one."""
     if value is None:

@@ -19,6 +19,7 @@ from airtally.kit.errors import Failure, NotFound, Unavailable
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer, MailFile, MailRefused
 from airtally.kit.outgoing import Outgoing, OutgoingFailed, Reply
+from airtally.webhooks.mail_limit import MailLimit
 from airtally.webhooks.messages import MailAttachment
 from airtally.webhooks.queue import LeasedMessage, MessageQueue, TryOutcome
 from airtally.webhooks.retry import retry_after_us
@@ -135,7 +136,7 @@ class AttachmentGone(Failure):
 
 
 class MailLoop(_MessageLoop):
-    """Sends e-mail, each on a thread while it lasts. `files` has what goes with them."""
+    """Sends e-mail, each on a thread while it lasts. `files` has what goes with them, `limit` counts them."""
 
     name = "mails"
     most_at_once = 4
@@ -147,16 +148,23 @@ class MailLoop(_MessageLoop):
         mailer: Mailer | None,
         *,
         files: FileStore | None = None,
+        limit: MailLimit | None = None,
         faults: Faults = NO_FAULTS,
         poll_seconds: float = 1.0,
     ) -> None:
         super().__init__(queue, faults=faults, poll_seconds=poll_seconds)
         self._mailer = mailer
         self._files = files
+        self._limit = limit
 
     async def attempt(self, item: LeasedMessage) -> TryOutcome:
         if self._mailer is None:
             return TryOutcome("The server has no mail server: AIRTALLY_SMTP_URL is not set")
+        wait = None if self._limit is None else self._limit.take(item.account_id)
+        if self._limit is not None and wait is not None:
+            return TryOutcome(
+                f"The account has sent its {self._limit.per_hour} e-mails of this hour", retry_after_us=wait
+            )
         try:
             async with asyncio.timeout(MAIL_SECONDS):
                 await asyncio.to_thread(self._send, self._mailer, item)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import httpx
 import pytest
 
@@ -151,3 +153,40 @@ def test_a_known_answer_is_not_sent_again(person):
     again = viewer.get("/accounts", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert viewer.get("/accounts", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_a_change_of_a_user_that_is_refused_changes_nothing(person, server, acme):
+    admin, users = person(UserRole.ADMIN), server.services.access.users
+    users.create(acme.account, username="bo", name="Bo", email="bo@example.org", password=PASSWORD)
+    refused = admin.patch("/users/bo", json={"role": "admin", "name": "Bob", "password": "short"})
+    assert refused.status_code == 400
+    assert (users.by_name("bo").role, users.by_name("bo").name) == ("viewer", "Bo")
+    assert admin.get("/audit").json()["items"][0]["action"] == "user.create"
+    both = {"role": "admin", "password": "another one, longer"}
+    assert admin.patch("/users/bo", json=both).json()["role"] == "admin"
+    assert [each["action"] for each in admin.get("/audit").json()["items"][:2]] == ["user.password", "user.change"]
+
+
+def test_an_idempotency_key_is_its_callers_own(acme, server, person):
+    """Another caller of the account can neither spoil the key nor get what was answered to it."""
+    admin, other, viewer = person(UserRole.ADMIN), person(UserRole.ADMIN, "bob"), person(UserRole.VIEWER, "eve")
+    repeated = {"Idempotency-Key": "1"}
+    asked = {"rows": {"stream": "playlogs", "range": "yesterday"}}
+    assert viewer.post("/exports", json=asked, headers=repeated).status_code == 202
+    new_key = {"kind": "native", "scopes": ["read"]}
+    first, again, others = (each.post("/keys", json=new_key, headers=repeated) for each in (admin, admin, other))
+    assert (first.status_code, again.json(), others.status_code) == (201, first.json(), 201)
+    assert "Idempotency-Replayed" in again.headers
+    assert "Idempotency-Replayed" not in others.headers
+    assert others.json()["id"] != first.json()["id"]
+
+
+def test_a_packed_body_is_refused_in_words(person):
+    packed = gzip.compress(b'{"kind": "native", "scopes": ["read"]}')
+    answer = person(UserRole.ADMIN).post("/keys", content=packed, headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, "Content-Encoding" in answer.json()["detail"]) == (415, True)
+
+
+def test_a_header_that_says_who_calls_comes_once(acme):
+    headers = [("Authorization", f"Bearer {acme.token}")] * 2
+    assert httpx.get(f"{acme.http.base_url}/api/v1/me", headers=headers).status_code == 400

@@ -13,6 +13,7 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 
+from airtally.accounts.keys import KeyOptions
 from airtally.kit.clock import MovableClock
 from airtally.streams import STREAMS
 from fixtures.native import Native
@@ -228,6 +229,23 @@ def test_what_cannot_be_exported_is_refused_in_words(acme, asked, status, said):
     assert acme.http.get("/api/v1/exports").json()["items"] == []
 
 
+def test_exports_are_deleted_with_the_right_scope_only(server, acme, join):
+    export = made(acme, rows={"stream": "playlogs"})
+    path, [part] = f"/api/v1/exports/{export['id']}", parts_of(acme, export)
+    keys = server.services.access.keys
+    tokens = {
+        scope: keys.create(acme.account, "native", KeyOptions(frozenset({scope}))).credentials["token"]
+        for scope in ("write", "read")
+    }
+    for token, status in ((tokens["write"], 403), (join(server, scopes=("admin",)).token, 404), ("none", 401)):
+        answer = acme.http.delete(path, headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == status, answer.text
+    assert httpx.get(part["url"]).status_code == 200
+    assert acme.http.delete(path, headers={"Authorization": f"Bearer {tokens['read']}"}).status_code == 204
+    assert acme.http.get(path).json()["state"] == "expired"
+    assert httpx.get(part["url"]).status_code == 404
+
+
 def test_another_accounts_exports_are_not_there(server, acme, join):
     export = made(acme, rows={"stream": "playlogs"})
     rival = join(server)
@@ -237,6 +255,16 @@ def test_another_accounts_exports_are_not_there(server, acme, join):
     own = made(rival, rows={"stream": "playlogs"})
     assert own["rows"] == 0
     assert ended(acme, export)["state"] == "done"
+
+
+@pytest.mark.parametrize(("scope", "status"), [("read", 403), ("admin", 204)])
+def test_only_admins_delete_what_others_asked_for(server, acme, scope, status):
+    """A key that may read could otherwise take away what a schedule has delivered."""
+    export = made(acme, rows={"stream": "playlogs"})
+    other = server.services.access.keys.create(acme.account, "native", KeyOptions(scopes=frozenset({scope})))
+    bearer = {"Authorization": f"Bearer {other.credentials['token']}"}
+    answer = acme.http.delete(f"/api/v1/exports/{export['id']}", headers=bearer)
+    assert (answer.status_code, ended(acme, export)["state"]) == (status, "expired" if status == 204 else "done")
 
 
 def test_more_exports_than_may_wait_are_refused(start_server, opened, clock):

@@ -171,3 +171,21 @@ def test_a_format_of_its_own(register: Register, account: Account) -> None:
     _, datasets = register.create_business(account, replace(MAX, format="parquet"))
     assert {each.format for each in datasets} == {"parquet"}
     assert len({each.id for each in datasets}) == 3
+
+
+def test_an_account_has_a_bounded_number_of_entries(
+    register: Register, account: Account, other_account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each business has datasets that are published again and again."""
+    monkeypatch.setattr("airtally.vendors.slate.register.MOST_ENTRIES", 2)
+    for number in range(2):
+        register.create_business(account, replace(MAX, id=f"b{number}", group=f"g{number}", datasets={}))
+    for refused in (replace(MAX, id="b2", group="g0"), replace(MAX, id="b2", group="g2")):
+        with pytest.raises(Conflict, match="2 businesses"):
+            register.create_business(account, refused)
+    with pytest.raises(Conflict, match="2 groups"):
+        register.create_group(account, "g2")
+    register.create_account(account, "Second")
+    with pytest.raises(Conflict, match="2 Slate accounts"):
+        register.create_account(account, "Third")
+    register.create_business(other_account, MAX)

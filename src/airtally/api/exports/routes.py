@@ -17,7 +17,7 @@ from airtally.exports.export import COMING, Export, ExportState, media_type
 from airtally.exports.service import TooManyExports
 from airtally.exports.spec import ExportSpec
 from airtally.files.serve import ServedFile, send
-from airtally.kit.errors import NotFound, Unauthorized
+from airtally.kit.errors import Forbidden, NotFound, Unauthorized
 from airtally.kit.quality import quality_headers
 from airtally.services import Services
 
@@ -85,8 +85,14 @@ class ExportResource:
         failures=(NotFound,),
     )
     def delete_export(self, call: PlainCall) -> None:
-        """One that is under way stops; the files of one that is done are deleted. Again, it is no error."""
-        self._exports.cancel(call.account, call.number("export_id"))
+        """One that is under way stops; the files of one that is done are deleted. Again, it is no error.
+
+        Only admins delete what others or schedules asked for.
+        """
+        export = self._exports.get(call.account, call.number("export_id"))
+        if export.requested_by != requested_by(call.principal) and not call.may(Permission.ADMIN):
+            raise Forbidden(f"Export {export.id} was asked for by another caller", hint="Only admins delete it")
+        self._exports.cancel(call.account, export.id)
 
     @operation("GET", "/exports/{export_id}/parts", Permission.READ, "List an export's parts", failures=(NotFound,))
     def list_export_parts(self, call: OperationCall[PageQuery, None]) -> ListingPage[ExportPartAnswer]:

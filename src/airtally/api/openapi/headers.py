@@ -36,7 +36,7 @@ HEADER_COMPONENTS: Headers = {
 
 def request_headers(operation: Operation) -> list[JsonObject]:
     found = [] if operation.declared.permission is None else ["Account"]
-    found += ["IdempotencyKey"] if operation.takes_key else []
+    found += ["IdempotencyKey"] if operation.takes_key or operation.declared.keeps_key else []
     found += ["IfNoneMatch"] if has_tag(operation) else []
     return [ref(name, "parameters") for name in found]
 

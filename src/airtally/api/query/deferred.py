@@ -14,6 +14,7 @@ from airtally.api.exports.routes import accepted, requested_by
 from airtally.api.formats import AnswerFormat, accepted_format
 from airtally.api.operation import JSON, OperationCall
 from airtally.api.query.body import QueryBody
+from airtally.exports.export import QUESTION_KEY
 from airtally.exports.spec import ExportFormat, ExportSpec
 from airtally.kit.time import MINUTE_US
 from airtally.services import Services
@@ -48,7 +49,7 @@ def deferred(
     minute = services.clock.now_us() // MINUTE_US
     digest = hashlib.sha256(msgspec.json.encode(spec, order="sorted")).hexdigest()[:32]
     export = services.exports.exports.create(
-        call.account, spec, requested_by=requested_by(call.principal), key=f"query:{minute}:{digest}"
+        call.account, spec, requested_by=requested_by(call.principal), key=f"{QUESTION_KEY}{minute}:{digest}"
     )
     headers = dict(accepted(export).headers) | {"Cache-Control": "no-store"}
     if preferred:

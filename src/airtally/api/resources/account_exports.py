@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,13 +14,17 @@ from airtally.api.operation import NoFields, OperationCall, OperationReply, Plai
 from airtally.api.pages import ListingPage, PageQuery, page_of
 from airtally.api.times import shown_moment
 from airtally.erasure.account_export import AccountExport, AccountExportState, AccountFile
+from airtally.exports.export import Export
 from airtally.files.serve import ServedFile, send
 from airtally.kit.errors import Conflict, NotFound
 from airtally.services import Services
 
 
 class AccountFileAnswer(msgspec.Struct, frozen=True):
-    """`url` needs no key and expires. Files that are not of a stream are fetched by `GET …/files/{name}`: `url` is null."""
+    """`url` needs no key and expires; null once the file is not kept.
+
+    Files that are not of a stream have none: they are fetched by `GET …/files/{name}`.
+    """
 
     name: str
     rows: int
@@ -74,9 +79,9 @@ class AccountExportResource:
     def get_account_export(self, call: PlainCall) -> AccountExportAnswer:
         """With links to its files."""
         found = self._account_exports.get(call.account, call.number("account_export_id"))
-        now = self._clock.now_us()
+        of_streams = self._of_streams(call.account, found)
         files = [
-            AccountFileAnswer(each.name, each.rows, each.bytes, each.sha256, self._url(call.account, each, now))
+            AccountFileAnswer(each.name, each.rows, each.bytes, each.sha256, self._url(each, of_streams))
             for each in found.files
         ]
         return _account_export(found, files if found.state is AccountExportState.READY else None)
@@ -97,11 +102,18 @@ class AccountExportResource:
                 return send(call.request, self._files, served, {"Content-Type": "application/x-ndjson"})
         raise NotFound(f"There is no file {call.text('name')[:64]!r}")
 
-    def _url(self, account: Account, file: AccountFile, now_us: int) -> str | None:
+    def _of_streams(self, account: Account, found: AccountExport) -> dict[int, Export]:
+        """The exports of its streams by their ids: those that are still listed."""
+        ids = {each.export_id for each in found.files if each.export_id is not None}
+        return self._exports.exports.by_ids(account, ids)
+
+    def _url(self, file: AccountFile, of_streams: Mapping[int, Export]) -> str | None:
         if file.export_id is None or file.number is None:
             return None
-        export = self._exports.exports.get(account, file.export_id)
-        return self._exports.links.link(export, file.number, now_us).url if export.has_files else None
+        export = of_streams.get(file.export_id)
+        if export is None or not export.has_files:
+            return None
+        return self._exports.links.link(export, file.number, self._clock.now_us()).url
 
 
 def _account_export(export: AccountExport, files: list[AccountFileAnswer] | None = None) -> AccountExportAnswer:

@@ -10,7 +10,7 @@ from airtally.api.pages import ListingPage, PageQuery, page_of
 from airtally.api.times import shown_moment
 from airtally.jobs.queue import Job
 from airtally.jobs.states import JobState
-from airtally.kit.errors import Forbidden, NotFound
+from airtally.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests
 from airtally.services import Services
 
 
@@ -41,6 +41,7 @@ class JobAnswer(msgspec.Struct, frozen=True):
 class JobResource:
     def __init__(self, services: Services) -> None:
         self._jobs = services.jobs
+        self._control = services.job_control()
 
     @operation("GET", "/jobs", Permission.READ, "List jobs", failures=(Forbidden,))
     def list_jobs(self, call: OperationCall[JobsQuery, None]) -> ListingPage[JobAnswer]:
@@ -60,10 +61,33 @@ class JobResource:
     @operation("GET", "/jobs/{job_id}", Permission.READ, "Get a job", failures=(NotFound,))
     def get_job(self, call: PlainCall) -> JobAnswer:
         """For an operator, also of another account or of none."""
+        return _job_answer(self._asked_job(call))
+
+    @operation(
+        *("POST", "/jobs/{job_id}/cancel", Permission.ADMIN, "Cancel a job"),
+        failures=(NotFound, Conflict),
+    )
+    def cancel_job(self, call: PlainCall) -> JobAnswer:
+        """It ends at once, and what it was about says who cancelled it; a worker that runs it stops within seconds.
+
+        Again, it is no error. A publication comes due again at its next slot; an erasure cannot be cancelled.
+        """
+        return _job_answer(self._control.cancel(self._asked_job(call)))
+
+    @operation(
+        *("POST", "/jobs/{job_id}/retry", Permission.ADMIN, "Begin a job anew"),
+        failures=(NotFound, Conflict, TooManyRequests),
+    )
+    def retry_job(self, call: PlainCall) -> JobAnswer:
+        """One that failed or was cancelled, as if it were asked for now: with the rows received by now, under the same id."""
+        return _job_answer(self._control.retry(self._asked_job(call)))
+
+    def _asked_job(self, call: PlainCall) -> Job:
+        """Raises NotFound for another account's job, but for an operator."""
         job = self._jobs.get(call.number("job_id"))
         if job is None or (job.account_id != call.account.id and not call.may(Permission.OPERATOR)):
             raise NotFound(f"There is no job {call.number('job_id')}")
-        return _job_answer(job)
+        return job
 
 
 def _job_answer(job: Job) -> JobAnswer:

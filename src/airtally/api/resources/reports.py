@@ -1,19 +1,54 @@
-"""`/api/v1/reports`: detailed reports of plays, as 4YouSee's clients ask for them, and the tries of their notices."""
+"""`/api/v1/reports`: detailed reports of plays, the same that 4YouSee's clients ask for, and the tries of their notices."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date, time
+from enum import StrEnum
+from typing import Annotated, Any
 
 import msgspec
 
 from airtally.accounts.permissions import Permission
-from airtally.api.operation import OperationCall, PlainCall, operation
+from airtally.api.operation import NoFields, OperationCall, OperationReply, PlainCall, operation
 from airtally.api.pages import ListingPage, PageQuery, page_of
 from airtally.api.times import shown_moment
-from airtally.kit.errors import NotFound
+from airtally.jobs.queue import TooManyJobs
+from airtally.kit.errors import Forbidden, NotFound, Unprocessable
+from airtally.kit.outgoing import OutgoingRefused, check_url
+from airtally.reports.deletion import ReportDeletion
 from airtally.reports.outbox import Delivery
 from airtally.reports.report import Report
+from airtally.reports.requests import PlayFilter, ReportRequest, check_interval
 from airtally.services import Services
+
+#: Seconds after which a caller who waits is to look again.
+_LOOK_AGAIN = "1"
+
+
+class PlayOrder(StrEnum):
+    """By the time of the play."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+_Ids = Annotated[tuple[Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)], ...], msgspec.Meta(max_length=10_000)]
+
+
+class AskedReport(msgspec.Struct, forbid_unknown_fields=True):
+    """Plays in the players' wall clock, from the first second to the last one; an empty list of ids means all.
+
+    `webhook`: a URL that is told once when the report has ended, as 4YouSee tells it; only keys with `admin` give one.
+    """
+
+    start_date: date
+    end_date: date
+    start_time: time = time(0, 0)
+    end_time: time = time(23, 59, 59)
+    media_ids: _Ids = ()
+    player_ids: _Ids = ()
+    order: PlayOrder = PlayOrder.NEWEST
+    webhook: Annotated[str, msgspec.Meta(max_length=2048)] | None = None
 
 
 class ReportAnswer(msgspec.Struct, frozen=True):
@@ -55,6 +90,24 @@ class ReportResource:
     def __init__(self, services: Services) -> None:
         self._reports = services.reports
         self._deliveries = services.deliveries
+        self._deletion = ReportDeletion(services.reports, services.files)
+
+    @operation(
+        *("POST", "/reports", Permission.READ, "Ask for a report"),
+        status=202,
+        failures=(Forbidden, TooManyJobs),
+        answer=ReportAnswer,
+        headers={"Location": "Where the report is found.", "Retry-After": "Seconds until it is worth a look."},
+        example={"start_date": "2026-10-01", "end_date": "2026-10-31", "player_ids": [7001]},
+    )
+    def create_report(self, call: OperationCall[NoFields, AskedReport]) -> OperationReply:
+        """It is built with all rows received before, in the same way as 4YouSee's clients get it: one gzip file of JSON."""
+        asked = call.body
+        if asked.webhook is not None and not call.may(Permission.ADMIN):
+            raise Forbidden("Only keys with the scope `admin` may give a `webhook`")
+        report = self._reports.create(call.account, _request_of(asked))
+        headers = {"Location": f"/api/v1/reports/{report.id}", "Retry-After": _LOOK_AGAIN}
+        return OperationReply(self._answer(call, report), status=202, headers=headers)
 
     @operation("GET", "/reports", Permission.READ, "List reports")
     def list_reports(self, call: OperationCall[PageQuery, None]) -> ListingPage[ReportAnswer]:
@@ -67,6 +120,15 @@ class ReportResource:
     def get_report(self, call: PlainCall) -> ReportAnswer:
         """Its state, and the link to its file."""
         return self._answer(call, self._reports.own(call.account, call.number("report_id")))
+
+    @operation(
+        *("DELETE", "/reports/{report_id}", Permission.ADMIN, "Delete a report"),
+        status=204,
+        failures=(NotFound,),
+    )
+    def delete_report(self, call: PlainCall) -> None:
+        """With its file and the tries of its notice; one that is being built stops."""
+        self._deletion.run(call.account, call.number("report_id"))
 
     @operation(
         *("GET", "/reports/{report_id}/deliveries", Permission.READ, "List the tries of a report's notice"),
@@ -119,6 +181,29 @@ class ReportResource:
             created_at=shown_moment(report.created_at),
             file_expires_at=shown_moment(report.file_expires_at),
         )
+
+
+def _request_of(asked: AskedReport) -> ReportRequest:
+    """Raises Unprocessable for times with a fraction or a zone, for an interval that cannot be, and for no URL."""
+    for name, given in (("start_time", asked.start_time), ("end_time", asked.end_time)):
+        if given.microsecond or given.tzinfo is not None:
+            raise Unprocessable(f"`{name}` is a time of day in whole seconds, such as 23:59:59")
+    plays = PlayFilter(
+        start_date=asked.start_date.isoformat(),
+        start_time=asked.start_time.isoformat(),
+        end_date=asked.end_date.isoformat(),
+        end_time=asked.end_time.isoformat(),
+        media_id=asked.media_ids,
+        player_id=asked.player_ids,
+        sort=-1 if asked.order is PlayOrder.NEWEST else 1,
+    )
+    check_interval(plays)
+    if asked.webhook is not None:
+        try:
+            check_url(asked.webhook)
+        except OutgoingRefused as refused:
+            raise Unprocessable(f"`webhook` cannot be used: {refused.message}") from None
+    return ReportRequest(plays, asked.webhook)
 
 
 def _delivery_answer(delivery: Delivery) -> ReportDelivery:

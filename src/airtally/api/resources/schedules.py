@@ -184,8 +184,8 @@ class ScheduleResource:
     def change_schedule(self, call: OperationCall[NoFields, ScheduleChange]) -> ScheduleDetails:
         """Counts from now on: slots up to now are run as it was before. Runs under way go on."""
         schedule_id = call.number("schedule_id")
-        spec = _changed(ScheduleSpec.of(self._schedules.get(call.account, schedule_id)), call.body)
-        return self._details(call.account, self._schedules.change(call.account, schedule_id, spec))
+        changed = self._schedules.change(call.account, schedule_id, lambda spec: _changed(spec, call.body))
+        return self._details(call.account, changed)
 
     @operation(
         *("DELETE", "/schedules/{schedule_id}", Permission.ADMIN, "Delete a schedule"),

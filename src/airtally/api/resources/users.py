@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from airtally.accounts.permissions import Permission, UserRole
-from airtally.accounts.users import User
+from airtally.accounts.users import User, UserReach
 from airtally.api.operation import NoFields, OperationCall, PlainCall, operation
 from airtally.api.pages import ListingPage, PageQuery, page_of
 from airtally.kit.errors import Conflict, Forbidden, NotFound
@@ -89,21 +89,16 @@ class UserResource:
     )
     def change_user(self, call: OperationCall[NoFields, UserChange]) -> UserAnswer:
         """Only operators change operators."""
-        user, asked = self._named(call), call.body
-        _check_role(call, user.role)
-        _check_role(call, asked.role)
-        self._users.change(user.username, name=asked.name, email=asked.email, role=asked.role)
-        if asked.password is not None:
-            self._users.set_password(user.username, asked.password)
+        _check_role(call, call.body.role)
+        given = msgspec.structs.asdict(call.body)
+        self._users.change(call.text("username"), **given, reach=_reach(call))
         self._keys.forget()
         return _user_answer(self._named(call))
 
     @operation("DELETE", "/users/{username}", Permission.ADMIN, "Delete a user", status=204, failures=(NotFound,))
     def delete_user(self, call: PlainCall) -> None:
         """Ends the user's sessions and tokens at once. Only operators delete operators."""
-        user = self._named(call)
-        _check_role(call, user.role)
-        self._users.delete(user.username)
+        self._users.delete(call.text("username"), reach=_reach(call))
         self._keys.forget()
 
     def _named(self, call: OperationCall[Any, Any]) -> User:
@@ -111,6 +106,11 @@ class UserResource:
         if user.account.id != call.account.id and not call.may(Permission.OPERATOR):
             raise NotFound(f"There is no user {user.username!r}", hint="`airtally user list` shows them")
         return user
+
+
+def _reach(call: OperationCall[Any, Any]) -> UserReach:
+    operator = call.may(Permission.OPERATOR)
+    return UserReach(None if operator else call.account.id, operators=operator)
 
 
 def _check_role(call: OperationCall[Any, Any], role: str | None) -> None:

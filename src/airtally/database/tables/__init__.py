@@ -23,6 +23,8 @@ from airtally.database.tables.slate import (
     slate_codes,
     slate_groups,
 )
+from airtally.database.tables.tasks import tasks
+from airtally.database.tables.usage import usage, usage_loads, usage_positions
 from airtally.database.tables.webhooks import message_deliveries, message_tries, messages, webhook_endpoints
 
 __all__ = [
@@ -69,7 +71,11 @@ __all__ = [
     "slate_groups",
     "statistics",
     "tags",
+    "tasks",
     "tokens",
+    "usage",
+    "usage_loads",
+    "usage_positions",
     "users",
     "webhook_endpoints",
     "writers",

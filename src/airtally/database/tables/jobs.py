@@ -12,9 +12,10 @@ jobs = numbered(
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),  # what the job is about, such as a report's id
     Column("account_id", ForeignKey("accounts.id"), index=True),
-    Column("state", Text, nullable=False),  # ready, running, done, failed
+    Column("state", Text, nullable=False),  # ready, running, done, failed, cancelled
     Column("run_at", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("attempts_before", Integer, nullable=False, server_default="0"),  # those before it was last begun anew
     Column("lease_owner", Text),
     Column("lease_until", BigInteger),
     Column("progress_done", BigInteger, nullable=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,8 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.time import SECOND_US
 from airtally.storage.buffer import batches, damage, store
 from airtally.storage.buffer.adopted import AdoptedBuffer, take_over
-from airtally.storage.buffer.batches import BufferBatch, Stamp
+from airtally.storage.buffer.batches import Stamp
+from airtally.storage.buffer.intake import Intake, IntakeCount
 from airtally.storage.buffer.store import BufferStore
 from airtally.storage.buffer.tail import Tail, TailPart
 from airtally.storage.buffer.writer import BufferWriter, Pending, Receipt
@@ -76,9 +77,15 @@ class Buffer:
         return buffer
 
     def append(
-        self, stream: Stream, account: str, rows: pa.Table, *, claim: tuple[str, bytes] | None = None
+        self,
+        stream: Stream,
+        account: str,
+        rows: pa.Table,
+        *,
+        claim: tuple[str, bytes] | None = None,
+        intake: Intake | None = None,
     ) -> Future[Receipt]:
-        """Keep `rows` (`stream.row_schema`), and the claim's answer with them: all on disk, or nothing.
+        """Keep `rows` (`stream.row_schema`), the claim's answer and what is counted with them: all on disk, or nothing.
 
         Raises TooManyRequests when the buffer is over its limit; the future raises StorageFull or
         Unavailable where the disk refuses. Many rows are packed on the caller's thread.
@@ -92,12 +99,14 @@ class Buffer:
             whole = batches.with_account(rows, account)
             parts = batches.parts_of(stream, whole, frozenset((account,)), self._clock.now_us())
             size = sum(part.content.size for part in parts)
-        return self._put(stream, account, rows, parts, claim, size)
+        return self._put(Pending(stream, account, rows, parts, claim, size, Future(), intake))
 
-    def append_together(self, account: str, tables: Sequence[tuple[Stream, pa.Table]]) -> Future[Receipt]:
+    def append_together(
+        self, account: str, tables: Sequence[tuple[Stream, pa.Table]], *, intake: Intake | None = None
+    ) -> Future[Receipt]:
         """Rows of several streams: all on disk, or nothing. Raises as `append` does."""
         if len(tables) == 1:
-            return self.append(tables[0][0], account, tables[0][1])
+            return self.append(tables[0][0], account, tables[0][1], intake=intake)
         parts = [
             part
             for stream, rows in tables
@@ -106,23 +115,30 @@ class Buffer:
             )
         ]
         stream, rows = tables[0]
-        return self._put(stream, account, rows, parts, None, sum(part.content.size for part in parts))
+        size = sum(part.content.size for part in parts)
+        return self._put(Pending(stream, account, rows, parts, None, size, Future(), intake))
 
-    def _put(  # noqa: PLR0917 (the fields of what waits)
-        self,
-        stream: Stream,
-        account: str,
-        rows: pa.Table,
-        parts: list[BufferBatch] | None,
-        claim: tuple[str, bytes] | None,
-        size: int,
-    ) -> Future[Receipt]:
-        self._take_room(size)
-        done: Future[Receipt] = Future()
+    def _put(self, pending: Pending) -> Future[Receipt]:
+        self._take_room(pending.size)
+        done = pending.done
         done.set_running_or_notify_cancel()  # whoever waits may go away; the rows are written all the same
-        done.add_done_callback(lambda _: self._give_room_back(size))
-        self._writer.put(Pending(stream, account, rows, parts, claim, size, done))
+        done.add_done_callback(lambda _: self._give_room_back(pending.size))
+        self._writer.put(pending)
         return done
+
+    def intakes(self) -> dict[str, list[IntakeCount]]:
+        """What requests brought and is not forgotten yet, by buffer: this one and those that it adopted."""
+        return self._writer.call(lambda: {file.id: found for file in self._stores() if (found := file.intakes())})
+
+    def forget_intakes(self, through: Mapping[str, int]) -> None:
+        """Forget what is counted elsewhere: by buffer the number of the last one."""
+
+        def forget() -> None:
+            for file in self._stores():
+                if file.id in through:
+                    file.forget_intakes(through[file.id])
+
+        self._writer.call(forget)
 
     def check_room(self, size: int) -> None:
         """Raises TooManyRequests where `size` more bytes would go over the limit."""

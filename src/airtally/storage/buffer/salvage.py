@@ -51,6 +51,14 @@ _BATCHES = _Table(
     "SELECT sequence FROM batches",
     "SELECT sequence, stream, lane, received_at, rows, content FROM batches WHERE sequence = ?",
 )
+#: In the order of their rows: an account's name where a batch has a number tells one from the other.
+_INTAKES = _Table(
+    "intake",
+    5,
+    0x0D,
+    "SELECT id FROM intake",
+    "SELECT id, day, account, kind, rows, refused, size FROM intake WHERE id = ?",
+)
 _CLAIMS = _Table("claims", 4, 0x0A, "SELECT id FROM claims", "SELECT id, answer FROM claims WHERE id = ?")
 
 
@@ -89,6 +97,8 @@ def salvage(damaged: Path, fresh: Path, readable: Readable) -> Salvaged:
             _complete(copy, first_page)
             _scan(copy, _BATCHES, taken.batch)
             _scan(copy, _CLAIMS, taken.claim)
+            if _is_declared(copy, _INTAKES):  # not in the files of releases before 0.3
+                _scan(copy, _INTAKES, taken.intake)
         target.execute("COMMIT")
     return taken.counts
 
@@ -115,6 +125,11 @@ class _Taken:
         if isinstance(row[0], str) and isinstance(row[1], bytes):
             self.counts.claims += self._target.execute("INSERT OR IGNORE INTO claims VALUES (?, ?)", row).rowcount
 
+    def intake(self, row: tuple[Any, ...]) -> None:
+        texts, numbers = row[2:4], (*row[:2], *row[4:])
+        if all(isinstance(each, str) for each in texts) and all(isinstance(n, int) and n >= 0 for n in numbers):
+            self._target.execute("INSERT OR IGNORE INTO intake VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
 
 def _first_page(fresh: Path, target: sqlite3.Connection) -> bytes:
     """The first page of any buffer file: all are made by the same statements, so it says the same in each."""
@@ -139,7 +154,7 @@ def _lay(damaged: Path, log: Log | None, copy: Path, *, beyond_damage: bool) -> 
 
 def _complete(copy: Path, first_page: bytes) -> None:
     """Whole pages, at least those that tables begin on; a first page that SQLite takes, and no log beside it."""
-    pages = max(-(-copy.stat().st_size // PAGE_BYTES), _CLAIMS.root)
+    pages = max(-(-copy.stat().st_size // PAGE_BYTES), _INTAKES.root)
     with copy.open("r+b") as file:
         file.truncate(pages * PAGE_BYTES)
         head = file.read(PAGE_BYTES)
@@ -167,6 +182,12 @@ def _has_tables(copy: Path) -> bool:
     except sqlite3.Error:
         return False
     return {(table.name, table.root) for table in (_BATCHES, _CLAIMS)} <= found
+
+
+def _is_declared(copy: Path, table: _Table) -> bool:
+    query = "SELECT 1 FROM sqlite_schema WHERE name = ? AND rootpage = ?"
+    with closing(_open_copy(copy)) as connection:
+        return connection.execute(query, (table.name, table.root)).fetchone() is not None
 
 
 def _scan(copy: Path, table: _Table, take: Callable[[tuple[Any, ...]], None]) -> None:

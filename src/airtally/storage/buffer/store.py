@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from airtally.kit.durable import sync_path
 from airtally.kit.file_lock import FileLock
+from airtally.storage.buffer.intake import IntakeCount
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (
@@ -22,11 +23,22 @@ CREATE TABLE IF NOT EXISTS batches (
     content BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS claims (id TEXT PRIMARY KEY, answer BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS intake (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    day INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    rows INTEGER NOT NULL,
+    refused INTEGER NOT NULL,
+    size INTEGER NOT NULL
+);
 """
 PAGE_BYTES = 8192
 #: Only a guard: the log is emptied after each flush.
 _CHECKPOINT_PAGES = 32_768
 _DISCARDED_AT_ONCE = 128
+#: Counts of intakes that are read at once.
+_INTAKES_AT_ONCE = 20_000
 
 SUFFIX = ".sqlite"
 
@@ -85,7 +97,9 @@ class BufferStore:
         lock.release()
         return None
 
-    def insert(self, batches: Iterable[NewBatch], claims: Iterable[tuple[str, bytes]]) -> list[int]:
+    def insert(
+        self, batches: Iterable[NewBatch], claims: Iterable[tuple[str, bytes]], intakes: Iterable[IntakeCount] = ()
+    ) -> list[int]:
         """One transaction, on disk when this returns; the batches' sequences in order."""
         execute = self.connection.execute
         execute("BEGIN IMMEDIATE")
@@ -99,6 +113,10 @@ class BufferStore:
                 for each in batches
             ]
             self.connection.executemany("INSERT OR REPLACE INTO claims VALUES (?, ?)", claims)
+            self.connection.executemany(
+                "INSERT INTO intake (day, account, kind, rows, refused, size) VALUES (?, ?, ?, ?, ?, ?)",
+                [(each.day, each.account, each.kind, each.rows, each.refused, each.size) for each in intakes],
+            )
             execute("COMMIT")
         except BaseException:
             if self.connection.in_transaction:
@@ -137,9 +155,24 @@ class BufferStore:
     def forget_all_claims(self) -> None:
         self.connection.execute("DELETE FROM claims")
 
+    def intakes(self) -> list[IntakeCount]:
+        """What requests brought and nobody has forgotten yet, the oldest first; not more than are read at once."""
+        query = "SELECT id, day, account, kind, rows, refused, size FROM intake ORDER BY id LIMIT ?"
+        return [IntakeCount(*row) for row in self.connection.execute(query, (_INTAKES_AT_ONCE,)).fetchall()]
+
+    def forget_intakes(self, through: int) -> None:
+        """Not worth an fsync: whoever has counted them knows up to which one."""
+        self.connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            self.connection.execute("DELETE FROM intake WHERE id <= ?", (through,))
+        finally:
+            self.connection.execute("PRAGMA synchronous = FULL")
+
     @property
     def empty(self) -> bool:
-        query = "SELECT EXISTS (SELECT 1 FROM batches) OR EXISTS (SELECT 1 FROM claims)"
+        query = (
+            "SELECT EXISTS (SELECT 1 FROM batches) OR EXISTS (SELECT 1 FROM claims) OR EXISTS (SELECT 1 FROM intake)"
+        )
         return not self.connection.execute(query).fetchone()[0]
 
     def truncate_log(self) -> None:

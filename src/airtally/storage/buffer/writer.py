@@ -21,6 +21,7 @@ from airtally.kit.errors import Failure, StorageFull, Unavailable
 from airtally.kit.fair import Queue
 from airtally.kit.faults import Faults
 from airtally.storage.buffer.batches import BufferBatch, Stamp, parts_of
+from airtally.storage.buffer.intake import Intake, IntakeCount, summed_intakes
 from airtally.storage.buffer.store import BufferStore, NewBatch
 from airtally.storage.buffer.tail import Chunk, ReceiptClock, Tail
 from airtally.streams.declaration import Stream
@@ -55,6 +56,7 @@ class Pending:
     claim: tuple[str, bytes] | None
     size: int
     done: Future[Receipt]
+    intake: Intake | None = None
 
 
 @dataclass(slots=True)
@@ -159,7 +161,8 @@ class BufferWriter:
             received_at = self.moment.begin()
             owners, parts = _merge(group, received_at)
             claims = [pending.claim for pending in group if pending.claim is not None]
-            sequences = self._write(parts, claims, received_at)
+            intakes = summed_intakes((each.intake for each in group if each.intake is not None), received_at)
+            sequences = self._write(parts, claims, intakes, received_at)
             for part, sequence in zip(parts, sequences, strict=True):
                 self._tail.append(part.stream.name, part.lane, self._chunk(part, sequence, received_at))
         except BaseException as error:  # noqa: BLE001 (each waiting request gets it)
@@ -174,11 +177,18 @@ class BufferWriter:
         for pending, owned in zip(group, owners, strict=True):
             pending.done.set_result(Receipt(sequences[owned] if owned >= 0 else 0, received_at))
 
-    def _write(self, parts: list[BufferBatch], claims: list[tuple[str, bytes]], received_at: int) -> list[int]:
+    def _write(
+        self,
+        parts: list[BufferBatch],
+        claims: list[tuple[str, bytes]],
+        intakes: list[IntakeCount],
+        received_at: int,
+    ) -> list[int]:
         self._faults.reach("buffer.write")
         return self._store.insert(
             [NewBatch(part.stream.name, part.lane, received_at, part.rows.num_rows, part.content) for part in parts],
             claims,
+            intakes,
         )
 
     def _chunk(self, part: BufferBatch, sequence: int, received_at: int) -> Chunk:

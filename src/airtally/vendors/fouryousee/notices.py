@@ -49,7 +49,7 @@ def report_object(report: Report, url: str | None) -> ReportObject:
         type=report.type,
         format=report.format,
         filter=report.filter,
-        status=report.status,
+        status=report.status.on_wire,
         url=url,
         created_at=iso_seconds(report.created_at),
         updated_at=iso_seconds(report.updated_at),
@@ -59,11 +59,11 @@ def report_object(report: Report, url: str | None) -> ReportObject:
 def single_report_object(report: Report, url: str | None) -> ReportObject:
     """The report object of a call for one report: with a ninth key `error` if the report failed."""
     plain = report_object(report, url)
-    return FailedReportObject(*msgspec.structs.astuple(plain)) if report.status == "failed" else plain
+    return FailedReportObject(*msgspec.structs.astuple(plain)) if plain.status == "failed" else plain
 
 
 def notice(report: Report, url: str | None) -> bytes:
     """The body that is sent to the webhook, the same in every try."""
-    if report.status == "failed":
+    if report.status.on_wire == "failed":
         return msgspec.json.encode(FailureNotice(report.id, "failed", ReportError(), report.filter))
     return msgspec.json.encode(report_object(report, url))

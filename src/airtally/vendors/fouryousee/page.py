@@ -21,7 +21,7 @@ from airtally.web.requests import AnyRequest
 PATH = "/admin/reports_api.php"
 _NEWEST_FIRST = (SortKey("id", descending=True),)
 _LIMIT = 100
-_WITHOUT_FILE = (ReportState.WAITING, ReportState.FAILED)
+_WITHOUT_FILE = (ReportState.WAITING, ReportState.FAILED, ReportState.CANCELLED)
 
 
 def routes(services: Services) -> list[Any]:

@@ -44,7 +44,7 @@ def post_event(call: Call) -> MethodResult:
     batches = call.services.intake.batches
     if batches is None:
         raise ValueError("postEvent needs a process that takes rows")
-    batches.put(APP_EVENTS, account, [row])
+    batches.put(APP_EVENTS, account, [row], kind="pushwoosh")
     return MethodResult({"code": CHOICES.in_app_code})
 
 

@@ -106,6 +106,25 @@ class Catalogue:
     def datasets(self, account: Account, part: Slice = ALL, **path: str) -> Listed[Dataset]:
         return self._listed(account, _DATASETS, path, part)
 
+    def entries(
+        self, account: Account, level: str, *, after: int | None = None, limit: int = 100, **path: str
+    ) -> list[Any]:
+        """The entries of a level (a name of `path`, as `group`) in the order they were made, after the number `after`."""
+        found = _PATH[level]
+        query = _below(found, account, path).order_by(found.columns[0]).limit(limit)
+        query = query if after is None else query.where(found.columns[0] > after)
+        with self._store.read() as connection:
+            return [found.entry(**values_of(row, found.columns)) for row in connection.execute(query)]
+
+    def entry(self, account: Account, **path: str) -> Any:
+        """The entry at the end of the path. Raises NotFound."""
+        found = _PATH[list(path)[-1]]
+        with self._store.read() as connection:
+            row = connection.execute(_below(found, account, path)).one_or_none()
+        if row is None:
+            raise _missing(path)
+        return found.entry(**values_of(row, found.columns))
+
     def dataset(self, account: Account, **path: str) -> Dataset:
         """Raises NotFound."""
         with self._store.read() as connection:

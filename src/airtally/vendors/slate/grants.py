@@ -6,15 +6,16 @@ import re
 import secrets as random
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, select, update
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.authentication import ACCESS_US, SKEW_US, Authentication
 from airtally.accounts.kinds import access_token, refresh_token
 from airtally.accounts.principal import Principal
 from airtally.accounts.secrets import Secrets
+from airtally.database.rows import values_of
 from airtally.database.store import MetadataStore
-from airtally.database.tables import slate_codes
+from airtally.database.tables import keys, slate_codes
 from airtally.kit import attempts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, NotFound
@@ -23,6 +24,7 @@ from airtally.kit.time import DAY_US, SECOND_US
 KIND = "slate"
 CODE_US = 300 * SECOND_US
 _KEPT_US = DAY_US
+_ISSUED = (slate_codes.c.key_id, slate_codes.c.redirect_uri, slate_codes.c.expires_at, slate_codes.c.used_at)
 _REDIRECT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[!-~]{1,2000}")
 
 
@@ -40,6 +42,16 @@ class Code:
 
     code: str
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCode:
+    """What is kept of a code, which is not the code. Times in microseconds UTC; `used_at`: None if it was not."""
+
+    key_id: int
+    redirect_uri: str
+    expires_at: int
+    used_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,13 @@ class Grants:
             connection.execute(slate_codes.delete().where(slate_codes.c.expires_at < now - _KEPT_US))
             connection.execute(insert(slate_codes).values(values))
         return made
+
+    def codes(self, account: Account, limit: int) -> list[IssuedCode]:
+        """Those of the account's clients, the last to expire first. They are kept for a day after they expired."""
+        issued = select(*_ISSUED).join(keys, keys.c.id == slate_codes.c.key_id).where(keys.c.account_id == account.id)
+        issued = issued.order_by(slate_codes.c.expires_at.desc(), slate_codes.c.code_hash).limit(limit)
+        with self._store.read() as connection:
+            return [IssuedCode(**values_of(row, _ISSUED)) for row in connection.execute(issued)]
 
     def trade(self, client: Principal, code: str, redirect_uri: str) -> Tokens:
         """Exchange a code for tokens, in one transaction. Raises GrantRefused."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Column, Connection, Table, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from airtally.accounts.accounts import Account, check_name
@@ -19,6 +19,9 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
 from airtally.settings import DATASET_FORMATS
 from airtally.vendors.slate.entries import Business, Group, NewBusiness, SlateAccount, check_id
+
+#: Slate accounts and businesses of an account, and groups of a Slate account: each business has datasets to publish.
+MOST_ENTRIES = 1000
 
 
 class Register:
@@ -61,6 +64,7 @@ class Register:
         taken = f"There is a business {new.id!r} or a dataset with one of these ids already"
         with self._writing(account, taken) as connection:
             above = self._above(connection, account, new.slate_account)
+            _check_room(connection, slate_businesses.c.account_id, account.id, "businesses")
             group = self._group(connection, above, new.group)
             values = {
                 "account_id": account.id,
@@ -102,11 +106,13 @@ class Register:
         return Group(row.id, group_id, row.name, above.id)
 
     def _add_account(self, connection: Connection, account: Account, name: str, slate_id: str | None) -> SlateAccount:
+        _check_room(connection, slate_accounts.c.account_id, account.id, "Slate accounts")
         made = slate_id or _free_number(connection, account)
         row_id = self._add(connection, slate_accounts, {"account_id": account.id, "slate_id": made, "name": name})
         return SlateAccount(row_id, made, name)
 
     def _add_group(self, connection: Connection, above: SlateAccount, group_id: str, name: str) -> Group:
+        _check_room(connection, slate_groups.c.slate_account_id, above.row_id, "groups")
         values = {"slate_account_id": above.row_id, "group_id": group_id, "name": name}
         return Group(self._add(connection, slate_groups, values), group_id, name, above.id)
 
@@ -148,6 +154,12 @@ class Register:
                 yield connection
         except IntegrityError:
             raise Conflict(taken) from None
+
+
+def _check_room(connection: Connection, owner: Column[int], owner_id: int, what: str) -> None:
+    """Raises Conflict. Of those that are made at the same moment a few more may come through."""
+    if connection.execute(select(func.count()).where(owner == owner_id)).scalar_one() >= MOST_ENTRIES:
+        raise Conflict(f"There are {MOST_ENTRIES} {what} already")
 
 
 def _free_number(connection: Connection, account: Account) -> str:

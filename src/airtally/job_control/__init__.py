@@ -1,0 +1,1 @@
+"""Cancelling jobs and beginning them anew, whatever they are about."""
