@@ -38,27 +38,14 @@ from airtally.erasure.privacy import ErasureContext, Privacy
 from airtally.exports.parts import ExportContext, ExportServices, export_services
 from airtally.exports.service import Exports
 from airtally.files.store import FileStore
-from airtally.ingest.admission import Admission
-from airtally.ingest.businesses import Businesses
-from airtally.ingest.claims import Claims
-from airtally.ingest.edits import Edits
-from airtally.ingest.files import FileIngest
-from airtally.ingest.known import KnownKeys
-from airtally.ingest.loading import Loading
-from airtally.ingest.locks import Locks
-from airtally.ingest.marks import FileMarks
-from airtally.ingest.quarantine import Quarantine
+from airtally.ingest.parts import IntakeContext, intake_parts
 from airtally.ingest.refold import refold
-from airtally.ingest.resend import Resend
-from airtally.ingest.service import Ingest
-from airtally.ingest.versions import ChangelogVersions
 from airtally.jobs.queue import Jobs
 from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
-from airtally.query import changelog
 from airtally.query.service import Queries
 from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
@@ -66,7 +53,7 @@ from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
 from airtally.schedules.parts import MadeBySchedules, schedule_parts
-from airtally.services import Access, Datasets, Engines, Intake, Role, Services, Storage
+from airtally.services import Access, Datasets, Engines, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -76,7 +63,7 @@ from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
 from airtally.tasks.tasks import Tasks
-from airtally.usage.parts import UsageParts, usage_parts
+from airtally.usage.parts import usage_parts
 from airtally.vendors.fouryousee.detailed import DETAILED
 from airtally.webhooks.export_notices import ExportNotices
 from airtally.webhooks.parts import WebhookParts, webhook_parts
@@ -122,7 +109,11 @@ class _Opening:
         usage = usage_parts(
             *(store, clock, storage.buffer, storage.event_store), days=settings.usage_days, faults=self._faults
         )
-        intake = self._intake(access, storage, queries, usage)
+        taking = IntakeContext(
+            *(settings, store, clock, access.owners, access.declared, usage.loads),
+            *(storage.event_store, storage.buffer, queries),
+        )
+        intake = intake_parts(taking)
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
         reports = self._reports(access, jobs, deliveries)
@@ -305,45 +296,6 @@ class _Opening:
                 faults=self._faults,
             )
         )
-
-    def _intake(self, access: Access, storage: Storage, queries: Queries, usage: UsageParts) -> Intake:
-        settings, store, clock, event_store = self._settings, self._store, self._clock, storage.event_store
-        quarantine = Quarantine(store, clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
-        versions = ChangelogVersions(
-            lambda stream, account, keys: queries.versions(changelog.VersionsQuery(stream, account, keys)),
-            KnownKeys(queries.engine, event_store).may_be_known,
-        )
-        admission = Admission(access.owners, Businesses(store), access.declared, settings.retention, clock)
-        loading = Loading(
-            event_store=event_store, quarantine=quarantine, versions=versions, ledger=usage.loads, clock=clock
-        )
-        locks = Locks(settings.home / "locks")
-        files = FileIngest(
-            admission=admission,
-            loading=loading,
-            event_store=event_store,
-            quarantine=quarantine,
-            marks=FileMarks(store, clock),
-            locks=locks,
-            clock=clock,
-        )
-        resend = Resend(
-            admission=admission, loading=loading, event_store=event_store, quarantine=quarantine, locks=locks
-        )
-        if storage.buffer is None:
-            return Intake(None, None, None, files, quarantine, resend)
-        claims = Claims(store, storage.buffer, clock)
-        batches = Ingest(
-            buffer=storage.buffer,
-            claims=claims,
-            quarantine=quarantine,
-            versions=versions,
-            admission=admission,
-            settings=settings,
-            clock=clock,
-        )
-        edits = Edits(buffer=storage.buffer, versions=versions, last_of=queries.last_by, clock=clock)
-        return Intake(batches, edits, claims, files, quarantine, resend)
 
 
 def _mailer(url: str) -> Mailer | None:

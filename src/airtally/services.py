@@ -36,12 +36,7 @@ from airtally.engine.protocol import Engine
 from airtally.erasure.privacy import Privacy
 from airtally.exports.parts import ExportServices
 from airtally.files.store import FileStore
-from airtally.ingest.claims import Claims
-from airtally.ingest.edits import Edits
-from airtally.ingest.files import FileIngest
-from airtally.ingest.quarantine import Quarantine
-from airtally.ingest.resend import Resend
-from airtally.ingest.service import Ingest
+from airtally.ingest.parts import IntakeParts
 from airtally.job_control.control import JobControl
 from airtally.jobs.queue import Jobs
 from airtally.jobs.worker import WorkerOptions
@@ -128,21 +123,6 @@ class Engines:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
-    """What takes rows: from requests, from files and from quarantine.
-
-    `batches`, `edits` and `claims` are None in a process that owns no buffer.
-    """
-
-    batches: Ingest | None
-    edits: Edits | None
-    claims: Claims | None
-    files: FileIngest
-    quarantine: Quarantine
-    resend: Resend
-
-
-@dataclass(frozen=True, slots=True)
 class Datasets:
     """The publisher of datasets, the published files, and the notices of late publications."""
 
@@ -186,7 +166,7 @@ class Services:
     engines: Engines
     queries: Queries
     sql: SqlQueries
-    intake: Intake
+    intake: IntakeParts
     usage: UsageParts
     jobs: Jobs
     tasks: Tasks
