@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from airtally.accounts.permissions import UserRole
-from airtally.kit import logs
+from cli.conftest import PASSWORD
 from fixtures.postgres import on_sqlite
 
 pytestmark = on_sqlite
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def site(run, start_server, monkeypatch):
-    """A server on the home that `run` has; `site("key list")` runs a command on it from elsewhere, as an operator."""
-    logs.configure("error")  # the server is in this process, whose output is read
-    server = start_server(database=os.environ["AIRTALLY_DATABASE"])
-    run("account create --name Acme")
-    access = server.services.access
-    acme = access.accounts.by_slug("acme")
-    user = access.users.create(
-        acme, username="op", name="Op", email="op@example.org", password=PASSWORD, role=UserRole.OPERATOR
-    )
-    token = access.keys.create(acme, "native", user=user).credentials["token"]
-
-    def call(line, *more, token=token, **options):
-        return run(f"--url {server.url} --token {token} {line}", *more, **options)
-
-    call.url = server.url
-    return call
 
 
 @pytest.mark.parametrize("line", ["account list", "user list", "user list --account acme", "key list --account acme"])

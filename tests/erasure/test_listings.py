@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 
 from airtally.accounts.accounts import Account
 from airtally.accounts.secrets import Secrets
 from airtally.api.pages import MAX_LIMIT
 from airtally.database.store import MetadataStore
-from airtally.database.tables import account_exports, erasures
+from airtally.database.tables import account_exports, erasures, messages
 from airtally.erasure.account_export import AccountExports
+from airtally.erasure.account_metadata import metadata_lines
 from airtally.erasure.erasures import Erasures
 from airtally.jobs.queue import Jobs
 from airtally.kit.clock import MovableClock
@@ -44,3 +46,19 @@ def test_the_largest_page_tells_that_there_is_another(page: Page, account: Accou
     assert len(first) == MAX_LIMIT + 1
     rest = page(account, after=first[MAX_LIMIT - 1].id, limit=MAX_LIMIT + 1)
     assert [each.id for each in rest] == [2, 1]
+
+
+def test_rows_deleted_during_an_export_of_the_account_move_no_other(
+    metadata: MetadataStore, clock: MovableClock, account: Account
+) -> None:
+    """As those that expire meanwhile."""
+    message = {"account_id": account.id, "event_type": "ping", "payload": "{}", "created_at": clock.now_us()}
+    rows = [message | {"uid": f"msg_{number}", "key": f"k{number}"} for number in range(2500)]
+    with metadata.begin() as connection:
+        connection.execute(insert(messages), rows)
+    lines = (msgspec.json.decode(line) for line in metadata_lines(metadata, account.id))
+    uids = (each["row"]["uid"] for each in lines if each["table"] == "messages")
+    first = [next(uids) for _ in range(1000)]
+    with metadata.begin() as connection:
+        connection.execute(delete(messages).where(messages.c.id <= 500))
+    assert first + list(uids) == [row["uid"] for row in rows]

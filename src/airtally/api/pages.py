@@ -44,6 +44,14 @@ def page_of(found: Sequence[U], limit: int, shown: Callable[[U], T], id_of: Call
     return ListingPage([shown(each) for each in page], _cursor(id_of(page[-1])) if more else None)
 
 
+def page_that_fits(
+    found: Sequence[U], is_after: Callable[[int], bool], shown: Callable[[U], T], id_of: Callable[[U], int]
+) -> ListingPage[T]:
+    """A page of items that may be large, of which so many were read as fit: `is_after` an id whether there are more."""
+    more = bool(found) and is_after(id_of(found[-1]))
+    return ListingPage([shown(each) for each in found], _cursor(id_of(found[-1])) if more else None)
+
+
 def shown_token(text: str) -> str:
     """A text as an opaque cursor."""
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")

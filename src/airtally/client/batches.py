@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import msgspec
@@ -30,13 +30,47 @@ class BatchSize:
 
 @dataclass(frozen=True, slots=True)
 class EncodedBatch:
-    """`first` is the position of its first row among the rows given; `number` counts batches from 0."""
+    """`first` is the position of its first row among the rows given; `number` counts batches from 0.
+
+    `rows`: how many the answer must account for; None where only the server counts them, and then it is not cut.
+    `part` says which part it is of a batch that was cut in halves: `ab` is the second half of the first.
+    """
 
     number: int
     first: int
-    rows: int
+    rows: int | None
     media_type: str
     body: bytes
+    part: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its own among those of a call, and short: see _KEY_BYTES."""
+        return f"{self.number}{self.part}"
+
+    def halves(self) -> tuple[EncodedBatch, EncodedBatch, int] | None:
+        """Always the same halves, and the rows of the first; None for a single row, or where rows are not counted."""
+        if self.rows is None or self.rows < 2:
+            return None
+        left = self.rows // 2
+        if self.media_type == NDJSON:
+            bodies = _cut_lines(self.body, left)
+        else:
+            from airtally.client.tables import cut_table  # noqa: PLC0415 (pyarrow is loaded only for tables)
+
+            bodies = cut_table(self.body, left)
+        return (
+            replace(self, rows=left, body=bodies[0], part=f"{self.part}a"),
+            replace(self, first=self.first + left, rows=self.rows - left, body=bodies[1], part=f"{self.part}b"),
+            left,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRows:
+    """Rows that are batches already, such as the lines of a file; given to `send`, they are sent as they are."""
+
+    batches: Iterable[EncodedBatch]
 
 
 class Batcher(Protocol):
@@ -88,6 +122,14 @@ class JsonBatcher:
         del self._body[:end]
         self._number, self._first, self._rows = self._number + 1, self._first + rows, self._rows - rows
         return batch
+
+
+def _cut_lines(body: bytes, lines: int) -> tuple[bytes, bytes]:
+    """The first so many lines, each with its end, and the others."""
+    end = 0
+    for _ in range(lines):
+        end = body.index(b"\n", end) + 1
+    return body[:end], body[end:]
 
 
 def _plain_value(value: Any) -> Any:

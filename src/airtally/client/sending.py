@@ -8,14 +8,15 @@ from functools import partial
 from typing import Any, Literal, TypedDict, Unpack
 from urllib.parse import quote
 
-from airtally.client.batches import Batcher, BatchSize, EncodedBatch, JsonBatcher, checked_key
-from airtally.client.errors import AirtallyError
+from airtally.client.batches import Batcher, BatchSize, EncodedBatch, EncodedRows, JsonBatcher, checked_key
+from airtally.client.errors import AirtallyError, InvalidRequest
 from airtally.client.exchange import Exchange, exchange
 from airtally.client.messages import ApiRequest
 from airtally.client.retry import RetryRules
-from airtally.client.sent import BatchAnswer, SendResult, read_batch_answer
+from airtally.client.sent import BatchAnswer, SendResult, joined_answer, read_batch_answer
 
 Compression = Literal["gzip", "zstd"]
+_TOO_LARGE = 413
 
 
 class SendOptions(TypedDict, total=False):
@@ -49,6 +50,9 @@ class Sending:
 
     def batches(self, rows: Any) -> Iterator[EncodedBatch]:
         """All of a table or an iterable. Raises RowNotEncodable."""
+        if isinstance(rows, EncodedRows):
+            yield from rows.batches
+            return
         batcher = self.batcher(rows)
         yield from batcher.feed(rows)
         yield from batcher.finish()
@@ -63,7 +67,19 @@ class Sending:
         return JsonBatcher(self._size)
 
     def exchange(self, batch: EncodedBatch) -> Exchange[BatchAnswer]:
-        headers = {"Content-Type": batch.media_type, "Idempotency-Key": f"{self.result.key}/{batch.number}"}
+        """Send a batch, in halves where it is larger than the server takes."""
+        try:
+            return (yield from self._at_once(batch))
+        except InvalidRequest as refused:
+            halves = batch.halves() if refused.status == _TOO_LARGE else None
+            if halves is None:
+                raise
+        first, second, first_rows = halves
+        answers = (yield from self.exchange(first)), (yield from self.exchange(second))
+        return joined_answer(*answers, first_rows)
+
+    def _at_once(self, batch: EncodedBatch) -> Exchange[BatchAnswer]:
+        headers = {"Content-Type": batch.media_type, "Idempotency-Key": f"{self.result.key}/{batch.key}"}
         body = batch.body
         if self._compression is not None:
             headers["Content-Encoding"] = self._compression

@@ -43,10 +43,7 @@ class TableBatcher:
         if not self._waiting:
             return
         table = pa.Table.from_batches(self._waiting).combine_chunks()
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, table.schema.remove_metadata()) as writer:
-            writer.write_table(table.replace_schema_metadata())
-        batch = EncodedBatch(self._number, self._first, self._rows, ARROW, sink.getvalue().to_pybytes())
+        batch = EncodedBatch(self._number, self._first, self._rows, ARROW, _as_stream(table))
         self._number, self._first = self._number + 1, self._first + self._rows
         self._waiting, self._rows, self._bytes = [], 0, 0
         yield batch
@@ -56,6 +53,21 @@ class TableBatcher:
         mean = max(left.nbytes / left.num_rows, 1.0)
         fit = min(self._size.rows - self._rows, int((self._size.bytes - self._bytes) / mean))
         return max(fit, 0 if self._waiting else 1)
+
+
+def cut_table(body: bytes, rows: int) -> tuple[bytes, bytes]:
+    """The first so many rows of a stream that `TableBatcher` made, and the others."""
+    with pa.ipc.open_stream(body) as reader:
+        table = reader.read_all()
+    return _as_stream(table.slice(0, rows)), _as_stream(table.slice(rows))
+
+
+def _as_stream(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema.remove_metadata()) as writer:
+        writer.write_table(table.replace_schema_metadata())
+    written: bytes = sink.getvalue().to_pybytes()
+    return written
 
 
 def record_batches(rows: Any) -> Iterator[pa.RecordBatch]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, LargeBinary, Table, select
+from sqlalchemy import Column, ColumnElement, LargeBinary, Table, select, tuple_
 
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, metadata, quarantine
@@ -46,20 +46,20 @@ def quarantine_lines(store: MetadataStore, account_id: int) -> Iterator[bytes]:
                 yield _line({"entry": entry_id, "stream": found.stream, "row": msgspec.to_builtins(row)})
 
 
-def _lines_of(store: MetadataStore, table: Table, mine: Any) -> Iterator[bytes]:
-    """Page by page in the order of the key, so that no transaction lasts long."""
+def _lines_of(store: MetadataStore, table: Table, mine: ColumnElement[bool]) -> Iterator[bytes]:
+    """Page by page in the order of the key, so that no transaction lasts long; what is deleted meanwhile moves no other."""
     shown = [column for column in table.columns if _is_shown(column)]
-    key = list(table.primary_key.columns)
-    start = 0
+    names, key = [str(column.name) for column in shown], list(table.primary_key.columns)
+    query = select(*key, *shown).where(mine).order_by(*key).limit(_ROWS_AT_ONCE)
+    page = query
     while True:
-        query = select(*shown).where(mine).order_by(*key).limit(_ROWS_AT_ONCE).offset(start)
         with store.read() as connection:
-            rows = connection.execute(query).all()
-        names = [str(column.name) for column in shown]
-        yield from (_line({"table": str(table.name), "row": dict(zip(names, row, strict=True))}) for row in rows)
+            rows = connection.execute(page).all()
+        for row in rows:
+            yield _line({"table": str(table.name), "row": dict(zip(names, row[len(key) :], strict=True))})
         if len(rows) < _ROWS_AT_ONCE:
             return
-        start += len(rows)
+        page = query.where(tuple_(*key) > tuple_(*rows[-1][: len(key)]))
 
 
 def _is_shown(column: Column[Any]) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from airtally.accounts.accounts import Account, check_name
 from airtally.accounts.audit import note_change
+from airtally.database.fitting import how_many_fit
 from airtally.database.store import MetadataStore
 from airtally.database.tables import schedule_runs, schedules
 from airtally.jobs import turns
@@ -140,15 +141,17 @@ class Schedules:
     def page(
         self, account: Account, *, after: int | None = None, limit: int = 100, states: Sequence[ScheduleState] = ()
     ) -> list[Schedule]:
-        """The newest first; with `after` those older than the schedule of that id."""
+        """The newest first; with `after` those older than the schedule of that id. Fewer where they are large."""
         where = [schedules.c.account_id == account.id]
         if after is not None:
             where.append(schedules.c.id < after)
         if states:
             where.append(schedules.c.state.in_(states))
-        query = select(schedules).where(*where).order_by(schedules.c.id.desc()).limit(limit)
+        query = select(schedules).where(*where).order_by(schedules.c.id.desc())
+        sizes = query.with_only_columns(func.length(schedules.c.product)).limit(limit)
         with self._store.read() as connection:
-            return [Schedule.from_row(row) for row in connection.execute(query)]
+            fitting = query.limit(how_many_fit(connection, sizes))
+            return [Schedule.from_row(row) for row in connection.execute(fitting)]
 
     def next_times(self, account: Account, schedule: Schedule, number: int = 5) -> list[tuple[int, int]]:
         """The next slots, each with when its run is due; none while the schedule is paused."""

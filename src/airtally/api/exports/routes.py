@@ -11,7 +11,7 @@ from airtally.accounts.permissions import Permission
 from airtally.accounts.principal import Principal
 from airtally.api.exports.answers import ExportAnswer, ExportPartAnswer, export_answer, part_answer
 from airtally.api.operation import NoFields, OperationCall, OperationReply, PlainCall, operation
-from airtally.api.pages import ListingPage, PageQuery, page_of
+from airtally.api.pages import ListingPage, PageQuery, page_of, page_that_fits
 from airtally.api.reading import read_fields
 from airtally.exports.export import COMING, Export, ExportState, media_type
 from airtally.exports.service import TooManyExports
@@ -20,6 +20,7 @@ from airtally.files.serve import ServedFile, send
 from airtally.kit.errors import Forbidden, NotFound, Unauthorized
 from airtally.kit.quality import quality_headers
 from airtally.services import Services
+from airtally.sql.dsl.refusal import StatementRefused
 
 #: Seconds after which a caller who waits is to look again.
 _LOOK_AGAIN = "1"
@@ -49,22 +50,29 @@ class ExportResource:
     @operation(
         *("POST", "/exports", Permission.READ, "Create an export"),
         status=202,
-        failures=(NotFound, TooManyExports),
+        failures=(NotFound, TooManyExports, StatementRefused),
         answer=ExportAnswer,
         headers=_LOCATION,
         max_body=4 << 20,
         example={"rows": {"stream": "playlogs", "range": "last month"}, "format": "parquet"},
     )
     def create_export(self, call: OperationCall[NoFields, ExportSpec]) -> OperationReply:
-        """Rows of a stream, or the answer to a question of any size, as files in parts."""
+        """Rows of a stream, or the answer to a question or a statement of any size, as files in parts."""
         return accepted(self._exports.create(call.account, call.body, requested_by=requested_by(call.principal)))
 
     @operation("GET", "/exports", Permission.READ, "List exports")
     def list_exports(self, call: OperationCall[ExportsQuery, None]) -> ListingPage[ExportAnswer]:
-        """The newest first. Exports are listed until 90 days after their files were deleted."""
-        asked = call.query
-        found = self._exports.page(call.account, after=asked.position, limit=asked.limit + 1, states=asked.state)
-        return page_of(found, asked.limit, export_answer, lambda each: each.id)
+        """The newest first. Exports are listed until 90 days after their files were deleted.
+
+        A page has fewer than `limit` where what was asked for is long.
+        """
+        asked, account = call.query, call.account
+
+        def page(after: int | None, limit: int) -> list[Export]:
+            return self._exports.page(account, after=after, limit=limit, states=asked.state)
+
+        found = page(asked.position, asked.limit)
+        return page_that_fits(found, lambda last: bool(page(last, 1)), export_answer, lambda each: each.id)
 
     @operation(
         *("GET", "/exports/{export_id}", Permission.READ, "Get an export"),

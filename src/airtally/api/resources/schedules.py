@@ -11,7 +11,7 @@ from airtally.accounts.accounts import Account
 from airtally.accounts.permissions import Permission
 from airtally.api.exports.routes import requested_by
 from airtally.api.operation import NoFields, OperationCall, OperationReply, PlainCall, operation
-from airtally.api.pages import ListingPage, PageQuery, page_of
+from airtally.api.pages import ListingPage, PageQuery, page_of, page_that_fits
 from airtally.api.times import read_moment, shown_moment
 from airtally.exports.spec import ExportSpec
 from airtally.kit.errors import NotFound
@@ -20,6 +20,7 @@ from airtally.schedules.service import ScheduleSpec, TooManySchedules
 from airtally.schedules.states import CatchUp, RunState, ScheduleState
 from airtally.schedules.wanted import AskedPlays, DeliverTo, Product
 from airtally.services import Services
+from airtally.sql.dsl.refusal import StatementRefused
 
 #: Next slots that the answer for one schedule shows.
 _NEXT = 5
@@ -153,7 +154,7 @@ class ScheduleResource:
     @operation(
         *("POST", "/schedules", Permission.ADMIN, "Create a schedule"),
         status=201,
-        failures=(NotFound, TooManySchedules),
+        failures=(NotFound, TooManySchedules, StatementRefused),
         example=_EXAMPLE,
     )
     def create_schedule(self, call: OperationCall[NoFields, NewSchedule]) -> ScheduleDetails:
@@ -166,10 +167,14 @@ class ScheduleResource:
 
     @operation("GET", "/schedules", Permission.READ, "List schedules")
     def list_schedules(self, call: OperationCall[SchedulesQuery, None]) -> ListingPage[ScheduleAnswer]:
-        """The newest first."""
-        asked = call.query
-        found = self._schedules.page(call.account, after=asked.position, limit=asked.limit + 1, states=asked.state)
-        return page_of(found, asked.limit, schedule_answer, lambda each: each.id)
+        """The newest first. A page has fewer than `limit` where what they make is long."""
+        asked, account = call.query, call.account
+
+        def page(after: int | None, limit: int) -> list[Schedule]:
+            return self._schedules.page(account, after=after, limit=limit, states=asked.state)
+
+        found = page(asked.position, asked.limit)
+        return page_that_fits(found, lambda last: bool(page(last, 1)), schedule_answer, lambda each: each.id)
 
     @operation("GET", "/schedules/{schedule_id}", Permission.READ, "Get a schedule", failures=(NotFound,))
     def get_schedule(self, call: PlainCall) -> ScheduleDetails:
@@ -178,7 +183,7 @@ class ScheduleResource:
 
     @operation(
         *("PATCH", "/schedules/{schedule_id}", Permission.ADMIN, "Change a schedule"),
-        failures=(NotFound,),
+        failures=(NotFound, StatementRefused),
         example={"cron": "0 7 * * *", "timezone": "Europe/Berlin"},
     )
     def change_schedule(self, call: OperationCall[NoFields, ScheduleChange]) -> ScheduleDetails:
