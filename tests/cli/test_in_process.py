@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import httpx
 import pytest
 
 from airtally.cli.in_process import InProcessTransport
+from airtally.kit.departure import stopped_by_departure
 
 
 @pytest.fixture
@@ -62,14 +64,17 @@ def test_an_application_that_fails_is_an_error_of_the_call(client):
 
 
 def test_closing_ends_what_is_under_way():
+    """Also what a thread works at, which an interrupted command would wait for."""
     ended = []
+    stopped = threading.Event()
 
     async def application(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        try:
-            await asyncio.sleep(600)
-        finally:
-            ended.append(True)
+        with stopped_by_departure(stopped.set):
+            try:
+                await asyncio.sleep(600)
+            finally:
+                ended.append(stopped.wait(30))
 
     transport = InProcessTransport(application)
     client = httpx.Client(transport=transport, base_url="http://home")

@@ -57,6 +57,6 @@ def test_a_user_logs_in_and_goes_on_with_the_token(run, site):
 def test_what_goes_wrong_is_said_in_words(run, site):
     assert site("account list", token="airtally_no").startswith("airtally: The key is unknown, revoked or expired")
     assert "no token" in run(f"--url {site.url} account list")
-    assert "--url" in site("lake compact"), "a command that has no remote way says so"
+    assert "--url" in site("worker", as_json=False), "a command that has no remote way says so"
     assert run("--url http://127.0.0.1:1 --token x account list").startswith("airtally: ")
     assert "cannot be used" in run("--url gopher://x --token x account list")

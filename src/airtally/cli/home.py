@@ -125,7 +125,7 @@ class CommandApplication:
         callers = CommandCallers(self._services.access.accounts)
         return Litestar(
             route_handlers=[*routes_of(operations, self._services, callers)],
-            exception_handlers={Exception: _refused},
+            exception_handlers={Exception: _problem_of_error},
             openapi_config=None,
             request_max_body_size=None,
             logging_config=None,
@@ -137,7 +137,7 @@ def _collection_of(path: str) -> str:
     return path.removeprefix(f"{PREFIX}/").partition("/")[0]
 
 
-def _refused(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+def _problem_of_error(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     failure: Failure = failure_of(error, request.method)
     if failure.status >= 500:
         log_failure(failure, request.scope["path"])

@@ -10,6 +10,8 @@ from typing import Any, Protocol, TypeVar
 
 import httpx
 
+from airtally.kit.departure import DEPARTURE, Departure
+
 T = TypeVar("T")
 
 #: Pieces of a body that are made before the first is read.
@@ -27,6 +29,7 @@ class InProcessTransport(httpx.BaseTransport):
 
     def __init__(self, application: AsgiApplication) -> None:
         self._application = application
+        self._under_way: set[_Answering] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="airtally-in-process", daemon=True)
         self._thread.start()
@@ -41,7 +44,7 @@ class InProcessTransport(httpx.BaseTransport):
         """Stop what is under way."""
         if self._loop.is_closed():
             return
-        self._run(_cancel_all())
+        self._run(self._leave_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -52,13 +55,27 @@ class InProcessTransport(httpx.BaseTransport):
 
     def leave(self, answering: _Answering) -> None:
         """Stop making a body that nobody reads to its end."""
-        self._loop.call_soon_threadsafe(answering.leave)
+        self._loop.call_soon_threadsafe(self._leave, answering)
 
     def _run(self, steps: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(steps, self._loop).result()
 
     async def _begin(self, scope: dict[str, Any], body: bytes) -> _Answering:
-        return _Answering(self._application, scope, body)
+        answering = _Answering(self._application, scope, body)
+        self._under_way.add(answering)
+        return answering
+
+    def _leave(self, answering: _Answering) -> None:
+        self._under_way.discard(answering)
+        answering.leave()
+
+    async def _leave_all(self) -> None:
+        for answering in list(self._under_way):
+            self._leave(answering)
+        tasks = [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Answering:
@@ -68,6 +85,7 @@ class _Answering:
         self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_PIECES_AHEAD)
         self._body: bytes | None = body
         self._left = asyncio.Event()
+        self._departure = Departure()
         self._more = True
         self._task = asyncio.create_task(self._answer(application, scope))
 
@@ -84,10 +102,12 @@ class _Answering:
         return b""
 
     def leave(self) -> None:
+        self._departure.left()
         self._left.set()
         self._task.cancel()
 
     async def _answer(self, application: AsgiApplication, scope: dict[str, Any]) -> None:
+        DEPARTURE.set(self._departure)
         await application(scope, self._receive, self._messages.put)
 
     async def _receive(self) -> dict[str, Any]:
@@ -122,13 +142,6 @@ class _AnswerBody(httpx.SyncByteStream):
 
 def _error_of(task: asyncio.Task[None]) -> BaseException | None:
     return None if task.cancelled() else task.exception()
-
-
-async def _cancel_all() -> None:
-    tasks = [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
-    for each in tasks:
-        each.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _scope_of(request: httpx.Request) -> dict[str, Any]:
