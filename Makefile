@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # Three, as tests wait a lot; each begins with a stretch of its own, so that few share what a module sets up.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 
+# Modules are compiled once, also where the environment forbids it: each program that a test starts would do it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup setup-test demo test test-slow test-long fuzz bench lint format lock docs clean
 
 setup: $(VENV)/.runtime

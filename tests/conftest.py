@@ -7,6 +7,8 @@ from importlib.util import find_spec
 
 _GROUPS = (
     "fixtures.zones",  # first: the zone is set before anything else is made
+    "fixtures.garbage",
+    "fixtures.tracebacks",
     "fixtures.properties",
     "fixtures.opened",
     "fixtures.postgres",
@@ -14,6 +16,7 @@ _GROUPS = (
     "fixtures.sail",
     "fixtures.server",
     "fixtures.tls",
+    "fixtures.children",
     "fixtures.served",
     "fixtures.datasets",
     "fixtures.smtp",

@@ -11,6 +11,7 @@ import pytest
 
 import airtally
 from airtally.cli import app
+from airtally.cli.remote import FLAGS
 from airtally.kit.errors import Failure
 from airtally.reference import PAGES, commands, declared_metrics, failures, metric_name
 from airtally.settings import Settings
@@ -25,7 +26,7 @@ IDS = [str(each.relative_to(ROOT)) for each in FILES]
 MODULE = re.compile(r"`(?:src/airtally/)?((?:[a-z_]+/)+[a-z_]+\.py)`")
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)[^)]*\)")
 #: No settings of the server: the example of the guide that adds one, and what `make bench` reads.
-OTHERS = {"AIRTALLY_ANSWER_DAYS", "AIRTALLY_BENCHMARK_DATA"}
+OTHERS = {"AIRTALLY_ANSWER_DAYS", "AIRTALLY_BENCHMARK_DATA", *FLAGS.values()}
 #: A section of a vendor's page as docstrings and comments cite it: `docs/vendors/slate.md#2, #3`.
 CITATION = re.compile(r"docs/vendors/(\w+)\.md((?:#\d+)(?:, #\d+)*)")
 HEADING = re.compile(r"^## (\d+)\. ", re.MULTILINE)

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from airtally.cli import doctor
+from airtally.doctor.checks import examine
+from airtally.doctor.premises import HomePremises
 from airtally.runtime import open_services
 from airtally.services import Role
 from airtally.settings import Settings
@@ -57,11 +58,11 @@ def test_doctor_names_what_others_can_read_and_what_closes_it(tmp_path):
     open_services(settings, role=Role.NONE).close()
     for path, mode in ((settings.home / "metadata.sqlite", 0o640), (settings.home, 0o711)):
         path.chmod(mode)
-    found = next(doctor.examine(settings))
+    found = next(examine(HomePremises(settings)))
     assert found.about == "home"
     assert str(settings.home / "metadata.sqlite") in found.found
     subprocess.run(found.mend, shell=True, check=True)
-    assert next(doctor.examine(settings)).mend is None
+    assert next(examine(HomePremises(settings))).mend is None
     assert exposed(settings.home) == []
     settings.home.chmod(0o755)
     open_services(settings, role=Role.NONE).close()

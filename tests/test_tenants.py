@@ -464,13 +464,20 @@ def test_another_account_gets_nothing_and_changes_nothing(first, other, method, 
     assert first.state() == before
 
 
-@pytest.mark.parametrize(("method", "path"), sorted(each for each, kind in ROUTES.items() if kind != "open"))
-def test_nobody_gets_anything(first, server, method, path):
-    """No key, a key of the wrong kind, a key that was revoked, a session that ended."""
-    gone = Tenant(server)
-    for key in server.services.access.keys.all(gone.account):
+@pytest.fixture(scope="module")
+def gone(server):
+    """A tenant whose keys were revoked and whose session has ended."""
+    tenant = Tenant(server)
+    for key in server.services.access.keys.all(tenant.account):
         server.services.access.keys.revoke(key.id)
-    server.services.access.sessions.end(gone.session)
+    server.services.access.sessions.end(tenant.session)
+    yield tenant
+    tenant.close()
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(each for each, kind in ROUTES.items() if kind != "open"))
+def test_nobody_gets_anything(first, gone, server, method, path):
+    """No key, a key of the wrong kind, a key that was revoked, a session that ended."""
     swapped = {"Secret-Token": first.native.token, "Authorization": f"Bearer {first.token}"}
     with httpx.Client(base_url=server.url, timeout=120) as nobody:
         for caller, headers in ((nobody, {}), (nobody, swapped), (gone.http, {})):
@@ -485,7 +492,6 @@ def test_nobody_gets_anything(first, server, method, path):
                     refused = (403 if path == "/files/{file_id}" else 404) if ROUTES[method, path] == "link" else 401
                     assert answer.status_code == refused, answer.text
                 assert first.mark not in answer.text or first.mark in target
-    gone.close()
 
 
 def test_what_another_account_sends_is_its_own(first, other):

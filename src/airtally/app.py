@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
+from argon2 import PasswordHasher
 from litestar import Litestar, Request, Response
 from litestar.concurrency import set_asyncio_executor
-from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.exceptions import HTTPException
 
 from airtally.accounts.guessing import Guesses
 from airtally.api import operations
@@ -26,7 +27,7 @@ from airtally.kit.addresses import neighbourhood
 from airtally.kit.attempts import ATTEMPT, Attempt
 from airtally.kit.clock import Clock
 from airtally.kit.departure import DEPARTURE
-from airtally.kit.errors import BadRequest, Failure, Internal, MethodNotAllowed, NotFound, TooLarge
+from airtally.kit.errors import Failure, MethodNotAllowed
 from airtally.kit.faults import Faults
 from airtally.kit.logs import log_failure
 from airtally.runtime import open_services
@@ -39,6 +40,7 @@ from airtally.web.bodies import Body, BodyMemory, NoBody
 from airtally.web.callers import caller_of
 from airtally.web.cors import CrossOrigin
 from airtally.web.departures import WatchedConnection
+from airtally.web.failures import failure_of
 from airtally.web.hosts import check_host, check_single
 
 _log = structlog.get_logger("airtally.requests")
@@ -167,10 +169,15 @@ class Airtally:
 
 
 def create_app(
-    settings: Settings | None = None, *, clock: Clock | None = None, faults: Faults | None = None
+    settings: Settings | None = None,
+    *,
+    clock: Clock | None = None,
+    faults: Faults | None = None,
+    hasher: PasswordHasher | None = None,
 ) -> Airtally:
-    """Open all services and return the server's application. Only tests pass `clock` and `faults`."""
-    return Airtally(open_services(settings or Settings.from_env(), clock=clock, faults=faults, role=Role.SERVE))
+    """Open all services and return the server's application. Only tests pass `clock`, `faults` and `hasher`."""
+    opened = settings or Settings.from_env()
+    return Airtally(open_services(opened, clock=clock, faults=faults, hasher=hasher, role=Role.SERVE))
 
 
 def _site(services: Services, lifespan: Any) -> Litestar:
@@ -181,7 +188,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
             *login.routes(services),
             *(handler for api in APIS for handler in api.routes(services)),
         ],
-        exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _broke},
+        exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _http_failed},
         lifespan=[lifespan],
         openapi_config=None,
         request_max_body_size=None,  # `web/bodies.py` limits the body of each path
@@ -202,29 +209,8 @@ def _respond(area: Area, failure: Failure, request: Request[Any, Any, Any]) -> R
     return answer
 
 
-def _http_failed(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
-    """Convert Litestar's own errors (no such route, wrong method, body too large) into a Failure."""
-    if isinstance(error, NotFoundException):
-        failure: Failure = NotFound("Resource not found.")
-    elif isinstance(error, MethodNotAllowedException):
-        failure = MethodNotAllowed(f"Method {request.method} is not allowed here", allow=_allowed(error))
-    elif error.status_code == 413:
-        failure = TooLarge("The body is too large")
-    elif error.status_code < 500:
-        failure = BadRequest(error.detail)
-    else:
-        return _broke(request, error)
-    return _failed(request, failure)
-
-
-def _allowed(error: HTTPException) -> str:
-    return (error.headers or {}).get("allow", "")
-
-
-def _broke(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    failure = Internal("Internal error: the server's log has the details")
-    failure.__cause__ = error
-    return _failed(request, failure)
+def _http_failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    return _failed(request, failure_of(error, request.method))
 
 
 def _is_preflight(scope: Scope, area: Area, headers: Mapping[bytes, bytes]) -> bool:

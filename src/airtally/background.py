@@ -182,7 +182,7 @@ def _report_work(services: Services) -> list[Background]:
 def export_work(services: Services) -> list[Background]:
     """Workers of small exports, others of large ones, and what deletes files."""
     own = services.exports
-    parts = ExportParts(own.ledger, own.planner, services.queries, own.renderer, services.files)
+    parts = ExportParts(own.ledger, own.planner, services.queries, services.sql, own.renderer, services.files)
     staging = services.settings.home / "staging"
     workers = [
         kind(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from argon2 import PasswordHasher
+
 from airtally.accounts.accounts import Accounts
 from airtally.accounts.audit import AuditTrail
 from airtally.accounts.call_limit import CallLimit
@@ -70,7 +72,12 @@ from airtally.webhooks.parts import WebhookParts, webhook_parts
 
 
 def open_services(
-    settings: Settings, *, clock: Clock | None = None, faults: Faults | None = None, role: Role = Role.SERVE
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    faults: Faults | None = None,
+    hasher: PasswordHasher | None = None,
+    role: Role = Role.SERVE,
 ) -> Services:
     """Open all services of a process with this role.
 
@@ -79,7 +86,7 @@ def open_services(
     """
     private.enclose(settings.home, shared=settings.shares_folders)
     with ExitStack() as opened:
-        services = _Opening(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened).services()
+        services = _Opening(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened).services(hasher)
         refold(services.store, services.access.owners, services.queries)
         services.closing = opened.pop_all()
         return services
@@ -97,9 +104,9 @@ class _Opening:
         #: The database's clock if several machines share one (PostgreSQL), else this machine's.
         self._shared = shared_clock(self._store, clock)
 
-    def services(self) -> Services:
+    def services(self, hasher: PasswordHasher | None) -> Services:
         settings, clock, store = self._settings, self._clock, self._store
-        access = self._access()
+        access = self._access(hasher)
         process = ThisProcess(settings.home / "processes")
         self._closing.callback(process.close)
         jobs = Jobs(store, self._shared, process.id, most_waiting=settings.waiting_jobs)
@@ -117,7 +124,8 @@ class _Opening:
         files = FileStore.open(settings.files_url, self._faults)
         deliveries = Deliveries(store, self._shared, settings.fouryousee_retry_seconds, process.id)
         reports = self._reports(access, jobs, deliveries)
-        exports = self._exports(access, jobs, storage.event_store, queries, (engines, files))
+        sql = self._sql(queries, storage)
+        exports = self._exports(access, jobs, storage.event_store, (queries, sql), (engines, files))
         webhooks = self._webhooks(access.secrets, process.id)
         exports.exports.endings.within.append(ExportNotices(webhooks.messages).note)
         made = MadeBySchedules(exports.exports, exports.links, reports, webhooks.messages)
@@ -138,7 +146,7 @@ class _Opening:
             storage=storage,
             engines=engines,
             queries=queries,
-            sql=self._sql(queries, storage),
+            sql=sql,
             intake=intake,
             usage=usage,
             jobs=jobs,
@@ -157,9 +165,9 @@ class _Opening:
             closing=self._closing,
         )
 
-    def _access(self) -> Access:
+    def _access(self, hasher: PasswordHasher | None) -> Access:
         settings, store, clock = self._settings, self._store, self._clock
-        secrets, users = Secrets.open(settings.home, settings.secret_key), Users(store, clock)
+        secrets, users = Secrets.open(settings.home, settings.secret_key), Users(store, clock, hasher)
         keys = Keys(store, secrets, clock)
         self._closing.callback(keys.close)
         return Access(
@@ -253,11 +261,16 @@ class _Opening:
         return Datasets(publisher, DatasetFiles(store, clock), Notices(users, _mailer(settings.smtp_url)))
 
     def _exports(
-        self, access: Access, jobs: Jobs, event_store: EventStore, queries: Queries, made: tuple[Engines, FileStore]
+        self,
+        access: Access,
+        jobs: Jobs,
+        event_store: EventStore,
+        asked: tuple[Queries, SqlQueries],
+        made: tuple[Engines, FileStore],
     ) -> ExportServices:
         engines, files = made
         context = ExportContext(
-            self._store, self._clock, jobs, access.secrets, queries, event_store, engines.heavy, files
+            self._store, self._clock, jobs, access.secrets, *asked, event_store, engines.heavy, files
         )
         return export_services(context, self._settings, ReadSpecs())
 

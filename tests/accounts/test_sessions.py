@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from sqlalchemy import select
 
 from airtally.accounts.accounts import Account
@@ -23,7 +22,6 @@ PASSWORD = "correct horse"
 
 @pytest.fixture
 def user(users: Users, account: Account) -> User:
-    users._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     return users.create(account, username="ana", name="Ana", email="ana@example.org", password=PASSWORD)
 
 

@@ -14,11 +14,6 @@ from fixtures.postgres import on_sqlite
 PASSWORD = "correct horse"
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(users: Users) -> None:
-    users._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-
-
 def make(users: Users, account: Account, username: str = "ana", **changes: str) -> User:
     values = {"name": "Ana", "email": "ana@example.org", "password": PASSWORD} | changes
     return users.create(account, username=username, **values)

@@ -199,7 +199,7 @@ def test_who_is_told(
     assert set(found) == {named, "ops@acme.example", "ana@acme.example"}
     mail = message_deliveries.get(account, message_deliveries.listed(account)[0].id)
     assert mail.subject == "Some (Acme)"
-    assert "1 rows were refused since" in str(mail.text)
+    assert "1 row was refused since" in str(mail.text)
 
 
 def test_a_process_that_dies_at_the_change_leaves_it_to_the_next(

@@ -14,11 +14,14 @@ from unittest.mock import patch
 import pytest
 
 from airtally import cli
+from airtally.accounts.permissions import UserRole
+from airtally.kit import logs
 from fixtures.storage import storage
 
 __all__ = ["run", "storage"]
 
 Run = Callable[..., Any]
+PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
@@ -42,4 +45,24 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], dat
         out, call.warned = capsys.readouterr()
         return json.loads(out) if as_json else out
 
+    return call
+
+
+@pytest.fixture
+def site(run: Run, start_server: Callable[..., Any]) -> Any:
+    """A server on the home that `run` has; `site("key list")` runs a command on it from elsewhere, as an operator."""
+    logs.configure("error")  # the server is in this process, whose output is read
+    server = start_server(database=os.environ["AIRTALLY_DATABASE"])
+    run("account create --name Acme")
+    access = server.services.access
+    acme = access.accounts.by_slug("acme")
+    user = access.users.create(
+        acme, username="op", name="Op", email="op@example.org", password=PASSWORD, role=UserRole.OPERATOR
+    )
+    token = access.keys.create(acme, "native", user=user).credentials["token"]
+
+    def call(line: str, *more: str, token: str = token, **options: Any) -> Any:
+        return run(f"--url {server.url} --token {token} {line}", *more, **options)
+
+    call.url = server.url  # type: ignore[attr-defined]
     return call

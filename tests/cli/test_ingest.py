@@ -17,19 +17,20 @@ from airtally.runtime import open_services
 from airtally.services import Role
 from airtally.settings import Settings
 from airtally.streams import PLAYLOGS
+from fixtures.migrated import migrated
 from fixtures.program import run
 
 
 @pytest.fixture
 def home(tmp_path):
-    services = open_services(Settings(home=tmp_path / "home"), role=Role.NONE)
+    services = open_services(migrated(Settings(home=tmp_path / "home")), role=Role.NONE)
     services.access.accounts.create("Acme", "acme")
     services.close()
     return tmp_path / "home"
 
 
 def count(home, slug="acme"):
-    services = open_services(Settings(home=home), role=Role.NONE)
+    services = open_services(migrated(Settings(home=home)), role=Role.NONE)
     try:
         return services.queries.answer(Question(PLAYLOGS, slug, (Metric("n"),))).table["n"][0].as_py()
     finally:

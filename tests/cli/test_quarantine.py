@@ -13,6 +13,7 @@ from airtally.runtime import open_services
 from airtally.services import Role
 from airtally.settings import Settings
 from airtally.streams import PLAYLOGS
+from fixtures.migrated import migrated
 from fixtures.program import PROGRAM, run
 
 GOOD = b'{"player_id": 1, "media_id": 2, "played_at": "2026-10-01T08:00:00"}'
@@ -22,7 +23,7 @@ WRONG = b'{"player_id": "x", "media_id": 2, "played_at": "2026-10-01T08:00:00"}\
 @pytest.fixture
 def home(tmp_path):
     """With an entry of three wrong rows, and one of a row that is right by now."""
-    services = open_services(Settings(home=tmp_path / "home"), role=Role.NONE)
+    services = open_services(migrated(Settings(home=tmp_path / "home")), role=Role.NONE)
     account = services.access.accounts.create("Acme", "acme")
     services.access.accounts.create("Rival", "rival")
     keep = services.intake.quarantine.keep

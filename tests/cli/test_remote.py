@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from airtally.accounts.permissions import UserRole
-from airtally.kit import logs
+from cli.conftest import PASSWORD
 from fixtures.postgres import on_sqlite
 
 pytestmark = on_sqlite
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture
-def site(run, start_server, monkeypatch):
-    """A server on the home that `run` has; `site("key list")` runs a command on it from elsewhere, as an operator."""
-    logs.configure("error")  # the server is in this process, whose output is read
-    server = start_server(database=os.environ["AIRTALLY_DATABASE"])
-    run("account create --name Acme")
-    access = server.services.access
-    acme = access.accounts.by_slug("acme")
-    user = access.users.create(
-        acme, username="op", name="Op", email="op@example.org", password=PASSWORD, role=UserRole.OPERATOR
-    )
-    token = access.keys.create(acme, "native", user=user).credentials["token"]
-
-    def call(line, *more, token=token, **options):
-        return run(f"--url {server.url} --token {token} {line}", *more, **options)
-
-    call.url = server.url
-    return call
 
 
 @pytest.mark.parametrize("line", ["account list", "user list", "user list --account acme", "key list --account acme"])
@@ -81,6 +57,6 @@ def test_a_user_logs_in_and_goes_on_with_the_token(run, site):
 def test_what_goes_wrong_is_said_in_words(run, site):
     assert site("account list", token="airtally_no").startswith("airtally: The key is unknown, revoked or expired")
     assert "no token" in run(f"--url {site.url} account list")
-    assert "--url" in site("lake compact"), "a command that has no remote way says so"
+    assert "--url" in site("worker", as_json=False), "a command that has no remote way says so"
     assert run("--url http://127.0.0.1:1 --token x account list").startswith("airtally: ")
     assert "cannot be used" in run("--url gopher://x --token x account list")

@@ -19,10 +19,12 @@ import httpx
 import pytest
 
 from airtally import cli
-from airtally.cli import doctor
-from airtally.cli.listening import CannotListen, Listened, listen
+from airtally.cli.listening import CannotListen, listen
+from airtally.doctor.checks import examine
+from airtally.doctor.premises import HomePremises
 from airtally.kit import logs
 from airtally.settings import Settings
+from airtally.web.listened import Listened
 from fixtures.program import PROGRAM, run
 
 
@@ -85,10 +87,10 @@ def test_an_address_for_others_is_warned_of_and_doctor_says_so(home: Path) -> No
     assert warning.startswith("airtally: warning: AIRTALLY_PUBLIC_URL is not set: ")
     assert url in warning
     assert "will not work" in warning
-    examined = {each.about: each for each in doctor.examine(Settings(home=home))}["public URL"]
+    examined = {each.about: each for each in examine(HomePremises(Settings(home=home)))}["public URL"]
     assert examined.mend == warning.removeprefix("airtally: warning: ")
     public = Settings(home=home, public_url="https://stats.example.org")
-    assert {each.about for each in doctor.examine(public) if each.mend} == set()
+    assert {each.about for each in examine(HomePremises(public)) if each.mend} == set()
 
 
 def test_no_warning_where_the_public_url_is_given(home: Path) -> None:
@@ -97,7 +99,7 @@ def test_no_warning_where_the_public_url_is_given(home: Path) -> None:
 
 
 def test_doctor_says_of_any_home_what_links_begin_with(home: Path) -> None:
-    (found,) = [each for each in doctor.examine(Settings(home=home)) if each.about == "public URL"]
+    (found,) = [each for each in examine(HomePremises(Settings(home=home))) if each.about == "public URL"]
     assert found.mend is None
     assert "AIRTALLY_PUBLIC_URL" in found.found
 
@@ -258,7 +260,7 @@ def test_a_damaged_buffer_is_recovered_counted_and_said_until_it_is_removed(home
             assert ready.status_code == 503
             assert f"{buffer}.damaged" in ready.json()["checks"]["buffer"]
             assert "6 rows in 3 batches were recovered" in ready.json()["checks"]["buffer"]
-    (found,) = [each for each in json.loads(run(home, "doctor", "--json", status=1).stdout) if each["state"] == "mend"]
+    (found,) = [each for each in json.loads(run(home, "doctor", "--json", status=1).stdout) if each["state"] == "error"]
     assert found["about"] == "buffer"
     assert f"{buffer}.damaged" in found["mend"]
     for each in (home / "buffer").glob("*.damaged*"):
@@ -296,7 +298,7 @@ def test_a_damaged_metadata_store_is_one_line_that_says_what_to_do(home: Path, d
     (line,) = [each for each in ended.stderr.splitlines() if not each.startswith("{")]
     assert line.startswith("airtally: The metadata store is damaged: ")
     assert "restore a backup" in line
-    (found,) = [each for each in json.loads(run(home, "doctor", "--json", status=1).stdout) if each["state"] == "mend"]
+    (found,) = [each for each in json.loads(run(home, "doctor", "--json", status=1).stdout) if each["state"] == "error"]
     assert found["about"] == "metadata"
     assert "restore a backup" in found["mend"]
     if damage == b"":

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 from litestar import Litestar, Request, Response, get
@@ -58,7 +57,6 @@ class Services:
 def services(
     metadata: MetadataStore, clock: MovableClock, secrets: Secrets, users: Users, keys: Keys, account: Account
 ) -> Services:
-    users._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     users.create(account, username="ana", name="Ana", email="ana@example.org", password=PASSWORD)
     access = Access(
         secrets=secrets,

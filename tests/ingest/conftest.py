@@ -7,10 +7,11 @@ import pytest
 from airtally.runtime import open_services
 from airtally.services import Role
 from airtally.settings import Settings
+from fixtures.migrated import migrated
 
 
 @pytest.fixture
 def services(tmp_path):
-    services = open_services(Settings(home=tmp_path / "home"), role=Role.NONE)
+    services = open_services(migrated(Settings(home=tmp_path / "home")), role=Role.NONE)
     yield services
     services.close()

@@ -16,13 +16,14 @@ from airtally.settings import Settings
 from airtally.streams import STREAMS
 from airtally.vendors.slate.entries import NewBusiness
 from airtally.vendors.slate.services import slate_services
+from fixtures.migrated import migrated
 
 KEYS = {"subscriptions": "subscription_event_id", "playback": "session_id", "catalog": "id"}
 
 
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
-    services = open_services(Settings(home=tmp_path), role=Role.ROWS)
+    services = open_services(migrated(Settings(home=tmp_path)), role=Role.ROWS)
     yield services
     services.close()
 

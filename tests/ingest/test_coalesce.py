@@ -18,6 +18,7 @@ from airtally.runtime import open_services
 from airtally.services import Role
 from airtally.settings import Settings
 from airtally.streams import AD_EVENTS, PLAYERS, PLAYLOGS, STREAMS
+from fixtures.migrated import migrated
 
 NDJSON = "application/x-ndjson"
 PLAY = b'{"player_id": 1, "media_id": 2, "played_at": "2026-10-01T08:00:00"}'
@@ -43,7 +44,7 @@ def disk():
 
 @pytest.fixture
 def services(tmp_path, disk):
-    services = open_services(Settings(home=tmp_path), faults=disk, role=Role.ROWS)
+    services = open_services(migrated(Settings(home=tmp_path)), faults=disk, role=Role.ROWS)
     yield services
     services.close()
 

@@ -22,6 +22,7 @@ from airtally.services import Role, Services
 from airtally.settings import Settings
 from airtally.streams import DEVICE_TAGS, DEVICES
 from airtally.streams.declaration import Stream
+from fixtures.migrated import migrated
 from fixtures.storage import NOON_US
 
 Row = dict[str, Any]
@@ -48,7 +49,7 @@ def disk() -> Disk:
 
 @pytest.fixture
 def services(tmp_path: Path, clock: MovableClock, disk: Disk) -> Iterator[Services]:
-    services = open_services(Settings(home=tmp_path), clock=clock, faults=disk, role=Role.ROWS)
+    services = open_services(migrated(Settings(home=tmp_path)), clock=clock, faults=disk, role=Role.ROWS)
     yield services
     services.close()
 

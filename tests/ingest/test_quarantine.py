@@ -27,6 +27,7 @@ from airtally.streams import PLAYLOGS, STREAMS
 from airtally.vendors.slate.entries import NewBusiness
 from airtally.vendors.slate.services import slate_services
 from fixtures.homes import unpacked
+from fixtures.migrated import migrated
 
 SUBSCRIPTIONS, AD_EVENTS = STREAMS["subscriptions"], STREAMS["ad_events"]
 NDJSON, PARQUET = "application/x-ndjson", "application/vnd.apache.parquet"
@@ -55,7 +56,9 @@ def opened(tmp_path, faults):
     found = []
 
     def start(**changes):
-        services = open_services(Settings(home=tmp_path / "home").with_(**changes), faults=faults, role=Role.ROWS)
+        services = open_services(
+            migrated(Settings(home=tmp_path / "home").with_(**changes)), faults=faults, role=Role.ROWS
+        )
         found.append(services)
         return services
 
@@ -278,7 +281,7 @@ def test_a_refused_batch_leaves_no_rejected_rows(opened, faults):
 
 def test_entries_leave_by_their_age(tmp_path):
     clock = MovableClock(1_790_000_000_000_000)
-    services = open_services(Settings(home=tmp_path, quarantine_days=2), clock=clock, role=Role.ROWS)
+    services = open_services(migrated(Settings(home=tmp_path, quarantine_days=2)), clock=clock, role=Role.ROWS)
     try:
         account = services.access.accounts.create("Acme", "acme")
         send(services, account, PLAYLOGS, wrong(3))
@@ -293,7 +296,7 @@ def test_entries_leave_by_their_age(tmp_path):
 
 def test_an_unknown_field_may_be_called_anything(tmp_path, database_url):
     """PostgreSQL has no text with the character U+0000."""
-    services = open_services(Settings(home=tmp_path / "home", database=database_url), role=Role.ROWS)
+    services = open_services(migrated(Settings(home=tmp_path / "home", database=database_url)), role=Role.ROWS)
     try:
         account = services.access.accounts.create("Acme", "acme")
         answer = send(services, account, PLAYLOGS, b'{"a\\u0000b": 1}\n{"player_id": 1, "media_id": 2}')
@@ -322,7 +325,7 @@ def counted(body: bytes) -> Counted:
 
 @pytest.mark.parametrize("room", [1, 20_000])
 def test_rows_are_not_packed_for_a_quarantine_without_room(room, tmp_path):
-    services = open_services(Settings(home=tmp_path).with_(quarantine_max=room), role=Role.ROWS)
+    services = open_services(migrated(Settings(home=tmp_path).with_(quarantine_max=room)), role=Role.ROWS)
     try:
         acme = services.access.accounts.create("Acme", "acme")
         errors = counted(b"".join(b'{"x":"%032x"}\n' % (number**9) for number in range(50_000)))

@@ -23,6 +23,7 @@ from airtally.runtime import open_services
 from airtally.services import Role, Services
 from airtally.settings import Settings
 from airtally.streams import PLAYLOGS
+from fixtures.migrated import migrated
 
 OVER_LINES = b"""[
   {"player_id": 2,
@@ -35,7 +36,7 @@ OVER_LINES = b"""[
 
 
 def test_a_row_written_over_several_lines_is_sent_again_as_one_row(tmp_path: Path) -> None:
-    services = open_services(Settings(home=tmp_path), role=Role.NONE)
+    services = open_services(migrated(Settings(home=tmp_path)), role=Role.NONE)
     try:
         account = services.access.accounts.create("Acme", "acme")
         refused = read_rows(PLAYLOGS, OVER_LINES, "application/json").errors
@@ -62,7 +63,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Services]]:
     with ExitStack() as closing:
 
         def start(**changes: Any) -> Services:
-            services = open_services(Settings(home=tmp_path).with_(**changes), role=Role.NONE)
+            services = open_services(migrated(Settings(home=tmp_path).with_(**changes)), role=Role.NONE)
             closing.callback(services.close)
             return services
 

@@ -22,6 +22,7 @@ from airtally.runtime import open_services
 from airtally.services import Role
 from airtally.settings import Settings
 from airtally.streams import PLAYLOGS, STREAMS
+from fixtures.migrated import migrated
 
 NDJSON, JSON, PARQUET = "application/x-ndjson", "application/json", "application/vnd.apache.parquet"
 PLAY = b'{"player_id": 1, "media_id": 2, "played_at": "2026-10-01T08:00:00"}'
@@ -80,7 +81,7 @@ def _until(holds) -> None:
 
 @pytest.fixture
 def services(tmp_path):
-    services = open_services(Settings(home=tmp_path), role=Role.ROWS)
+    services = open_services(migrated(Settings(home=tmp_path)), role=Role.ROWS)
     yield services
     services.close()
 

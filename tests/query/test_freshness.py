@@ -50,9 +50,9 @@ def naive(storage: Storage, account: str) -> StoredRows:
     return StoredRows(rows.num_rows, max(received, default=None))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_as_the_rows_say(duckdb_engine: Engine, storage: Storage, seed: int) -> None:
-    chance = random.Random(seed)
+@pytest.mark.parametrize("seed", range(2))
+def test_as_the_rows_say(duckdb_engine: Engine, storage: Storage, machine_zone: str, seed: int) -> None:
+    chance = random.Random(f"{machine_zone} {seed}")
     queries = Queries(duckdb_engine, storage.event_store, storage.clock)
     for number in range(12):
         for account in chance.sample(["acme", "rival", "zeta"], chance.randint(1, 3)):

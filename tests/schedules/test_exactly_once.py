@@ -1,4 +1,4 @@
-"""Each slot runs exactly once or says why not: random expressions, zones, restarts, deaths and clocks, naively counted."""
+"""Each slot runs exactly once or says why not: random expressions, zones (the machine's too), deaths and clocks, naively counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,8 +24,7 @@ from airtally.schedules.schedule import Schedule, ScheduleRun
 from airtally.schedules.states import CatchUp, RunState
 from fixtures.cron import DAILY, EXPRESSIONS, naive
 from fixtures.schedules import ScheduleProcess
-
-pytestmark = pytest.mark.every_zone
+from fixtures.zones import ZONES, during
 
 #: Zones with a change of their clocks nearby: back, forward by half an hour, and none.
 PLACES = [
@@ -151,6 +149,7 @@ def covers(row: ScheduleRun, slot: int) -> bool:
     catch_up=st.sampled_from(CatchUp),
     jitter=st.sampled_from([0, 600, 7200]),
     steps=st.lists(STEPS, min_size=5, max_size=30),
+    machine=st.sampled_from(ZONES),
 )
 @settings(max_examples=25)
 def test_each_slot_runs_once_or_says_why_not(
@@ -160,11 +159,12 @@ def test_each_slot_runs_once_or_says_why_not(
     catch_up: CatchUp,
     jitter: int,
     steps: list[tuple[str, int]],
+    machine: str,
 ) -> None:
     zone, day = place
     start = from_datetime(datetime.fromisoformat(f"{day}T00:00:00+00:00")) - DAY_US + 7 * SECOND_US
     clock = MovableClock(start)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, during(machine):
         shutil.copy(_sqlite_template, Path(folder) / "metadata.sqlite")
         store = MetadataStore.open(f"sqlite:///{folder}/metadata.sqlite")
         try:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+import duckdb
 import pytest
 import sqlglot
 
+from airtally.engine.confined.reread import EngineTreeRefused, refuse_unlisted
 from airtally.query.sql_tables import SQL_TABLES
+from airtally.sql.dsl.check import MAX_ITEMS
+from airtally.sql.dsl.dialect import CallersDialect
 from airtally.sql.dsl.refusal import StatementRefused
 from airtally.sql.dsl.statement import checked
 from fixtures.sql_attacks import ATTACKS
@@ -128,3 +132,79 @@ def test_the_present_is_the_servers():
     text = rendered("SELECT now(), current_timestamp, current_date, today()")
     assert text.count("CAST('2026-09-21 14:13:20.000000+00:00' AS TIMESTAMPTZ)") == 4
     assert text.count("AS DATE)") == 2
+
+
+def _chain(operator, term, number):
+    return f"SELECT 1 AS a FROM playlogs WHERE {f' {operator} '.join([term] * number)}"
+
+
+@pytest.mark.parametrize(
+    ("operator", "term", "most"),
+    [
+        ("OR", "player_id = 1", 1000),
+        ("AND", "id <> 'a'", 1000),
+        ("+", "player_id", 200),
+        ("||", "id", 200),
+        ("->", "id", 10),
+    ],
+)
+def test_flat_chains_are_taken_up_to_their_limit(operator, term, most):
+    text = rendered(_chain(operator, term, most))
+    assert text.count("player_id" if "player" in term else '"id"') == most
+    with pytest.raises(StatementRefused, match=f"More than {most} terms are joined by one operator"):
+        rendered(_chain(operator, term, most + 1))
+
+
+def test_lists_are_taken_up_to_their_limit():
+    for number in (MAX_ITEMS, MAX_ITEMS + 1):
+        listed = ", ".join(f"'{n}'" for n in range(number))
+        text = f"SELECT 1 AS a FROM playlogs WHERE id NOT IN ({listed})"
+        if number == MAX_ITEMS:
+            assert rendered(text).count("'") == 2 * number
+        else:
+            with pytest.raises(StatementRefused, match=f"A list has more than {MAX_ITEMS} items"):
+                rendered(text)
+
+
+@pytest.mark.parametrize(
+    "nested", ["NOT " * 900 + "true", "- " * 900 + "1", "id" + "::TEXT" * 900, "(" * 60 + "1" + ")" * 60]
+)
+def test_what_nests_is_refused_whatever_its_form(nested):
+    with pytest.raises(StatementRefused, match="nested"):
+        rendered(f"SELECT {nested} AS a FROM playlogs")
+
+
+def test_what_is_deeper_than_the_engine_reads_is_told_as_depth():
+    nested = "1"
+    for _ in range(30):
+        nested = f"({nested}){' + 1' * 50}"
+    with duckdb.connect() as connection, pytest.raises(EngineTreeRefused) as refused:
+        refuse_unlisted(connection, rendered(f"SELECT {nested} AS a FROM playlogs"), {"playlogs"})
+    assert refused.value.code == "depth"
+
+
+@pytest.mark.parametrize("escape", ["bb", "\N{LATIN SMALL LETTER E WITH ACUTE}", "!!!"])
+def test_an_escape_that_is_no_character_of_its_own_is_refused(escape):
+    with pytest.raises(StatementRefused, match=r"ESCAPE takes one character.*line 1, column 28"):
+        rendered(f"SELECT id LIKE 'a%' ESCAPE '{escape}' AS a FROM playlogs")
+
+
+@pytest.mark.parametrize("operator", ["->", "->>"])
+@pytest.mark.parametrize("member", ["a.b", "a", "$.a.b", "/a/b", "", "a:b", "a*", "$", "x'y"])
+def test_a_member_is_named_as_the_engine_reads_it(operator, member):
+    """A text with a dot is a path to sqlglot; to DuckDB it is one member's name."""
+    name = member.replace("'", "''")
+    statement = f"""SELECT '{{"a.b":1,"a":{{"b":2}},"":3,"a:b":4,"a*":5,"$":6,"x''y":7}}' {operator} '{name}' AS x"""
+    with duckdb.connect() as connection:
+        expected = connection.execute(statement).fetchall()
+        assert connection.execute(rendered(statement)).fetchall() == expected
+
+
+def test_what_would_break_out_of_a_path_stays_a_text():
+    written = "$.\"a') FROM read_text('x') --\""
+    text = rendered("SELECT id ->> '{}' AS a FROM playlogs".format(written.replace("'", "''")))
+    with duckdb.connect() as connection:
+        refuse_unlisted(connection, text, {"playlogs"})
+    assert [each.name for each in sqlglot.parse_one(text, read=CallersDialect).find_all(sqlglot.exp.Literal)] == [
+        written
+    ]

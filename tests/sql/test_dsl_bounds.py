@@ -127,3 +127,14 @@ def test_what_is_left_out_changes_nothing(engine, joined, condition):
     except duckdb.BinderException:  # `time` is of both tables, or others is not there
         return
     assert engine.execute(text.replace('"events"', kept)).fetchall() == whole
+
+
+@pytest.mark.parametrize("sign", ["-", "+"])
+def test_thousands_of_steps_in_brackets_are_counted(sign):
+    """As many as a statement can have: they are followed without recursion."""
+    steps = f" {sign} INTERVAL 1 SECOND"
+    condition = "'2026-09-20 00:00:00'::TIMESTAMP"
+    for _ in range(38):
+        condition = f"({condition}{steps * 60})"
+    moved = (1 if sign == "+" else -1) * 38 * 60 * 1_000_000
+    assert bounds(f"SELECT 1 AS a FROM events WHERE time >= {condition}") == TimeBounds(at("2026-09-20") + moved, None)

@@ -9,7 +9,7 @@ import pytest
 
 from airtally.kit.faults import Faults
 from airtally.kit.time import DAY_US, SECOND_US
-from airtally.storage.buffer import Buffer, Intake
+from airtally.storage.buffer import Buffer, IntakeFigures
 from airtally.streams import PLAYLOGS
 from airtally.usage.figures import UsageFigures
 from airtally.usage.metering import Metering
@@ -49,7 +49,9 @@ def opened(tmp_path, clock, metadata):
 
 def brought(buffer, account, kind="native", rows=0, refused=0, size=0):
     nothing = PLAYLOGS.row_schema.empty_table()
-    buffer.append(PLAYLOGS, account.slug, nothing, intake=Intake(account.slug, kind, rows, refused, size)).result()
+    buffer.append(
+        PLAYLOGS, account.slug, nothing, intake=IntakeFigures(account.slug, kind, rows, refused, size)
+    ).result()
 
 
 def total(metadata, account):

@@ -66,10 +66,11 @@ class Users:
     A waiting log-in holds a thread, so at most `MOST_AT_ONCE` of strangers and as many of known devices may wait.
     """
 
-    def __init__(self, store: MetadataStore, clock: Clock) -> None:
+    def __init__(self, store: MetadataStore, clock: Clock, hasher: PasswordHasher | None = None) -> None:
+        """`hasher`: how dear a hash is, by default what argon2-cffi recommends (64 MiB, three passes)."""
         self._store = store
         self._clock = clock
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         self._turns = Slots(2, each=1)
         self._strangers = threading.Semaphore(MOST_AT_ONCE)
         self._known = threading.Semaphore(MOST_AT_ONCE)

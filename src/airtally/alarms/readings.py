@@ -147,7 +147,8 @@ class Readings:
         since = now - condition.within_seconds * SECOND_US
         rows = self._quarantine.rows_since(alarm.account, since, condition.stream)
         where = f" of {condition.stream}" if condition.stream else ""
-        says = f"{rows} rows{where} were refused since {_minute(since)}"
+        counted, were = ("1 row", "was") if rows == 1 else (f"{rows} rows", "were")
+        says = f"{counted}{where} {were} refused since {_minute(since)}"
         return Reading(rows >= condition.rows, says)
 
 

@@ -45,10 +45,13 @@ def authorize(keys: Keys, header: str, permission: str) -> Principal:
     return allowed(keys.authenticate("native", bearer_token(header)), permission)
 
 
-def account_of(principal: Principal, named: str | None, accounts: Accounts) -> Account:
-    """The caller's account, or the one that an operator names by the header. Raises NotFound for another's."""
+def account_of(principal: Principal, named: str | None, accounts: Accounts, *, of_closed: bool = False) -> Account:
+    """The caller's account, or the one that an operator names by the header, with `of_closed` also a closed one.
+
+    Raises NotFound for another's, and AccountClosed.
+    """
     if not named or named == principal.account.slug:
         return principal.account
     if Permission.OPERATOR not in principal.scopes:
         raise NotFound(f"There is no account {named[:64]!r}")
-    return accounts.by_slug(named)
+    return accounts.whether_open_or_not(named) if of_closed else accounts.by_slug(named)

@@ -12,7 +12,7 @@ import msgspec
 from airtally.accounts.accounts import Account
 from airtally.accounts.permissions import Permission
 from airtally.accounts.principal import Principal
-from airtally.kit.errors import Failure, NotFound, Unauthorized
+from airtally.kit.errors import BadRequest, Failure, NotFound, Unauthorized
 from airtally.web.requests import AnyRequest
 
 Q = TypeVar("Q")
@@ -36,7 +36,8 @@ class NoFields(msgspec.Struct, forbid_unknown_fields=True):
 class OperationCall(Generic[Q, B]):
     """One call of an operation, whose caller may make it. `query` and `body` are read and valid.
 
-    `chosen` is the account that the call is about: the caller's, or the one that an operator names.
+    `chosen` is the account that the call is about: the caller's, or the one that an operator names; None where nobody
+    calls, and for a command that names none.
     """
 
     request: AnyRequest
@@ -47,9 +48,11 @@ class OperationCall(Generic[Q, B]):
 
     @property
     def account(self) -> Account:
-        """Raises Unauthorized for a call without a caller, which an operation with a permission never gets."""
-        if self.chosen is None:
+        """Raises Unauthorized for a call without a caller, BadRequest for a command that names no account."""
+        if self.principal is None:
             raise Unauthorized("The call has no caller")
+        if self.chosen is None:
+            raise BadRequest("No account is named", hint="Give --account")
         return self.chosen
 
     def may(self, permission: Permission) -> bool:
@@ -108,6 +111,7 @@ class Declared:
     repeatable: bool = True
     keeps_key: bool = False
     logs_in: bool = False
+    of_closed: bool = False
     max_body: int = MAX_BODY
     headers: Mapping[str, str] = field(default_factory=dict)
     path_values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -155,8 +159,8 @@ def operation(
     `example` of a body and `answer_example`; `media_types` of an answer that is not JSON; `raw`: the method reads the query
     string and the body (bytes, of `body_types`) itself, and `query_schema` and `body_schema` say what they are;
     `repeatable=False`: no `Idempotency-Key`; `keeps_key`: the method honours it by itself; `logs_in`: it takes a name and
-    password (HTTP Basic); `max_body` in bytes; `headers` of success with their descriptions; `path_values`: all that a
-    parameter of the path may be, where they are few.
+    password (HTTP Basic); `of_closed`: operators may make it about a closed account; `max_body` in bytes; `headers` of
+    success with their descriptions; `path_values`: all that a parameter of the path may be, where they are few.
     """
 
     def declare(handler: H) -> H:

@@ -62,10 +62,19 @@ def converted(fields: Mapping[str, Any], kind: type[S], what: str) -> S:
         raise Unprocessable(f"{what} is invalid: {error}"[:MAX_WORDS]) from None
 
 
+def may_be_empty(kind: Any) -> bool:
+    """Whether all fields of a body may be left out, and with them the body."""
+    is_struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return is_struct and not any(each.required for each in msgspec.structs.fields(kind))
+
+
 def read_json(body: bytes, kind: Any) -> Any:
-    """Raises BadRequest for what is no JSON object, Unprocessable for an object of another form, naming the place."""
+    """No body is an object without fields, if there may be such.
+
+    Raises BadRequest for what is no JSON object, Unprocessable for an object of another form, naming the place.
+    """
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(b"{}" if not body and may_be_empty(kind) else body, type=kind)
     except msgspec.ValidationError as error:
         failure = Unprocessable if body.lstrip()[:1] == b"{" else BadRequest
         raise failure(f"The body is invalid: {error}"[:MAX_WORDS]) from None

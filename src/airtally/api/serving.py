@@ -15,29 +15,35 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import RawBody
 
 from airtally.accounts.acting import SERVER, acting
-from airtally.api.authorize import ACCOUNT_HEADER, account_of, authorize
+from airtally.api.callers import Callers, KeyHolders
 from airtally.api.operation import JSON, Operation, OperationCall, OperationReply
 from airtally.api.reading import check_encoding, check_media_type, read_fields, read_json
 from airtally.api.repeating import HEADER, RepeatedRequests
 from airtally.kit.http import METHODS
 from airtally.services import Services
-from airtally.web.requests import AnyRequest, client_address, note_account, note_headers, noted_headers
+from airtally.web.requests import AnyRequest, client_address, noted_headers
 
 #: `Cache-Control` of what an operation answers, unless it says something else.
 NOT_KEPT = "no-store"
 
 
-def routes_of(operations: Iterable[Operation], services: Services) -> list[Router]:
-    """One router for each path: Litestar wraps a threaded handler twice if another comes later for its path."""
+def routes_of(operations: Iterable[Operation], services: Services, callers: Callers | None = None) -> list[Router]:
+    """One router for each path: Litestar wraps a threaded handler twice if another comes later for its path.
+
+    Callers show a native key. Only the command line, which serves nobody else, passes other `callers`.
+    """
+    known = callers or KeyHolders(services.access)
     by_path = groupby(sorted(operations, key=lambda each: each.path), key=lambda each: each.path)
     return [
-        Router(re.sub(r"\{(\w+)\}", r"{\1:str}", path), route_handlers=[_handler(each, services) for each in group])
+        Router(
+            re.sub(r"\{(\w+)\}", r"{\1:str}", path), route_handlers=[_handler(each, services, known) for each in group]
+        )
         for path, group in by_path
     ]
 
 
-def _handler(operation: Operation, services: Services) -> HTTPRouteHandler:
-    served = ServedOperation(operation, services)
+def _handler(operation: Operation, services: Services, callers: Callers) -> HTTPRouteHandler:
+    served = ServedOperation(operation, services, callers)
 
     def with_body(request: AnyRequest, body: RawBody) -> Response[Any]:
         return served.answer(request, body)
@@ -60,34 +66,20 @@ def _handler(operation: Operation, services: Services) -> HTTPRouteHandler:
 class ServedOperation:
     """Answers calls of one operation. Blocks: it runs in a worker thread."""
 
-    def __init__(self, operation: Operation, services: Services) -> None:
+    def __init__(self, operation: Operation, services: Services, callers: Callers) -> None:
         self._operation = operation
-        self._access = services.access
+        self._callers = callers
         self._repeated = RepeatedRequests(services.access.request_keys)
 
     def answer(self, request: AnyRequest, body: bytes) -> Response[Any]:
         """Raises Failure, which the application writes as a problem."""
-        call = self._identified(request)
+        call = self._callers.identified(request, self._operation)
         actor = SERVER if call.principal is None else call.principal.actor
         with acting(replace(actor, address=client_address(request))):
             answer = self._once(call, body) if self._wants_key(request) else self._answered(call, body)
         for name, value in noted_headers(request).items():
             answer.set_header(name, value)
         return answer if self._operation.declared.raw else _unless_known(request, answer)
-
-    def _identified(self, request: AnyRequest) -> OperationCall[Any, Any]:
-        """The caller and the account, once the call is allowed and counted; notes the headers that say what is left."""
-        permission, access = self._operation.declared.permission, self._access
-        if permission is None:
-            return OperationCall(request, None, None, None, None)
-        principal = authorize(access.keys, request.headers.get("authorization", ""), permission)
-        note_account(request, principal.account.slug)
-        allowance = access.call_limit.take(principal.key_id)
-        if allowance is not None:
-            note_headers(request, allowance.headers())
-        account = account_of(principal, request.headers.get(ACCOUNT_HEADER), access.accounts)
-        note_account(request, account.slug)
-        return OperationCall(request, principal, None, None, account)
 
     def _answered(self, call: OperationCall[Any, Any], body: bytes) -> Response[Any]:
         operation, headers = self._operation, call.request.headers

@@ -1,17 +1,14 @@
-"""What `airtally account export` does: has the files made, beside a running server or without one, and fetches them."""
+"""What `airtally account export` does: has the files made, and fetches them."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from airtally.accounts.accounts import Account
-from airtally.background import export_work
-from airtally.erasure.account_export import AccountExport, AccountExportState, AccountFile
-from airtally.files.store import FileStore
+from airtally.cli.server import ApiServer
 from airtally.kit.errors import BadRequest, Unavailable
-from airtally.services import Background, Services
 
 FILE_COLUMNS = ("file", "rows", "bytes", "sha256")
 _LOOK_SECONDS = 0.5
@@ -24,39 +21,33 @@ def check_empty(folder: Path) -> None:
         raise BadRequest(f"{folder} is not empty")
 
 
-def until_exported(services: Services, account: Account, wait: float) -> AccountExport:
+def until_exported(api: ApiServer, wait: float) -> dict[str, Any]:
     """Make an export of the account. Raises Unavailable where it fails or takes longer than `wait` seconds."""
-    services.jobs.release_gone(services.process.is_gone)
-    made = services.privacy.account_exports.create(account)
-    workers: list[Background] = [*export_work(services), services.privacy.account_export_worker()]
-    for each in workers:
-        each.start()
-    try:
-        deadline = time.monotonic() + wait
-        while made.state is AccountExportState.WAITING and time.monotonic() < deadline:
+    made: dict[str, Any] = api.post("/account-exports")
+    path, deadline = f"/account-exports/{made['id']}", time.monotonic() + wait
+    with api.exporting():
+        while made["state"] == "waiting" and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
-            made = services.privacy.account_exports.get(account, made.id)
-    finally:
-        for each in workers:
-            each.stop()
-    if made.state is not AccountExportState.READY:
-        raise Unavailable(f"Export {made.id} of the account is {made.state}: {made.error or 'it takes long'}")
+            made = api.get(path)
+    if made["state"] != "ready":
+        raise Unavailable(f"Export {made['id']} of the account is {made['state']}: {made['error'] or 'it takes long'}")
     return made
 
 
-def fetch_files(files: FileStore, made: AccountExport, folder: Path) -> None:
-    """Copy the files, each checked by its hash. Raises Unavailable for one that is not as it was made."""
-    for each in made.files:
-        target = folder / each.name
+def fetch_files(api: ApiServer, made: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """Fetch the files, each checked by its size and hash; a row for each. Raises what `ApiServer.fetch` does."""
+    fetched, files = [], f"/api/v1/account-exports/{made['id']}/files/by-number"
+    for number, each in enumerate(made["files"], 1):
+        target = folder / _plain_path(each["name"])
         target.parent.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
-        with target.open("wb") as file:
-            for chunk in files.read(each.stored):
-                digest.update(chunk)
-                file.write(chunk)
-        if digest.hexdigest() != each.sha256:
-            raise Unavailable(f"{each.name} is not as it was made")
+        api.fetch(f"{files}/{number}", target, size=each["bytes"], sha256=each["sha256"])
+        fetched.append({"file": str(target), "rows": each["rows"], "bytes": each["bytes"], "sha256": each["sha256"]})
+    return fetched
 
 
-def file_row(file: AccountFile, folder: Path) -> dict[str, object]:
-    return {"file": str(folder / file.name), "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
+def _plain_path(name: str) -> PurePosixPath:
+    """Raises Unavailable for a name that would lead out of the folder."""
+    path = PurePosixPath(name)
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in name:
+        raise Unavailable(f"The server calls a file {name[:100]!r}")
+    return path

@@ -5,23 +5,15 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import Annotated, ParamSpec, TypeVar
 
 from cyclopts import Parameter
 
-from airtally.accounts.accounts import Account, Accounts
 from airtally.accounts.acting import acting, command_actor
-from airtally.accounts.keys import Keys
-from airtally.accounts.owners import Owners
-from airtally.accounts.secrets import Secrets
-from airtally.accounts.users import Users
 from airtally.cli.remote import FLAGS, refuse_remote
-from airtally.database.store import MetadataStore
 from airtally.kit import private
-from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import Failure
 from airtally.settings import SettingError, Settings
 
@@ -31,6 +23,10 @@ R = TypeVar("R")
 #: Options that many commands have.
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="Print JSON.")]
 AccountSlug = Annotated[str, Parameter(name="--account", help="The account's slug.")]
+OwnAccountSlug = Annotated[
+    str | None,
+    Parameter(name="--account", help="The account's slug; with --url it may be left out for the token's own account."),
+]
 AnyAccountSlug = Annotated[
     str | None, Parameter(name="--account", help="The account's slug; if not given, all accounts.")
 ]
@@ -54,7 +50,11 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def settings_from_environment() -> Settings:
-    """What the command makes from here on is for its user only. Raises SettingError, naming the setting."""
+    """Of this machine: what the command makes from here on is for its user only.
+
+    Raises BadRequest where another server is named, and SettingError, naming the setting.
+    """
+    refuse_remote()
     settings = Settings.from_env()
     private.keep_private(shared=settings.shares_folders)
     return settings
@@ -76,38 +76,6 @@ def with_settings_flags(arguments: Sequence[str]) -> list[str]:
         os.environ[known[flag]] = value if given else rest[1]
         del rest[: 1 if given else 2]
     return rest
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseServices:
-    """Accounts and what belongs to them, without the rest of the server."""
-
-    settings: Settings
-    clock: Clock
-    store: MetadataStore
-    accounts: Accounts
-    keys: Keys
-    users: Users
-    owners: Owners
-
-    def account(self, slug: str | None) -> Account | None:
-        """Raises NotFound for a slug that nobody has."""
-        return None if slug is None else self.accounts.by_slug(slug)
-
-
-@contextmanager
-def opened_database() -> Iterator[DatabaseServices]:
-    """The metadata store of the environment's settings, closed at the end."""
-    refuse_remote()
-    settings, clock = settings_from_environment(), SystemClock()
-    private.enclose(settings.home, shared=settings.shares_folders)
-    with ExitStack() as closing:
-        store = MetadataStore.open(settings.database_url)
-        closing.callback(store.close)
-        secrets = Secrets.open(settings.home, settings.secret_key)
-        keys = Keys(store, secrets, clock)
-        closing.callback(keys.close)
-        yield DatabaseServices(settings, clock, store, Accounts(store, clock), keys, Users(store, clock), Owners(store))
 
 
 def _error_line(error: Exception) -> str:

@@ -8,8 +8,11 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from airtally.cli.common import AccountSlug, Json, command
-from airtally.cli.output import moment, print_listing
+from airtally.cli.output import moment, print_listing, to_second
+from airtally.cli.remote import is_remote
+from airtally.cli.server import quoted, server
 from airtally.cli.services import opened_services
+from airtally.cli.tasks import until_done
 from airtally.datasets.publish import Publication
 from airtally.kit import logs
 from airtally.kit.time import SECOND_US
@@ -26,13 +29,37 @@ _COLUMNS = ("dataset", "stream", "business", "name", "rows", "bytes", "published
 @command
 def publish(*, account: AccountSlug, dataset: DatasetId = None, as_json: Json = False) -> None:
     """Publish now what the next slot would; prints the new files once listings have them."""
+    rows = _published_elsewhere(account, dataset) if is_remote() else _published_here(account, dataset)
+    print_listing(rows, _COLUMNS, as_json=as_json)
+
+
+def _published_here(account: str, dataset: str | None) -> list[dict[str, Any]]:
+    """Beside a running server, or without one."""
     logs.configure("warning")
     with opened_services() as services:
         done = services.on_demand().run(services.access.accounts.by_slug(account), dataset)
         stamps = [file.published_at for each in done for file in each.files]
         wait = max(stamps, default=0) - services.clock.now_us()
     time.sleep(max(0, wait) / SECOND_US)
-    print_listing([row for each in done for row in _file_rows(each)], _COLUMNS, as_json=as_json)
+    return [row for each in done for row in _file_rows(each)]
+
+
+def _published_elsewhere(account: str, dataset: str | None) -> list[dict[str, Any]]:
+    """By the server's own workers; all datasets are asked for before the first is waited for."""
+    with server(account) as api:
+        found = (
+            list(api.items("/slate/datasets")) if dataset is None else [api.get(f"/slate/datasets/{quoted(dataset)}")]
+        )
+        paths = [f"/slate/datasets/{quoted(each['id'])}/publications" for each in found]
+        asked = [f"{path}/{api.post(path)['id']}" for path in paths]
+        done = [until_done(api, path) for path in asked]
+    return [
+        {"dataset": of["id"], "stream": of["stream"], "business": of["business"]}
+        | file
+        | {"published_at": to_second(file["published_at"])}
+        for of, task in zip(found, done, strict=True)
+        for file in task["files"]
+    ]
 
 
 def _file_rows(publication: Publication) -> list[dict[str, Any]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from airtally.cli.common import AnyAccountSlug, DatabaseServices, Json, command, opened_database
-from airtally.cli.output import moment, print_listing, print_made
-from airtally.reports.outbox import Deliveries, Delivery
+from airtally.cli.common import AnyAccountSlug, Json, command
+from airtally.cli.output import print_listing, print_made, to_second
+from airtally.cli.server import server
 
 app = App(name="delivery", help="List and repeat webhook deliveries.")
 
@@ -25,10 +26,14 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Show the tries, newest first; `try` 0 was made by `delivery redeliver`."""
-    with opened_database() as database:
-        slugs = {each.id: each.slug for each in database.accounts.all()}
-        found = _deliveries(database).latest(_account_id(database, account), report_id=report, limit=limit)
-    print_listing([_delivery_row(each, slugs) for each in found], _COLUMNS, as_json=as_json)
+    with server() as api:
+        found = [
+            _delivery_row(each, slug)
+            for slug, owner in api.of_accounts(account)
+            for each in owner.items("/report-deliveries", most=limit, report=report)
+        ]
+    newest = sorted(found, key=lambda each: -each["id"])[:limit]
+    print_listing(newest, _COLUMNS, as_json=as_json)
 
 
 @app.command
@@ -40,31 +45,22 @@ def redeliver(
     as_json: Json = False,
 ) -> None:
     """Send the same notice once more; a running server does it within a second."""
-    with opened_database() as database:
-        slugs = {each.id: each.slug for each in database.accounts.all()}
-        made = _deliveries(database).redeliver(delivery_id, _account_id(database, account))
-    print_made(_delivery_row(made, slugs), as_json=as_json)
+    path = f"/report-deliveries/{delivery_id}/redeliver"
+    with server() as api:
+        slug, made = api.where_found(account, lambda owner: owner.post(path))
+    print_made(_delivery_row(made, slug), as_json=as_json)
 
 
-def _deliveries(database: DatabaseServices) -> Deliveries:
-    return Deliveries(database.store, database.clock, database.settings.fouryousee_retry_seconds, "command")
-
-
-def _account_id(database: DatabaseServices, slug: str | None) -> int | None:
-    account = database.account(slug)
-    return None if account is None else account.id
-
-
-def _delivery_row(delivery: Delivery, slugs: dict[int, str]) -> dict[str, Any]:
+def _delivery_row(delivery: Mapping[str, Any], slug: str) -> dict[str, Any]:
     return {
-        "id": delivery.id,
-        "account": slugs[delivery.account_id],
-        "report": delivery.report_id,
-        "try": delivery.attempt,
-        "state": delivery.state,
-        "due": moment(delivery.due_at),
-        "sent": moment(delivery.sent_at),
-        "status": delivery.status_code,
-        "error": delivery.error,
-        "url": delivery.url,
+        "id": delivery["id"],
+        "account": slug,
+        "report": delivery["report_id"],
+        "try": delivery["attempt"],
+        "state": delivery["state"],
+        "due": to_second(delivery["due_at"]),
+        "sent": to_second(delivery["sent_at"]),
+        "status": delivery["status_code"],
+        "error": delivery["error"],
+        "url": delivery["url"],
     }

@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from airtally.cli.common import command
 from airtally.cli.listening import listen
+from airtally.cli.remote import refuse_remote
 from airtally.cli.serve import serve_on
 from airtally.demo.calls import calls, write_names
 from airtally.demo.home import MARKER, Demo, Tenant, fill, open_home
@@ -35,6 +36,7 @@ def demo(
 ) -> None:
     """Fill or open a demo home (AIRTALLY_HOME, or ./airtally-demo), print calls to try, and serve it."""
     logs.configure(log_level)
+    refuse_remote()
     os.environ.setdefault("AIRTALLY_HOME", DEFAULT_HOME)
     settings = Settings.from_env()
     with listen(host, port) as listening:  # before a load of minutes

@@ -9,10 +9,7 @@ from cyclopts import App, Parameter
 from airtally.cli.common import AccountSlug, Json, command
 from airtally.cli.erasures import Wait, erasure_row, print_erasure, print_findings, until_erased
 from airtally.cli.output import print_listing
-from airtally.cli.services import opened_services
-from airtally.erasure.person import person_of
-from airtally.kit import logs
-from airtally.services import Role
+from airtally.cli.server import server
 
 app = App(name="erase", help="Find and erase what is known of a person.")
 
@@ -39,31 +36,29 @@ def erase(
     as_json: Json = False,
 ) -> None:
     """Erase every row that names the person, and the devices whose record does; prints what was found and what stays."""
-    logs.configure("warning")
-    person = person_of({"hwid": hwid or [], "user_id": user_id or [], "cid": cid or [], "email": email or []})
-    with opened_services(Role.NONE if preview else Role.ROWS) as services:
-        owner = services.access.accounts.whether_open_or_not(account)
+    person = {"hwid": hwid or [], "user_id": user_id or [], "cid": cid or [], "email": email or []}
+    with server(account, takes_rows=not preview) as api:
         if preview:
-            print_findings(services.privacy.preview.count(owner, person), as_json=as_json)
+            print_findings(api.post("/erasures/preview", person)["findings"], as_json=as_json)
             return
-        asked = services.privacy.erasures.request(owner, person)
-        done = until_erased(services, asked, lambda: services.privacy.erasures.get(owner, asked.id), wait)
-        print_erasure(services, done, as_json=as_json)
+        asked = api.post("/erasures", person)
+        done = until_erased(api, asked["id"], f"/erasures/{asked['id']}", wait)
+    print_erasure(done, as_json=as_json)
 
 
 @app.command(name="list")
 @command
 def list_(*, account: AccountSlug, as_json: Json = False) -> None:
     """Show the account's erasures, newest first."""
-    with opened_services(Role.NONE) as services:
-        found = services.privacy.erasures.page(services.access.accounts.whether_open_or_not(account))
-    print_listing([erasure_row(each) for each in found], _LISTED, as_json=as_json)
+    with server(account) as api:
+        found = [erasure_row(each) for each in api.items("/erasures")]
+    print_listing([{name: each[name] for name in ("kind", *_LISTED)} for each in found], _LISTED, as_json=as_json)
 
 
 @app.command
 @command
 def show(erasure: int, *, account: AccountSlug, as_json: Json = False) -> None:
     """Show what an erasure found, erased and left."""
-    with opened_services(Role.NONE) as services:
-        owner = services.access.accounts.whether_open_or_not(account)
-        print_erasure(services, services.privacy.erasures.get(owner, erasure), as_json=as_json)
+    with server(account) as api:
+        found = api.get(f"/erasures/{erasure}")
+    print_erasure(found, as_json=as_json)

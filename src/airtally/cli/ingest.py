@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +13,15 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from airtally.accounts.accounts import Account
 from airtally.cli.common import AccountSlug, Json, command
 from airtally.cli.output import print_json
+from airtally.cli.remote import is_remote
+from airtally.cli.sent_files import send_file
+from airtally.cli.server import server
 from airtally.cli.services import opened_services
 from airtally.ingest.files import FileResult
 from airtally.kit.errors import NotFound
-from airtally.services import Services
 from airtally.streams import STREAMS
-from airtally.streams.declaration import Stream
 
 #: Rows are many short-lived objects without cycles: looking for cycles among them costs a tenth of the time.
 _RARE_COLLECTIONS = (100_000, 50, 1_000)
@@ -40,9 +42,14 @@ def ingest(
     if stream not in STREAMS:
         raise NotFound(f"There is no stream {stream!r}", hint="The streams are: " + ", ".join(STREAMS))
     gc.set_threshold(*_RARE_COLLECTIONS)
-    with opened_services() as services:
-        owner = services.access.accounts.by_slug(account)
-        results = _load_all(services, STREAMS[stream], owner, files, again=again)
+    if is_remote():
+        with server(account) as api:
+            results = _each_with_progress(files, partial(send_file, api, stream, again=again))
+    else:
+        with opened_services() as services:
+            owner = services.access.accounts.by_slug(account)
+            load = partial(services.intake.files.load, STREAMS[stream], owner, again=again)
+            results = _each_with_progress(files, load)
     if as_json:
         print_json([_result_as_json(result) for result in results])
     rejected = sum(result.rejected for result in results)
@@ -62,9 +69,7 @@ def _refused(results: list[FileResult], rejected: int) -> str:
     return f"{said}, {full}; `airtally quarantine list` shows the others"
 
 
-def _load_all(
-    services: Services, stream: Stream, account: Account, files: tuple[Path, ...], *, again: bool
-) -> list[FileResult]:
+def _each_with_progress(files: tuple[Path, ...], load: Callable[..., FileResult]) -> list[FileResult]:
     results = []
     with _progress() as bar:
         for path in files:
@@ -73,7 +78,7 @@ def _load_all(
             def show(result: FileResult, task: TaskID = task) -> None:
                 bar.update(task, completed=result.position, total=result.size, rows=_counts_in_words(result))
 
-            result = services.intake.files.load(stream, account, path, again=again, progress=show)
+            result = load(path, progress=show)
             bar.update(task, completed=1, total=1, rows=_counts_in_words(result))
             results.append(result)
     return results

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from airtally.accounts.keys import Key, KeyOptions
 from airtally.accounts.kinds import LEAST_CHARACTERS
-from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_database
-from airtally.cli.output import moment, print_listing, print_made
-from airtally.cli.remote import remote
+from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command
+from airtally.cli.output import print_listing, print_made, to_second
+from airtally.cli.server import server
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import BadRequest
 from airtally.kit.quality import rfc3339
 from airtally.kit.setting_values import parse_duration
-from airtally.kit.time import from_datetime, iso_seconds
+from airtally.kit.time import SECOND_US
 
 app = App(name="key", help="Create, list and revoke API keys.")
 
@@ -64,35 +62,33 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create a key and print it: the only time its secrets are shown."""
-    options = KeyOptions(frozenset(scope), application, deny, static, offset_mode)
-    lifetime = None if expires is None else _duration_us(expires)
-    imported = None if import_ is None else _imported(import_)
-    with remote(account) as server:
-        if server is None:
-            credentials, short = _create_here(account, kind, options, lifetime, imported)
-        else:
-            made = server.post("/keys", _new_key(kind, options, lifetime, imported))
-            credentials, short = made["credentials"], made["short"]
-    for name, length in short.items():
+    asked = {
+        "kind": kind,
+        "scopes": sorted(scope),
+        "applications": application,
+        "denied": deny,
+        "static": static,
+        "offset_mode": offset_mode,
+        "expires_at": None if expires is None else _expiry(expires),
+        "imported": None if import_ is None else _imported(import_),
+    }
+    with server(account) as api:
+        made = api.post("/keys", asked)
+    for name, length in made["short"].items():
         print(
             f"airtally: `{name}` has {length} characters: secrets under {LEAST_CHARACTERS} can be guessed; "
             "replace it as soon as its clients can",
             file=sys.stderr,
         )
-    print_made(credentials, as_json=as_json)
+    print_made(made["credentials"], as_json=as_json)
 
 
 @app.command(name="list")
 @command
 def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
     """Show the keys, without their secrets."""
-    with remote() as server:
-        if server is None:
-            with opened_database() as database:
-                now = database.clock.now_us()
-                found = [_key_row(each, now) for each in database.keys.all(database.account(account))]
-        else:
-            found = [_row_of_answer(each) for each in server.items_of("/keys", account)]
+    with server() as api:
+        found = [_key_row(key) for _, owner in api.of_accounts(account) for key in owner.items("/keys")]
     print_listing(found, _COLUMNS, as_json=as_json)
 
 
@@ -102,47 +98,16 @@ def revoke(
     key_id: Annotated[int, Parameter(help="As `key list` shows it.")], *, account: AnyAccountSlug = None
 ) -> None:
     """Revoke a key; running servers refuse it within a second."""
-    with remote(account) as server:
-        if server is None:
-            with opened_database() as database:
-                database.keys.revoke(key_id, database.account(account))
-        else:
-            server.delete(f"/keys/{key_id}")
+    with server() as api:
+        api.where_found(account, lambda owner: owner.delete(f"/keys/{key_id}"))
 
 
-def _create_here(
-    account: str, kind: str, options: KeyOptions, lifetime_us: int | None, imported: dict[str, Any] | None
-) -> tuple[Mapping[str, Any], Mapping[str, int]]:
-    """The credentials of a new key, and the lengths of those that are short."""
-    with opened_database() as database:
-        expires_at = None if lifetime_us is None else database.clock.now_us() + lifetime_us
-        owner = database.accounts.by_slug(account)
-        made = database.keys.create(owner, kind, options, expires_at=expires_at, imported=imported)
-    return made.credentials, made.short
-
-
-def _new_key(
-    kind: str, options: KeyOptions, lifetime_us: int | None, imported: dict[str, Any] | None
-) -> dict[str, Any]:
-    """The body of `POST /api/v1/keys`."""
-    expires_at = None if lifetime_us is None else rfc3339(SystemClock().now_us() + lifetime_us)
-    return {
-        "kind": kind,
-        "scopes": sorted(options.scopes),
-        "applications": options.applications,
-        "denied": options.denied,
-        "static": options.static,
-        "offset_mode": options.offset_mode,
-        "expires_at": expires_at,
-        "imported": imported,
-    }
-
-
-def _duration_us(text: str) -> int:
+def _expiry(duration: str) -> str:
     try:
-        return round(parse_duration(text) * 1_000_000)
+        seconds = parse_duration(duration)
     except ValueError as error:
-        raise BadRequest(f"--expires {text} cannot be used: expected {error}") from None
+        raise BadRequest(f"--expires {duration} cannot be used: expected {error}") from None
+    return rfc3339(SystemClock().now_us() + round(seconds * SECOND_US))
 
 
 def _imported(source: str) -> dict[str, Any]:
@@ -156,28 +121,6 @@ def _imported(source: str) -> dict[str, Any]:
     return value
 
 
-def _row_of_answer(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """A key as the API shows it, in the form of `_key_row`."""
-    times = {
-        name: None
-        if (text := answer[f"{name}_at"]) is None
-        else iso_seconds(from_datetime(datetime.fromisoformat(text)))
-        for name in ("created", "expires", "revoked", "last_used")
-    }
-    return {name: answer[name] for name in _NAMES if name not in times} | times
-
-
-def _key_row(key: Key, now_us: int) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "account": key.account,
-        "kind": key.kind,
-        "ends_with": key.hint,
-        "state": key.state(now_us),
-        "scopes": list(key.scopes),
-        "details": dict(key.details),
-        "created": moment(key.created_at),
-        "expires": moment(key.expires_at),
-        "revoked": moment(key.revoked_at),
-        "last_used": moment(key.last_used_at),
-    }
+def _key_row(key: Mapping[str, Any]) -> dict[str, Any]:
+    times = {name: to_second(key[f"{name}_at"]) for name in ("created", "expires", "revoked", "last_used")}
+    return {name: key[name] for name in _NAMES} | times

@@ -10,8 +10,11 @@ from cyclopts import App, Parameter
 
 from airtally.background import lake_care_of
 from airtally.cli.common import Json, command, settings_from_environment
-from airtally.cli.output import moment, print_listing
+from airtally.cli.output import print_listing, to_second
+from airtally.cli.remote import is_remote
+from airtally.cli.server import quoted, server
 from airtally.cli.services import opened_services
+from airtally.cli.tasks import until_done
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
 from airtally.lake_care.actions import LakeAction
@@ -28,8 +31,14 @@ _COLUMNS = ("stream", "version", "rows", "size", "files", "uncompacted_files", "
 @command
 def status(*, stream: StreamName = None, as_json: Json = False) -> None:
     """Show each stream's table: its rows, files and log, and any problem."""
-    found = statuses(_opened_lake(stream), stream)
-    print_listing([dataclasses.asdict(each) for each in found], _COLUMNS, as_json=as_json)
+    if is_remote():
+        with server() as api:
+            answer = api.get("/lake/tables", stream=stream)
+        _print_damaged(answer["damaged"])
+        found = answer["items"]
+    else:
+        found = [dataclasses.asdict(each) for each in statuses(_opened_lake(stream), stream)]
+    print_listing(found, _COLUMNS, as_json=as_json)
 
 
 @app.command
@@ -77,30 +86,17 @@ def missing(
     as_json: Json = False,
 ) -> None:
     """Show the data files that are missing. Restore them from a backup of the lake, if there is one."""
-    lake = _opened_lake(stream)
-    if give_up_rows:
-        found = [file for table in tables_named(lake, stream) for file in give_up_files(table)]
-    else:
-        found = missing_files(lake, stream)
-    print_listing([dataclasses.asdict(each) for each in found], ("stream", "file", "rows", "given_up"), as_json=as_json)
+    found = _missing_elsewhere(stream, give_up_rows) if is_remote() else _missing_here(stream, give_up_rows)
+    print_listing(found, ("stream", "file", "rows", "given_up"), as_json=as_json)
 
 
 @app.command
 @command
 def writers(*, as_json: Json = False) -> None:
     """Show the writers whose rows answers wait for, the one that is furthest behind first."""
-    with opened_services() as services:
-        found = services.storage.writers.all()
-    rows = [
-        {
-            "id": each.id,
-            "host": each.host,
-            "state": "live" if each.lives else "silent",
-            "seen": moment(each.seen_at),
-            "data_through": moment(each.data_through),
-        }
-        for each in found
-    ]
+    with server() as api:
+        found = list(api.items("/lake/writers"))
+    rows = [each | {name: to_second(each[name]) for name in ("seen", "data_through")} for each in found]
     print_listing(rows, ("id", "host", "state", "seen", "data_through"), as_json=as_json)
 
 
@@ -108,8 +104,8 @@ def writers(*, as_json: Json = False) -> None:
 @command
 def give_up(writer_id: Annotated[str, Parameter(help="As `lake writers` shows it.")]) -> None:
     """Stop waiting for a writer whose machine is lost for good: the rows that only its buffer had are lost too."""
-    with opened_services() as services:
-        services.storage.writers.give_up(writer_id)
+    with server() as api:
+        api.delete(f"/lake/writers/{quoted(writer_id)}")
 
 
 def _opened_lake(stream: str | None) -> Lake:
@@ -120,7 +116,31 @@ def _opened_lake(stream: str | None) -> Lake:
     return lake
 
 
+def _missing_here(stream: str | None, give_up_rows: bool) -> list[dict[str, Any]]:
+    lake = _opened_lake(stream)
+    if give_up_rows:
+        files = [file for table in tables_named(lake, stream) for file in give_up_files(table)]
+    else:
+        files = list(missing_files(lake, stream))
+    return [dataclasses.asdict(each) for each in files]
+
+
+def _missing_elsewhere(stream: str | None, give_up_rows: bool) -> list[dict[str, Any]]:
+    if give_up_rows:
+        return _done_elsewhere(LakeAction.GIVE_UP_MISSING, stream)
+    with server() as api:
+        return list(api.items("/lake/missing-files", stream=stream))
+
+
+def _done_elsewhere(action: LakeAction, stream: str | None) -> list[dict[str, Any]]:
+    with server() as api:
+        task = api.post("/lake/tasks", {"action": action, "stream": stream})
+        return list(until_done(api, f"/lake/tasks/{task['id']}")["results"])
+
+
 def _done(action: LakeAction, stream: str | None) -> list[dict[str, Any]]:
+    if is_remote():
+        return _done_elsewhere(action, stream)
     logs.configure("warning")
     with opened_services() as services:
         if stream is None:
@@ -129,5 +149,9 @@ def _done(action: LakeAction, stream: str | None) -> list[dict[str, Any]]:
 
 
 def _warn_of_damaged(lake: Lake) -> None:
-    for damaged in damaged_tables(lake):
-        print(f"airtally: {damaged.message}. {damaged.hint}", file=sys.stderr)
+    _print_damaged([f"{each.message}. {each.hint}" for each in damaged_tables(lake)])
+
+
+def _print_damaged(words: list[str]) -> None:
+    for each in words:
+        print(f"airtally: {each}", file=sys.stderr)

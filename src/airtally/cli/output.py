@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -45,6 +46,11 @@ def print_made(made: Mapping[str, Any], *, as_json: bool) -> None:
 def moment(us: int | None) -> str | None:
     """A time for a listing: RFC 3339 in UTC, to the second."""
     return None if us is None else iso_seconds(us)
+
+
+def to_second(time: str | None) -> str | None:
+    """A time of the API for a listing, as `moment` writes it."""
+    return None if time is None else datetime.fromisoformat(time).astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _cell_text(value: object) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import sys
-from dataclasses import asdict
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from airtally.cli.common import AccountSlug, DatabaseServices, Json, command, opened_database
-from airtally.cli.output import moment, print_json, print_listing
-from airtally.cli.services import opened_services
-from airtally.ingest.quarantine import Entry, Quarantine
-from airtally.ingest.rejected import RejectedRow
+from airtally.cli.common import AccountSlug, Json, command
+from airtally.cli.output import print_json, print_listing, to_second
+from airtally.cli.server import server
 
 Columns = Annotated[str, Parameter(help="Comma-separated columns of CSV rows that a release before 0.2 refused.")]
 
@@ -25,16 +24,14 @@ _COLUMNS = ("id", "stream", "source", "rows", "received", "resent", "first_error
 @command
 def list_(*, account: AccountSlug, stream: str | None = None, as_json: Json = False) -> None:
     """Show the batches that had refused rows, newest first."""
-    with opened_database() as database:
-        quarantine = _quarantine_of(database)
-        entries = quarantine.entries(database.accounts.by_slug(account), stream)
-        usage = next((each for each in quarantine.usage() if each.account == account), None)
-        most, days = database.settings.quarantine_max, database.settings.quarantine_days
-    print_listing([_entry_row(entry) for entry in entries], _COLUMNS, as_json=as_json)
-    if usage is not None:
+    with server(account) as api:
+        entries = [_entry_row(each) for each in api.items("/quarantine", stream=stream)]
+        usage = api.get("/quarantine-usage")
+    print_listing(entries, _COLUMNS, as_json=as_json)
+    if usage["rows"]:
         print(
-            f"airtally: {usage.rows} refused rows of {account} take {usage.bytes / 2**20:.1f} of {most / 2**20:.1f} MiB; "
-            f"entries older than {days} days are dropped",
+            f"airtally: {usage['rows']} refused rows of {account} take {usage['bytes'] / 2**20:.1f} of "
+            f"{usage['max_bytes'] / 2**20:.1f} MiB; entries older than {usage['days']} days are dropped",
             file=sys.stderr,
         )
 
@@ -43,43 +40,48 @@ def list_(*, account: AccountSlug, stream: str | None = None, as_json: Json = Fa
 @command
 def show(entry: int, *, account: AccountSlug, raw: bool = False, as_json: Json = False) -> None:
     """Show an entry's rows with their errors; `--raw` prints them as they were received."""
-    with opened_database() as database:
-        rows = list(_quarantine_of(database).rows(database.accounts.by_slug(account), entry))
-    if raw:
-        sys.stdout.buffer.write(b"".join(row.received.rstrip(b"\r\n") + b"\n" for row in rows))
-    else:
-        print_listing([_row(row) for row in rows], ("line", "field", "error", "raw"), as_json=as_json)
+    with server(account) as api:
+        rows = api.items(f"/quarantine/{entry}/rows")
+        if raw:
+            for row in rows:
+                sys.stdout.buffer.write(_received(row).rstrip(b"\r\n") + b"\n")
+        else:
+            print_listing([_shown_row(row) for row in rows], ("line", "field", "error", "raw"), as_json=as_json)
 
 
 @app.command
 @command
 def resend(entry: int, *, account: AccountSlug, columns: Columns = "", as_json: Json = False) -> None:
     """Validate an entry's rows again and store those that are valid now; the others stay, with their new errors."""
-    names = tuple(name.strip() for name in columns.split(",")) if columns else ()
-    with opened_services() as services:
-        answer = services.intake.resend.run(services.access.accounts.by_slug(account), entry, columns=names)
-    print_json({"accepted": answer.accepted, "rejected": answer.rejected}) if as_json else print(
-        f"{answer.accepted} rows accepted, {answer.rejected} rejected again"
-    )
+    names = [name.strip() for name in columns.split(",")] if columns else []
+    with server(account) as api:
+        answer = api.post(f"/quarantine/{entry}/resend", {"columns": names})
+    print_json(answer) if as_json else print(f"{answer['accepted']} rows accepted, {answer['rejected']} rejected again")
 
 
 @app.command
 @command
 def drop(entry: int, *, account: AccountSlug) -> None:
     """Delete an entry and its rows."""
-    with opened_database() as database:
-        _quarantine_of(database).drop(database.accounts.by_slug(account), entry)
+    with server(account) as api:
+        api.delete(f"/quarantine/{entry}")
 
 
-def _quarantine_of(database: DatabaseServices) -> Quarantine:
-    settings = database.settings
-    return Quarantine(database.store, database.clock, max_bytes=settings.quarantine_max, days=settings.quarantine_days)
+def _entry_row(entry: Mapping[str, Any]) -> dict[str, Any]:
+    times = {"received": to_second(entry["received_at"]), "resent": to_second(entry["resent_at"])}
+    return {name: value for name, value in entry.items() if not name.endswith("_at")} | times
 
 
-def _entry_row(entry: Entry) -> dict[str, object]:
-    times = {"received": moment(entry.received_at), "resent": moment(entry.resent_at)}
-    return {name: value for name, value in asdict(entry).items() if not name.endswith("_at")} | times
+def _received(row: Mapping[str, Any]) -> bytes:
+    raw: str | None = row["raw"]
+    return base64.b64decode(row["raw_base64"] or "") if raw is None else raw.encode()
 
 
-def _row(row: RejectedRow) -> dict[str, object]:
-    return {"line": row.line, "field": row.field, "error": row.error, "raw": row.raw or row.raw_base64, "row": row.row}
+def _shown_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "line": row["line"],
+        "field": row["field"],
+        "error": row["error"],
+        "raw": row["raw"] or row["raw_base64"],
+        "row": row["row"],
+    }

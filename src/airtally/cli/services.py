@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airtally.cli.common import settings_from_environment
-from airtally.cli.remote import refuse_remote
 from airtally.runtime import open_services
 from airtally.services import Role, Services
 
@@ -17,7 +16,6 @@ def opened_services(role: Role = Role.NONE) -> Iterator[Services]:
 
     With `Role.ROWS` the buffers of dead processes of this home are adopted, and moved into the lake at the end.
     """
-    refuse_remote()
     services = open_services(settings_from_environment(), role=role)
     try:
         if role:

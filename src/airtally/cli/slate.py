@@ -6,16 +6,10 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from airtally.accounts.secrets import Secrets
-from airtally.cli.common import AccountSlug, DatabaseServices, Json, command, opened_database
-from airtally.cli.output import moment, print_listing, print_made
+from airtally.cli.common import AccountSlug, Json, command
+from airtally.cli.output import print_listing, print_made
+from airtally.cli.server import ApiServer, quoted, server
 from airtally.kit.errors import BadRequest
-from airtally.kit.paging import ALL
-from airtally.vendors.slate import shown
-from airtally.vendors.slate.catalogue import Catalogue
-from airtally.vendors.slate.entries import NewBusiness
-from airtally.vendors.slate.grants import Grants
-from airtally.vendors.slate.register import Register
 
 app = App(name="slate", help="Create and list what a Slate partner sees.")
 account_app = App(name="account", help="Slate accounts; an account of this server has one or more.")
@@ -46,18 +40,18 @@ def create_account(
     as_json: Json = False,
 ) -> None:
     """Create a Slate account."""
-    with opened_database() as database:
-        made = _register(database).create_account(database.accounts.by_slug(account), name, id_)
-    print_made(shown.account(made), as_json=as_json)
+    with server(account) as api:
+        made = api.post("/slate/accounts", {"name": name, "id": id_})
+    print_made(made, as_json=as_json)
 
 
 @account_app.command(name="list")
 @command
 def list_accounts(*, account: AccountSlug, as_json: Json = False) -> None:
     """Show an account's Slate accounts."""
-    with opened_database() as database:
-        found = Catalogue(database.store).accounts(database.accounts.by_slug(account))
-    print_listing([shown.account(each) for each in found.items], ("id", "name"), as_json=as_json)
+    with server(account) as api:
+        found = list(api.items("/slate/accounts"))
+    print_listing(found, ("id", "name"), as_json=as_json)
 
 
 @group_app.command(name="create")
@@ -71,18 +65,19 @@ def create_group(
     as_json: Json = False,
 ) -> None:
     """Create a group."""
-    with opened_database() as database:
-        made = _register(database).create_group(database.accounts.by_slug(account), id_, name, slate_account)
-    print_made(shown.group(made), as_json=as_json)
+    with server(account) as api:
+        made = api.post("/slate/groups", {"id": id_, "name": name, "slate_account": slate_account})
+    print_made(made, as_json=as_json)
 
 
 @group_app.command(name="list")
 @command
 def list_groups(*, account: AccountSlug, slate_account: Below = None, as_json: Json = False) -> None:
     """Show the groups."""
-    with opened_database() as database:
-        found = Catalogue(database.store).groups(database.accounts.by_slug(account), ALL, **_path(slate_account))
-    print_listing([shown.group(each) for each in found.items], ("slate_account", "id", "name"), as_json=as_json)
+    with server(account) as api:
+        _check_slate_account(api, slate_account)
+        found = list(api.items("/slate/groups", slate_account=slate_account))
+    print_listing(found, ("slate_account", "id", "name"), as_json=as_json)
 
 
 @business_app.command(name="create")
@@ -112,22 +107,29 @@ def create_business(
     as_json: Json = False,
 ) -> None:
     """Create a business and its three datasets."""
-    new = NewBusiness(group, business, name, territory, slate_account, _dataset_ids(dataset), format_)
-    with opened_database() as database:
-        made, datasets = _register(database).create_business(database.accounts.by_slug(account), new)
-    print_made(shown.business(made, datasets), as_json=as_json)
+    asked = {
+        "group": group,
+        "id": business,
+        "name": name,
+        "territory": territory,
+        "slate_account": slate_account,
+        "datasets": _dataset_ids(dataset),
+        "format": format_,
+    }
+    with server(account) as api:
+        made = api.post("/slate/businesses", asked)
+    print_made(made, as_json=as_json)
 
 
 @business_app.command(name="list")
 @command
 def list_businesses(*, account: AccountSlug, slate_account: Below = None, as_json: Json = False) -> None:
     """Show the businesses with their datasets."""
-    with opened_database() as database:
-        catalogue, owner, path = Catalogue(database.store), database.accounts.by_slug(account), _path(slate_account)
-        found, datasets = catalogue.businesses(owner, ALL, **path), catalogue.datasets(owner, ALL, **path)
-    rows = [shown.business(each, datasets.items) for each in found.items]
+    with server(account) as api:
+        _check_slate_account(api, slate_account)
+        found = list(api.items("/slate/businesses", slate_account=slate_account))
     columns = ("slate_account", "group", "id", "name", "territory", "format", "datasets")
-    print_listing(rows, columns, as_json=as_json)
+    print_listing(found, columns, as_json=as_json)
 
 
 @code_app.command(name="create")
@@ -142,19 +144,15 @@ def create_code(
     as_json: Json = False,
 ) -> None:
     """Create an authorization code for one use within five minutes."""
-    with opened_database() as database:
-        secrets = Secrets.open(database.settings.home, database.settings.secret_key)
-        grants = Grants(database.store, secrets, database.clock, database.keys)
-        made = grants.create_code(database.accounts.by_slug(account), client, redirect_uri)
-    print_made({"code": made.code, "expires": moment(made.expires_at)}, as_json=as_json)
+    with server(account) as api:
+        made = api.post("/slate/codes", {"client_id": client, "redirect_uri": redirect_uri})
+    print_made(made, as_json=as_json)
 
 
-def _register(database: DatabaseServices) -> Register:
-    return Register(database.store, database.clock, database.settings.slate_file_format)
-
-
-def _path(slate_account: str | None) -> dict[str, str]:
-    return {} if slate_account is None else {"slate_account": slate_account}
+def _check_slate_account(api: ApiServer, slate_account: str | None) -> None:
+    """Raises CallFailed if there is none."""
+    if slate_account is not None:
+        api.get(f"/slate/accounts/{quoted(slate_account)}")
 
 
 def _dataset_ids(given: tuple[str, ...]) -> dict[str, str]:

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from airtally.accounts.permissions import Permission, UserRole
-from airtally.accounts.users import User
-from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command, opened_database
+from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command
 from airtally.cli.output import print_listing, print_made
-from airtally.cli.remote import log_in, quoted, remote
+from airtally.cli.remote import NOT_YET, basic_login, remote_client
+from airtally.cli.server import ApiServer, quoted, server
 from airtally.kit.errors import BadRequest
 
 app = App(name="user", help="Create and list users: people who may open an account's pages.")
@@ -40,13 +40,8 @@ def create(
     """Create a user; the password is asked for, or read from standard input."""
     entered = _password(from_stdin=password_stdin)
     asked: dict[str, Any] = {"username": username, "name": name, "email": email, "group": group, "role": role}
-    with remote(account) as server:
-        if server is None:
-            with opened_database() as database:
-                owner = database.accounts.by_slug(account)
-                made = _user_row(database.users.create(owner, password=entered, **asked))
-        else:
-            made = server.post("/users", asked | {"password": entered})
+    with server(account) as api:
+        made = api.post("/users", asked | {"password": entered})
     print_made(made, as_json=as_json)
 
 
@@ -54,12 +49,8 @@ def create(
 @command
 def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
     """Show the users."""
-    with remote() as server:
-        if server is None:
-            with opened_database() as database:
-                found = [_user_row(each) for each in database.users.all(database.account(account))]
-        else:
-            found = list(server.items_of("/users", account))
+    with server() as api:
+        found = [user for _, owner in api.of_accounts(account) for user in owner.items("/users")]
     print_listing(found, _COLUMNS, as_json=as_json)
 
 
@@ -68,36 +59,24 @@ def list_(*, account: AnyAccountSlug = None, as_json: Json = False) -> None:
 def password(*, username: str, password_stdin: PasswordStdin = False) -> None:
     """Change a user's password; ends the user's sessions."""
     entered = _password(from_stdin=password_stdin)
-    with remote() as server:
-        if server is None:
-            with opened_database() as database:
-                database.users.set_password(username, entered)
-        else:
-            server.patch(f"/users/{quoted(username)}", {"password": entered})
+    with server() as api:
+        api.patch(f"/users/{quoted(username)}", {"password": entered})
 
 
 @app.command
 @command
 def change(*, username: str, name: str | None = None, email: str | None = None, role: Role | None = None) -> None:
     """Change a user's name, e-mail address or role; a new role counts within a second."""
-    with remote() as server:
-        if server is None:
-            with opened_database() as database:
-                database.users.change(username, name=name, email=email, role=role)
-        else:
-            server.patch(f"/users/{quoted(username)}", {"name": name, "email": email, "role": role})
+    with server() as api:
+        api.patch(f"/users/{quoted(username)}", {"name": name, "email": email, "role": role})
 
 
 @app.command
 @command
 def delete(*, username: str) -> None:
     """Delete a user; ends the user's sessions and tokens."""
-    with remote() as server:
-        if server is None:
-            with opened_database() as database:
-                database.users.delete(username)
-        else:
-            server.delete(f"/users/{quoted(username)}")
+    with server() as api:
+        api.delete(f"/users/{quoted(username)}")
 
 
 @app.command
@@ -114,7 +93,10 @@ def token(
     as_json: Json = False,
 ) -> None:
     """Log in to the server that `--url` names, and print a token for further commands."""
-    made = log_in(username, _password(from_stdin=password_stdin), {"scopes": list(scope), "days": days})
+    login = basic_login(username, _password(from_stdin=password_stdin))
+    with remote_client(token=NOT_YET) as client:
+        asked = {"scopes": list(scope), "days": days}
+        made = ApiServer(client).call("POST", "/tokens", login, json=asked).json()
     print_made(made, as_json=as_json)
 
 
@@ -127,15 +109,3 @@ def _password(*, from_stdin: bool) -> str:
     if getpass.getpass("Once more: ") != entered:
         raise BadRequest("The two passwords differ")
     return entered
-
-
-def _user_row(user: User) -> dict[str, Any]:
-    return {
-        "id": user.id,
-        "account": user.account.slug,
-        "username": user.username,
-        "name": user.name,
-        "email": user.email,
-        "group": user.group_name,
-        "role": user.role,
-    }

@@ -14,6 +14,7 @@ import httpx
 
 from airtally.client.asking import QueryFields, query_asked, sql_asked
 from airtally.client.batches import EncodedBatch, JsonBatcher
+from airtally.client.bodies import IntoFile
 from airtally.client.calls import CallOptions, call, listed
 from airtally.client.errors import AirtallyError, ConnectionFailed
 from airtally.client.exchange import Exchange, MakeRequest
@@ -22,6 +23,7 @@ from airtally.client.exports import (
     MadeExport,
     downloaded_parts,
     export_id_of,
+    fetched_file,
     finished_export,
     made_export,
 )
@@ -100,6 +102,11 @@ class AsyncClient:
         number = export_id_of(export)
         await self._run(finished_export(self._policy, number, wait))
         return await self._run(downloaded_parts(self._policy, number, Path(folder), self._connecting.timeout))
+
+    async def fetch(self, url: str, path: Path, *, size: int, sha256: str) -> None:
+        """As `Client.fetch`."""
+        sink = IntoFile(path, size, sha256, self._connecting.timeout)
+        await self._run(fetched_file(self._policy, url, sink))
 
     async def items(self, path: str, **query: Any) -> AsyncIterator[dict[str, Any]]:
         """As `Client.items`."""

@@ -32,12 +32,13 @@ class BatchSize:
 class EncodedBatch:
     """`first` is the position of its first row among the rows given; `number` counts batches from 0.
 
+    `rows`: how many the answer must account for; None where only the server counts them, and then it is not cut.
     `part` says which part it is of a batch that was cut in halves: `ab` is the second half of the first.
     """
 
     number: int
     first: int
-    rows: int
+    rows: int | None
     media_type: str
     body: bytes
     part: str = ""
@@ -47,8 +48,10 @@ class EncodedBatch:
         """Its own among those of a call, and short: see _KEY_BYTES."""
         return f"{self.number}{self.part}"
 
-    def halves(self) -> tuple[EncodedBatch, EncodedBatch]:
-        """Of at least two rows: always the same halves."""
+    def halves(self) -> tuple[EncodedBatch, EncodedBatch, int] | None:
+        """Always the same halves, and the rows of the first; None for a single row, or where rows are not counted."""
+        if self.rows is None or self.rows < 2:
+            return None
         left = self.rows // 2
         if self.media_type == NDJSON:
             bodies = _cut_lines(self.body, left)
@@ -59,7 +62,15 @@ class EncodedBatch:
         return (
             replace(self, rows=left, body=bodies[0], part=f"{self.part}a"),
             replace(self, first=self.first + left, rows=self.rows - left, body=bodies[1], part=f"{self.part}b"),
+            left,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedRows:
+    """Rows that are batches already, such as the lines of a file; given to `send`, they are sent as they are."""
+
+    batches: Iterable[EncodedBatch]
 
 
 class Batcher(Protocol):

@@ -110,22 +110,22 @@ def downloaded_parts(rules: RetryRules, export_id: int, folder: Path, seconds: f
         page = read_as(answer, _Parts)
         for part in page.items:
             paths.append(folder / _plain_name(part.name))
-            sink = IntoFile(paths[-1], part.bytes, part.sha256, seconds)
-            if not sink.is_there:
-                yield from _fetched(rules, part, sink)
+            yield from fetched_file(rules, part.url, IntoFile(paths[-1], part.bytes, part.sha256, seconds))
         cursor = page.next
         if not page.items:
             break
     return paths
 
 
-def _fetched(rules: RetryRules, part: _Part, sink: IntoFile) -> Exchange[ApiAnswer]:
-    """By the client's own address of the server, whatever the server takes for its own."""
-    link = urlsplit(part.url)
+def fetched_file(rules: RetryRules, url: str, sink: IntoFile) -> Exchange[None]:
+    """By the client's own address of the server, whatever the server takes for its own. A file that is there stays."""
+    if sink.is_there:
+        return
+    link = urlsplit(url)
     path = link.path[max(link.path.find("/api/v1/"), 0) :]
     request = ApiRequest("GET", path, query=dict(parse_qsl(link.query)))
     try:
-        return (yield from exchange(request, lambda answer: answer, rules, rules.patience, sink=sink))
+        yield from exchange(request, lambda answer: answer, rules, rules.patience, sink=sink)
     finally:
         sink.give_up()
 

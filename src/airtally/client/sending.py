@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal, TypedDict, Unpack
 from urllib.parse import quote
 
-from airtally.client.batches import Batcher, BatchSize, EncodedBatch, JsonBatcher, checked_key
+from airtally.client.batches import Batcher, BatchSize, EncodedBatch, EncodedRows, JsonBatcher, checked_key
 from airtally.client.errors import AirtallyError, InvalidRequest
 from airtally.client.exchange import Exchange, exchange
 from airtally.client.messages import ApiRequest
@@ -50,6 +50,9 @@ class Sending:
 
     def batches(self, rows: Any) -> Iterator[EncodedBatch]:
         """All of a table or an iterable. Raises RowNotEncodable."""
+        if isinstance(rows, EncodedRows):
+            yield from rows.batches
+            return
         batcher = self.batcher(rows)
         yield from batcher.feed(rows)
         yield from batcher.finish()
@@ -68,11 +71,12 @@ class Sending:
         try:
             return (yield from self._at_once(batch))
         except InvalidRequest as refused:
-            if refused.status != _TOO_LARGE or batch.rows == 1:
+            halves = batch.halves() if refused.status == _TOO_LARGE else None
+            if halves is None:
                 raise
-        first, second = batch.halves()
+        first, second, first_rows = halves
         answers = (yield from self.exchange(first)), (yield from self.exchange(second))
-        return joined_answer(*answers, first.rows)
+        return joined_answer(*answers, first_rows)
 
     def _at_once(self, batch: EncodedBatch) -> Exchange[BatchAnswer]:
         headers = {"Content-Type": batch.media_type, "Idempotency-Key": f"{self.result.key}/{batch.key}"}

@@ -85,12 +85,12 @@ def joined_answer(first: BatchAnswer, second: BatchAnswer, first_rows: int) -> B
     )
 
 
-def read_batch_answer(answer: ApiAnswer, rows: int) -> BatchAnswer:
-    """The answer to a batch of `rows` rows. Raises GarbledAnswer unless it accounts for each."""
+def read_batch_answer(answer: ApiAnswer, rows: int | None) -> BatchAnswer:
+    """The answer to a batch of `rows` rows, if that is known. Raises GarbledAnswer unless it accounts for each."""
     try:
         found = msgspec.json.decode(answer.body, type=BatchAnswer)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise GarbledAnswer(f"The answer to a batch cannot be read: {shown_beginning(answer.body)}") from None
-    if found.accepted < 0 or found.rejected < 0 or found.accepted + found.rejected != rows:
+    if found.accepted < 0 or found.rejected < 0 or rows not in {None, found.accepted + found.rejected}:
         raise GarbledAnswer(f"The answer accounts for {found.accepted} + {found.rejected} of {rows} rows")
     return found

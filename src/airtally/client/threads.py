@@ -15,6 +15,7 @@ import httpx
 
 from airtally.client.asking import QueryFields, query_asked, sql_asked
 from airtally.client.batches import EncodedBatch
+from airtally.client.bodies import IntoFile
 from airtally.client.calls import CallOptions, call, listed
 from airtally.client.errors import AirtallyError, ConnectionFailed
 from airtally.client.exchange import Exchange, MakeRequest
@@ -23,6 +24,7 @@ from airtally.client.exports import (
     MadeExport,
     downloaded_parts,
     export_id_of,
+    fetched_file,
     finished_export,
     made_export,
 )
@@ -106,6 +108,14 @@ class Client:
         number = export_id_of(export)
         self._run(finished_export(self._policy, number, wait))
         return self._run(downloaded_parts(self._policy, number, Path(folder), self._connecting.timeout))
+
+    def fetch(self, url: str, path: Path, *, size: int, sha256: str) -> None:
+        """A file of the server, such as one of a whole account's export, checked and there only when it is whole.
+
+        Raises AirtallyError, and OSError of the folder.
+        """
+        sink = IntoFile(path, size, sha256, self._connecting.timeout)
+        self._run(fetched_file(self._policy, url, sink))
 
     def items(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """All of a listing, such as `/api/v1/keys`, page by page. Raises AirtallyError."""

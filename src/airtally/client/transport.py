@@ -31,7 +31,7 @@ class ClientOptions(TypedDict, total=False):
     `timeout` is in seconds: of connecting and of each wait for the server, and of the whole body of an answer.
     `retry` says how long it tries again. `verify` is False, a file with the certificates of authorities, or a context.
     `account` is the slug of the account that calls are about, for a token that may see several. `user_agent` comes
-    before the client's own name. `answer_max` is in bytes.
+    before the client's own name. `answer_max` is in bytes. `transport` is httpx's, used in place of connections.
     """
 
     timeout: float
@@ -40,6 +40,7 @@ class ClientOptions(TypedDict, total=False):
     account: str | None
     user_agent: str
     answer_max: int
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Connecting:
     account: str | None = None
     user_agent: str = ""
     answer_max: int = 1 << 30
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport | None = None
 
     def __post_init__(self) -> None:
         parsed = _parsed(self.url)
@@ -74,6 +76,7 @@ class Connecting:
             "timeout": httpx.Timeout(self.timeout, connect=min(self.timeout, _CONNECT_SECONDS)),
             "verify": self._tls(),
             "limits": httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS),
+            "transport": self.transport,
         }
 
     def sink(self) -> BodySink:

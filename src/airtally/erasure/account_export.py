@@ -133,6 +133,11 @@ class AccountExports:
             self._jobs.fail(connection, job, reason)
             self._end(connection, job, state=AccountExportState.FAILED, error=reason)
 
+    def is_cancelled(self, job: Job) -> bool:
+        """Whether what a job is about was cancelled."""
+        mine = account_exports.c.id == int(job.subject), account_exports.c.state == AccountExportState.CANCELLED
+        return bool(self._where(*mine))
+
     def end_cancelled(self, connection: Connection, job: Job, reason: str) -> None:
         """End the job and what it is about as cancelled. Raises Conflict."""
         cancel_job(connection, job, reason, self._jobs.now_us())

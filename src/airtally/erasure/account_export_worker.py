@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from airtally.accounts.accounts import Account
@@ -52,12 +52,14 @@ class AccountExportWorker(Worker):
         exports: Exports,
         files: FileStore,
         store: MetadataStore,
+        drop_cancelled: Callable[[Job], None],
     ) -> None:
         super().__init__(jobs, clock, WorkerOptions(workers=1))
         self._account_exports = account_exports
         self._exports = exports
         self._files = files
         self._store = store
+        self._drop_cancelled = drop_cancelled
 
     def work(self, job: Job, lease: KeptLease) -> None:
         """Look how far the streams are; gather the files once all are done. Raises GivenUp."""
@@ -86,6 +88,10 @@ class AccountExportWorker(Worker):
 
     def give_up(self, job: Job, reason: str) -> None:
         self._account_exports.fail(job, reason)
+
+    def clean_up(self, job: Job) -> None:
+        """An export that was cancelled leaves no export of a stream, also none of those that were just created."""
+        self._drop_cancelled(job)
 
     def _export_of(self, wanted: AccountExport, account: Account, stream: Stream) -> Export:
         """The export of a stream: created by the first attempt that comes so far, and found by its key later."""

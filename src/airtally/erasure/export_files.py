@@ -13,6 +13,9 @@ from airtally.erasure.records import ErasureFinding, ErasureTask
 from airtally.erasure.store_protocol import Check
 from airtally.exports.export import COMING, Export, ExportState
 from airtally.exports.service import Exports
+from airtally.query.sql_tables import SQL_TABLES
+from airtally.sql.dsl.refusal import StatementRefused
+from airtally.sql.dsl.statement import checked
 
 _LIVE = (*COMING, ExportState.DONE)
 _AT_ONCE = 500
@@ -41,7 +44,7 @@ class ExportFiles:
         streams = {stream.name for stream in PERSON_STREAMS if person.wanted(stream)}
         after: int | None = None
         while page := self._exports.page(account, after=after, limit=_AT_ONCE, states=_LIVE):
-            yield from (export for export in page if _is_of_account(export) or _stream_of(export) in streams)
+            yield from (export for export in page if _is_of_account(export) or _streams_of(export) & streams)
             after = page[-1].id
 
 
@@ -50,6 +53,13 @@ def _is_of_account(export: Export) -> bool:
     return export.key is not None and export.key.startswith(EXPORT_KEY)
 
 
-def _stream_of(export: Export) -> str | None:
+def _streams_of(export: Export) -> set[str]:
+    """Whose rows it may have: of a statement all that it names, as tables or by their rollups."""
     spec = export.spec
-    return spec.rows.stream if spec.rows is not None else (spec.query or {}).get("stream")
+    if spec.sql is not None:
+        try:
+            named = checked(spec.sql, SQL_TABLES.keys()).tables
+        except StatementRefused:  # by a later release than the one that took it
+            named = frozenset(SQL_TABLES)
+        return {SQL_TABLES[name].stream.name for name in named}
+    return {spec.rows.stream if spec.rows is not None else str((spec.query or {}).get("stream"))}

@@ -88,7 +88,8 @@ class Privacy:
 
     def account_export_subject(self) -> AccountExportSubject:
         """What cancels exports of whole accounts, and begins them anew."""
-        return AccountExportSubject(self.account_exports, self._context.exports, self._context.accounts)
+        context = self._context
+        return AccountExportSubject(context.store, self.account_exports, context.exports, context.accounts)
 
     def account_export_worker(self) -> AccountExportWorker:
         """The worker on exports of whole accounts, beside which workers on exports run."""
@@ -100,6 +101,7 @@ class Privacy:
             exports=context.exports,
             files=context.files,
             store=context.store,
+            drop_cancelled=self.account_export_subject().drop_cancelled,
         )
 
     def worker(self) -> ErasureWorker:

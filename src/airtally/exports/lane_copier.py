@@ -9,6 +9,7 @@ from itertools import accumulate, takewhile
 from airtally.engine.protocol import Engine
 from airtally.exports.lane_writer import LaneSource, LaneStep, LaneWriter, new_path
 from airtally.exports.lanes import ExportLane, LanePoint, ReadUnit, RenderedPart, RenderJob
+from airtally.exports.sources import statement_of
 from airtally.exports.spec import Compression, ExportFormat
 from airtally.exports.wanted import WantedRows
 from airtally.files.store import storage_failures
@@ -35,6 +36,7 @@ class LaneCopier:
 
     def __init__(self, engine: Engine, job: RenderJob, lane: ExportLane, source: LaneSource) -> None:
         self._engine, self._job, self._lane, self._source = engine, job, lane, source
+        self._statement = statement_of(job, engine)
         self._most = _rows_of_a_part(job)
 
     def steps(self) -> Generator[LaneStep]:
@@ -59,7 +61,7 @@ class LaneCopier:
     def _copied(self, at: int, end: int, place: int) -> LaneStep:
         units = self._lane.units
         path = new_path(self._job, self._lane.number, place)
-        statement = self._source.statement(ReadUnit.joined(units[at:end]), 0)
+        statement = self._statement(ReadUnit.joined(units[at:end]), 0)
         with storage_failures(path.name):
             rows = self._engine.write_parquet(statement, path, self._job.compression)
             size, sha256 = sync_and_hash(path)
@@ -69,7 +71,7 @@ class LaneCopier:
     def _split(self, at: int, place: int) -> Iterator[LaneStep]:
         """A unit that is larger than a part, as parts of its own."""
         lane = replace(self._lane, units=self._lane.units[: at + 1], start=LanePoint(at), places=place)
-        yield from LaneWriter(self._engine, self._job, lane, self._source).steps()
+        yield from LaneWriter(self._job, lane, self._source).steps()
 
 
 def _rows_of_a_part(job: RenderJob) -> int:

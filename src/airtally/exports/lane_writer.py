@@ -10,12 +10,10 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from airtally.engine.protocol import Engine
 from airtally.exports.lanes import ExportLane, LanePoint, ReadUnit, RenderedPart, RenderJob
 from airtally.exports.part_files import PartFile
 from airtally.files.store import storage_failures
 from airtally.kit.durable import sync_and_hash
-from airtally.sql.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +26,13 @@ class LaneStep:
 
 @dataclass(frozen=True, slots=True)
 class LaneSource:
-    """How units are read and written.
+    """How units are read and written. `read` gives the rows of a unit behind so many of them.
 
     `ordered`: the rows of a unit come in one order, so that some can be skipped. A part's size is looked at each time
     `step_rows` were written.
     """
 
-    statement: Callable[[ReadUnit, int], Statement]
+    read: Callable[[ReadUnit, int], Iterator[pa.RecordBatch]]
     new_file: Callable[[Path], PartFile]
     ordered: bool
     step_rows: int
@@ -51,8 +49,8 @@ class LaneSteps(Protocol):
 class LaneWriter:
     """One lane, on one thread. `steps` may be left at any step; what is not finished then is removed."""
 
-    def __init__(self, engine: Engine, job: RenderJob, lane: ExportLane, source: LaneSource) -> None:
-        self._engine, self._job, self._lane, self._source = engine, job, lane, source
+    def __init__(self, job: RenderJob, lane: ExportLane, source: LaneSource) -> None:
+        self._job, self._lane, self._source = job, lane, source
         self._place = lane.places
         self._file: PartFile | None = None
         self._unit, self._skipped = lane.start.unit, lane.start.skip
@@ -78,7 +76,7 @@ class LaneWriter:
 
     def _read(self, unit: ReadUnit) -> Iterator[LaneStep]:
         written = self._skipped
-        for batch in self._engine.stream(self._source.statement(unit, self._skipped)):
+        for batch in self._source.read(unit, self._skipped):
             start = 0
             while start < batch.num_rows:
                 if self._is_full():

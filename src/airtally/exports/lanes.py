@@ -79,14 +79,15 @@ class PartLimits:
 class RenderJob:
     """All that rendering needs to know, to be handed to another process.
 
-    Rows are read from a snapshot, unit by unit; figures by one statement, whose lane has one unit.
+    Rows are read from a snapshot, unit by unit; figures by one statement, whose lane has one unit; the answer to a
+    caller's statement as it comes (None).
     """
 
     wanted: Wanted
     form: ExportFormat
     compression: Compression
     limits: PartLimits
-    reads: Snapshot | Statement
+    reads: Snapshot | Statement | None
     lanes: tuple[ExportLane, ...]
     folder: str
     ending: str

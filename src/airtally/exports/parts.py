@@ -21,6 +21,7 @@ from airtally.jobs.queue import Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.signing import LinkSigner
 from airtally.query.service import Queries
+from airtally.query.sql_service import SqlQueries
 from airtally.settings import Settings
 from airtally.storage.store import EventStore
 
@@ -46,6 +47,7 @@ class ExportContext:
     jobs: Jobs
     secrets: Secrets
     queries: Queries
+    sql: SqlQueries
     event_store: EventStore
     runner: ChildProcess
     files: FileStore
@@ -58,7 +60,7 @@ def export_services(context: ExportContext, settings: Settings, planner: ExportP
         HeavyOptions(settings.engine_memory, settings.home / "tmp"),
         PartLimits(settings.export_part_rows, settings.export_part_bytes),
     )
-    renderer = ExportRenderer(context.queries, context.event_store, context.runner, options)
+    renderer = ExportRenderer(context.queries, context.sql, context.event_store, context.runner, options)
     exports = Exports(store, clock, jobs=jobs, planner=planner, count_rows=renderer.count_rows, limits=limits)
     signer = LinkSigner(context.secrets.subkey("exports"))
     return ExportServices(

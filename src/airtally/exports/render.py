@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +22,14 @@ from airtally.exports.ledger import NotedPart
 from airtally.exports.sessions import Advance, RenderSessions, advance_in_child, drop_in_child
 from airtally.exports.sources import source_of
 from airtally.exports.spec import ExportSpec
+from airtally.exports.statement_render import StatementRendering
 from airtally.exports.statements import counts_statement
 from airtally.exports.units import lanes_of, one_unit, units_of_days
-from airtally.exports.wanted import Wanted, WantedFigures, WantedRows
+from airtally.exports.wanted import Wanted, WantedFigures, WantedRows, WantedStatement
 from airtally.kit.runner import Runner
 from airtally.kit.time import DAY_US, utc_day, whole_days
 from airtally.query.service import PreparedQuestion, Queries
+from airtally.query.sql_service import PreparedStatement, SqlQueries
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 
@@ -53,8 +56,10 @@ class RenderOptions:
 class ExportRenderer:
     """Thread-safe: it holds only what it was made with."""
 
-    def __init__(self, queries: Queries, source: SnapshotSource, heavy: Runner, options: RenderOptions) -> None:
-        self._queries = queries
+    def __init__(
+        self, queries: Queries, sql: SqlQueries, source: SnapshotSource, heavy: Runner, options: RenderOptions
+    ) -> None:
+        self._queries, self._sql = queries, sql
         self._source = source
         self._heavy = heavy
         self._options = options
@@ -65,6 +70,8 @@ class ExportRenderer:
 
     def count_rows(self, wanted: Wanted) -> int:
         """About how many rows an export reads: those of the files. Raises RowsGone for figures that are not there."""
+        if isinstance(wanted, WantedStatement):
+            return sys.maxsize  # nobody knows: it shall keep no small one waiting
         if not isinstance(wanted, WantedRows):
             return self._queries.prepare(wanted.question).most_read
         start_us, end_us = _interval(wanted)
@@ -116,8 +123,25 @@ class ExportRenderer:
         lane = ExportLane(0, (ReadUnit((), (), max(rows, 1)),))
         return self._rendering(self._job(wanted, spec, prepared.statement, [lane], folder), rows, in_child=in_child)
 
+    def statement(
+        self,
+        wanted: WantedStatement,
+        spec: ExportSpec,
+        prepared: PreparedStatement,
+        folder: Path,
+        check: Callable[[], None],
+    ) -> StatementRendering:
+        """In a confined process of its own; `check` is called each second while it gives nothing."""
+        job = self._job(wanted, spec, None, [], folder)
+        return StatementRendering(self._sql, prepared, job, check, turn_seconds=self._options.turn_seconds)
+
     def _job(
-        self, wanted: Wanted, spec: ExportSpec, reads: Snapshot | Statement, lanes: list[ExportLane], folder: Path
+        self,
+        wanted: Wanted,
+        spec: ExportSpec,
+        reads: Snapshot | Statement | None,
+        lanes: list[ExportLane],
+        folder: Path,
     ) -> RenderJob:
         limits = self._limits(spec)
         return RenderJob(wanted, spec.format, spec.packing, limits, reads, tuple(lanes), str(folder), spec.ending)
@@ -184,7 +208,7 @@ class Rendering:
     def empty_part(self) -> RenderedPart:
         """The one part of an export without rows."""
         lane = ExportLane(0, ())
-        return LaneWriter(self._engine, self._job, lane, source_of(self._job, self._engine)).empty()
+        return LaneWriter(self._job, lane, source_of(self._job, self._engine)).empty()
 
     def __enter__(self) -> Self:
         return self

@@ -15,7 +15,7 @@ from airtally.engine.child import HeavyOptions, engine_in_child
 from airtally.engine.protocol import Engine
 from airtally.exports.lane_copier import LaneCopier, can_be_copied
 from airtally.exports.lane_writer import LaneSteps, LaneWriter
-from airtally.exports.lanes import RenderedPart, RenderJob
+from airtally.exports.lanes import ExportLane, RenderedPart, RenderJob
 from airtally.exports.sources import source_of
 from airtally.kit.errors import Unavailable
 
@@ -42,9 +42,7 @@ class RenderSessions:
         """
         if job is not None:
             opened = engine()
-            kind = LaneCopier if can_be_copied(job, opened) else LaneWriter
-            source = source_of(job, opened)
-            self._kept[name] = [_RunningLane(kind(opened, job, each, source), each.done_rows) for each in job.lanes]
+            self._kept[name] = [_RunningLane(_steps_of(job, each, opened), each.done_rows) for each in job.lanes]
         lanes = self._kept.get(name)
         if lanes is None:
             raise Unavailable("The process that made this export has ended; it goes on after its last finished part")
@@ -83,6 +81,11 @@ class _RunningLane:
 
     def close(self) -> None:
         self._steps.close()
+
+
+def _steps_of(job: RenderJob, lane: ExportLane, engine: Engine) -> LaneSteps:
+    source = source_of(job, engine)
+    return LaneCopier(engine, job, lane, source) if can_be_copied(job, engine) else LaneWriter(job, lane, source)
 
 
 def _advance_all(lanes: list[_RunningLane], deadline: float) -> tuple[RenderedPart, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,19 +15,36 @@ from airtally.exports.lanes import ReadUnit, RenderJob
 from airtally.exports.part_files import ParquetPart, PartFile, TextPart
 from airtally.exports.spec import ExportFormat
 from airtally.exports.statements import rows_statement
-from airtally.exports.wanted import WantedFigures, WantedRows
+from airtally.exports.wanted import WantedFigures, WantedRows, WantedStatement
 from airtally.query.lines import bytes_of
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Type
 
 #: What is written at once: in Parquet a row group.
-_STEP_ROWS = {ExportFormat.CSV: 20_000, ExportFormat.NDJSON: 20_000, ExportFormat.PARQUET: 120_000}
+STEP_ROWS = {ExportFormat.CSV: 20_000, ExportFormat.NDJSON: 20_000, ExportFormat.PARQUET: 120_000}
 
 
 def source_of(job: RenderJob, engine: Engine) -> LaneSource:
-    wanted = job.wanted
-    return _rows_source(job, wanted, engine) if isinstance(wanted, WantedRows) else _figures_source(job, wanted)
+    wanted, statement = job.wanted, statement_of(job, engine)
+
+    def read(unit: ReadUnit, skip: int) -> Iterator[pa.RecordBatch]:
+        return engine.stream(statement(unit, skip))
+
+    ordered = isinstance(wanted, WantedRows) and not wanted.is_events
+    assert not isinstance(wanted, WantedStatement)  # noqa: S101 (the engine runs none)
+    new_file = _rows_file(job, wanted) if isinstance(wanted, WantedRows) else _figures_file(job, wanted)
+    return LaneSource(read, new_file, ordered=ordered, step_rows=STEP_ROWS[job.form])
+
+
+def statement_of(job: RenderJob, engine: Engine) -> Callable[[ReadUnit, int], Statement]:
+    """What reads a unit of the job, behind so many of its rows."""
+    wanted, reads, capabilities = job.wanted, job.reads, engine.capabilities
+    if isinstance(reads, Statement):
+        return lambda _unit, _skip: reads
+    assert isinstance(wanted, WantedRows)  # noqa: S101 (figures come by a statement)
+    assert isinstance(reads, Snapshot)  # noqa: S101 (rows are read from one)
+    return lambda unit, skip: rows_statement(wanted, unit.of(reads), capabilities, job.form, skip=skip)
 
 
 def rows_schema(wanted: WantedRows) -> pa.Schema:
@@ -36,13 +54,7 @@ def rows_schema(wanted: WantedRows) -> pa.Schema:
     return pa.schema([pa.field(name, local if kind is Type.LOCAL_TIME else kind.arrow) for name, kind in kinds])
 
 
-def _rows_source(job: RenderJob, wanted: WantedRows, engine: Engine) -> LaneSource:
-    snapshot, capabilities = job.reads, engine.capabilities
-    assert isinstance(snapshot, Snapshot)  # noqa: S101 (rows are read from one)
-
-    def statement(unit: ReadUnit, skip: int) -> Statement:
-        return rows_statement(wanted, unit.of(snapshot), capabilities, job.form, skip=skip)
-
+def _rows_file(job: RenderJob, wanted: WantedRows) -> Callable[[Path], PartFile]:
     def new_file(path: Path) -> PartFile:
         if job.form is ExportFormat.PARQUET:
             schema = rows_schema(wanted)
@@ -50,17 +62,14 @@ def _rows_source(job: RenderJob, wanted: WantedRows, engine: Engine) -> LaneSour
         header = header_of(wanted.columns, job.form)
         return TextPart(path, job.compression, header, lambda batch: bytes_of(batch.column(0)))
 
-    return LaneSource(statement, new_file, ordered=not wanted.is_events, step_rows=_STEP_ROWS[job.form])
+    return new_file
 
 
-def _figures_source(job: RenderJob, wanted: WantedFigures) -> LaneSource:
-    statement = job.reads
-    assert isinstance(statement, Statement)  # noqa: S101 (figures come by one)
-
+def _figures_file(job: RenderJob, wanted: WantedFigures) -> Callable[[Path], PartFile]:
     def new_file(path: Path) -> PartFile:
         if job.form is ExportFormat.PARQUET:
             return ParquetPart(path, job.compression, figures_schema(wanted), figures_as_columns(wanted))
         header = figures_header(wanted, job.form)
         return TextPart(path, job.compression, header, figures_as_text(wanted, job.form))
 
-    return LaneSource(lambda _unit, _skip: statement, new_file, ordered=False, step_rows=_STEP_ROWS[job.form])
+    return new_file

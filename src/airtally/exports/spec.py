@@ -55,10 +55,14 @@ class AskedRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 class ExportSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One of `rows` and `query`, which is the body of `POST /api/v1/query`. A part ends at `part_rows` or `part_bytes`."""
+    """One of `rows`, `query`, which is the body of `POST /api/v1/query`, and `sql`, a statement as `POST /api/v1/sql` takes it.
+
+    A part ends at `part_rows` or `part_bytes`.
+    """
 
     rows: AskedRows | None = None
     query: dict[str, Any] | None = None
+    sql: str | None = None
     format: ExportFormat = ExportFormat.CSV
     compression: Compression | None = None
     part_rows: int | None = None
@@ -76,8 +80,8 @@ class ExportSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
     def check(self) -> None:
         """Raises Unprocessable for what contradicts itself or is out of bounds; what it asks for, a planner checks."""
-        if (self.rows is None) == (self.query is None):
-            raise Unprocessable("An export has `rows` or a `query`, one of them")
+        if sum(each is not None for each in (self.rows, self.query, self.sql)) != 1:
+            raise Unprocessable("An export has `rows`, a `query` or `sql`, one of them")
         if self.part_rows is not None and not 1 <= self.part_rows <= MAX_PART_ROWS:
             raise Unprocessable(f"`part_rows` is 1 to {MAX_PART_ROWS}, not {self.part_rows}")
         if self.part_bytes is not None and not MIN_PART_BYTES <= self.part_bytes <= MAX_PART_BYTES:

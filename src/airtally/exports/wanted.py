@@ -1,4 +1,4 @@
-"""What an export is made of, once its specification was read: rows of a stream, or figures."""
+"""What an export is made of, once its specification was read: rows of a stream, figures, or the answer to a statement."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from airtally.query.question import UTC, Question
+from airtally.sql.dsl.statement import CheckedStatement
 from airtally.sql.filters import EVERYTHING, Filter
 from airtally.streams.declaration import Kind, Stream
 
@@ -69,4 +70,13 @@ class WantedFigures:
         return self.question.account
 
 
-Wanted: TypeAlias = WantedRows | WantedFigures
+@dataclass(frozen=True, slots=True)
+class WantedStatement:
+    """The answer to a caller's statement, whose present is `now_us`."""
+
+    account: str
+    statement: CheckedStatement
+    now_us: int
+
+
+Wanted: TypeAlias = WantedRows | WantedFigures | WantedStatement

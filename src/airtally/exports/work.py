@@ -18,8 +18,9 @@ from airtally.exports.ledger import ExportLedger, NotedPart
 from airtally.exports.planner import ExportPlanner
 from airtally.exports.render import ExportRenderer, Rendering
 from airtally.exports.staging import discard, fresh_folder
+from airtally.exports.statement_render import StatementRendering
 from airtally.exports.stored import folder_of, new_pin_name
-from airtally.exports.wanted import WantedFigures, WantedRows
+from airtally.exports.wanted import WantedFigures, WantedRows, WantedStatement
 from airtally.files.store import FileStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.leased_table import LeaseLost
@@ -30,6 +31,7 @@ from airtally.kit.disks import check_reserve
 from airtally.kit.errors import NotFound, TooLargeAtOnce
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.query.service import PreparedQuestion, Queries
+from airtally.query.sql_service import PreparedStatement, SqlQueries
 
 _log = structlog.get_logger()
 
@@ -48,6 +50,7 @@ class ExportParts:
     ledger: ExportLedger
     planner: ExportPlanner
     queries: Queries
+    sql: SqlQueries
     renderer: ExportRenderer
     files: FileStore
 
@@ -83,7 +86,8 @@ class ExportWorker(Worker):
         faults: Faults = NO_FAULTS,
     ) -> None:
         super().__init__(jobs, clock, options)
-        self._ledger, self._planner, self._queries = with_.ledger, with_.planner, with_.queries
+        self._ledger, self._planner = with_.ledger, with_.planner
+        self._queries, self._sql = with_.queries, with_.sql
         self._renderer, self._files = with_.renderer, with_.files
         self._staging = options.staging
         self._wait_until_visible = wait_until_visible
@@ -111,7 +115,7 @@ class ExportWorker(Worker):
         """In this process where that is quicker; in the child, which has no limit of time, where it takes too long."""
         for in_child in (False, True):
             try:
-                with self._begun(attempt, folder, in_child=in_child) as rendering:
+                with self._begun(attempt, lease, folder, in_child=in_child) as rendering:
                     self._render(attempt, lease, rendering)
             except TooLargeAtOnce:
                 if in_child:
@@ -119,12 +123,17 @@ class ExportWorker(Worker):
             else:
                 return
 
-    def _begun(self, attempt: _Attempt, folder: Path, *, in_child: bool) -> Rendering:
+    def _begun(
+        self, attempt: _Attempt, lease: KeptLease, folder: Path, *, in_child: bool
+    ) -> Rendering | StatementRendering:
         export = attempt.export
         wanted = self._planner.plan(export.spec, attempt.account, export.as_of)
         if isinstance(wanted, WantedFigures):
             prepared = self._prepared(attempt, wanted)
             return self._renderer.figures(wanted, export.spec, prepared, folder, in_child=in_child)
+        if isinstance(wanted, WantedStatement):
+            made = self._prepared_statement(attempt, wanted)
+            return self._renderer.statement(wanted, export.spec, made, folder, lambda: self.check(lease))
         pin = self._pinned(attempt, wanted)
         parts = self._kept_parts(attempt)
         return self._renderer.rows(wanted, export.spec, pin, parts, folder, in_child=in_child)
@@ -133,6 +142,12 @@ class ExportWorker(Worker):
         """Figures are computed anew by each attempt."""
         prepared = self._queries.prepare(wanted.question)
         self._ledger.note_pinned(attempt.job, attempt.export, None, prepared.view.data_through_us)
+        return prepared
+
+    def _prepared_statement(self, attempt: _Attempt, wanted: WantedStatement) -> PreparedStatement:
+        """Run anew by each attempt."""
+        prepared = self._sql.prepare(wanted.account, wanted.statement, wanted.now_us)
+        self._ledger.note_pinned(attempt.job, attempt.export, None, prepared.data_through_us)
         return prepared
 
     def _pinned(self, attempt: _Attempt, wanted: WantedRows) -> Pin:
@@ -162,7 +177,7 @@ class ExportWorker(Worker):
             self._ledger.drop_parts(attempt.job, attempt.export, [each for each in parts if each not in kept])
         return kept
 
-    def _render(self, attempt: _Attempt, lease: KeptLease, rendering: Rendering) -> None:
+    def _render(self, attempt: _Attempt, lease: KeptLease, rendering: Rendering | StatementRendering) -> None:
         over = False
         while not over:
             self.check(lease)

@@ -15,7 +15,7 @@ from airtally.ingest.versions import CREATED, MILLISECOND, TIME, ChangelogVersio
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import to_datetime
-from airtally.storage.buffer import Buffer, Intake
+from airtally.storage.buffer import Buffer, IntakeFigures
 from airtally.streams.declaration import Stream
 
 Row = dict[str, Any]
@@ -60,7 +60,7 @@ class Edits:
             new = [(stream, rows) for stream, rows in new if rows.num_rows]
             if new:
                 size = sum(size_of(rows) for rows in wanted.values())
-                intake = Intake(account.slug, self._kind, sum(rows.num_rows for _, rows in new), 0, size)
+                intake = IntakeFigures(account.slug, self._kind, sum(rows.num_rows for _, rows in new), 0, size)
                 self._buffer.append_together(account.slug, new, intake=intake).result()
         for stream, rows in new:
             metrics.ROWS_ACCEPTED.labels(stream.name).inc(rows.num_rows)

@@ -156,6 +156,14 @@ class Quarantine:
         with self._store.read() as connection:
             return [Usage(row[0], row[1], int(row[2]), int(row[3])) for row in connection.execute(query).all()]
 
+    def usage_of(self, account: Account) -> tuple[int, int]:
+        """The rows that are kept of the account, and the bytes that they take."""
+        columns = (func.coalesce(func.sum(quarantine.c.rows), 0), func.coalesce(_BYTES, 0))
+        query = select(*columns).where(quarantine.c.account_id == account.id)
+        with self._store.read() as connection:
+            rows, taken = connection.execute(query).one()
+        return int(rows), int(taken)
+
     def rows_since(self, account: Account, since_us: int, stream: str | None = None) -> int:
         """How many rows were refused since a moment and kept; those refused again when they were resent not counted."""
         where = [quarantine.c.account_id == account.id, quarantine.c.received_at > since_us]

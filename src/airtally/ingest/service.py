@@ -32,7 +32,7 @@ from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure
 from airtally.kit.fair import Room, Slots, aside
 from airtally.settings import Settings
-from airtally.storage.buffer import Buffer, Intake, Receipt
+from airtally.storage.buffer import Buffer, IntakeFigures, Receipt
 from airtally.streams.declaration import Kind, Stream
 
 _log = structlog.get_logger()
@@ -66,10 +66,10 @@ class Batch:
     def with_body(self, body: bytes, sent: int) -> Batch:
         return replace(self, body=body, sent=sent)
 
-    def intake_of(self, checked: Checked) -> Intake:
+    def intake_of(self, checked: Checked) -> IntakeFigures:
         """What is counted of it."""
         size = len(self.body) if self.sent is None else self.sent
-        return Intake(self.account.slug, self.kind, checked.rows.num_rows, len(checked.errors), size)
+        return IntakeFigures(self.account.slug, self.kind, checked.rows.num_rows, len(checked.errors), size)
 
 
 class ShownError(msgspec.Struct, frozen=True):
@@ -215,7 +215,7 @@ class Ingest:
                     committed.result()  # the next batch of this changelog must see these versions
             return committed
 
-    def _count_alone(self, stream: Stream, no_rows: pa.Table, intake: Intake) -> None:
+    def _count_alone(self, stream: Stream, no_rows: pa.Table, intake: IntakeFigures) -> None:
         """Count rows of which none is written. Where that fails the answer is the same: it says what became of them."""
         if not (intake.rows or intake.refused):
             return

@@ -92,6 +92,12 @@ class Worker(ABC):
     def give_up(self, job: Job, reason: str) -> None:
         """Call `Jobs.fail` in the transaction that records the reason. May raise LeaseLost."""
 
+    def clean_up(self, job: Job) -> None:  # noqa: B027 (what most leave goes with their files, or expires)
+        """Remove what the attempt left of a job that was cancelled; called before that job may be begun anew.
+
+        It is called for a job that another worker has taken over, too, whose work must be left alone.
+        """
+
     def start(self) -> None:
         for loop in self._loops:
             loop.start()
@@ -120,6 +126,7 @@ class Worker(ABC):
             self._attempt(job)
         except LeaseLost:
             _log.warning("job cancelled, or taken over by another worker", **_named(job))
+            self.clean_up(job)
             self._jobs.let_go(job)
         except Stopping:
             self._jobs.release(job)

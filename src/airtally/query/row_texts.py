@@ -8,13 +8,16 @@ import msgspec
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from airtally.query.durations import has_durations, with_duration_texts
 from airtally.query.narrow import plain_rows
 
 
 def as_plain(table: pa.Table) -> pa.Table:
-    """With texts for what text formats have no value for: intervals, times of day, binary, numbers that are none."""
+    """With texts for what text formats have no value for: intervals, as ISO 8601 writes durations, and binary."""
     for index, field in enumerate(table.schema):
-        if pa.types.is_duration(field.type) or pa.types.is_interval(field.type) or pa.types.is_binary(field.type):
+        if has_durations(field.type):
+            table = table.set_column(index, field.name, with_duration_texts(table.column(index)))
+        elif pa.types.is_binary(field.type):
             values = [None if each is None else str(each) for each in table.column(index).to_pylist()]
             table = table.set_column(index, field.name, pa.array(values, pa.string()))
     return table

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 from sqlglot import exp
 
 from airtally.engine.confined.job import ConfinedFiles, ConfinedJob
-from airtally.engine.confined.runner import ConfinedFailure, ConfinedRunner, SourceMissing
+from airtally.engine.confined.runner import ConfinedAnswer, ConfinedFailure, ConfinedRunner, SourceMissing
 from airtally.engine.parts import files_by_columns, schema_of_files, tables_of
 from airtally.engine.protocol import FilesMissing
 from airtally.kit.clock import Clock
 from airtally.kit.errors import LimitExceeded
 from airtally.query.narrow import narrowed
 from airtally.query.service import Queries
-from airtally.query.sql_size import check_size
+from airtally.query.sql_size import check_columns, is_too_large
 from airtally.query.sql_tables import SQL_TABLES, PlacedTables, TablePlacer
 from airtally.query.sql_words import failure_in_words
 from airtally.rollups.rollups import Rollups
@@ -27,6 +29,8 @@ from airtally.sql.statement import Files, Relation, Rows, Statement, Value
 
 #: Data files that a statement may read.
 MAX_FILES = 20_000
+#: What a statement has whose answer nobody waits for.
+STREAM_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,16 @@ class SqlAnswer:
     generated_at_us: int
     elapsed_seconds: float
     tables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedStatement:
+    """A statement on pinned snapshots of its tables, whose rows received by `data_through_us` are all in."""
+
+    statement: CheckedStatement
+    tables: PlacedTables
+    job: ConfinedJob
+    data_through_us: int
 
 
 class SqlQueries:
@@ -58,21 +72,54 @@ class SqlQueries:
         except FilesMissing:  # vacuumed meanwhile: once more, on new snapshots
             return self._answer(account, statement, begun)
 
+    def prepare(self, account: str, statement: CheckedStatement, now_us: int) -> PreparedStatement:
+        """The statement on the rows that there are now; its own present is `now_us`. Raises FilesMissing, LimitExceeded."""
+        tables, asked_us = self._placer(account).place(statement, now_us), self._clock.now_us()
+        through_us = asked_us if tables.data_through_us is None else tables.data_through_us
+        job = replace(_job(statement, tables, now_us), seconds=STREAM_SECONDS, streamed=True)
+        return PreparedStatement(statement, tables, job, through_us)
+
+    @contextmanager
+    def streamed(self, prepared: PreparedStatement, while_waiting: Callable[[], None]) -> Iterator[ConfinedAnswer]:
+        """An answer of any number of rows, which the statement has `STREAM_SECONDS` for.
+
+        While nothing comes, `while_waiting` is called each second; what it raises ends the statement. Raises the same as
+        `answer`, also while the rows are read.
+        """
+        with (
+            _confined_in_words(prepared.statement, prepared.tables, STREAM_SECONDS),
+            self._runner.streamed(prepared.job, while_waiting) as answer,
+        ):
+            check_columns(answer.schema)
+            yield answer
+
+    def _placer(self, account: str) -> TablePlacer:
+        return TablePlacer(self._queries, self._rollups, account)
+
     def _answer(self, account: str, statement: CheckedStatement, begun: float) -> SqlAnswer:
         now_us = self._clock.now_us()
-        tables = TablePlacer(self._queries, self._rollups, account).place(statement, now_us)
+        tables = self._placer(account).place(statement, now_us)
         job = _job(statement, tables, now_us)
-        try:
+        with _confined_in_words(statement, tables, self._seconds):
             table = self._runner.run(account, self._seconds, lambda left: replace(job, seconds=max(left, 0.01)))
-        except ConfinedFailure as failure:
-            raise failure_in_words(failure, statement, self._seconds) from None
-        except SourceMissing as missing:
-            relations = [each for own in tables.statements.values() for each in own.relations.values()]
-            raise FilesMissing.of(relations, str(missing)) from None
-        check_size(table)
+        check_columns(table.schema)
+        if is_too_large(table):
+            raise failure_in_words(ConfinedFailure("too_many_values"), statement, self._seconds)
         through_us = now_us if tables.data_through_us is None else tables.data_through_us
         elapsed = time.monotonic() - begun
         return SqlAnswer(narrowed(table), through_us, self._clock.now_us(), elapsed, tuple(sorted(statement.tables)))
+
+
+@contextmanager
+def _confined_in_words(statement: CheckedStatement, tables: PlacedTables, seconds: float) -> Iterator[None]:
+    """Raises failures in this program's words for those of the confined process."""
+    try:
+        yield
+    except ConfinedFailure as failure:
+        raise failure_in_words(failure, statement, seconds) from None
+    except SourceMissing as missing:
+        relations = [each for own in tables.statements.values() for each in own.relations.values()]
+        raise FilesMissing.of(relations, str(missing)) from None
 
 
 def _job(statement: CheckedStatement, tables: PlacedTables, now_us: int) -> ConfinedJob:

@@ -15,20 +15,20 @@ MAX_CELLS = 5_000_000
 MAX_NAMES = 64 << 20
 
 
-def check_size(table: pa.Table) -> None:
+def check_columns(schema: pa.Schema) -> None:
     """Raises LimitExceeded, and Unprocessable where two columns have one name."""
-    repeated = [name for name, count in Counter(table.column_names).items() if count > 1]
+    repeated = [name for name, count in Counter(schema.names).items() if count > 1]
     if repeated:
         raise Unprocessable(f"Two columns of the answer are called {repeated[0][:64]!r}", hint="Name them with AS.")
-    if table.num_columns > MAX_COLUMNS:
-        raise LimitExceeded(f"The answer has {table.num_columns} columns, and may have {MAX_COLUMNS}.")
+    if len(schema) > MAX_COLUMNS:
+        raise LimitExceeded(f"The answer has {len(schema)} columns, and may have {MAX_COLUMNS}.")
+
+
+def is_too_large(table: pa.Table) -> bool:
+    """Whether text of it would be: by its values, or by its columns' names."""
     names = sum(len(name.encode()) for name in table.column_names)
     cells = sum(_cells(chunk) for column in table.columns for chunk in column.chunks)
-    if cells > MAX_CELLS or names * table.num_rows > MAX_NAMES:
-        raise LimitExceeded(
-            f"The answer has more than {MAX_CELLS} values, or names that are too long for its rows.",
-            hint="Ask for fewer rows or columns, or count in the statement.",
-        )
+    return cells > MAX_CELLS or names * table.num_rows > MAX_NAMES
 
 
 def _cells(values: pa.Array) -> int:

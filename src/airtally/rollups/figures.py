@@ -39,10 +39,10 @@ def combined(function: Function, name: str) -> exp.Expr:
 
 
 def measured(binder: Binder, stream: Stream, name: Subject) -> exp.Expr:
-    """A column's value for sums and comparisons: times in microseconds, money in micros."""
+    """A value for sums and comparisons: times in microseconds, money in micros, a member as text or double."""
     kind = type_of(stream, name)
     if isinstance(name, Member):
-        return binder.column(name)
+        return binder.double(name) if name.type is Type.DOUBLE else binder.column(name)
     if kind in {Type.TIME, Type.LOCAL_TIME}:
         return micros(name)
     if kind is Type.DECIMAL:

@@ -45,13 +45,15 @@ class RunFollower:
         self._endings = endings
         self._messages = messages
         self._faults = faults
+        #: Made once: composing them takes longer than asking them, and an idle process asks every second.
+        self._made, self._delivered = _made().limit(_AT_ONCE), _delivered().limit(_AT_ONCE)
 
     def step(self) -> float | None:
         """Take each run of an open account that can go on one step further; returns 0 where there may be more.
 
         Raises the first error once the others are done.
         """
-        made, delivered = self._runs(_made()), self._runs(_delivered())
+        made, delivered = self._runs(self._made), self._runs(self._delivered)
         for_each([*made, *delivered], self._go_on, "a run of a schedule")
         return 0.0 if _AT_ONCE in {len(made), len(delivered)} else None
 
@@ -99,7 +101,7 @@ class RunFollower:
 
     def _runs(self, query: Select[Any]) -> Sequence[ScheduleRun]:
         with self._store.read() as connection:
-            return [ScheduleRun.from_row(row) for row in connection.execute(query.limit(_AT_ONCE))]
+            return [ScheduleRun.from_row(row) for row in connection.execute(query)]
 
 
 def _made() -> Select[Any]:

@@ -124,6 +124,10 @@ class Binder:
     def _member(self, member: Member) -> exp.Expr:
         return member_text(column(member.column), self.value(member.name))
 
+    def double(self, member: Member) -> exp.Expr:
+        """A member that is read as a double, null where it is no number."""
+        return self._number(member).rest
+
     def _number(self, name: Subject) -> JsonNumber:
         """A number inside JSON: a member that is read as one, or the whole text of a JSON column."""
         return json_number(self._stored(name), type_of(self._stream, name))

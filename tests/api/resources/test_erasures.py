@@ -96,7 +96,9 @@ def test_an_account_is_closed_opened_and_deleted(acme, operator):
     assert {each["slug"] for each in operator.get("/accounts").json()["items"]} == {"acme", "house"}
     assert operator.post("/accounts/acme/reopen", json={}).json()["closed_at"] is None
     assert acme.count("app_events") == 3
-    assert operator.delete("/accounts/house").status_code == 409
+    for headers in ({}, {"Airtally-Account": "acme"}):
+        assert operator.post("/accounts/house/close", headers=headers).status_code == 409
+        assert operator.delete("/accounts/house", headers=headers).status_code == 409
     gone = operator.delete("/accounts/acme")
     assert (gone.status_code, gone.json()["kind"]) == (202, "account")
     found = ended(lambda: operator.get("/accounts/acme/deletion"))
@@ -131,5 +133,5 @@ def test_links_and_device_calls_of_a_closed_account_are_refused(server, acme, op
     operator.post("/accounts/acme/close", json={})
     until(lambda: registered() != 200, 10)  # the account is remembered for a second
     assert httpx.get(part["url"]).status_code == 404
-    operator.post("/accounts/acme/reopen", json={})
+    operator.post("/accounts/acme/reopen")  # without a body, as all of its fields may be left out
     assert (httpx.get(part["url"]).status_code, registered()) == (200, 200)

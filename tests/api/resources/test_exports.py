@@ -15,8 +15,10 @@ import pytest
 
 from airtally.accounts.keys import KeyOptions
 from airtally.kit.clock import MovableClock
+from airtally.settings import Settings
 from airtally.streams import STREAMS
 from fixtures.native import Native
+from fixtures.server import LiveServer
 
 NOW_US = 1_793_620_800_000_000  # 2026-11-02T12:00:00Z
 PLAYS = [
@@ -31,16 +33,29 @@ def clock():
     return MovableClock(NOW_US)
 
 
-@pytest.fixture
-def server(start_server, clock):
-    return start_server(clock)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One for all tests that leave the clock alone, each with an account of its own on it."""
+    settings = Settings(home=tmp_path_factory.mktemp("exports") / "home", rate_limits=False)
+    server = LiveServer(settings, MovableClock(NOW_US)).start()
+    yield server
+    server.stop()
 
 
-@pytest.fixture
-def acme(server, opened):
-    native = opened(Native(server, "acme"))
+def with_plays(native):
     assert native.send("playlogs", PLAYS).json()["accepted"] == 20
     return native
+
+
+@pytest.fixture
+def acme(server, join):
+    return with_plays(join(server))
+
+
+@pytest.fixture
+def timed(start_server, clock, join):
+    """An account on a server of the test's own, whose clock it may move."""
+    return with_plays(join(start_server(clock)))
 
 
 def ended(client, export):
@@ -120,9 +135,9 @@ def test_a_part_is_fetched_whole_in_ranges_or_not_again(acme):
     assert head.headers["ETag"] == tag
 
 
-def test_links_expire_and_cannot_be_changed(acme, clock):
-    export = made(acme, rows={"stream": "playlogs"})
-    [part] = parts_of(acme, export)
+def test_links_expire_and_cannot_be_changed(timed, clock):
+    export = made(timed, rows={"stream": "playlogs"})
+    [part] = parts_of(timed, export)
     parsed = urlsplit(part["url"])
     query = {name: values[0] for name, values in parse_qs(parsed.query).items()}
     base = f"{parsed.scheme}://{parsed.netloc}"
@@ -139,31 +154,31 @@ def test_links_expire_and_cannot_be_changed(acme, clock):
     assert status(signature="") == 401
     assert status(expires="") == 401
     assert status(path=parsed.path[:-1] + "2") == 401
-    assert httpx.get(base + parsed.path, headers={"Authorization": f"Bearer {acme.token}"}).status_code == 401
+    assert httpx.get(base + parsed.path, headers={"Authorization": f"Bearer {timed.token}"}).status_code == 401
     clock.advance(86_400)
     assert status() == 401
-    [again] = parts_of(acme, export)
+    [again] = parts_of(timed, export)
     assert again["url"] != part["url"]
     assert fetched(again).status_code == 200
 
 
-def test_files_end_with_the_export(acme, clock):
-    export = made(acme, rows={"stream": "playlogs"})
-    [part] = parts_of(acme, export)
-    assert acme.http.delete(f"/api/v1/exports/{export['id']}").status_code == 204
-    assert acme.http.delete(f"/api/v1/exports/{export['id']}").status_code == 204
+def test_files_end_with_the_export(timed, clock):
+    export = made(timed, rows={"stream": "playlogs"})
+    [part] = parts_of(timed, export)
+    assert timed.http.delete(f"/api/v1/exports/{export['id']}").status_code == 204
+    assert timed.http.delete(f"/api/v1/exports/{export['id']}").status_code == 204
     assert fetched(part).status_code == 404
-    assert parts_of(acme, export) == []
-    assert ended(acme, export)["state"] == "expired"
-    other = made(acme, rows={"stream": "playlogs"})
+    assert parts_of(timed, export) == []
+    assert ended(timed, export)["state"] == "expired"
+    other = made(timed, rows={"stream": "playlogs"})
     clock.advance(7 * 86_400)
-    assert ended(acme, other)["state"] == "expired"
+    assert ended(timed, other)["state"] == "expired"
 
 
-def test_a_link_never_outlives_its_file(acme, clock):
-    export = made(acme, rows={"stream": "playlogs"})
+def test_a_link_never_outlives_its_file(timed, clock):
+    export = made(timed, rows={"stream": "playlogs"})
     clock.advance(7 * 86_400 - 60)
-    [part] = parts_of(acme, export)
+    [part] = parts_of(timed, export)
     assert part["url_expires_at"] == export["expires_at"]
 
 
@@ -230,6 +245,7 @@ def test_what_cannot_be_exported_is_refused_in_words(acme, asked, status, said):
 
 
 def test_exports_are_deleted_with_the_right_scope_only(server, acme, join):
+    """Not by a key that only writes, nor by one that reads what another asked for."""
     export = made(acme, rows={"stream": "playlogs"})
     path, [part] = f"/api/v1/exports/{export['id']}", parts_of(acme, export)
     keys = server.services.access.keys
@@ -237,11 +253,12 @@ def test_exports_are_deleted_with_the_right_scope_only(server, acme, join):
         scope: keys.create(acme.account, "native", KeyOptions(frozenset({scope}))).credentials["token"]
         for scope in ("write", "read")
     }
-    for token, status in ((tokens["write"], 403), (join(server, scopes=("admin",)).token, 404), ("none", 401)):
+    strangers = {tokens["write"]: 403, tokens["read"]: 403, join(server, scopes=("admin",)).token: 404, "none": 401}
+    for token, status in strangers.items():
         answer = acme.http.delete(path, headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == status, answer.text
     assert httpx.get(part["url"]).status_code == 200
-    assert acme.http.delete(path, headers={"Authorization": f"Bearer {tokens['read']}"}).status_code == 204
+    assert acme.http.delete(path).status_code == 204
     assert acme.http.get(path).json()["state"] == "expired"
     assert httpx.get(part["url"]).status_code == 404
 
@@ -312,13 +329,13 @@ def test_a_question_is_exported_where_the_caller_prefers_that(acme):
     assert gzip.decompress(fetched(part).content) == at_once.content
 
 
-def test_a_question_asked_again_has_the_same_export(acme, clock):
+def test_a_question_asked_again_has_the_same_export(timed, clock):
     prefer = {"Prefer": "respond-async"}
-    first, second = (acme.http.post("/api/v1/query", json=WEEK, headers=prefer).json()["id"] for _ in range(2))
+    first, second = (timed.http.post("/api/v1/query", json=WEEK, headers=prefer).json()["id"] for _ in range(2))
     assert first == second
     clock.advance(60)
-    assert acme.http.post("/api/v1/query", json=WEEK, headers=prefer).json()["id"] != first
-    assert acme.http.post("/api/v1/query", json=WEEK | {"limit": 1}, headers=prefer).json()["id"] != first
+    assert timed.http.post("/api/v1/query", json=WEEK, headers=prefer).json()["id"] != first
+    assert timed.http.post("/api/v1/query", json=WEEK | {"limit": 1}, headers=prefer).json()["id"] != first
 
 
 def test_pages_and_comparisons_are_answered_at_once(acme):
@@ -356,8 +373,10 @@ QUESTIONS = [
 ]
 
 
-@pytest.fixture
-def filled(acme):
+@pytest.fixture(scope="module")
+def filled(server):
+    """An account with rows of each kind, to which nothing is added."""
+    acme = with_plays(Native(server, "filled"))
     spend = [{"spend": "1234567.25"}, {"spend": "-0.000001"}, {}]
     ads = [
         {"ad_group_id": f"g{n % 4}", "time": f"2026-11-01T{n:02}:59:59.5Z", "kind": "paid_click", "id": f"c{n}"}
@@ -374,7 +393,8 @@ def filled(acme):
     ]
     assert acme.send("app_events", rows).json()["accepted"] == 9
     assert acme.send("players", [{"player_id": n, "name": "ü"} for n in range(3)]).json()["accepted"] == 3
-    return acme
+    yield acme
+    acme.http.close()
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=str)

@@ -127,6 +127,17 @@ def test_versions_in_pages(client, records):
     assert "no record '2'" in records("players", "2", 404, below="/versions")["detail"]
 
 
+def test_large_records_make_small_pages(client, records):
+    """An answer is bounded by bytes too, and pages still lead through all of them."""
+    text = "x" * 256
+    categories = [{"id": number, "name": text} for number in range(3400)]  # just under 1 MiB
+    for media in range(12):
+        records("medias", str(media), method="PUT", json={"values": {"name": "m", "categories": categories}})
+    first = records("medias", params={"limit": 100})
+    assert 1 <= len(first["items"]) < 12
+    assert [each["record"] for each in pages(records, "medias", limit=100)] == [str(media) for media in range(12)]
+
+
 def test_a_repeated_request_writes_once(client, records):
     headers = {"Idempotency-Key": "put-1"}
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""The native API: questions, rows, and the Slate register (docs/guides/ingest.md, docs/vendors/slate.md)."""
+"""The native API: questions and statements, rows, and the Slate register (docs/guides/ingest.md, docs/vendors/slate.md)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from airtally.streams import STREAMS
 from fuzz.case import Case, Headers
 from fuzz.decoding import draw as bodies
 from fuzz.grammar.draft import Draft
+from fuzz.grammar.questions import draw_question, draw_statement
 from fuzz.home import GROUP
-from fuzz.values import TEXTS, ZONES, moment
 
-_FUNCTIONS = ("count", "sum", "min", "max", "distinct")
-_BUCKETS = ("none", "minute", "quarter", "hour", "day", "week", "month")
 #: Rows that are counted at the end are this player's, of account a.
 LEDGER_PLAYER = 1_000_003
 _LEDGER_DAY = "2026-10-01"
@@ -22,8 +20,10 @@ def draw(draft: Draft, number: int) -> Case:
     kind = draft.chance.randrange(20)
     if kind == 0:
         return ledger(draft, number)
+    if kind < 7:
+        return draw_question(draft, [_bearer(draft)])
     if kind < 9:
-        return _question(draft)
+        return draw_statement(draft, [_bearer(draft)])
     return _register(draft) if kind < 11 else _rows(draft)
 
 
@@ -60,43 +60,6 @@ def _rows(draft: Draft) -> Case:
     if draft.spoiled and chance.one_in(15):
         stream = chance.of("nothing", f"{stream}/", f"{stream}%00", "..", "", "x" * 500)
     return draft.case(b"POST", f"/api/v1/streams/{stream}/events", headers=headers, body=body.content)
-
-
-def _question(draft: Draft) -> Case:
-    chance = draft.chance
-    stream = STREAMS[chance.choice(list(STREAMS))]
-    names = [column.name for column in stream.columns]
-    asked: dict[str, Any] = {"stream": stream.name}
-    if chance.one_in(2):
-        asked["metrics"] = [_metric(draft, names) for _ in range(chance.randrange(1, 4))]
-    if chance.one_in(2):
-        asked["dimensions"] = chance.few(names, 2)
-    if chance.one_in(3):
-        asked["filter"] = {chance.choice(names): _value(draft) for _ in range(chance.randrange(1, 3))}
-    if chance.one_in(3):
-        asked |= {"start": moment(chance, draft.today), "end": moment(chance, draft.today, 2)}
-    if chance.one_in(2):
-        asked |= {
-            "bucket": chance.choice(_BUCKETS),
-            "timezone": chance.of("UTC", "Asia/Kathmandu", chance.choice(ZONES)),
-        }
-    return draft.case(b"POST", "/api/v1/query", headers=[_bearer(draft)], body=draft.json(asked))
-
-
-def _metric(draft: Draft, names: list[str]) -> Any:
-    chance = draft.chance
-    if chance.one_in(4):
-        return "count"
-    metric = {"function": chance.choice(_FUNCTIONS), "column": chance.of(*names, "", *TEXTS[:20])}
-    return metric | ({"name": chance.of("a", "b", *TEXTS)} if chance.one_in(3) else {})
-
-
-def _value(draft: Draft) -> Any:
-    chance = draft.chance
-    single = chance.of(
-        1, 48, 0.5, "I", "push", draft.me.groups[0], draft.me.apps[0], moment(chance, draft.today), *TEXTS
-    )
-    return chance.of(single, single, [single, 2], [], [single] * 2000)
 
 
 def _register(draft: Draft) -> Case:

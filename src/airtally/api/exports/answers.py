@@ -37,6 +37,7 @@ class ExportAnswer(msgspec.Struct, frozen=True):
     requested_by: str
     asked_rows: AskedRows | None
     asked_query: dict[str, Any] | None
+    asked_sql: str | None
 
 
 class ExportPartAnswer(msgspec.Struct, frozen=True):
@@ -71,6 +72,7 @@ def export_answer(export: Export) -> ExportAnswer:
         requested_by=export.requested_by,
         asked_rows=export.spec.rows,
         asked_query=export.spec.query,
+        asked_sql=export.spec.sql,
     )
 
 

@@ -1,4 +1,4 @@
-"""Reads what an export is to hold: rows by columns, filter and range, or a question as `POST /api/v1/query` takes it."""
+"""Reads what an export is to hold: rows by columns, filter and range, a question, or a statement."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import msgspec
 
 from airtally.accounts.accounts import Account
 from airtally.api.query.body import QueryBody, in_words
-from airtally.api.query.conditions import Conditions, time_value
+from airtally.api.query.conditions import Conditions, check_direction, time_value
 from airtally.api.query.plan import planned
 from airtally.exports.spec import AskedRows, ExportSpec
-from airtally.exports.wanted import FigureColumn, FigureKind, Wanted, WantedFigures, WantedRows
+from airtally.exports.wanted import FigureColumn, FigureKind, Wanted, WantedFigures, WantedRows, WantedStatement
 from airtally.kit.errors import NotFound, Unprocessable
 from airtally.kit.zones import named_zone
 from airtally.query.changelog import VERSION_TIME
 from airtally.query.ranges import RangeClock, parse_range
+from airtally.query.sql_tables import SQL_TABLES
+from airtally.sql.dsl.statement import checked
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream, Type
 
@@ -28,9 +30,11 @@ class ReadSpecs:
     """The planner of the program. It has no state."""
 
     def plan(self, spec: ExportSpec, account: Account, as_of_us: int) -> Wanted:
-        """Raises NotFound for an unknown stream, Unprocessable for what cannot be asked."""
+        """Raises NotFound for an unknown stream, Unprocessable, StatementRefused among them, for what cannot be asked."""
         if spec.rows is not None:
             return wanted_rows(spec.rows, account, as_of_us)
+        if spec.sql is not None:
+            return WantedStatement(account.slug, checked(spec.sql, SQL_TABLES.keys()), as_of_us)
         return wanted_figures(spec.query or {}, account, as_of_us)
 
 
@@ -94,6 +98,8 @@ def _interval(asked: AskedRows, stream: Stream, account: Account, as_of_us: int)
     time = stream.column(stream.time if stream.kind is Kind.EVENT else VERSION_TIME)
     if asked.range is None:
         start_us, end_us = (None if text is None else time_value(time.type, text) for text in (asked.start, asked.end))
+        if start_us is not None and end_us is not None:
+            check_direction(start_us, end_us)
         return start_us, end_us
     if asked.start is not None or asked.end is not None:
         raise ValueError("an interval is given as `range`, or as `start` and `end`")

@@ -20,6 +20,7 @@ from airtally.files.serve import ServedFile, send
 from airtally.kit.errors import Forbidden, NotFound, Unauthorized
 from airtally.kit.quality import quality_headers
 from airtally.services import Services
+from airtally.sql.dsl.refusal import StatementRefused
 
 #: Seconds after which a caller who waits is to look again.
 _LOOK_AGAIN = "1"
@@ -49,14 +50,14 @@ class ExportResource:
     @operation(
         *("POST", "/exports", Permission.READ, "Create an export"),
         status=202,
-        failures=(NotFound, TooManyExports),
+        failures=(NotFound, TooManyExports, StatementRefused),
         answer=ExportAnswer,
         headers=_LOCATION,
         max_body=4 << 20,
         example={"rows": {"stream": "playlogs", "range": "last month"}, "format": "parquet"},
     )
     def create_export(self, call: OperationCall[NoFields, ExportSpec]) -> OperationReply:
-        """Rows of a stream, or the answer to a question of any size, as files in parts."""
+        """Rows of a stream, or the answer to a question or a statement of any size, as files in parts."""
         return accepted(self._exports.create(call.account, call.body, requested_by=requested_by(call.principal)))
 
     @operation("GET", "/exports", Permission.READ, "List exports")

@@ -12,6 +12,7 @@ from airtally.api.openapi.errors import Problems, failures_of
 from airtally.api.openapi.headers import answer_headers, has_tag, request_headers
 from airtally.api.openapi.schemas import Schemas, field_notes
 from airtally.api.operation import JSON, NoFields, Operation
+from airtally.api.reading import may_be_empty
 from airtally.kit.openapi import TEXT, JsonObject, array_of, parameter, prose, text_of, whole
 
 _PATH_PARAMETER = re.compile(r"\{(\w+)\}")
@@ -120,7 +121,7 @@ def _request_body(operation: Operation, schemas: Schemas) -> JsonObject:
             found[JSON] |= {} if example is None else {"example": example}
         else:
             found[media_type] = {"schema": TEXT}
-    return {"required": True, "content": found}
+    return {"required": not may_be_empty(body), "content": found}
 
 
 def _successes(operation: Operation, schemas: Schemas) -> JsonObject:

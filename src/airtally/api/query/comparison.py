@@ -24,7 +24,8 @@ _ZERO_OF_NONE = (Function.COUNT, Function.SUM, Function.DISTINCT)
 def compared_table(plan: PlannedQuery, now: pa.Table, before: pa.Table) -> pa.Table:
     """A row for each group of either interval. The first, second … interval of time of both are one group.
 
-    Intervals of the earlier time beyond the last of the later, such as the 31st day, are left out. Raises LimitExceeded.
+    Intervals of the earlier time beyond the last of the later, such as the 31st day, are left out. Of a page there is one
+    row more than its limit, where there is a next one. Raises LimitExceeded.
     """
     assert plan.earlier is not None  # noqa: S101 (asked for only then)
     keys = [each.source for each in plan.columns if each.role is ColumnRole.GROUP]
@@ -40,7 +41,7 @@ def compared_table(plan: PlannedQuery, now: pa.Table, before: pa.Table) -> pa.Ta
             hint="Give a `limit`, ask for fewer dimensions or a longer grain, or filter.",
         )
     rows = [(*group, *later.get(group, nothing), *earlier.get(group, nothing)) for group in groups]
-    rows = _in_order(rows, plan.order, [each.name for each in plan.columns])[: plan.limit]
+    rows = _page_of(plan, _in_order(rows, plan.order, [each.name for each in plan.columns]))
     types = {name: _common_type(now, before, name) for name in (*keys, *figures)}
     return _table_of_rows(rows, plan.columns, types)
 
@@ -84,6 +85,22 @@ def _in_order(rows: list[Group], order: Sequence[SortKey], names: Sequence[str])
         held = sorted((row for row in rows if row[at] is not None), key=lambda row: row[at], reverse=key.descending)
         rows = [*held, *(row for row in rows if row[at] is None)]
     return rows
+
+
+def _page_of(plan: PlannedQuery, rows: list[Group]) -> list[Group]:
+    """Of rows in order those behind the plan's keys, one more than its limit."""
+    if plan.after is not None:
+        names = [each.name for each in plan.columns]
+        places = [(names.index(key.field), key.descending) for key in plan.order]
+        rows = [row for row in rows if _is_behind([row[at] for at, _ in places], plan.after, places)]
+    return rows if plan.limit is None else rows[: plan.limit + 1]
+
+
+def _is_behind(keys: Sequence[Any], after: Sequence[Any], places: Sequence[tuple[int, bool]]) -> bool:
+    for key, last, (_, descending) in zip(keys, after, places, strict=True):
+        if key != last:
+            return last is not None and (key is None or (key < last if descending else key > last))
+    return False
 
 
 def _common_type(now: pa.Table, before: pa.Table, name: str) -> pa.DataType:

@@ -63,6 +63,12 @@ def time_value(kind: Type, text: str) -> int:
     return at_us
 
 
+def check_direction(start_us: int, end_us: int) -> None:
+    """Raises ValueError for an interval that ends before it starts; an empty one has no rows."""
+    if start_us > end_us:
+        raise ValueError("`start` lies after `end`: an interval begins before it ends")
+
+
 class Conditions:
     """Reads one filter. Raises ValueError, also for one that is too large."""
 

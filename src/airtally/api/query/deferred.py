@@ -20,7 +20,7 @@ from airtally.kit.time import MINUTE_US
 from airtally.services import Services
 
 #: The format of files that is nearest to the one asked for.
-_FORMATS: Mapping[AnswerFormat, ExportFormat] = {
+FILE_FORMATS: Mapping[AnswerFormat, ExportFormat] = {
     AnswerFormat.JSON: ExportFormat.NDJSON,
     AnswerFormat.NDJSON: ExportFormat.NDJSON,
     AnswerFormat.CSV: ExportFormat.CSV,
@@ -45,7 +45,13 @@ def deferred(
     """The same question of the same minute, as of a client that asks again, has one export."""
     form = accepted_format(accept) if asked.format is None else asked.format
     query = {name: value for name, value in msgspec.to_builtins(asked).items() if value and name != "format"}
-    spec = ExportSpec(query=query, format=_FORMATS[form])
+    return deferred_export(services, call, ExportSpec(query=query, format=FILE_FORMATS[form]), preferred=preferred)
+
+
+def deferred_export(
+    services: Services, call: OperationCall[Any, Any], spec: ExportSpec, *, preferred: bool
+) -> Response[bytes]:
+    """202, with the one export of the same specification of the same minute; `preferred`: as the caller wished."""
     minute = services.clock.now_us() // MINUTE_US
     digest = hashlib.sha256(msgspec.json.encode(spec, order="sorted")).hexdigest()[:32]
     export = services.exports.exports.create(

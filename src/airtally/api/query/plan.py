@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from airtally.accounts.accounts import Account
 from airtally.api.query import limits
 from airtally.api.query.body import AskedFunction, AskedMetric, Compared, QueryBody, check_sizes, in_words, read_metric
-from airtally.api.query.conditions import Conditions, subject_of, time_value
+from airtally.api.query.conditions import Conditions, check_direction, subject_of, time_value
 from airtally.api.query.cursor import Cursor, checked_keys, decode_cursor
 from airtally.kit.errors import NotFound, Unprocessable
 from airtally.kit.paging import SortKey
@@ -21,7 +21,7 @@ from airtally.query.page import READ, AnswerPage, KeyValue, Ratio
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
 from airtally.query.ranges import RangeClock, TimeRange, parse_range, previous_period, previous_year, range_of_ends
 from airtally.sql.comparable import type_of
-from airtally.sql.filters import EVERYTHING, IsNull, Not, Subject
+from airtally.sql.filters import EVERYTHING, IsNull, Member, Not, Subject
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream, Type
 
@@ -56,7 +56,7 @@ class AnswerColumn:
 class PlannedQuery:
     """`earlier` is the same question of the interval that is compared with; then `question` asks for the whole answer.
 
-    `order` and `limit` are of what the caller gets.
+    `order`, `limit` and `after`, the keys of the row before the page, are of what the caller gets.
     """
 
     asked: QueryBody
@@ -67,6 +67,7 @@ class PlannedQuery:
     zone: ZoneInfo
     local: bool
     earlier: Question | None = None
+    after: tuple[KeyValue, ...] | None = None
 
     @property
     def distinct(self) -> frozenset[str]:
@@ -108,8 +109,9 @@ class _Planner:
         columns = (*groups, *figures, *self._columns_before(figures))
         _check_names(columns)
         order = _order_of(asked.order, columns, groups)
+        after = self._after(columns, order)
         interval = self._interval(self._cursor)
-        page = self._page((*groups, *figures), order, metrics)
+        page = self._page((*groups, *figures), order, metrics, after)
         question = Question(
             self._stream,
             self._account.slug,
@@ -124,9 +126,8 @@ class _Planner:
             page=page,
             exact_distinct_rows=limits.EXACT_DISTINCT_ROWS,
         )
-        return PlannedQuery(
-            asked, question, columns, order, self._limit, self._zone, self._local, self._earlier(question, interval)
-        )
+        earlier = self._earlier(question, interval)
+        return PlannedQuery(asked, question, columns, order, self._limit, self._zone, self._local, earlier, after)
 
     @property
     def _bucket(self) -> Bucket:
@@ -154,6 +155,7 @@ class _Planner:
         start_us, end_us = self._end(asked.start), self._end(asked.end)
         if start_us is None or end_us is None:
             return None
+        check_direction(start_us, end_us)
         return TimeRange(start_us, end_us) if asked.compare is None else range_of_ends(start_us, end_us, self._clock)
 
     def _end(self, text: str | None) -> int | None:
@@ -175,7 +177,7 @@ class _Planner:
     def _figure_column(self, metric: AskedMetric) -> AnswerColumn:
         if metric.column is None or metric.function in {AskedFunction.COUNT, AskedFunction.DISTINCT}:
             return AnswerColumn(metric.label, "integer", metric.label, None, ColumnRole.FIGURE)
-        kind = type_of(self._stream, subject_of(self._stream, metric.column))
+        kind = type_of(self._stream, self._measured(metric.column))
         number = kind is Type.DOUBLE or metric.function is AskedFunction.MEAN
         shown = "number" if number else "integer"
         return AnswerColumn(metric.label, shown, metric.label, _UNITS.get(kind), ColumnRole.FIGURE)
@@ -187,7 +189,10 @@ class _Planner:
 
     def _metric(self, metric: AskedMetric) -> list[Metric]:
         """One, or the sum and the number that a mean is made of: figures that rollups may have."""
-        column = None if metric.column is None else subject_of(self._stream, metric.column)
+        if metric.column is None or metric.function in {AskedFunction.COUNT, AskedFunction.DISTINCT}:
+            column = None if metric.column is None else subject_of(self._stream, metric.column)
+        else:
+            column = self._measured(metric.column)
         if metric.function is not AskedFunction.MEAN:
             return [Metric(metric.label, Function(metric.function.value), column)]
         if column is None or type_of(self._stream, column) not in _NUMBERS:
@@ -196,13 +201,22 @@ class _Planner:
         where = EVERYTHING if self._never_null(column) else Not(IsNull(column))
         return [Metric(ratio.dividend, Function.SUM, column), Metric(ratio.divisor, Function.COUNT, where=where)]
 
+    def _measured(self, name: str) -> Subject:
+        """What is added up or compared: of a member the number that it is, null for anything else."""
+        subject = subject_of(self._stream, name)
+        return replace(subject, type=Type.DOUBLE) if isinstance(subject, Member) else subject
+
     def _never_null(self, column: Subject) -> bool:
         declared = self._stream.by_name.get(column) if isinstance(column, str) else None
         kept = declared is not None and (declared.required or declared.default is not None)
         return kept and self._stream.kind is Kind.EVENT
 
     def _page(
-        self, columns: Sequence[AnswerColumn], order: Sequence[SortKey], metrics: Sequence[AskedMetric]
+        self,
+        columns: Sequence[AnswerColumn],
+        order: Sequence[SortKey],
+        metrics: Sequence[AskedMetric],
+        after: tuple[KeyValue, ...] | None,
     ) -> AnswerPage:
         """With a comparison all rows, in whatever order: they are ordered and cut once both answers are there."""
         sources = {each.name: each.source for each in columns}
@@ -211,7 +225,7 @@ class _Planner:
         if self._asked.compare is not None:
             return AnswerPage(shown, ratios=ratios)
         keys = tuple(SortKey(sources[each.field], each.descending) for each in order)
-        return AnswerPage(shown, keys, ratios, self._limit, self._after(columns, order))
+        return AnswerPage(shown, keys, ratios, self._limit, after)
 
     def _after(self, columns: Sequence[AnswerColumn], order: Sequence[SortKey]) -> tuple[KeyValue, ...] | None:
         if self._cursor is None:
@@ -224,10 +238,6 @@ class _Planner:
             return None
         if interval is None:
             raise ValueError("a comparison needs a `range`, or both `start` and `end`")
-        if self._asked.cursor is not None:
-            raise ValueError(
-                "an answer with a comparison has no pages: it comes whole, or as its first rows by `limit`"
-            )
         before = previous_period if self._asked.compare is Compared.PREVIOUS_PERIOD else previous_year
         found = before(interval, self._clock)
         return replace(question, start_us=found.start_us, end_us=found.end_us)

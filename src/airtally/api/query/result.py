@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -59,13 +59,19 @@ def ask_planned(plan: PlannedQuery, ask: Ask) -> QueryResult:
         earlier = ask(plan.earlier)
         _check_finite(earlier.table)
         table = compared_table(plan, answer.table, earlier.table)
-        return QueryResult(plan, table, (answer, earlier), read + _rows_read(earlier))
+        return _cut_to_page(QueryResult(plan, table, (answer, earlier), read + _rows_read(earlier)))
     table = answer.table.select([each.source for each in plan.columns])
     table = table.rename_columns([each.name for each in plan.columns])
-    if plan.limit is None or table.num_rows <= plan.limit:
-        return QueryResult(plan, table, (answer,), read)
-    table = table.slice(0, plan.limit)
-    return QueryResult(plan, table, (answer,), read, _next_page(plan, table))
+    return _cut_to_page(QueryResult(plan, table, (answer,), read))
+
+
+def _cut_to_page(result: QueryResult) -> QueryResult:
+    """The row beyond the limit shows that there is a next page."""
+    limit = result.plan.limit
+    if limit is None or result.table.num_rows <= limit:
+        return result
+    table = result.table.slice(0, limit)
+    return replace(result, table=table, next=_next_page(result.plan, table))
 
 
 def _rows_read(answer: Answer) -> int:

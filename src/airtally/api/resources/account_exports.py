@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -19,11 +20,14 @@ from airtally.files.serve import ServedFile, send
 from airtally.kit.errors import Conflict, NotFound
 from airtally.services import Services
 
+_PARQUET, _LINES = "application/vnd.apache.parquet", "application/x-ndjson"
+
 
 class AccountFileAnswer(msgspec.Struct, frozen=True):
     """`url` needs no key and expires; null once the file is not kept.
 
-    Files that are not of a stream have none: they are fetched by `GET …/files/{name}`.
+    Files that are not of a stream have none: they are fetched by `GET …/files/{name}`. All are fetched by
+    `GET …/files/by-number/{number}`, from 1.
     """
 
     name: str
@@ -60,13 +64,14 @@ class AccountExportResource:
         answer=AccountExportAnswer,
         failures=(Conflict,),
         headers={"Location": "Where its progress is"},
+        of_closed=True,
     )
     def create_account_export(self, call: OperationCall[NoFields, NoFields]) -> OperationReply:
         """All rows of all streams as Parquet, with the account's metadata and refused rows as lines of JSON."""
         made = self._account_exports.create(call.account)
         return OperationReply(_account_export(made), headers={"Location": f"/api/v1/account-exports/{made.id}"})
 
-    @operation("GET", "/account-exports", Permission.ADMIN, "List exports of the whole account")
+    @operation("GET", "/account-exports", Permission.ADMIN, "List exports of the whole account", of_closed=True)
     def list_account_exports(self, call: OperationCall[PageQuery, None]) -> ListingPage[AccountExportAnswer]:
         """Newest first."""
         found = self._account_exports.page(call.account, after=call.query.position, limit=call.query.limit + 1)
@@ -75,6 +80,7 @@ class AccountExportResource:
     @operation(
         *("GET", "/account-exports/{account_export_id}", Permission.ADMIN, "Get an export of the whole account"),
         failures=(NotFound,),
+        of_closed=True,
     )
     def get_account_export(self, call: PlainCall) -> AccountExportAnswer:
         """With links to its files."""
@@ -92,6 +98,7 @@ class AccountExportResource:
         media_types=("application/x-ndjson",),
         answer=bytes,
         raw=True,
+        of_closed=True,
     )
     def fetch_account_file(self, call: OperationCall[NoFields, bytes]) -> Response[Any]:
         """`metadata.ndjson` or `quarantine.ndjson`."""
@@ -101,6 +108,24 @@ class AccountExportResource:
                 served = ServedFile(file.stored, file.name, file.bytes, file.sha256, "application/x-ndjson")
                 return send(call.request, self._files, served, {"Content-Type": "application/x-ndjson"})
         raise NotFound(f"There is no file {call.text('name')[:64]!r}")
+
+    @operation(
+        *("GET", "/account-exports/{account_export_id}/files/by-number/{number}", Permission.ADMIN, "Fetch a file"),
+        failures=(NotFound,),
+        media_types=(_PARQUET, _LINES),
+        answer=bytes,
+        raw=True,
+        of_closed=True,
+    )
+    def fetch_numbered_account_file(self, call: OperationCall[NoFields, bytes]) -> Response[Any]:
+        """Any of the files, by its position among them from 1. Unlike links, it is there for a closed account too."""
+        found, number = self._account_exports.get(call.account, call.number("account_export_id")), call.number("number")
+        if number > len(found.files):
+            raise NotFound(f"There is no file {number}")
+        file = found.files[number - 1]
+        media_type = _LINES if file.export_id is None else _PARQUET
+        served = ServedFile(file.stored, PurePosixPath(file.name).name, file.bytes, file.sha256, media_type)
+        return send(call.request, self._files, served)
 
     def _of_streams(self, account: Account, found: AccountExport) -> dict[int, Export]:
         """The exports of its streams by their ids: those that are still listed."""

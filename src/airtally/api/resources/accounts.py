@@ -97,7 +97,7 @@ class AccountResource:
 
     def _named(self, call: OperationCall[Any, Any]) -> Account:
         slug = call.text("slug")
-        if slug != call.account.slug and not call.may(Permission.OPERATOR):
+        if not call.may(Permission.OPERATOR) and slug != call.account.slug:
             raise NotFound(f"There is no account {slug[:64]!r}")
         return self._accounts.whether_open_or_not(slug)
 

@@ -94,6 +94,7 @@ class ErasureResource:
         example=_EXAMPLE,
         answer_example=_ERASURE | {"state": "waiting", "through": None, "erased_at": None, "findings": None},
         headers={"Location": "Where its progress is"},
+        of_closed=True,
     )
     def create_erasure(self, call: OperationCall[NoFields, ErasedPerson]) -> OperationReply:
         """Every row that names the person, and the devices whose record does, in all stores of the account."""
@@ -105,13 +106,14 @@ class ErasureResource:
         example=_EXAMPLE,
         answer_example={"findings": [_FINDING | {"erased": 0, "remains": 12}]},
         repeatable=False,
+        of_closed=True,
     )
     def preview_erasure(self, call: OperationCall[NoFields, ErasedPerson]) -> PreviewAnswer:
         """Changes nothing."""
         found = self._privacy.preview.count(call.account, call.body.person())
         return PreviewAnswer([_finding_answer(each) for each in found])
 
-    @operation("GET", "/erasures", Permission.ADMIN, "List erasures")
+    @operation("GET", "/erasures", Permission.ADMIN, "List erasures", of_closed=True)
     def list_erasures(self, call: OperationCall[PageQuery, None]) -> ListingPage[ErasureAnswer]:
         """The account's, newest first."""
         found = self._privacy.erasures.page(call.account, after=call.query.position, limit=call.query.limit + 1)
@@ -121,6 +123,7 @@ class ErasureResource:
         *("GET", "/erasures/{erasure_id}", Permission.ADMIN, "Get an erasure"),
         failures=(NotFound,),
         answer_example=_ERASURE,
+        of_closed=True,
     )
     def get_erasure(self, call: PlainCall) -> ErasureAnswer:
         """With what it found, erased and left."""
@@ -154,6 +157,7 @@ class ClosingResource:
     )
     def close_account(self, call: OperationCall[NoFields, ClosedFor]) -> ClosedAnswer:
         """Its keys, users and links are refused at once; its data is kept for some days. For operators."""
+        _check_not_own(call)
         closed = self._privacy.closing.close(call.text("slug"), days=call.body.days)
         return ClosedAnswer(account_answer(closed.account), shown_moment(closed.delete_at))
 
@@ -175,8 +179,7 @@ class ClosingResource:
     def delete_account(self, call: PlainCall) -> OperationReply:
         """All of its rows, files and metadata, by a job that nothing stops. For operators."""
         slug = call.text("slug")
-        if slug == call.account.slug:
-            raise Conflict("An operator cannot delete the own account", hint="Delete it as a user of another account")
+        _check_not_own(call)
         made = self._privacy.closing.delete(slug)
         return OperationReply(erasure_answer(made), headers={"Location": f"/api/v1/accounts/{slug}/deletion"})
 
@@ -192,6 +195,12 @@ class ClosingResource:
         if found is None:
             raise NotFound(f"The account {slug[:64]!r} is not being deleted")
         return erasure_answer(found, self._privacy.erasures.findings(found))
+
+
+def _check_not_own(call: OperationCall[Any, Any]) -> None:
+    """Raises Conflict for the operator's own account, whatever account the call is about: nobody could take it back."""
+    if call.principal is not None and call.principal.account.slug == call.text("slug"):
+        raise Conflict("An operator cannot close or delete the own account", hint="A user of another account can")
 
 
 def erasure_answer(erasure: Erasure, findings: list[ErasureFinding] | None = None) -> ErasureAnswer:

@@ -67,7 +67,7 @@ class KeyResource:
         self._keys = services.access.keys
         self._clock = services.clock
 
-    @operation("GET", "/keys", Permission.ADMIN, "List keys")
+    @operation("GET", "/keys", Permission.ADMIN, "List keys", of_closed=True)
     def list_keys(self, call: OperationCall[PageQuery, None]) -> ListingPage[KeyAnswer]:
         """All of the account, oldest first, with the revoked and expired ones; without their secrets."""
         found = self._keys.all(call.account, after=call.query.position or 0, limit=call.query.limit + 1)
@@ -95,11 +95,13 @@ class KeyResource:
         made = self._keys.create(call.account, asked.kind, options, expires_at=expires_at, imported=asked.imported)
         return CreatedKey(made.id, made.kind, made.credentials, made.short)
 
-    @operation("GET", "/keys/{key_id}", Permission.ADMIN, "Get a key", failures=(NotFound,))
+    @operation("GET", "/keys/{key_id}", Permission.ADMIN, "Get a key", failures=(NotFound,), of_closed=True)
     def get_key(self, call: PlainCall) -> KeyAnswer:
         return _key_answer(self._keys.get(call.number("key_id"), call.account), self._clock.now_us())
 
-    @operation("DELETE", "/keys/{key_id}", Permission.ADMIN, "Revoke a key", status=204, failures=(NotFound,))
+    @operation(
+        "DELETE", "/keys/{key_id}", Permission.ADMIN, "Revoke a key", status=204, failures=(NotFound,), of_closed=True
+    )
     def revoke_key(self, call: PlainCall) -> None:
         """Every server refuses it within a second. Revoking twice is no error."""
         self._keys.revoke(call.number("key_id"), call.account)

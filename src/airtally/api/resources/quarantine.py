@@ -36,13 +36,17 @@ class QuarantineEntry(msgspec.Struct, frozen=True):
 
 
 class QuarantinedRow(msgspec.Struct, frozen=True):
-    """`line`: where it stood in its batch, from 1. `raw` as received; if that is no text, `raw_base64` is there instead."""
+    """`line`: where it stood in its batch, from 1. `raw` as received; if that is no text, `raw_base64` is there instead.
+
+    `row`: the row as JSON, which resending reads, unless that is `raw`.
+    """
 
     line: int
     field: str | None
     error: str
     raw: str | None
     raw_base64: str | None
+    row: str | None
 
 
 class ResendColumns(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,8 +62,18 @@ class ResentAnswer(msgspec.Struct, frozen=True):
     rejected: int
 
 
+class QuarantineUsage(msgspec.Struct, frozen=True):
+    """`rows` that are kept take `bytes` of at most `max_bytes`, and are dropped after `days`."""
+
+    rows: int
+    bytes: int
+    max_bytes: int
+    days: int
+
+
 class QuarantineResource:
     def __init__(self, services: Services) -> None:
+        self._settings = services.settings
         self._quarantine = services.intake.quarantine
         self._resend = services.intake.resend
 
@@ -69,6 +83,12 @@ class QuarantineResource:
         query = call.query
         found = self._quarantine.entries(call.account, query.stream, before=query.position, limit=query.limit + 1)
         return page_of(found, query.limit, _entry_answer, lambda each: each.id)
+
+    @operation("GET", "/quarantine-usage", Permission.READ, "How full the quarantine is")
+    def get_quarantine_usage(self, call: PlainCall) -> QuarantineUsage:
+        """When it is full, refused rows are not kept; their errors are still answered."""
+        rows, taken = self._quarantine.usage_of(call.account)
+        return QuarantineUsage(rows, taken, self._settings.quarantine_max, self._settings.quarantine_days)
 
     @operation("GET", "/quarantine/{entry_id}", Permission.READ, "Get an entry of the quarantine", failures=(NotFound,))
     def get_quarantine_entry(self, call: PlainCall) -> QuarantineEntry:
@@ -119,4 +139,4 @@ def _entry_answer(entry: Entry) -> QuarantineEntry:
 
 
 def _row_answer(row: RejectedRow) -> QuarantinedRow:
-    return QuarantinedRow(row.line, row.field, row.error, row.raw, row.raw_base64)
+    return QuarantinedRow(row.line, row.field, row.error, row.raw, row.raw_base64, row.row)

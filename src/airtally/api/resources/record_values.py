@@ -7,12 +7,16 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from airtally.api.times import shown_moment
 from airtally.kit.time import from_datetime
 from airtally.query.changelog import VERSION_TIME
 from airtally.streams.declaration import Stream, Type
 from airtally.streams.record_key import key_of, written_key
+
+#: Bytes of records in one page; a page has one record at least.
+MAX_PAGE_BYTES = 8 << 20
 
 
 class RecordAnswer(msgspec.Struct, frozen=True):
@@ -27,6 +31,18 @@ def record_answer(stream: Stream, row: Mapping[str, Any]) -> RecordAnswer:
     """One version of a record, from a row of the stream's `row_schema`."""
     values = {column.name: _shown_value(column.type, row[column.name]) for column in stream.columns}
     return RecordAnswer(written_key(key_of(stream, row)), bool(row["is_deleted"]), values)
+
+
+def fitting(rows: pa.Table, limit: int) -> int:
+    """How many of the rows, `limit` at most, make a page."""
+    if rows.nbytes <= MAX_PAGE_BYTES:
+        return limit
+    left = MAX_PAGE_BYTES
+    for place in range(min(limit, rows.num_rows)):
+        left -= rows.slice(place, 1).nbytes
+        if left < 0:
+            return max(place, 1)
+    return limit
 
 
 def version_us(row: Mapping[str, Any]) -> int:

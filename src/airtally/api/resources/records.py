@@ -10,7 +10,7 @@ import pyarrow as pa
 from airtally.accounts.permissions import Permission
 from airtally.api.operation import NoFields, OperationCall, PlainCall, operation
 from airtally.api.pages import DEFAULT_LIMIT, MAX_LIMIT, ListingPage, PageQuery, page_of, read_token, shown_token
-from airtally.api.resources.record_values import RecordAnswer, record_answer, version_us
+from airtally.api.resources.record_values import RecordAnswer, fitting, record_answer, version_us
 from airtally.api.resources.record_writing import RecordWriting
 from airtally.api.resources.streams import stream_named
 from airtally.kit.errors import Conflict, LimitExceeded, NotFound, Unprocessable
@@ -29,7 +29,8 @@ _OF_READS = (NotFound, LimitExceeded)
 
 
 class RecordsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`limit`: at most so many. `cursor`: the `next` of the page before. `deleted`: records that were deleted.
+    """`limit`: at most so many; fewer where they are large. `cursor`: the `next` of the page before. `deleted`: records that
+    were deleted.
 
     `key`: only records whose key begins with this value; given again, the next column's; written as in paths.
     `prefix`: only those whose next text of the key begins so.
@@ -69,8 +70,8 @@ class RecordResource:
         """As they are now, in the order of their keys. Rows that were acknowledged before the call count."""
         stream, asked = changelog_named(call), call.query
         found = self._queries.key_page(_range_of(stream, asked), call.account.slug, asked.limit + 1)
-        rows = found.slice(0, asked.limit).to_pylist()
-        more = found.num_rows > asked.limit
+        rows = found.slice(0, fitting(found, asked.limit)).to_pylist()
+        more = found.num_rows > len(rows)
         following = shown_token(written_key(key_of(stream, rows[-1]))) if more else None
         return ListingPage([record_answer(stream, row) for row in rows], following)
 
@@ -101,10 +102,12 @@ class RecordResource:
         stream, asked = changelog_named(call), call.query
         where = EVERYTHING if asked.position is None else Between(VERSION_TIME, below=asked.position)
         wanted = VersionsQuery(stream, call.account.slug, _key_table(stream, _key_named(call, stream)), where)
-        found = self._queries.newest_versions(wanted, asked.limit + 1).to_pylist()
-        if not found and asked.position is None:
+        found = self._queries.newest_versions(wanted, asked.limit + 1)
+        if not found.num_rows and asked.position is None:
             raise _no_record(call)
-        return page_of(found, asked.limit, lambda row: record_answer(stream, row), version_us)
+        limit = fitting(found, asked.limit)
+        rows = found.slice(0, limit + 1).to_pylist()
+        return page_of(rows, limit, lambda row: record_answer(stream, row), version_us)
 
     @operation(
         *("PUT", "/streams/{stream}/records/{record}", Permission.WRITE, "Write a record"),

@@ -86,6 +86,12 @@ class ReportDelivery(msgspec.Struct, frozen=True):
     error: str | None
 
 
+class ReportDeliveriesQuery(PageQuery):
+    """`report`: of this one only."""
+
+    report: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
+
+
 class ReportResource:
     def __init__(self, services: Services) -> None:
         self._reports = services.reports
@@ -133,6 +139,7 @@ class ReportResource:
     @operation(
         *("GET", "/reports/{report_id}/deliveries", Permission.READ, "List the tries of a report's notice"),
         failures=(NotFound,),
+        of_closed=True,
     )
     def list_report_deliveries(self, call: OperationCall[PageQuery, None]) -> ListingPage[ReportDelivery]:
         """The newest first."""
@@ -142,11 +149,15 @@ class ReportResource:
         )
         return page_of(found, query.limit, _delivery_answer, lambda each: each.id)
 
-    @operation("GET", "/report-deliveries", Permission.READ, "List the tries of all notices of reports")
-    def list_all_report_deliveries(self, call: OperationCall[PageQuery, None]) -> ListingPage[ReportDelivery]:
+    @operation("GET", "/report-deliveries", Permission.READ, "List the tries of all notices of reports", of_closed=True)
+    def list_all_report_deliveries(
+        self, call: OperationCall[ReportDeliveriesQuery, None]
+    ) -> ListingPage[ReportDelivery]:
         """The newest first."""
         query = call.query
-        found = self._deliveries.latest(call.account.id, before=query.position, limit=query.limit + 1)
+        found = self._deliveries.latest(
+            call.account.id, report_id=query.report, before=query.position, limit=query.limit + 1
+        )
         return page_of(found, query.limit, _delivery_answer, lambda each: each.id)
 
     @operation(

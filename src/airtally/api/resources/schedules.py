@@ -20,6 +20,7 @@ from airtally.schedules.service import ScheduleSpec, TooManySchedules
 from airtally.schedules.states import CatchUp, RunState, ScheduleState
 from airtally.schedules.wanted import AskedPlays, DeliverTo, Product
 from airtally.services import Services
+from airtally.sql.dsl.refusal import StatementRefused
 
 #: Next slots that the answer for one schedule shows.
 _NEXT = 5
@@ -153,7 +154,7 @@ class ScheduleResource:
     @operation(
         *("POST", "/schedules", Permission.ADMIN, "Create a schedule"),
         status=201,
-        failures=(NotFound, TooManySchedules),
+        failures=(NotFound, TooManySchedules, StatementRefused),
         example=_EXAMPLE,
     )
     def create_schedule(self, call: OperationCall[NoFields, NewSchedule]) -> ScheduleDetails:
@@ -182,7 +183,7 @@ class ScheduleResource:
 
     @operation(
         *("PATCH", "/schedules/{schedule_id}", Permission.ADMIN, "Change a schedule"),
-        failures=(NotFound,),
+        failures=(NotFound, StatementRefused),
         example={"cron": "0 7 * * *", "timezone": "Europe/Berlin"},
     )
     def change_schedule(self, call: OperationCall[NoFields, ScheduleChange]) -> ScheduleDetails:

@@ -55,6 +55,7 @@ class UserResource:
     @operation(
         *("GET", "/users", Permission.ADMIN, "List users"),
         answer_example={"items": [_EXAMPLE], "next": None},
+        of_closed=True,
     )
     def list_users(self, call: OperationCall[PageQuery, None]) -> ListingPage[UserAnswer]:
         """Those of the account, oldest first."""
@@ -103,7 +104,7 @@ class UserResource:
 
     def _named(self, call: OperationCall[Any, Any]) -> User:
         user = self._users.by_name(call.text("username"))
-        if user.account.id != call.account.id and not call.may(Permission.OPERATOR):
+        if not call.may(Permission.OPERATOR) and user.account.id != call.account.id:
             raise NotFound(f"There is no user {user.username!r}", hint="`airtally user list` shows them")
         return user
 

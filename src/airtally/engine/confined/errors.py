@@ -24,6 +24,16 @@ _PATTERNS = [
         (r"Could not choose a best candidate function for the function call \"([^(\"]+)\(", "wrong_arguments"),
         (r"Function with name \"?([^ \"]+)\"? (?:does not exist|is not)", "no_function"),
         (r'Cannot extract field "?\'?([^"\' ]+)', "no_column"),
+        (r"specifier \".*\" not recognized", "unit"),
+        (r"logarithm of|square root of", "domain"),
+        (r"must be a constant|needs to be a constant", "constant"),
+        (r"in (?:the )?range \[", "fraction"),
+        (r"LIMIT/OFFSET cannot be negative", "negative_limit"),
+        (r"^Parser Error: frame ", "frame"),
+        (r"Can't bucket using zero|step cannot be zero|must be greater than zero", "zero"),
+        (r"missing \)|missing \]|invalid perl operator|no argument for repetition|bad repetition", "pattern"),
+        (r"VALUES lists must all be the same length", "column_count"),
+        (r"Mismatch Type Error", "wrong_types"),
         (r"Cannot compare values of type", "wrong_types"),
         (r"Cannot mix values of type|Cannot combine types|Cannot cast|Unimplemented type for cast", "wrong_types"),
         (r"UNNEST\(\) can only be applied to lists", "unnest"),
@@ -32,6 +42,7 @@ _PATTERNS = [
         (r"(?:ORDER|GROUP BY) term out of range", "position"),
         (r"Subquery returns \d+ columns|same number of result columns|Mismatch in number of columns", "column_count"),
         (r"More than one row returned by a subquery", "one_row"),
+        (r"[Ii]nvalid escape string", "escape"),
         (r"Unknown TimeZone", "time_zone"),
         (r"Malformed JSON", "json"),
         (r"JSON path error|JSON path", "json_path"),
@@ -59,8 +70,13 @@ def code_of(error: BaseException) -> tuple[str, str]:
     """The code of an error and a name in its text, or an empty one."""
     if isinstance(error, MemoryError | pa.ArrowMemoryError):
         return "memory", ""
-    text = str(error).split("\n", maxsplit=1)[0]
+    known = code_in(str(error).split("\n", maxsplit=1)[0])
+    return known or (next((code for kind, code in _CLASSES if isinstance(error, kind)), "unknown"), "")
+
+
+def code_in(text: str) -> tuple[str, str] | None:
+    """The code and name that a line of the engine's text has by its words; None for words that are not known."""
     for pattern, code in _PATTERNS:
         if (found := pattern.search(text)) is not None:
             return code, found[1] if found.groups() else ""
-    return next((code for kind, code in _CLASSES if isinstance(error, kind)), "unknown"), ""
+    return None

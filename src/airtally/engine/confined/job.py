@@ -47,17 +47,23 @@ class ConfinedFiles:
 
 @dataclass(frozen=True, slots=True)
 class ConfinedJob:
-    """A checked statement. `sources` are named by what `text` calls them; `seconds` of wall time are left."""
+    """A checked statement. `sources` are named by what `text` calls them; `seconds` of wall time are left.
+
+    A `streamed` answer may have any number of rows: it is sent while it is made.
+    """
 
     text: str
     parameters: Mapping[str, Value]
     sources: Mapping[str, ConfinedFiles | pa.Table]
     seconds: float
+    streamed: bool = False
 
 
 class ConfinedReply(msgspec.Struct):
     """What a process says: `begun` once it has its job, then what came of it. `answer` is followed by the rows as an Arrow stream.
 
+    `stream` is followed by frames, each an Arrow stream: the first without rows, then some rows each, then an empty frame
+    and `end`, or `error` where the statement did not get to its end.
     `error` has a code of `errors.py` and the name that it is about. `missing` has the system's words, which are not for
     callers. `ended` comes from the parent of a process that is gone, with the status of `waitpid`.
     """

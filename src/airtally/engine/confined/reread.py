@@ -6,28 +6,34 @@ Were the text that was rendered read in another way by the engine than by sqlglo
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from airtally.engine.confined.errors import code_in
 from airtally.sql.dsl.functions import ENGINE_FUNCTIONS
 
 _TABLE_FUNCTIONS = {"unnest"}
+#: The engine's tree has two levels for each term of a chain.
+_MAX_LEVELS = 10_000
 
 
 class EngineTreeRefused(Exception):
-    """The engine reads something that the check does not allow; `name` is what."""
+    """The engine reads something that the check does not allow, `name`, or cannot read at all, for the reason `code`."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, code: str = "refused") -> None:
         super().__init__(name)
-        self.name = name
+        self.name, self.code = name, code
 
 
 def refuse_unlisted(connection: Any, text: str, tables: Collection[str]) -> None:
     """Raises EngineTreeRefused unless `text` is one query over `tables` and its own CTEs with listed functions."""
     (serialized,) = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchone()
+    sys.setrecursionlimit(_MAX_LEVELS)
     tree = json.loads(serialized)
     if tree.get("error") or len(tree["statements"]) != 1:
-        raise EngineTreeRefused("statement")
+        code, _ = code_in(str(tree.get("error_message"))) or ("refused", "")
+        raise EngineTreeRefused("statement", code)
     nodes = list(_dictionaries(tree))
     names = {*tables, *(entry["key"] for node in nodes for entry in _cte_entries(node))}
     for node in nodes:

@@ -37,6 +37,7 @@ from airtally.engine.confined.job import (
 from airtally.engine.confined.opened import OpenedFiles
 from airtally.engine.confined.relations import ConfinedRelations
 from airtally.engine.confined.reread import EngineTreeRefused, refuse_unlisted
+from airtally.engine.confined.stream import AnswerTooLarge, send_answer
 from airtally.engine.without_pandas import settle_pandas
 
 _BATCH_ROWS = 10_000
@@ -55,10 +56,6 @@ _CONFIG = {
 }
 
 
-class _TooLarge(Exception):
-    """The answer has more rows (`rows`) or bytes (`bytes`) than one may have."""
-
-
 def run_confined(channel: socket.socket) -> None:
     """The life of a process: one statement. Called right after the fork; the caller ends the process."""
     _limit_at_once()
@@ -69,7 +66,7 @@ def run_confined(channel: socket.socket) -> None:
         return
     send_frame(channel, msgspec.json.encode(ConfinedReply("begun")))
     signal.setitimer(signal.ITIMER_REAL, max(0.01, job.seconds))  # the kernel ends the process at the deadline
-    reply, body = _outcome(engine, job)
+    reply, body = _outcome(channel, engine, job)
     send_frame(channel, msgspec.json.encode(reply))
     if body is not None:
         send_frame(channel, memoryview(body))
@@ -117,7 +114,9 @@ def _open_engine() -> ConfinedEngine:
     return ConfinedEngine(connection, opened)
 
 
-def _outcome(engine: ConfinedEngine, job: ConfinedJob) -> tuple[ConfinedReply, pa.Buffer | None]:
+def _outcome(
+    channel: socket.socket, engine: ConfinedEngine, job: ConfinedJob
+) -> tuple[ConfinedReply, pa.Buffer | None]:
     try:
         ConfinedRelations(engine.connection, engine.opened).register(job.sources)
     except (OSError, pa.ArrowException) as error:
@@ -126,11 +125,13 @@ def _outcome(engine: ConfinedEngine, job: ConfinedJob) -> tuple[ConfinedReply, p
         engine.lock()
         _give_up(job)
         refuse_unlisted(engine.connection, job.text, job.sources.keys())
+        if job.streamed:
+            return send_answer(channel, engine.connection, job), None
         return _answered(engine.connection, job)
     except EngineTreeRefused as refused:
-        return ConfinedReply("error", "refused", refused.name), None
-    except _TooLarge as large:
-        return ConfinedReply("error", f"too_many_{large}"), None
+        return ConfinedReply("error", refused.code, refused.name), None
+    except AnswerTooLarge as large:
+        return ConfinedReply("error", large.code), None
     except Exception as error:  # noqa: BLE001 (whatever it is, its text stays here)
         return _failed(error), None
 
@@ -168,7 +169,7 @@ def _answered(connection: Any, job: ConfinedJob) -> tuple[ConfinedReply, pa.Buff
     for batch in reader:
         rows, size = rows + batch.num_rows, size + batch.nbytes
         if rows > MAX_ROWS or size > MAX_BYTES:
-            raise _TooLarge("rows" if rows > MAX_ROWS else "bytes")
+            raise AnswerTooLarge("too_many_rows" if rows > MAX_ROWS else "too_many_bytes")
         batches.append(batch)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, reader.schema) as writer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import signal
 import socket
 import threading
@@ -14,26 +13,35 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import SpawnProcess
+from typing import TypeVar
 
 import msgspec
 import pyarrow as pa
 import structlog
 
+from airtally.engine.confined.forked import (
+    MAX_REPLY,
+    ConfinedStream,
+    ForkedProcess,
+    NotBegun,
+    UnexpectedReply,
+    read_answer,
+)
 from airtally.engine.confined.job import (
     FORK,
     KILL,
-    MAX_BYTES,
     REQUEST,
     ConfinedJob,
     ConfinedReply,
     receive_frame,
-    send_frame,
 )
 from airtally.engine.limits import TimeLimit
 from airtally.kit.departure import check_present, stopped_by_departure
 from airtally.kit.errors import TooManyRequests, Unavailable
 from airtally.kit.fair import Slots, aside
 from airtally.kit.idle_timer import IdleTimer
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -48,14 +56,14 @@ WAITING = 2
 INSIDE, KEPT_FREE = 20, 6
 #: After so long a statement gets what processor time all others leave.
 SHORT_SECONDS = 1.0
-_LEFT_OVER = 19
 #: Processes that wait, ready, for the next statement.
 WARM = 2
 #: How long after its deadline a process may take to be gone before it is killed from here.
 GRACE_SECONDS = 1.0
 #: Without a statement for so long, the processes that wait are ended.
-IDLE_SECONDS = 600.0
-_MAX_REPLY = 1 << 20
+IDLE_SECONDS = 900.0
+#: How it shows that a process has gone in the midst of what it said.
+_BROKEN = (EOFError, ValueError, OSError, msgspec.DecodeError, pa.ArrowException)
 _BY_TIME = {signal.SIGALRM, signal.SIGXCPU}
 
 
@@ -67,18 +75,16 @@ class ConfinedFailure(Exception):
         self.code, self.name = code, name
 
 
-class _NotBegun(Exception):
-    """The process was gone before it had its job."""
-
-
 class SourceMissing(Exception):
     """A file could not be opened; the text is the system's, and not for callers."""
 
 
-@dataclass(slots=True)
-class _Forked:
-    channel: socket.socket
-    pid: int
+@dataclass(frozen=True, slots=True)
+class ConfinedAnswer:
+    """`batches` can be read once, and only before the end of the statement's `with` block."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
 
 
 class ConfinedRunner:
@@ -91,7 +97,7 @@ class ConfinedRunner:
         self._idle = IdleTimer(idle_seconds, self._end_when_idle)
         self._zygote: SpawnProcess | None = None
         self._control: socket.socket | None = None
-        self._warm: list[_Forked] = []
+        self._warm: list[ForkedProcess] = []
         self._closed = False
 
     def run(self, account: str, seconds: float, job: Callable[[float], ConfinedJob]) -> pa.Table:
@@ -108,10 +114,41 @@ class ConfinedRunner:
             try:
                 with aside():
                     made = job(seconds - (time.monotonic() - begun))
-                    return self._run_anew(made)
+                    return self._run(made)
             finally:
                 self._slots.release(account)
                 self._refill_aside()
+
+    @contextmanager
+    def streamed(self, job: ConfinedJob, while_waiting: Callable[[], None]) -> Iterator[ConfinedAnswer]:
+        """The answer to a job that is streamed, with what processor time all others leave.
+
+        It waits for no turn. While nothing comes, `while_waiting` is called each second; what it raises ends the
+        statement. Raises ConfinedFailure and SourceMissing, also while the batches are read, and Unavailable.
+        """
+        process, until = self._begun(job), time.monotonic() + job.seconds
+        stream = ConfinedStream(process, until + GRACE_SECONDS, while_waiting)
+        try:
+            process.give_way()
+            yield ConfinedAnswer(self._told(stream.schema, until), self._batches(stream, until))
+        finally:
+            process.channel.close()
+            self._kill(process.pid)
+            self._refill_aside()
+
+    def _batches(self, stream: ConfinedStream, until: float) -> Iterator[pa.RecordBatch]:
+        while (batches := self._told(stream.next_batches, until)) is not None:
+            yield from batches
+
+    def _told(self, read: Callable[[], T], until: float) -> T:
+        """What a process says. Raises what ended it instead."""
+        try:
+            return read()
+        except UnexpectedReply as found:
+            reply = found.reply
+        except _BROKEN:
+            reply = ConfinedReply("ended")
+        raise self._failure_of(reply, until)
 
     @contextmanager
     def _queued(self, account: str) -> Iterator[None]:
@@ -148,40 +185,40 @@ class ConfinedRunner:
         with self._lock:
             return [each.pid for each in self._warm]
 
-    def _run_anew(self, job: ConfinedJob) -> pa.Table:
-        """In the next process that is alive: one may die while it waits."""
+    def _begun(self, job: ConfinedJob) -> ForkedProcess:
+        """The next process that is alive, with the job: one may die while it waits."""
         for _ in range(1 + WARM):
             check_present()
-            with suppress(_NotBegun):
-                return self._run(self._take(), job)
+            process = self._take()
+            process.channel.settimeout(job.seconds + GRACE_SECONDS)
+            try:
+                process.begin(job)
+            except (NotBegun, OSError):
+                process.channel.close()
+                self._kill(process.pid)
+            else:
+                return process
         raise Unavailable("No process could be started for the statement.")
 
-    def _run(self, process: _Forked, job: ConfinedJob) -> pa.Table:
-        deadline = time.monotonic() + job.seconds
+    def _run(self, job: ConfinedJob) -> pa.Table:
+        process, until = self._begun(job), time.monotonic() + job.seconds
         try:
-            process.channel.settimeout(job.seconds + GRACE_SECONDS)
             with (
                 stopped_by_departure(lambda: self._kill(process.pid)),
-                TimeLimit(SHORT_SECONDS, lambda: _give_way(process.pid)),
+                TimeLimit(SHORT_SECONDS, process.give_way),
             ):
-                _begin(process, job)
-                reply = self._reply(process)
-                if reply.kind == "answer":
-                    return _table(receive_frame(process.channel, MAX_BYTES + _MAX_REPLY))
-        except (EOFError, ValueError, OSError, msgspec.DecodeError, pa.ArrowException):
-            reply = ConfinedReply("ended")
+                return self._told(lambda: read_answer(process), until)
         finally:
             process.channel.close()
             self._kill(process.pid)
-        if reply.kind == "missing":
-            raise SourceMissing(reply.name)
-        if reply.kind == "error":
-            raise ConfinedFailure(reply.code, reply.name)
-        check_present()
-        raise self._gone(reply, over=time.monotonic() >= deadline)
 
-    def _reply(self, process: _Forked) -> ConfinedReply:
-        return msgspec.json.decode(receive_frame(process.channel, _MAX_REPLY), type=ConfinedReply)
+    def _failure_of(self, reply: ConfinedReply, until: float) -> Exception:
+        if reply.kind == "missing":
+            return SourceMissing(reply.name)
+        if reply.kind == "error":
+            return ConfinedFailure(reply.code, reply.name)
+        check_present()
+        return self._gone(reply, over=time.monotonic() >= until)
 
     def _gone(self, reply: ConfinedReply, *, over: bool) -> Exception:
         if self._closed:
@@ -190,12 +227,12 @@ class ConfinedRunner:
         over = over or (os.WIFSIGNALED(reply.number) and os.WTERMSIG(reply.number) in _BY_TIME)
         return ConfinedFailure("time" if over else "memory")
 
-    def _take(self) -> _Forked:
+    def _take(self) -> ForkedProcess:
         with self._lock:
             self._idle.stop()
             while self._warm:
                 process = self._warm.pop(0)
-                if _is_waiting(process):
+                if process.is_waiting:
                     return process
                 process.channel.close()
             return self._forked()
@@ -216,7 +253,7 @@ class ConfinedRunner:
                 log.warning("no process is ready for the next statement")
             self._idle.start()
 
-    def _forked(self) -> _Forked:
+    def _forked(self) -> ForkedProcess:
         """A new process. Only with the lock."""
         if self._closed:
             raise Unavailable("The server is stopping.")
@@ -227,12 +264,12 @@ class ConfinedRunner:
             with theirs:
                 self._send_request(FORK, 0, [theirs.fileno()])
             ours.settimeout(30)
-            started = msgspec.json.decode(receive_frame(ours, _MAX_REPLY), type=ConfinedReply)
+            started = msgspec.json.decode(receive_frame(ours, MAX_REPLY), type=ConfinedReply)
         except (OSError, EOFError, ValueError) as error:
             ours.close()
             self._end_all()
             raise Unavailable("No process could be started for the statement.") from error
-        return _Forked(ours, started.number)
+        return ForkedProcess(ours, started.number)
 
     def _start_zygote(self) -> None:
         from airtally.engine.confined import zygote  # noqa: PLC0415 (loads the engine; only here is it needed)
@@ -273,40 +310,3 @@ class ConfinedRunner:
         with self._lock:
             if self._idle.is_due:
                 self._end_all()
-
-
-def _begin(process: _Forked, job: ConfinedJob) -> None:
-    """Raises _NotBegun."""
-    try:
-        send_frame(process.channel, pickle.dumps(job, protocol=5))
-        reply = msgspec.json.decode(receive_frame(process.channel, _MAX_REPLY), type=ConfinedReply)
-    except (EOFError, ConnectionError) as error:
-        raise _NotBegun from error
-    if reply.kind != "begun":
-        raise _NotBegun
-
-
-def _give_way(pid: int) -> None:
-    """A confined process leads a group, so that all of its threads are reached."""
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PGRP, pid, _LEFT_OVER)
-
-
-def _is_waiting(process: _Forked) -> bool:
-    """Whether it lives: a process says nothing before it is given a statement."""
-    process.channel.setblocking(False)
-    try:
-        process.channel.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _table(stream: bytes) -> pa.Table:
-    """The process ran a caller's statement: what it sends is looked at before it is used."""
-    with pa.ipc.open_stream(stream) as reader:
-        table = reader.read_all()
-    table.validate(full=True)
-    return table

@@ -37,10 +37,11 @@ def read_arrow(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Chec
 def arrow_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits) -> Iterator[tuple[Checked, int]]:
     """The chunks of a file or a stored stream after row `start`."""
     with path.open("rb") as opened:
-        yield from batch_chunks(stream, _stored(opened, path), limits, start=start)
+        yield from batch_chunks(stream, stored_batches(opened, path), limits, start=start)
 
 
-def _stored(opened: object, path: Path) -> Iterator[pa.RecordBatch]:
+def stored_batches(opened: object, path: Path) -> Iterator[pa.RecordBatch]:
+    """Of a file or a stored stream. Raises BadRequest for other content."""
     with path.open("rb") as head:
         is_file = head.read(len(_FILE)) == _FILE
     try:

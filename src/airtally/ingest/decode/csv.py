@@ -58,7 +58,7 @@ def _blocks(
     stream: Stream, text: TextFile, limits: DecodeLimits, *, size: int, start: int = 0, numbered: bool = False
 ) -> Iterator[tuple[_Block, int]]:
     """Blocks of whole records, each with the position after it. `numbered`: their rows are numbered through."""
-    names = _header(text.lines(1, limits.line_max))
+    names = header_names(text.lines(1, limits.line_max))
     text.skip(start)
     rest, number = b"", 0
     while True:
@@ -95,7 +95,8 @@ class _CsvBody:
         return [raw for line in lines for raw in self._blocks[bisect_right(firsts, line) - 1].raws([line])]
 
 
-def _header(line: bytes) -> list[str]:
+def header_names(line: bytes) -> list[str]:
+    """The columns that the first line of a CSV names. Raises BadRequest."""
     line = line.removeprefix(BOM).rstrip(b"\r\n")
     if b"\r" in line:
         raise BadRequest("the lines of the CSV end in a carriage return alone", hint="End them in LF or CR LF.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,11 +44,7 @@ def read_parquet(stream: Stream, body: UnpackedBody, limits: DecodeLimits) -> Ch
 def parquet_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits) -> Iterator[tuple[Checked, int]]:
     """The chunks of a file after row `start`."""
     with path.open("rb") as opened:
-        try:
-            file = _open_parquet(opened)
-            check_schema(file.schema_arrow)
-        except _BROKEN as error:
-            raise _not_parquet(path.name, error) from None
+        file = _opened_file(opened, path)
         groups = [file.metadata.row_group(each).num_rows for each in range(file.num_row_groups)]
         first = skipped = 0
         while first < len(groups) and skipped + groups[first] <= start:
@@ -56,6 +52,21 @@ def parquet_chunks(stream: Stream, path: Path, start: int, limits: DecodeLimits)
             first += 1
         batches = _batches(opened, range(first, len(groups)))
         yield from batch_chunks(stream, _named(path.name, batches), limits, start=start, skipped=skipped)
+
+
+def parquet_batches(opened: BinaryIO, path: Path) -> Iterator[pa.RecordBatch]:
+    """All of a file. Raises BadRequest for other content."""
+    file = _opened_file(opened, path)
+    yield from _named(path.name, _batches(opened, range(file.num_row_groups)))
+
+
+def _opened_file(opened: BinaryIO, path: Path) -> pq.ParquetFile:
+    try:
+        file = _open_parquet(opened)
+        check_schema(file.schema_arrow)
+    except _BROKEN as error:
+        raise _not_parquet(path.name, error) from None
+    return file
 
 
 def _open_parquet(source: Any, unit: str = "us", **options: Any) -> pq.ParquetFile:

@@ -134,10 +134,18 @@ def _beside(kind: type, at_us: int | None) -> TimeBounds | None:
 
 def _moment(node: exp.Expr, now_us: int) -> int | None:
     """Microseconds since 1970 of a time that is written out, or counted from the present; None for any other."""
-    node = node.unnest()
-    if isinstance(node, exp.Add | exp.Sub):
-        base, step = _moment(node.left, now_us), _step(node.right)
-        return None if base is None or step is None else base + step if isinstance(node, exp.Add) else base - step
+    node, moved_us = node.unnest(), 0
+    while isinstance(node, exp.Add | exp.Sub):  # a loop, as a statement may have thousands of them in brackets
+        step = _step(node.right)
+        if step is None:
+            return None
+        moved_us += step if isinstance(node, exp.Add) else -step
+        node = node.left.unnest()
+    base = _fixed_moment(node, now_us)
+    return None if base is None else base + moved_us
+
+
+def _fixed_moment(node: exp.Expr, now_us: int) -> int | None:
     if isinstance(node, exp.CurrentTimestamp) or (isinstance(node, exp.Anonymous) and node.name.lower() == "now"):
         return now_us
     if isinstance(node, exp.CurrentDate):

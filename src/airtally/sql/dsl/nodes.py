@@ -23,7 +23,6 @@ _EXPRESSIONS = {
     *(exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is),
     *(exp.And, exp.Or, exp.Not, exp.In, exp.Between, exp.Exists, exp.Any, exp.All),
     *(exp.Like, exp.ILike, exp.Escape, exp.AtTimeZone),
-    *(exp.JSONPath, exp.JSONPathRoot, exp.JSONPathKey, exp.JSONPathSubscript, exp.JSONPathWildcard),
 }
 NODES = frozenset(_CLAUSES | _EXPRESSIONS)
 
@@ -69,10 +68,8 @@ VALUE_NAMES = frozenset(
 #: What an argument that is plain text may hold: keywords such as LEFT, PRECEDING, ASOF.
 KEYWORDS = re.compile(r"[A-Za-z_ ]{0,40}\Z")
 NUMBER = re.compile(r"[0-9]{0,40}(\.[0-9]{0,40})?([eE][+-]?[0-9]{1,4})?\Z")
-#: A member of a JSON path.
-MEMBER = re.compile(r"[\w .:@/+-]{1,200}\Z")
 #: Classes whose text is checked by a rule of its own.
-WITH_TEXT = (exp.Identifier, exp.Literal, exp.Var, exp.Anonymous, exp.JSONPathKey)
+WITH_TEXT = (exp.Identifier, exp.Literal, exp.Var, exp.Anonymous)
 
 #: How the refused parts that people try are called.
 NAMES: dict[type, str] = {

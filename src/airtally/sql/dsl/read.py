@@ -7,13 +7,17 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from airtally.sql.dsl.refusal import SqlPlace, StatementRefused, quoted
+from airtally.sql.dsl.dialect import CallersDialect
+from airtally.sql.dsl.refusal import SqlPlace, StatementRefused, place_of, quoted
 
-MAX_CHARACTERS = 20_000
-MAX_TOKENS = 4_000
+MAX_CHARACTERS = 100_000
+MAX_TOKENS = 12_000
 #: Of brackets in one another; also the levels that the tree may have, as checks and text are made by recursion.
 MAX_DEPTH = 40
 MAX_LEVELS = 150
+#: Terms that are joined by one operator without brackets: by AND or OR, by another, and by `->` or `->>`, for each of
+#: which the engine doubles its work.
+MAX_CONDITIONS, MAX_TERMS, MAX_MEMBERS = 1_000, 200, 10
 
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
@@ -76,9 +80,9 @@ def _check_depth(text: str, tokens: list[Token]) -> None:
 
 def _parsed(text: str) -> exp.Expr | None:
     try:
-        trees = sqlglot.parse(text, read="duckdb")
-        if trees[0] is not None and _levels(trees[0]) > MAX_LEVELS:
-            raise _nested()
+        trees = sqlglot.parse(text, read=CallersDialect)
+        if trees[0] is not None:
+            _check_levels(text, trees[0])
     except ParseError as error:
         raise _unreadable(error) from None
     except RecursionError:
@@ -88,11 +92,33 @@ def _parsed(text: str) -> exp.Expr | None:
     return trees[0]
 
 
-def _levels(tree: exp.Expr) -> int:
+def _check_levels(text: str, tree: exp.Expr) -> None:
+    """Raises StatementRefused. The terms of a chain are of one level."""
     levels, row = 0, [tree]
-    while row and levels <= MAX_LEVELS:
-        levels, row = levels + 1, [child for node in row for child in node.iter_expressions()]
-    return levels
+    while row:
+        if levels == MAX_LEVELS:
+            raise _nested()
+        levels, row = levels + 1, [child for node in row for child in _one_level_below(text, node)]
+
+
+def _one_level_below(text: str, node: exp.Expr) -> list[exp.Expr]:
+    """What is one level below; the terms of a chain are of one level, as the parser needs no recursion for them."""
+    found: list[exp.Expr] = []
+    link, left = node, _most_terms(node) - 1
+    while isinstance(node, exp.Binary) and type(link.args.get("this")) is type(node):
+        left -= 1
+        if not left:
+            words = f"More than {_most_terms(node)} terms are joined by one operator"
+            raise StatementRefused(words, place_of(text, node.args["expression"]))
+        found += (each for each in link.iter_expressions() if each is not link.this)
+        link = link.this
+    return [*found, *link.iter_expressions()]
+
+
+def _most_terms(node: exp.Expr) -> int:
+    if isinstance(node, exp.Connector):
+        return MAX_CONDITIONS
+    return MAX_MEMBERS if isinstance(node, exp.JSONExtract | exp.JSONExtractScalar) else MAX_TERMS
 
 
 def _nested() -> StatementRefused:

@@ -22,7 +22,7 @@ from airtally.kit.time import SECOND_US
 from airtally.storage.buffer import batches, damage, store
 from airtally.storage.buffer.adopted import AdoptedBuffer, take_over
 from airtally.storage.buffer.batches import Stamp
-from airtally.storage.buffer.intake import Intake, IntakeCount
+from airtally.storage.buffer.intake import IntakeCount, IntakeFigures
 from airtally.storage.buffer.store import BufferStore
 from airtally.storage.buffer.tail import Tail, TailPart
 from airtally.storage.buffer.writer import BufferWriter, Pending, Receipt
@@ -83,7 +83,7 @@ class Buffer:
         rows: pa.Table,
         *,
         claim: tuple[str, bytes] | None = None,
-        intake: Intake | None = None,
+        intake: IntakeFigures | None = None,
     ) -> Future[Receipt]:
         """Keep `rows` (`stream.row_schema`), the claim's answer and what is counted with them: all on disk, or nothing.
 
@@ -102,7 +102,7 @@ class Buffer:
         return self._put(Pending(stream, account, rows, parts, claim, size, Future(), intake))
 
     def append_together(
-        self, account: str, tables: Sequence[tuple[Stream, pa.Table]], *, intake: Intake | None = None
+        self, account: str, tables: Sequence[tuple[Stream, pa.Table]], *, intake: IntakeFigures | None = None
     ) -> Future[Receipt]:
         """Rows of several streams: all on disk, or nothing. Raises as `append` does."""
         if len(tables) == 1:

@@ -9,7 +9,7 @@ from airtally.kit.time import DAY_US
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class IntakeFigures:
     """What one request brought: `rows` accepted and `refused`, `size` in bytes as sent. `kind`: whose API took it."""
 
     account: str
@@ -32,7 +32,7 @@ class IntakeCount:
     size: int
 
 
-def summed_intakes(brought: Iterable[Intake], received_at_us: int) -> list[IntakeCount]:
+def summed_intakes(brought: Iterable[IntakeFigures], received_at_us: int) -> list[IntakeCount]:
     """One count for each account and kind, without a number yet (0)."""
     day = received_at_us // DAY_US
     found: dict[tuple[str, str], IntakeCount] = {}

@@ -21,7 +21,7 @@ from airtally.kit.errors import Failure, StorageFull, Unavailable
 from airtally.kit.fair import Queue
 from airtally.kit.faults import Faults
 from airtally.storage.buffer.batches import BufferBatch, Stamp, parts_of
-from airtally.storage.buffer.intake import Intake, IntakeCount, summed_intakes
+from airtally.storage.buffer.intake import IntakeCount, IntakeFigures, summed_intakes
 from airtally.storage.buffer.store import BufferStore, NewBatch
 from airtally.storage.buffer.tail import Chunk, ReceiptClock, Tail
 from airtally.streams.declaration import Stream
@@ -56,7 +56,7 @@ class Pending:
     claim: tuple[str, bytes] | None
     size: int
     done: Future[Receipt]
-    intake: Intake | None = None
+    intake: IntakeFigures | None = None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,128 @@
+"""`airtally export`: rows of a stream, or an answer of any size, as files."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from airtally.cli.common import Json, OwnAccountSlug, command
+from airtally.cli.json_arguments import JSON_HELP, read_json
+from airtally.cli.output import print_listing, print_made
+from airtally.cli.server import ApiServer, failures_of_calls, given, server
+from airtally.kit.errors import BadRequest, Unavailable
+
+app = App(name="export", help="Make files of rows or answers, list and fetch them.")
+
+ExportId = Annotated[int, Parameter(help="As `export list` shows it.")]
+_COLUMNS = ("id", "state", "progress", "format", "parts", "rows", "bytes", "created_at", "expires_at", "error")
+_FILES = ("file", "bytes")
+_LOOK_SECONDS = 0.5
+
+
+@app.command
+@command
+def create(
+    *,
+    account: OwnAccountSlug = None,
+    rows: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help=f"Rows of a stream, its name alone or {JSON_HELP}.")
+    ] = None,
+    query: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help=f"Or a question, as `query` takes it: {JSON_HELP}.")
+    ] = None,
+    format_: Annotated[Literal["csv", "ndjson", "parquet"], Parameter(name="--format", help="Of the files.")] = "csv",
+    compression: Annotated[Literal["none", "gzip", "zstd"] | None, Parameter(help="Of the files.")] = None,
+    part_rows: Annotated[int | None, Parameter(help="Rows of a file at most.")] = None,
+    part_bytes: Annotated[int | None, Parameter(help="Bytes of a file, about.")] = None,
+    wait: Annotated[float, Parameter(help="Seconds to wait until it is done.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Have files made: by a running server, or by this command while it waits."""
+    if (rows is None) == (query is None):
+        raise BadRequest("An export is of --rows or of a --query")
+    asked = {
+        "rows": _asked_rows(rows),
+        "query": read_json(query, "--query"),
+        "format": format_,
+        "compression": compression,
+        "part_rows": part_rows,
+        "part_bytes": part_bytes,
+    }
+    with server(account) as api:
+        made = api.post("/exports", given(asked))
+        if wait > 0:
+            made = _until_done(api, made["id"], wait)
+    print_made(made, as_json=as_json)
+
+
+@app.command(name="list")
+@command
+def list_(
+    *,
+    account: OwnAccountSlug = None,
+    limit: Annotated[int, Parameter(help="How many to show.")] = 100,
+    as_json: Json = False,
+) -> None:
+    """Show the exports, newest first."""
+    with server(account) as api:
+        found = list(api.items("/exports", most=limit))
+    print_listing(found, _COLUMNS, as_json=as_json)
+
+
+@app.command
+@command
+def get(export: ExportId, *, account: OwnAccountSlug = None, as_json: Json = False) -> None:
+    """Show an export."""
+    with server(account) as api:
+        found = api.get(f"/exports/{export}")
+    print_made(found, as_json=as_json)
+
+
+@app.command
+@command
+def download(
+    export: ExportId,
+    *,
+    to: Annotated[Path, Parameter(help="Folder for the files.")],
+    account: OwnAccountSlug = None,
+    wait: Annotated[float, Parameter(help="Seconds to wait until it is done.")] = 3600.0,
+    as_json: Json = False,
+) -> None:
+    """Fetch the files once they are made, each checked by its size and SHA-256; those that are there stay."""
+    with server(account) as api:
+        _until_done(api, export, wait)
+        with failures_of_calls():
+            paths = api.client.download(export, to)
+    print_listing([{"file": str(path), "bytes": path.stat().st_size} for path in paths], _FILES, as_json=as_json)
+
+
+@app.command
+@command
+def delete(export: ExportId, *, account: OwnAccountSlug = None) -> None:
+    """Cancel an export that is under way, or delete its files."""
+    with server(account) as api:
+        api.delete(f"/exports/{export}")
+
+
+def _asked_rows(rows: str | None) -> Any:
+    """The name of a stream stands for all of its rows."""
+    if rows is None or rows.startswith(("{", "@")) or rows == "-":
+        return read_json(rows, "--rows")
+    return {"stream": rows}
+
+
+def _until_done(api: ApiServer, export: int, wait: float) -> dict[str, Any]:
+    """Raises Unavailable where it fails, or takes longer than `wait` seconds."""
+    found: dict[str, Any] = api.get(f"/exports/{export}")
+    deadline = time.monotonic() + wait
+    if found["state"] in {"queued", "running"}:
+        with api.exporting():
+            while found["state"] in {"queued", "running"} and time.monotonic() < deadline:
+                time.sleep(_LOOK_SECONDS)
+                found = api.get(f"/exports/{export}")
+    if found["state"] != "done":
+        raise Unavailable(f"Export {export} is {found['state']}: {found['error'] or 'it takes long'}")
+    return found

@@ -1,0 +1,5 @@
+"""The fixture of questions."""
+
+from fixtures.questions import asked
+
+__all__ = ["asked"]
