@@ -92,7 +92,8 @@ def test_an_account_is_closed_opened_and_deleted(acme, operator):
     assert closed["account"]["closed_at"] is not None
     assert acme.http.get("/api/v1/erasures").status_code == 401
     assert acme.send("devices", [{"application": "A-1", "hwid": "d9"}]).status_code == 401
-    assert operator.get("/keys", headers={"Airtally-Account": "acme"}).status_code == 403
+    assert operator.get("/exports", headers={"Airtally-Account": "acme"}).status_code == 403
+    assert operator.get("/keys", headers={"Airtally-Account": "acme"}).status_code == 200
     assert {each["slug"] for each in operator.get("/accounts").json()["items"]} == {"acme", "house"}
     assert operator.post("/accounts/acme/reopen", json={}).json()["closed_at"] is None
     assert acme.count("app_events") == 3

@@ -49,7 +49,7 @@ _MEDIA_FILTERS = (
 )
 
 
-def _read(name: str, path: str, summary: str, success: JsonObject, **more: object) -> WireOperation:
+def _read_operation(name: str, path: str, summary: str, success: JsonObject, **more: object) -> WireOperation:
     """A GET with the token; `more` as in `WireOperation`."""
     given: JsonObject = {"section": 9, "failures": [*_CALLER, *ANY_QUESTION]} | more
     return WireOperation(
@@ -57,15 +57,15 @@ def _read(name: str, path: str, summary: str, success: JsonObject, **more: objec
     )
 
 
-def _listed(item: str, example: JsonObject, *, counted: bool = True) -> JsonObject:
+def _listing_answer(item: str, example: JsonObject, *, counted: bool = True) -> JsonObject:
     """A page of items. `counted`: with headers that say how current it is."""
     headers = _CORS_TEXTS | (QUALITY if counted else {})
     return answer("A page of them.", content(listing_of(item), page=listing_example(example)), **headers)
 
 
 _REPORTS = (
-    _read(
-        *("list_reports", "/reports", "List reports", _listed("ReportObject", REPORT_EXAMPLE, counted=False)),
+    _read_operation(
+        *("list_reports", "/reports", "List reports", _listing_answer("ReportObject", REPORT_EXAMPLE, counted=False)),
         section=6,
         parameters=[*_PAGE, _SORT],
         failures=_CALLER,
@@ -88,7 +88,7 @@ _REPORTS = (
         ],
         error={0: ref("ReportRefused")},
     ),
-    _read(
+    _read_operation(
         *("get_report", "/reports/{item}", "Get a report"),
         answer(
             "The report; a failed one has the key `error`.",
@@ -105,30 +105,32 @@ _REPORTS = (
     ),
 )
 _LOOKUPS = (
-    _read("list_players", "/players", "List players", _listed("Player", PLAYER_EXAMPLE), parameters=_PAGE),
-    _read(
+    _read_operation(
+        "list_players", "/players", "List players", _listing_answer("Player", PLAYER_EXAMPLE), parameters=_PAGE
+    ),
+    _read_operation(
         *("get_player", "/players/{item}", "Get a player"),
         answer("The player.", content(ref("Player"), player=PLAYER_EXAMPLE), **_CORS_TEXTS, **QUALITY),
         parameters=[_ITEM],
         failures=[*_CALLER, *ANY_QUESTION, NotFound("Player with ID 7 was not found")],
     ),
-    _read(
-        *("list_medias", "/medias", "List medias", _listed("Media", MEDIA_EXAMPLE)),
+    _read_operation(
+        *("list_medias", "/medias", "List medias", _listing_answer("Media", MEDIA_EXAMPLE)),
         parameters=[*_PAGE, *_MEDIA_FILTERS],
     ),
-    _read(
+    _read_operation(
         *("get_media", "/medias/{item}", "Get a media"),
         answer("The media.", content(ref("Media"), media=MEDIA_EXAMPLE), **_CORS_TEXTS, **QUALITY),
         parameters=[_ITEM],
         failures=[*_CALLER, *ANY_QUESTION, NotFound("Media with ID 7 was not found")],
     ),
-    _read(
+    _read_operation(
         *("list_categories", "/medias/categories", "List the categories of medias"),
-        _listed("Category", {"id": 3, "name": "Drinks"}),
+        _listing_answer("Category", {"id": 3, "name": "Drinks"}),
         parameters=_PAGE,
     ),
-    _read(
-        *("list_users", "/users", "List the account's users", _listed("User", USER_EXAMPLE, counted=False)),
+    _read_operation(
+        *("list_users", "/users", "List the account's users", _listing_answer("User", USER_EXAMPLE, counted=False)),
         parameters=_PAGE,
         failures=_CALLER,
     ),

@@ -68,11 +68,11 @@ class FailedCall:
         """The answer in each form that the header `Accept` can ask for."""
         found: dict[str, Response[Any]] = {}
         for accepted in _ACCEPTED:
-            answer = self.respond(failure, self._request(accepted))
+            answer = self.respond(failure, self._request_accepting(accepted))
             found.setdefault(_media_type(answer), answer)
         return found.values()
 
-    def _request(self, accepted: bytes) -> Request[Any, Any, Any]:
+    def _request_accepting(self, accepted: bytes) -> Request[Any, Any, Any]:
         headers = [(b"host", b"airtally"), (b"accept", accepted)]
         scope = {"type": "http", "method": self.method, "path": self.path, "headers": headers, "query_string": b""}
         return Request({**scope, "state": {}})  # type: ignore[arg-type]  # encoders read nothing else
@@ -83,7 +83,7 @@ def failure_responses(call: FailedCall, failures: Iterable[Failure], schemas: Er
     found: dict[int, JsonObject] = {}
     for failure in failures:
         for answer in call.answers(failure):
-            _add(found.setdefault(answer.status_code or 500, {"description": ""}), failure, answer, schemas)
+            _add_answer(found.setdefault(answer.status_code or 500, {"description": ""}), failure, answer, schemas)
     return found
 
 
@@ -95,19 +95,19 @@ def merged(one: JsonObject, other: JsonObject) -> JsonObject:
     found["content"] = dict(one.get("content", {}))
     for media_type, body in other.get("content", {}).items():
         known = found["content"].get(media_type)
-        found["content"][media_type] = body if known is None else _either(known, body)
+        found["content"][media_type] = body if known is None else _either_body(known, body)
     return found
 
 
-def _either(one: JsonObject, other: JsonObject) -> JsonObject:
+def _either_body(one: JsonObject, other: JsonObject) -> JsonObject:
     return {
         "schema": {"anyOf": [one["schema"], other["schema"]]},
         "examples": one.get("examples", {}) | other.get("examples", {}),
     }
 
 
-def _add(response: JsonObject, failure: Failure, answer: Response[Any], schemas: ErrorSchemas) -> None:
-    when = _when(failure)
+def _add_answer(response: JsonObject, failure: Failure, answer: Response[Any], schemas: ErrorSchemas) -> None:
+    when = _class_sentence(failure)
     if when not in response["description"]:
         response["description"] = f"{response['description']} {when}".strip()
     headers = {name: header(_ABOUT_HEADERS[name]) for name in answer.headers if name in _ABOUT_HEADERS}
@@ -116,12 +116,12 @@ def _add(response: JsonObject, failure: Failure, answer: Response[Any], schemas:
     media_type = _media_type(answer)
     schema = schemas.get(answer.status_code or 500, schemas.get(0, TEXT)) if "json" in media_type else TEXT
     content = response.setdefault("content", {}).setdefault(media_type, {"schema": dict(schema)})
-    body = _body(answer)
+    body = _example_of(answer)
     if body is not None and all(each["value"] != body for each in content.get("examples", {}).values()):
-        content.setdefault("examples", {})[_name(failure)] = {"value": body}
+        content.setdefault("examples", {})[_example_name(failure)] = {"value": body}
 
 
-def _body(answer: Response[Any]) -> Any:
+def _example_of(answer: Response[Any]) -> Any:
     """As an example; None for a page."""
     if "json" in _media_type(answer):
         return msgspec.json.decode(answer.content) if isinstance(answer.content, bytes) else answer.content
@@ -133,12 +133,12 @@ def _media_type(answer: Response[Any]) -> str:
     return str(kind.value if isinstance(kind, MediaType) else kind)
 
 
-def _when(failure: Failure) -> str:
+def _class_sentence(failure: Failure) -> str:
     """The first sentence of the failure's class."""
     return prose(type(failure).__doc__).partition("\n\n")[0]
 
 
-def _name(failure: Failure) -> str:
+def _example_name(failure: Failure) -> str:
     return re.sub(r"\W+", "_", failure.message.lower()).strip("_")[:60]
 
 

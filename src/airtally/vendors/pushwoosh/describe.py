@@ -32,7 +32,7 @@ _CALLER = (
 _CURRENT = {"getResults"}
 
 
-def _method(name: str, form: MethodForm) -> WireOperation:
+def _method_operation(name: str, form: MethodForm) -> WireOperation:
     is_device = isinstance(form, DeviceForm)
     return WireOperation(
         id=name,
@@ -43,20 +43,20 @@ def _method(name: str, form: MethodForm) -> WireOperation:
         summary=form.summary,
         about=form.about,
         security=[_DEVICE_TOKEN, ""] if is_device else [],
-        body={"required": True, "content": content(_request(name, form), None, call={"request": form.example})},
-        success={200: _answer(name, form)},
+        body={"required": True, "content": content(_request_schema(name, form), None, call={"request": form.example})},
+        success={200: _method_answer(name, form)},
         failures=[*_CALLER, *form.failures],
     )
 
 
-def _request(name: str, form: MethodForm) -> JsonObject:
+def _request_schema(name: str, form: MethodForm) -> JsonObject:
     """The wrapped request; of some methods it may also stand alone."""
     fields = opened(form.fields, form.optional)
     wrapped = opened({"request": fields})
     return wrapped if name in WRAPPED else {"anyOf": [wrapped, fields]}
 
 
-def _answer(name: str, form: MethodForm) -> JsonObject:
+def _method_answer(name: str, form: MethodForm) -> JsonObject:
     envelope: dict[str, Mapping[str, Any]] = {
         "status_code": {"const": 200},
         "status_message": {"const": "OK"},
@@ -111,5 +111,5 @@ WIRE = VendorWire(
         }
     },
     error={0: ref("Error")},
-    operations=(*(_method(name, _FORMS[name]) for name in METHODS), _PREFLIGHT, _FILE),
+    operations=(*(_method_operation(name, _FORMS[name]) for name in METHODS), _PREFLIGHT, _FILE),
 )

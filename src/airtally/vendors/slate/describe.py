@@ -108,7 +108,7 @@ _TOKEN_REFUSALS = (
 )
 
 
-def _listing(name: str, path: str, item: str, example: JsonObject, *, files: bool = False) -> WireOperation:
+def _listing_operation(name: str, path: str, item: str, example: JsonObject, *, files: bool = False) -> WireOperation:
     """`path` below `/apis/v2`; `item` is the name of a schema."""
     levels = [each for each in _LEVELS if f"{{{each}}}" in path]
     body = closed({"total": WHOLE, "next": nullable(text_of(format="uri")), "data": array_of(ref(item))})
@@ -143,17 +143,17 @@ def _respond_of_files(failure: Failure, request: AnyRequest) -> Response[Any]:
 
 
 _LISTINGS = (
-    _listing("list_accounts", "/accounts", "Named", {"id": "123456", "name": "Northwind Pictures"}),
-    _listing("list_groups", "/accounts/{slate_account}", "Named", {"id": "7890", "name": "Channels"}),
-    _listing(
+    _listing_operation("list_accounts", "/accounts", "Named", {"id": "123456", "name": "Northwind Pictures"}),
+    _listing_operation("list_groups", "/accounts/{slate_account}", "Named", {"id": "7890", "name": "Channels"}),
+    _listing_operation(
         *("list_businesses", "/accounts/{slate_account}/{group}", "Business"),
         {"id": "abc123", "name": "Northwind Max", "territory": "US"},
     ),
-    _listing(
+    _listing_operation(
         *("list_datasets", "/accounts/{slate_account}/{group}/{business}/datasets", "Named"),
         {"id": "data987", "name": "Subscription"},
     ),
-    _listing(
+    _listing_operation(
         *("list_files", "/accounts/{slate_account}/{group}/{business}/datasets/{dataset}", "File", _FILE_EXAMPLE),
         files=True,
     ),
