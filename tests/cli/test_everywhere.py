@@ -56,8 +56,10 @@ class Scenario:
         self.step("user password", "--username u-{slug} --password-stdin", stdin=PASSWORD, as_json=False)
         self.step("user change", "--username u-{slug} --role admin", as_json=False)
         self.step("user delete", "--username u-{slug}", as_json=False)
-        client = self.step("key create", "--account {slug} --for slate")["client_id"]
-        key = self.step("key list", "--account {slug}")[0]["id"]
+        client = self.step("key create", "--account {slug} --for slate --name Partner")["client_id"]
+        (listed,) = self.step("key list", "--account {slug}")
+        key = listed["id"]
+        assert listed["name"] == "Partner"
         self.step("slate account create", "--account {slug} --name North")
         self.step("slate group create", "--account {slug} --id g")
         self.step("slate business create", "--account {slug} --group g --business b --name B")
