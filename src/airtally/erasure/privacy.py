@@ -130,7 +130,7 @@ class Privacy:
         return (
             self.lake_rows,
             RollupDays(context.store, context.rollups),
-            QuarantineRows(context.store),
+            QuarantineRows(context.store, context.faults),
             StatisticFiles(context.store, context.statistics, context.files),
             ExportFiles(context.exports),
             PublishedFiles(context.store),
