@@ -25,7 +25,6 @@ from airtally.cli.services import opened_services
 from airtally.client.retry import RetryRules
 from airtally.client.threads import Client
 from airtally.erasure.worker import ErasureWorker
-from airtally.kit import logs
 from airtally.kit.errors import Failure
 from airtally.kit.logs import log_failure
 from airtally.services import Background, Role, Services
@@ -97,7 +96,6 @@ class OpenedHome:
 @contextmanager
 def opened_home(account: str | None, *, takes_rows: bool) -> Iterator[OpenedHome]:
     """The home of the settings, closed at the end. `takes_rows`: with a buffer, which erasing in this process needs."""
-    logs.configure("warning")
     with opened_services(Role.ROWS if takes_rows else Role.NONE) as services:
         transport = InProcessTransport(CommandApplication(services))
         with Client("http://home", "command", transport=transport, retry=_ONCE, account=account) as client:
