@@ -54,6 +54,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found.append(Loop("alarms", services.alarms.watch.step, CHECK_SECONDS))
         found.append(_statistics_work(services))
         found += [services.privacy.worker(), services.privacy.account_export_worker()]
+        found.append(Loop("account-export-expiry", services.privacy.account_exports.expire, 3600.0))
         found.append(Loop("closed-accounts", services.privacy.closing.step, 600.0))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
         found.append(Loop("audit", services.access.audit.expire, 3600.0))
