@@ -111,7 +111,7 @@ class Scenario:
         asked = self.step("query", "playlogs --account {slug} --by player_id --order -count --metric count")
         assert asked["rows"] == [{"player_id": 1, "count": 5}, {"player_id": 2, "count": 1}]
         self.step("sql", "--account {slug}", "SELECT count(*) AS n FROM playlogs")
-        export = self.step("export create", "--account {slug} --rows playlogs --wait 60")
+        export = self.step("export create", "--account {slug} --rows playlogs --wait 300")
         assert (export["state"], export["rows"]) == ("done", 6)
         self.step("export list", "--account {slug}")
         self.step("export get", f"{export['id']} --account {{slug}}")
@@ -120,7 +120,7 @@ class Scenario:
 
     def reports(self):
         asked = "--account {slug} --start-date 2026-10-01 --end-date 2026-10-02"
-        report = self.step("report create", f"{asked} --player 1 --wait 60")
+        report = self.step("report create", f"{asked} --player 1 --wait 300")
         assert (report["state"], report["rows"]) == ("success", 5)
         self.step("report list", "--account {slug}")
         self.step("report get", f"{report['id']} --account {{slug}}")
@@ -165,14 +165,14 @@ class Scenario:
 
     def end(self):
         self.step("erase", "--account {slug} --user-id ann --preview", name="erase with a preview")
-        done = self.step("erase", "--account {slug} --user-id ann --wait 60")
+        done = self.step("erase", "--account {slug} --user-id ann --wait 300")
         self.step("erase list", "--account {slug}")
         self.step("erase show", f"{done['id']} --account {{slug}}")
         self.step("account close", "{slug} --days 3")
-        self.step("account export", f"{{slug}} --wait 60 --to {self._folder}/all-{{slug}}")
+        self.step("account export", f"{{slug}} --wait 300 --to {self._folder}/all-{{slug}}")
         self.step("account reopen", "{slug}")
         self.step("account deletion", "{slug}")
-        self.step("account delete", "{slug} --yes --wait 60")
+        self.step("account delete", "{slug} --yes --wait 300")
 
 
 def alike(one, other):
