@@ -82,8 +82,21 @@ class OpenedHome:
         """Exports are worked on meanwhile."""
         from airtally.background import export_work  # noqa: PLC0415 (as HomeTransport.services)
 
-        services = self._release_gone()
-        workers: list[Background] = [*export_work(services), services.privacy.account_export_worker()]
+        services = self._transport.services
+        with self._working([*export_work(services), services.privacy.account_export_worker()]):
+            yield
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Reports are worked on meanwhile."""
+        from airtally.background import report_builder_of  # noqa: PLC0415 (as HomeTransport.services)
+
+        with self._working([report_builder_of(self._transport.services)]):
+            yield
+
+    @contextmanager
+    def _working(self, workers: Sequence[Background]) -> Iterator[None]:
+        self._release_gone()
         with ExitStack() as stopping:
             for each in workers:
                 each.start()
