@@ -6,19 +6,9 @@ from contextlib import ExitStack
 
 from argon2 import PasswordHasher
 
-from airtally.accounts.accounts import Accounts
-from airtally.accounts.audit import AuditTrail
-from airtally.accounts.call_limit import CallLimit
-from airtally.accounts.declared import EventTypeRegistry
-from airtally.accounts.keys import Keys
-from airtally.accounts.limits import RateLimiter
-from airtally.accounts.log_in import LogIn
+from airtally.accounts.access import Access, open_access
 from airtally.accounts.notices import Notices
-from airtally.accounts.owners import Owners
-from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
-from airtally.accounts.sessions import Sessions
-from airtally.accounts.tries import Tries
 from airtally.accounts.users import Users
 from airtally.alarms.parts import Watched, alarm_parts
 from airtally.api.exports.planner import ReadSpecs
@@ -55,7 +45,7 @@ from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
 from airtally.rollups.rollups import Rollups
 from airtally.schedules.parts import MadeBySchedules, schedule_parts
-from airtally.services import Access, Datasets, Engines, Role, Services, Storage
+from airtally.services import Datasets, Engines, Role, Services, Storage
 from airtally.settings import SettingError, Settings
 from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
@@ -106,7 +96,7 @@ class _Opening:
 
     def services(self, hasher: PasswordHasher | None) -> Services:
         settings, clock, store = self._settings, self._clock, self._store
-        access = self._access(hasher)
+        access = open_access(settings, store, clock, self._closing, hasher)
         process = ThisProcess(settings.home / "processes")
         self._closing.callback(process.close)
         jobs = Jobs(store, self._shared, process.id, most_waiting=settings.waiting_jobs)
@@ -163,26 +153,6 @@ class _Opening:
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
             privacy=self._privacy(access, storage, engines, jobs, (files, statistics, exports.exports)),
             closing=self._closing,
-        )
-
-    def _access(self, hasher: PasswordHasher | None) -> Access:
-        settings, store, clock = self._settings, self._store, self._clock
-        secrets, users = Secrets.open(settings.home, settings.secret_key), Users(store, clock, hasher)
-        keys = Keys(store, secrets, clock)
-        self._closing.callback(keys.close)
-        return Access(
-            secrets=secrets,
-            accounts=Accounts(store, clock),
-            keys=keys,
-            users=users,
-            sessions=Sessions(store, secrets, users, clock),
-            owners=Owners(store),
-            declared=EventTypeRegistry(store, clock),
-            limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
-            log_in=LogIn(users, Tries(store, self._shared)),
-            call_limit=CallLimit(clock, per_minute=settings.calls_per_minute, enabled=settings.rate_limits),
-            request_keys=RequestKeys(store, secrets, clock),
-            audit=AuditTrail(store, clock, days=settings.audit_days),
         )
 
     def _storage(self, access: Access) -> Storage:

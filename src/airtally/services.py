@@ -10,19 +10,8 @@ from typing import Protocol
 
 import structlog
 
-from airtally.accounts.accounts import Accounts
-from airtally.accounts.audit import AuditTrail
-from airtally.accounts.call_limit import CallLimit
-from airtally.accounts.declared import EventTypeRegistry
-from airtally.accounts.keys import Keys
-from airtally.accounts.limits import RateLimiter
-from airtally.accounts.log_in import LogIn
+from airtally.accounts.access import Access
 from airtally.accounts.notices import Notices
-from airtally.accounts.owners import Owners
-from airtally.accounts.request_keys import RequestKeys
-from airtally.accounts.secrets import Secrets
-from airtally.accounts.sessions import Sessions
-from airtally.accounts.users import Users
 from airtally.alarms.parts import AlarmParts
 from airtally.database import home
 from airtally.database.processes import ThisProcess
@@ -82,24 +71,6 @@ class Background(Protocol):
     def alive(self) -> bool: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Accounts, keys and users, and what each may do."""
-
-    secrets: Secrets
-    accounts: Accounts
-    keys: Keys
-    users: Users
-    sessions: Sessions
-    owners: Owners
-    declared: EventTypeRegistry
-    limiter: RateLimiter
-    log_in: LogIn
-    call_limit: CallLimit
-    request_keys: RequestKeys
-    audit: AuditTrail
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from litestar import Litestar, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from airtally.accounts.access import Access
 from airtally.accounts.accounts import Account, Accounts
 from airtally.accounts.audit import AuditTrail
 from airtally.accounts.call_limit import CallLimit
@@ -36,7 +37,6 @@ from airtally.database.clock import shared_clock
 from airtally.database.store import MetadataStore
 from airtally.kit.clock import MovableClock
 from airtally.kit.errors import Failure
-from airtally.services import Access
 from airtally.settings import Settings
 from airtally.web.limits import Limits
 from airtally.web.server import Server

@@ -43,6 +43,7 @@ def built(report_home: ReportHome, reports: Reports, account: Account) -> Callab
     return build
 
 
+@pytest.mark.every_zone
 def test_a_report_holds_the_lines_in_its_order(report_home: ReportHome, built: Callable[..., Report]) -> None:
     report_home.send(P2, P4, P1, P3)
     newest, oldest = built(), built(sort=1)
@@ -51,6 +52,7 @@ def test_a_report_holds_the_lines_in_its_order(report_home: ReportHome, built: C
     assert (newest.status, newest.file_rows, newest.error) == ("success", 4, None)
 
 
+@pytest.mark.every_zone
 def test_both_ends_are_included_by_whole_seconds(report_home: ReportHome, built: Callable[..., Report]) -> None:
     report_home.send(P1, P2, P3, P4)
     assert report_home.text(built(start_time="08:00:10", end_date="2026-10-01")) == text(P3, P2)
@@ -71,6 +73,7 @@ def test_no_play_makes_an_empty_file(report_home: ReportHome, built: Callable[..
     assert report_home.text(report) == ""
 
 
+@pytest.mark.every_zone
 def test_plays_of_one_second_keep_the_order_of_arrival(report_home: ReportHome, built: Callable[..., Report]) -> None:
     plays = [P1 | {"media_id": number, "played_at": f"2026-10-01T08:00:00.{9 - number}"} for number in range(6)]
     report_home.send(*plays[:3])
@@ -79,6 +82,7 @@ def test_plays_of_one_second_keep_the_order_of_arrival(report_home: ReportHome, 
     assert report_home.text(built()) == text(*plays[::-1])
 
 
+@pytest.mark.every_zone
 def test_repeats_count_once_as_last_received_and_can_move_out_of_the_interval(
     report_home: ReportHome, built: Callable[..., Report], clock: MovableClock
 ) -> None:
@@ -117,6 +121,7 @@ def watched() -> type[Watched]:
     return Watched
 
 
+@pytest.mark.every_zone
 def test_the_days_done_are_kept_when_a_worker_stops(
     report_home: ReportHome, reports: Reports, jobs: Jobs, account: Account, watched: type[Watched]
 ) -> None:

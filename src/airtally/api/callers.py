@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from airtally.accounts.access import Access
 from airtally.api.authorize import ACCOUNT_HEADER, account_of, authorize
 from airtally.api.operation import Operation, OperationCall
-from airtally.services import Access
 from airtally.web.requests import AnyRequest, note_account, note_headers
 
 

@@ -14,20 +14,20 @@ from litestar import Response, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import RawBody
 
+from airtally.accounts.access import HasAccess
 from airtally.accounts.acting import SERVER, acting
 from airtally.api.callers import Callers, KeyHolders
 from airtally.api.operation import JSON, Operation, OperationCall, OperationReply
 from airtally.api.reading import check_encoding, check_media_type, read_fields, read_json
 from airtally.api.repeating import HEADER, RepeatedRequests
 from airtally.kit.http import METHODS
-from airtally.services import Services
 from airtally.web.requests import AnyRequest, client_address, noted_headers
 
 #: `Cache-Control` of what an operation answers, unless it says something else.
 NOT_KEPT = "no-store"
 
 
-def routes_of(operations: Iterable[Operation], services: Services, callers: Callers | None = None) -> list[Router]:
+def routes_of(operations: Iterable[Operation], services: HasAccess, callers: Callers | None = None) -> list[Router]:
     """One router for each path: Litestar wraps a threaded handler twice if another comes later for its path.
 
     Callers show a native key. Only the command line, which serves nobody else, passes other `callers`.
@@ -42,7 +42,7 @@ def routes_of(operations: Iterable[Operation], services: Services, callers: Call
     ]
 
 
-def _handler(operation: Operation, services: Services, callers: Callers) -> HTTPRouteHandler:
+def _handler(operation: Operation, services: HasAccess, callers: Callers) -> HTTPRouteHandler:
     served = ServedOperation(operation, services, callers)
 
     def with_body(request: AnyRequest, body: RawBody) -> Response[Any]:
@@ -66,7 +66,7 @@ def _handler(operation: Operation, services: Services, callers: Callers) -> HTTP
 class ServedOperation:
     """Answers calls of one operation. Blocks: it runs in a worker thread."""
 
-    def __init__(self, operation: Operation, services: Services, callers: Callers) -> None:
+    def __init__(self, operation: Operation, services: HasAccess, callers: Callers) -> None:
         self._operation = operation
         self._callers = callers
         self._repeated = RepeatedRequests(services.access.request_keys)

@@ -1,4 +1,4 @@
-"""Every graph equals a naive count, whatever was sent again and wherever the rows lie by then."""
+"""Every graph equals a naive count, whatever was sent again, wherever the rows lie by then and the machine stands."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from airtally.streams import VIEWER_SAMPLES
 from fixtures.native import Native
 from fixtures.opened import Opened
 from fixtures.viewers import NOW, SECRET, Client, import_key, line, request, signed
+from fixtures.zones import ZONES, during
 
 KEY = "NAIVEKEYNAIVEKEYNAIVEKEYNAIVEKEY"
 CDN = 4400
@@ -102,8 +103,12 @@ def test_every_graph_equals_a_naive_count(client: Client, opened: Opened) -> Non
     import_key(client.server, native, CDN, KEY, SECRET)
 
     @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(BATCHES, st.lists(ASKED, min_size=1, max_size=4))
-    def check(batches: list[Any], questions: list[dict[str, Any]]) -> None:
+    @given(BATCHES, st.lists(ASKED, min_size=1, max_size=4), st.sampled_from(ZONES))
+    def check(batches: list[Any], questions: list[dict[str, Any]], machine: str) -> None:
+        with during(machine):
+            answers_are_counts(batches, questions)
+
+    def answers_are_counts(batches: list[Any], questions: list[dict[str, Any]]) -> None:
         prefix = f"p{next(_numbers)}-"
         kept = send(client, native, prefix, batches)
         for asked in questions:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from airtally.ingest.service import Batch
 from airtally.kit.clock import MovableClock, SystemClock
 from airtally.kit.time import to_datetime
@@ -20,6 +22,7 @@ from fixtures.opened import Opened
 from fixtures.server import LiveServer
 from fixtures.slate import Partner
 from fixtures.slate_script import script, script_with_downloads
+from fixtures.zones import ZONES, during
 
 NOON_US = 1_793_620_800_000_000  # 2026-11-02T12:00:00Z
 
@@ -46,6 +49,7 @@ def send(partner: Partner, ids: list[str]) -> None:
     partner.server.services.intake.batches.accept(batch)
 
 
+@pytest.mark.every_zone
 def test_the_script_succeeds_and_advances(
     start_server: Callable[..., LiveServer], tmp_path: Path, opened: Opened
 ) -> None:
@@ -65,22 +69,23 @@ def test_the_script_succeeds_and_advances(
 def test_with_downloads_it_collects_each_version_once(
     start_server: Callable[..., LiveServer], tmp_path: Path, opened: Opened
 ) -> None:
-    """Over turns on a moving clock, with runs at odd moments, late rows, and restarts of the server in between."""
+    """On a moving clock: runs at odd moments, each in the next zone, late rows, restarts of the server in between."""
     chance, clock = random.Random(11), MovableClock(NOON_US + 300_000_000)
     partner = opened(Partner(start_server(clock=clock, dataset_interval=900.0), static=True))
     (tmp_path / "job" / "downloads").mkdir(parents=True)
     sent: list[str] = []
     for cycle in range(10):
-        ids = [f"e{len(sent) + number:03}" for number in range(chance.randrange(1, 6))]
-        send(partner, ids)
-        sent += ids
-        clock.advance(chance.choice([0.4, 299.7, 900, 1800.001]))
-        if cycle % 2:
-            partner.server.services.on_demand().run(partner.account)
-        if cycle % 4 == 3:
-            partner.server.stop()
-            partner.connect(start_server(clock=clock, dataset_interval=900.0))
-        collect(partner, clock, tmp_path / "job")
+        with during(ZONES[cycle % 3]):
+            ids = [f"e{len(sent) + number:03}" for number in range(chance.randrange(1, 6))]
+            send(partner, ids)
+            sent += ids
+            clock.advance(chance.choice([0.4, 299.7, 900, 1800.001]))
+            if cycle % 2:
+                partner.server.services.on_demand().run(partner.account)
+            if cycle % 4 == 3:
+                partner.server.stop()
+                partner.connect(start_server(clock=clock, dataset_interval=900.0))
+            collect(partner, clock, tmp_path / "job")
     clock.advance(900)
     partner.server.services.on_demand().run(partner.account)
     clock.advance(5)

@@ -1,4 +1,4 @@
-"""Whatever the rows and the question, and wherever the rows lie, the answer is a plain count over them."""
+"""Whatever the rows, the question and the machine's zone, and wherever the rows lie, the answer is a plain count."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from airtally.rollups import rebuild
 from airtally.storage.lake.compaction import EAGER, Compactor
 from airtally.streams import AD_EVENTS
 from fixtures.insights import A1, Advertiser
+from fixtures.zones import ZONES, during
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 11, 22, 10, 30, tzinfo=UTC)
@@ -94,6 +95,25 @@ def counted(sent: Sequence[Row], start: datetime, end: datetime, increment: str,
     return found if by_country else dict(found[None])
 
 
+def lay_out(network: Advertiser, group: str, parts: tuple[list[Row], ...], rebuilt_after: int) -> list[Row]:
+    """Compacted, flushed and buffered rows, with rollups made after one of them or never; the rows as sent."""
+    services = network.server.services
+    network.send("ad_groups", A1 | {"ad_group_id": group})
+    sent: list[Row] = []
+    for place, part in enumerate(parts):
+        new = [stored(row, group) for row in part]
+        if new:
+            network.send("ad_events", *new)
+        sent += new
+        if place < 2:
+            services.storage.event_store.flush()
+        if place == 0:
+            Compactor(services.storage.lake.table(AD_EVENTS), InProcess()).run(EAGER)
+        if place == rebuilt_after:
+            rebuilder_of(services).rebuild(services.storage.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
+    return sent
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     compacted=st.lists(rows, max_size=8),
@@ -101,6 +121,7 @@ def counted(sent: Sequence[Row], start: datetime, end: datetime, increment: str,
     buffered=st.lists(rows, max_size=8),
     asked=st.lists(questions(), min_size=1, max_size=4),
     rebuilt_after=st.integers(0, 3),
+    machine=st.sampled_from(ZONES),
 )
 def test_the_answer_is_a_plain_count(
     fixture_accounts: tuple[Advertiser, Advertiser],
@@ -109,24 +130,12 @@ def test_the_answer_is_a_plain_count(
     buffered: list[Row],
     asked: list[tuple[datetime, datetime, str, bool]],
     rebuilt_after: int,
+    machine: str,
 ) -> None:
     network, group = fixture_accounts[0], secrets.token_hex(6)
-    services = network.server.services
-    network.send("ad_groups", A1 | {"ad_group_id": group})
-    sent: list[Row] = []
-    rolled_up = (compacted, fresh, buffered, None)[rebuilt_after]
-    for part in (compacted, fresh, buffered):
-        new = [stored(row, group) for row in part]
-        if new:
-            network.send("ad_events", *new)
-        sent += new
-        if part is not buffered:
-            services.storage.event_store.flush()
-        if part is compacted:
-            Compactor(services.storage.lake.table(AD_EVENTS), InProcess()).run(EAGER)
-        if part is rolled_up:
-            rebuilder_of(services).rebuild(services.storage.lake.table(AD_EVENTS), AD_EVENTS.rollups[0], rebuild.EAGER)
-    for start, end, increment, by_country in asked:
-        query = f"start_time={quote(start.isoformat())}&end_time={quote(end.isoformat())}&time_increment={increment}"
-        found = network.insights(f"{query}&breakdowns={'country_code' if by_country else ''}", group)
-        assert found == counted(sent, start, end, increment, by_country), query
+    with during(machine):
+        sent = lay_out(network, group, (compacted, fresh, buffered), rebuilt_after)
+        for start, end, increment, by_country in asked:
+            window = f"start_time={quote(start.isoformat())}&end_time={quote(end.isoformat())}"
+            query = f"{window}&time_increment={increment}&breakdowns={'country_code' if by_country else ''}"
+            assert network.insights(query, group) == counted(sent, start, end, increment, by_country), query

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
+from airtally.accounts.access import HasAccess
 from airtally.accounts.accounts import Account
 from airtally.accounts.permissions import Permission
 from airtally.api.operation import NoFields, OperationCall, PlainCall, operation
 from airtally.api.pages import ListingPage, PageQuery, page_of
 from airtally.api.times import shown_moment
 from airtally.kit.errors import Conflict, NotFound
-from airtally.services import Services
 
 _EXAMPLE = {"slug": "acme", "name": "Acme", "timezone": "America/Sao_Paulo", "currency": "BRL"}
 _SHOWN = {"id": 1} | _EXAMPLE | {"closed_at": None}
@@ -47,7 +47,7 @@ class AccountChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AccountResource:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: HasAccess) -> None:
         self._accounts = services.access.accounts
         self._keys = services.access.keys
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
+from airtally.accounts.access import HasAccess
 from airtally.accounts.audit import AuditEntry
 from airtally.accounts.permissions import Permission
 from airtally.api.operation import OperationCall, operation
 from airtally.api.pages import ListingPage, PageQuery, page_of
 from airtally.api.times import shown_moment
 from airtally.kit.errors import Forbidden
-from airtally.services import Services
 
 
 class AuditQuery(PageQuery):
@@ -36,7 +36,7 @@ class AuditAnswer(msgspec.Struct, frozen=True):
 
 
 class AuditResource:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: HasAccess) -> None:
         self._audit = services.access.audit
 
     @operation("GET", "/audit", Permission.ADMIN, "List the audit trail", failures=(Forbidden,))

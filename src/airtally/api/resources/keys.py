@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from airtally.accounts.access import HasAccess
 from airtally.accounts.keys import Key, KeyOptions
 from airtally.accounts.options import MAX_KEY_NAME
 from airtally.accounts.permissions import Permission
@@ -14,7 +15,6 @@ from airtally.api.operation import NoFields, OperationCall, PlainCall, operation
 from airtally.api.pages import ListingPage, PageQuery, page_of
 from airtally.api.times import read_moment, shown_moment
 from airtally.kit.errors import Conflict, NotFound
-from airtally.services import Services
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,7 +67,7 @@ class KeyAnswer(msgspec.Struct, frozen=True):
 
 
 class KeyResource:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: HasAccess) -> None:
         self._keys = services.access.keys
         self._clock = services.clock
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
+from airtally.accounts.access import HasAccess
 from airtally.accounts.permissions import Permission, UserRole
 from airtally.accounts.users import User, UserReach
 from airtally.api.operation import NoFields, OperationCall, PlainCall, operation
 from airtally.api.pages import ListingPage, PageQuery, page_of
 from airtally.kit.errors import Conflict, Forbidden, NotFound
-from airtally.services import Services
 
 _PERSON = {"username": "ana", "name": "Ana Souza", "email": "ana@example.org"}
 _EXAMPLE = {"id": 1, "account": "acme"} | _PERSON | {"group": "Administrators", "role": "viewer"}
@@ -48,7 +48,7 @@ class UserChange(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class UserResource:
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: HasAccess) -> None:
         self._users = services.access.users
         self._keys = services.access.keys
 
