@@ -66,7 +66,7 @@ def owner(answer):
         ("/nope/at/all", NATIVE),
         ("/acme/1-0123456789abc.gz", NATIVE),
         ("/api", NATIVE),
-        ("/api/v1", NATIVE),
+        ("/api/v2", NATIVE),
         ("/api/v1/nope", NATIVE),
         ("/api/v1/streams/nope", NATIVE),
         ("/api/v1/streams/nope/events", NATIVE),
@@ -91,6 +91,7 @@ def test_whoever_owns_a_path_owns_its_404(client, path, whose):
     ("method", "path", "whose"),
     [
         ("GET", "/api/v1/sql", NATIVE),
+        ("POST", "/api/v1", NATIVE),
         ("GET", "/api/v1/streams/playlogs/events", NATIVE),
         ("POST", "/healthz", NATIVE),
         ("DELETE", "/login", NATIVE),

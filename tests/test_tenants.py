@@ -41,6 +41,7 @@ ROUTES = {
     ("GET", "/healthz"): "open",
     ("GET", "/readyz"): "open",
     ("GET", "/metrics"): "open",
+    ("GET", "/api/v1"): "open",
     ("GET", "/api/v1/openapi"): "open",
     ("GET", "/api/v1/openapi.json"): "open",
     ("GET", "/api/v1/openapi/{document}"): "open",

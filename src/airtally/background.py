@@ -54,6 +54,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
         found.append(Loop("alarms", services.alarms.watch.step, CHECK_SECONDS))
         found.append(_statistics_work(services))
         found += [services.privacy.worker(), services.privacy.account_export_worker()]
+        found.append(Loop("account-export-expiry", services.privacy.account_exports.expire, 3600.0))
         found.append(Loop("closed-accounts", services.privacy.closing.step, 600.0))
         found.append(Loop("quarantine", services.intake.quarantine.expire, 3600.0))
         found.append(Loop("audit", services.access.audit.expire, 3600.0))
@@ -153,10 +154,17 @@ def _message_work(services: Services) -> list[Background]:
 
 
 def _report_work(services: Services) -> list[Background]:
-    settings, reports = services.settings, services.reports
     services.jobs.release_gone(services.process.is_gone)
     services.deliveries.release_gone(services.process.is_gone)
     services.process.tidy()
+    sender = DeliveryLoop(services.deliveries, Outgoing(services.settings.outgoing_allow))
+    services.reports.on_notice.append(sender.wake)
+    return [report_builder_of(services), sender]
+
+
+def report_builder_of(services: Services) -> ReportBuilder:
+    """The worker on reports."""
+    settings, reports = services.settings, services.reports
     builder = ReportBuilder(
         reports,
         services.jobs,
@@ -173,10 +181,8 @@ def _report_work(services: Services) -> list[Background]:
         wait_until_visible=services.storage.writers.wait_until_visible,
         faults=services.faults,
     )
-    sender = DeliveryLoop(services.deliveries, Outgoing(settings.outgoing_allow))
     reports.on_created.append(builder.wake)
-    reports.on_notice.append(sender.wake)
-    return [builder, sender]
+    return builder
 
 
 def export_work(services: Services) -> list[Background]:

@@ -4,14 +4,14 @@ import pytest
 from sqlalchemy import select, update
 
 from airtally.accounts.accounts import Account
-from airtally.accounts.keys import Keys
+from airtally.accounts.keys import KeyOptions, Keys
 from airtally.accounts.users import Users
 from airtally.database.store import MetadataStore
 from airtally.database.tables import keys as table
 from airtally.database.tables import tokens
 from airtally.kit.attempts import ATTEMPT, Attempt
 from airtally.kit.clock import MovableClock
-from airtally.kit.errors import Conflict, NotFound
+from airtally.kit.errors import BadRequest, Conflict, NotFound
 from fixtures.keys import READ, SHAPES, options, presented
 
 
@@ -39,6 +39,17 @@ def test_what_is_printed_can_be_imported_elsewhere(
     found = keys.authenticate(kind, presented(theirs, kind))
     assert found is not None
     assert found.account == other_account
+
+
+def test_a_name_says_whose_it_is(keys: Keys, account: Account) -> None:
+    named = keys.create(account, "native", KeyOptions(READ.scopes, name="Łobby, 2nd floor"))
+    nameless = keys.create(account, "native", READ)
+    assert [keys.get(each.id, account).name for each in (named, nameless)] == ["Łobby, 2nd floor", None]
+    keys.create(account, "native", KeyOptions(READ.scopes, name="Ł" * 100))
+    for wrong in ("", " ", "a\nb", "a\0", "x" * 101, "\N{GRINNING FACE}" * 65):
+        with pytest.raises(BadRequest, match="name of the key"):
+            keys.create(account, "native", KeyOptions(READ.scopes, name=wrong))
+    assert len(keys.all(account)) == 3
 
 
 def test_no_secret_is_in_the_store(keys: Keys, account: Account) -> None:

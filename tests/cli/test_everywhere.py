@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -34,8 +36,10 @@ class Scenario:
     def all(self):
         self.people()
         self.rows()
+        self.records()
         self.lake()
         self.questions()
+        self.reports()
         self.work()
         self.end()
         return self.said
@@ -52,8 +56,10 @@ class Scenario:
         self.step("user password", "--username u-{slug} --password-stdin", stdin=PASSWORD, as_json=False)
         self.step("user change", "--username u-{slug} --role admin", as_json=False)
         self.step("user delete", "--username u-{slug}", as_json=False)
-        client = self.step("key create", "--account {slug} --for slate")["client_id"]
-        key = self.step("key list", "--account {slug}")[0]["id"]
+        client = self.step("key create", "--account {slug} --for slate --name Partner")["client_id"]
+        (listed,) = self.step("key list", "--account {slug}")
+        key = listed["id"]
+        assert listed["name"] == "Partner"
         self.step("slate account create", "--account {slug} --name North")
         self.step("slate group create", "--account {slug} --id g")
         self.step("slate business create", "--account {slug} --group g --business b --name B")
@@ -78,6 +84,16 @@ class Scenario:
         left = self.step("quarantine list", "--account {slug}")[0]["id"]
         self.step("quarantine drop", f"{left} --account {{slug}}", as_json=False)
 
+    def records(self):
+        self.step("stream list", "--account {slug}")
+        for name in ("Lobby", "Hall"):
+            self.step("record put", "players 7 --account {slug} --values", json.dumps({"name": name}))
+        assert self.step("record get", "players 7 --account {slug}")["values"]["name"] == "Hall"
+        assert len(self.step("record versions", "players 7 --account {slug}")) == 2
+        assert len(self.step("record list", "players --account {slug} --key 7")) == 1
+        self.step("record delete", "players 7 --account {slug}", as_json=False)
+        assert self.step("record list", "players --account {slug}", name="record list of none") == []
+
     def lake(self):
         self.step("lake compact", "--stream playlogs")
         self.step("lake expire", "--stream playlogs")
@@ -101,6 +117,20 @@ class Scenario:
         self.step("export get", f"{export['id']} --account {{slug}}")
         self.step("export download", f"{export['id']} --account {{slug}} --to {self._folder}/parts-{{slug}}")
         self.step("export delete", f"{export['id']} --account {{slug}}", as_json=False)
+
+    def reports(self):
+        asked = "--account {slug} --start-date 2026-10-01 --end-date 2026-10-02"
+        report = self.step("report create", f"{asked} --player 1 --wait 60")
+        assert (report["state"], report["rows"]) == ("success", 5)
+        self.step("report list", "--account {slug}")
+        self.step("report get", f"{report['id']} --account {{slug}}")
+        (file,) = self.step("report download", f"{report['id']} --account {{slug}} --to {self._folder}/report-{{slug}}")
+        assert len(gzip.decompress(Path(file["file"]).read_bytes()).splitlines()) == 5
+        job = next(each["id"] for each in self.step("job list", "--account {slug} --state done --kind report"))
+        self.step("job get", f"{job} --account {{slug}}")
+        self.step("job cancel", f"{job} --account {{slug}}")
+        self.step("job retry", f"{job} --account {{slug}}")
+        self.step("report delete", f"{report['id']} --account {{slug}}", as_json=False)
 
     def work(self):
         asked = {"rows": {"stream": "playlogs", "range": "yesterday"}}

@@ -93,6 +93,25 @@ def test_times_grains_and_comparisons(filled):
     assert filled.rows("playlogs", "arrow", filter={"player_id": 99}, dimensions=["player_id"]).num_rows == 0
 
 
+@pytest.mark.parametrize("form_of_rows", ["rows", "arrow"])
+def test_a_comparison_comes_in_pages(filled, native, form_of_rows):
+    """Groups of both days, of one, and with equal figures: each once, in the order of the whole answer."""
+    before = [row | {"played_at": "2026-09-30T08:00:00", "player_id": 5 + n} for n, row in enumerate(ROWS[:5])]
+    native.http.post("/api/v1/streams/playlogs/events", json=before).raise_for_status()
+    day = {"start": datetime(2026, 10, 1), "end": datetime(2026, 10, 2)}
+    asked = day | {"dimensions": ["player_id"], "order": ["-count_previous", "player_id"], "compare": "previous_period"}
+    expected = [
+        {"player_id": player, "count": BY_PLAYER[player], "count_previous": int(player in range(5, 10))}
+        for player in (*range(5, 10), *range(1, 5))
+    ]
+    assert [row["count"] for row in expected][3:5] == [0, 0]
+    for page_rows in (1, 2, 4, 9, 100):
+        assert as_dicts(filled.rows("playlogs", form_of_rows, **asked, page_rows=page_rows)) == expected
+    assert as_dicts(filled.rows("playlogs", form_of_rows, **asked, page_rows=2, limit=5)) == expected[:5]
+    sizes = [page.count for page in filled.rows("playlogs", "pages", **asked, page_rows=4)]
+    assert sizes == [4, 4, 1]
+
+
 def test_what_cannot_be_asked(filled):
     with pytest.raises(InvalidRequest, match=r"no column 'nosuch'") as caught:
         filled.rows("playlogs", metrics=["sum(nosuch)"])

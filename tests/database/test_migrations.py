@@ -45,6 +45,22 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("empty_postgres_url")).replace("postgresql://", "postgresql+psycopg://")
 
 
+def test_keys_of_before_have_no_name(empty_url: str) -> None:
+    engine = create_engine(empty_url)
+    with engine.begin() as connection:
+        command.upgrade(migrate._config(connection), "0020")
+        old = MetaData()
+        old.reflect(connection)
+        acme = {"id": 1, "slug": "acme", "name": "A", "timezone": "UTC", "currency": "USD", "created_at": 1}
+        connection.execute(insert(old.tables["accounts"]).values(acme))
+        texts = dict.fromkeys(("kind", "lookup_hash", "hint", "scopes", "details"), "x")
+        connection.execute(insert(old.tables["keys"]).values({"id": 1, "account_id": 1, "created_at": 1} | texts))
+    migrate.upgrade(engine)
+    with engine.connect() as connection:
+        assert connection.execute(select(declared.tables["keys"].c["id", "name"])).all() == [(1, None)]
+    engine.dispose()
+
+
 def test_publications_keep_their_values_under_new_names(empty_url: str) -> None:
     engine = create_engine(empty_url)
     with engine.begin() as connection:

@@ -104,6 +104,25 @@ def test_a_mail_server_that_is_away_is_tried_again(late_home: DatasetHome, mailb
     assert len(mailbox.messages) == 2
 
 
+def test_nobody_of_a_closed_account_is_told(late_home: DatasetHome, mailbox: Mailbox) -> None:
+    """Neither of what is late while it is closed, nor of what the mail server had not taken before."""
+    step, closing = notices(late_home).step, late_home.services.privacy.closing
+    late_home.clock.advance(HOUR + 1)
+    mailbox.away = True
+    step()
+    closing.close("acme")
+    mailbox.away = False
+    step()
+    late_home.clock.advance(4 * HOUR)
+    step()
+    assert mailbox.messages == []
+    closing.reopen("acme")
+    late_home.publish(None)
+    late_home.clock.advance(4 * HOUR)
+    step()
+    assert sorted(message["To"] for message in mailbox.messages) == ["ana@example.com", "bo@example.com"]
+
+
 def test_without_a_mail_server_the_log_and_readyz_say_it(tmp_path: Path) -> None:
     with ExitStack() as closing:
         dataset_home = DatasetHome(tmp_path / "home", MovableClock(BEFORE_NOON_US), closing)

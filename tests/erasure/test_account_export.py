@@ -98,7 +98,7 @@ def test_an_erasure_takes_the_files_away(acme: Native) -> None:
 
 
 def test_it_is_still_shown_when_the_exports_of_its_streams_are_forgotten(acme: Native, server) -> None:
-    """Exports are listed until 90 days after their files were deleted, exports of accounts longer."""
+    """Those of the streams and that of the account are forgotten in no order."""
     found = exported(acme)
     with server.services.store.begin() as connection:
         connection.execute(delete(export_parts))

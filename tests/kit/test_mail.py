@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from airtally.kit.errors import Unavailable
-from airtally.kit.mail import Mailer
+from airtally.kit.mail import Mailer, MailRefused, is_address
 from fixtures.smtp import Mailbox
 
 
@@ -46,3 +46,20 @@ def test_a_header_cannot_be_smuggled_in(smtp_url: str, mailbox: Mailbox) -> None
 def test_what_is_no_mail_server(url: str) -> None:
     with pytest.raises(ValueError, match="smtp"):
         Mailer(url)
+
+
+@pytest.mark.parametrize(
+    "address", ["a,b@x.com", "a@x.com,b@x.com", "a;b@x.com", "g:a@x.com", "a(b)@x.com", "a@[1.2.3.4]"]
+)
+def test_what_would_be_several_recipients_is_no_address(smtp_url: str, mailbox: Mailbox, address: str) -> None:
+    assert not is_address(address)
+    with pytest.raises(MailRefused, match="no single"):
+        Mailer(smtp_url).send(address, "s", "t")
+    assert mailbox.messages == []
+
+
+@pytest.mark.parametrize(
+    "address", ["ana@example.com", "o'neil+reports@x.co.uk", "jos\u00e9@ex\u00e9mple.org", "a_b-c.d@x"]
+)
+def test_what_is_an_address(address: str) -> None:
+    assert is_address(address)

@@ -6,10 +6,11 @@ import threading
 from collections import Counter
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
+from airtally.database.tables import accounts
 from airtally.database.tables import deliveries as table
 from airtally.kit.clock import MovableClock
 from airtally.reports.outbox import Deliveries, DeliveryState
@@ -121,3 +122,16 @@ def test_a_lease_is_as_long_by_a_clock_that_goes_back(
     set_back = clock.now_us()
     deliveries.settle(taken_over, 500, None)
     assert deliveries.latest()[0].due_at == set_back + 120_000_000
+
+
+@pytest.mark.usefixtures("one_due")
+def test_notices_of_a_closed_account_wait(
+    metadata: MetadataStore, clock: MovableClock, deliveries: Deliveries, account: Account
+) -> None:
+    closed = update(accounts).where(accounts.c.id == account.id)
+    with metadata.begin() as connection:
+        connection.execute(closed.values(closed_at=clock.now_us()))
+    assert deliveries.claim_due({}) == []
+    with metadata.begin() as connection:
+        connection.execute(closed.values(closed_at=None))
+    assert len(deliveries.claim_due({})) == 1

@@ -35,7 +35,7 @@ MOST_TOKENS = 100
 _NO_OPTIONS = KeyOptions()
 _LISTED = (
     *(keys.c.id, accounts.c.slug.label("account"), keys.c.kind, keys.c.hint, keys.c.scopes, keys.c.details),
-    *(keys.c.created_at, keys.c.expires_at, keys.c.revoked_at, keys.c.last_used_at, users.c.username),
+    *(keys.c.created_at, keys.c.expires_at, keys.c.revoked_at, keys.c.last_used_at, keys.c.name, users.c.username),
 )
 _KEYS = select(*_LISTED).join_from(keys, accounts).outerjoin(users, users.c.id == keys.c.user_id)
 
@@ -67,7 +67,7 @@ class ShortKey:
 class Key:
     """A key without its secrets. `hint` has the last characters of the presented one. Times in microseconds UTC.
 
-    `username`: whose token it is; None for a key of the account.
+    `name` was given for people. `username`: whose token it is; None for a key of the account.
     """
 
     id: int
@@ -80,6 +80,7 @@ class Key:
     expires_at: int | None
     revoked_at: int | None
     last_used_at: int | None
+    name: str | None
     username: str | None
 
     @classmethod
@@ -131,7 +132,10 @@ class Keys(Authentication):
                 key_id = int(connection.execute(insert(keys).values(row).returning(keys.c.id)).scalar_one())
                 alone = imported is not None and set(imported) == {"access_token"}  # it cannot be renewed
                 self._insert_tokens(connection, of, made, key_id, static=options.static or alone)
-                self._note(connection, "key.create", key_id, account.id, kind=kind, scopes=sorted(options.scopes))
+                noted = {"kind": kind, "scopes": sorted(options.scopes)} | (
+                    {"name": options.name} if options.name else {}
+                )
+                self._note(connection, "key.create", key_id, account.id, **noted)
         except IntegrityError:
             raise Conflict("This key is known already; a revoked or expired one cannot come back") from None
         lengths = {name: len(secret) for name, secret in of.secrets(made).items()}
@@ -242,6 +246,7 @@ class Keys(Authentication):
             "shortest_secret": min(len(secret) for secret in kind.secrets(credentials).values()),
             "scopes": _to_json(sorted(options.scopes)),
             "details": _to_json(options.details(kind, token=user is not None) | kept),
+            "name": options.checked_name(),
             "user_id": None if user is None else user.id,
             "created_at": self._clock.now_us(),
         }

@@ -20,8 +20,8 @@ class Notices:
         self._mailer = mailer
 
     def addresses(self, account: Account) -> list[str]:
-        """The users' addresses, each once."""
-        return [] if self._mailer is None else list(dict.fromkeys(user.email for user in self._users.all(account)))
+        """The users' addresses, each once; none of a closed account."""
+        return [] if self._mailer is None else self._users.addresses(account)
 
     def tell(self, to: list[str], subject: str, text: str) -> list[str]:
         """Send a message to each address. Returns those for which it can be tried again later."""

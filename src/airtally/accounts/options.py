@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import Account, check_name
 from airtally.accounts.kinds import Credentials, KeyKind, checked_cdn
 from airtally.accounts.owners import Owners
 from airtally.accounts.permissions import KEY_SCOPES
@@ -20,6 +20,8 @@ from airtally.kit.errors import BadRequest, Conflict
 _APPLICATION = re.compile(r"[!-~]{1,256}")
 _COMMAND = re.compile(r"[a-z]+(\.[a-z]+)*")
 _MODES = ("page", "item")
+#: Characters of the name of a key.
+MAX_KEY_NAME = 100
 _OPTION_FLAGS = {
     "scopes": "--scope",
     "applications": "--application",
@@ -33,7 +35,7 @@ _OPTION_FLAGS = {
 class KeyOptions:
     """`scopes`: of native keys. `applications`: Pushwoosh codes; empty means all. `denied`: ScaleEngine commands.
     `static`: Slate's access token never expires. `offset_mode`: what `offset` counts for a Slate key, page or item;
-    None follows the setting.
+    None follows the setting. `name`: for people, of any kind of key.
     """
 
     scopes: frozenset[str] = frozenset()
@@ -41,6 +43,15 @@ class KeyOptions:
     denied: tuple[str, ...] = ()
     static: bool = False
     offset_mode: str | None = None
+    name: str | None = None
+
+    def checked_name(self) -> str | None:
+        """The name, if the key has one. Raises BadRequest."""
+        if self.name is not None:
+            check_name(self.name, "name of the key")
+            if len(self.name) > MAX_KEY_NAME:
+                raise BadRequest(f"The name of the key has {len(self.name)} characters, and may have {MAX_KEY_NAME}")
+        return self.name
 
     def details(self, kind: KeyKind, *, token: bool = False) -> dict[str, Any]:
         """The options as stored with the key; a user's `token` needs no scope.

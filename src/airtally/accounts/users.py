@@ -119,6 +119,12 @@ class Users:
         with self._store.read() as connection:
             return [User.from_row(row) for row in connection.execute(query)]
 
+    def addresses(self, account: Account) -> list[str]:
+        """The users' addresses, each once, oldest user first; none of an account that is closed by now."""
+        query = select(users.c.email).join_from(users, accounts).where(accounts.c.id == account.id, IS_OPEN)
+        with self._store.read() as connection:
+            return list(dict.fromkeys(connection.execute(query.order_by(users.c.id)).scalars()))
+
     def get(self, user_id: int) -> User | None:
         """None also for a user of a closed account, whose sessions end with that."""
         with self._store.read() as connection:

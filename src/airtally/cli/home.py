@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,7 @@ from airtally.api.native import native_operations
 from airtally.api.operation import PREFIX, Operation, OperationCall
 from airtally.api.problems import respond
 from airtally.api.serving import routes_of
-from airtally.background import export_work
+from airtally.background import export_work, report_builder_of
 from airtally.cli.in_process import InProcessTransport
 from airtally.cli.services import opened_services
 from airtally.client.retry import RetryRules
@@ -71,8 +71,19 @@ class OpenedHome:
     @contextmanager
     def exporting(self) -> Iterator[None]:
         """Exports are worked on meanwhile."""
+        workers = [*export_work(self._services), self._services.privacy.account_export_worker()]
+        with self._working(workers):
+            yield
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Reports are worked on meanwhile."""
+        with self._working([report_builder_of(self._services)]):
+            yield
+
+    @contextmanager
+    def _working(self, workers: Sequence[Background]) -> Iterator[None]:
         self._release_gone()
-        workers: list[Background] = [*export_work(self._services), self._services.privacy.account_export_worker()]
         with ExitStack() as stopping:
             for each in workers:
                 each.start()

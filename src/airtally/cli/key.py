@@ -24,8 +24,8 @@ app = App(name="key", help="Create, list and revoke API keys.")
 
 KindName = Literal["native", "fouryousee", "slate", "tapjoy", "scaleengine", "pushwoosh", "pushwoosh-device"]
 #: Of a key as JSON.
-_NAMES = ("id", "account", "kind", "ends_with", "state", "scopes", "details")
-_COLUMNS = ("id", "account", "kind", "ends_with", "state", "scopes", "details", "expires", "last_used")
+_NAMES = ("id", "account", "name", "kind", "ends_with", "state", "scopes", "details")
+_COLUMNS = ("id", "account", "name", "kind", "ends_with", "state", "scopes", "details", "expires", "last_used")
 _IMPORT_FIELDS = "; ".join(f"{kind.name}: {kind.import_fields()}" for kind in KINDS.values())
 _IMPORT_HELP = (
     "File, or - for standard input, with a JSON object that holds the key that a client has: that key is stored. "
@@ -39,6 +39,7 @@ def create(
     *,
     account: AccountSlug,
     kind: Annotated[KindName, Parameter(name="--for", help="The API that it is for.")],
+    name: Annotated[str | None, Parameter(help="Its name for people, such as whose it is.")] = None,
     scope: Annotated[
         tuple[Literal["read", "write", "admin"], ...],
         Parameter(help="What a native key may do; can be given twice.", negative=()),
@@ -65,6 +66,7 @@ def create(
     """Create a key and print it: the only time its secrets are shown."""
     asked = {
         "kind": kind,
+        "name": name,
         "scopes": sorted(scope),
         "applications": application,
         "denied": deny,
@@ -75,9 +77,9 @@ def create(
     }
     with server(account) as api:
         made = api.post("/keys", asked)
-    for name, length in made["short"].items():
+    for field, length in made["short"].items():
         print(
-            f"airtally: `{name}` has {length} characters: secrets under {LEAST_CHARACTERS} can be guessed; "
+            f"airtally: `{field}` has {length} characters: secrets under {LEAST_CHARACTERS} can be guessed; "
             "replace it as soon as its clients can",
             file=sys.stderr,
         )

@@ -110,6 +110,15 @@ class ApiServer:
         with self._home.exporting():
             yield
 
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Reports are worked on meanwhile, likewise."""
+        if self._home is None:
+            yield
+            return
+        with self._home.reporting():
+            yield
+
     def erase_now(self, erasure: int) -> None:
         """One attempt in this process, unless that is the server's work or another process is at it."""
         if self._home is not None:

@@ -139,7 +139,7 @@ def query_asked(policy: RetryRules, stream: str, fields: QueryFields) -> Asked:
         raise ValueError("limit and page_rows must be 1 or more")
     own = {"limit", "page_rows"}
     asked = {name: _as_field(name, value) for name, value in fields.items() if value is not None and name not in own}
-    return Asked("/api/v1/query", {"stream": stream, **asked}, policy, "compare" not in asked, limit, page_rows)
+    return Asked("/api/v1/query", {"stream": stream, **asked}, policy, pages=True, limit=limit, page_rows=page_rows)
 
 
 def sql_asked(policy: RetryRules, statement: str) -> Asked:

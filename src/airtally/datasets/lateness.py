@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
+from airtally.accounts.accounts import Account
 from airtally.accounts.notices import Notices
 from airtally.datasets.publication_store import LatePublication, PublicationStore
 from airtally.kit import metrics
@@ -29,13 +30,17 @@ GRACE_SECONDS = 60.0
 class _UnsentNotice:
     """A notice and the addresses it has not been sent to."""
 
+    account: Account
     to: list[str]
     subject: str
     text: str
 
 
 class LateNotices:
-    """The step of a background loop, called by one thread. Of several processes, one tells of each slot."""
+    """The step of a background loop, called by one thread. Of several processes, one tells of each slot.
+
+    Of a closed account's publications nobody is told until it is opened again, if they are late then.
+    """
 
     def __init__(
         self,
@@ -53,7 +58,8 @@ class LateNotices:
         self._unsent: list[_UnsentNotice] = []
 
     def step(self) -> None:
-        late = self._publication_store.late(self._clock.now_us() - LATE_US)
+        every = self._publication_store.late(self._clock.now_us() - LATE_US)
+        late = [each for each in every if each.subject.account.closed_at is None]
         now = time.monotonic()
         self._seen = {each.slot: self._seen.get(each.slot, now) for each in late}
         told = defaultdict(list)
@@ -63,18 +69,22 @@ class LateNotices:
                 _log_late(each)
                 told[each.subject.account].append(each)
         for account, some in told.items():
-            self._unsent.append(
-                _UnsentNotice(self._notices.addresses(account), _notice_subject(account.name), _notice_text(some))
-            )
+            to = self._notices.addresses(account)
+            self._unsent.append(_UnsentNotice(account, to, _notice_subject(account.name), _notice_text(some)))
         self._send()
 
     def _send(self) -> None:
-        """Send what waits; what the mail server does not take is tried again at the next step."""
+        """Send what waits; what the mail server does not take is tried again at the next step.
+
+        Whoever is no user any more gets nothing, and nobody of an account that was closed meanwhile.
+        """
         for message in self._unsent.copy():
-            left = self._notices.tell(message.to, message.subject, message.text)
+            users = set(self._notices.addresses(message.account))
+            to = [address for address in message.to if address in users]
+            left = self._notices.tell(to, message.subject, message.text)
             self._unsent.remove(message)
             if left and len(self._unsent) < _MOST_UNSENT:
-                self._unsent.append(_UnsentNotice(left, message.subject, message.text))
+                self._unsent.append(replace(message, to=left))
 
 
 def described(late: LatePublication) -> str:

@@ -9,14 +9,15 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from airtally.accounts.accounts import ACCOUNT_COLUMNS, Account
 from airtally.accounts.acting import current_actor
 from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
-from airtally.database.tables import account_exports, accounts
+from airtally.database.tables import account_exports, accounts, jobs
+from airtally.exports.expiry import LISTED_US
 from airtally.jobs.interrupt import begin_job_anew, cancel_job
 from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
@@ -25,6 +26,7 @@ from airtally.kit.errors import Conflict, NotFound
 JOB_KIND = "account_export"
 #: How the keys of the streams' exports begin.
 EXPORT_KEY = "account-export-"
+_FORGOTTEN_AT_ONCE = 100
 
 
 class AccountExportState(StrEnum):
@@ -74,10 +76,10 @@ class AccountExport:
 class AccountExports:
     """Thread-safe: each change is one transaction."""
 
-    def __init__(self, store: MetadataStore, clock: Clock, jobs: Jobs) -> None:
+    def __init__(self, store: MetadataStore, clock: Clock, queue: Jobs) -> None:
         self._store = store
         self._clock = clock
-        self._jobs = jobs
+        self._jobs = queue
 
     def create(self, account: Account) -> AccountExport:
         """Raises Conflict where one of the account is under way."""
@@ -132,6 +134,22 @@ class AccountExports:
         with self._store.begin() as connection:
             self._jobs.fail(connection, job, reason)
             self._end(connection, job, state=AccountExportState.FAILED, error=reason)
+
+    def expire(self) -> float | None:
+        """Forget exports, with their jobs, LISTED_US after their files expired, or after they ended without any.
+
+        Their files lie with those of the streams' exports, and are deleted with them. Returns 0 where there may be more.
+        """
+        over = func.coalesce(account_exports.c.expires_at, account_exports.c.ended_at)
+        old = account_exports.c.state != AccountExportState.WAITING, over <= self._clock.now_us() - LISTED_US
+        due = select(account_exports.c.id).where(*old).limit(_FORGOTTEN_AT_ONCE).with_for_update()
+        with self._store.begin() as connection:
+            ids = connection.execute(due).scalars().all()
+            if ids:
+                subjects = [str(each) for each in ids]
+                connection.execute(delete(jobs).where(jobs.c.kind == JOB_KIND, jobs.c.subject.in_(subjects)))
+                connection.execute(delete(account_exports).where(account_exports.c.id.in_(ids)))
+        return 0.0 if len(ids) == _FORGOTTEN_AT_ONCE else None
 
     def is_cancelled(self, job: Job) -> bool:
         """Whether what a job is about was cancelled."""

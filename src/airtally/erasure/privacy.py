@@ -19,12 +19,16 @@ from airtally.erasure.acknowledgements import Acknowledgements
 from airtally.erasure.closing import AccountClosing
 from airtally.erasure.erasures import JOB_KIND, Erasures
 from airtally.erasure.export_files import ExportFiles
+from airtally.erasure.export_filters import ExportFilters
+from airtally.erasure.kept_mentions import KeptMentions
 from airtally.erasure.lake_rows import LakeRows
 from airtally.erasure.leftovers import Leftovers
 from airtally.erasure.made_files import ConsoleUsers, PublishedFiles, StatisticFiles
 from airtally.erasure.preview import ErasurePreview
 from airtally.erasure.quarantine_rows import QuarantineRows
+from airtally.erasure.recipient_lists import RecipientLists
 from airtally.erasure.rollup_days import RollupDays
+from airtally.erasure.sent_messages import SentMessages
 from airtally.erasure.store_protocol import ErasableStore, PersonStore
 from airtally.erasure.worker import ErasureWorker
 from airtally.exports.service import Exports
@@ -130,11 +134,15 @@ class Privacy:
         return (
             self.lake_rows,
             RollupDays(context.store, context.rollups),
-            QuarantineRows(context.store),
+            QuarantineRows(context.store, context.faults),
             StatisticFiles(context.store, context.statistics, context.files),
             ExportFiles(context.exports),
             PublishedFiles(context.store),
+            ExportFilters(context.store, context.exports),
+            SentMessages(context.store),
+            RecipientLists(context.store, context.clock),
             ConsoleUsers(context.store),
+            KeptMentions(context.store),
         )
 
     def _account_stores(self) -> tuple[ErasableStore, ...]:

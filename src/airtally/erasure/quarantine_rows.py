@@ -16,6 +16,8 @@ from airtally.erasure.raw_rows import RawRows
 from airtally.erasure.records import ErasureFinding, ErasureTask
 from airtally.erasure.store_protocol import Check
 from airtally.ingest.rejected import RejectedRow, packed_rows, unpacked_rows
+from airtally.kit.errors import Unavailable
+from airtally.kit.faults import NO_FAULTS, Faults
 
 QUARANTINE = "quarantine"
 _TRIES = 5
@@ -41,8 +43,9 @@ class _Sifted:
 class QuarantineRows:
     """A refused row names a person if any value in it equals an id of the person: its columns may be misnamed."""
 
-    def __init__(self, store: MetadataStore) -> None:
+    def __init__(self, store: MetadataStore, faults: Faults = NO_FAULTS) -> None:
         self._store = store
+        self._faults = faults
 
     def count(self, account: Account, person: Person) -> Iterable[ErasureFinding]:
         raw = RawRows(person)
@@ -54,17 +57,26 @@ class QuarantineRows:
         if task.person is None:
             return
         raw = RawRows(task.person)
-        for entry_id in self._entries(task.account, task.through_us):
-            check()
-            for _ in range(_TRIES):
-                if self._drop(entry_id, raw, journal):
-                    break
+        seen = 0
+        while entries := self._entries(task.account, task.through_us, after=seen):
+            for entry_id in entries:  # one that is sent again meanwhile leaves some of its rows to a new entry
+                check()
+                self._drop_surely(entry_id, raw, journal)
+            seen = entries[-1]
+
+    def _drop_surely(self, entry_id: int, raw: RawRows, journal: StepJournal) -> None:
+        """Raises Unavailable, by which the whole erasure is tried again, where the entry changes at each try."""
+        for _ in range(_TRIES):
+            if self._drop(entry_id, raw, journal):
+                return
+        raise Unavailable(f"Refused rows of quarantine entry {entry_id} were changed at each of {_TRIES} tries")
 
     def _drop(self, entry_id: int, raw: RawRows, journal: StepJournal) -> bool:
         """False where the entry was changed meanwhile."""
         sifted, content, rest = self._sift(entry_id, raw)
         if not sifted.dropped:
             return True
+        self._faults.reach("erasure.quarantine")
         same = quarantine.c.id == entry_id, quarantine.c.content == content
         with self._store.begin() as connection:
             if sifted.kept:
@@ -84,8 +96,9 @@ class QuarantineRows:
         rest = packed_rows(sifted.rest(unpacked_rows(content), raw)) if content else b""
         return sifted, bytes(content), rest
 
-    def _entries(self, account: Account, through_us: int | None) -> list[int]:
-        query = select(quarantine.c.id).where(quarantine.c.account_id == account.id).order_by(quarantine.c.id)
+    def _entries(self, account: Account, through_us: int | None, *, after: int = 0) -> list[int]:
+        mine = quarantine.c.account_id == account.id, quarantine.c.id > after
+        query = select(quarantine.c.id).where(*mine).order_by(quarantine.c.id)
         if through_us is not None:
             query = query.where(quarantine.c.received_at <= through_us)
         with self._store.read() as connection:

@@ -29,9 +29,10 @@ class RawRows:
         texts = [text for text in (row.raw, row.row) if text]
         if row.raw is None and row.raw_base64:
             texts.append(row.received.decode("utf-8", errors="replace"))
-        return any(map(self._is_named_in, texts))
+        return any(map(self.is_named_in, texts))
 
-    def _is_named_in(self, text: str) -> bool:
+    def is_named_in(self, text: str) -> bool:
+        """Whether a value of a JSON text, or a word of another text, is an id of the person."""
         try:
             value = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError):

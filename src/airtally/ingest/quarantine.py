@@ -237,7 +237,8 @@ class Quarantine:
                 connection.execute(delete(quarantine).where(named))
 
     def split(self, account: Account, entry: Entry, taken: Sequence[RejectedRow], left: Sequence[RejectedRow]) -> None:
-        """Leave only the accepted rows in an entry; the others become an entry of their own, with their new reasons.
+        """Leave only the accepted rows in an entry; the others become an entry of their own, with their new reasons
+        and the time at which they were received, by which an erasure finds them.
 
         If none is accepted the entry keeps all. Raises Conflict if it has changed since it was read.
         """
@@ -252,7 +253,7 @@ class Quarantine:
             if taken and left:
                 others = {"rows": len(left), "content": packed_rows(left), "first_error": _said(left[0])}
                 others |= {"account_id": account.id, "stream": entry.stream, "source": f"{_RESEND}{entry.id}"}
-                connection.execute(insert(quarantine).values(**others, received_at=self._clock.now_us()))
+                connection.execute(insert(quarantine).values(**others, received_at=entry.received_at))
 
     def mark_resent(self, account: Account, entry_id: int) -> None:
         self._change(account, entry_id, update(quarantine).values(resent_at=self._clock.now_us()), "quarantine.resend")

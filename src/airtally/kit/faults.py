@@ -11,7 +11,8 @@ class Faults:
     `statistics.run`, `files.write`, `files.read`, `metadata.read`, `metadata.write`, `dataset.publish`,
     `dataset.commit`, `dataset.settle`, `message.note` (sent, its outcome not recorded), `alarm.note`,
     `schedule.wait`, `schedule.begin`, `schedule.deliver`, `task.step` (done, not noted), `task.end`,
-    `usage.forget` (added, and the buffer not told), `usage.count` (committed, and not added).
+    `usage.forget` (added, and the buffer not told), `usage.count` (committed, and not added),
+    `erasure.quarantine` (an entry is read, and not changed yet).
     """
 
     def reach(self, point: str) -> None:

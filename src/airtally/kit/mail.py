@@ -17,11 +17,12 @@ from airtally.kit import metrics
 from airtally.kit.errors import Failure, Unavailable
 
 SECONDS = 15.0
-_ADDRESS = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,190}")
+#: Without what separates or groups addresses in a header: `a,b@x.org` would be two.
+_ADDRESS = re.compile(r"[^\s@<>\"(),:;\[\]\\]{1,64}@[^\s@<>\"(),:;\[\]\\]{1,190}")
 
 
 def is_address(text: str) -> bool:
-    """Whether a text can be an e-mail address."""
+    """Whether a text can be an e-mail address, and one alone."""
     return _ADDRESS.fullmatch(text) is not None and text.isprintable()
 
 
@@ -60,8 +61,13 @@ class Mailer:
     def send(self, to: str, subject: str, text: str, *, uid: str | None = None, files: Sequence[MailFile] = ()) -> None:
         """Send one message to one address. Raises MailRefused, or Unavailable if the server may accept it later.
 
+        An address that was declared before `is_address` was as strict is refused, not taken for several.
+
         `uid`: the same for every try at the same message, from which readers see that it came twice.
         """
+        if not is_address(to):
+            metrics.MAILS.labels("failed").inc()
+            raise MailRefused(f"{to[:64]!r} is no single e-mail address")
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, to, subject
         domain = self._sender.rpartition("@")[2]
@@ -74,7 +80,7 @@ class Mailer:
             message.add_attachment(file.content, maintype=kind, subtype=form, filename=file.name)
         try:
             with self._connected() as server:
-                server.send_message(message)
+                server.send_message(message, to_addrs=[to])
         except (OSError, smtplib.SMTPException) as error:
             metrics.MAILS.labels("failed").inc()
             failure = MailRefused if _is_final(error) else Unavailable

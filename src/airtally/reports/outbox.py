@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
-from airtally.database.tables import deliveries
+from airtally.database.tables import accounts, deliveries
 from airtally.jobs.due_table import DueTable, UnderWay
 from airtally.jobs.leased_table import NO_LEASE, LeasedTable
 from airtally.jobs.retry_policy import RetryPolicy
@@ -41,6 +41,8 @@ _LEASES = LeasedTable(
     deliveries, DeliveryState.DUE, DeliveryState.SENDING, deliveries.c.lease_number, when_released={"sent_at": None}
 )
 _DUE = DueTable(_LEASES, (deliveries.c.account_id,), deliveries.c.created_at)
+#: As a list of the few that are closed, so that the index of due tries is read.
+_OF_OPEN_ACCOUNTS = deliveries.c.account_id.not_in(select(accounts.c.id).where(accounts.c.closed_at.is_not(None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +89,17 @@ class Deliveries:
         """Take tries that are due, and those whose lease has ended; accounts take turns.
 
         `busy` maps the ids of tries under way in this process to their accounts; no account gets more than `each`.
+        Those of a closed account wait until it is opened again.
         """
         now = self._clock.now_us()
         if self._setback.happened(now):
             _DUE.follow_setback(self._store, now)
         with self._store.read() as connection:
-            if not _DUE.any_due(connection, now):
+            if not _DUE.any_due(connection, now, _OF_OPEN_ACCOUNTS):
                 return []
         with self._store.begin() as connection:
             rows = _DUE.claim(
-                *(connection, self._owner, now),
+                *(connection, self._owner, now, _OF_OPEN_ACCOUNTS),
                 lease_seconds=LEASE_SECONDS,
                 under_way=[UnderWay(delivery_id, (account,)) for delivery_id, account in busy.items()],
                 limit=limit,

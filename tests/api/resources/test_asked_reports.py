@@ -61,6 +61,20 @@ def test_all_of_it_without_ids_and_the_newest_first(admin):
     assert [each["mediaId"] for each in lines_of(asked(admin))] == [4, 1, 3, 0]
 
 
+def test_the_file_is_fetched_with_a_key_as_with_its_link(admin, api_server, join):
+    report = asked(admin)
+    path = f"/api/v1/reports/{report['id']}/file"
+    file = admin.http.get(path, headers={"Accept-Encoding": "identity"})
+    assert (file.status_code, file.headers["Content-Type"]) == (200, "application/gzip")
+    assert file.content == httpx.get(report["url"]).content
+    assert admin.http.get(path, headers={"Range": "bytes=2-4"}).content == file.content[2:5]
+    assert admin.http.get("/api/v1/reports/987654/file").status_code == 404
+    assert join(api_server, scopes=("read",)).http.get(path).status_code == 404
+    assert httpx.get(f"{api_server.url}{path}").status_code == 401
+    admin.http.delete(f"/api/v1/reports/{report['id']}").raise_for_status()
+    assert admin.http.get(path).status_code == 404
+
+
 def test_a_repeated_request_is_one_report(admin):
     key = {"Idempotency-Key": "one"}
     first, again = (admin.http.post("/api/v1/reports", json=ASKED, headers=key) for _ in range(2))

@@ -19,6 +19,8 @@ RECORDS = st.sampled_from(
 )
 ELEMENTS = st.sampled_from([GOOD % 7, GOOD % 8, '{"surprise": [1, {"a": "},"}]}', "3", '{\n "player_id": "x"}'])
 SIZES = st.integers(1, 300)
+#: What a piece says of a quote that another one closes, in a later piece of the file.
+UNCLOSED = "not CSV: a quote is opened and not closed"
 
 
 def whole(path):
@@ -52,9 +54,8 @@ def test_records(tmp_path_factory, records, size, ends):
     path.write_text("\n".join(["player_id,media_id,played_at", *records]) + ("\n" if ends else ""))
     (rows, errors), (all_rows, all_errors) = by_pieces(csv_pieces(path, size), "text/csv"), whole(path)
     assert rows == all_rows
-    assert [each[:2] for each in errors] == [each[:2] for each in all_errors], (
-        "why a quote is wrong may be said otherwise"
-    )
+    for found, expected in zip(errors, all_errors, strict=True):
+        assert found == expected or (found == (*expected[:2], UNCLOSED) and expected[2].startswith("not CSV: "))
 
 
 @settings(max_examples=40)

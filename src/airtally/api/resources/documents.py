@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from airtally import __version__
 from airtally.api.openapi import native_document
 from airtally.api.operation import Operation, OperationReply, PlainCall, operation
 from airtally.kit.errors import NotFound
@@ -34,6 +35,17 @@ class DocumentList(msgspec.Struct, frozen=True):
     items: list[DocumentLink]
 
 
+class ApiIndex(msgspec.Struct, frozen=True):
+    """Where to go on. `docs`: a path of the repository; the other members are links. `me` says who a key's holder is."""
+
+    title: str
+    version: str
+    docs: str
+    openapi: str
+    documents: str
+    me: str
+
+
 class DocumentResource:
     """Makes each document when it is first asked for."""
 
@@ -41,6 +53,20 @@ class DocumentResource:
         self._server_url = services.settings.public_url.rstrip("/")
         self._operations = operations
         self._of_vendors: dict[str, msgspec.Raw] = {}
+
+    @operation("GET", "", None, "Get an index of the API", answer=ApiIndex)
+    def get_index(self, _: PlainCall) -> OperationReply:
+        """Links to what describes the API, and to what says who the caller is. Anybody may read it."""
+        api = f"{self._server_url}/api/v1"
+        index = ApiIndex(
+            title="Airtally",
+            version=__version__,
+            docs="docs/reference/api.md",
+            openapi=f"{api}/openapi.json",
+            documents=f"{api}/openapi",
+            me=f"{api}/me",
+        )
+        return OperationReply(index, headers=_KEPT)
 
     @operation(*("GET", "/openapi.json", None, "Get this document"), answer=dict[str, Any], answer_example=_EXAMPLE)
     def get_native_document(self, _: PlainCall) -> OperationReply:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from airtally.accounts.keys import Key, KeyOptions
+from airtally.accounts.options import MAX_KEY_NAME
 from airtally.accounts.permissions import Permission
 from airtally.api.operation import NoFields, OperationCall, PlainCall, operation
 from airtally.api.pages import ListingPage, PageQuery, page_of
@@ -17,13 +18,15 @@ from airtally.services import Services
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
-    """`kind`: the API that it is for. `scopes`: of native keys. `expires_at`: RFC 3339; never, if left out.
+    """`kind`: the API that it is for. `name`: for people, such as whose it is. `scopes`: of native keys. `expires_at`:
+    RFC 3339; never, if left out.
 
     `imported`: the object that a client has already, as `credentials` of a created key. The other fields are options
     of some kinds: `applications` of Pushwoosh, `denied` of ScaleEngine, `static` and `offset_mode` of Slate.
     """
 
     kind: str
+    name: Annotated[str, msgspec.Meta(max_length=MAX_KEY_NAME)] | None = None
     scopes: list[str] = msgspec.field(default_factory=list)
     applications: list[str] = msgspec.field(default_factory=list)
     denied: list[str] = msgspec.field(default_factory=list)
@@ -50,6 +53,7 @@ class KeyAnswer(msgspec.Struct, frozen=True):
 
     id: int
     account: str
+    name: str | None
     kind: str
     ends_with: str
     state: str
@@ -78,7 +82,7 @@ class KeyResource:
         *("POST", "/keys", Permission.ADMIN, "Create or import a key"),
         status=201,
         failures=(Conflict,),
-        example={"kind": "native", "scopes": ["read"]},
+        example={"kind": "native", "name": "Lobby screens", "scopes": ["read"]},
         answer_example={"id": 12, "kind": "native", "credentials": {"token": "airtally_…"}, "short": {}},
     )
     def create_key(self, call: OperationCall[NoFields, NewKey]) -> CreatedKey:
@@ -90,6 +94,7 @@ class KeyResource:
             denied=tuple(asked.denied),
             static=asked.static,
             offset_mode=asked.offset_mode,
+            name=asked.name,
         )
         expires_at = None if asked.expires_at is None else read_moment(asked.expires_at, "expires_at")
         made = self._keys.create(call.account, asked.kind, options, expires_at=expires_at, imported=asked.imported)
@@ -111,6 +116,7 @@ def _key_answer(key: Key, now_us: int) -> KeyAnswer:
     return KeyAnswer(
         id=key.id,
         account=key.account,
+        name=key.name,
         kind=key.kind,
         ends_with=key.hint,
         state=key.state(now_us),

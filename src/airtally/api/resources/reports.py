@@ -7,22 +7,25 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
+from litestar import Response
 
 from airtally.accounts.permissions import Permission
 from airtally.api.operation import NoFields, OperationCall, OperationReply, PlainCall, operation
 from airtally.api.pages import ListingPage, PageQuery, page_of
 from airtally.api.times import shown_moment
+from airtally.files.serve import ServedFile, send
 from airtally.jobs.queue import TooManyJobs
 from airtally.kit.errors import Forbidden, NotFound, Unprocessable
 from airtally.kit.outgoing import OutgoingRefused, check_url
 from airtally.reports.deletion import ReportDeletion
 from airtally.reports.outbox import Delivery
-from airtally.reports.report import Report
+from airtally.reports.report import Report, storage_name
 from airtally.reports.requests import PlayFilter, ReportRequest, check_interval
 from airtally.services import Services
 
 #: Seconds after which a caller who waits is to look again.
 _LOOK_AGAIN = "1"
+_GZIP = "application/gzip"
 
 
 class PlayOrder(StrEnum):
@@ -97,6 +100,8 @@ class ReportResource:
         self._reports = services.reports
         self._deliveries = services.deliveries
         self._deletion = ReportDeletion(services.reports, services.files)
+        self._files = services.files
+        self._clock = services.clock
 
     @operation(
         *("POST", "/reports", Permission.READ, "Ask for a report"),
@@ -126,6 +131,22 @@ class ReportResource:
     def get_report(self, call: PlainCall) -> ReportAnswer:
         """Its state, and the link to its file."""
         return self._answer(call, self._reports.own(call.account, call.number("report_id")))
+
+    @operation(
+        *("GET", "/reports/{report_id}/file", Permission.READ, "Fetch a report's file"),
+        failures=(NotFound,),
+        media_types=(_GZIP,),
+        answer=bytes,
+        raw=True,
+    )
+    def fetch_report_file(self, call: OperationCall[NoFields, bytes]) -> Response[Any]:
+        """What its link gives, for whoever has a key. 404 before the report is built, and once the file is not kept."""
+        report = self._reports.own(call.account, call.number("report_id"))
+        if report.file_name is None or not report.has_file(self._clock.now_us()):
+            raise NotFound(f"Report {report.id} has no file", hint=f"It is {report.status}")
+        stored = storage_name(call.account.slug, report.file_name)
+        served = ServedFile(stored, report.file_name, report.file_bytes or 0, str(report.file_sha256), _GZIP)
+        return send(call.request, self._files, served)
 
     @operation(
         *("DELETE", "/reports/{report_id}", Permission.ADMIN, "Delete a report"),

@@ -71,6 +71,7 @@ keys = numbered(
     Column("expires_at", BigInteger),
     Column("revoked_at", BigInteger),
     Column("last_used_at", BigInteger),
+    Column("name", Text),  # for people; null for a key without one
     UniqueConstraint("kind", "lookup_hash"),
 )
 
