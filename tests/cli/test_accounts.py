@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -78,6 +79,14 @@ def test_keys_of_every_kind(run: Run, acme: Any, kind: str, names: set[str]) -> 
 
 def test_every_kind_can_be_asked_for() -> None:
     assert set(get_args(KindName)) == set(KINDS)
+
+
+def test_help_names_the_fields_of_an_import(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    said = run("key create --help", as_json=False)
+    for kind in KINDS.values():
+        assert f"{kind.name}: {kind.import_fields()}" in said
+        assert set(kind.fields) | kind.extra <= set(re.findall(r"\w+", kind.import_fields()))
 
 
 def test_a_printed_key_is_imported_from_a_file_or_standard_input(run: Run, acme: Any, tmp_path: Path) -> None:

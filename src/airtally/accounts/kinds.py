@@ -53,7 +53,8 @@ class KeyKind:
     def check(self, imported: Mapping[str, object]) -> Credentials:
         """Complete an imported object with generated fields. Raises BadRequest, which says what is missing."""
         if problem := self._problem(set(imported)):
-            raise BadRequest(f"The imported {self.name} key cannot be used: {problem}; expected {self._expected()}")
+            expected = f"expected an object with {self.import_fields()}"
+            raise BadRequest(f"The imported {self.name} key cannot be used: {problem}; {expected}")
         made: Credentials = {
             name: _checked_secret(name, imported[name]) if name in imported else make()
             for name, make in self.fields.items()
@@ -76,14 +77,14 @@ class KeyKind:
             return f"a refresh_token is of no use without {_listed(half)}"
         return None
 
-    def _expected(self) -> str:
+    def import_fields(self) -> str:
         """The required and optional fields of an import, in words."""
         needed = set(self.fields) - self.optional
         more = (self.optional | self.extra | ({"cdn"} if self.has_cdn else set())) - set(self.together)
         may = f" and, if there are any, {_listed(more)}" if more else ""
         if self.together:
-            return f"an object with access_token alone, or with {_listed(self.together)}{may}"
-        return f"an object with {_listed(needed)}{may}"
+            return f"access_token alone, or with {_listed(self.together)}{may}"
+        return f"{_listed(needed)}{may}"
 
 
 def _listed(names: Iterable[str]) -> str:

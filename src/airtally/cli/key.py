@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from airtally.accounts.kinds import LEAST_CHARACTERS
+from airtally.accounts.kinds import KINDS, LEAST_CHARACTERS
 from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command
 from airtally.cli.output import print_listing, print_made, to_second
 from airtally.cli.server import server
@@ -26,6 +26,11 @@ KindName = Literal["native", "fouryousee", "slate", "tapjoy", "scaleengine", "pu
 #: Of a key as JSON.
 _NAMES = ("id", "account", "name", "kind", "ends_with", "state", "scopes", "details")
 _COLUMNS = ("id", "account", "name", "kind", "ends_with", "state", "scopes", "details", "expires", "last_used")
+_IMPORT_FIELDS = "; ".join(f"{kind.name}: {kind.import_fields()}" for kind in KINDS.values())
+_IMPORT_HELP = (
+    "File, or - for standard input, with a JSON object that holds the key that a client has: that key is stored. "
+    f"Its fields are, for {_IMPORT_FIELDS}."
+)
 
 
 @app.command
@@ -54,11 +59,7 @@ def create(
     ] = None,
     import_: Annotated[
         str | None,
-        Parameter(
-            name="--import",
-            allow_leading_hyphen=True,
-            help="File, or - for standard input, with the JSON object that this command prints: store that key.",
-        ),
+        Parameter(name="--import", allow_leading_hyphen=True, help=_IMPORT_HELP),
     ] = None,
     as_json: Json = False,
 ) -> None:
