@@ -35,7 +35,9 @@ _VALUES: dict[Type, st.SearchStrategy[Any]] = {
     Type.DOUBLE: st.floats(allow_nan=False, allow_infinity=False),
     Type.DECIMAL: st.decimals(-(10**11), 10**11, places=6) | st.sampled_from([Decimal(0), Decimal("-0.000001")]),
     Type.TIME: st.integers(0, 10**11).map(lambda us: NOON + timedelta(microseconds=us)),
-    Type.JSON: st.sampled_from([json.dumps(each, separators=(",", ":"), sort_keys=True) for each in _JSON]),
+    Type.JSON: st.sampled_from(
+        [json.dumps(each, separators=(",", ":"), sort_keys=True, ensure_ascii=False) for each in _JSON]
+    ),
 }
 _VALUES[Type.LOCAL_TIME] = _VALUES[Type.TIME]
 _NAMES = ("playlogs", "ad_events", "app_events", "viewer_samples", "players", "device_tags", "subscriptions")

@@ -200,9 +200,9 @@ class MessageQueue:
         metrics.MESSAGE_TRIES.labels(_channel(item), values["state"]).inc()
 
     def _standing(self, connection: Connection, item: LeasedMessage, outcome: TryOutcome, now: int) -> EndpointStanding:
-        """Of its endpoint after the try; an address of people is always sent to."""
+        """Of its endpoint after the try; an address of people is always sent to, no earlier than a limit says."""
         if item.endpoint_id is None:
-            return EndpointStanding(enabled=True, earliest=now)
+            return EndpointStanding(enabled=True, earliest=now + (outcome.retry_after_us or 0))
         return self._health.note(
             connection,
             item.endpoint_id,

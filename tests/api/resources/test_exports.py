@@ -210,7 +210,7 @@ def test_parts_are_listed_in_pages(acme):
 @pytest.mark.parametrize(
     ("asked", "status", "said"),
     [
-        ({}, 422, "`rows` or a `query`"),
+        ({}, 422, "`rows`, a `query` or `sql`"),
         ({"rows": {"stream": "playlogs"}, "query": WEEK}, 422, "one of them"),
         ({"rows": {"stream": "nothing"}}, 404, "no stream"),
         ({"query": {"stream": "nothing"}}, 404, "no stream"),

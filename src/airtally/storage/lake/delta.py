@@ -31,6 +31,9 @@ _TRIES = 5
 #: Parts of delta-rs's messages on a commit that conflicts with another: of rows, or of the table's columns.
 _LOST = ("oncurrent", "etadata changed")
 
+#: A creation that loses to another process would otherwise be committed again, as a change of metadata in version 1.
+_CREATED_ONCE = CommitProperties(max_commit_retries=0)
+
 
 class CommitConflict(Exception):
     """Another process has committed what conflicts with this commit; nothing of this one was done."""
@@ -239,6 +242,7 @@ class DeltaFiles(Generic[V]):
                     "delta.checkpointInterval": "100",
                     STATISTICS: ",".join(self.layout.statistics),
                 },
+                commit_properties=_CREATED_ONCE,
             )
         except DeltaError:
             self._open()  # another process was first; anything else is raised here
