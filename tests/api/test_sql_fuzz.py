@@ -15,7 +15,7 @@ from airtally.sql.dsl.functions import FUNCTIONS
 #: What stands in the engine's texts, or in what this program hands to it, and in none of its own.
 FOREIGN = re.compile(
     r"[A-Z][a-z]+ Error:|Exception|duckdb|LINE \d|Candidate|\bINTERNAL\b|_\d+_rows|opened://|Did you mean|Traceback"
-    r"|json_serialize|Parser|Binder|Catalog|max_expression_depth|SET "
+    r"|json_serialize|Parser|Binder|Catalog|max_expression_depth|\bSET "
 )
 BY_TYPE = {
     "VARCHAR": ["'a'", "''", "id", "'%d'", "'1'", "'{\"a.b\": 2}'", "'$.a['", "'(a'", "'day'", "'x' || id", "type"],

@@ -27,7 +27,7 @@ CHECKS = [
 QUICK = settings(
     max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), stateful_step_count=6
 )
-THOROUGH = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), stateful_step_count=20)
+THOROUGH = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), stateful_step_count=20)
 
 
 class Site:

@@ -33,7 +33,7 @@ CHECKS = [
 ]
 ALL_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"}
 QUICK = settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-THOROUGH = settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+THOROUGH = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def test_every_vendor_is_called():
