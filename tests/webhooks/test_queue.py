@@ -188,40 +188,42 @@ def test_an_endpoint_disabled_during_a_try_holds_what_follows(
     assert [each.state for each in message_deliveries.listed(account)] == ["held"]
 
 
+@pytest.fixture
+def due_for_a_disabled_endpoint(
+    metadata: MetadataStore, declared: Declare, enqueue: Enqueue, endpoints: Endpoints, account: Account
+) -> Callable[[], None]:
+    """A delivery as one that was added while another process disabled the endpoint."""
+
+    def add() -> None:
+        made = declared("https://hooks.example/").endpoint
+        endpoints.change(account, made.id, EndpointChange(enabled=False))
+        enqueue()
+        with metadata.begin() as connection:
+            connection.execute(table.update().values(state="due"))
+
+    return add
+
+
 def test_a_due_delivery_of_a_disabled_endpoint_is_held_instead_of_sent(
-    metadata: MetadataStore,
-    declared: Declare,
-    enqueue: Enqueue,
+    due_for_a_disabled_endpoint: Callable[[], None],
     queue: MessageQueue,
-    endpoints: Endpoints,
     account: Account,
     message_deliveries: MessageDeliveries,
 ) -> None:
     """As one that was added while another process disabled the endpoint."""
-    made = declared("https://hooks.example/").endpoint
-    endpoints.change(account, made.id, EndpointChange(enabled=False))
-    enqueue()
-    with metadata.begin() as connection:
-        connection.execute(table.update().values(state="due"))
+    due_for_a_disabled_endpoint()
     assert claimed(queue) == []
     assert [each.state for each in message_deliveries.listed(account)] == ["held"]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_an_endpoint_enabled_while_a_delivery_is_claimed_gets_it(
-    metadata: MetadataStore,
-    declared: Declare,
-    enqueue: Enqueue,
+    due_for_a_disabled_endpoint: Callable[[], None],
     queue: MessageQueue,
-    endpoints: Endpoints,
-    account: Account,
+    metadata: MetadataStore,
 ) -> None:
     """The process that claims has read that it is disabled before the other one's transaction ends."""
-    made = declared("https://hooks.example/").endpoint
-    endpoints.change(account, made.id, EndpointChange(enabled=False))
-    enqueue()
-    with metadata.begin() as connection:
-        connection.execute(table.update().values(state="due"))
+    due_for_a_disabled_endpoint()
     claiming = threading.Thread(target=lambda: claimed(queue))
     with metadata.begin() as connection:
         connection.execute(webhook_endpoints.update().values(enabled=True))

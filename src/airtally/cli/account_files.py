@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from airtally.cli.server import ApiServer
+from airtally.cli.waiting import until_ended
 from airtally.kit.errors import BadRequest, Unavailable
 
 FILE_COLUMNS = ("file", "rows", "bytes", "sha256")
-_LOOK_SECONDS = 0.5
 
 
 def check_empty(folder: Path) -> None:
@@ -23,15 +22,15 @@ def check_empty(folder: Path) -> None:
 
 def until_exported(api: ApiServer, wait: float) -> dict[str, Any]:
     """Make an export of the account. Raises Unavailable where it fails or takes longer than `wait` seconds."""
-    made: dict[str, Any] = api.post("/account-exports")
-    path, deadline = f"/account-exports/{made['id']}", time.monotonic() + wait
-    with api.exporting():
-        while made["state"] == "waiting" and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
-            made = api.get(path)
-    if made["state"] != "ready":
-        raise Unavailable(f"Export {made['id']} of the account is {made['state']}: {made['error'] or 'it takes long'}")
-    return made
+    asked = api.post("/account-exports")["id"]
+    return until_ended(
+        lambda: api.get(f"/account-exports/{asked}"),
+        f"Export {asked} of the account",
+        wait=wait,
+        under_way={"waiting"},
+        succeeded="ready",
+        working=api.exporting(),
+    )
 
 
 def fetch_files(api: ApiServer, made: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:

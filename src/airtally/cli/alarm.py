@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -33,13 +33,8 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create an alarm. docs/reference/webhooks-api.md describes conditions and recipients."""
-    asked = {
-        "name": name,
-        "condition": read_json(condition, "--condition"),
-        "recipients": read_json(recipients, "--recipients"),
-    }
     with server(account) as api:
-        made = api.post("/alarms", given(asked))
+        made = api.post("/alarms", given(_alarm_fields(name, condition, recipients)))
     print_made(made, as_json=as_json)
 
 
@@ -73,13 +68,8 @@ def change(
     as_json: Json = False,
 ) -> None:
     """Change what is given of an alarm; with another condition its state begins anew."""
-    asked = {
-        "name": name,
-        "condition": read_json(condition, "--condition"),
-        "recipients": read_json(recipients, "--recipients"),
-    }
     with server(account) as api:
-        changed = api.patch(f"/alarms/{alarm}", asked)
+        changed = api.patch(f"/alarms/{alarm}", _alarm_fields(name, condition, recipients))
     print_made(changed, as_json=as_json)
 
 
@@ -89,3 +79,12 @@ def delete(alarm: AlarmId, *, account: OwnAccountSlug = None) -> None:
     """Delete an alarm."""
     with server(account) as api:
         api.delete(f"/alarms/{alarm}")
+
+
+def _alarm_fields(name: str | None, condition: str | None, recipients: str | None) -> dict[str, Any]:
+    """The body of a call. Raises BadRequest for what is no JSON."""
+    return {
+        "name": name,
+        "condition": read_json(condition, "--condition"),
+        "recipients": read_json(recipients, "--recipients"),
+    }

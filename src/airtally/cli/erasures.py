@@ -10,13 +10,13 @@ from cyclopts import Parameter
 
 from airtally.cli.output import print_json, print_listing, to_second
 from airtally.cli.server import ApiServer
+from airtally.cli.waiting import LOOK_SECONDS
 from airtally.kit.errors import Unavailable
 
 Wait = Annotated[float, Parameter(name="--wait", help="Seconds to wait until the rows are in no answer.")]
 
 _FINDINGS = ("store", "part", "found", "erased", "remains", "why")
 _TIMES = ("through", "created_at", "erased_at", "done_at")
-_LOOK_SECONDS = 0.5
 
 
 def until_erased(api: ApiServer, erasure: int, path: str, wait: float) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def until_erased(api: ApiServer, erasure: int, path: str, wait: float) -> dict[s
                 f"Erasure {found['id']} is not done yet: {found['error'] or found['state']}",
                 hint="A running server goes on with it; `airtally erase show` tells how far it is",
             )
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(LOOK_SECONDS)
 
 
 def print_erasure(erasure: Mapping[str, Any], *, as_json: bool) -> None:

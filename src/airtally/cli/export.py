@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,14 +11,14 @@ from airtally.cli.common import Json, OwnAccountSlug, command
 from airtally.cli.json_arguments import JSON_HELP, read_json
 from airtally.cli.output import print_listing, print_made
 from airtally.cli.server import ApiServer, failures_of_calls, given, server
-from airtally.kit.errors import BadRequest, Unavailable
+from airtally.cli.waiting import until_ended
+from airtally.kit.errors import BadRequest
 
 app = App(name="export", help="Make files of rows or answers, list and fetch them.")
 
 ExportId = Annotated[int, Parameter(help="As `export list` shows it.")]
 _COLUMNS = ("id", "state", "progress", "format", "parts", "rows", "bytes", "created_at", "expires_at", "error")
 _FILES = ("file", "bytes")
-_LOOK_SECONDS = 0.5
 
 
 @app.command
@@ -116,13 +115,11 @@ def _asked_rows(rows: str | None) -> Any:
 
 def _until_done(api: ApiServer, export: int, wait: float) -> dict[str, Any]:
     """Raises Unavailable where it fails, or takes longer than `wait` seconds."""
-    found: dict[str, Any] = api.get(f"/exports/{export}")
-    deadline = time.monotonic() + wait
-    if found["state"] in {"queued", "running"}:
-        with api.exporting():
-            while found["state"] in {"queued", "running"} and time.monotonic() < deadline:
-                time.sleep(_LOOK_SECONDS)
-                found = api.get(f"/exports/{export}")
-    if found["state"] != "done":
-        raise Unavailable(f"Export {export} is {found['state']}: {found['error'] or 'it takes long'}")
-    return found
+    return until_ended(
+        lambda: api.get(f"/exports/{export}"),
+        f"Export {export}",
+        wait=wait,
+        under_way={"queued", "running"},
+        succeeded="done",
+        working=api.exporting(),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,14 +10,13 @@ from cyclopts import App, Parameter
 from airtally.cli.common import Json, OwnAccountSlug, command
 from airtally.cli.output import print_listing, print_made
 from airtally.cli.server import ApiServer, given, server
-from airtally.kit.errors import Unavailable
+from airtally.cli.waiting import until_ended
 
 app = App(name="report", help="Make reports of plays, list and fetch them.")
 
 ReportId = Annotated[int, Parameter(help="As `report list` shows it.")]
 _COLUMNS = ("id", "state", "progress", "rows", "bytes", "data_through", "created_at", "file_expires_at", "error")
 _FILES = ("file", "bytes")
-_LOOK_SECONDS = 0.5
 
 
 @app.command
@@ -111,13 +109,11 @@ def delete(report: ReportId, *, account: OwnAccountSlug = None) -> None:
 
 def _until_built(api: ApiServer, report: int, wait: float) -> dict[str, Any]:
     """Raises Unavailable where it fails, or takes longer than `wait` seconds."""
-    found: dict[str, Any] = api.get(f"/reports/{report}")
-    deadline = time.monotonic() + wait
-    if found["state"] == "waiting":
-        with api.reporting():
-            while found["state"] == "waiting" and time.monotonic() < deadline:
-                time.sleep(_LOOK_SECONDS)
-                found = api.get(f"/reports/{report}")
-    if found["state"] != "success":
-        raise Unavailable(f"Report {report} is {found['state']}: {found['error'] or 'it takes long'}")
-    return found
+    return until_ended(
+        lambda: api.get(f"/reports/{report}"),
+        f"Report {report}",
+        wait=wait,
+        under_way={"waiting"},
+        succeeded="success",
+        working=api.reporting(),
+    )

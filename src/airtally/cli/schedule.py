@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -16,16 +17,37 @@ app = App(name="schedule", help="Make exports and reports at set times.")
 ScheduleId = Annotated[int, Parameter(help="As `schedule list` shows it.")]
 Name = Annotated[str, Parameter(help="Its name for people.")]
 Cron = Annotated[str, Parameter(help="Five fields, such as `0 6 * * MON-FRI`.", allow_leading_hyphen=True)]
-Zone = Annotated[str | None, Parameter(help="IANA name of the zone of --cron; if not given, the account's.")]
-Export = Annotated[str | None, Parameter(allow_leading_hyphen=True, help=f"The export that is made: {JSON_HELP}.")]
-Report = Annotated[str | None, Parameter(allow_leading_hyphen=True, help=f"Or the report: {JSON_HELP}.")]
-Deliver = Annotated[str | None, Parameter(allow_leading_hyphen=True, help=f"Who gets it: {JSON_HELP}.")]
-Jitter = Annotated[int | None, Parameter(help="Seconds by which a run may begin later.")]
-CatchUp = Annotated[Literal["latest", "all"] | None, Parameter(help="Which of the slots that were missed are run.")]
-Late = Annotated[int | None, Parameter(help="Minutes after which a slot is late.")]
-Failures = Annotated[int | None, Parameter(help="Failed runs in a row after which it is paused.")]
 _COLUMNS = ("id", "name", "state", "cron", "timezone", "next_at", "failures", "pause_reason")
 _RUNS = ("id", "slot", "state", "reason", "due_at", "ended_at", "export_id", "report_id")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class ScheduleFields:
+    """What a schedule makes, when, and who gets it."""
+
+    timezone: Annotated[str | None, Parameter(help="IANA name of the zone of --cron; if not given, the account's.")] = (
+        None
+    )
+    export: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help=f"The export that is made: {JSON_HELP}.")
+    ] = None
+    report: Annotated[str | None, Parameter(allow_leading_hyphen=True, help=f"Or the report: {JSON_HELP}.")] = None
+    deliver: Annotated[str | None, Parameter(allow_leading_hyphen=True, help=f"Who gets it: {JSON_HELP}.")] = None
+    jitter_seconds: Annotated[int | None, Parameter(help="Seconds by which a run may begin later.")] = None
+    catch_up: Annotated[
+        Literal["latest", "all"] | None, Parameter(help="Which of the slots that were missed are run.")
+    ] = None
+    late_minutes: Annotated[int | None, Parameter(help="Minutes after which a slot is late.")] = None
+    most_failures: Annotated[int | None, Parameter(help="Failed runs in a row after which it is paused.")] = None
+
+    def asked(self, name: str | None, cron: str | None) -> dict[str, Any]:
+        """The body of a call. Raises BadRequest for what is no JSON."""
+        read = {each: read_json(getattr(self, each), f"--{each}") for each in ("export", "report", "deliver")}
+        return asdict(self) | read | {"name": name, "cron": cron}
+
+
+_NO_FIELDS = ScheduleFields()
 
 
 @app.command
@@ -35,31 +57,12 @@ def create(
     account: OwnAccountSlug = None,
     name: Name,
     cron: Cron,
-    timezone: Zone = None,
-    export: Export = None,
-    report: Report = None,
-    deliver: Deliver = None,
-    jitter_seconds: Jitter = None,
-    catch_up: CatchUp = None,
-    late_minutes: Late = None,
-    most_failures: Failures = None,
+    fields: ScheduleFields = _NO_FIELDS,
     as_json: Json = False,
 ) -> None:
     """Create a schedule. docs/reference/schedules-api.md describes the fields."""
-    asked = {
-        "name": name,
-        "cron": cron,
-        "timezone": timezone,
-        "export": read_json(export, "--export"),
-        "report": read_json(report, "--report"),
-        "deliver": read_json(deliver, "--deliver"),
-        "jitter_seconds": jitter_seconds,
-        "catch_up": catch_up,
-        "late_minutes": late_minutes,
-        "most_failures": most_failures,
-    }
     with server(account) as api:
-        made = api.post("/schedules", given(asked))
+        made = api.post("/schedules", given(fields.asked(name, cron)))
     print_made(made, as_json=as_json)
 
 
@@ -89,31 +92,12 @@ def change(
     account: OwnAccountSlug = None,
     name: Name | None = None,
     cron: Cron | None = None,
-    timezone: Zone = None,
-    export: Export = None,
-    report: Report = None,
-    deliver: Deliver = None,
-    jitter_seconds: Jitter = None,
-    catch_up: CatchUp = None,
-    late_minutes: Late = None,
-    most_failures: Failures = None,
+    fields: ScheduleFields = _NO_FIELDS,
     as_json: Json = False,
 ) -> None:
     """Change what is given of a schedule."""
-    asked = {
-        "name": name,
-        "cron": cron,
-        "timezone": timezone,
-        "export": read_json(export, "--export"),
-        "report": read_json(report, "--report"),
-        "deliver": read_json(deliver, "--deliver"),
-        "jitter_seconds": jitter_seconds,
-        "catch_up": catch_up,
-        "late_minutes": late_minutes,
-        "most_failures": most_failures,
-    }
     with server(account) as api:
-        changed = api.patch(f"/schedules/{schedule}", asked)
+        changed = api.patch(f"/schedules/{schedule}", fields.asked(name, cron))
     print_made(changed, as_json=as_json)
 
 

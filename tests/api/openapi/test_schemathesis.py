@@ -5,25 +5,12 @@ from __future__ import annotations
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from airtally.accounts.permissions import UserRole
 from airtally.settings import Settings
+from fixtures.openapi_checks import CHECKS
 from fixtures.server import LiveServer
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
 QUICK = settings(
     max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), stateful_step_count=6
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 
 import httpx
 import pytest
@@ -24,21 +23,11 @@ def admin(api_server, join):
     return client
 
 
-def ended(client, report_id):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        report = client.http.get(f"/api/v1/reports/{report_id}").json()
-        if report["state"] != "waiting":
-            return report
-        time.sleep(0.02)
-    raise AssertionError("the report did not end")
-
-
 def asked(client, **fields):
     answer = client.http.post("/api/v1/reports", json=ASKED | fields)
     assert answer.status_code == 202, answer.text
     assert answer.headers["Location"] == f"/api/v1/reports/{answer.json()['id']}"
-    return ended(client, answer.json()["id"])
+    return client.ended_report(answer.json()["id"])
 
 
 def lines_of(report):
@@ -51,7 +40,7 @@ def test_it_is_the_report_that_4yousees_wire_makes(admin):
     plays = {"startDate": "2026-10-01", "endDate": "2026-10-02", "playerId": [7], "sort": 1, "startTime": "08:00:00"}
     headers = {"Secret-Token": secret}
     wire = httpx.post(f"{admin.server.url}/v1/reports", json={"filter": plays}, headers=headers, timeout=60).json()
-    same = ended(admin, wire["id"])
+    same = admin.ended_report(wire["id"])
     assert (native["filter"], native["sha256"]) == (same["filter"], same["sha256"])
     assert [each["mediaId"] for each in lines_of(native)] == [0, 4]
     assert httpx.get(f"{admin.server.url}/v1/reports/{native['id']}", headers=headers).json()["status"] == "success"
@@ -113,7 +102,7 @@ def test_only_admins_have_webhooks_and_delete(admin, api_server, join):
     report = reader.http.post("/api/v1/reports", json=ASKED).json()
     assert reader.http.delete(f"/api/v1/reports/{report['id']}").status_code == 403
     assert admin.http.delete(f"/api/v1/reports/{report['id']}").status_code == 404
-    ended(reader, report["id"])
+    reader.ended_report(report["id"])
 
 
 def test_a_deleted_report_is_gone_with_its_file(admin):

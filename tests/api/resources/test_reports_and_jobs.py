@@ -26,24 +26,14 @@ def asked(client, **more):
     return made.json()["id"]
 
 
-def ended(client, report_id):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        report = client.http.get(f"/api/v1/reports/{report_id}").json()
-        if report["state"] != "waiting":
-            return report
-        time.sleep(0.1)
-    raise AssertionError("the report did not end")
-
-
 def test_a_report_and_its_job(admin):
     admin.send("playlogs", [{"player_id": 7001, "media_id": 8001, "played_at": "2026-10-01T08:00:00"}])
     first, second = asked(admin), asked(admin)
-    report = ended(admin, first)
+    report = admin.ended_report(first)
     assert (report["state"], report["rows"]) == ("success", 1)
     assert httpx.get(report["url"]).status_code == 200
     assert [each["id"] for each in admin.http.get("/api/v1/reports").json()["items"]] == [second, first]
-    ended(admin, second)
+    admin.ended_report(second)
     page = admin.http.get("/api/v1/jobs", params={"limit": 1}).json()
     assert page["items"][0]["subject"] == str(second)
     older = admin.http.get("/api/v1/jobs", params={"limit": 1, "cursor": page["next"]}).json()["items"][0]
@@ -55,7 +45,7 @@ def test_a_report_and_its_job(admin):
 
 def test_a_notice_is_looked_at_and_sent_again(admin, receiver):
     report = asked(admin, webhook=receiver.url)
-    ended(admin, report)
+    admin.ended_report(report)
     first = tried(admin, report, 1)[0]
     assert (first["attempt"], first["state"], first["status_code"]) == (1, "acknowledged", 200)
     assert str(report) in first["request"]
