@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from airtally.accounts.accounts import IS_OPEN, Account
 from airtally.accounts.audit import note_change
-from airtally.database.fitting import how_many_fit
+from airtally.database.fitting import fitting_rows
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, export_parts, exports
 from airtally.exports.endings import ExportEndings, select_exports, state_at
@@ -145,10 +145,8 @@ class Exports:
         if states:
             where.append(state_at(now).in_(states))
         query = select_exports().where(*where).order_by(exports.c.id.desc())
-        sizes = query.with_only_columns(func.length(exports.c.spec)).limit(limit)
         with self._store.read() as connection:
-            fitting = query.limit(how_many_fit(connection, sizes))
-            return [Export.from_row(row, now) for row in connection.execute(fitting)]
+            return [Export.from_row(row, now) for row in fitting_rows(connection, query, exports.c.spec, limit)]
 
     def parts(self, export: Export, *, after: int | None = None, limit: int = 1000) -> list[ExportPart]:
         """The finished parts in their order; none before the export is done, and none once its files have expired."""

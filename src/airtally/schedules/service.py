@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from airtally.accounts.accounts import Account, check_name
 from airtally.accounts.audit import note_change
-from airtally.database.fitting import how_many_fit
+from airtally.database.fitting import fitting_rows
 from airtally.database.store import MetadataStore
 from airtally.database.tables import schedule_runs, schedules
 from airtally.jobs import turns
@@ -148,10 +148,8 @@ class Schedules:
         if states:
             where.append(schedules.c.state.in_(states))
         query = select(schedules).where(*where).order_by(schedules.c.id.desc())
-        sizes = query.with_only_columns(func.length(schedules.c.product)).limit(limit)
         with self._store.read() as connection:
-            fitting = query.limit(how_many_fit(connection, sizes))
-            return [Schedule.from_row(row) for row in connection.execute(fitting)]
+            return [Schedule.from_row(row) for row in fitting_rows(connection, query, schedules.c.product, limit)]
 
     def next_times(self, account: Account, schedule: Schedule, number: int = 5) -> list[tuple[int, int]]:
         """The next slots, each with when its run is due; none while the schedule is paused."""
