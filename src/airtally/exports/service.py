@@ -32,6 +32,7 @@ from airtally.jobs.interrupt import AfterChange, begin_job_anew, cancel_job
 from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound, TooManyRequests
+from airtally.kit.loops import wake_all
 
 #: Exports that read more rows are large.
 SMALL_ROWS = 2_000_000
@@ -54,6 +55,8 @@ class Exports:
     adds to `endings.within`, whoever only waits in this process to `endings.after`; other processes read the state.
     """
 
+    job_kinds: ClassVar[tuple[str, ...]] = KINDS
+
     def __init__(
         self,
         store: MetadataStore,
@@ -74,8 +77,6 @@ class Exports:
         self.limits = limits or ExportLimits()
         self.on_created: list[Callable[[], None]] = []
         self.endings = ExportEndings()
-
-    job_kinds: ClassVar[tuple[str, ...]] = KINDS
 
     def create(
         self,
@@ -107,7 +108,7 @@ class Exports:
             found = self.by_key(account, key or "")
             assert found is not None  # noqa: S101 (the key is what was in the way)
             return found
-        self._wake()
+        wake_all(self.on_created)
         return self.get(account, export_id)
 
     def check(self, account: Account, spec: ExportSpec, as_of_us: int) -> None:
@@ -205,16 +206,12 @@ class Exports:
         connection.execute(update(exports).where(exports.c.id == export_id).values(queued))
         if job.account_id is not None:
             self._check_room(connection, job.account_id)
-        return self._wake
+        return lambda: wake_all(self.on_created)
 
     def release_keys(self, connection: Connection, account_id: int, prefix: str) -> list[int]:
         """Make keys free that begin so: who asks with one again gets an export that is made anew. Returns the ids."""
         mine = exports.c.account_id == account_id, exports.c.key.startswith(prefix, autoescape=True)
         return list(connection.execute(update(exports).where(*mine).values(key=None).returning(exports.c.id)).scalars())
-
-    def _wake(self) -> None:
-        for wake in self.on_created:
-            wake()
 
     def _add(self, connection: Connection, values: dict[str, Any], kind: str) -> int | None:
         """The id; None where another transaction has used the key meanwhile."""

@@ -19,6 +19,7 @@ from airtally.jobs import turns
 from airtally.jobs.queue import Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound, TooManyRequests, Unprocessable
+from airtally.kit.loops import wake_all
 from airtally.kit.zones import named_zone
 from airtally.schedules.cron import CronExpression
 from airtally.schedules.delivery import check_recipients
@@ -225,8 +226,7 @@ class Schedules:
             self._audit(connection, "run", account, schedule_id)
             self._queue.start_next(connection, schedule)
             row = connection.execute(select(schedule_runs).where(schedule_runs.c.id == run_id)).one()
-        for call in self.on_change:
-            call()
+        wake_all(self.on_change)
         return ScheduleRun.from_row(row)
 
     def _change(
@@ -247,8 +247,7 @@ class Schedules:
                 self._planner.note_planned(connection, now, now.planned_through)
                 self._queue.start_next(connection, now)
             found = self._stored(connection, schedule_id)
-        for call in self.on_change:
-            call()
+        wake_all(self.on_change)
         return found
 
     def _audit(self, connection: Connection, action: str, account: Account, schedule_id: int, **details: str) -> None:
