@@ -38,6 +38,8 @@ ACCOUNT_COLUMNS = (
 )
 #: Holds for accounts that are neither closed nor deleted: what is shown and let in is theirs alone.
 IS_OPEN = accounts.c.closed_at.is_(None)
+#: The ids of the others, which are few: by this list a queue leaves them out and still reads its index of what is due.
+CLOSED_IDS = select(accounts.c.id).where(accounts.c.closed_at.is_not(None))
 _EXISTS = accounts.c.deleted_at.is_(None)
 
 

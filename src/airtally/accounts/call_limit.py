@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airtally.kit import metrics
-from airtally.kit.cache import Cache
 from airtally.kit.clock import Clock
 from airtally.kit.errors import TooManyRequests
 from airtally.kit.time import MINUTE_US, SECOND_US
+from airtally.kit.windows import FixedWindows
 
 _MAX_KEYS = 100_000
 
@@ -33,21 +33,16 @@ class CallLimit:
     """Fixed windows of a minute by the clock, counted in this process. Thread-safe."""
 
     def __init__(self, clock: Clock, *, per_minute: int, enabled: bool = True) -> None:
-        self._clock = clock
         self._per_minute = per_minute
         self._enabled = enabled and per_minute > 0
-        self._counts: Cache[int, tuple[int, int]] = Cache(_MAX_KEYS)
+        self._calls = FixedWindows(clock, window_us=MINUTE_US, max_keys=_MAX_KEYS)
 
     def take(self, key_id: int) -> Allowance | None:
         """Count one call; None if there is no limit. Raises TooManyRequests, which counts too."""
         if not self._enabled:
             return None
-        window, into = divmod(self._clock.now_us(), MINUTE_US)
-        with self._counts.locked() as counts:
-            started, count = counts.get(key_id, (window, 0))
-            count = count + 1 if started == window else 1
-            counts[key_id] = (window, count)
-        reset = -(-(MINUTE_US - into) // SECOND_US)
+        count, left_us = self._calls.count(key_id)
+        reset = -(-left_us // SECOND_US)
         allowance = Allowance(self._per_minute, max(0, self._per_minute - count), reset)
         if count > self._per_minute:
             metrics.CALLS_LIMITED.labels("native").inc()

@@ -66,12 +66,7 @@ class DatasetFiles:
 
     def page(self, dataset: Dataset, start_us: int, end_us: int, part: Slice) -> Listed[DatasetFile]:
         """The files published from start to end, both included and never later than now, oldest first."""
-        where = (
-            dataset_files.c.dataset_id == dataset.row_id,
-            dataset_files.c.published_at.between(start_us, min(end_us, self._clock.now_us())),
-            dataset_files.c.deleted_at.is_(None),
-            ~_unsettled(dataset, dataset_files.c.published_at).exists(),
-        )
+        where = _listed(dataset, min(end_us, self._clock.now_us()), dataset_files.c.published_at >= start_us)
         order = (dataset_files.c.published_at, dataset_files.c.file_id)
         query = select(*_FILE).where(*where).order_by(*order).limit(part.limit).offset(part.offset)
         with self._store.read() as connection:
@@ -80,13 +75,8 @@ class DatasetFiles:
 
     def newest(self, dataset: Dataset, *, before: int | None = None, limit: int = 100) -> list[NumberedFile]:
         """Those that can be listed now, the newest first, from the one before the number `before`."""
-        where = [
-            dataset_files.c.dataset_id == dataset.row_id,
-            dataset_files.c.published_at <= self._clock.now_us(),
-            dataset_files.c.deleted_at.is_(None),
-            ~_unsettled(dataset, dataset_files.c.published_at).exists(),
-        ]
-        where += [] if before is None else [dataset_files.c.id < before]
+        older = () if before is None else (dataset_files.c.id < before,)
+        where = _listed(dataset, self._clock.now_us(), *older)
         return self._numbered(*where, order=dataset_files.c.id.desc(), limit=limit)
 
     def last_number(self, dataset: Dataset) -> int:
@@ -136,6 +126,17 @@ class DatasetFiles:
                     raise NotFound("The specified key does not exist.")
                 return _served_file(DatasetFile(**values_of(row, _FILE)), row.dataset_id, row.format, row.slug)
         raise Forbidden("Request has expired")
+
+
+def _listed(dataset: Dataset, through_us: int, *where: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
+    """Finds files that can be listed now, published by a moment that is not in the future."""
+    return (
+        dataset_files.c.dataset_id == dataset.row_id,
+        dataset_files.c.published_at <= through_us,
+        dataset_files.c.deleted_at.is_(None),
+        ~_unsettled(dataset, dataset_files.c.published_at).exists(),
+        *where,
+    )
 
 
 def _unsettled(dataset: Dataset, stamp: ColumnElement[int]) -> Select[Any]:

@@ -74,13 +74,13 @@ class PublicationStore:
     Thread-safe: it holds no state of its own, and each change is one transaction of the metadata store.
     """
 
+    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
+
     def __init__(self, store: MetadataStore, clock: Clock, jobs: Jobs, interval: float) -> None:
         self._store = store
         self._clock = clock
         self._jobs = jobs
         self.interval_us = round(interval * SECOND_US)
-
-    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
 
     def enrol(self) -> None:
         """Add the jobs of new datasets, and move jobs to the next slot if the interval was shortened."""

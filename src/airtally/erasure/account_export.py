@@ -138,7 +138,7 @@ class AccountExports:
     def expire(self) -> float | None:
         """Forget exports, with their jobs, LISTED_US after their files expired, or after they ended without any.
 
-        Their files lie with those of the streams' exports, and are deleted with them. Returns 0 where there may be more.
+        Their files lie with those of the streams' exports and are deleted with them. Returns 0 where there may be more.
         """
         over = func.coalesce(account_exports.c.expires_at, account_exports.c.ended_at)
         old = account_exports.c.state != AccountExportState.WAITING, over <= self._clock.now_us() - LISTED_US

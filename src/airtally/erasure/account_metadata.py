@@ -47,7 +47,7 @@ def quarantine_lines(store: MetadataStore, account_id: int) -> Iterator[bytes]:
 
 
 def _lines_of(store: MetadataStore, table: Table, mine: ColumnElement[bool]) -> Iterator[bytes]:
-    """Page by page in the order of the key, so that no transaction lasts long; what is deleted meanwhile moves no other."""
+    """Page by page in the order of the key: no transaction lasts long, and rows deleted meanwhile move no other."""
     shown = [column for column in table.columns if _is_shown(column)]
     names, key = [str(column.name) for column in shown], list(table.primary_key.columns)
     query = select(*key, *shown).where(mine).order_by(*key).limit(_ROWS_AT_ONCE)

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from airtally.accounts.accounts import IS_OPEN, Account
 from airtally.accounts.audit import note_change
-from airtally.database.fitting import how_many_fit
+from airtally.database.fitting import fitting_rows
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, export_parts, exports
 from airtally.exports.endings import ExportEndings, select_exports, state_at
@@ -32,6 +32,7 @@ from airtally.jobs.interrupt import AfterChange, begin_job_anew, cancel_job
 from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound, TooManyRequests
+from airtally.kit.loops import wake_all
 
 #: Exports that read more rows are large.
 SMALL_ROWS = 2_000_000
@@ -54,6 +55,8 @@ class Exports:
     adds to `endings.within`, whoever only waits in this process to `endings.after`; other processes read the state.
     """
 
+    job_kinds: ClassVar[tuple[str, ...]] = KINDS
+
     def __init__(
         self,
         store: MetadataStore,
@@ -74,8 +77,6 @@ class Exports:
         self.limits = limits or ExportLimits()
         self.on_created: list[Callable[[], None]] = []
         self.endings = ExportEndings()
-
-    job_kinds: ClassVar[tuple[str, ...]] = KINDS
 
     def create(
         self,
@@ -107,7 +108,7 @@ class Exports:
             found = self.by_key(account, key or "")
             assert found is not None  # noqa: S101 (the key is what was in the way)
             return found
-        self._wake()
+        wake_all(self.on_created)
         return self.get(account, export_id)
 
     def check(self, account: Account, spec: ExportSpec, as_of_us: int) -> None:
@@ -145,10 +146,8 @@ class Exports:
         if states:
             where.append(state_at(now).in_(states))
         query = select_exports().where(*where).order_by(exports.c.id.desc())
-        sizes = query.with_only_columns(func.length(exports.c.spec)).limit(limit)
         with self._store.read() as connection:
-            fitting = query.limit(how_many_fit(connection, sizes))
-            return [Export.from_row(row, now) for row in connection.execute(fitting)]
+            return [Export.from_row(row, now) for row in fitting_rows(connection, query, exports.c.spec, limit)]
 
     def parts(self, export: Export, *, after: int | None = None, limit: int = 1000) -> list[ExportPart]:
         """The finished parts in their order; none before the export is done, and none once its files have expired."""
@@ -207,16 +206,12 @@ class Exports:
         connection.execute(update(exports).where(exports.c.id == export_id).values(queued))
         if job.account_id is not None:
             self._check_room(connection, job.account_id)
-        return self._wake
+        return lambda: wake_all(self.on_created)
 
     def release_keys(self, connection: Connection, account_id: int, prefix: str) -> list[int]:
         """Make keys free that begin so: who asks with one again gets an export that is made anew. Returns the ids."""
         mine = exports.c.account_id == account_id, exports.c.key.startswith(prefix, autoescape=True)
         return list(connection.execute(update(exports).where(*mine).values(key=None).returning(exports.c.id)).scalars())
-
-    def _wake(self) -> None:
-        for wake in self.on_created:
-            wake()
 
     def _add(self, connection: Connection, values: dict[str, Any], kind: str) -> int | None:
         """The id; None where another transaction has used the key meanwhile."""

@@ -55,7 +55,7 @@ class AskedRows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 class ExportSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One of `rows`, `query`, which is the body of `POST /api/v1/query`, and `sql`, a statement as `POST /api/v1/sql` takes it.
+    """One of `rows`, `query` (the body of `POST /api/v1/query`) and `sql` (a statement of `POST /api/v1/sql`).
 
     A part ends at `part_rows` or `part_bytes`.
     """

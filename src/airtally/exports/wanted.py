@@ -1,4 +1,4 @@
-"""What an export is made of, once its specification was read: rows of a stream, figures, or the answer to a statement."""
+"""What an export is made of, once its specification was read: rows of a stream, figures, or a statement's answer."""
 
 from __future__ import annotations
 

@@ -34,13 +34,13 @@ class Edits:
     """
 
     def __init__(
-        self, *, buffer: Buffer, versions: ChangelogVersions, last_of: LastOf, clock: Clock, kind: str = "pushwoosh"
+        self, *, buffer: Buffer, versions: ChangelogVersions, last_of: LastOf, clock: Clock, kind: str
     ) -> None:
-        self._kind = kind
         self._buffer = buffer
         self._versions = versions
         self._last_of = last_of
         self._clock = clock
+        self._kind = kind
 
     def run(self, account: Account, streams: Sequence[Stream], of: tuple[str, str], change: Change) -> None:
         """Read the records with a value in a column (`of` is both), and append the versions that `change` returns.

@@ -21,8 +21,8 @@ from airtally.usage.loads import CountedLoad, LoadLedger
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Where rows come from and go to, and their size in bytes as they came. `app_id` and the ascending `version` identify them in the lake's log; see
-    `EventStore.append_file_rows`.
+    """Where rows come from and go to. `app_id` and the ascending `version` identify them in the lake's log; see
+    `EventStore.append_file_rows`. `size`: bytes of the rows as they came.
     """
 
     stream: Stream
@@ -79,7 +79,7 @@ class Loading:
         return Appended(count, kept.rows)
 
     def _commit(self, load: Load, rows: pa.Table, figures: UsageFigures, kept: QuarantineReceipt) -> None:
-        """Commit the rows and count them. Where there are none to commit, what was refused for the first time counts."""
+        """Commit the rows and count them; where there are none, count what was refused for the first time."""
         if rows.num_rows:
             self._ledger.note(load.counted, figures)
             self._event_store.append_file_rows(

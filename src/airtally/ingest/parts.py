@@ -91,7 +91,9 @@ def intake_parts(context: IntakeContext) -> IntakeParts:
         settings=settings,
         clock=clock,
     )
-    edits = Edits(buffer=context.buffer, versions=versions, last_of=context.queries.last_by, clock=clock)
+    edits = Edits(
+        buffer=context.buffer, versions=versions, last_of=context.queries.last_by, clock=clock, kind="pushwoosh"
+    )
     return IntakeParts(batches, edits, claims, files, quarantine, resend)
 
 

@@ -68,6 +68,12 @@ class Loop:
         return self._seconds if wanted is None else wanted
 
 
+def wake_all(wakes: Iterable[Callable[[], None]]) -> None:
+    """Tell the loops of this process that there may be something to do."""
+    for wake in wakes:
+        wake()
+
+
 def for_each(things: Iterable[T], do: Callable[[T], object], what: str) -> None:
     """Do it for each, so that one thing's trouble is not another's. Raises the first error after all were tried."""
     first: Exception | None = None

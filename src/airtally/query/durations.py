@@ -1,4 +1,4 @@
-"""Intervals of time as the texts of ISO 8601: `P1Y2M3DT4H5M6.5S`. What is negative has its sign in front of each number."""
+"""Intervals of time as texts of ISO 8601: `P1Y2M3DT4H5M6.5S`. Each number that is negative has its own sign."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _MINUTE, _HOUR = 60_000_000, 3_600_000_000
 
 def duration_text(months: int, days: int, micros: int) -> str:
     """As PostgreSQL writes them: months, days and time are apart, since none has a fixed number of the next."""
-    years, months = _parts(months, 12)
-    hours, rest = _parts(micros, _HOUR)
-    minutes, rest = _parts(rest, _MINUTE)
+    years, months = _whole_and_rest(months, 12)
+    hours, rest = _whole_and_rest(micros, _HOUR)
+    minutes, rest = _whole_and_rest(rest, _MINUTE)
     date = _spelled((years, "Y"), (months, "M"), (days, "D"))
     time = _spelled((hours, "H"), (minutes, "M")) + _seconds(rest)
     return f"P{date}T{time}" if time else f"P{date}" if date else "PT0S"
@@ -33,8 +33,8 @@ def with_duration_texts(values: pa.ChunkedArray) -> pa.Array:
     return pa.array([_shown(each) for each in values.to_pylist()], _shown_type(values.type))
 
 
-def _parts(value: int, size: int) -> tuple[int, int]:
-    """Whole units and the rest, both with the sign of the value."""
+def _whole_and_rest(value: int, size: int) -> tuple[int, int]:
+    """Both with the sign of the value."""
     whole = abs(value) // size * (1 if value >= 0 else -1)
     return whole, value - whole * size
 

@@ -73,7 +73,7 @@ class SqlQueries:
             return self._answer(account, statement, begun)
 
     def prepare(self, account: str, statement: CheckedStatement, now_us: int) -> PreparedStatement:
-        """The statement on the rows that there are now; its own present is `now_us`. Raises FilesMissing, LimitExceeded."""
+        """The statement on the rows that are there now; its present is `now_us`. Raises FilesMissing, LimitExceeded."""
         tables, asked_us = self._placer(account).place(statement, now_us), self._clock.now_us()
         through_us = asked_us if tables.data_through_us is None else tables.data_through_us
         job = replace(_job(statement, tables, now_us), seconds=STREAM_SECONDS, streamed=True)
@@ -83,8 +83,8 @@ class SqlQueries:
     def streamed(self, prepared: PreparedStatement, while_waiting: Callable[[], None]) -> Iterator[ConfinedAnswer]:
         """An answer of any number of rows, which the statement has `STREAM_SECONDS` for.
 
-        While nothing comes, `while_waiting` is called each second; what it raises ends the statement. Raises the same as
-        `answer`, also while the rows are read.
+        While nothing comes, `while_waiting` is called each second; what it raises ends the statement. Raises what
+        `answer` does, also while the rows are read.
         """
         with (
             _confined_in_words(prepared.statement, prepared.tables, STREAM_SECONDS),

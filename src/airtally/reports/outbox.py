@@ -8,10 +8,11 @@ from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
+from airtally.accounts.accounts import CLOSED_IDS
 from airtally.accounts.audit import note_change
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
-from airtally.database.tables import accounts, deliveries
+from airtally.database.tables import deliveries
 from airtally.jobs.due_table import DueTable, UnderWay
 from airtally.jobs.leased_table import NO_LEASE, LeasedTable
 from airtally.jobs.retry_policy import RetryPolicy
@@ -41,8 +42,7 @@ _LEASES = LeasedTable(
     deliveries, DeliveryState.DUE, DeliveryState.SENDING, deliveries.c.lease_number, when_released={"sent_at": None}
 )
 _DUE = DueTable(_LEASES, (deliveries.c.account_id,), deliveries.c.created_at)
-#: As a list of the few that are closed, so that the index of due tries is read.
-_OF_OPEN_ACCOUNTS = deliveries.c.account_id.not_in(select(accounts.c.id).where(accounts.c.closed_at.is_not(None)))
+_OF_OPEN_ACCOUNTS = deliveries.c.account_id.not_in(CLOSED_IDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from airtally.jobs.queue import Job, Jobs
 from airtally.jobs.states import JobState
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Forbidden, NotFound
+from airtally.kit.loops import wake_all
 from airtally.kit.paging import Page, SortKey
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import Report, ReportLinks, ReportState
@@ -47,6 +48,8 @@ class ReportFile:
 class Reports:
     """Thread-safe. Wakes workers through `on_created` after a new report, `on_notice` after a new delivery."""
 
+    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
+
     def __init__(
         self,
         store: MetadataStore,
@@ -67,8 +70,6 @@ class Reports:
         self._clock = clock
         self.on_created: list[Callable[[], None]] = []
         self.on_notice: list[Callable[[], None]] = []
-
-    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
 
     def create(
         self, account: Account, request: ReportRequest, note: Callable[[Connection, Report], None] | None = None
@@ -92,7 +93,7 @@ class Reports:
             self._jobs.add(connection, JOB_KIND, str(report.id), account.id)
             if note is not None:
                 note(connection, report)
-        _call(self.on_created)
+        wake_all(self.on_created)
         return report
 
     def get(self, account: Account, report_id: int) -> Report:
@@ -243,7 +244,7 @@ class Reports:
         begin_job_anew(connection, job, self._jobs.now_us())
         waiting = {"status": ReportState.WAITING, "error": None, "updated_at": self._clock.now_us()}
         connection.execute(update(reports).where(reports.c.id == int(job.subject)).values(waiting))
-        return lambda: _call(self.on_created)
+        return lambda: wake_all(self.on_created)
 
     def _end(self, connection: Connection, account: Account, done: Report) -> None:
         names = ("status", "error", "file_name", "file_rows", "file_bytes", "file_sha256", "file_expires_at")
@@ -255,7 +256,7 @@ class Reports:
 
     def _wake_deliveries(self, done: Report) -> None:
         if done.webhook is not None:
-            _call(self.on_notice)
+            wake_all(self.on_notice)
 
 
 def _of(account: Account) -> Select[Any]:
@@ -272,8 +273,3 @@ def _of_job(job: Job) -> Select[Any]:
 
 def _account_and_report(row: AnyRow) -> tuple[Account, Report]:
     return Account.from_row(row), Report.from_row(row)
-
-
-def _call(listeners: list[Callable[[], None]]) -> None:
-    for listener in listeners:
-        listener()

@@ -40,7 +40,10 @@ class SlotPlanner:
         self._setback = Setback()
 
     def step(self) -> float | None:
-        """Plan the schedules that are due; returns 0 where there may be more. Raises the first error after all others."""
+        """Plan the schedules that are due; returns 0 where there may be more.
+
+        Raises the first error once the others are done.
+        """
         now = self._clock.now_us()
         if self._setback.happened(now):
             self._follow_setback(now)

@@ -24,14 +24,14 @@ from airtally.schedules.states import RunState
 class Runs:
     """Thread-safe: every call is a transaction."""
 
+    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
+
     def __init__(self, store: MetadataStore, clock: Clock, jobs: Jobs, endings: RunEndings) -> None:
         """`clock` is the one that all hosts share."""
         self._store = store
         self._clock = clock
         self._jobs = jobs
         self._endings = endings
-
-    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
 
     def page(
         self,

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from airtally.accounts.accounts import Account, check_name
 from airtally.accounts.audit import note_change
-from airtally.database.fitting import how_many_fit
+from airtally.database.fitting import fitting_rows
 from airtally.database.store import MetadataStore
 from airtally.database.tables import schedule_runs, schedules
 from airtally.jobs import turns
 from airtally.jobs.queue import Jobs
 from airtally.kit.clock import Clock
 from airtally.kit.errors import NotFound, TooManyRequests, Unprocessable
+from airtally.kit.loops import wake_all
 from airtally.kit.zones import named_zone
 from airtally.schedules.cron import CronExpression
 from airtally.schedules.delivery import check_recipients
@@ -148,10 +149,8 @@ class Schedules:
         if states:
             where.append(schedules.c.state.in_(states))
         query = select(schedules).where(*where).order_by(schedules.c.id.desc())
-        sizes = query.with_only_columns(func.length(schedules.c.product)).limit(limit)
         with self._store.read() as connection:
-            fitting = query.limit(how_many_fit(connection, sizes))
-            return [Schedule.from_row(row) for row in connection.execute(fitting)]
+            return [Schedule.from_row(row) for row in fitting_rows(connection, query, schedules.c.product, limit)]
 
     def next_times(self, account: Account, schedule: Schedule, number: int = 5) -> list[tuple[int, int]]:
         """The next slots, each with when its run is due; none while the schedule is paused."""
@@ -227,8 +226,7 @@ class Schedules:
             self._audit(connection, "run", account, schedule_id)
             self._queue.start_next(connection, schedule)
             row = connection.execute(select(schedule_runs).where(schedule_runs.c.id == run_id)).one()
-        for call in self.on_change:
-            call()
+        wake_all(self.on_change)
         return ScheduleRun.from_row(row)
 
     def _change(
@@ -249,8 +247,7 @@ class Schedules:
                 self._planner.note_planned(connection, now, now.planned_through)
                 self._queue.start_next(connection, now)
             found = self._stored(connection, schedule_id)
-        for call in self.on_change:
-            call()
+        wake_all(self.on_change)
         return found
 
     def _audit(self, connection: Connection, action: str, account: Account, schedule_id: int, **details: str) -> None:

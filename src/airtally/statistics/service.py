@@ -17,6 +17,7 @@ from airtally.database.tables import accounts, statistics
 from airtally.jobs.interrupt import AfterChange, begin_job_anew, cancel_job
 from airtally.jobs.queue import Job, Jobs
 from airtally.kit.clock import Clock
+from airtally.kit.loops import wake_all
 from airtally.kit.time import DAY_US
 from airtally.statistics.asked import Asked, TagStatistics, asked_of, kept
 
@@ -72,13 +73,13 @@ class Statistics:
     Thread-safe: each change is one transaction; `on_asked` is filled before the first request.
     """
 
+    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
+
     def __init__(self, store: MetadataStore, clock: Clock, jobs: Jobs) -> None:
         self._store = store
         self._clock = clock
         self._jobs = jobs
         self.on_asked: list[Callable[[], None]] = []
-
-    job_kinds: ClassVar[tuple[str, ...]] = (JOB_KIND,)
 
     def ask(self, account: Account, asked: Asked) -> str:
         """Add a request with its job, in one transaction; returns the id that its result is found by."""
@@ -95,7 +96,7 @@ class Statistics:
         with self._store.begin() as connection:
             connection.execute(insert(statistics).values(values))
             self._jobs.add(connection, JOB_KIND, request_id, account.id)
-        _tell(self.on_asked)
+        wake_all(self.on_asked)
         return request_id
 
     def find(self, account: Account, request_id: str) -> Statistic | None:
@@ -140,7 +141,7 @@ class Statistics:
         begin_job_anew(connection, job, self._jobs.now_us())
         waiting = {"status": StatisticState.WAITING, "result": None, "data_through": None, "expires_at": None}
         connection.execute(update(statistics).where(statistics.c.request_id == job.subject).values(waiting))
-        return lambda: _tell(self.on_asked)
+        return lambda: wake_all(self.on_asked)
 
     def expired(self, limit: int = 100) -> list[Statistic]:
         """Requests of all accounts that have expired."""
@@ -168,11 +169,6 @@ class Statistics:
         if found is None or (found.expires_at is not None and found.expires_at <= self._clock.now_us()):
             return None
         return found
-
-
-def _tell(listeners: list[Callable[[], None]]) -> None:
-    for listener in listeners:
-        listener()
 
 
 def storage_name(file_name: str) -> str:

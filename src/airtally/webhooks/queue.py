@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
+from airtally.accounts.accounts import CLOSED_IDS
 from airtally.accounts.secrets import Secrets
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
-from airtally.database.tables import accounts, message_deliveries, message_tries, messages, webhook_endpoints
+from airtally.database.tables import message_deliveries, message_tries, messages, webhook_endpoints
 from airtally.jobs.due_table import DueTable, UnderWay
 from airtally.jobs.leased_table import NO_LEASE, LeasedTable
 from airtally.jobs.retry_policy import RetryPolicy
@@ -35,7 +36,6 @@ EACH_MAIL = 2
 MOST_TRIES = 50
 
 _table = message_deliveries.c
-_CLOSED = select(accounts.c.id).where(accounts.c.closed_at.is_not(None))
 _LEASES = LeasedTable(message_deliveries, MessageState.DUE, MessageState.SENDING, _table.lease_number)
 _DUE = {
     Channel.WEBHOOK: DueTable(_LEASES, (_table.endpoint_id, _table.account_id), _table.updated_at),
@@ -115,7 +115,7 @@ class MessageQueue:
         now, due = self._clock.now_us(), _DUE[channel]
         if self._setbacks[channel].happened(now):
             due.follow_setback(self._store, now)
-        own = (_table.channel == channel) & _table.account_id.not_in(_CLOSED)
+        own = (_table.channel == channel) & _table.account_id.not_in(CLOSED_IDS)
         with self._store.read() as connection:
             if not due.any_due(connection, now, own):
                 return []

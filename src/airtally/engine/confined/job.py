@@ -60,10 +60,10 @@ class ConfinedJob:
 
 
 class ConfinedReply(msgspec.Struct):
-    """What a process says: `begun` once it has its job, then what came of it. `answer` is followed by the rows as an Arrow stream.
+    """What a process says: `begun` once it has its job, then what came of it.
 
-    `stream` is followed by frames, each an Arrow stream: the first without rows, then some rows each, then an empty frame
-    and `end`, or `error` where the statement did not get to its end.
+    `answer` is followed by the rows as an Arrow stream. `stream` is followed by frames, each an Arrow stream: the first
+    without rows, then some rows each; then an empty frame and `end`, or `error` where the statement did not get so far.
     `error` has a code of `errors.py` and the name that it is about. `missing` has the system's words, which are not for
     callers. `ended` comes from the parent of a process that is gone, with the status of `waitpid`.
     """

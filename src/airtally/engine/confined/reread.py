@@ -19,7 +19,7 @@ _MAX_LEVELS = 10_000
 
 
 class EngineTreeRefused(Exception):
-    """The engine reads something that the check does not allow, `name`, or cannot read at all, for the reason `code`."""
+    """The engine reads what the check does not allow, called `name`, or cannot read the text, for the reason `code`."""
 
     def __init__(self, name: str, code: str = "refused") -> None:
         super().__init__(name)

@@ -37,10 +37,9 @@ from airtally.engine.confined.job import (
 from airtally.engine.confined.opened import OpenedFiles
 from airtally.engine.confined.relations import ConfinedRelations
 from airtally.engine.confined.reread import EngineTreeRefused, refuse_unlisted
-from airtally.engine.confined.stream import AnswerTooLarge, send_answer
+from airtally.engine.confined.stream import BATCH_ROWS, AnswerTooLarge, arrow_stream, send_answer
 from airtally.engine.without_pandas import settle_pandas
 
-_BATCH_ROWS = 10_000
 #: A job comes from the server itself; its buffered rows make it large.
 _MAX_JOB = 4 << 30
 _PR_SET_PDEATHSIG = 1
@@ -164,15 +163,11 @@ def _address_space() -> int:
 
 
 def _answered(connection: Any, job: ConfinedJob) -> tuple[ConfinedReply, pa.Buffer]:
-    reader = connection.execute(job.text, dict(job.parameters)).to_arrow_reader(_BATCH_ROWS)
+    reader = connection.execute(job.text, dict(job.parameters)).to_arrow_reader(BATCH_ROWS)
     batches, rows, size = [], 0, 0
     for batch in reader:
         rows, size = rows + batch.num_rows, size + batch.nbytes
         if rows > MAX_ROWS or size > MAX_BYTES:
             raise AnswerTooLarge("too_many_rows" if rows > MAX_ROWS else "too_many_bytes")
         batches.append(batch)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, reader.schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-    return ConfinedReply("answer", number=rows), sink.getvalue()
+    return ConfinedReply("answer", number=rows), arrow_stream(reader.schema, *batches)

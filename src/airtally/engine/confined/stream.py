@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from airtally.engine.confined.job import MAX_BYTES, ConfinedJob, ConfinedReply, send_frame
 
-#: Rows of a piece.
-_STEP_ROWS = 10_000
+#: Rows that are read at once, a piece where the answer is streamed.
+BATCH_ROWS = 10_000
 
 
 class AnswerTooLarge(Exception):
@@ -24,22 +24,23 @@ class AnswerTooLarge(Exception):
 
 def send_answer(channel: socket.socket, connection: Any, job: ConfinedJob) -> ConfinedReply:
     """What is to be said once the last piece is sent. Raises what the engine raises, and AnswerTooLarge."""
-    reader = connection.execute(job.text, dict(job.parameters)).to_arrow_reader(_STEP_ROWS)
+    reader = connection.execute(job.text, dict(job.parameters)).to_arrow_reader(BATCH_ROWS)
     send_frame(channel, msgspec.json.encode(ConfinedReply("stream")))
     rows = 0
     try:
-        send_frame(channel, memoryview(_as_stream(reader.schema)))
+        send_frame(channel, memoryview(arrow_stream(reader.schema)))
         for batch in reader:
             if batch.nbytes > MAX_BYTES:
                 raise AnswerTooLarge("too_wide")
-            send_frame(channel, memoryview(_as_stream(reader.schema, batch)))
+            send_frame(channel, memoryview(arrow_stream(reader.schema, batch)))
             rows += batch.num_rows
     finally:
         send_frame(channel, b"")
     return ConfinedReply("end", number=rows)
 
 
-def _as_stream(schema: pa.Schema, *batches: pa.RecordBatch) -> pa.Buffer:
+def arrow_stream(schema: pa.Schema, *batches: pa.RecordBatch) -> pa.Buffer:
+    """An Arrow stream of some batches."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as writer:
         for batch in batches:

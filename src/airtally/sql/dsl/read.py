@@ -93,7 +93,7 @@ def _parsed(text: str) -> exp.Expr | None:
 
 
 def _check_levels(text: str, tree: exp.Expr) -> None:
-    """Raises StatementRefused. The terms of a chain are of one level."""
+    """Raises StatementRefused."""
     levels, row = 0, [tree]
     while row:
         if levels == MAX_LEVELS:
@@ -102,20 +102,22 @@ def _check_levels(text: str, tree: exp.Expr) -> None:
 
 
 def _one_level_below(text: str, node: exp.Expr) -> list[exp.Expr]:
-    """What is one level below; the terms of a chain are of one level, as the parser needs no recursion for them."""
+    """The terms of a chain are of one level, as the parser needs no recursion for them. Raises StatementRefused."""
+    if not isinstance(node, exp.Binary):
+        return list(node.iter_expressions())
     found: list[exp.Expr] = []
-    link, left = node, _most_terms(node) - 1
-    while isinstance(node, exp.Binary) and type(link.args.get("this")) is type(node):
-        left -= 1
-        if not left:
-            words = f"More than {_most_terms(node)} terms are joined by one operator"
+    link, terms, most = node, 2, _most_terms(node)
+    while type(link.args.get("this")) is type(node):
+        terms += 1
+        if terms > most:
+            words = f"More than {most} terms are joined by one operator"
             raise StatementRefused(words, place_of(text, node.args["expression"]))
         found += (each for each in link.iter_expressions() if each is not link.this)
         link = link.this
     return [*found, *link.iter_expressions()]
 
 
-def _most_terms(node: exp.Expr) -> int:
+def _most_terms(node: exp.Binary) -> int:
     if isinstance(node, exp.Connector):
         return MAX_CONDITIONS
     return MAX_MEMBERS if isinstance(node, exp.JSONExtract | exp.JSONExtractScalar) else MAX_TERMS

@@ -21,7 +21,10 @@ class IntakeFigures:
 
 @dataclass(frozen=True, slots=True)
 class IntakeCount:
-    """The sum of some requests of one account, kind and UTC day, numbered by the buffer's file. `day` since 1970-01-01."""
+    """The sum of some requests of one account, kind and UTC day (`day` since 1970-01-01).
+
+    `id`: its number in the buffer's file, 0 as long as it has none.
+    """
 
     id: int
     day: int
@@ -33,7 +36,7 @@ class IntakeCount:
 
 
 def summed_intakes(brought: Iterable[IntakeFigures], received_at_us: int) -> list[IntakeCount]:
-    """One count for each account and kind, without a number yet (0)."""
+    """One count for each account and kind, without a number yet."""
     day = received_at_us // DAY_US
     found: dict[tuple[str, str], IntakeCount] = {}
     for each in brought:
