@@ -218,8 +218,13 @@ def test_a_port_can_be_taken_again_when_it_is_left() -> None:
 
 
 def test_a_note_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    note = tmp_path / "listening.json"
     assert Listened.last(tmp_path) is None
-    (tmp_path / "listening.json").write_bytes(b"{")
+    for content in (b"{", b'{"url": "\xff", "local": true}', b"[]"):
+        note.write_bytes(content)
+        assert Listened.last(tmp_path) is None
+    note.unlink()
+    note.mkdir()
     assert Listened.last(tmp_path) is None
 
 

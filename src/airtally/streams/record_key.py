@@ -19,7 +19,7 @@ NULL = "~"
 MAX_TEXT = 4096
 _RESERVED = re.compile(r"[~,/%?#\\\x00-\x20\x7f]|^\.")
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
-_INT64_MAX = (1 << 63) - 1
+_INT64 = range(-(1 << 63), 1 << 63)
 
 
 def key_of(stream: Stream, row: Mapping[str, Any]) -> tuple[KeyPart, ...]:
@@ -50,7 +50,7 @@ def read_part(stream: Stream, name: str, written: str) -> KeyPart:
     text = _unescaped(written)
     if column.type is not Type.INT64:
         return text
-    if not _WHOLE.fullmatch(text) or abs(int(text)) > _INT64_MAX:
+    if not _WHOLE.fullmatch(text) or int(text) not in _INT64:
         raise ValueError(f"{name} is a whole number of 64 bits, not {text[:64]!r}")
     return int(text)
 

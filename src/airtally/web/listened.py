@@ -21,7 +21,7 @@ class Listened(msgspec.Struct, frozen=True):
         """Where a home was served last; None if it never was, or if nobody knows any more."""
         try:
             return msgspec.json.decode((home / FILE_NAME).read_bytes(), type=cls)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
 
     def note(self, home: Path) -> None:
