@@ -115,7 +115,8 @@ class Keys(Authentication):
     ) -> Created:
         """Create a key, or import one that a client has already. Raises BadRequest or Conflict.
 
-        An import tells whether anybody on the server has the key, so that it counts as a guess. `user`: the key is this user's token, which may do what the user may; its scopes, if any, narrow that.
+        An import tells whether anybody on the server has the key, so that it counts as a guess. `user`: the key is this
+        user's token, which may do what the user may; its scopes, if any, narrow that.
         """
         of = kind_of(kind)
         if expires_at is not None and expires_at <= self._clock.now_us():

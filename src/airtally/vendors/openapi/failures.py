@@ -1,4 +1,4 @@
-"""Responses of failures: each is written by the vendor's own encoder, so that its form cannot differ from the wire's."""
+"""Responses of failures, each written by the vendor's own encoder, so that its form cannot differ from the wire's."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ class Catalogue:
     def entries(
         self, account: Account, level: str, *, after: int | None = None, limit: int = 100, **path: str
     ) -> list[Any]:
-        """The entries of a level (a name of `path`, as `group`) in the order they were made, after the number `after`."""
+        """The entries of a level (a name of `path`, as `group`), oldest first, after the number `after`."""
         found = _PATH[level]
         query = _below(found, account, path).order_by(found.columns[0]).limit(limit)
         query = query if after is None else query.where(found.columns[0] > after)
