@@ -25,10 +25,10 @@ from airtally.vendors.fouryousee.schemas import (
 )
 from airtally.vendors.openapi.declared import VendorWire, WireOperation
 from airtally.vendors.openapi.failures import ANY_BODY, ANY_CALL, ANY_QUESTION
-from airtally.vendors.openapi.parts import FILE_PARAMETERS, QUALITY, file_responses, preflight
+from airtally.vendors.openapi.parts import FILE_PARAMETERS, QUALITY, cors_headers, file_responses, preflight
 
 _TOKEN = "token"  # noqa: S105 (the name of a security scheme)
-_CORS_TEXTS = {name.replace("-", "_"): "Pages of any origin may read the answer." for name in CORS}
+_CORS_TEXTS = cors_headers(CORS)
 _CALLER: tuple[Failure, ...] = (*ANY_CALL, Unauthorized(CHOICES.bad_token), TooManyRequests(CHOICES.too_many))
 _ITEM = parameter("path", "item", text_of(minLength=1), "The number of it.")
 _PAGE = (
