@@ -175,6 +175,11 @@ def account_within(connection: Connection, account_id: int) -> Account:
     return Account.from_row(connection.execute(select(*ACCOUNT_COLUMNS).where(accounts.c.id == account_id)).one())
 
 
+def lock_account(connection: Connection, account_id: int) -> None:
+    """Let one transaction at a time add things to the account, so that they can be counted first."""
+    connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update(key_share=True))
+
+
 def check_slug(slug: str) -> None:
     """Raises BadRequest."""
     if not _SLUG.fullmatch(slug):

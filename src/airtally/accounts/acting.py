@@ -25,6 +25,10 @@ class Actor:
     name: str
     address: str = ""
 
+    def __str__(self) -> str:
+        """`key 12`, `user ana`."""
+        return f"{self.kind} {self.name}"
+
 
 #: The server itself, if nobody asked: what expires, retries and schedules do.
 SERVER = Actor(ActorKind.SERVER, "airtally")

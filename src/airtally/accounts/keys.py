@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import Account, lock_account
 from airtally.accounts.audit import note_change
 from airtally.accounts.authentication import ACCESS_US, Authentication
 from airtally.accounts.kinds import KINDS, LEAST_CHARACTERS, Credentials, KeyKind, kind_of
@@ -115,7 +115,8 @@ class Keys(Authentication):
     ) -> Created:
         """Create a key, or import one that a client has already. Raises BadRequest or Conflict.
 
-        An import tells whether anybody on the server has the key, so that it counts as a guess. `user`: the key is this user's token, which may do what the user may; its scopes, if any, narrow that.
+        An import tells whether anybody on the server has the key, so that it counts as a guess. `user`: the key is this
+        user's token, which may do what the user may; its scopes, if any, narrow that.
         """
         of = kind_of(kind)
         if expires_at is not None and expires_at <= self._clock.now_us():
@@ -194,8 +195,7 @@ class Keys(Authentication):
 
     def _make_room(self, connection: Connection, account: Account, user: User | None) -> None:
         """Raises Conflict for an account with MOST_KEYS valid keys; revokes a user's tokens beyond the newest ones."""
-        # one at a time, so that they can be counted
-        connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update(key_share=True))
+        lock_account(connection, account.id)
         if user is None:
             mine = keys.c.account_id == account.id, keys.c.user_id.is_(None), *self._in_force()
             if connection.execute(select(func.count()).where(*mine)).scalar_one() >= MOST_KEYS:

@@ -118,8 +118,7 @@ class RequestKeys:
 
 
 def _of_caller(key: str) -> str:
-    actor = current_actor()
-    return f"{actor.kind} {actor.name} {key}"
+    return f"{current_actor()} {key}"
 
 
 def _is(claim: RequestClaim) -> tuple[ColumnElement[bool], ...]:

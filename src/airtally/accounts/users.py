@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from sqlalchemy import Connection, func, select, update
 
-from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account, check_name
+from airtally.accounts.accounts import ACCOUNT_COLUMNS, IS_OPEN, Account, check_name, lock_account
 from airtally.accounts.audit import note_change
 from airtally.accounts.permissions import UserRole
 from airtally.database.rows import AnyRow, values_of
@@ -256,8 +256,7 @@ def _check_user(username: str, name: str, email: str, group: str) -> None:
 
 
 def _check_room(connection: Connection, account: Account) -> None:
-    # one at a time, so that they can be counted
-    connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update(key_share=True))
+    lock_account(connection, account.id)
     if connection.execute(select(func.count()).where(users.c.account_id == account.id)).scalar_one() >= MOST_USERS:
         raise Conflict(f"The account has {MOST_USERS} users already", hint="Delete some first")
 

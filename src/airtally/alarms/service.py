@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
-from airtally.accounts.accounts import Account, check_name
+from airtally.accounts.accounts import Account, check_name, lock_account
 from airtally.accounts.audit import note_change
 from airtally.alarms.alarm import (
     ALARM_COLUMNS,
@@ -63,8 +63,7 @@ class Alarms:
         now = self._clock.now_us()
         begun = {"account_id": account.id, "changes": 0, "checks": 0, "created_at": now, "updated_at": now}
         with self._store.begin() as connection:
-            # one at a time, so that they can be counted
-            connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update(key_share=True))
+            lock_account(connection, account.id)
             _check_endpoints(connection, account, to)
             if (
                 connection.execute(select(func.count()).where(alarms.c.account_id == account.id)).scalar_one()

@@ -158,8 +158,8 @@ def operation(
     success; `answer`, its type if the annotation does not say; `failures` beyond what every operation may answer;
     `example` of a body and `answer_example`; `media_types` of an answer that is not JSON; `raw`: the method reads the query
     string and the body (bytes, of `body_types`) itself, and `query_schema` and `body_schema` say what they are;
-    `repeatable=False`: no `Idempotency-Key`; `keeps_key`: the method honours it by itself; `logs_in`: it takes a name and
-    password (HTTP Basic); `of_closed`: operators may make it about a closed account; `max_body` in bytes; `headers` of
+    `repeatable=False`: no `Idempotency-Key`; `keeps_key`: the method honours it by itself; `logs_in`: it takes a name
+    and password (HTTP Basic); `of_closed`: operators may make it about a closed account; `max_body` in bytes; `headers` of
     success with their descriptions; `path_values`: all that a parameter of the path may be, where they are few.
     """
 

@@ -45,10 +45,14 @@ def page_of(found: Sequence[U], limit: int, shown: Callable[[U], T], id_of: Call
 
 
 def page_that_fits(
-    found: Sequence[U], is_after: Callable[[int], bool], shown: Callable[[U], T], id_of: Callable[[U], int]
+    asked: PageQuery,
+    read: Callable[[int | None, int], Sequence[U]],
+    shown: Callable[[U], T],
+    id_of: Callable[[U], int],
 ) -> ListingPage[T]:
-    """A page of items that may be large, of which so many were read as fit: `is_after` an id whether there are more."""
-    more = bool(found) and is_after(id_of(found[-1]))
+    """A page of items that may be large: `read`, after an id, gives no more than the number, and no more than fit."""
+    found = read(asked.position, asked.limit)
+    more = bool(found) and bool(read(id_of(found[-1]), 1))
     return ListingPage([shown(each) for each in found], _cursor(id_of(found[-1])) if more else None)
 
 

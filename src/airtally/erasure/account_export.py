@@ -83,12 +83,12 @@ class AccountExports:
 
     def create(self, account: Account) -> AccountExport:
         """Raises Conflict where one of the account is under way."""
-        actor, now = current_actor(), self._clock.now_us()
+        now = self._clock.now_us()
         values = {
             "account_id": account.id,
             "state": AccountExportState.WAITING,
             "files": "[]",
-            "requested_by": f"{actor.kind} {actor.name}",
+            "requested_by": str(current_actor()),
             "created_at": now,
         }
         waiting = account_exports.c.account_id == account.id, account_exports.c.state == AccountExportState.WAITING

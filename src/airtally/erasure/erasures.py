@@ -63,14 +63,14 @@ class Erasures:
         person: Person | None,
     ) -> Erasure:
         """As `request`, of a person or an account, inside the caller's transaction."""
-        actor, now = current_actor(), self._clock.now_us()
+        now = self._clock.now_us()
         values = {
             "account_id": account.id,
             "kind": kind,
             "state": ErasureState.WAITING,
             "subject": None if person is None else self._secrets.seal(person.to_json(), _CONTEXT),
             "hashes": self.hashes(person),
-            "requested_by": f"{actor.kind} {actor.name}",
+            "requested_by": str(current_actor()),
             "waiting_for": "[]",
             "created_at": now,
         }

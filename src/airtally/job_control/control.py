@@ -35,8 +35,7 @@ class JobControl:
         """
         if job.state is JobState.CANCELLED:
             return job
-        actor = current_actor()
-        reason = f"Cancelled by {actor.kind} {actor.name}"
+        reason = f"Cancelled by {current_actor()}"
         subject = self._subject(job, "cancelled")
         return self._changed(job, "job.cancel", lambda connection: subject.cancel_within(connection, job, reason))
 

@@ -52,7 +52,7 @@ def put_job_off(connection: Connection, job: Job, run_at: int, reason: str, now:
 
 
 def begin_job_anew(connection: Connection, job: Job, now: int) -> None:
-    """Make a failed or cancelled job ready as if it were added now. Raises Conflict, also while its worker has not stopped."""
+    """Make a failed or cancelled job ready as if it were added now. Raises Conflict, also until its worker has stopped."""
     has_stopped = or_(jobs.c.lease_until.is_(None), jobs.c.lease_until <= now)
     begun = {"state": JobState.READY, "run_at": now, "created_at": now, "updated_at": now, "error": None}
     begun |= {"attempts_before": jobs.c.attempts, "progress_done": 0, "progress_total": None}

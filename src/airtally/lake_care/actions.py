@@ -33,7 +33,6 @@ class LakeCare:
 
     def __init__(self, lake: Lake, maintenance: Maintenance, rebuilder: Rebuilder) -> None:
         self._lake = lake
-        self._maintenance = maintenance
         self._rebuilder = rebuilder
         self._steps: Mapping[LakeAction, Callable[[LakeTable], StepResult]] = {
             LakeAction.COMPACT: lambda table: {"days_rewritten": maintenance.compact(table, EAGER)},

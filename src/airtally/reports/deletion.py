@@ -22,8 +22,7 @@ class ReportDeletion:
         The file goes before the row that names it, so that none is left which nobody knows.
         """
         self._reports.own(account, report_id)
-        actor = current_actor()
-        report = self._reports.stop(account, report_id, f"Deleted by {actor.kind} {actor.name}")
+        report = self._reports.stop(account, report_id, f"Deleted by {current_actor()}")
         if report.file_name is not None and report.file_deleted_at is None:
             self._files.delete(storage_name(account.slug, report.file_name))
         self._reports.forget(report)

@@ -28,7 +28,7 @@ class TaskState(StrEnum):
 class Task:
     """Times in microseconds UTC. `account_id` is None for work on the server's own stores.
 
-    `action` and `subject` say what is to be done to what, `results` what each finished step did. `error`: why it failed.
+    `action` and `subject` say what is to be done to what, `results` what each finished step did, `error` why it failed.
     """
 
     id: int

@@ -80,13 +80,13 @@ class Tasks:
             self._jobs.renew_within(connection, job)
             return self._changed(connection, job, changed)
 
-    def note_result(self, job: Job, result: TaskResult, total: int | None = None) -> None:
-        """Add what one step did; `total` steps are known. Raises LeaseLost."""
+    def note_result(self, job: Job, result: TaskResult) -> None:
+        """Add what one step did. Raises LeaseLost."""
         with self._store.begin() as connection:
             query = select(tasks.c.results).where(tasks.c.id == int(job.subject))
             results = msgspec.json.decode(connection.execute(query).scalar_one(), type=list[dict[str, Any]])
             results.append(dict(result))
-            self._jobs.progress_within(connection, job, len(results), total)
+            self._jobs.progress_within(connection, job, len(results))
             self._changed(connection, job, {"results": msgspec.json.encode(results).decode()})
 
     def finish(self, job: Job) -> None:
@@ -113,7 +113,7 @@ class Tasks:
 
     def _add(self, connection: Connection, new: NewTask) -> Task | None:
         """None where the same task waits already."""
-        actor, now = current_actor(), self._clock.now_us()
+        now = self._clock.now_us()
         values = {
             "account_id": new.account_id,
             "kind": new.kind,
@@ -122,7 +122,7 @@ class Tasks:
             "state": TaskState.WAITING,
             "waits_as": new.waits_as,
             "results": "[]",
-            "requested_by": f"{actor.kind} {actor.name}",
+            "requested_by": str(current_actor()),
             "created_at": now,
             "updated_at": now,
         }

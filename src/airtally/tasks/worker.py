@@ -38,7 +38,10 @@ class TaskWorker(Worker):
 
     @abstractmethod
     def steps(self, task: Task, check: Check) -> Iterator[TaskResult]:
-        """Do what is not among the results yet, step by step. `check` raises if the lease is lost or the process ends."""
+        """Do what is not among the results yet, step by step.
+
+        `check` raises if the lease is lost or the process ends. It is called after each step anyway.
+        """
 
     def work(self, job: Job, lease: KeptLease) -> None:
         def check() -> None:

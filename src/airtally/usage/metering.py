@@ -32,8 +32,8 @@ class Metering:
     """Requests are counted in memory, so the last seconds of them are lost with a process that is killed.
 
     What came in is not: a buffer has it on disk with the rows, numbered, and the store knows the number up to which it
-    was added. `buffer` is None in a process that takes no rows. Thread-safe: a lock guards the counts in memory, another
-    lets one thread at a time write.
+    was added. `buffer` is None in a process that takes no rows. Thread-safe: a lock guards the counts in memory,
+    another lets one thread at a time write.
     """
 
     def __init__(

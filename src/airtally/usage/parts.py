@@ -16,7 +16,7 @@ from airtally.usage.reading import UsageReader
 
 @dataclass(frozen=True, slots=True)
 class UsageParts:
-    """`metering` counts requests and what buffers took in, `loads` what files brought, `reader` is what handlers use."""
+    """`metering` counts requests and what buffers took in, `loads` what files brought; handlers use `reader`."""
 
     metering: Metering
     loads: LoadLedger

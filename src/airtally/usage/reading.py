@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, func, select
 from airtally.database.rows import AnyRow
 from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts, usage
+from airtally.kit.time import DAY_US, day_start_us, utc_day
 from airtally.usage.figures import FIGURE_NAMES, UsageFigures
 
-_EPOCH = date(1970, 1, 1)
 _SUMS: tuple[ColumnElement[Any], ...] = tuple(
     func.coalesce(func.sum(usage.c[name]), 0).label(name) for name in FIGURE_NAMES
 )
@@ -35,7 +35,7 @@ class UsageInterval:
 
     @property
     def days(self) -> ColumnElement[bool]:
-        return usage.c.day.between((self.start - _EPOCH).days, (self.end - _EPOCH).days - 1)
+        return usage.c.day.between(_number_of(self.start), _number_of(self.end) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class UsageReader:
         found: dict[tuple[date, str], UsageFigures] = {}
         with self._store.read() as connection:
             for row in connection.execute(query.order_by(usage.c.day, usage.c.kind)):
-                day = _EPOCH + timedelta(days=row.day)
+                day = utc_day(row.day * DAY_US)
                 start = day if grain is UsageGrain.DAY else max(day.replace(day=1), interval.start)
                 before = found.get((start, row.kind), UsageFigures())
                 found[start, row.kind] = before + _figures(row)
@@ -82,6 +82,11 @@ class UsageReader:
         with self._store.read() as connection:
             rows = connection.execute(query.order_by(accounts.c.id).limit(limit)).all()
         return [AccountTotal(row.id, row.slug, _figures(row)) for row in rows]
+
+
+def _number_of(day: date) -> int:
+    """Of a UTC day as it is stored."""
+    return day_start_us(day) // DAY_US
 
 
 def _figures(row: AnyRow) -> UsageFigures:

@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from litestar import Response, route
 from litestar.di import NamedDependency
+from litestar.enums import HttpMethod
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import SkipValidation
 
+from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.openapi import JsonObject
 from airtally.services import Services
 from airtally.vendors.openapi import VendorWire, vendor_document
@@ -48,3 +52,13 @@ class VendorApi:
     def document(self, server_url: str) -> JsonObject:
         """The OpenAPI document of the vendor's wire. `server_url` has no trailing slash."""
         return vendor_document(self.name, self.wire, self.respond, server_url)
+
+
+def refused_options(paths: str | list[str]) -> HTTPRouteHandler:
+    """Refuses OPTIONS. It stands first: a route of other methods alone is given the framework's, which allows it."""
+
+    @route(paths, http_method=HttpMethod.OPTIONS, sync_to_thread=False)
+    def options() -> Response[None]:
+        raise MethodNotAllowed("Method OPTIONS is not allowed here")
+
+    return options

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
-from airtally.accounts.accounts import Account
+from airtally.accounts.accounts import Account, lock_account
 from airtally.accounts.audit import note_change
 from airtally.accounts.secrets import Secrets
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
-from airtally.database.tables import accounts, message_deliveries, message_tries, webhook_endpoints
+from airtally.database.tables import message_deliveries, message_tries, webhook_endpoints
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound, Unprocessable
 from airtally.kit.outgoing import Network, OutgoingRefused, check_target, check_url
@@ -114,8 +114,7 @@ class Endpoints:
             "updated_at": now,
         }
         with self._store.begin() as connection:
-            # one at a time, so that they can be counted
-            connection.execute(select(accounts.c.id).where(accounts.c.id == account.id).with_for_update(key_share=True))
+            lock_account(connection, account.id)
             count = select(func.count()).where(_table.account_id == account.id)
             if connection.execute(count).scalar_one() >= MOST_ENDPOINTS:
                 raise Conflict(f"The account has {MOST_ENDPOINTS} webhook endpoints already", hint="Delete one first")

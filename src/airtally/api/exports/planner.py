@@ -30,7 +30,7 @@ class ReadSpecs:
     """The planner of the program. It has no state."""
 
     def plan(self, spec: ExportSpec, account: Account, as_of_us: int) -> Wanted:
-        """Raises NotFound for an unknown stream, Unprocessable, StatementRefused among them, for what cannot be asked."""
+        """Raises NotFound for an unknown stream, Unprocessable or StatementRefused for what cannot be asked."""
         if spec.rows is not None:
             return wanted_rows(spec.rows, account, as_of_us)
         if spec.sql is not None:

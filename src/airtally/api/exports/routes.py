@@ -71,8 +71,7 @@ class ExportResource:
         def page(after: int | None, limit: int) -> list[Export]:
             return self._exports.page(account, after=after, limit=limit, states=asked.state)
 
-        found = page(asked.position, asked.limit)
-        return page_that_fits(found, lambda last: bool(page(last, 1)), export_answer, lambda each: each.id)
+        return page_that_fits(asked, page, export_answer, lambda each: each.id)
 
     @operation(
         *("GET", "/exports/{export_id}", Permission.READ, "Get an export"),

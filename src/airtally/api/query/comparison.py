@@ -24,8 +24,8 @@ _ZERO_OF_NONE = (Function.COUNT, Function.SUM, Function.DISTINCT)
 def compared_table(plan: PlannedQuery, now: pa.Table, before: pa.Table) -> pa.Table:
     """A row for each group of either interval. The first, second … interval of time of both are one group.
 
-    Intervals of the earlier time beyond the last of the later, such as the 31st day, are left out. Of a page there is one
-    row more than its limit, where there is a next one. Raises LimitExceeded.
+    Intervals of the earlier time beyond the last of the later, such as the 31st day, are left out. Where there is a next
+    page, it has one row more than the limit. Raises LimitExceeded.
     """
     assert plan.earlier is not None  # noqa: S101 (asked for only then)
     keys = [each.source for each in plan.columns if each.role is ColumnRole.GROUP]

@@ -95,7 +95,7 @@ class AccountExportResource:
     @operation(
         *("GET", "/account-exports/{account_export_id}/files/{name}", Permission.ADMIN, "Fetch a file of metadata"),
         failures=(NotFound,),
-        media_types=("application/x-ndjson",),
+        media_types=(_LINES,),
         answer=bytes,
         raw=True,
         of_closed=True,
@@ -105,8 +105,8 @@ class AccountExportResource:
         found = self._account_exports.get(call.account, call.number("account_export_id"))
         for file in found.files:
             if file.name == call.text("name") and file.export_id is None:
-                served = ServedFile(file.stored, file.name, file.bytes, file.sha256, "application/x-ndjson")
-                return send(call.request, self._files, served, {"Content-Type": "application/x-ndjson"})
+                served = ServedFile(file.stored, file.name, file.bytes, file.sha256, _LINES)
+                return send(call.request, self._files, served, {"Content-Type": _LINES})
         raise NotFound(f"There is no file {call.text('name')[:64]!r}")
 
     @operation(

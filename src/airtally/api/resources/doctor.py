@@ -36,6 +36,9 @@ class DoctorResource:
         answer_example={"state": "warning", "items": [_LOW, _WELL]},
     )
     def get_doctor(self, call: PlainCall) -> DoctorAnswer:  # noqa: ARG002 (the same for all)
-        """What `airtally doctor` checks, of the process that answers. A check that takes over 10 seconds is an error."""
+        """What `airtally doctor` checks, of the process that answers.
+
+        A check that takes over 10 seconds is an error.
+        """
         findings = self._doctor.findings()
         return DoctorAnswer(max((each.state for each in findings), key=list(CheckState).index), findings)

@@ -36,7 +36,10 @@ class DocumentList(msgspec.Struct, frozen=True):
 
 
 class ApiIndex(msgspec.Struct, frozen=True):
-    """Where to go on. `docs`: a path of the repository; the other members are links. `me` says who a key's holder is."""
+    """Where to go on.
+
+    `docs`: a path of the repository; the other members are links. `me` says who a key's holder is.
+    """
 
     title: str
     version: str

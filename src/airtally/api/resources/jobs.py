@@ -79,7 +79,10 @@ class JobResource:
         failures=(NotFound, Conflict, TooManyRequests),
     )
     def retry_job(self, call: PlainCall) -> JobAnswer:
-        """One that failed or was cancelled, as if it were asked for now: with the rows received by now, under the same id."""
+        """One that failed or was cancelled, as if it were asked for now.
+
+        With the rows received by now, under the same id.
+        """
         return _job_answer(self._control.retry(self._asked_job(call)))
 
     def _asked_job(self, call: PlainCall) -> Job:

@@ -66,7 +66,10 @@ class WriterAnswer(msgspec.Struct, frozen=True):
 
 
 class NewLakeTask(msgspec.Struct, forbid_unknown_fields=True):
-    """`action` of the table of one `stream`, or of all; `rebuild-rollups` drops segments first, where their rows are there."""
+    """`action` of the table of one `stream`, or of all.
+
+    `rebuild-rollups` drops segments first, where their rows are there.
+    """
 
     action: LakeAction
     stream: str | None = None
@@ -117,7 +120,10 @@ class LakeResource:
         failures=(NotFound, TableDamaged),
     )
     def list_missing_files(self, call: OperationCall[MissingQuery, None]) -> ListingPage[MissingFile]:
-        """Each page looks for every file, which takes a while on a bucket. Restore them from a backup, if there is one."""
+        """Each page looks for every file, which takes a while on a bucket.
+
+        Restore them from a backup, if there is one.
+        """
         after, limit = call.query.position or 0, call.query.limit
         numbered = enumerate(missing_files(self._storage.lake, call.query.stream), 1)
         found = list(islice(numbered, after, after + limit + 1))
@@ -151,7 +157,10 @@ class LakeResource:
         headers={"Location": "Where its progress is."},
     )
     def create_lake_task(self, call: OperationCall[NoFields, NewLakeTask]) -> OperationReply:
-        """Whether or not it is due, by one process among all. Asked for again before it has begun, it is the same task."""
+        """Whether or not it is due, by one process among all.
+
+        Asked for again before it has begun, it is the same task.
+        """
         check_stream(call.body.stream)
         made = ask_for(self._tasks, call.body.action, call.body.stream)
         return OperationReply(_task_answer(made), headers={"Location": f"/api/v1/lake/tasks/{made.id}"})

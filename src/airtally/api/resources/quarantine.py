@@ -36,7 +36,7 @@ class QuarantineEntry(msgspec.Struct, frozen=True):
 
 
 class QuarantinedRow(msgspec.Struct, frozen=True):
-    """`line`: where it stood in its batch, from 1. `raw` as received; if that is no text, `raw_base64` is there instead.
+    """`line`: where it stood in its batch, from 1. `raw` as received; if that is no text, `raw_base64` instead.
 
     `row`: the row as JSON, which resending reads, unless that is `raw`.
     """

@@ -11,12 +11,11 @@ from airtally.api.operation import JSON, OperationCall
 from airtally.api.problems import MAX_WORDS
 from airtally.api.repeating import HEADER, header_text
 from airtally.ingest.service import Batch, Ingest
+from airtally.ingest.validate import DELETED
 from airtally.kit.errors import BadRequest, Unavailable, Unprocessable
 from airtally.sql.case import folded
 from airtally.streams.declaration import Stream
 from airtally.streams.record_key import KeyPart
-
-DELETED = "is_deleted"
 
 
 class RecordWriting:
@@ -34,8 +33,8 @@ class RecordWriting:
     ) -> None:
         """Write a version. All of it is on disk when this returns, or nothing.
 
-        Raises BadRequest for values that are no JSON, Unprocessable for wrong ones and for those of another record, Conflict while a request with the same
-        `Idempotency-Key` is under way, and what `Ingest.accept` raises.
+        Raises BadRequest for values that are no JSON, Unprocessable for wrong ones and for those of another record,
+        Conflict while a request with the same `Idempotency-Key` is under way, and what `Ingest.accept` raises.
         """
         if _decoded(values.get(DELETED)) not in (None, 0):
             raise Unprocessable("`is_deleted` is 0 in a record that is written", hint="DELETE deletes a record")

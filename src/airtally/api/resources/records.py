@@ -29,8 +29,8 @@ _OF_READS = (NotFound, LimitExceeded)
 
 
 class RecordsQuery(msgspec.Struct, forbid_unknown_fields=True):
-    """`limit`: at most so many; fewer where they are large. `cursor`: the `next` of the page before. `deleted`: records that
-    were deleted.
+    """`limit`: at most so many; fewer where they are large. `cursor`: the `next` of the page before. `deleted`: records
+    that were deleted.
 
     `key`: only records whose key begins with this value; given again, the next column's; written as in paths.
     `prefix`: only those whose next text of the key begins so.

@@ -1,4 +1,4 @@
-"""`/api/v1/reports`: detailed reports of plays, the same that 4YouSee's clients ask for, and the tries of their notices."""
+"""`/api/v1/reports`: detailed reports of plays, as 4YouSee's clients ask for them, and the tries of their notices."""
 
 from __future__ import annotations
 
@@ -112,7 +112,10 @@ class ReportResource:
         example={"start_date": "2026-10-01", "end_date": "2026-10-31", "player_ids": [7001]},
     )
     def create_report(self, call: OperationCall[NoFields, AskedReport]) -> OperationReply:
-        """It is built with all rows received before, in the same way as 4YouSee's clients get it: one gzip file of JSON."""
+        """It is built with all rows received before, in the same way as 4YouSee's clients get it.
+
+        One gzip file of JSON.
+        """
         asked = call.body
         if asked.webhook is not None and not call.may(Permission.ADMIN):
             raise Forbidden("Only keys with the scope `admin` may give a `webhook`")

@@ -173,8 +173,7 @@ class ScheduleResource:
         def page(after: int | None, limit: int) -> list[Schedule]:
             return self._schedules.page(account, after=after, limit=limit, states=asked.state)
 
-        found = page(asked.position, asked.limit)
-        return page_that_fits(found, lambda last: bool(page(last, 1)), schedule_answer, lambda each: each.id)
+        return page_that_fits(asked, page, schedule_answer, lambda each: each.id)
 
     @operation("GET", "/schedules/{schedule_id}", Permission.READ, "Get a schedule", failures=(NotFound,))
     def get_schedule(self, call: PlainCall) -> ScheduleDetails:

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from airtally.accounts.accounts import Account
 from airtally.accounts.permissions import Permission
 from airtally.api.operation import OperationCall, OperationReply, PlainCall, operation
 from airtally.api.pages import MAX_LIMIT, ListingPage, PageQuery, page_of
@@ -25,7 +24,6 @@ from airtally.datasets.dataset import Dataset
 from airtally.kit.errors import NotFound
 from airtally.services import Services
 from airtally.vendors.slate import shown
-from airtally.vendors.slate.entries import Business
 from airtally.vendors.slate.services import slate_services
 
 
@@ -91,12 +89,16 @@ class SlateCatalogueResource:
         """With the ids of their datasets."""
         query = call.query
         path = {"slate_account": query.slate_account, "group": query.group}
-        return self._page(call, "business", lambda each: self._business(call.account, each), **path)
+        found = self._entries(call, "business", **path)
+        own = self._slate.catalogue.datasets_of(call.account, found)
+        return page_of(
+            found, query.limit, lambda each: shown.business(each, own[each.row_id]), lambda each: each.row_id
+        )
 
     @operation("GET", "/slate/businesses/{business}", Permission.READ, "Get a Slate business", failures=(NotFound,))
     def get_slate_business(self, call: PlainCall) -> dict[str, Any]:
         found = self._slate.catalogue.entry(call.account, business=call.text("business"))
-        return self._business(call.account, found)
+        return shown.business(found, self._slate.catalogue.datasets_of(call.account, [found])[found.row_id])
 
     @operation("GET", "/slate/datasets", Permission.READ, "List datasets")
     def list_datasets(self, call: OperationCall[BelowSlateBusiness, None]) -> ListingPage[DatasetAnswer]:
@@ -175,13 +177,12 @@ class SlateCatalogueResource:
         return ListingPage(items, None)
 
     def _page(self, call: OperationCall[Any, None], level: str, show: Any, **path: str | None) -> ListingPage[Any]:
-        asked, given = call.query, {name: value for name, value in path.items() if value is not None}
-        found = self._slate.catalogue.entries(call.account, level, after=asked.position, limit=asked.limit + 1, **given)
-        return page_of(found, asked.limit, show, lambda each: each.row_id)
+        return page_of(self._entries(call, level, **path), call.query.limit, show, lambda each: each.row_id)
 
-    def _business(self, account: Account, business: Business) -> dict[str, Any]:
-        own = self._slate.catalogue.entries(account, "dataset", business=business.id)
-        return shown.business(business, own)
+    def _entries(self, call: OperationCall[Any, None], level: str, **path: str | None) -> list[Any]:
+        """Those of the page, and the one that shows whether there is a next page."""
+        asked, given = call.query, {name: value for name, value in path.items() if value is not None}
+        return self._slate.catalogue.entries(call.account, level, after=asked.position, limit=asked.limit + 1, **given)
 
     def _dataset(self, call: OperationCall[Any, Any]) -> Dataset:
         return self._slate.catalogue.dataset(call.account, dataset=call.text("dataset"))

@@ -37,7 +37,7 @@ class UsageAccountsQuery(PageQuery):
 
 
 class UsageSums(msgspec.Struct, frozen=True):
-    """`bytes_in`: of bodies and files as sent; `rows_out`: of answers and files; `bytes_out`: of all answers' bodies."""
+    """`bytes_in`: of bodies and files as sent; `rows_out`: of answers and files; `bytes_out`: of answers' bodies."""
 
     rows_accepted: int
     rows_refused: int

@@ -25,10 +25,10 @@ from airtally.vendors.fouryousee.schemas import (
 )
 from airtally.vendors.openapi.declared import VendorWire, WireOperation
 from airtally.vendors.openapi.failures import ANY_BODY, ANY_CALL, ANY_QUESTION
-from airtally.vendors.openapi.parts import FILE_PARAMETERS, QUALITY, file_responses, preflight
+from airtally.vendors.openapi.parts import FILE_PARAMETERS, QUALITY, cors_headers, file_responses, preflight
 
 _TOKEN = "token"  # noqa: S105 (the name of a security scheme)
-_CORS_TEXTS = {name.replace("-", "_"): "Pages of any origin may read the answer." for name in CORS}
+_CORS_TEXTS = cors_headers(CORS)
 _CALLER: tuple[Failure, ...] = (*ANY_CALL, Unauthorized(CHOICES.bad_token), TooManyRequests(CHOICES.too_many))
 _ITEM = parameter("path", "item", text_of(minLength=1), "The number of it.")
 _PAGE = (
@@ -158,7 +158,9 @@ _FILE = WireOperation(
     path="/{slug}/{name}",
     section=7,
     summary="Fetch a report's file by its link",
-    about="The `url` of a report that succeeded; the link is the permission. The file is one gzip member of JSON lines.",
+    about="""
+    The `url` of a report that succeeded; the link is the permission. The file is one gzip member of JSON lines.
+    """,
     parameters=[
         parameter("path", "slug", text_of(pattern="^[a-z0-9-]{2,32}(-[A-F0-9]{6})?$"), "The account."),
         parameter("path", "name", text_of(pattern=r"^[1-9][0-9]{0,18}-[0-9a-f]{13}\.gz$"), "The file's name."),
@@ -180,8 +182,8 @@ WIRE = VendorWire(
     title="4YouSee reports API",
     about=f"""
     Reports of plays, and the players, medias and users around them, for clients that change only their base URL. Errors
-    are a JSON object with `message`. An address may repeat a call after {CHOICES.seconds_between_calls:g} second. Another
-    method is 405, another path 404; both in the same form.
+    are a JSON object with `message`. An address may repeat a call after {CHOICES.seconds_between_calls:g} second.
+    Another method is 405, another path 404; both in the same form.
     """,
     schemas=SCHEMAS,
     security={_TOKEN: {"type": "apiKey", "in": "header", "name": "Secret-Token"}},

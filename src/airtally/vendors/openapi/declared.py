@@ -20,8 +20,8 @@ class WireOperation:
 
     `section` is that of the vendor's page. `success` has responses by status; `failures` are what else it may answer,
     written by the encoder that serves them. `route` is the handler's path where several calls share it. `security`
-    names the schemes of which one is needed, an empty name that none is. `respond` and `error` count where the wire's own do not. `head`: it takes
-    HEAD too.
+    names the schemes of which one is needed, an empty name that none is. `respond` and `error` stand in for the wire's
+    own. `head`: it takes HEAD too.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Responses of failures: each is written by the vendor's own encoder, so that its form cannot differ from the wire's."""
+"""Responses of failures, each written by the vendor's own encoder, so that its form cannot differ from the wire's."""
 
 from __future__ import annotations
 
@@ -26,10 +26,14 @@ from airtally.kit.openapi import TEXT, JsonObject, header, prose
 from airtally.vendors.openapi.declared import ErrorSchemas
 from airtally.web.areas import Responder
 
-#: What any call may answer.
-ANY_CALL = (
+#: What any call may answer that needs no store.
+ANY_PREFLIGHT = (
     BadRequest("A request must have exactly one Host header"),
     Internal("Internal error: the server's log has the details"),
+)
+#: What any other call may answer.
+ANY_CALL = (
+    *ANY_PREFLIGHT,
     Unavailable("The metadata store cannot be reached"),
     StorageFull("The disk is full"),
 )

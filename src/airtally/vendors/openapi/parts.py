@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from airtally.api.problems import Problem
-from airtally.kit.errors import BadRequest, Internal
 from airtally.kit.openapi import BINARY, TEXT, JsonObject, header, parameter, prose
 from airtally.kit.quality import quality_headers
 from airtally.vendors.openapi.declared import WireOperation
+from airtally.vendors.openapi.failures import ANY_PREFLIGHT
 
 _ABOUT = {
     "Airtally-Data-Through": "All rows received by then are in the answer; RFC 3339, UTC.",
@@ -24,6 +24,7 @@ QUALITY = {
     name.replace("-", "_"): _ABOUT[name]
     for name in quality_headers(data_through_us=0, generated_at_us=0, timezone="UTC")
 }
+_CORS = "As browsers read it (CORS)."
 _OF_FILES = {
     "ETag": "Names the file's bytes.",
     "Accept-Ranges": "`bytes`.",
@@ -36,6 +37,11 @@ FILE_PARAMETERS = (
     parameter("header", "If-Range", TEXT, "The `ETag` that the range is of; of another, the whole file is sent."),
     parameter("header", "If-None-Match", TEXT, "An `ETag`: 304 if the file is still that one."),
 )
+
+
+def cors_headers(names: Iterable[str]) -> dict[str, str]:
+    """Headers for pages of other sites, as keywords of `kit/openapi.answer`."""
+    return {name.replace("-", "_"): "Pages of any origin may read the answer." for name in names}
 
 
 def file_responses(media_types: Sequence[str]) -> dict[int, JsonObject]:
@@ -78,8 +84,5 @@ def preflight(
         summary="Ask whether a page may call",
         parameters=[one for one in parameters if one["in"] == "path"],
         success={204: {"description": "It may.", "headers": {name: header(_CORS) for name in headers}}},
-        failures=[BadRequest("A request must have exactly one Host header"), Internal("Internal error")],
+        failures=ANY_PREFLIGHT,
     )
-
-
-_CORS = "As browsers read it (CORS)."

@@ -13,7 +13,7 @@ from airtally.kit.errors import BadRequest, NotFound
 from airtally.kit.openapi import TEXT, WHOLE, JsonObject, answer, closed, content, opened, parameter, ref, text_of
 from airtally.vendors.openapi.declared import VendorWire, WireOperation
 from airtally.vendors.openapi.failures import ANY_BODY, ANY_CALL
-from airtally.vendors.openapi.parts import FILE_PARAMETERS, PROBLEM, QUALITY, file_responses, preflight
+from airtally.vendors.openapi.parts import FILE_PARAMETERS, PROBLEM, QUALITY, cors_headers, file_responses, preflight
 from airtally.vendors.pushwoosh import downloads
 from airtally.vendors.pushwoosh.choices import CHOICES
 from airtally.vendors.pushwoosh.errors import MEDIA_TYPE, PREFLIGHT, Fault, Restricted, cors
@@ -23,7 +23,7 @@ from airtally.vendors.pushwoosh.methods import METHODS, WRAPPED
 _ROUTE = "/json/1.3/{name}"
 _DEVICE_TOKEN = "deviceToken"  # noqa: S105 (the name of a security scheme)
 _NULL: JsonObject = {"type": "null"}
-_CORS = {name.replace("-", "_"): "Pages of any origin may read the answer." for name in cors({})}
+_CORS = cors_headers(cors({}))
 _CALLER = (
     *(*ANY_CALL, *ANY_BODY, BadRequest(CHOICES.malformed)),
     *(Fault(CHOICES.account_not_found), Fault(CHOICES.application_not_found), Restricted()),

@@ -118,14 +118,10 @@ _SIGNED = (
     '{"command":"viewer.log","api_key":"KEY","timestamp":1795339800,"cdn":4242,"app":"acme-vod","graph":1,'
     '"signature":"9jCnqk…="}'
 )
-_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 _BODY = {
     "required": True,
-    "content": {
-        kind: each
-        for one in _FORM_TYPES
-        for kind, each in content(_FORM, None, one, call={JSON_FIELD: _SIGNED}).items()
-    },
+    "content": content(_FORM, None, "application/x-www-form-urlencoded", call={JSON_FIELD: _SIGNED})
+    | content(_FORM, None, "multipart/form-data", call={JSON_FIELD: _SIGNED}),
 }
 _REPLIES = content(
     {"anyOf": [ref("Viewers"), ref("NoViewers")]}, None, _JSON, found_viewers=_FOUND, no_viewers_found=_NOBODY

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Response, Router, post, route
+from litestar import Response, Router, post
 from litestar.di import NamedDependency, Provide
-from litestar.enums import HttpMethod
 from litestar.params import RawBody, SkipValidation
 
 from airtally.accounts.principal import Principal
-from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.fair import CALLER
 from airtally.kit.fair_executor import in_thread
 from airtally.services import Services
@@ -23,7 +21,7 @@ from airtally.vendors.scaleengine.form import read_form
 from airtally.vendors.scaleengine.params import COMMAND, read_fields
 from airtally.vendors.scaleengine.query import viewers
 from airtally.vendors.scaleengine.replays import Replays
-from airtally.vendors.vendor_api import Prefix, VendorApi
+from airtally.vendors.vendor_api import Prefix, VendorApi, refused_options
 from airtally.web.requests import AnyRequest
 
 
@@ -68,18 +66,13 @@ def routes(services: Services) -> list[Any]:
     """The handlers, for the application to mount."""
     api = Api(services)
     here = {"api": Provide(lambda: api, sync_to_thread=False)}
-    handlers = [options, call]  # in this order: a route of other methods alone is given an OPTIONS of the framework's
+    handlers = [refused_options("/"), call]
     return [Router(path, route_handlers=handlers, dependencies=here) for path in PATHS]
 
 
 @post(status_code=200, request_max_body_size=CHOICES.body_bytes)
 async def call(request: AnyRequest, api: NamedDependency[SkipValidation[Api]], body: RawBody) -> Response[bytes]:
     return await api.answer(request, body)
-
-
-@route("/", http_method=HttpMethod.OPTIONS, sync_to_thread=False)
-def options() -> None:
-    raise MethodNotAllowed("Method OPTIONS is not allowed here")
 
 
 API = VendorApi(

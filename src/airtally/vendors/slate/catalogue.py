@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -109,7 +109,7 @@ class Catalogue:
     def entries(
         self, account: Account, level: str, *, after: int | None = None, limit: int = 100, **path: str
     ) -> list[Any]:
-        """The entries of a level (a name of `path`, as `group`) in the order they were made, after the number `after`."""
+        """The entries of a level (a name of `path`, as `group`), oldest first, after the number `after`."""
         found = _PATH[level]
         query = _below(found, account, path).order_by(found.columns[0]).limit(limit)
         query = query if after is None else query.where(found.columns[0] > after)
@@ -127,11 +127,17 @@ class Catalogue:
 
     def dataset(self, account: Account, **path: str) -> Dataset:
         """Raises NotFound."""
+        found: Dataset = self.entry(account, **path)
+        return found
+
+    def datasets_of(self, account: Account, businesses: Sequence[Business]) -> dict[int, list[Dataset]]:
+        """The datasets of businesses of the account, by the businesses' row ids."""
+        found: dict[int, list[Dataset]] = {each.row_id: [] for each in businesses}
+        query = _below(_DATASETS, account, {}).where(slate_businesses.c.id.in_(found)).order_by(datasets.c.id)
         with self._store.read() as connection:
-            row = connection.execute(_below(_DATASETS, account, path)).one_or_none()
-        if row is None:
-            raise _missing(path)
-        return dataset_of(row)
+            for row in connection.execute(query.add_columns(slate_businesses.c.id.label("of_business"))):
+                found[row.of_business].append(dataset_of(row))
+        return found
 
     def _listed(self, account: Account, level: _Level[T], path: Mapping[str, str], part: Slice) -> Listed[T]:
         query = _below(level, account, path)

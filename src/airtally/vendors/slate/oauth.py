@@ -9,18 +9,17 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-from litestar import Request, Response, Router, post, route
-from litestar.enums import HttpMethod
+from litestar import Request, Response, Router, post
 from litestar.params import RawBody
 
 from airtally.accounts.principal import Principal
-from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.time import SECOND_US
 from airtally.services import Services
 from airtally.vendors.slate.choices import CHOICES
 from airtally.vendors.slate.errors import JSON, TOKEN_PATH, TokenRefused
 from airtally.vendors.slate.grants import KIND, GrantRefused, Tokens
 from airtally.vendors.slate.services import slate_services
+from airtally.vendors.vendor_api import refused_options
 from airtally.web.requests import note_account
 
 FORM = "application/x-www-form-urlencoded"
@@ -41,13 +40,7 @@ def routes(services: Services) -> list[Any]:
         note_account(request, client.account.slug)
         return _token_response(_granted(services, client, form))
 
-    return [Router("/", route_handlers=[options, token])]
-
-
-@route(TOKEN_PATH, http_method=HttpMethod.OPTIONS, sync_to_thread=False)
-def options() -> Response[None]:
-    """A route of other methods alone is given one of the framework's, which allows what is refused here."""
-    raise MethodNotAllowed("Method OPTIONS is not allowed here")
+    return [Router("/", route_handlers=[refused_options(TOKEN_PATH), token])]
 
 
 def read_form(media_type: str, body: bytes) -> dict[str, str]:

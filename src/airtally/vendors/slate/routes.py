@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from litestar import Response, Router, get, route
+from litestar import Response, Router, get
 from litestar.di import NamedDependency, Provide
-from litestar.enums import HttpMethod
 from litestar.params import SkipValidation
 
-from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.paging import Listed
 from airtally.kit.quality import quality_headers
 from airtally.services import Services
@@ -21,7 +19,7 @@ from airtally.vendors.slate.describe import WIRE
 from airtally.vendors.slate.errors import JSON
 from airtally.vendors.slate.services import SlateServices, slate_services
 from airtally.vendors.slate.window import window
-from airtally.vendors.vendor_api import Here, Prefix, VendorApi
+from airtally.vendors.vendor_api import Here, Prefix, VendorApi, refused_options
 from airtally.web.requests import AnyRequest
 
 Parts = NamedDependency[SkipValidation[SlateServices]]
@@ -39,7 +37,7 @@ def routes(services: Services) -> list[Any]:
     api = Router(
         "/apis/v2",
         route_handlers=[
-            options,  # first: a route of other methods alone is given an OPTIONS of the framework's
+            refused_options([_ACCOUNTS, _GROUPS, _BUSINESSES, _DATASETS, _FILES]),
             *(list_accounts, list_groups, list_businesses, list_datasets, list_files),
         ],
         dependencies={
@@ -89,11 +87,6 @@ def list_files(request: AnyRequest, services: Here, slate: Parts, account: Calle
         lambda each: encode.file(each, slate.links.link(dataset.row_id, each.id, services.clock.now_us()))
     )
     return _page_response(request, services, page, items, filters=asked.filters(), data_through_us=through)
-
-
-@route([_ACCOUNTS, _GROUPS, _BUSINESSES, _DATASETS, _FILES], http_method=HttpMethod.OPTIONS, sync_to_thread=False)
-def options() -> Response[None]:
-    raise MethodNotAllowed("Method OPTIONS is not allowed here")
 
 
 def _page(request: AnyRequest) -> params.PageParams:

@@ -118,34 +118,40 @@ _INVALID = InvalidParameters([f"{params.END_TIME} must be after {params.START_TI
 _GONE = RowsGone("Retention has removed the rows.", hint="Ask for a later interval.", instead=())
 
 
-def _query_parameter_of(name: str, schema: JsonObject, about: str) -> JsonObject:
-    return parameter("query", name, schema, about)
-
-
 _TIME = "ISO 8601 date-time on a whole hour; UTC without an offset."
 _INSIGHTS_PARAMETERS = (
     parameter("path", "ad_group_id", text_of(minLength=1), "The ad group, whatever the case of the letters A to Z."),
-    _query_parameter_of(params.START_TIME, dict(TEXT), f"{_TIME} Only together with `{params.END_TIME}`."),
-    _query_parameter_of(params.END_TIME, dict(TEXT), f"{_TIME} It is not included."),
-    _query_parameter_of(
-        params.PRESET, text_of(*_PRESETS, default=CHOICES.default_preset), "Days of UTC; not with the two above."
+    parameter("query", params.START_TIME, TEXT, f"{_TIME} Only together with `{params.END_TIME}`."),
+    parameter("query", params.END_TIME, TEXT, f"{_TIME} It is not included."),
+    parameter(
+        "query",
+        params.PRESET,
+        text_of(*_PRESETS, default=CHOICES.default_preset),
+        "Days of UTC; not with the two above.",
     ),
-    _query_parameter_of(
-        params.INCREMENT, text_of(*CHOICES.increments, default=CHOICES.default_increment), "Length of the buckets."
+    parameter(
+        "query",
+        params.INCREMENT,
+        text_of(*CHOICES.increments, default=CHOICES.default_increment),
+        "Length of the buckets.",
     ),
-    _query_parameter_of(params.BREAKDOWNS, text_of(*CHOICES.breakdowns), "What the figures are split by."),
-    _query_parameter_of(params.BREAKDOWNS_LIST, text_of(*CHOICES.breakdowns), f"The same as `{params.BREAKDOWNS}`."),
+    parameter("query", params.BREAKDOWNS, text_of(*CHOICES.breakdowns), "What the figures are split by."),
+    parameter("query", params.BREAKDOWNS_LIST, text_of(*CHOICES.breakdowns), f"The same as `{params.BREAKDOWNS}`."),
 )
 _LEGACY_PARAMETERS = (
-    _query_parameter_of(legacy.EMAIL, dict(TEXT), "Counts where an e-mail address was imported with the key."),
-    _query_parameter_of(
-        legacy.DATE, text_of(format="date"), f"The day, at most {CHOICES.years_back} years ago; default: today."
+    parameter("query", legacy.EMAIL, TEXT, "Counts where an e-mail address was imported with the key."),
+    parameter(
+        "query",
+        legacy.DATE,
+        text_of(format="date"),
+        f"The day, at most {CHOICES.years_back} years ago; default: today.",
     ),
-    _query_parameter_of(
-        legacy.ZONE, text_of(pattern=r"^[+\- ]?[0-9]{1,2}$", default="0"), "Whole hours from UTC, -12 to +14."
+    parameter(
+        "query", legacy.ZONE, text_of(pattern=r"^[+\- ]?[0-9]{1,2}$", default="0"), "Whole hours from UTC, -12 to +14."
     ),
-    _query_parameter_of(legacy.PAGE, whole(1, 999_999_999, default=1), "From 1."),
-    _query_parameter_of(
+    parameter("query", legacy.PAGE, whole(1, 999_999_999, default=1), "From 1."),
+    parameter(
+        "query",
         legacy.PAGE_SIZE,
         whole(1, 999_999_999, default=CHOICES.default_page_size),
         f"Ad groups on a page; more than {CHOICES.largest_page_size} are served as so many.",

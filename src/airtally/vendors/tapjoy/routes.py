@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from litestar import Response, Router, get, post, route
+from litestar import Response, Router, get, post
 from litestar.di import Provide
-from litestar.enums import HttpMethod
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.quality import quality_headers
 from airtally.services import Services
 from airtally.sql.case import folded
@@ -23,7 +21,7 @@ from airtally.vendors.tapjoy.errors import JSON, LEGACY_PATH, TOKEN_PATH
 from airtally.vendors.tapjoy.groups import find_group
 from airtally.vendors.tapjoy.params import InsightsParams, read_params
 from airtally.vendors.tapjoy.series import insights
-from airtally.vendors.vendor_api import Here, Prefix, VendorApi
+from airtally.vendors.vendor_api import Here, Prefix, VendorApi, refused_options
 from airtally.web.requests import AnyRequest, note_account
 
 INSIGHTS_PATH = "/v1/ad_groups/{ad_group_id:str}/insights"
@@ -33,15 +31,10 @@ def routes(services: Services) -> list[Any]:
     """The handlers, for the application to mount."""
     here = Provide(lambda: services, sync_to_thread=False)
     handlers = [
-        options,  # first: a route of other methods alone is given an OPTIONS of the framework's
+        refused_options([TOKEN_PATH, INSIGHTS_PATH, LEGACY_PATH]),
         *(issue_token, get_insights, get_legacy_report),
     ]
     return [Router("/", route_handlers=handlers, dependencies={"services": here})]
-
-
-@route([TOKEN_PATH, INSIGHTS_PATH, LEGACY_PATH], http_method=HttpMethod.OPTIONS, sync_to_thread=False)
-def options() -> Response[None]:
-    raise MethodNotAllowed("Method OPTIONS is not allowed here")
 
 
 @post(TOKEN_PATH, status_code=200, sync_to_thread=True)
