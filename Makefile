@@ -13,11 +13,13 @@ unexport PYTHONDONTWRITEBYTECODE
 setup: $(VENV)/.runtime
 setup-test: $(VENV)/.test
 
-$(VENV)/.runtime: requirements/runtime.txt pyproject.toml
+ASSETS := src/airtally/console/npm/package-lock.json hatch_build.py
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml $(ASSETS)
 	scripts/setup runtime
 	touch $@
 
-$(VENV)/.test: requirements/test.txt pyproject.toml
+$(VENV)/.test: requirements/test.txt pyproject.toml $(ASSETS)
 	scripts/setup test
 	touch $@ $(VENV)/.runtime
 
