@@ -63,7 +63,7 @@ def routes() -> list[Any]:
 @cache
 def _assets() -> dict[str, Asset]:
     folder = files("airtally.console").joinpath("assets")
-    return {name: _asset(name, file.read_bytes()) for name, file in _found(folder, "")}
+    return {name: _asset(name, file.read_bytes()) for name, file in _files_below(folder, "")}
 
 
 @cache
@@ -71,12 +71,12 @@ def _by_address() -> dict[str, Asset]:
     return {each.address: each for each in _assets().values()}
 
 
-def _found(folder: Traversable, before: str) -> list[tuple[str, Traversable]]:
+def _files_below(folder: Traversable, before: str) -> list[tuple[str, Traversable]]:
     found: list[tuple[str, Traversable]] = []
     for each in folder.iterdir():
         name = before + each.name
         if each.is_dir():
-            found += _found(each, f"{name}/")
+            found += _files_below(each, f"{name}/")
         elif each.name.rpartition(".")[2] in _TYPES:
             found.append((name, each))
     return found

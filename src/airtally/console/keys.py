@@ -9,21 +9,21 @@ import msgspec
 from airtally.accounts.permissions import KEY_SCOPES
 from airtally.console.declared import console_form, console_page
 from airtally.console.operations import ConsoleOperations
-from airtally.console.tables import CellKind, Column, table_of
+from airtally.console.tables import CellKind, TableColumn, table_of
 from airtally.console.views import Moved, View, view
 from airtally.console.visits import Visit
 from airtally.kit.errors import BadRequest
 from airtally.vendors.apis import APIS
 
 _COLUMNS = (
-    Column("Name", lambda each: each.name),
-    Column("For", lambda each: each.kind),
-    Column("Ends with", lambda each: each.ends_with, CellKind.CODE),
-    Column("State", lambda each: each.state, CellKind.STATE),
-    Column("May", lambda each: ", ".join(each.scopes)),
-    Column("Made", lambda each: each.created_at, CellKind.TIME),
-    Column("Last used", lambda each: each.last_used_at, CellKind.TIME),
-    Column("Expires", lambda each: each.expires_at, CellKind.TIME),
+    TableColumn("Name", lambda each: each.name),
+    TableColumn("For", lambda each: each.kind),
+    TableColumn("Ends with", lambda each: each.ends_with, CellKind.CODE),
+    TableColumn("State", lambda each: each.state, CellKind.STATE),
+    TableColumn("May", lambda each: ", ".join(each.scopes)),
+    TableColumn("Made", lambda each: each.created_at, CellKind.TIME),
+    TableColumn("Last used", lambda each: each.last_used_at, CellKind.TIME),
+    TableColumn("Expires", lambda each: each.expires_at, CellKind.TIME),
 )
 
 

@@ -11,7 +11,7 @@ from airtally.console.visits import Visit
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class MenuEntry:
     label: str
     path: str
     place: Place = Place.ACCOUNT
@@ -23,7 +23,7 @@ class Section:
     """`entries` under one heading."""
 
     heading: str
-    entries: tuple[Entry, ...]
+    entries: tuple[MenuEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,36 +43,38 @@ class MenuGroup:
 
 _ADMIN, _OPERATOR = Permission.ADMIN, Permission.OPERATOR
 _SECTIONS = (
-    Section("Figures", (Entry("Overview", "/overview"), Entry("Explore", "/explore"), Entry("SQL", "/sql"))),
+    Section(
+        "Figures", (MenuEntry("Overview", "/overview"), MenuEntry("Explore", "/explore"), MenuEntry("SQL", "/sql"))
+    ),
     Section(
         "Delivery",
         (
-            Entry("Reports", "/reports"),
-            Entry("Datasets", "/datasets"),
-            Entry("Exports", "/exports"),
-            Entry("Schedules", "/schedules"),
-            Entry("Webhooks", "/webhooks"),
-            Entry("Alarms", "/alarms"),
+            MenuEntry("Reports", "/reports"),
+            MenuEntry("Datasets", "/datasets"),
+            MenuEntry("Exports", "/exports"),
+            MenuEntry("Schedules", "/schedules"),
+            MenuEntry("Webhooks", "/webhooks"),
+            MenuEntry("Alarms", "/alarms"),
         ),
     ),
-    Section("Rows", (Entry("Streams", "/streams"), Entry("Quarantine", "/quarantine"))),
+    Section("Rows", (MenuEntry("Streams", "/streams"), MenuEntry("Quarantine", "/quarantine"))),
     Section(
         "Account",
         (
-            Entry("Connect", "/connect"),
-            Entry("Keys", "/keys", permission=_ADMIN),
-            Entry("Users", "/users", permission=_ADMIN),
-            Entry("Audit", "/audit", permission=_ADMIN),
-            Entry("Settings", "/settings"),
+            MenuEntry("Connect", "/connect"),
+            MenuEntry("Keys", "/keys", permission=_ADMIN),
+            MenuEntry("Users", "/users", permission=_ADMIN),
+            MenuEntry("Audit", "/audit", permission=_ADMIN),
+            MenuEntry("Settings", "/settings"),
         ),
     ),
     Section(
         "Server",
         (
-            Entry("Status", "", Place.SERVER, _OPERATOR),
-            Entry("Accounts", "/accounts", Place.SERVER, _OPERATOR),
-            Entry("Lake", "/lake", Place.SERVER, _OPERATOR),
-            Entry("Doctor", "/doctor", Place.SERVER, _OPERATOR),
+            MenuEntry("Status", "", Place.SERVER, _OPERATOR),
+            MenuEntry("Accounts", "/accounts", Place.SERVER, _OPERATOR),
+            MenuEntry("Lake", "/lake", Place.SERVER, _OPERATOR),
+            MenuEntry("Doctor", "/doctor", Place.SERVER, _OPERATOR),
         ),
     ),
 )

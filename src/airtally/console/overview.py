@@ -6,15 +6,15 @@ from typing import Any
 
 from airtally.console.declared import console_page
 from airtally.console.operations import ConsoleOperations
-from airtally.console.tables import CellKind, Column, table_of
+from airtally.console.tables import CellKind, TableColumn, table_of
 from airtally.console.views import View, view
 from airtally.console.visits import Visit
 
 _COLUMNS = (
-    Column("Stream", lambda each: each.stream),
-    Column("Rows", lambda each: each.rows, CellKind.NUMBER),
-    Column("Last received", lambda each: each.last_received, CellKind.TIME),
-    Column("Complete until", lambda each: each.data_through, CellKind.TIME),
+    TableColumn("Stream", lambda each: each.stream),
+    TableColumn("Rows", lambda each: each.rows, CellKind.NUMBER),
+    TableColumn("Last received", lambda each: each.last_received, CellKind.TIME),
+    TableColumn("Complete until", lambda each: each.data_through, CellKind.TIME),
 )
 
 

@@ -34,7 +34,7 @@ class CellKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """`value` reads an item's cell, `link` where the cell leads."""
 
     label: str
@@ -52,7 +52,7 @@ class Table:
     """
 
     name: str
-    columns: Sequence[Column]
+    columns: Sequence[TableColumn]
     items: Sequence[Any]
     next: str | None
     empty: str
@@ -86,7 +86,7 @@ class Table:
 
 
 def table_of(
-    visit: Visit, name: str, columns: Sequence[Column], read: Callable[[str | None, int], Any], empty: str
+    visit: Visit, name: str, columns: Sequence[TableColumn], read: Callable[[str | None, int], Any], empty: str
 ) -> Table:
     """The page that the visit asks for; the first one after a cursor that is no longer good."""
     asked = visit.query.get(f"{name}-after")
