@@ -22,6 +22,7 @@ from airtally.api.serving import routes_of
 from airtally.areas import INGEST, SITE, area_of
 from airtally.background import background_of
 from airtally.console import login
+from airtally.console.docs_site import docs_routes
 from airtally.kit import fair, fair_executor, metrics
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.attempts import ATTEMPT, Attempt
@@ -186,6 +187,7 @@ def _site(services: Services, lifespan: Any) -> Litestar:
             *operations.routes(services),
             *routes_of(native_operations(services), services),
             *login.routes(services),
+            *docs_routes(),
             *(handler for api in APIS for handler in api.routes(services)),
         ],
         exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _http_failed},
