@@ -16,14 +16,16 @@ unexport PYTHONDONTWRITEBYTECODE
 setup: $(VENV)/.runtime $(SITE)
 setup-test: $(VENV)/.test
 
-$(VENV)/.runtime: requirements/runtime.txt requirements/docs.txt pyproject.toml
+ASSETS := src/airtally/console/npm/package-lock.json hatch_build.py
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/docs.txt pyproject.toml $(ASSETS)
 	scripts/setup runtime
 	touch $@
 
 $(SITE): $(SITE_SOURCES) | $(VENV)/.runtime
 	.venv-docs/bin/python scripts/docs_site
 
-$(VENV)/.test: requirements/test.txt requirements/docs.txt pyproject.toml
+$(VENV)/.test: requirements/test.txt requirements/docs.txt pyproject.toml $(ASSETS)
 	scripts/setup test
 	touch $@ $(VENV)/.runtime
 

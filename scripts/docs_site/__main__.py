@@ -22,7 +22,7 @@ def build(target: Path) -> None:
         write_sources(folder)
         command = [Path(sys.executable).with_name("zensical"), "build", "--strict", "--config-file", "mkdocs.yml"]
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        publish(folder / "site", target)
+        publish(folder / "build/site", target)
 
 
 def main() -> None:
