@@ -118,8 +118,9 @@ def test_blocks_are_rendered_as_such(pages):
     """A fence that the builder does not know would be text, and a block of a list item must be indented by four."""
     code = re.compile(r"<code>.*?</code>", re.DOTALL)
     assert [name for name, page in pages.items() if "```" in code.sub("", page.text)] == []
-    indented = re.compile(r"^ {1,3}(?:\||```)", re.MULTILINE)
-    assert [str(each) for each in ROOT.glob("docs/**/*.md") if indented.search(each.read_text())] == []
+    fenced, indented = (re.compile(each, re.MULTILINE | re.DOTALL) for each in (r"^```.*?^```$", r"^ {1,3}(?:\||```)"))
+    sources = {each: fenced.sub("", each.read_text()) for each in ROOT.glob("docs/**/*.md")}
+    assert [str(each) for each, text in sources.items() if indented.search(text)] == []
 
 
 def test_the_start_and_folders_lead_to_their_first_page(client):
