@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 import shutil
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -65,15 +66,12 @@ def publish(site: Path, target: Path) -> None:
             packed = gzip.compress(files[name].read_bytes(), 9, mtime=0)
             files[name].with_name(f"{files[name].name}.gz").write_bytes(packed)
     (site / LIST).write_text(json.dumps(listed, indent=0, sort_keys=True) + "\n", encoding="utf-8")
-    made, former = target.with_name(f".{target.name}.made"), target.with_name(f".{target.name}.former")
-    for each in (made, former):
-        shutil.rmtree(each, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(site, made)
-    if target.exists():
-        target.rename(former)
-    made.rename(target)
-    shutil.rmtree(former, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+        made = shutil.copytree(site, Path(folder) / "made")
+        if target.exists():
+            target.rename(Path(folder) / "former")
+        made.rename(target)
 
 
 def _listed(file: Path, styles: list[str]) -> dict[str, Any]:
