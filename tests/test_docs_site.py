@@ -9,47 +9,34 @@ import http.client
 import importlib
 import re
 import shutil
-import subprocess
 import sys
-from pathlib import Path
 from urllib.parse import urldefrag, urljoin
 
 import httpx
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from airtally.console import docs_site
-from airtally.kit import logs
-from airtally.settings import Settings
-from fixtures.server import LiveServer
+from fixtures.docs_site import ROOT, SCRIPTS, build_site, docs_server
 
-ROOT = Path(__file__).parents[1]
-SCRIPTS = ROOT / "scripts/docs_site"
 PAGE = {"Accept": "text/html"}
 
 
 @pytest.fixture(scope="module")
 def unbuilt(tmp_path_factory):
-    """A server, and the empty folder that it serves the site from."""
+    """A server's address, and the folder in which it looks for the site."""
     folder = tmp_path_factory.mktemp("docs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(docs_site, "FOLDER", folder / "site")
-        logs.configure("error")
-        server = LiveServer(Settings(home=folder / "home")).start()
-    yield server.url, folder / "site"
-    server.stop()
+    with docs_server(folder) as server:
+        yield server.url, folder
 
 
 @pytest.fixture(scope="module")
 def built(unbuilt):
-    """The same after `make docs`: the server's address, and the site's files and their text."""
+    """The same after `make docs`: the server's address, and the folder of the site."""
     url, folder = unbuilt
     missing = httpx.get(f"{url}/docs/", headers=PAGE)
     assert (missing.status_code, "Run `make docs`" in missing.text) == (404, True), missing.text
-    build = [ROOT / ".venv-docs/bin/python", SCRIPTS, folder]
-    done = subprocess.run(build, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return url, folder
+    build_site(folder)
+    return url, folder / "site"
 
 
 @pytest.fixture(scope="module")
