@@ -12,6 +12,7 @@ from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
 from airtally.console.declared import ConsolePage, pages_of
 from airtally.console.jobs import JobPages
+from airtally.console.docs_site import docs_routes
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
 from airtally.console.overview import OverviewPages
@@ -22,7 +23,16 @@ from airtally.console.users import UserPages
 from airtally.services import Services
 
 #: Classes that declare pages.
-PAGES = (OverviewPages, AccountPages, QuarantinePages, KeyPages, UserPages, UsagePages, JobPages, ApiPages)
+PAGES = (
+    OverviewPages,
+    AccountPages,
+    QuarantinePages,
+    KeyPages,
+    UserPages,
+    UsagePages,
+    JobPages,
+    ApiPages,
+)
 
 
 def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
@@ -33,4 +43,5 @@ def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
 
 def routes(services: Services, operations: Sequence[Operation]) -> list[Router]:
     """The handlers, for the application to mount."""
-    return [*assets.routes(), *login.routes(services), *page_routes(console_pages(operations), services)]
+    pages = page_routes(console_pages(operations), services)
+    return [*assets.routes(), *docs_routes(), *login.routes(services), *pages]
