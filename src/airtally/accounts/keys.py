@@ -168,9 +168,17 @@ class Keys(Authentication):
         with self._store.read() as connection:
             return [Key.from_row(row) for row in connection.execute(query.order_by(keys.c.id).limit(limit))]
 
-    def all(self, account: Account | None = None, *, after: int = 0, limit: int | None = None) -> list[Key]:
-        """All keys, oldest first, with the revoked and expired ones, from the one after the id `after`."""
+    def all(
+        self,
+        account: Account | None = None,
+        *,
+        kinds: Collection[str] = (),
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Key]:
+        """All keys, or those of some kinds, oldest first, with the revoked and expired ones, from the one after `after`."""
         query = _KEYS.where(keys.c.id > after).order_by(keys.c.id).limit(limit)
+        query = query.where(keys.c.kind.in_(kinds)) if kinds else query
         if account is not None:
             query = query.where(keys.c.account_id == account.id)
         with self._store.read() as connection:
