@@ -61,7 +61,7 @@ class ConnectPages:
     @console_form("/connect/{connection}/things/{item}", again="connection")
     def declare_thing(self, visit: Visit) -> Moved:
         """What the check-list says, with the values of the form."""
-        item = self._item(visit, visit.name("item"))
+        item = self._item_with_form(visit)
         try:
             call = filled(item.call, visit.form, item.fields)
         except ValueError as error:
@@ -117,6 +117,7 @@ class ConnectPages:
             tried=tried,
             readable=_readable,
             example_call=_example_call,
+            has_form=has_form,
         )
 
     def _keys(self, visit: Visit, kinds: list[str]) -> Table | None:
@@ -130,12 +131,18 @@ class ConnectPages:
 
         return table_of(visit, "keys", _KEYS, read, "There is no key yet. Make one, or import the one the client has.")
 
-    def _item(self, visit: Visit, item_id: str) -> Any:
+    def _item_with_form(self, visit: Visit) -> Any:
+        """Raises NotFound."""
         found = self._operations.call(visit, "get_connection", path={"connection": visit.name("connection")})
         for each in found.items:
-            if each.id == item_id:
+            if each.id == visit.name("item") and has_form(each):
                 return each
-        raise NotFound(f"There is no {item_id[:64]!r} on this check-list")
+        raise NotFound("There is no such form", hint="The page of the API has those that there are")
+
+
+def has_form(item: Any) -> bool:
+    """Rows come by files and calls, and keys have forms that show their secrets."""
+    return bool(item.fields) or item.id == "files"
 
 
 def _path(visit: Visit) -> str:

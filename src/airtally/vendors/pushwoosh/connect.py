@@ -56,7 +56,7 @@ class PushwooshConnection(ApiConnection):
                 names=[each for (each,) in busy.subjects] if busy else [],
             ),
             *_optional_items(view),
-            keys_item(view, "pushwoosh", "The API access token: `auth` of each call."),
+            keys_item(view, "pushwoosh", "The API access token, which stands as auth in each call."),
             keys_item(
                 *(view, "pushwoosh-device", "The token of SDKs, where the server wants one."),
                 title="A device token",

@@ -45,7 +45,7 @@ class ScaleengineConnection(ApiConnection):
             ChecklistItem(
                 id="cdn",
                 title="CDN number",
-                why="Stands in each call. A key brings it: the `cdn` of an import, else a new one.",
+                why="Stands in each call. A key brings it: the cdn of an import, else a new one.",
                 needed=True,
                 count=len(cdns),
                 more=False,
