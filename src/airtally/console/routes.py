@@ -9,6 +9,7 @@ from litestar import Router
 from airtally.api.operation import Operation
 from airtally.console import assets, login
 from airtally.console.account import AccountPages
+from airtally.console.api_page import ApiPages
 from airtally.console.connect import ConnectPages
 from airtally.console.declared import ConsolePage, pages_of
 from airtally.console.keys import KeyPages
@@ -20,7 +21,7 @@ from airtally.console.users import UserPages
 from airtally.services import Services
 
 #: Classes that declare pages.
-PAGES = (OverviewPages, AccountPages, QuarantinePages, ConnectPages, KeyPages, UserPages)
+PAGES = (OverviewPages, AccountPages, QuarantinePages, ConnectPages, KeyPages, UserPages, ApiPages)
 
 
 def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
