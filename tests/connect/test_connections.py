@@ -113,7 +113,7 @@ def ran(program: dict[str, Any], folder: Path) -> tuple[str, str]:
 @pytest.mark.parametrize("name", CONNECTIONS)
 def test_from_nothing_to_the_figures_in_every_language(name, joined, tmp_path):
     client, rival = joined(), joined()
-    assert checked(client, name)["state"] == ("begun" if name == "native" else "missing")
+    assert checked(client, name)["state"] == ("begun" if name == "native" else "not_begun")
     credentials = declared(client, name)
     found = checked(client, name)
     assert (found["state"], found["undeclared"]) == ("ready", [])
@@ -159,7 +159,7 @@ def tried_call_shows_the_answer(client: Native, name: str, in_answer: str) -> No
 def nothing_shows_elsewhere(rival: Native, name: str, client: Native) -> None:
     """Another account of the server has nothing of it."""
     found = rival.http.get(f"/api/v1/connections/{name}")
-    assert found.json()["state"] == ("begun" if name == "native" else "missing")
+    assert found.json()["state"] == ("begun" if name == "native" else "not_begun")
     assert not any(each["there"] for each in found.json()["items"] if each["id"] != "native-keys")
     assert client.account.slug not in found.text
     for mark in ("A1B2'", "group '", "vod '"):
@@ -172,8 +172,8 @@ def test_the_list_says_what_is_missing(joined):
     items = joined().http.get("/api/v1/connections").json()["items"]
     assert [each["name"] for each in items] == list(CONNECTIONS)
     by_name = {each["name"]: each for each in items}
-    assert by_name["tapjoy"]["missing"] == ["Ad groups", "Events", "A key"]
-    assert by_name["native"]["missing"] == ["A stream with rows"]
+    assert by_name["tapjoy"]["missing"] == ["Ad groups", "Events", "Key"]
+    assert by_name["native"]["missing"] == ["Rows"]
 
 
 def test_an_optional_field_that_is_empty_is_left_out():

@@ -34,7 +34,7 @@ class NativeConnection(ApiConnection):
         return [
             keys_item(view, "native", "Sent as Authorization: Bearer.", options=" --scope read --scope write"),
             rows_item(
-                *(view, list(STREAMS.values()), "A stream with rows", "Any of the streams; plays stand for all here."),
+                *(view, list(STREAMS.values()), "Rows", "Of any stream; plays stand for all here."),
                 _PLAY,
                 names=[name for name, stream in STREAMS.items() if view.stored(stream)],
             ),

@@ -43,7 +43,7 @@ def connect(
     with server(account) as api:
         if name is None:
             print_listing(
-                list(api.items("/connections")), ("name", "title", "state", "base_url", "missing"), as_json=as_json
+                api.get("/connections")["items"], ("name", "title", "state", "base_url", "missing"), as_json=as_json
             )
             return
         path, credentials = f"/connections/{quoted(name)}", None if key is None else _key_in(key)

@@ -13,11 +13,11 @@ from airtally.streams.record_key import written_key
 
 
 class ConnectionState(StrEnum):
-    """`READY`: all that is needed is there. `BEGUN`: some of it. `MISSING`: nothing."""
+    """`READY`: all that is needed is there. `BEGUN`: some of it. `NOT_BEGUN`: nothing, as the account has no such client."""
 
     READY = "ready"
     BEGUN = "begun"
-    MISSING = "missing"
+    NOT_BEGUN = "not_begun"
 
 
 class DeclaredField(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ def state_of(items: Sequence[ChecklistItem]) -> ConnectionState:
     there = [each.there for each in items if each.needed]
     if all(there):
         return ConnectionState.READY
-    return ConnectionState.BEGUN if any(each.there for each in items) else ConnectionState.MISSING
+    return ConnectionState.BEGUN if any(each.there for each in items) else ConnectionState.NOT_BEGUN
 
 
 def filled(call: DeclaringCall, values: Mapping[str, str], fields: Sequence[DeclaredField]) -> DeclaringCall:

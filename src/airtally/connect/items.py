@@ -67,7 +67,7 @@ def rows_item(
 
 
 def keys_item(
-    view: AccountView, kind: str, why: str, *, options: str = "", title: str = "A key", needed: bool = True
+    view: AccountView, kind: str, why: str, *, options: str = "", title: str = "Key", needed: bool = True
 ) -> ChecklistItem:
     """Keys of a kind that are in force. `options` of the command that makes one."""
     found = view.keys(kind)

@@ -19,7 +19,6 @@ from airtally.kit.errors import BadRequest, NotFound
 _CONNECTIONS = (
     TableColumn("State", lambda each: each.state, CellKind.STATE),
     TableColumn("Base URL here", lambda each: each.base_url, CellKind.CODE),
-    TableColumn("In place of", lambda each: each.replaces or None, CellKind.CODE),
     TableColumn("Missing", lambda each: ", ".join(each.missing) or None),
 )
 _KEYS = (

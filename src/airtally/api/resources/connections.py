@@ -19,7 +19,10 @@ from airtally.connect.programs import Program, rendered
 from airtally.connect.trial import tried
 from airtally.kit.errors import Conflict, NotFound, TimedOut, TooManyRequests, Unavailable
 from airtally.services import Services
+from airtally.web.listened import Listened
 
+#: Where `airtally serve` listens unless it is told otherwise.
+_SERVED_AT = "http://127.0.0.1:8080"
 _NAMES = tuple(CONNECTIONS)
 _PATH_VALUES = {"connection": _NAMES}
 
@@ -167,11 +170,19 @@ class ConnectionResource:
         )
 
     def _base_url(self, connection: ApiConnection) -> str:
-        return self._services.settings.public_url.rstrip("/") + connection.base_path
+        return self._server_url() + connection.base_path
 
     def _addresses(self, connection: ApiConnection) -> dict[str, Any]:
-        server = self._services.settings.public_url.rstrip("/")
+        server = self._server_url()
         return {"server_url": server, "base_url": self._base_url(connection), "token_url": f"{server}/auth/o2/token"}
+
+    def _server_url(self) -> str:
+        """A command that is no server names the address where its home was served last."""
+        settings = self._services.settings
+        if settings.public_url:
+            return settings.public_url.rstrip("/")
+        last = Listened.last(settings.home)
+        return _SERVED_AT if last is None else last.url.rstrip("/")
 
 
 def _connection_named(call: OperationCall[Any, Any]) -> ApiConnection:

@@ -59,7 +59,7 @@ class PushwooshConnection(ApiConnection):
             keys_item(view, "pushwoosh", "The API access token, which stands as auth in each call."),
             keys_item(
                 *(view, "pushwoosh-device", "The token of SDKs, where the server wants one."),
-                title="A device token",
+                title="Device token",
                 needed=False,
             ),
         ]

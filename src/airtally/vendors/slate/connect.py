@@ -102,6 +102,16 @@ _KINDS = ("subscription", "playback", "catalog")
 _BUSINESS_BODY = {name: f"{{{name}}}" for name in ("group", "id", "name", "territory")} | {
     "datasets": {name: f"{{{name}}}" for name in _KINDS}
 }
+_BUSINESS_EXAMPLE = {
+    "group": "7890",
+    "id": "abc123",
+    "name": "Northwind Max",
+    "datasets": {"subscription": "data987", "playback": "data988", "catalog": "data989"},
+}
+_BUSINESS_COMMAND = (
+    'airtally slate business create --account {} --group 7890 --business abc123 --name "Northwind Max" --territory US'
+)
+_DATASET_OPTIONS = "--dataset subscription=data987 --dataset playback=data988 --dataset catalog=data989"
 
 
 def _levels(view: AccountView) -> list[ChecklistItem]:
@@ -125,16 +135,15 @@ def _levels(view: AccountView) -> list[ChecklistItem]:
         _level_item(
             catalogue.businesses(account, _SOME),
             *("slate-businesses", "Business", "The third id of the path; it is made with its three datasets."),
-            command=f"{create} business create --account {account.slug} --group 7890 --business abc123 "
-            '--name "Northwind Max" --territory US --dataset subscription=data987',
+            command=_BUSINESS_COMMAND.format(account.slug),
             call=DeclaringCall("POST", "/api/v1/slate/businesses", _BUSINESS_BODY),
             fields=_BUSINESS,
         ),
         _level_item(
             catalogue.datasets(account, _SOME),
-            *("slate-datasets", "Datasets", "The last id of the path. They come with a business."),
-            command=f"{create} business list --account {account.slug}",
-            call=DeclaringCall("GET", "/api/v1/slate/datasets"),
+            *("slate-datasets", "Datasets", "The last id of the path. They are made with their business."),
+            command=f"{_BUSINESS_COMMAND.format(account.slug)} {_DATASET_OPTIONS}",
+            call=DeclaringCall("POST", "/api/v1/slate/businesses", _BUSINESS_EXAMPLE),
         ),
     ]
 
