@@ -10,9 +10,10 @@ from airtally.api.operation import Operation
 from airtally.console import assets, login
 from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
+from airtally.console.connect import ConnectPages
 from airtally.console.declared import ConsolePage, pages_of
-from airtally.console.jobs import JobPages
 from airtally.console.docs_site import docs_routes
+from airtally.console.jobs import JobPages
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
 from airtally.console.overview import OverviewPages
@@ -27,6 +28,7 @@ PAGES = (
     OverviewPages,
     AccountPages,
     QuarantinePages,
+    ConnectPages,
     KeyPages,
     UserPages,
     UsagePages,
