@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from litestar import Router
 
 from airtally.api.operation import Operation
-from airtally.console import assets, login
+from airtally.console import assets, first_start, login, one_time
 from airtally.console.declared import ConsolePage, pages_of
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
@@ -27,4 +27,5 @@ def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
 
 def routes(services: Services, operations: Sequence[Operation]) -> list[Router]:
     """The handlers, for the application to mount."""
-    return [*assets.routes(), *login.routes(services), *page_routes(console_pages(operations), services)]
+    for_anybody = (*assets.routes(), *login.routes(services), *one_time.routes(services), *first_start.routes(services))
+    return [*for_anybody, *page_routes(console_pages(operations), services)]
