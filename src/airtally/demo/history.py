@@ -113,12 +113,12 @@ class History:
         alarms.create(self.account, "Deliveries are late", LateWork(after_seconds=1_800))
 
     def ask_for_reports(self) -> None:
-        """One whose notice is taken, one whose notice nobody takes, one without, and one that is cancelled."""
+        """One whose notice nobody takes, one whose notice is taken, one without, and one that is cancelled."""
         days, campaign = _two_days(self.world), [each.media_id for each in self.world.playlogs.network.medias[:3]]
         spots = _plays_of(*days, media_id=tuple(campaign))
         for wanted in (
-            ReportRequest(_plays_of(days[1], days[1]), webhook=f"{self.partner.answers}/reports"),
             ReportRequest(spots, webhook=f"{self.partner.closed}/reports"),
+            ReportRequest(_plays_of(days[1], days[1]), webhook=f"{self.partner.answers}/reports"),
             ReportRequest(_plays_of(*days, player_id=(1, 2))),
         ):
             self.services.reports.create(self.account, wanted)
