@@ -85,8 +85,8 @@ def _given(fields: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _converted(fields: Mapping[str, Any], kind: Any) -> Any:
-    """Texts of forms become numbers and booleans where the operation takes these."""
+    """As read from JSON; texts of forms become numbers and booleans where the operation takes these."""
     try:
-        return msgspec.convert(fields, kind, strict=False)
+        return msgspec.json.decode(msgspec.json.encode(fields), type=kind, strict=False)
     except msgspec.ValidationError as error:
         raise BadRequest(f"The form cannot be used: {error}") from error

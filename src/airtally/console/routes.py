@@ -8,15 +8,19 @@ from litestar import Router
 
 from airtally.api.operation import Operation
 from airtally.console import assets, first_start, login, one_time
+from airtally.console.account import AccountPages
+from airtally.console.api_page import ApiPages
 from airtally.console.declared import ConsolePage, pages_of
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
 from airtally.console.overview import OverviewPages
+from airtally.console.quarantine import QuarantinePages
 from airtally.console.serving import page_routes
+from airtally.console.users import UserPages
 from airtally.services import Services
 
 #: Classes that declare pages.
-PAGES = (OverviewPages, KeyPages)
+PAGES = (OverviewPages, AccountPages, QuarantinePages, KeyPages, UserPages, ApiPages)
 
 
 def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
