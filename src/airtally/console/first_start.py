@@ -10,11 +10,11 @@ from litestar import Response, Router, post, route
 
 from airtally.accounts.accounts import check_name, check_slug, checked_currency, checked_zone, slug_of
 from airtally.accounts.acting import Actor, ActorKind, acting
-from airtally.accounts.one_time_links import Entered, FirstAccount, FirstUser
+from airtally.accounts.one_time_links import Entered, FirstAccount, FirstUser, LinkUnknown
 from airtally.accounts.users import MIN_PASSWORD, check_email, check_password, check_username
 from airtally.console.anonymous_forms import FORM_COOKIE, MAX_FORM_BYTES, AnonymousForms, form_text, request_form
 from airtally.console.forms import FormFields
-from airtally.console.one_time import NO_REFERRER
+from airtally.console.one_time import NO_REFERRER, link_gone
 from airtally.console.pages import page
 from airtally.console.session import entered
 from airtally.kit.errors import Conflict, Failure
@@ -50,11 +50,12 @@ def routes(services: Services) -> list[Router]:
 
     @route("/setup", http_method=METHODS, sync_to_thread=True)
     def show(request: AnyRequest) -> Response[Any]:
-        return first_start.show(request.query_params.get("token", ""))
+        return _unless_gone(lambda: first_start.show(request.query_params.get("token", "")))
 
     @post("/setup", status_code=303, request_max_body_size=MAX_FORM_BYTES)
     async def send(request: AnyRequest) -> Response[Any]:
-        return await in_thread(first_start.send, request, await request_form(request))
+        form = await request_form(request)
+        return await in_thread(_unless_gone, lambda: first_start.send(request, form))
 
     return [Router("/", route_handlers=[show, send])]
 
@@ -73,6 +74,7 @@ class FirstStart:
         return self._page(token, {"timezone": "UTC", "currency": "USD"}, {})
 
     def send(self, request: AnyRequest, form: FormFields) -> Response[Any]:
+        """Raises LinkUnknown."""
         token = form_text(form, "token")
         self._links.check_setup(token)
         given = {name: form_text(form, name).strip() for name in _FIELDS}
@@ -115,6 +117,13 @@ class FirstStart:
         response.cookies.append(self._forms.cookie(FORM_COOKIE, nonce))
         response.headers |= NO_REFERRER
         return response
+
+
+def _unless_gone(answer: Callable[[], Response[Any]]) -> Response[Any]:
+    try:
+        return answer()
+    except LinkUnknown as failure:
+        return link_gone(failure, first=True)
 
 
 def _wrong_fields(given: Mapping[str, str]) -> dict[str, str]:

@@ -42,6 +42,13 @@ def routes(services: Services) -> list[Router]:
     return [Router("/", route_handlers=[show, enter])]
 
 
+def link_gone(failure: LinkUnknown, *, first: bool = False) -> Response[Any]:
+    """The page in the place of one that a link has led to; `first`: to the first start."""
+    response = page("link_gone.html", status=failure.status, failure=failure, first=first)
+    response.headers |= NO_REFERRER
+    return response
+
+
 class SignIn:
     """A page with one button, and what it does: programs that look at links press none, and leave the link as it is."""
 
@@ -51,21 +58,21 @@ class SignIn:
         self._forms = AnonymousForms(services, "/sign-in")
 
     def show(self, request: AnyRequest) -> Response[Any]:
-        """Raises LinkUnknown; whoever is logged in is sent on instead, as after a reload."""
+        """Whoever is logged in is sent on from a link that works no longer, as after a reload."""
         token, wanted = request.query_params.get("token", ""), safe_path(request.query_params.get("next"))
         return self._or_go_on(request, wanted, lambda: self._page(token, self._links.whose(token), wanted))
 
     def enter(self, request: AnyRequest, form: FormFields) -> Response[Any]:
-        """Raises LinkUnknown; whoever has pressed the button twice is sent on too."""
+        """Whoever has pressed the button twice is sent on too."""
         token, wanted = form_text(form, "token"), safe_path(form_text(form, "next"))
         return self._or_go_on(request, wanted, lambda: self._signed_in(request, form, token, wanted))
 
     def _or_go_on(self, request: AnyRequest, wanted: str, answer: Callable[[], Response[Any]]) -> Response[Any]:
         try:
             return answer()
-        except LinkUnknown:
+        except LinkUnknown as failure:
             if current_session(request, self._services) is None:
-                raise
+                return link_gone(failure)
             return Redirect(wanted, status_code=303)
 
     def _signed_in(self, request: AnyRequest, form: FormFields, token: str, wanted: str) -> Response[Any]:

@@ -52,7 +52,7 @@ _SPEND_BY_COUNTRY = {
 
 
 @dataclass(frozen=True)
-class History:
+class DemoHistory:
     """Of one account. Its steps are done once each: a step that is done is noted in the tenant's `done`."""
 
     services: Services
@@ -198,13 +198,13 @@ def add_history(demo: Demo, services: Services, home: Path, partner: PartnerAddr
     for tenant in demo.tenants:
         account = services.access.accounts.by_slug(tenant.slug)
         small = tenant is not demo.tenants[0]
-        begun.append(History(services, account, demo.world(tenant, account), partner, folder, small))
+        begun.append(DemoHistory(services, account, demo.world(tenant, account), partner, folder, small))
         _do_steps(demo, tenant, begun[-1], home)
     for history in begun:
         history.wait()
 
 
-def _do_steps(demo: Demo, tenant: Tenant, history: History, home: Path) -> None:
+def _do_steps(demo: Demo, tenant: Tenant, history: DemoHistory, home: Path) -> None:
     """Those that are left."""
     with acting(Actor(ActorKind.USER, f"paula.{tenant.slug.split('-')[0]}", "203.0.113.24")):
         for name, step in history.steps.items():
