@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from litestar import Router
 
 from airtally.api.operation import Operation
-from airtally.console import assets, login
+from airtally.console import assets, first_start, login, one_time
 from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
 from airtally.console.connect import ConnectPages
@@ -45,5 +45,5 @@ def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
 
 def routes(services: Services, operations: Sequence[Operation]) -> list[Router]:
     """The handlers, for the application to mount."""
-    pages = page_routes(console_pages(operations), services)
-    return [*assets.routes(), *docs_routes(), *login.routes(services), *pages]
+    open_to_all = (*assets.routes(), *docs_routes(), *one_time.routes(services), *first_start.routes(services))
+    return [*open_to_all, *login.routes(services), *page_routes(console_pages(operations), services)]

@@ -19,6 +19,11 @@ def _names() -> frozenset[str]:
     return frozenset(available_timezones() - {"localtime"})  # the zone of this machine
 
 
+def zone_names() -> list[str]:
+    """The names that `named_zone` takes, sorted."""
+    return sorted(_names())
+
+
 def named_zone(name: str) -> ZoneInfo:
     """Raises ValueError for a name that IANA does not have.
 
