@@ -27,10 +27,9 @@ def folded_array(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArra
 
 def folded_sql(text: exp.Expr) -> exp.Expr:
     """LOWER for texts of ASCII alone: it takes a thirtieth of the time of TRANSLATE (2 us a text)."""
+    bits = exp.Anonymous(this="BIT_LENGTH", expressions=[text.copy()])
     bytes_alone = exp.Mul(this=exp.Length(this=text.copy()), expression=exp.Literal.number(_BITS_OF_BYTE))
+    is_ascii = exp.EQ(this=bits, expression=exp.Paren(this=bytes_alone))
     letters = exp.Literal.string(_UPPER), exp.Literal.string(_LOWER)
-    return (
-        exp.Case()
-        .when(exp.Anonymous(this="BIT_LENGTH", expressions=[text.copy()]).eq(bytes_alone), exp.Lower(this=text.copy()))
-        .else_(exp.Anonymous(this="TRANSLATE", expressions=[text.copy(), *letters]))
-    )
+    translated = exp.Anonymous(this="TRANSLATE", expressions=[text.copy(), *letters])
+    return exp.Case(ifs=[exp.If(this=is_ascii, true=exp.Lower(this=text.copy()))], default=translated)
