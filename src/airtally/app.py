@@ -21,7 +21,7 @@ from airtally.api.native import native_operations
 from airtally.api.serving import routes_of
 from airtally.areas import INGEST, SITE, area_of
 from airtally.background import background_of
-from airtally.console import login
+from airtally.console.routes import routes as console_routes
 from airtally.kit import fair, fair_executor, metrics
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.attempts import ATTEMPT, Attempt
@@ -42,6 +42,7 @@ from airtally.web.cors import CrossOrigin
 from airtally.web.departures import WatchedConnection
 from airtally.web.failures import failure_of
 from airtally.web.hosts import check_host, check_single
+from airtally.web.within import note_server
 
 _log = structlog.get_logger("airtally.requests")
 
@@ -84,6 +85,7 @@ class Airtally:
             }  # from clients that join a base URL and a path
         started, area = time.perf_counter(), area_of(scope["path"])
         scope.setdefault("state", {})["started"] = started
+        note_server(scope, self)
         answering = self._answering(scope, area, send)
         body = self._body(scope, area, receive, answering)
         connection = WatchedConnection(body)
@@ -181,11 +183,12 @@ def create_app(
 
 
 def _site(services: Services, lifespan: Any) -> Litestar:
+    native = native_operations(services)
     return Litestar(
         route_handlers=[
             *operations.routes(services),
-            *routes_of(native_operations(services), services),
-            *login.routes(services),
+            *routes_of(native, services),
+            *console_routes(services, native),
             *(handler for api in APIS for handler in api.routes(services)),
         ],
         exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _http_failed},
