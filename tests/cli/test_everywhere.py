@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airtally.cli import app
+from airtally.cli.program import app
 from airtally.reference import commands
 from cli.conftest import PASSWORD
 from fixtures.postgres import on_sqlite
