@@ -10,16 +10,18 @@ from airtally.api.operation import Operation
 from airtally.console import assets, login
 from airtally.console.account import AccountPages
 from airtally.console.declared import ConsolePage, pages_of
+from airtally.console.explore.pages import ExplorePages
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
 from airtally.console.overview import OverviewPages
 from airtally.console.quarantine import QuarantinePages
 from airtally.console.serving import page_routes
+from airtally.console.sql_page import SqlPages
 from airtally.console.users import UserPages
 from airtally.services import Services
 
 #: Classes that declare pages.
-PAGES = (OverviewPages, AccountPages, QuarantinePages, KeyPages, UserPages)
+PAGES = (OverviewPages, ExplorePages, SqlPages, AccountPages, QuarantinePages, KeyPages, UserPages)
 
 
 def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
