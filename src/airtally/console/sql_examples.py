@@ -35,6 +35,6 @@ EXAMPLES = (
     ("Plays of each player in the last week", _PLAYS),
     ("Events by day and name", _EVENTS),
     ("The most viewers at once of each application", _PEAKS),
-    ("Spend by country, in the account's currency", _SPEND),
+    ("Spend by country", _SPEND),
     ("Players as they are now", _PLAYERS),
 )

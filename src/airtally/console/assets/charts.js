@@ -70,6 +70,17 @@
     };
   }
 
+  // Labels of the axis by the distance of its ticks in seconds, with what is said below where it changes. On 24 hours, with
+  // the month as a word: no country reads them wrongly.
+  const DAY_BELOW = "\n{D} {MMM} {YYYY}", NONE = [null, null, null, null, null];
+  const TICKS = [
+    [31536000, "{YYYY}", null, ...NONE, 1],
+    [2419200, "{MMM}", "\n{YYYY}", ...NONE, 1],
+    [86400, "{D} {MMM}", "\n{YYYY}", ...NONE, 1],
+    [60, "{HH}:{mm}", DAY_BELOW, null, DAY_BELOW, null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", DAY_BELOW, null, DAY_BELOW, null, null, null, 1],
+  ];
+
   function options(figure, chart, width, height, own) {
     const bars = chart.kind !== "line", zooms = "zoom" in figure.dataset;
     const axis = { stroke: ink("--soft"), grid: { stroke: ink("--line"), width: 1 }, ticks: { stroke: ink("--line") } };
@@ -77,7 +88,7 @@
       width, height,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone),
       scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 0) > 0 ? high * 1.05 : 1] } },
-      axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, values: TICKS }, { ...axis, size: 64, values: (_, ticks) => ticks.map(short) }],
       cursor: { drag: { x: true, y: false, setScale: !zooms } },
       hooks: zooms ? { setSelect: [tellZoom(figure, chart)] } : {},
       legend: { live: true },

@@ -64,8 +64,10 @@ class ExploreAsker:
         except NotFound as failure:
             return ExploreAnswer(state, faults={"stream": failure.message, **wrong_choices(state)})
         question = question_of(state, stream, visit.now_us)
-        asked = ExploreAnswer(state, question, stream, faults=wrong_choices(state))
-        return asked if asked.faults else self._answered(visit, asked)
+        asked, wrong = ExploreAnswer(state, question, stream), wrong_choices(state)
+        if wrong:
+            return replace(asked, faults=self._faults(visit, asked) | wrong)
+        return self._answered(visit, asked)
 
     def file(self, visit: Visit, asked: ExploreAnswer, name: str) -> Response[Any]:
         """The answer as `csv` or `parquet`; 202 where it becomes an export. Raises the question's failures."""
@@ -85,10 +87,14 @@ class ExploreAsker:
         return replace(asked, rows=body["rows"], meta=body["meta"])
 
     def _refused(self, visit: Visit, asked: ExploreAnswer, failure: Failure) -> ExploreAnswer:
-        assert asked.stream is not None  # noqa: S101 (a question was asked)
-        faults = fields_at_fault(asked.state, asked.question, asked.stream, visit.account, visit.now_us)
+        faults = self._faults(visit, asked)
         instead = tuple(_instead_state(asked.state, each) for each in failure.details.get("questions", ()))
         return replace(asked, faults=faults, failure=None if faults else failure, instead=instead)
+
+    @staticmethod
+    def _faults(visit: Visit, asked: ExploreAnswer) -> dict[str, str]:
+        assert asked.stream is not None  # noqa: S101 (a question was asked)
+        return fields_at_fault(asked.state, asked.question, asked.stream, visit.account, visit.now_us)
 
     def _response(self, visit: Visit, question: Mapping[str, Any], accept: str) -> Response[Any]:
         return self._operations.raw(visit, "query", body=msgspec.json.encode(question), accept=accept)
@@ -100,7 +106,7 @@ class ExploreAsker:
 
 def as_file(response: Response[Any], name: str) -> Response[Any]:
     """The response as a download, unless it tells of an export."""
-    if response.status_code == 200:
+    if response.status_code != 202:
         response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
         response.headers["Cache-Control"] = "no-store"
     return response

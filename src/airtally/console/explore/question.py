@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from airtally.accounts.accounts import Account
-from airtally.api.query.body import Grain, read_body
+from airtally.api.query.body import Compared, Grain, read_body, read_metric
 from airtally.api.query.plan import planned
 from airtally.console.explore.conditions import condition_of, filter_of
 from airtally.console.explore.moments import AskedInterval, sent_moment, zone_or_utc
@@ -45,6 +45,8 @@ def question_of(state: ExploreState, stream: AskedStream, now_us: int) -> dict[s
     if grain is not None:
         fields["grain"] = grain
     fields["timezone"] = state.zone
+    if grain is None and state.splits:
+        fields |= _largest_first(state)
     return fields | ({"compare": state.compare} if state.compare else {})
 
 
@@ -82,13 +84,22 @@ def fields_at_fault(
     """
     found: dict[str, str] = {}
     for field, part in _parts_alone(state, question, stream):
-        if field in found:
+        if field in found or (field in {"grain", "compare"} and found.keys() & {"range", "start", "end"}):
             continue
         try:
             planned(read_body(msgspec.json.encode({"stream": stream.name, **part})), account, now_us)
         except Failure as failure:
-            found[field] = failure.message.removeprefix(_PREFIX)
+            reason = failure.message.removeprefix(_PREFIX)
+            found[field] = reason[:1].upper() + reason[1:]
     return found
+
+
+def _largest_first(state: ExploreState) -> dict[str, list[str]]:
+    """The order by the first figure; none where it cannot be read."""
+    try:
+        return {"order": [f"-{read_metric(state.metrics[0]).label}"]}
+    except ValueError:
+        return {}
 
 
 def _parts_alone(state: ExploreState, question: Mapping[str, Any], stream: AskedStream) -> Iterator[tuple[str, Part]]:
@@ -104,7 +115,9 @@ def _parts_alone(state: ExploreState, question: Mapping[str, Any], stream: Asked
         yield f"where-{number}", {"filter": condition_of(row, stream.kinds)}
     ends = {name: question[name] for name in ("range", "start", "end") if name in question}
     yield ("range" if "range" in ends else "end"), ends
+    if len(ends) == 1 and "range" not in ends:
+        return
     if question.get("grain") in set(Grain):
         yield "grain", {**ends, "grain": question["grain"]}
-    if "compare" in question:
+    if question.get("compare") in set(Compared):
         yield "compare", {**ends, "compare": question["compare"]}

@@ -99,13 +99,8 @@ def _drawn(answer: ExploreAnswer, text: str, times: ChartTimes) -> DrawnFigure:
     nothing = 0 if is_additive or metric.function is AskedFunction.DISTINCT else None
     series = _series(answer, shown, times, nothing)
     kind: ChartKind = "line" if answer.state.chart == "line" else _bars(answer)
-    chart = Chart(
-        text if not answer.state.splits else f"{text} by {', '.join(answer.state.splits)}",
-        times.zone,
-        times.seconds,
-        series,
-        kind,
-    )
+    title = text if not answer.state.splits else f"{text} by {', '.join(answer.state.splits)}"
+    chart = Chart(title, times.zone, times.seconds, series, kind)
     return DrawnFigure(chart, _note(len(groups), len(rest), text, is_additive=is_additive))
 
 

@@ -123,6 +123,9 @@ def wrong_choices(state: ExploreState) -> dict[str, str]:
     ):
         if value not in words:
             found[name] = f"Expected one of {', '.join(each for each in words if each)}"
+    if not state.range:
+        ends = {"start": (state.start, "begins"), "end": (state.end, "ends")}
+        found |= {name: f"Say when the range {word}" for name, (text, word) in ends.items() if not text}
     if str(state.series_count) != state.top:
         found["top"] = f"Expected a number from 1 to {MOST_SERIES}"
     found |= {

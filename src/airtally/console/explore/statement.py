@@ -32,7 +32,8 @@ class _Statement:
         groups = [*self._time(), *(f"{self._group(each)} AS {_name(each)}" for each in self._dimensions)]
         figures = [self._figure(read_metric(each)) for each in self._question["metrics"]]
         numbers = ", ".join(str(number + 1) for number in range(len(groups)))
-        tail = f"\nGROUP BY {numbers}\nORDER BY {numbers}" if groups else ""
+        first = f"{len(groups) + 1} DESC NULLS LAST, " if "order" in self._question else ""
+        tail = f"\nGROUP BY {numbers}\nORDER BY {first}{numbers}" if groups else ""
         columns = ",\n       ".join([*groups, *figures])
         return f"SELECT {columns}\nFROM {self._table}\nWHERE {self._where(interval)}{tail}"
 
