@@ -13,12 +13,14 @@ from airtally.console.api_page import ApiPages
 from airtally.console.connect import ConnectPages
 from airtally.console.declared import ConsolePage, pages_of
 from airtally.console.docs_site import docs_routes
+from airtally.console.explore.pages import ExplorePages
 from airtally.console.jobs import JobPages
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
 from airtally.console.overview import OverviewPages
 from airtally.console.quarantine import QuarantinePages
 from airtally.console.serving import page_routes
+from airtally.console.sql_page import SqlPages
 from airtally.console.usage import UsagePages
 from airtally.console.users import UserPages
 from airtally.services import Services
@@ -26,6 +28,8 @@ from airtally.services import Services
 #: Classes that declare pages.
 PAGES = (
     OverviewPages,
+    ExplorePages,
+    SqlPages,
     AccountPages,
     QuarantinePages,
     ConnectPages,

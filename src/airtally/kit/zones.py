@@ -19,9 +19,10 @@ def _names() -> frozenset[str]:
     return frozenset(available_timezones() - {"localtime"})  # the zone of this machine
 
 
-def zone_names() -> list[str]:
-    """The names that `named_zone` takes, sorted."""
-    return sorted(_names())
+@cache
+def zone_names() -> tuple[str, ...]:
+    """All that `named_zone` takes, in order."""
+    return tuple(sorted(_names()))
 
 
 def named_zone(name: str) -> ZoneInfo:
