@@ -94,10 +94,10 @@
       legend: { live: true },
       series: [
         { value: (_, at) => at === null ? "–" : moment(at, chart.zone) },
-        ...own.map(({ each, values, number }) => ({
-          label: each.label, stroke: colour(number), width: bars ? 0 : 1.75, spanGaps: false,
+        ...own.map(({ each, values, number, hue }) => ({
+          label: each.label, stroke: colour(hue), width: bars ? 0 : 1.75, spanGaps: false,
           paths: bars ? barPaths(chart, number) : uPlot.paths.linear(), dash: each.dashed ? [4, 4] : undefined,
-          fill: bars ? colour(number) : undefined,
+          fill: bars ? colour(hue) + (each.dashed ? "73" : "") : undefined,
           points: { show: !bars && chart.times.length < 40 },
           value: (_, __, ___, at) => at === null || at === undefined ? "–" : whole(each.values[at]),
         })),
@@ -162,7 +162,8 @@
     const chart = JSON.parse(figure.querySelector("script").textContent);
     const plot = figure.querySelector(".plot");
     const columns = chart.kind === "stacked" ? stacked(chart.series) : chart.series.map((each) => each.values);
-    let own = chart.series.map((each, number) => ({ each, values: columns[number], number }));
+    let hue = -1; // an earlier time has the colour of the series before it
+    let own = chart.series.map((each, number) => ({ each, values: columns[number], number, hue: each.dashed ? hue : ++hue }));
     if (chart.kind === "stacked") own = own.reverse();
     drawn.get(figure)?.destroy();
     plot.replaceChildren();
