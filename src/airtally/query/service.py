@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from airtally.query.changelog import Order, Records, VersionsQuery, render_recor
 from airtally.query.distinct import approximated, bounded
 from airtally.query.freshness import Freshness, StreamFreshness
 from airtally.query.lookup import Row, last_by
-from airtally.query.narrow import narrowed
+from airtally.query.narrow import narrowed, plain
 from airtally.query.question import Question
 from airtally.query.record_pages import KeyRange, render_key_page, render_newest_versions
 from airtally.query.records import KnownRecords, RecordsCache
@@ -26,10 +26,10 @@ from airtally.query.render import render
 from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
 from airtally.rollups.plan import RollupPlan
 from airtally.rollups.rollups import Rollups
-from airtally.sql.filters import EVERYTHING, Filter
+from airtally.sql.filters import EVERYTHING, Between, Filter
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
-from airtally.streams.declaration import Stream
+from airtally.streams.declaration import RECEIVED_AT, Stream
 
 T = TypeVar("T")
 
@@ -171,6 +171,22 @@ class Queries:
             prepared.from_rows,
             approximated(question.metrics),
         )
+
+    def late_rows(self, question: Question, since_us: int) -> int:
+        """How many rows of the question's interval were received from `since_us` on, repeats of an event too.
+
+        Of files, only those with such a row are read. Raises LimitExceeded.
+        """
+
+        def ask() -> int:
+            view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+            view = view.of_files(lambda file: file.last_received_us is None or file.last_received_us >= since_us - 999)
+            if not (view.compacted or view.uncompacted or view.buffered):
+                return 0
+            late = replace(question, where=Between(RECEIVED_AT.name, at_least=since_us), as_received=True)
+            return sum(plain(self._engine.query(render(late, view, self._engine.capabilities))[late.metrics[0].name]))
+
+        return self._twice(ask)
 
     def current(
         self,
