@@ -55,6 +55,7 @@ _SECTIONS = (
             MenuEntry("Schedules", "/schedules"),
             MenuEntry("Webhooks", "/webhooks"),
             MenuEntry("Alarms", "/alarms"),
+            MenuEntry("Jobs", "/jobs"),
         ),
     ),
     Section("Rows", (MenuEntry("Streams", "/streams"), MenuEntry("Quarantine", "/quarantine"))),

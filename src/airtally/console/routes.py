@@ -11,16 +11,18 @@ from airtally.console import assets, login
 from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
 from airtally.console.declared import ConsolePage, pages_of
+from airtally.console.jobs import JobPages
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
 from airtally.console.overview import OverviewPages
 from airtally.console.quarantine import QuarantinePages
 from airtally.console.serving import page_routes
+from airtally.console.status import StatusPages
 from airtally.console.users import UserPages
 from airtally.services import Services
 
 #: Classes that declare pages.
-PAGES = (OverviewPages, AccountPages, QuarantinePages, KeyPages, UserPages, ApiPages)
+PAGES = (OverviewPages, JobPages, AccountPages, QuarantinePages, KeyPages, UserPages, ApiPages, StatusPages)
 
 
 def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:

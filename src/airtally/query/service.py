@@ -175,18 +175,26 @@ class Queries:
     def late_rows(self, question: Question, since_us: int) -> int:
         """How many rows of the question's interval were received from `since_us` on, repeats of an event too.
 
-        Of files, only those with such a row are read. Raises LimitExceeded.
+        From memory if no row of the stream was received since; of files, only those with such a row are read.
+        Raises LimitExceeded.
         """
+        late = replace(question, where=Between(RECEIVED_AT.name, at_least=since_us), as_received=True)
 
         def ask() -> int:
-            view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+            view = self.snapshot(late.stream, late.account, start_us=late.start_us, end_us=late.end_us)
             view = view.of_files(lambda file: file.last_received_us is None or file.last_received_us >= since_us - 999)
             if not (view.compacted or view.uncompacted or view.buffered):
                 return 0
-            late = replace(question, where=Between(RECEIVED_AT.name, at_least=since_us), as_received=True)
-            return sum(plain(self._engine.query(render(late, view, self._engine.capabilities))[late.metrics[0].name]))
+            return int(
+                self._written.get(key_of(late, "late rows"), view, lambda: [str(self._sum_of(late, view)).encode()])
+            )
 
         return self._twice(ask)
+
+    def _sum_of(self, question: Question, view: Snapshot) -> int:
+        """Of the question's one figure."""
+        table = self._engine.query(render(question, view, self._engine.capabilities))
+        return sum(plain(table.column(question.metrics[0].name)))
 
     def current(
         self,

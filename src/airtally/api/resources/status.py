@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import msgspec
 
@@ -35,9 +36,9 @@ class ReadinessCheck(msgspec.Struct, frozen=True):
 
 
 class DiskAnswer(msgspec.Struct, frozen=True):
-    """The disk that a folder of the server lies on; `size` and `free` in bytes."""
+    """A disk that folders of the server lie on; `size` and `free` in bytes."""
 
-    folder: str
+    folders: list[str]
     size: int
     free: int
 
@@ -120,7 +121,7 @@ class StatusResource:
             ready=all(each.problem is None for each in checks),
             checks=checks,
             remarks=readiness.remarks(services),
-            disks=[_disk_of(each) for each in map(str, services.settings.local_folders)],
+            disks=_disks_of(services.settings.local_folders),
             buffer=self._buffer(),
             lake=self._lake(),
             background=[
@@ -182,9 +183,14 @@ class StatusResource:
         )
 
 
-def _disk_of(folder: str) -> DiskAnswer:
-    disk = shutil.disk_usage(folder)
-    return DiskAnswer(folder, disk.total, disk.free)
+def _disks_of(folders: Sequence[Path]) -> list[DiskAnswer]:
+    """One for each disk; a folder that is not made yet will be on the disk of the one above it."""
+    found: dict[int, DiskAnswer] = {}
+    for folder in folders:
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        number, usage = there.stat().st_dev, shutil.disk_usage(there)
+        found.setdefault(number, DiskAnswer([], usage.total, usage.free)).folders.append(str(folder))
+    return list(found.values())
 
 
 def _library_versions() -> dict[str, str]:

@@ -34,6 +34,12 @@
     }));
   }
 
+  // Bars begin at their time: the last one needs room beyond it.
+  function lastBar(chart, bars) {
+    const times = chart.times;
+    return !bars ? 0 : times.length > 1 ? times[times.length - 1] - times[times.length - 2] : 3600;
+  }
+
   function options(chart, width, height, own) {
     const bars = chart.kind !== "line";
     const axis = { stroke: ink("--soft"), grid: { stroke: ink("--line"), width: 1 }, ticks: { stroke: ink("--line") } };
@@ -41,7 +47,7 @@
     return {
       width, height,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone),
-      scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 0) > 0 ? high * 1.05 : 1] } },
+      scales: { x: { range: (_, low, high) => [low, high + lastBar(chart, bars)] }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 0) > 0 ? high * 1.05 : 1] } },
       axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map(short) }],
       cursor: { drag: { x: true, y: false } },
       legend: { live: true },
