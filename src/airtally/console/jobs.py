@@ -1,4 +1,4 @@
-"""Jobs: work in the background, how far it is, and why it failed."""
+"""Jobs of an account: what is under way, what failed and why; cancelled and begun anew."""
 
 from __future__ import annotations
 
@@ -9,31 +9,7 @@ from airtally.console.operations import ConsoleOperations
 from airtally.console.tables import CellKind, TableColumn, table_of
 from airtally.console.views import Moved, View, view
 from airtally.console.visits import Visit
-from airtally.jobs.states import UNENDED, JobState
-
-
-def _progress(job: Any) -> str | None:
-    if not job.progress_total:
-        return None
-    return f"{job.progress_done} of {job.progress_total}"
-
-
-def _times_begun(job: Any) -> str:
-    return "once" if job.attempts == 1 else f"{job.attempts} times" if job.attempts else "not yet"
-
-
-_COLUMNS = (
-    TableColumn("Job", lambda each: each.id, CellKind.NUMBER),
-    TableColumn("Kind", lambda each: each.kind),
-    TableColumn("About", lambda each: each.subject, CellKind.CODE),
-    TableColumn("State", lambda each: each.state, CellKind.STATE),
-    TableColumn("Progress", _progress),
-    TableColumn("Begun", _times_begun),
-    TableColumn("Why it failed", lambda each: each.error),
-    TableColumn("Due", lambda each: each.run_at, CellKind.TIME),
-    TableColumn("Changed", lambda each: each.updated_at, CellKind.TIME),
-)
-_ENDED_BADLY = (JobState.FAILED, JobState.CANCELLED)
+from airtally.jobs.states import JobState
 
 
 class JobPages:
@@ -42,25 +18,31 @@ class JobPages:
 
     @console_page("/jobs")
     def jobs(self, visit: Visit) -> View:
-        asked = visit.query.get("state", "")
-        state = asked if asked in set(JobState) else None
+        state = visit.query.get("state") or None
 
         def read(cursor: str | None, limit: int) -> Any:
-            query = {"cursor": cursor, "limit": limit, "state": state}
-            return self._operations.call(visit, "list_jobs", query=query)
+            return self._operations.call(visit, "list_jobs", query={"cursor": cursor, "limit": limit, "state": state})
 
-        empty = (
-            "No job is in this state." if state else "No job yet: reports, exports and publications are made by jobs."
+        columns = (
+            TableColumn("Job", lambda each: each.id),
+            TableColumn("Kind", lambda each: each.kind),
+            TableColumn("State", lambda each: each.state, CellKind.STATE),
+            TableColumn("Tries", lambda each: each.attempts, CellKind.NUMBER),
+            TableColumn("Made", lambda each: each.created_at, CellKind.TIME),
+            TableColumn("Error", lambda each: each.error),
         )
-        listed = table_of(visit, "jobs", _COLUMNS, read, empty)
-        return view("jobs.html", jobs=listed, states=list(JobState), state=state, unended=UNENDED, retried=_ENDED_BADLY)
-
-    @console_form("/jobs/{job_id}/retry", again="jobs")
-    def retry(self, visit: Visit) -> Moved:
-        job = self._operations.call(visit, "retry_job", path={"job_id": visit.name("job_id")})
-        return Moved(visit.path("/jobs"), f"Job {job.id} begins anew, with the rows received by now.")
+        empty = "There is no such job." if state else "Nothing was to be done yet."
+        return view("jobs.html", jobs=table_of(visit, "jobs", columns, read, empty), state=state, states=list(JobState))
 
     @console_form("/jobs/{job_id}/cancel", again="jobs")
-    def cancel(self, visit: Visit) -> Moved:
-        job = self._operations.call(visit, "cancel_job", path={"job_id": visit.name("job_id")})
-        return Moved(visit.path("/jobs"), f"Job {job.id} is cancelled.")
+    def cancel_job_form(self, visit: Visit) -> Moved:
+        return self._changed(visit, "cancel_job", "is cancelled")
+
+    @console_form("/jobs/{job_id}/retry", again="jobs")
+    def retry_job_form(self, visit: Visit) -> Moved:
+        return self._changed(visit, "retry_job", "begins anew")
+
+    def _changed(self, visit: Visit, operation: str, words: str) -> Moved:
+        job_id = visit.name("job_id")
+        self._operations.call(visit, operation, path={"job_id": job_id})
+        return Moved(visit.path("/jobs"), f"Job {job_id} {words}.")

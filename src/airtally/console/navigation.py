@@ -65,6 +65,8 @@ _SECTIONS = (
             MenuEntry("Connect", "/connect"),
             MenuEntry("Keys", "/keys", permission=_ADMIN),
             MenuEntry("Users", "/users", permission=_ADMIN),
+            MenuEntry("Usage", "/usage"),
+            MenuEntry("Erasures", "/erasures", permission=_ADMIN),
             MenuEntry("Audit", "/audit", permission=_ADMIN),
             MenuEntry("Settings", "/settings"),
         ),

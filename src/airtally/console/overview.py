@@ -57,13 +57,13 @@ class OverviewPages:
         if not visit.wants_fragment:
             states = self._states(visit)
             return view(
-                "overview.html", **self._charts(visit), **self._figures(visit, states), **_listed(visit, states)
+                "overview.html", **self._charts(visit), **self._figures(visit, states), **_stream_table(visit, states)
             )
         match visit.query.get("part"):
             case "charts":
                 return view("overview.html", fragment="charts", **self._charts(visit))
             case "streams":
-                return view("overview.html", fragment="streams", **_listed(visit, self._states(visit)))
+                return view("overview.html", fragment="streams", **_stream_table(visit, self._states(visit)))
             case _:
                 return view("overview.html", fragment="figures", **self._figures(visit, self._states(visit)))
 
@@ -101,16 +101,16 @@ class OverviewPages:
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
+class _EveryStream:
     """All there is, as a page of a listing."""
 
     items: Sequence[StreamState]
     next: None = None
 
 
-def _listed(visit: Visit, states: Sequence[StreamState]) -> Mapping[str, Any]:
+def _stream_table(visit: Visit, states: Sequence[StreamState]) -> Mapping[str, Any]:
     columns = _columns(visit)
-    return {"streams": table_of(visit, "streams", columns, lambda *_: _Listed(states), "There is no stream.")}
+    return {"streams": table_of(visit, "streams", columns, lambda *_: _EveryStream(states), "There is no stream.")}
 
 
 def _columns(visit: Visit) -> Sequence[TableColumn]:

@@ -10,7 +10,9 @@ from airtally.api.operation import Operation
 from airtally.console import assets, login
 from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
+from airtally.console.connect import ConnectPages
 from airtally.console.declared import ConsolePage, pages_of
+from airtally.console.docs_site import docs_routes
 from airtally.console.jobs import JobPages
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
@@ -18,11 +20,23 @@ from airtally.console.overview import OverviewPages
 from airtally.console.quarantine import QuarantinePages
 from airtally.console.serving import page_routes
 from airtally.console.status import StatusPages
+from airtally.console.usage import UsagePages
 from airtally.console.users import UserPages
 from airtally.services import Services
 
 #: Classes that declare pages.
-PAGES = (OverviewPages, JobPages, AccountPages, QuarantinePages, KeyPages, UserPages, ApiPages, StatusPages)
+PAGES = (
+    OverviewPages,
+    AccountPages,
+    QuarantinePages,
+    ConnectPages,
+    KeyPages,
+    UserPages,
+    UsagePages,
+    JobPages,
+    ApiPages,
+    StatusPages,
+)
 
 
 def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
@@ -33,4 +47,5 @@ def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
 
 def routes(services: Services, operations: Sequence[Operation]) -> list[Router]:
     """The handlers, for the application to mount."""
-    return [*assets.routes(), *login.routes(services), *page_routes(console_pages(operations), services)]
+    pages = page_routes(console_pages(operations), services)
+    return [*assets.routes(), *docs_routes(), *login.routes(services), *pages]
