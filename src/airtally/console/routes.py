@@ -11,6 +11,7 @@ from airtally.console import assets, login
 from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
 from airtally.console.declared import ConsolePage, pages_of
+from airtally.console.delivery.reports import ReportPages
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
 from airtally.console.overview import OverviewPages
@@ -20,7 +21,7 @@ from airtally.console.users import UserPages
 from airtally.services import Services
 
 #: Classes that declare pages.
-PAGES = (OverviewPages, AccountPages, QuarantinePages, KeyPages, UserPages, ApiPages)
+PAGES = (OverviewPages, ReportPages, AccountPages, QuarantinePages, KeyPages, UserPages, ApiPages)
 
 
 def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
