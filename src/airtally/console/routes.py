@@ -11,7 +11,13 @@ from airtally.console import assets, login
 from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
 from airtally.console.declared import ConsolePage, pages_of
+from airtally.console.delivery.alarms import AlarmPages
+from airtally.console.delivery.datasets import DatasetPages
+from airtally.console.delivery.deliveries import DeliveryPages
+from airtally.console.delivery.exports import ExportPages
 from airtally.console.delivery.reports import ReportPages
+from airtally.console.delivery.schedules import SchedulePages
+from airtally.console.delivery.webhooks import WebhookPages
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
 from airtally.console.overview import OverviewPages
@@ -21,7 +27,15 @@ from airtally.console.users import UserPages
 from airtally.services import Services
 
 #: Classes that declare pages.
-PAGES = (OverviewPages, ReportPages, AccountPages, QuarantinePages, KeyPages, UserPages, ApiPages)
+PAGES = (
+    OverviewPages,
+    *(ReportPages, DatasetPages, ExportPages, SchedulePages, WebhookPages, DeliveryPages, AlarmPages),
+    AccountPages,
+    QuarantinePages,
+    KeyPages,
+    UserPages,
+    ApiPages,
+)
 
 
 def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:

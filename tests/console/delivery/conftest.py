@@ -1,4 +1,4 @@
-"""One server for each file of tests."""
+"""One server for all tests of the folder."""
 
 from fixtures.delivery_pages import admin, native, stranger, viewer
 from fixtures.receiver import receiver
