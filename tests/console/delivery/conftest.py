@@ -1,6 +1,6 @@
 """One server for all tests of the folder."""
 
-from fixtures.delivery_pages import admin, native, stranger, viewer
+from fixtures.delivery_pages import admin, all_builds, builds, native, stranger, viewer
 from fixtures.receiver import receiver
 
-__all__ = ["admin", "native", "receiver", "stranger", "viewer"]
+__all__ = ["admin", "all_builds", "builds", "native", "receiver", "stranger", "viewer"]

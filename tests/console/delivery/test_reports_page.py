@@ -9,6 +9,7 @@ import re
 import httpx
 
 from fixtures.console import Browser, failure, note
+from fixtures.delivery_pages import BuildsOfReports
 from fixtures.native import Native
 from fixtures.receiver import Receiver
 
@@ -46,22 +47,46 @@ def test_a_report_is_asked_for_seen_under_way_and_fetched(native: Native, viewer
     assert (own.status_code, link in own.text) == (200, True)
 
 
-def test_what_is_under_way_asks_for_itself_until_it_has_ended(native: Native, admin: Browser) -> None:
+def test_what_is_under_way_asks_for_itself_until_it_has_ended(
+    native: Native, admin: Browser, viewer: Browser, builds: BuildsOfReports
+) -> None:
     """A fragment holds the part that changes alone, and no longer asks once nothing does."""
-    page = asked(admin)
+    builds.goes_on.clear()
+    page = asked(viewer)
+    for path in (page, f"{HOME}/reports"):
+        waiting = viewer.get(path, headers={"HX-Request": "true"}).text
+        assert (f'hx-get="{path}" hx-trigger="every' in waiting, "<progress" in waiting) == (True, True)
+    builds.goes_on.set()
     native.ended_report(number(page))
     for path, part in ((page, "state"), (f"{HOME}/reports", "listing")):
         fragment = admin.get(path, headers={"HX-Request": "true"}).text
         assert (fragment.lstrip().startswith(f'<div id="{part}">'), "<html" in fragment) == (True, False)
 
 
-def test_a_report_that_is_done_is_not_tried_again_and_can_be_deleted(native: Native, admin: Browser) -> None:
+def test_a_report_is_cancelled_and_one_that_failed_tried_again(
+    native: Native, admin: Browser, viewer: Browser, builds: BuildsOfReports
+) -> None:
+    builds.goes_on.clear()
     page = asked(admin)
-    native.ended_report(number(page))
-    again = admin.submit(f"{page}/retry")
-    assert (again.status_code, "has not failed" in failure(again) or "done" in failure(again)) == (409, True)
-    assert admin.submit(f"{page}/delete").status_code == 303
-    assert admin.get(page).status_code == 404
+    assert (viewer.submit(f"{page}/cancel").status_code, "Cancel" in viewer.get(page).text) == (403, False)
+    assert note(admin.get(admin.submit(f"{page}/cancel").headers["location"])).endswith("is cancelled.")
+    assert "Cancelled by user acme-admin" in admin.get(page).text
+    builds.fails = True
+    builds.goes_on.set()
+    failed = asked(admin)
+    assert native.ended_report(number(failed))["state"] == "failed"
+    for path in (failed, f"{HOME}/reports", "/admin/reports_api.php"):
+        shown = viewer.get(path).text
+        assert "A fault in the server (RuntimeError)" in shown
+        assert "/retry" not in shown
+    builds.fails = False
+    assert admin.submit(f"{failed}/retry").headers["location"] == failed
+    assert native.ended_report(number(failed))["state"] == "success"
+    again = admin.submit(f"{failed}/retry")
+    assert (again.status_code, bool(failure(again))) == (409, True)
+    assert 'hx-get="' not in again.text.partition('id="state"')[2]
+    assert admin.submit(f"{failed}/delete").status_code == 303
+    assert admin.get(failed).status_code == 404
 
 
 def test_a_notice_shows_request_and_answer_and_is_sent_again(

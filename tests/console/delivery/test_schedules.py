@@ -6,6 +6,7 @@ import re
 import time
 
 from fixtures.console import Browser, failure, note
+from fixtures.delivery_pages import BuildsOfReports
 from fixtures.native import Native
 
 HOME = "/accounts/acme"
@@ -64,13 +65,20 @@ def test_a_schedule_is_made_run_paused_changed_and_deleted(native: Native, admin
     assert admin.get(page).status_code == 404
 
 
-def test_a_run_that_failed_says_why_and_is_run_again(native: Native, admin: Browser) -> None:
-    """A report of days that have no end yet."""
+def test_a_run_that_failed_says_why_and_is_run_again(native: Native, admin: Browser, builds: BuildsOfReports) -> None:
     page = made(admin, product="report", range="yesterday")
     assert "a report of the plays of yesterday" in admin.get(page).text
+    builds.fails = True
     admin.submit(f"{page}/runs")
     run = ended_run(native, page)
-    assert f'href="{HOME}/reports/{run["report_id"]}"' in admin.get(page).text
+    shown = admin.get(page).text
+    assert (run["state"], "A fault in the server (RuntimeError)" in shown) == ("failed", True)
+    assert f'href="{HOME}/reports/{run["report_id"]}"' in shown
+    builds.fails = False
+    [as_of] = re.findall(r'name="as_of" value="([^"]+)"', shown)
+    admin.submit(f"{page}/runs", as_of=as_of)
+    again = ended_run(native, page)
+    assert (again["id"] != run["id"], again["state"], again["as_of"]) == (True, "done", run["as_of"])
 
 
 def test_errors_are_beside_the_form_and_a_viewer_changes_nothing(admin: Browser, viewer: Browser) -> None:

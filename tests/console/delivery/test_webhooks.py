@@ -66,7 +66,9 @@ def test_a_secret_is_changed_and_a_webhook_disabled(native: Native, admin: Brows
     rotated = admin.submit(f"{page}/rotate").text
     [second] = re.findall(r"<code>(whsec_[^<]+)</code>", rotated)
     assert (second != secret, "the former one too" in rotated, second in admin.get(page).text) == (True, True, False)
-    assert note(admin.get(admin.submit(f"{page}/enabled", enabled="false").headers["location"])).endswith("from now on.")
+    assert note(admin.get(admin.submit(f"{page}/enabled", enabled="false").headers["location"])).endswith(
+        "from now on."
+    )
     assert "state-disabled" in admin.get(page).text
     admin.submit(f"{page}/enabled", enabled="true")
     admin.submit(page, url=receiver.url, description="Others", event_type=["alarm.fired", "export.done"])
@@ -84,7 +86,10 @@ def test_errors_rights_and_another_account(
     assert (wrong.status_code, "not a public address" in failure(wrong)) == (422, True)
     assert 'value="kept"' in wrong.text
     page, _ = made(admin, receiver)
-    for path in ("/webhooks", *(page.removeprefix(HOME) + end for end in ("", "/ping", "/rotate", "/delete", "/enabled"))):
+    for path in (
+        "/webhooks",
+        *(page.removeprefix(HOME) + end for end in ("", "/ping", "/rotate", "/delete", "/enabled")),
+    ):
         assert viewer.submit(HOME + path, url=receiver.url).status_code == 403
     for path in (page, page.replace("/acme/", "/other/")):
         assert (stranger.get(path).status_code, stranger.submit(f"{path}/rotate").status_code) == (404, 404)
