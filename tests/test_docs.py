@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import airtally
-from airtally.cli import app
+from airtally.cli.program import app
 from airtally.cli.remote import FLAGS
 from airtally.kit.errors import Failure
 from airtally.reference import PAGES, commands, declared_metrics, failures, metric_name
@@ -163,6 +163,14 @@ def test_every_guide_and_reference_page_is_linked():
     linked = {(page.parent / link).resolve() for page in FILES for link in LINK.findall(page.read_text())}
     pages = {each.resolve() for folder in ("guides", "reference") for each in (ROOT / "docs" / folder).rglob("*.md")}
     assert {str(each.relative_to(ROOT)) for each in pages - linked} == set()
+
+
+def test_commands_of_a_page_are_run_by_a_test():
+    """Which says so by naming the page; `bash` blocks are for another machine, or for a server that goes on running."""
+    tests = "".join(each.read_text() for each in Path(__file__).parent.rglob("*.py"))
+    pages = [str(each.relative_to(ROOT)) for each in FILES if re.search(r"^ *```sh$", each.read_text(), re.MULTILINE)]
+    assert len(pages) > 10
+    assert [each for each in pages if each not in tests and f"{Path(each).parent}:" not in tests] == []
 
 
 def test_no_public_class_has_the_name_of_another():

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from litestar import Request, Response
+from litestar.utils.scope.state import CONNECTION_STATE_KEY
 
 from airtally.accounts.acting import acting
 from airtally.api.authorize import allowed
 from airtally.api.operation import JSON, Operation, OperationCall, OperationReply
+from airtally.connect.checklist import DeclaringCall
 from airtally.console.visits import Visit
-from airtally.kit.errors import BadRequest
+from airtally.kit.errors import BadRequest, NotFound
 from airtally.web.requests import AnyRequest, client_address
 
 
@@ -44,6 +48,16 @@ class ConsoleOperations:
             answered = operation.handler(replace(call, query=read, body=sent))
         return answered.body if isinstance(answered, OperationReply) else answered
 
+    def made(self, visit: Visit, call: DeclaringCall) -> Any:
+        """A call as it stands in documents, by method and path. Raises NotFound for what is no operation, as `call`."""
+        for operation_id, each in self._operations.items():
+            pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", each.path)
+            found = re.fullmatch(pattern, call.path) if each.declared.method == call.method else None
+            if found is not None:
+                path = {name: unquote(value) for name, value in found.groupdict().items()}
+                return self.call(visit, operation_id, path=path, body=call.body)
+        raise NotFound(f"There is no operation {call.method} {call.path[:128]}")
+
     def raw(
         self,
         visit: Visit,
@@ -71,8 +85,16 @@ class ConsoleOperations:
 
 
 def _request(visit: Visit, operation: Operation, path: Mapping[str, object] | None, **scope: Any) -> AnyRequest:
+    """The page's request with other values; the framework keeps the headers that it has read in the `state`."""
     parameters = {name: str(value) for name, value in (path or {}).items()}
-    changed = {**visit.request.scope, "method": operation.declared.method, "path_params": parameters, **scope}
+    state = {name: value for name, value in visit.request.scope["state"].items() if name != CONNECTION_STATE_KEY}
+    changed = {
+        **visit.request.scope,
+        "state": state,
+        "method": operation.declared.method,
+        "path_params": parameters,
+        **scope,
+    }
     return Request(changed)  # type: ignore[arg-type]  # a scope of the server's, with other values
 
 

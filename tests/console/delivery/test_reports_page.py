@@ -14,6 +14,7 @@ from fixtures.native import Native
 from fixtures.receiver import Receiver
 
 HOME = "/accounts/acme"
+HTMX = {"HX-Request": "true"}
 DAY = {"start_date": "2026-10-01", "start_time": "00:00", "end_date": "2026-10-01", "end_time": "23:59:59"}
 
 
@@ -54,12 +55,12 @@ def test_what_is_under_way_asks_for_itself_until_it_has_ended(
     builds.goes_on.clear()
     page = asked(viewer)
     for path in (page, f"{HOME}/reports"):
-        waiting = viewer.get(path, headers={"HX-Request": "true"}).text
+        waiting = viewer.get(path, headers=HTMX).text
         assert (f'hx-get="{path}" hx-trigger="every' in waiting, "<progress" in waiting) == (True, True)
     builds.goes_on.set()
     native.ended_report(number(page))
     for path, part in ((page, "state"), (f"{HOME}/reports", "listing")):
-        fragment = admin.get(path, headers={"HX-Request": "true"}).text
+        fragment = admin.get(path, headers=HTMX).text
         assert (fragment.lstrip().startswith(f'<div id="{part}">'), "<html" in fragment) == (True, False)
 
 
@@ -113,15 +114,18 @@ def test_a_notice_shows_request_and_answer_and_is_sent_again(
 
 def test_players_are_found_by_name_and_the_ticked_ones_stay(viewer: Browser) -> None:
     found = viewer.get(
-        f"{HOME}/report-records", params={"stream": "players", "find-players": "LOBBY", "player_id": "5"}
+        f"{HOME}/reports", headers=HTMX, params={"stream": "players", "find-players": "LOBBY", "player_id": "5"}
     )
     boxes = re.findall(r'name="player_id" value="(\d+)"( checked)?> ([^<]*) <small>', found.text)
     assert boxes == [("5", " checked", "Hall 5"), ("7001", "", "Lobby &lt;i&gt;")]
-    many = viewer.get(f"{HOME}/report-records", params={"stream": "players", "find-players": "hall"}).text
+    many = viewer.get(f"{HOME}/reports", headers=HTMX, params={"stream": "players", "find-players": "hall"}).text
     assert (many.count("<input"), "There are more" in many) == (12, True)
-    unknown = viewer.get(f"{HOME}/report-records", params={"stream": "medias", "find-medias": "4711"}).text
+    unknown = viewer.get(f"{HOME}/reports", headers=HTMX, params={"stream": "medias", "find-medias": "4711"}).text
     assert re.findall(r'name="media_id" value="(\d+)"> not declared', unknown) == ["4711"]
-    assert "Nothing is found" in viewer.get(f"{HOME}/report-records", params={"find-players": "zzz"}).text
+    assert (
+        "Nothing is found"
+        in viewer.get(f"{HOME}/reports", headers=HTMX, params={"stream": "players", "find-players": "zzz"}).text
+    )
 
 
 def test_a_wrong_interval_is_said_beside_the_form(viewer: Browser) -> None:

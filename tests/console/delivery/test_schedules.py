@@ -10,6 +10,7 @@ from fixtures.delivery_pages import BuildsOfReports
 from fixtures.native import Native
 
 HOME = "/accounts/acme"
+HTMX = {"HX-Request": "true"}
 NEW = {"name": "Plays <i>", "cron": "0 6 * * MON-FRI", "product": "export", "stream": "playlogs", "range": "2026-10"}
 
 
@@ -32,15 +33,15 @@ def ended_run(native: Native, page: str) -> dict[str, object]:
 def test_slots_are_shown_before_anything_is_saved(native: Native, admin: Browser) -> None:
     """On the account's clocks, or on those of another zone; what is no expression is said in words."""
     asked = {"cron": "30 6 * * *", "timezone": ""}
-    shown = admin.get(f"{HOME}/schedule-slots", params=asked).text
+    shown = admin.get(f"{HOME}/schedules", headers=HTMX, params=asked).text
     slots = re.findall(r'datetime="([^"]+)">\w{3} \d{4}-\d\d-\d\d (\d\d:\d\d)<', shown)
     assert ("In America/Sao_Paulo" in shown, [clock for _, clock in slots]) == (True, 5 * ["06:30"])
     known = native.http.get("/api/v1/schedule-slots", params={"cron": "30 6 * * *"}).json()["slots"]
     assert [slot for slot, _ in slots] == known
-    other = admin.get(f"{HOME}/schedule-slots", params=asked | {"timezone": "Asia/Kathmandu"}).text
+    other = admin.get(f"{HOME}/schedules", headers=HTMX, params=asked | {"timezone": "Asia/Kathmandu"}).text
     assert re.findall(r" (\d\d:\d\d)<", other) == 5 * ["06:30"]
     for wrong in ({"cron": "61 * * * *"}, {"cron": "", "timezone": ""}, asked | {"timezone": "Nowhere/<i>"}):
-        answer = admin.get(f"{HOME}/schedule-slots", params=wrong)
+        answer = admin.get(f"{HOME}/schedules", headers=HTMX, params=wrong)
         assert (answer.status_code, "cannot be used" in answer.text, "<i>" in answer.text) == (200, True, False)
 
 

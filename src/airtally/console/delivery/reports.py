@@ -35,6 +35,8 @@ class ReportPages:
 
     @console_page("/reports")
     def reports(self, visit: Visit) -> View:
+        if visit.wants_fragment and "stream" in visit.query:
+            return self._found(visit)
         done = table_of(
             visit, "generated", _done_columns(visit), lambda *page: self._listed(visit, ["success"], *page), _EMPTY
         )
@@ -53,15 +55,6 @@ class ReportPages:
             day=yesterday.isoformat(),
             choices=choices,
         )
-
-    @console_page("/report-records")
-    def report_records(self, visit: Visit) -> View:
-        """Records that a form offers, found by a part of their name; those that are ticked stay."""
-        stream = visit.query.get("stream", "players")
-        known = next((each for each in _CHOICES if each[0] == stream), _CHOICES[0])
-        ticked = [str(each) for each in visit.request.query_params.getall(known[1], [])]
-        choice = chosen_records(self._operations, visit, known[0], ticked, visit.query.get(f"find-{known[0]}", ""))
-        return view("delivery/report_records.html", choice=choice, name=known[1])
 
     @console_form("/reports", again="reports")
     def ask_for_report(self, visit: Visit) -> Moved:
@@ -116,6 +109,14 @@ class ReportPages:
         path = {"report_delivery_id": delivery_id}
         self._operations.call(visit, "redeliver_report_notice", path=path)
         return Moved(visit.path(f"/reports/{report_id}"), "The notice is sent once more.")
+
+    def _found(self, visit: Visit) -> View:
+        """Records that the form offers, found by a part of their name; those that are ticked stay."""
+        asked = visit.query["stream"]
+        stream, name, _ = next((each for each in _CHOICES if each[0] == asked), _CHOICES[0])
+        ticked = [str(each) for each in visit.request.query_params.getall(name, [])]
+        choice = chosen_records(self._operations, visit, stream, ticked, visit.query.get(f"find-{stream}", ""))
+        return view("delivery/report_records.html", choice=choice, name=name)
 
     def _with_job(self, visit: Visit, operation: str, words: str) -> Moved:
         report_id = visit.name("report_id")

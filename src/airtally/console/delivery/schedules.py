@@ -27,6 +27,13 @@ class SchedulePages:
 
     @console_page("/schedules")
     def schedules(self, visit: Visit) -> View:
+        """`?cron=` fills the form with an expression; htmx gets its next slots alone, while it is typed."""
+        given = visit.form or visit.query
+        cron, zone = given.get("cron", _DEFAULT_CRON), given.get("timezone") or None
+        coming = self._coming(visit, cron, zone)
+        if visit.wants_fragment:
+            return view("delivery/schedule_slots.html", coming=coming)
+
         def read(cursor: str | None, limit: int) -> Any:
             return self._operations.call(visit, "list_schedules", query={"cursor": cursor, "limit": limit})
 
@@ -40,7 +47,6 @@ class SchedulePages:
             TableColumn("Failed in a row", lambda each: each.failures, CellKind.NUMBER),
         )
         product = visit.form.get("product") or visit.query.get("product", "export")
-        cron, zone = visit.form.get("cron", _DEFAULT_CRON), visit.form.text("timezone")
         return view(
             "delivery/schedules.html",
             schedules=table_of(visit, "schedules", columns, read, _EMPTY),
@@ -51,14 +57,8 @@ class SchedulePages:
             compressions=COMPRESSIONS,
             ranges=RANGES,
             cron=cron,
-            coming=self._coming(visit, cron, zone),
+            coming=coming,
         )
-
-    @console_page("/schedule-slots")
-    def schedule_slots(self, visit: Visit) -> View:
-        """The next slots of an expression that is being typed."""
-        cron, zone = visit.query.get("cron", _DEFAULT_CRON), visit.query.get("timezone") or None
-        return view("delivery/schedule_slots.html", coming=self._coming(visit, cron, zone))
 
     @console_form("/schedules", again="schedules")
     def make_schedule(self, visit: Visit) -> Moved:
