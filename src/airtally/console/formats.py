@@ -41,6 +41,11 @@ def local_time(context: Context, value: str | int | None) -> str | Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, exact, local_text(value, zone))
 
 
+def zone_time(value: str | int, zone: str) -> str:
+    """`Fri 2026-11-27 20:59` on the zone's clocks."""
+    return moment_of(value).astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M")
+
+
 @pass_context
 def age(context: Context, value: str | int | None) -> str:
     """`3 min ago`, as of the visit; `in 2 h` for what is to come."""
@@ -83,6 +88,7 @@ def is_wall_clock(text: str) -> bool:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "local_time": local_time,
+    "zone_time": zone_time,
     "age": age,
     "number": number,
     "size": size,
