@@ -41,12 +41,22 @@ def local_time(context: Context, value: str | int | None) -> str | Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, exact, local_text(value, zone))
 
 
+def zone_time(value: str | int, zone: str) -> str:
+    """`Fri 2026-11-27 20:59` on the zone's clocks."""
+    return moment_of(value).astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M")
+
+
 @pass_context
 def age(context: Context, value: str | int | None) -> str:
     """`3 min ago`, as of the visit; `in 2 h` for what is to come."""
+    return age_text(value, context["visit"].now_us)
+
+
+def age_text(value: str | int | None, now_us: int) -> str:
+    """As the filter `age`, as of `now_us`, microseconds UTC."""
     if value is None:
         return "never"
-    seconds = (to_datetime(context["visit"].now_us) - moment_of(value)).total_seconds()
+    seconds = (to_datetime(now_us) - moment_of(value)).total_seconds()
     size, unit = next((abs(seconds) / each, unit) for most, each, unit in _AGES if abs(seconds) < most)
     return f"{size:.0f} {unit} ago" if seconds >= 0 else f"in {size:.0f} {unit}"
 
@@ -84,6 +94,7 @@ def wall_clock(text: str) -> str:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "local_time": local_time,
+    "zone_time": zone_time,
     "age": age,
     "number": number,
     "size": size,

@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from litestar import Router
 
 from airtally.api.operation import Operation
-from airtally.console import assets, login
+from airtally.console import assets, first_start, login, one_time
 from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
 from airtally.console.connect import ConnectPages
 from airtally.console.declared import ConsolePage, pages_of
+from airtally.console.delivery.alarms import AlarmPages
+from airtally.console.delivery.datasets import DatasetPages
+from airtally.console.delivery.deliveries import DeliveryPages
+from airtally.console.delivery.exports import ExportPages
+from airtally.console.delivery.reports import ReportPages
+from airtally.console.delivery.schedules import SchedulePages
+from airtally.console.delivery.webhooks import WebhookPages
 from airtally.console.docs_site import docs_routes
 from airtally.console.explore.pages import ExplorePages
 from airtally.console.jobs import JobPages
@@ -21,6 +28,7 @@ from airtally.console.overview import OverviewPages
 from airtally.console.quarantine import QuarantinePages
 from airtally.console.serving import page_routes
 from airtally.console.sql_page import SqlPages
+from airtally.console.status import StatusPages
 from airtally.console.usage import UsagePages
 from airtally.console.users import UserPages
 from airtally.services import Services
@@ -30,6 +38,7 @@ PAGES = (
     OverviewPages,
     ExplorePages,
     SqlPages,
+    *(ReportPages, DatasetPages, ExportPages, SchedulePages, WebhookPages, DeliveryPages, AlarmPages),
     AccountPages,
     QuarantinePages,
     ConnectPages,
@@ -38,6 +47,7 @@ PAGES = (
     UsagePages,
     JobPages,
     ApiPages,
+    StatusPages,
 )
 
 
@@ -49,5 +59,5 @@ def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
 
 def routes(services: Services, operations: Sequence[Operation]) -> list[Router]:
     """The handlers, for the application to mount."""
-    pages = page_routes(console_pages(operations), services)
-    return [*assets.routes(), *docs_routes(), *login.routes(services), *pages]
+    open_to_all = (*assets.routes(), *docs_routes(), *one_time.routes(services), *first_start.routes(services))
+    return [*open_to_all, *login.routes(services), *page_routes(console_pages(operations), services)]

@@ -88,7 +88,10 @@
       width, height,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone),
       padding: [null, 40, null, null],
-      scales: { x: { range: (_, low, high) => [low, bars ? high + step(chart.times) : high] }, y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 0) > 0 ? high * 1.05 : 1] } },
+      scales: {
+        x: { range: (_, low, high) => [low, high + (bars ? step(chart.times) : 0)] }, // bars begin at their time
+        y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 0) > 0 ? high * 1.05 : 1] },
+      },
       axes: [{ ...axis, values: TICKS }, { ...axis, size: 64, values: (_, ticks) => ticks.map(short) }],
       cursor: { drag: { x: true, y: false, setScale: !zooms } },
       hooks: zooms ? { setSelect: [tellZoom(figure, chart)] } : {},
