@@ -28,12 +28,14 @@ test: setup-test  ## the whole suite; what depends on the machine's zone in thre
 	scripts/postgres
 	scripts/interpreters
 	scripts/javascript
+	scripts/deploy-tools
 	$(PYTEST) -m "not slow"
 
 test-slow: setup-test  ## the long proofs, and the property tests with examples drawn anew
 	scripts/postgres
 	scripts/interpreters
 	scripts/javascript
+	scripts/deploy-tools
 	$(BIN)/python -m pytest -m "slow and not long"
 	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile=anew
 
