@@ -8,16 +8,18 @@ PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 # Modules are compiled once, also where the environment forbids it: each program that a test starts would do it anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-test demo test test-slow test-long fuzz bench lint format lock docs clean
+.PHONY: setup setup-test demo test test-browser screenshots test-slow test-long fuzz bench lint format lock docs clean
 
 setup: $(VENV)/.runtime
 setup-test: $(VENV)/.test
 
-$(VENV)/.runtime: requirements/runtime.txt pyproject.toml
+ASSETS := src/airtally/console/npm/package-lock.json hatch_build.py
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml $(ASSETS)
 	scripts/setup runtime
 	touch $@
 
-$(VENV)/.test: requirements/test.txt pyproject.toml
+$(VENV)/.test: requirements/test.txt pyproject.toml $(ASSETS)
 	scripts/setup test
 	touch $@ $(VENV)/.runtime
 
@@ -29,7 +31,16 @@ test: setup-test  ## the whole suite; what depends on the machine's zone in thre
 	scripts/interpreters
 	scripts/javascript
 	scripts/deploy-tools
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not browser"
+
+test-browser: setup-test  ## the console in a real Chromium: every page, in light and dark, wide and narrow
+	scripts/browser
+	scripts/javascript
+	$(BIN)/python -m pytest -m browser
+
+screenshots: setup-test  ## the pictures of README and docs, from the demo's data; ALL=folder takes every page there
+	scripts/browser
+	cd tests && ../$(BIN)/python -m browser.screenshots $(if $(ALL),--all $(abspath $(ALL)))
 
 test-slow: setup-test  ## the long proofs, and the property tests with examples drawn anew
 	scripts/postgres
@@ -37,7 +48,7 @@ test-slow: setup-test  ## the long proofs, and the property tests with examples 
 	scripts/javascript
 	scripts/deploy-tools
 	$(BIN)/python -m pytest -m "slow and not long"
-	$(PYTEST) -m "hypothesis and not slow" --hypothesis-profile=anew
+	$(PYTEST) -m "hypothesis and not slow and not browser" --hypothesis-profile=anew
 
 test-long: setup-test  ## hostile callers for twenty minutes, the whole fuzzer
 	scripts/postgres

@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     place = Place(asked.work.absolute(), asked.small, asked.scale)
     failed = [name for name in asked.names or BENCHMARKS if not _run(name, place, asked.results)]
-    if place.whole:
+    if place.whole and asked.results == RESULTS:
         report.write(asked.results)
     return 1 if failed else 0
 

@@ -22,7 +22,7 @@ from airtally.vendors.slate.entries import NewBusiness
 from airtally.vendors.slate.services import slate_services
 from fixtures.accounts import NOW_US
 from fixtures.native import Native
-from fixtures.operations import declared_operations
+from fixtures.operations import declared_operations, declared_pages
 from fixtures.server import LiveServer
 from fixtures.signage import Site
 from fixtures.slate import published
@@ -37,48 +37,52 @@ OPERATIONS = declared_operations()
 #: What each route gives is, with its methods, one of: "open" (no account's data), "native", "fouryousee", "tapjoy" or
 #: "slate" (the key's account), "signed" (the account of the key in the body), "session" (the logged-in user's), "link"
 #: (its own permission). OPTIONS answers alone are the framework's; HEAD is GET without a body.
-ROUTES = {
-    ("GET", "/healthz"): "open",
-    ("GET", "/readyz"): "open",
-    ("GET", "/metrics"): "open",
-    ("GET", "/api/v1"): "open",
-    ("GET", "/api/v1/openapi"): "open",
-    ("GET", "/api/v1/openapi.json"): "open",
-    ("GET", "/api/v1/openapi/{document}"): "open",
-    ("POST", "/api/v1/streams/{stream}/events"): "native",
-    ("GET", "/"): "session",
-    ("GET", "/login"): "open",
-    ("POST", "/login"): "open",
-    ("POST", "/logout"): "session",
-    ("GET", "/assets/console.css"): "open",
-    ("GET", "/v1/reports"): "fouryousee",
-    ("POST", "/v1/reports"): "fouryousee",
-    ("GET", "/v1/reports/{item}"): "fouryousee",
-    ("GET", "/v1/players"): "fouryousee",
-    ("GET", "/v1/players/{item}"): "fouryousee",
-    ("GET", "/v1/medias"): "fouryousee",
-    ("GET", "/v1/medias/{item}"): "fouryousee",
-    ("GET", "/v1/users"): "fouryousee",
-    ("GET", "/v1/medias/categories"): "fouryousee",
-    ("GET", "/v1/playlists"): "open",
-    ("GET", "/v1/playlists/{item}"): "open",
-    ("GET", "/reporting_data.json"): "open",  # who calls stands in the query: `test_row_35_the_legacy_report`
-    ("POST", "/v1/oauth2/token"): "tapjoy",
-    ("GET", "/v1/ad_groups/{ad_group_id}/insights"): "tapjoy",
-    ("POST", "/auth/o2/token"): "slate",
-    ("GET", "/apis/v2/accounts"): "slate",
-    ("GET", "/apis/v2/accounts/{slate_account}"): "slate",
-    ("GET", "/apis/v2/accounts/{slate_account}/{group}"): "slate",
-    ("GET", "/apis/v2/accounts/{slate_account}/{group}/{business}/datasets"): "slate",
-    ("GET", "/apis/v2/accounts/{slate_account}/{group}/{business}/datasets/{dataset}"): "slate",
-    ("GET", "/files/{file_id}"): "link",
-    ("POST", "/stable"): "signed",
-    ("POST", "/dev"): "signed",
-    ("GET", "/admin/reports_api.php"): "session",
-    ("POST", "/json/1.3/{name}"): "open",  # who calls stands in the body: `test_statistics_are_an_accounts_own`
-    ("GET", "/files/tags/{name}"): "link",
-    ("GET", "/{slug}/{name}"): "link",
-} | dict.fromkeys(OPERATIONS, "native")
+ROUTES = (
+    {
+        ("GET", "/healthz"): "open",
+        ("GET", "/readyz"): "open",
+        ("GET", "/metrics"): "open",
+        ("GET", "/api/v1"): "open",
+        ("GET", "/api/v1/openapi"): "open",
+        ("GET", "/api/v1/openapi.json"): "open",
+        ("GET", "/api/v1/openapi/{document}"): "open",
+        ("POST", "/api/v1/streams/{stream}/events"): "native",
+        ("GET", "/"): "session",
+        ("GET", "/login"): "open",
+        ("POST", "/login"): "open",
+        ("POST", "/logout"): "session",
+        ("GET", "/assets/{name}"): "open",
+        ("GET", "/v1/reports"): "fouryousee",
+        ("POST", "/v1/reports"): "fouryousee",
+        ("GET", "/v1/reports/{item}"): "fouryousee",
+        ("GET", "/v1/players"): "fouryousee",
+        ("GET", "/v1/players/{item}"): "fouryousee",
+        ("GET", "/v1/medias"): "fouryousee",
+        ("GET", "/v1/medias/{item}"): "fouryousee",
+        ("GET", "/v1/users"): "fouryousee",
+        ("GET", "/v1/medias/categories"): "fouryousee",
+        ("GET", "/v1/playlists"): "open",
+        ("GET", "/v1/playlists/{item}"): "open",
+        ("GET", "/reporting_data.json"): "open",  # who calls stands in the query: `test_row_35_the_legacy_report`
+        ("POST", "/v1/oauth2/token"): "tapjoy",
+        ("GET", "/v1/ad_groups/{ad_group_id}/insights"): "tapjoy",
+        ("POST", "/auth/o2/token"): "slate",
+        ("GET", "/apis/v2/accounts"): "slate",
+        ("GET", "/apis/v2/accounts/{slate_account}"): "slate",
+        ("GET", "/apis/v2/accounts/{slate_account}/{group}"): "slate",
+        ("GET", "/apis/v2/accounts/{slate_account}/{group}/{business}/datasets"): "slate",
+        ("GET", "/apis/v2/accounts/{slate_account}/{group}/{business}/datasets/{dataset}"): "slate",
+        ("GET", "/files/{file_id}"): "link",
+        ("POST", "/stable"): "signed",
+        ("POST", "/dev"): "signed",
+        ("GET", "/admin/reports_api.php"): "session",
+        ("POST", "/json/1.3/{name}"): "open",  # who calls stands in the body: `test_statistics_are_an_accounts_own`
+        ("GET", "/files/tags/{name}"): "link",
+        ("GET", "/{slug}/{name}"): "link",
+    }
+    | dict.fromkeys(OPERATIONS, "native")
+    | dict.fromkeys(declared_pages(), "session")
+)
 
 
 def routes_of(server):

@@ -21,7 +21,7 @@ from airtally.api.native import native_operations
 from airtally.api.serving import routes_of
 from airtally.areas import INGEST, SITE, area_of
 from airtally.background import background_of
-from airtally.console import login
+from airtally.console.routes import routes as console_routes
 from airtally.kit import fair, fair_executor, metrics
 from airtally.kit.addresses import neighbourhood
 from airtally.kit.attempts import ATTEMPT, Attempt
@@ -181,11 +181,12 @@ def create_app(
 
 
 def _site(services: Services, lifespan: Any) -> Litestar:
+    native = native_operations(services)
     return Litestar(
         route_handlers=[
             *operations.routes(services),
-            *routes_of(native_operations(services), services),
-            *login.routes(services),
+            *routes_of(native, services),
+            *console_routes(services, native),
             *(handler for api in APIS for handler in api.routes(services)),
         ],
         exception_handlers={Failure: _failed, HTTPException: _http_failed, Exception: _http_failed},

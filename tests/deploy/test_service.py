@@ -13,6 +13,7 @@ from airtally.cli.serve import GRACE_SECONDS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = DEPLOY / "airtally.service"
+OUR_UNITS = ("airtally.service", "airtally-backup.service", "airtally-backup.timer")
 UNITS = Path("/usr/lib/systemd/system")
 #: As systemd-analyze computes it, from 0 to 10; below 2 it calls a unit OK.
 MOST_EXPOSED = 1.5
@@ -34,21 +35,26 @@ def root(tmp_path: Path) -> Path:
     program = tmp_path / "opt/airtally/bin/airtally"
     program.parent.mkdir(parents=True)
     program.touch(mode=0o755)
-    unit = tmp_path / "etc/systemd/system" / UNIT.name
-    unit.parent.mkdir(parents=True)
-    shutil.copy(UNIT, unit)
+    for each in ("bin/sh", "usr/bin/find"):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).touch(mode=0o755)
+    units = tmp_path / "etc/systemd/system"
+    units.mkdir(parents=True)
+    for each in OUR_UNITS:
+        shutil.copy(DEPLOY / each, units)
     return tmp_path
 
 
-def verified(root: Path) -> str:
+def verified(root: Path, unit: str = UNIT.name) -> str:
     """What systemd finds wrong."""
-    ended = analyzed("verify", f"--root={root}", "--man=no", UNIT.name)
+    ended = analyzed("verify", f"--root={root}", "--man=no", unit)
     return ended.stderr + ("" if ended.returncode == 0 else f"status {ended.returncode}")
 
 
 @needs_systemd
-def test_systemd_finds_nothing_wrong(root):
-    assert verified(root) == ""
+@pytest.mark.parametrize("unit", OUR_UNITS)
+def test_systemd_finds_nothing_wrong(root, unit):
+    assert verified(root, unit) == ""
 
 
 @needs_systemd

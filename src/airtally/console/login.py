@@ -15,8 +15,8 @@ from litestar.response import Redirect
 
 from airtally.accounts.known_devices import KnownDevices
 from airtally.accounts.users import User
-from airtally.console.forms import read_form
-from airtally.console.pages import asset, page
+from airtally.console.forms import FormFields, read_form
+from airtally.console.pages import page
 from airtally.console.session import (
     COOKIE,
     check_form,
@@ -49,7 +49,7 @@ def routes(services: Services) -> list[Router]:
     @route("/", http_method=METHODS, sync_to_thread=True)
     def home(request: AnyRequest) -> Response[Any]:
         session = current_session(request, services)
-        return to_login(request) if session is None else page("home.html", session=session)
+        return to_login(request) if session is None else Redirect(start_page(session.user), status_code=303)
 
     @route("/login", http_method=METHODS, sync_to_thread=True)
     def form(request: AnyRequest) -> Response[Any]:
@@ -66,14 +66,8 @@ def routes(services: Services) -> list[Router]:
     async def leave(request: AnyRequest) -> Response[Any]:
         return await in_thread(login.leave, request, await _form(request))
 
-    style = asset("console.css")
-
-    @route("/assets/console.css", http_method=METHODS, media_type="text/css", sync_to_thread=False, cache_control=None)
-    def stylesheet() -> Response[bytes]:
-        return Response(style, media_type="text/css; charset=utf-8", headers={"Cache-Control": "max-age=3600"})
-
     # Litestar 2.25 wraps a threaded handler twice if a later handler has the same path, but not in a router
-    return [Router("/", route_handlers=[home, form, enter, leave, stylesheet])]
+    return [Router("/", route_handlers=[home, form, enter, leave])]
 
 
 class Login:
@@ -149,6 +143,11 @@ class Login:
         return hmac.digest(self._form_key, nonce.encode(), hashlib.sha256).hex()
 
 
+def start_page(user: User) -> str:
+    """Where a user begins."""
+    return f"/accounts/{user.account.slug}/overview"
+
+
 def safe_path(wanted: str | None) -> str:
     """`wanted` if it is a path of this server, else `/`: a log-in never redirects to another site."""
     if not wanted or not wanted.startswith("/") or wanted.startswith("//") or not wanted.isprintable():
@@ -162,6 +161,6 @@ def _form_text(form: Mapping[str, str], name: str) -> str:
     return value if len(value) <= _LONGEST else ""
 
 
-async def _form(request: AnyRequest) -> dict[str, str]:
+async def _form(request: AnyRequest) -> FormFields:
     """The fields of the request's form. Raises BadRequest."""
     return read_form(request.headers.get("content-type", ""), await request.body())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -16,7 +16,7 @@ from airtally.ingest.loading import Load, Loading
 from airtally.ingest.locks import Locks
 from airtally.ingest.quarantine import Entry, Quarantine
 from airtally.ingest.rejected import RejectedRow
-from airtally.kit.errors import Conflict
+from airtally.kit.errors import Conflict, Unprocessable
 from airtally.storage.store import EventStore
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
@@ -43,24 +43,33 @@ class Resend:
         self._quarantine = quarantine
         self._locks = locks
 
-    def run(self, account: Account, entry_id: int, *, columns: Sequence[str] = ()) -> Resent:
+    def run(
+        self,
+        account: Account,
+        entry_id: int,
+        *,
+        columns: Sequence[str] = (),
+        edited: Mapping[int, bytes] | None = None,
+    ) -> Resent:
         """`columns` are those of the CSV file of an entry made by a release before 0.2, which did not keep them.
 
-        Raises NotFound for an entry that is not the account's, Conflict for one that was resent already.
+        `edited` has JSON objects that stand for rows, by their line. Where one is wrong still, it stays in quarantine as
+        it was edited, with what was received. Raises NotFound for an entry that is not the account's, Conflict for one
+        that was resent already, Unprocessable for a line that the entry does not have.
         """
         with self._locks.held("resend", account.slug, str(entry_id)):
             entry = self._quarantine.entry(account, entry_id)
             if entry.resent_at is not None:
                 raise Conflict(f"Quarantine entry {entry_id} was sent again already")
-            return self._run(account, entry, columns)
+            return self._run(account, entry, columns, edited or {})
 
-    def _run(self, account: Account, entry: Entry, columns: Sequence[str]) -> Resent:
+    def _run(self, account: Account, entry: Entry, columns: Sequence[str], edited: Mapping[int, bytes]) -> Resent:
         """The entry is split before its rows are committed under its id, so that an interrupted run can be repeated."""
         stream, app_id = STREAMS[entry.stream], f"resend:{entry.id}"
         if self._event_store.committed(stream, app_id) is not None:
             self._quarantine.mark_resent(account, entry.id)
             return Resent(entry.rows, 0)
-        rows = list(self._quarantine.rows(account, entry.id))
+        rows = _with_edits(list(self._quarantine.rows(account, entry.id)), edited)
         checked, taken, left = self._judged(stream, account, entry, rows, columns)
         if left:
             self._quarantine.split(account, entry, taken, left)
@@ -88,6 +97,18 @@ class Resend:
             wrong[place] = msgspec.structs.replace(rows[place], field=error.field, error=error.error)
         taken = [row for place, row in enumerate(rows) if place not in wrong]
         return Checked(checked.rows, []), taken, [wrong[place] for place in sorted(wrong)]
+
+
+def _with_edits(rows: list[RejectedRow], edited: Mapping[int, bytes]) -> list[RejectedRow]:
+    unknown = set(edited) - {row.line for row in rows}
+    if unknown:
+        raise Unprocessable(f"The entry has no row of line {min(unknown)}")
+    return [
+        msgspec.structs.replace(row, form="row", row=_on_one_line(edited[row.line]).decode())
+        if row.line in edited
+        else row
+        for row in rows
+    ]
 
 
 def _form(stream: Stream, source: str, row: RejectedRow, columns: Sequence[str]) -> bytes | str | None:

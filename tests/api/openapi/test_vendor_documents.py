@@ -12,6 +12,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from airtally.vendors.apis import APIS
+from fixtures.operations import declared_pages
 
 PAGES = Path(__file__).parents[3] / "docs" / "vendors"
 NAMES = [api.name for api in APIS]
@@ -22,9 +23,9 @@ UNDESCRIBED = {
     ("GET", "/login"): "a page of the console",
     ("POST", "/login"): "a form of the console",
     ("POST", "/logout"): "a form of the console",
-    ("GET", "/assets/console.css"): "a file of the console's pages",
+    ("GET", "/assets/{name}"): "a file of the console's pages",
     ("GET", "/admin/reports_api.php"): "a page for people, behind the console's login",
-}
+} | dict.fromkeys(declared_pages(), "a page or a form of the console")
 
 
 @pytest.fixture(scope="module")

@@ -49,10 +49,20 @@ class QuarantinedRow(msgspec.Struct, frozen=True):
     row: str | None
 
 
-class ResendColumns(msgspec.Struct, forbid_unknown_fields=True):
-    """`columns`: of CSV rows that a release before 0.2 refused, which did not keep the header."""
+class EditedRow(msgspec.Struct, forbid_unknown_fields=True):
+    """`row` stands for the one of this `line`."""
+
+    line: int
+    row: dict[str, msgspec.Raw]
+
+
+class ResendBody(msgspec.Struct, forbid_unknown_fields=True):
+    """`columns`: of CSV rows that a release before 0.2 refused, which did not keep the header. `edited`: corrected rows;
+    those that are wrong still stay in quarantine as edited.
+    """
 
     columns: Annotated[list[str], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=list)
+    edited: Annotated[list[EditedRow], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=list)
 
 
 class ResentAnswer(msgspec.Struct, frozen=True):
@@ -109,11 +119,13 @@ class QuarantineResource:
     @operation(
         *("POST", "/quarantine/{entry_id}/resend", Permission.ADMIN, "Send an entry again"),
         failures=(NotFound, Conflict),
-        example={},
+        example={"edited": [{"line": 3, "row": {"player_id": 2, "media_id": 51, "played_at": "2026-11-27T23:59:59"}}]},
     )
-    def resend_quarantine_entry(self, call: OperationCall[NoFields, ResendColumns]) -> ResentAnswer:
+    def resend_quarantine_entry(self, call: OperationCall[NoFields, ResendBody]) -> ResentAnswer:
         """Its rows are validated again; those that are valid now are stored, the others become an entry of their own."""
-        resent = self._resend.run(call.account, call.number("entry_id"), columns=tuple(call.body.columns))
+        edited = {each.line: msgspec.json.encode(each.row) for each in call.body.edited}
+        entry_id, columns = call.number("entry_id"), tuple(call.body.columns)
+        resent = self._resend.run(call.account, entry_id, columns=columns, edited=edited)
         return ResentAnswer(resent.accepted, resent.rejected)
 
     @operation(

@@ -37,7 +37,6 @@ def routes(services: Services) -> list[Any]:
         now = services.clock.now_us()
         return page(
             "reports.html",
-            session=session,
             done=[(each, reports.url(account, each) if each.has_file(now) else None) for each in done],
             others=[(each, reports.progress(each)) for each in others],
             pages=asked.pages_of(total),

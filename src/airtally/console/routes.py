@@ -1,0 +1,33 @@
+"""Every page of the console. Whoever adds one adds its class here, and its entry to navigation.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from litestar import Router
+
+from airtally.api.operation import Operation
+from airtally.console import assets, login
+from airtally.console.account import AccountPages
+from airtally.console.declared import ConsolePage, pages_of
+from airtally.console.keys import KeyPages
+from airtally.console.operations import ConsoleOperations
+from airtally.console.overview import OverviewPages
+from airtally.console.quarantine import QuarantinePages
+from airtally.console.serving import page_routes
+from airtally.console.users import UserPages
+from airtally.services import Services
+
+#: Classes that declare pages.
+PAGES = (OverviewPages, AccountPages, QuarantinePages, KeyPages, UserPages)
+
+
+def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
+    """The pages and forms for people who are logged in; they call the operations."""
+    called = ConsoleOperations(operations)
+    return pages_of([each(called) for each in PAGES])
+
+
+def routes(services: Services, operations: Sequence[Operation]) -> list[Router]:
+    """The handlers, for the application to mount."""
+    return [*assets.routes(), *login.routes(services), *page_routes(console_pages(operations), services)]
