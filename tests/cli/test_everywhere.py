@@ -100,7 +100,7 @@ class Scenario:
         self.step("lake rollups", "--stream ad_events --rebuild")
         self.step("lake status", "--stream playlogs")
         self.step("lake missing", "--stream playlogs")
-        self.step("lake writers")
+        assert isinstance(self.step("lake writers"), list)
         self.step("lake give-up", "nobody", as_json=False)
         self.step("dataset publish", "--account {slug}")
         self.step("usage", "--account {slug}")
