@@ -22,7 +22,7 @@ from fixtures.server import LiveServer
 pytestmark = pytest.mark.browser
 
 #: Paths that are no pages of the console.
-_ELSEWHERE = re.compile(r"/(assets|api/|docs|files|admin|metrics|v1|logout|downloads|[\w-]+/\d+-[0-9a-f]{13}\.gz)")
+_ELSEWHERE = re.compile(r"/(assets|api/v1|docs|files|admin|metrics|v1|logout|downloads|[\w-]+/\d+-[0-9a-f]{13}\.gz)")
 _IDS = re.compile(r"/(\d+|[0-9a-f-]{36})(?=/|$)")
 
 

@@ -9,6 +9,7 @@ from litestar import Router
 from airtally.api.operation import Operation
 from airtally.console import assets, login
 from airtally.console.account import AccountPages
+from airtally.console.api_page import ApiPages
 from airtally.console.declared import ConsolePage, pages_of
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
@@ -19,7 +20,7 @@ from airtally.console.users import UserPages
 from airtally.services import Services
 
 #: Classes that declare pages.
-PAGES = (OverviewPages, AccountPages, QuarantinePages, KeyPages, UserPages)
+PAGES = (OverviewPages, AccountPages, QuarantinePages, KeyPages, UserPages, ApiPages)
 
 
 def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
