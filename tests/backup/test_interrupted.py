@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from airtally.backup.copying import DRAFT
+from airtally.backup.copying import DRAFT, Copier
 from airtally.backup.make import PARTIAL, HomeBackup
 from airtally.backup.manifest import HEAD, LISTING, Manifest
 from airtally.backup.restore import HomeRestore
+from airtally.doctor.premises import HomePremises
 from airtally.kit import private
 from airtally.kit.clock import MovableClock
-from airtally.kit.errors import BadRequest, NewerHome, StorageFull, Unavailable
+from airtally.kit.errors import BadRequest, Conflict, NewerHome, StorageFull, Unavailable
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.runtime import open_services
 from airtally.settings import Settings
@@ -57,10 +58,10 @@ class Copying:
         storage.add(*((media, None, 0) for media in MEDIAS[-2:]))
 
     def backup(self, faults: Faults = NO_FAULTS, target: str = "copy") -> Manifest:
-        return HomeBackup(self.settings, self.folder / target, self.storage.clock, faults=faults).run()
+        return HomeBackup(self.settings, self.folder / target, self.storage.clock, copier=Copier(faults)).run()
 
     def restore(self, faults: Faults = NO_FAULTS, source: str = "copy") -> Manifest:
-        return HomeRestore(self.folder / source, Settings(home=self.folder / "other"), faults).run()
+        return HomeRestore(self.folder / source, Settings(home=self.folder / "other"), Copier(faults)).run()
 
     def restored(self) -> list[int]:
         """The media of each row, once the copy's buffers are adopted."""
@@ -101,11 +102,34 @@ def test_a_restore_that_was_killed_keeps_the_home_closed_until_it_is_gone_on_wit
     copying.backup()
     with pytest.raises(Killed):
         copying.restore(At("backup.copy", killed, skip=skip))
-    with pytest.raises(Unavailable, match="was not finished"):
-        open_services(Settings(home=copying.folder / "other"))
+    for opening in (open_services, HomePremises):
+        with pytest.raises(Unavailable, match="was not finished"):
+            opening(Settings(home=copying.folder / "other"))
     copying.restore()
     assert copying.restored() == MEDIAS
     assert not (copying.folder / "other" / private.RESTORING).exists()
+
+
+def test_two_restores_at_once_do_not_meet(copying):
+    copying.backup()
+    refusals = []
+
+    def second() -> None:
+        with pytest.raises(Conflict, match="Another process is restoring"):
+            copying.restore()
+        refusals.append(True)
+
+    copying.restore(At("backup.copy", second, skip=3))
+    assert refusals == [True]
+    assert copying.restored() == MEDIAS
+
+
+def test_two_backups_at_once_to_one_place_do_not_meet(copying):
+    def second() -> None:
+        with pytest.raises(Conflict, match="Another process is making"):
+            copying.backup()
+
+    assert copying.backup(At("backup.copy", second, skip=3)).files > 0
 
 
 def test_a_full_disk_is_said_and_gone_on_from(copying):

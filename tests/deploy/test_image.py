@@ -91,6 +91,7 @@ def test_the_image_stops_and_leaves_a_home_for_its_user_alone(image) -> None:
 def test_the_image_has_the_program_and_little_else(image) -> None:
     packages = image["packages"]["out"].split()
     assert "airtally" in packages
+    assert {"htmx.js", "swagger-ui.js", "uplot.js"} <= set(image["assets"]["out"].split())
     assert {"pip", "hatchling", "pytest", "mypy"} & set(packages) == set()
     assert not any(each.startswith("__editable__") for each in packages)
     assert image["size"] < MOST_BYTES

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from airtally.kit.disks import is_full
@@ -18,28 +19,41 @@ _CHUNK = 1 << 20
 DRAFT = ".copying"
 
 
-def copied(source: Path, target: Path, faults: Faults = NO_FAULTS) -> tuple[int, str]:
-    """Copy a file that nobody changes any more; returns its size and SHA-256.
+@dataclass(frozen=True, slots=True)
+class Copier:
+    """Copies files one after the other; `told` gets the bytes of each piece that was copied, or found to be there."""
 
-    One that was copied before (same size, same time of change) is only hashed. Raises FileNotFoundError where the
-    source is gone, and other OSErrors.
-    """
-    before = source.stat()
-    if _is_copy(target, before):
-        return hashed(target)
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = target.with_name(target.name + DRAFT)
-    digest, size = hashlib.sha256(), 0
-    with source.open("rb") as reading, draft.open("wb") as writing:
-        while chunk := reading.read(_CHUNK):
-            faults.reach("backup.copy")
-            digest.update(chunk)
-            writing.write(chunk)
-            size += len(chunk)
-        sync_file(writing)
-    os.utime(draft, ns=(before.st_atime_ns, before.st_mtime_ns))
-    draft.replace(target)
-    return size, digest.hexdigest()
+    faults: Faults = NO_FAULTS
+    told: Callable[[int], None] = lambda _: None
+
+    def copied(self, source: Path, target: Path) -> tuple[int, str]:
+        """Copy a file that nobody changes any more; returns its size and SHA-256.
+
+        One that was copied before (same size, same time of change) is only hashed. Raises FileNotFoundError where the
+        source is gone, and other OSErrors.
+        """
+        before = source.stat()
+        if _is_copy(target, before):
+            self.told(before.st_size)
+            return hashed(target)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = target.with_name(target.name + DRAFT)
+        found = self._written(source, draft)
+        os.utime(draft, ns=(before.st_atime_ns, before.st_mtime_ns))
+        draft.replace(target)
+        return found
+
+    def _written(self, source: Path, draft: Path) -> tuple[int, str]:
+        digest, size = hashlib.sha256(), 0
+        with source.open("rb") as reading, draft.open("wb") as writing:
+            while chunk := reading.read(_CHUNK):
+                self.faults.reach("backup.copy")
+                digest.update(chunk)
+                writing.write(chunk)
+                size += len(chunk)
+                self.told(len(chunk))
+            sync_file(writing)
+        return size, digest.hexdigest()
 
 
 def hashed(path: Path) -> tuple[int, str]:

@@ -17,10 +17,9 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from airtally.backup.copying import copied
+from airtally.backup.copying import Copier
 from airtally.backup.manifest import BackedUpFile
 from airtally.kit.errors import Unavailable
-from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.storage.lake.damage import TableDamaged, fault_of, missing_words
 from airtally.storage.lake.table import EXPIRED
 from airtally.storage.lake.table_storage import LOG, ROLLUPS, LocalStorage
@@ -49,10 +48,10 @@ class LakeCopy:
     To be used by one thread. `run` raises TableDamaged and Unavailable where the lake itself is damaged, and OSError.
     """
 
-    def __init__(self, lake: Path, target: Path, faults: Faults = NO_FAULTS) -> None:
+    def __init__(self, lake: Path, target: Path, copier: Copier) -> None:
         self._lake = lake
         self._target = target
-        self._faults = faults
+        self._copier = copier
         self._copied: dict[str, BackedUpFile] = {}
 
     def run(self) -> list[BackedUpFile]:
@@ -75,7 +74,7 @@ class LakeCopy:
             streams = _tables_in(lake)
             expired = [_expired(lake, each) for each in streams]
             rollups = [_newest(lake, f"{ROLLUPS}/{each}") for each in _tables_in(lake / ROLLUPS)]
-            self._faults.reach("backup.pin")
+            self._copier.faults.reach("backup.pin")
             rows = [_newest(lake, each) for each in streams]
             if expired == [_expired(lake, each) for each in streams]:
                 return rollups + rows
@@ -111,7 +110,7 @@ class LakeCopy:
     def _copy_one(self, table: PinnedTable, name: str) -> None:
         place = _place(table, name)
         if place not in self._copied:
-            size, sha256 = copied(table.folder / name, self._target / table.name / name, self._faults)
+            size, sha256 = self._copier.copied(table.folder / name, self._target / table.name / name)
             self._copied[place] = BackedUpFile(place, size, sha256)
 
 

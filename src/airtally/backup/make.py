@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from airtally import __version__
 from airtally.accounts.secrets import FILE_NAME as SECRET_FILE
-from airtally.backup.copying import copied, full_in_words, sync_folders
+from airtally.backup.copying import Copier, full_in_words, sync_folders
 from airtally.backup.lake_copy import LakeCopy
 from airtally.backup.manifest import BackedUpFile, Manifest, write_listing, write_manifest
 from airtally.backup.metadata_copy import PinnedHome, pinned_home
@@ -27,7 +27,6 @@ from airtally.database.store import MetadataStore
 from airtally.kit.clock import Clock
 from airtally.kit.durable import sync_path
 from airtally.kit.errors import BadRequest, Conflict
-from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.file_lock import FileLock
 from airtally.kit.time import iso_seconds
 from airtally.settings import Settings
@@ -49,7 +48,7 @@ class HomeBackup:
     target: Path
     clock: Clock
     secret_key: bool = True
-    faults: Faults = NO_FAULTS
+    copier: Copier = field(default_factory=Copier)
 
     def run(self) -> Manifest:
         """Raises BadRequest for a place or home that cannot be used, Conflict where another backup is made there, and
@@ -89,7 +88,7 @@ class HomeBackup:
         revision, versions = self._home_versions()
         made_at = iso_seconds(self.clock.now_us())
         files = self._copy_moment(partial)
-        self.faults.reach("backup.lake")
+        self.copier.faults.reach("backup.lake")
         files += self._copy_lake(partial)
         files += self._copy_files(partial)
         files += self._copy_secret(partial)
@@ -115,28 +114,28 @@ class HomeBackup:
         path = sqlite_file(self.settings)
         if path is not None:
             with pinned_home(path, buffers) as moment:
-                self.faults.reach("backup.moment")
-                return moment.copy(partial)
+                self.copier.faults.reach("backup.moment")
+                return moment.copy(partial, self.copier)
         with ExitStack() as closing:
             pinned: list[PinnedHome] = []
             fix = lambda: pinned.append(closing.enter_context(pinned_home(None, buffers)))  # noqa: E731
             with pinned_database(url, fix) as snapshot:
-                return [*pinned[0].copy(partial), dump(url, snapshot, partial)]
+                return [*pinned[0].copy(partial, self.copier), dump(url, snapshot, partial)]
 
     def _copy_lake(self, partial: Path) -> list[BackedUpFile]:
         lake = local_folder(self.settings.lake_url)
-        return [] if lake is None else LakeCopy(lake, partial / "lake", self.faults).run()
+        return [] if lake is None else LakeCopy(lake, partial / "lake", self.copier).run()
 
     def _copy_files(self, partial: Path) -> list[BackedUpFile]:
         """Generated files, after the metadata that names them. One that is deleted meanwhile is not missed."""
         files = local_folder(self.settings.files_url)
-        return [] if files is None else list(_copied_below(files, partial / "files", self.faults))
+        return [] if files is None else list(_copied_below(files, partial / "files", self.copier))
 
     def _copy_secret(self, partial: Path) -> list[BackedUpFile]:
         path = self.settings.home / SECRET_FILE
         if not self.secret_key or self.settings.secret_key or not path.exists():
             return []
-        return [BackedUpFile(SECRET_FILE, *copied(path, partial / SECRET_FILE))]
+        return [BackedUpFile(SECRET_FILE, *self.copier.copied(path, partial / SECRET_FILE))]
 
     def _elsewhere(self) -> list[str]:
         found = [
@@ -150,7 +149,7 @@ class HomeBackup:
         return found
 
 
-def _copied_below(source: Path, target: Path, faults: Faults) -> Iterator[BackedUpFile]:
+def _copied_below(source: Path, target: Path, copier: Copier) -> Iterator[BackedUpFile]:
     """Finished files alone: obstore gives those under way a name that ends in # and a number."""
     for folder, folders, names in os.walk(source):
         folders.sort()
@@ -158,7 +157,7 @@ def _copied_below(source: Path, target: Path, faults: Faults) -> Iterator[Backed
             path = Path(folder, name)
             relative = path.relative_to(source)
             try:
-                yield BackedUpFile(f"files/{relative}", *copied(path, target / relative, faults))
+                yield BackedUpFile(f"files/{relative}", *copier.copied(path, target / relative))
             except FileNotFoundError:
                 continue
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from airtally.backup.copying import DRAFT, copied, hashed
+from airtally.backup.copying import DRAFT, Copier, hashed
 from airtally.backup.manifest import BackedUpFile
 from airtally.database.store import BUSY_SECONDS
 from airtally.kit.durable import publish_file
@@ -56,9 +56,10 @@ class DeadBuffer:
 
     files: tuple[Path, ...]
 
-    def copy(self, target: Path) -> list[BackedUpFile]:
+    def copy(self, target: Path, copier: Copier) -> list[BackedUpFile]:
         return [
-            BackedUpFile(f"buffer/{each.name}", *copied(each, target / "buffer" / each.name)) for each in self.files
+            BackedUpFile(f"buffer/{each.name}", *copier.copied(each, target / "buffer" / each.name))
+            for each in self.files
         ]
 
 
@@ -70,10 +71,10 @@ class PinnedHome:
         self._buffers = buffers
         self._dead = dead
 
-    def copy(self, target: Path) -> list[BackedUpFile]:
+    def copy(self, target: Path, copier: Copier) -> list[BackedUpFile]:
         found = [] if self._metadata is None else [self._metadata.copy(target)]
         found += [each.copy(target) for each in self._buffers]
-        return found + [file for each in self._dead for file in each.copy(target)]
+        return found + [file for each in self._dead for file in each.copy(target, copier)]
 
 
 @contextmanager

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
-from airtally.backup.copying import copied, full_in_words, hashed, sync_folders
+from airtally.backup.copying import Copier, full_in_words, hashed, sync_folders
 from airtally.backup.manifest import BackedUpFile, Manifest, listed_files, read_manifest
 from airtally.backup.places import data_folders, local_folder, sqlite_file
 from airtally.backup.postgres_copy import PLACE as DUMP
 from airtally.database import home as homes
-from airtally.kit.durable import sync_path, write_file
-from airtally.kit.errors import BadRequest, StorageFull
-from airtally.kit.faults import NO_FAULTS, Faults
+from airtally.kit.durable import create_file, sync_path
+from airtally.kit.errors import BadRequest, Conflict, StorageFull
+from airtally.kit.file_lock import FileLock
 from airtally.kit.private import RESTORING
 from airtally.settings import Settings
+
+#: What a new disk or an interrupted restore leaves in a folder that is empty otherwise.
+_NOT_IN_USE = ("lost+found", ".snapshot", f".{RESTORING}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class HomeRestore:
 
     source: Path
     settings: Settings
-    faults: Faults = NO_FAULTS
+    copier: Copier = field(default_factory=Copier)
 
     def check(self) -> Manifest:
         """Read every file of the backup. Raises BadRequest for the first that is not as it was written, and NewerHome."""
@@ -45,23 +48,32 @@ class HomeRestore:
 
     def run(self) -> Manifest:
         """Raises BadRequest where something is in the way or the backup is damaged, NewerHome for one of a newer program,
-        and StorageFull.
+        Conflict where another process restores there, and StorageFull.
         """
         manifest = self._manifest()
-        self._check_targets(manifest)
+        resumed = self._check_targets(manifest)
         self._check_room(manifest)
-        with full_in_words(self.settings.home, "run the same command again"):
+        if not resumed:
             self._mark(manifest)
-            count = 0
-            for each in listed_files(self.source, manifest):
-                count += 1
-                self._restore_file(each)
-            self._check_count(manifest, count)
-            for folder in data_folders(self.settings):
-                sync_folders(folder)
-        (self.settings.home / RESTORING).unlink()
-        sync_path(self.settings.home)
+        lock = self._held_mark()
+        try:
+            with full_in_words(self.settings.home, "run the same command again"):
+                self._restore_files(manifest)
+            lock.path.unlink()
+            sync_path(self.settings.home)
+        finally:
+            lock.release()
         return manifest
+
+    def _restore_files(self, manifest: Manifest) -> None:
+        count = 0
+        for each in listed_files(self.source, manifest):
+            count += 1
+            self._restore_file(each)
+        self._check_count(manifest, count)
+        for folder in data_folders(self.settings):
+            if folder.exists():
+                sync_folders(folder)
 
     def _manifest(self) -> Manifest:
         manifest = read_manifest(self.source)
@@ -75,7 +87,7 @@ class HomeRestore:
     def _restore_file(self, file: BackedUpFile) -> None:
         source, target = self.source / file.place, self._target(file.place)
         try:
-            found = copied(source, target, self.faults)
+            found = self.copier.copied(source, target)
         except FileNotFoundError:
             raise _damaged_backup(file) from None
         if found != (file.size, file.sha256):
@@ -101,12 +113,28 @@ class HomeRestore:
 
     def _mark(self, manifest: Manifest) -> None:
         self.settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_file(self.settings.home / RESTORING, self._marked(manifest))
+        marked = {"source": str(self.source.absolute()), "listing_sha256": manifest.listing_sha256}
+        if not create_file(self.settings.home / RESTORING, msgspec.json.encode(marked)):
+            raise self._taken()
 
-    def _marked(self, manifest: Manifest) -> bytes:
-        return msgspec.json.encode({"source": str(self.source.absolute()), "listing_sha256": manifest.listing_sha256})
+    def _held_mark(self) -> FileLock:
+        """The lock of the mark that is there: one that another process has removed meanwhile is of a finished home."""
+        lock = FileLock(self.settings.home / RESTORING)
+        try:
+            if not lock.acquire(create=False):
+                raise self._taken()
+            if not lock.path.exists():
+                lock.release()
+                raise self._taken()
+        except FileNotFoundError:
+            raise self._taken() from None
+        return lock
 
-    def _check_targets(self, manifest: Manifest) -> None:
+    def _taken(self) -> Conflict:
+        return Conflict(f"Another process is restoring {self.settings.home}")
+
+    def _check_targets(self, manifest: Manifest) -> bool:
+        """Whether this backup's restore was begun there before."""
         home = self.settings.home
         try:
             marked = (home / RESTORING).read_bytes()
@@ -117,12 +145,13 @@ class HomeRestore:
                     hint="Name another home (--home), or move what is there away first",
                 ) from None
             self._check_kinds()
-            return
+            return False
         if msgspec.json.decode(marked, type=dict[str, str]).get("listing_sha256") != manifest.listing_sha256:
             raise BadRequest(
                 f"The restore of another backup into {home} was not finished: {marked.decode(errors='replace')}",
                 hint="Finish it, or empty that folder",
             )
+        return True
 
     def _check_kinds(self) -> None:
         """What the settings have on a bucket or on PostgreSQL cannot be restored there, nor the other way round."""
@@ -139,7 +168,7 @@ class HomeRestore:
 
     def _occupied(self) -> Iterator[Path]:
         for folder in data_folders(self.settings):
-            if folder.exists() and any(each.name != "lost+found" for each in folder.iterdir()):
+            if folder.exists() and not all(each.name.startswith(_NOT_IN_USE) for each in folder.iterdir()):
                 yield folder
         database = sqlite_file(self.settings)
         if database is not None and database.exists():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from airtally.backup.copying import Copier
 from airtally.backup.make import HomeBackup
 from airtally.backup.manifest import Manifest
 from airtally.backup.postgres_copy import PLACE as DUMP
@@ -19,6 +21,8 @@ from airtally.cli.remote import refuse_remote
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
 from airtally.settings import Settings
+
+_TELL_SECONDS = 1.0
 
 
 @command
@@ -34,7 +38,9 @@ def backup(
 
     Run it again after an interruption: it goes on where it stopped. Run it as the server's user.
     """
-    made = HomeBackup(_local_settings(), target, SystemClock(), secret_key=not without_secret_key).run()
+    made = HomeBackup(
+        _local_settings(), target, SystemClock(), secret_key=not without_secret_key, copier=_telling_copier()
+    ).run()
     _print_warnings(made.elsewhere)
     print_made(_backup_shown(target, made), as_json=as_json)
 
@@ -50,7 +56,7 @@ def restore(
 
     Run it again after an interruption: it goes on where it stopped. Run it as the server's user.
     """
-    asked = HomeRestore(source, _local_settings())
+    asked = HomeRestore(source, _local_settings(), _telling_copier())
     made = asked.check() if check else asked.run()
     if not check:
         _print_warnings(made.elsewhere)
@@ -64,6 +70,22 @@ def _local_settings() -> Settings:
     logs.configure("warning")
     os.umask(0o077)
     return Settings.from_env()
+
+
+def _telling_copier() -> Copier:
+    """Tells a person who looks on how far it is."""
+    if not sys.stderr.isatty():
+        return Copier()
+    done, told_at = 0, time.monotonic()
+
+    def tell(size: int) -> None:
+        nonlocal done, told_at
+        done += size
+        if time.monotonic() >= told_at + _TELL_SECONDS:
+            told_at = time.monotonic()
+            print(f"\r{done / (1 << 30):.1f} GiB copied", end="", file=sys.stderr, flush=True)
+
+    return Copier(told=tell)
 
 
 def _backup_shown(place: Path, made: Manifest) -> dict[str, Any]:

@@ -41,8 +41,7 @@ def enclose(home: Path, *, shared: bool) -> None:
     Raises Unavailable for a home that a restore has not finished.
     """
     keep_private(shared=shared)
-    if (home / RESTORING).exists():
-        raise Unavailable(f"The restore of {home} was not finished", hint="Run the same `airtally restore` again")
+    check_restored(home)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         entries = list(os.scandir(home))
@@ -53,6 +52,12 @@ def enclose(home: Path, *, shared: bool) -> None:
             _close_one(home)
     except OSError as error:
         _log.warning("the home could not be closed to others", path=str(error.filename), error=error.strerror)
+
+
+def check_restored(home: Path) -> None:
+    """Raises Unavailable for a home that a restore has not finished: whatever was made in it now would be in the way."""
+    if (home / RESTORING).exists():
+        raise Unavailable(f"The restore of {home} was not finished", hint="Run the same `airtally restore` again")
 
 
 def is_in_use(home: Path) -> bool:
