@@ -2,6 +2,9 @@
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
+# The documentation as the server serves it at /docs, and what it is built from.
+SITE := src/airtally/docs_site/site.json
+SITE_SOURCES := mkdocs.yml requirements/docs.txt $(wildcard *.md) $(shell find docs scripts/docs_site -type f -not -path '*/__pycache__/*')
 # Three, as tests wait a lot; each begins with a stretch of its own, so that few share what a module sets up.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 
@@ -10,16 +13,19 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup setup-test demo test test-browser screenshots test-slow test-long fuzz bench lint format lock docs clean
 
-setup: $(VENV)/.runtime
+setup: $(VENV)/.runtime $(SITE)
 setup-test: $(VENV)/.test
 
 ASSETS := src/airtally/console/npm/package-lock.json hatch_build.py
 
-$(VENV)/.runtime: requirements/runtime.txt pyproject.toml $(ASSETS)
+$(VENV)/.runtime: requirements/runtime.txt requirements/docs.txt pyproject.toml $(ASSETS)
 	scripts/setup runtime
 	touch $@
 
-$(VENV)/.test: requirements/test.txt pyproject.toml $(ASSETS)
+$(SITE): $(SITE_SOURCES) | $(VENV)/.runtime
+	.venv-docs/bin/python scripts/docs_site
+
+$(VENV)/.test: requirements/test.txt requirements/docs.txt pyproject.toml $(ASSETS)
 	scripts/setup test
 	touch $@ $(VENV)/.runtime
 
@@ -72,12 +78,13 @@ format: setup-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup-test  ## the generated pages
+docs: setup-test  ## the generated pages, then the documentation as a site, which the server serves at /docs
 	$(BIN)/python -m airtally.streams.reference > docs/reference/streams.md
 	for page in settings metrics errors commands operations openapi; do $(BIN)/python -m airtally.reference $$page > docs/reference/$$page.md; done
+	.venv-docs/bin/python scripts/docs_site
 
 lock: setup-test  ## the locked requirements, from pyproject.toml and requirements/*.in
 	scripts/lock
 
 clean:
-	rm -rf $(VENV) .venv-bench .venv-program build dist
+	rm -rf $(VENV) .venv-bench .venv-docs .venv-program build dist src/airtally/docs_site

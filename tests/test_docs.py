@@ -165,6 +165,14 @@ def test_every_guide_and_reference_page_is_linked():
     assert {str(each.relative_to(ROOT)) for each in pages - linked} == set()
 
 
+def test_commands_of_a_page_are_run_by_a_test():
+    """Which says so by naming the page; `bash` blocks are for another machine, or for a server that goes on running."""
+    tests = "".join(each.read_text() for each in Path(__file__).parent.rglob("*.py"))
+    pages = [str(each.relative_to(ROOT)) for each in FILES if re.search(r"^ *```sh$", each.read_text(), re.MULTILINE)]
+    assert len(pages) > 10
+    assert [each for each in pages if each not in tests and f"{Path(each).parent}:" not in tests] == []
+
+
 def test_no_public_class_has_the_name_of_another():
     names: dict[str, list[str]] = {}
     for file in PACKAGE.rglob("*.py"):

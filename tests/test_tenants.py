@@ -157,6 +157,7 @@ class Tenant:
             "dataset": self.mark,
             "publication_id": self.publication_id,
             "task_id": 1,
+            "connection": "tapjoy",
         }
 
     def close(self):

@@ -42,6 +42,7 @@ from airtally.web.cors import CrossOrigin
 from airtally.web.departures import WatchedConnection
 from airtally.web.failures import failure_of
 from airtally.web.hosts import check_host, check_single
+from airtally.web.within import note_server
 
 _log = structlog.get_logger("airtally.requests")
 
@@ -84,6 +85,7 @@ class Airtally:
             }  # from clients that join a base URL and a path
         started, area = time.perf_counter(), area_of(scope["path"])
         scope.setdefault("state", {})["started"] = started
+        note_server(scope, self)
         answering = self._answering(scope, area, send)
         body = self._body(scope, area, receive, answering)
         connection = WatchedConnection(body)

@@ -65,6 +65,7 @@ class Scenario:
         self.step("slate business create", "--account {slug} --group g --business b --name B")
         self.step("slate code create", f"--account {{slug}} --client {client} --redirect-uri https://app.example/back")
         self.step("key revoke", f"{key} --account {{slug}}", as_json=False)
+        self.step("connect", "slate --account {slug}")
         self.step("slate account list", "--account {slug}")
         self.step("slate group list", "--account {slug}")
         self.step("slate business list", "--account {slug}")

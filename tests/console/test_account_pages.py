@@ -138,3 +138,42 @@ def test_streams_show_their_columns_and_records(native: Native, viewer: Browser)
     assert ("Lobby &lt;b&gt;" in shown, "<code>player_id</code>" in shown) == (True, True)
     assert "Records as they are now" in shown
     assert viewer.get(f"{HOME}/streams/nothing").status_code == 404
+
+
+def test_usage_is_shown_by_day(native: Native, viewer: Browser) -> None:
+    native.send("playlogs", GOOD)
+    native.server.services.usage.metering.step()
+    asked = native.http.get("/api/v1/usage").json()
+    shown = viewer.get(f"{HOME}/usage").text
+    assert asked["total"]["rows_accepted"] > 0
+    assert f"<dd>{asked['total']['rows_accepted']:,}</dd>" in shown
+    assert "Rows in, by day" in shown
+
+
+def test_a_person_is_counted_first_and_erased_then(native: Native, admin: Browser, viewer: Browser) -> None:
+    event = {"application": "AAAAA-BBBBB", "hwid": "eve", "name": "open", "time": "2026-10-01T08:00:00Z"}
+    native.send("app_events", event)
+    assert viewer.submit(f"{HOME}/erasures", hwid="eve").status_code == 403
+    counted = admin.submit(f"{HOME}/erasures", hwid="eve")
+    assert (counted.status_code, "Erase all of it" in counted.text) == (200, True)
+    assert native.http.get("/api/v1/erasures").json()["items"] == []
+    assert admin.submit(f"{HOME}/erasures").status_code in {400, 422}
+    erased = admin.submit(f"{HOME}/erasures", hwid="eve", sure="yes")
+    assert erased.status_code == 303
+    page = admin.get(erased.headers["location"])
+    assert note(page) == "The erasure is under way."
+    assert erased.headers["location"] in admin.get(f"{HOME}/erasures").text
+
+
+def test_a_job_is_cancelled_and_begun_anew(native: Native, admin: Browser, viewer: Browser) -> None:
+    services = native.server.services
+    held = native.http.post("/api/v1/reports", json={"start_date": "2026-10-01", "end_date": "2026-10-01"})
+    assert held.status_code in {200, 201, 202}, held.text
+    native.ended_report(held.json()["id"])
+    job = services.jobs.latest(native.account.id, kind="report")[0]
+    assert f"Job {job.id}" not in viewer.get(f"{HOME}/jobs").text
+    refused = admin.submit(f"{HOME}/jobs/{job.id}/retry")
+    assert (refused.status_code, failure(refused) != "") == (409, True)
+    assert viewer.submit(f"{HOME}/jobs/{job.id}/cancel").status_code == 403
+    assert f'<td data-value="{job.id}">' in viewer.get(f"{HOME}/jobs?state=done").text
+    assert f'<td data-value="{job.id}">' not in viewer.get(f"{HOME}/jobs?state=failed").text

@@ -1,10 +1,10 @@
-"""Who gets a page and who gets data, by the header Accept."""
+"""Who gets a page, who gets data, who gets it packed, and who has it already."""
 
 from __future__ import annotations
 
 import pytest
 
-from airtally.kit.http import prefers_page
+from airtally.kit.http import accepts_gzip, is_known, prefers_page
 
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 SAFARI = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -64,3 +64,26 @@ def test_html_before_json(accept):
 )
 def test_all_others(accept):
     assert prefers_page(accept) is False
+
+
+@pytest.mark.parametrize(
+    "accepted", ["gzip", "gzip, deflate, br", "br;q=1.0, gzip;q=0.2", "*", "GZIP", "identity;q=0, *"]
+)
+def test_gzip_is_accepted(accepted):
+    assert accepts_gzip(accepted) is True
+
+
+@pytest.mark.parametrize("accepted", ["", "br", "gzip;q=0", "*;q=0", "gzip;q=0, *", "x-gzip-like", "gzip;q=high"])
+def test_gzip_is_not_accepted(accepted):
+    assert accepts_gzip(accepted) is False
+
+
+@pytest.mark.parametrize("known", ['"a"', 'W/"a"', '"b", W/"a"', "*", ' "a" '])
+@pytest.mark.parametrize("tag", ['"a"', 'W/"a"'])
+def test_an_answer_that_the_client_has(known, tag):
+    assert is_known(known, tag) is True
+
+
+@pytest.mark.parametrize("known", ["", '"b"', "a", '"ab"', 'w/"a"', "**"])
+def test_an_answer_that_the_client_does_not_have(known):
+    assert is_known(known, 'W/"a"') is False

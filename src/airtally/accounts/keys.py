@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from airtally.accounts.accounts import Account, lock_account
@@ -25,12 +26,15 @@ from airtally.database.tables import accounts, keys, tokens, users
 from airtally.kit import attempts
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, NotFound
+from airtally.kit.time import SECOND_US
 
 __all__ = ["Created", "Key", "KeyOptions", "Keys", "Principal"]
 
 #: Keys of an account, and tokens of a user, that are valid at once: each user's oldest token makes room for a new one.
 MOST_KEYS = 10_000
 MOST_TOKENS = 100
+#: How long a key for a moment is valid where nothing takes it back.
+_LENT_US = 5 * 60 * SECOND_US
 
 _NO_OPTIONS = KeyOptions()
 _LISTED = (
@@ -142,9 +146,39 @@ class Keys(Authentication):
         lengths = {name: len(secret) for name, secret in of.secrets(made).items()}
         return Created(key_id, kind, made, {name: n for name, n in lengths.items() if n < LEAST_CHARACTERS})
 
-    def all(self, account: Account | None = None, *, after: int = 0, limit: int | None = None) -> list[Key]:
-        """All keys, oldest first, with the revoked and expired ones, from the one after the id `after`."""
+    @contextmanager
+    def lent(self, account: Account, kind: str, options: KeyOptions = _NO_OPTIONS) -> Iterator[Credentials]:
+        """A key for a moment: at the end nothing is left of it but the audit trail's lines.
+
+        It expires soon where this process dies meanwhile. Raises what `create` does.
+        """
+        made = self.create(account, kind, options, expires_at=self._clock.now_us() + _LENT_US)
+        try:
+            yield made.credentials
+        finally:
+            with self._store.begin() as connection:
+                connection.execute(delete(tokens).where(tokens.c.key_id == made.id))
+                connection.execute(delete(keys).where(keys.c.id == made.id))
+                self._note(connection, "key.delete", made.id, account.id)
+            self._cache.clear()
+
+    def in_force(self, account: Account, kinds: Collection[str], *, limit: int) -> list[Key]:
+        """Valid keys of some kinds, oldest first."""
+        query = _KEYS.where(keys.c.account_id == account.id, keys.c.kind.in_(kinds), *self._in_force())
+        with self._store.read() as connection:
+            return [Key.from_row(row) for row in connection.execute(query.order_by(keys.c.id).limit(limit))]
+
+    def all(
+        self,
+        account: Account | None = None,
+        *,
+        kinds: Collection[str] = (),
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Key]:
+        """All keys, or those of some kinds, oldest first, with the revoked and expired ones, from the one after `after`."""
         query = _KEYS.where(keys.c.id > after).order_by(keys.c.id).limit(limit)
+        query = query.where(keys.c.kind.in_(kinds)) if kinds else query
         if account is not None:
             query = query.where(keys.c.account_id == account.id)
         with self._store.read() as connection:

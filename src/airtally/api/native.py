@@ -12,6 +12,7 @@ from airtally.api.resources.account_exports import AccountExportResource
 from airtally.api.resources.accounts import AccountResource
 from airtally.api.resources.alarms import AlarmResource
 from airtally.api.resources.audit import AuditResource
+from airtally.api.resources.connections import ConnectionResource
 from airtally.api.resources.doctor import DoctorResource
 from airtally.api.resources.documents import DocumentResource
 from airtally.api.resources.erasures import ClosingResource, ErasureResource
@@ -41,6 +42,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Accounts": (AccountResource, ClosingResource, AccountExportResource),
     "Users": (TokenResource, UserResource),
     "Keys": (KeyResource,),
+    "Connections": (ConnectionResource,),
     "Quarantine": (QuarantineResource,),
     "Webhooks": (WebhookResource,),
     "Alarms": (AlarmResource,),

@@ -20,7 +20,7 @@ from airtally.api.callers import Callers, KeyHolders
 from airtally.api.operation import JSON, Operation, OperationCall, OperationReply
 from airtally.api.reading import check_encoding, check_media_type, read_fields, read_json
 from airtally.api.repeating import HEADER, RepeatedRequests
-from airtally.kit.http import METHODS
+from airtally.kit.http import METHODS, is_known
 from airtally.web.requests import AnyRequest, client_address, noted_headers
 
 #: `Cache-Control` of what an operation answers, unless it says something else.
@@ -118,8 +118,7 @@ def _unless_known(request: AnyRequest, answer: Response[Any]) -> Response[Any]:
     answer.set_header("ETag", tag)
     if answer.headers.get("Cache-Control") == NOT_KEPT:
         answer.set_header("Cache-Control", "private, no-cache")  # kept by the caller, and asked for again each time
-    known = request.headers.get("if-none-match", "")
-    if tag in {each.strip().removeprefix("W/") for each in known.split(",")} or known.strip() == "*":
+    if is_known(request.headers.get("if-none-match", ""), tag):
         kept = {name: value for name, value in answer.headers.items() if name.lower() != "content-type"}
         return Response(b"", status_code=304, headers=kept)
     return answer

@@ -20,6 +20,7 @@ for command, target, summary in (
     ("user", "airtally.cli.user:app", "Create and list users: people who may open an account's pages."),
     ("key", "airtally.cli.key:app", "Create, list and revoke API keys."),
     ("slate", "airtally.cli.slate:app", "Create and list Slate accounts, groups, businesses and authorization codes."),
+    ("connect", "airtally.cli.connect:connect", "Show what a client needs, and a program that calls the server."),
     ("ingest", "airtally.cli.ingest:ingest", "Load rows from files."),
     ("stream", "airtally.cli.stream:app", "List streams, and how current an account's rows are."),
     ("record", "airtally.cli.record:app", "List, write and delete records of changelogs."),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from litestar import Request, Response
@@ -12,8 +14,9 @@ from litestar import Request, Response
 from airtally.accounts.acting import acting
 from airtally.api.authorize import allowed
 from airtally.api.operation import JSON, Operation, OperationCall, OperationReply
+from airtally.connect.checklist import DeclaringCall
 from airtally.console.visits import Visit
-from airtally.kit.errors import BadRequest
+from airtally.kit.errors import BadRequest, NotFound
 from airtally.web.requests import AnyRequest, client_address
 
 
@@ -43,6 +46,16 @@ class ConsoleOperations:
         with acting(_actor(visit)):
             answered = operation.handler(replace(call, query=read, body=sent))
         return answered.body if isinstance(answered, OperationReply) else answered
+
+    def made(self, visit: Visit, call: DeclaringCall) -> Any:
+        """A call as it stands in documents, by method and path. Raises NotFound for what is no operation, as `call`."""
+        for operation_id, each in self._operations.items():
+            pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", each.path)
+            found = re.fullmatch(pattern, call.path) if each.declared.method == call.method else None
+            if found is not None:
+                path = {name: unquote(value) for name, value in found.groupdict().items()}
+                return self.call(visit, operation_id, path=path, body=call.body)
+        raise NotFound(f"There is no operation {call.method} {call.path[:128]}")
 
     def raw(
         self,

@@ -10,17 +10,31 @@ from airtally.api.operation import Operation
 from airtally.console import assets, login
 from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
+from airtally.console.connect import ConnectPages
 from airtally.console.declared import ConsolePage, pages_of
+from airtally.console.docs_site import docs_routes
+from airtally.console.jobs import JobPages
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
 from airtally.console.overview import OverviewPages
 from airtally.console.quarantine import QuarantinePages
 from airtally.console.serving import page_routes
+from airtally.console.usage import UsagePages
 from airtally.console.users import UserPages
 from airtally.services import Services
 
 #: Classes that declare pages.
-PAGES = (OverviewPages, AccountPages, QuarantinePages, KeyPages, UserPages, ApiPages)
+PAGES = (
+    OverviewPages,
+    AccountPages,
+    QuarantinePages,
+    ConnectPages,
+    KeyPages,
+    UserPages,
+    UsagePages,
+    JobPages,
+    ApiPages,
+)
 
 
 def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
@@ -31,4 +45,5 @@ def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
 
 def routes(services: Services, operations: Sequence[Operation]) -> list[Router]:
     """The handlers, for the application to mount."""
-    return [*assets.routes(), *login.routes(services), *page_routes(console_pages(operations), services)]
+    pages = page_routes(console_pages(operations), services)
+    return [*assets.routes(), *docs_routes(), *login.routes(services), *pages]

@@ -1,4 +1,4 @@
-"""HTTP content negotiation: the methods of readable routes, and whether a client prefers HTML or JSON."""
+"""HTTP: the methods of readable routes, and what a client prefers, accepts and has."""
 
 from __future__ import annotations
 
@@ -23,8 +23,20 @@ def prefers_page(accept: str) -> bool:
     return max(_weight(kind, weights) for kind in _HTML) > max(_weight(kind, weights) for kind in _JSON)
 
 
+def accepts_gzip(accepted: str) -> bool:
+    """Whether the header `Accept-Encoding` accepts gzip (RFC 9110, 12.5.3); an absent or empty one does not."""
+    weights = dict(_weights(accepted))
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+def is_known(known: str, tag: str) -> bool:
+    """Whether the header `If-None-Match` names the ETag, as RFC 9110, 13.1.2 compares: weak and strong ones are the same."""
+    bare = tag.removeprefix("W/")
+    return known.strip() == "*" or bare in {each.strip().removeprefix("W/") for each in known.split(",")}
+
+
 def _weights(accept: str) -> list[tuple[str, float]]:
-    """Media ranges and their weights; a range whose weight cannot be read is left out."""
+    """Media ranges or codings and their weights; one whose weight cannot be read is left out."""
     found = []
     for each in accept.lower().split(","):
         kind, *parameters = (part.strip() for part in each.split(";"))

@@ -12,6 +12,7 @@ from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import SkipValidation
 
+from airtally.connect.connection import ApiConnection
 from airtally.kit.errors import MethodNotAllowed
 from airtally.kit.openapi import JsonObject
 from airtally.services import Services
@@ -36,7 +37,7 @@ class Prefix:
 class VendorApi:
     """`routes` makes the handlers; `respond` writes every failure on the vendor's paths in the vendor's form.
 
-    `wire` is what the OpenAPI document says of the routes.
+    `wire` is what the OpenAPI document says of the routes, `connection` what clients need to be told.
     """
 
     name: str
@@ -44,6 +45,7 @@ class VendorApi:
     routes: Callable[[Services], list[Any]]
     respond: Responder
     wire: VendorWire
+    connection: ApiConnection | None = None
 
     @property
     def areas(self) -> list[Area]:

@@ -36,6 +36,12 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     imported: dict[str, str | int] | None = None
 
 
+class KeysQuery(PageQuery):
+    """`kind`: only keys of this kind; given again, of that one too."""
+
+    kind: Annotated[list[str], msgspec.Meta(max_length=16)] = msgspec.field(default_factory=list)
+
+
 class CreatedKey(msgspec.Struct, frozen=True):
     """`credentials` are shown now and never again. `short`: the lengths of secrets that can be guessed, by field."""
 
@@ -72,9 +78,10 @@ class KeyResource:
         self._clock = services.clock
 
     @operation("GET", "/keys", Permission.ADMIN, "List keys", of_closed=True)
-    def list_keys(self, call: OperationCall[PageQuery, None]) -> ListingPage[KeyAnswer]:
+    def list_keys(self, call: OperationCall[KeysQuery, None]) -> ListingPage[KeyAnswer]:
         """All of the account, oldest first, with the revoked and expired ones; without their secrets."""
-        found = self._keys.all(call.account, after=call.query.position or 0, limit=call.query.limit + 1)
+        asked = call.query
+        found = self._keys.all(call.account, kinds=asked.kind, after=asked.position or 0, limit=asked.limit + 1)
         now = self._clock.now_us()
         return page_of(found, call.query.limit, lambda each: _key_answer(each, now), lambda each: each.id)
 

@@ -20,6 +20,7 @@ from airtally.services import Services
 from airtally.vendors.fouryousee import downloads, encode, errors, lookups, page
 from airtally.vendors.fouryousee.auth import admitted, presented
 from airtally.vendors.fouryousee.choices import CHOICES
+from airtally.vendors.fouryousee.connect import CONNECTION
 from airtally.vendors.fouryousee.describe import WIRE
 from airtally.vendors.fouryousee.errors import CORS, PREFLIGHT
 from airtally.vendors.fouryousee.notices import report_object, single_report_object
@@ -160,4 +161,5 @@ API = VendorApi(
     routes,
     errors.respond,
     WIRE,
+    CONNECTION,
 )

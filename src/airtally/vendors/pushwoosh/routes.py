@@ -22,6 +22,7 @@ from airtally.vendors.pushwoosh import downloads, errors
 from airtally.vendors.pushwoosh.auth import on_behalf
 from airtally.vendors.pushwoosh.call import Call, MethodResult, parameters_of
 from airtally.vendors.pushwoosh.choices import CHOICES
+from airtally.vendors.pushwoosh.connect import CONNECTION
 from airtally.vendors.pushwoosh.describe import WIRE
 from airtally.vendors.pushwoosh.errors import MEDIA_TYPE, PREFLIGHT, StillProcessing, cors, envelope
 from airtally.vendors.pushwoosh.methods import METHODS, WRAPPED
@@ -87,4 +88,5 @@ API = VendorApi(
     routes,
     errors.respond,
     WIRE,
+    CONNECTION,
 )

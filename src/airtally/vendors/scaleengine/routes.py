@@ -15,6 +15,7 @@ from airtally.services import Services
 from airtally.vendors.scaleengine import encode, errors
 from airtally.vendors.scaleengine.auth import Members, authenticated, read_members
 from airtally.vendors.scaleengine.choices import CHOICES
+from airtally.vendors.scaleengine.connect import CONNECTION
 from airtally.vendors.scaleengine.describe import WIRE
 from airtally.vendors.scaleengine.errors import PATHS
 from airtally.vendors.scaleengine.form import read_form
@@ -81,4 +82,5 @@ API = VendorApi(
     routes,
     errors.respond,
     WIRE,
+    CONNECTION,
 )

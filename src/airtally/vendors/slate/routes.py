@@ -15,6 +15,7 @@ from airtally.kit.quality import quality_headers
 from airtally.services import Services
 from airtally.vendors.slate import downloads, encode, errors, oauth, params
 from airtally.vendors.slate.auth import OFFSET_MODE, Caller, admitted, presented
+from airtally.vendors.slate.connect import CONNECTION
 from airtally.vendors.slate.describe import WIRE
 from airtally.vendors.slate.errors import JSON
 from airtally.vendors.slate.services import SlateServices, slate_services
@@ -114,4 +115,5 @@ API = VendorApi(
     routes,
     errors.respond,
     WIRE,
+    CONNECTION,
 )

@@ -16,6 +16,7 @@ from airtally.sql.case import folded
 from airtally.streams import AD_GROUPS
 from airtally.vendors.tapjoy import auth, encode, errors, legacy, query
 from airtally.vendors.tapjoy.choices import CHOICES
+from airtally.vendors.tapjoy.connect import CONNECTION
 from airtally.vendors.tapjoy.describe import WIRE
 from airtally.vendors.tapjoy.errors import JSON, LEGACY_PATH, TOKEN_PATH
 from airtally.vendors.tapjoy.groups import find_group
@@ -99,4 +100,5 @@ API = VendorApi(
     routes,
     errors.respond,
     WIRE,
+    CONNECTION,
 )
