@@ -5,11 +5,13 @@ from __future__ import annotations
 import configparser
 import shutil
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from airtally.cli.serve import GRACE_SECONDS
+from airtally.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = DEPLOY / "airtally.service"
@@ -93,3 +95,12 @@ def test_a_stop_takes_no_longer_than_systemd_waits():
 
 def test_the_user_of_the_service_is_made():
     assert 'u airtally - "Airtally" /var/lib/airtally' in (DEPLOY / "airtally.sysusers.conf").read_text()
+
+
+def test_the_settings_of_the_service_can_be_read():
+    lines = [line for line in (DEPLOY / "airtally.env").read_text().splitlines() if not line.startswith("#")]
+    given = dict(line.split("=", 1) for line in lines)
+    settings = Settings.from_env(given)
+    assert given.keys() <= {item.metadata["env"] for item in fields(Settings)}
+    assert settings.public_url.startswith("https://")
+    assert settings.idle_seconds > 60, "longer than nginx keeps its connections"

@@ -58,6 +58,7 @@ def dump(url: str, snapshot: str, target: Path) -> BackedUpFile:
         check=False,
     )
     if ended.returncode:
+        draft.unlink(missing_ok=True)
         raise Unavailable(
             f"pg_dump failed: {ended.stderr.strip()[-500:]}", hint="Its version must be the server's or newer"
         )
@@ -67,5 +68,7 @@ def dump(url: str, snapshot: str, target: Path) -> BackedUpFile:
 
 def _without_password(url: URL) -> tuple[str, dict[str, str]]:
     """The address for a command line, which every user of the machine can read, and the password for its environment."""
-    address = url.set(drivername="postgresql", password=None).render_as_string(hide_password=False)
-    return address, {} if url.password is None else {"PGPASSWORD": url.password}
+    query = dict(url.query)
+    secret = query.pop("password", url.password)
+    bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database, query)
+    return bare.render_as_string(hide_password=False), {} if secret is None else {"PGPASSWORD": str(secret)}
