@@ -57,7 +57,9 @@ class Home:
 
     @property
     def environment(self) -> dict[str, str]:
+        """As an operator has it: modules are compiled once, not by every process that starts."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRTALLY_")}
+        inherited.pop("PYTHONDONTWRITEBYTECODE", None)
         return inherited | {"AIRTALLY_HOME": str(self.folder), "AIRTALLY_RATE_LIMITS": "off"} | self.settings
 
     def run(self, *arguments: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import airtally
-from airtally.cli import app
+from airtally.cli.program import app
 from airtally.cli.remote import FLAGS
 from airtally.kit.errors import Failure
 from airtally.reference import PAGES, commands, declared_metrics, failures, metric_name

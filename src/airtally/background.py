@@ -93,6 +93,11 @@ def _row_work(services: Services, buffer: Buffer, claims: Claims) -> list[Backgr
     ]
 
 
+def asked_work(services: Services) -> tuple[Background, ...]:
+    """Workers on what people ask for: reports with their notices, exports, schedules, webhooks and e-mail."""
+    return (*_report_work(services), *export_work(services), *_message_work(services), _schedule_work(services))
+
+
 def rebuilder_of(services: Services) -> Rebuilder:
     """The rebuilder, which builds the stale segments of rollups."""
     return Rebuilder(

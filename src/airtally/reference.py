@@ -20,7 +20,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import airtally
 from airtally.api.native import RESOURCES
 from airtally.api.operation import PREFIX, Declared
-from airtally.cli import app
+from airtally.cli.program import app
 from airtally.kit import metrics
 from airtally.kit.errors import Failure
 from airtally.settings import Settings

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from airtally.demo.history import add_history
 from airtally.demo.home import fill, open_home
+from airtally.demo.partner import ALLOWED, partner
 from airtally.services import Services
 from airtally.settings import Settings
 from fixtures.server import LiveServer
@@ -19,8 +21,11 @@ _DAYS = 31
 def served(home: Path, rows: int = _ROWS) -> LiveServer:
     """A running server on a demo of so many playlogs."""
     made = open_home(home, time.time_ns() // 1000, rows, _DAYS)
-    server = LiveServer(Settings(home=home, rate_limits=False)).start()
+    settings = Settings(home=home, rate_limits=False, outgoing_allow=ALLOWED, fouryousee_retry_seconds=(0.2, 0.2, 0.2))
+    server = LiveServer(settings).start()
     fill(made, server.services, home, lambda *_: None)
+    with partner() as addresses:
+        add_history(made, server.services, home, addresses)
     return server
 
 

@@ -40,7 +40,7 @@ def test_accounts(run: Run, acme: Any) -> None:
     assert "Acme Mídia" in run("account create --slug second --name", "Acme Mídia", as_json=False)
 
 
-def test_users(run: Run, acme: Any, metadata: MetadataStore) -> None:
+def test_users(run: Run, acme: Any, metadata: MetadataStore, monkeypatch: pytest.MonkeyPatch) -> None:
     made = run(
         "user create --account acme-midia --username ana --email ana@x.org --name Ana --password-stdin",
         stdin="correct horse\n",
@@ -52,6 +52,11 @@ def test_users(run: Run, acme: Any, metadata: MetadataStore) -> None:
     assert users.login("ana", "correct horse") is not None
     run("user password --username ana --password-stdin", stdin="another horse", as_json=False)
     assert users.login("ana", "another horse") is not None
+    link = run("user sign-in-link ana")
+    assert re.fullmatch(r"http://127\.0\.0\.1:8080/sign-in\?token=\S{43}", link["url"])
+    monkeypatch.setenv("AIRTALLY_PUBLIC_URL", "https://tally.example.org")
+    assert run("user sign-in-link ana")["url"].startswith("https://tally.example.org/sign-in?token=")
+    assert "There is no user 'eve'" in run("user sign-in-link eve")
 
 
 @pytest.mark.parametrize(

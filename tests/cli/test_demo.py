@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from benchmarks.server import free_port
 
@@ -174,21 +175,40 @@ def test_a_play_of_one_s_own_is_taken(first: Running) -> None:
     assert json.loads(shell(first.command("Send a play"))) == {"accepted": 1, "rejected": 0, "errors": []}
 
 
+def sign_in_link(started: Running) -> str:
+    found = re.search(
+        r"^Open the console, signed in .*\n\n  (http://\S+/sign-in\?token=\S+)$", started.words, re.MULTILINE
+    )
+    assert found, started.words
+    return found[1]
+
+
+def signed_in(address: str, link: str) -> str | None:
+    """Where the link's button leads in the end, on the server at the address; None for a link that has none."""
+    with httpx.Client(base_url=address) as browser:
+        page = browser.get(httpx.URL(link).raw_path.decode())
+        if page.status_code == 404:
+            return None
+        form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+        browser.post("/sign-in", data=form)
+        return browser.get("/").headers["location"]
+
+
 @needs_curl
 def test_a_second_start_goes_on_with_the_same_home(tmp_path: Path) -> None:
     home = tmp_path / "demo"
     with running(home, tmp_path / "first.log") as first:
         assert json.loads(shell(first.command("4YouSee: ask")))["id"]
     with running(home, tmp_path / "second.log") as second:
+        [former, link] = map(sign_in_link, (first, second))
+        address, _, _ = link.partition("/sign-in")
+        assert signed_in(address, former) is None, "the link of the latest start is the one that works"
+        assert signed_in(address, link) == "/accounts/acme-1A2B3C/overview"
         for name in ("4YouSee token", "Tapjoy key", "Pushwoosh auth", "native key"):
             assert second.told(name) == first.told(name)
             assert len(set(second.told(name))) == 2
-        address = re.search(r"http://127.0.0.1:\d+", second.words)
-        assert address
-        asked = [
-            f"curl -s -H 'Secret-Token: {token}' {address[0]}/v1/reports" for token in second.told("4YouSee token")
-        ]
-        assert [json.loads(shell(each))["total"] for each in asked] == [1, 0]
+        asked = [f"curl -s -H 'Secret-Token: {token}' {address}/v1/reports" for token in second.told("4YouSee token")]
+        assert [json.loads(shell(each))["total"] for each in asked] == [5, 0], "those of its history, and one more"
 
 
 def test_a_home_in_use_is_refused_in_one_line(tmp_path: Path) -> None:

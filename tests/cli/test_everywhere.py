@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airtally.cli import app
+from airtally.cli.program import app
 from airtally.reference import commands
 from cli.conftest import PASSWORD
 from fixtures.postgres import on_sqlite
@@ -55,6 +55,7 @@ class Scenario:
         self.step("user list", "--account {slug}")
         self.step("user password", "--username u-{slug} --password-stdin", stdin=PASSWORD, as_json=False)
         self.step("user change", "--username u-{slug} --role admin", as_json=False)
+        self.step("user sign-in-link", "u-{slug}")
         self.step("user delete", "--username u-{slug}", as_json=False)
         client = self.step("key create", "--account {slug} --for slate --name Partner")["client_id"]
         (listed,) = self.step("key list", "--account {slug}")

@@ -27,6 +27,10 @@ from airtally.settings import Settings
 from airtally.web.listened import Listened
 from fixtures.program import PROGRAM, run
 
+FIRST_LINK = (
+    r"airtally: there is no user yet: make the first at (https?://\S+/setup\?token=\S{43}) \(once, until \S+\)\n"
+)
+
 
 @contextmanager
 def serving(home: Path, *words: object, **environment: str) -> Iterator[tuple[str, Path]]:
@@ -48,7 +52,7 @@ def serving(home: Path, *words: object, **environment: str) -> Iterator[tuple[st
             assert said, (line, errors.read_text())
             yield said[1], errors
             process.send_signal(signal.SIGTERM)
-            assert process.stdout.read() == "", "one line is all that it says"
+            assert re.fullmatch(FIRST_LINK, process.stdout.read()), "this is all that it says where there is no user"
     finally:
         process.kill()
 

@@ -24,6 +24,7 @@ from airtally.accounts.declared import EventTypeRegistry
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
 from airtally.accounts.log_in import LogIn
+from airtally.accounts.one_time_links import OneTimeLinks
 from airtally.accounts.owners import Owners
 from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
@@ -57,12 +58,14 @@ def services(
     metadata: MetadataStore, clock: MovableClock, secrets: Secrets, users: Users, keys: Keys, account: Account
 ) -> Services:
     users.create(account, username="ana", name="Ana", email="ana@example.org", password=PASSWORD)
+    accounts, sessions = Accounts(metadata, clock), Sessions(metadata, secrets, users, clock)
     access = Access(
         secrets=secrets,
-        accounts=Accounts(metadata, clock),
+        accounts=accounts,
         keys=keys,
         users=users,
-        sessions=Sessions(metadata, secrets, users, clock),
+        sessions=sessions,
+        links=OneTimeLinks(metadata, secrets, clock, accounts=accounts, users=users, sessions=sessions),
         owners=Owners(metadata),
         declared=EventTypeRegistry(metadata, clock),
         limiter=RateLimiter(metadata, clock),

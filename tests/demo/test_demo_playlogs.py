@@ -88,6 +88,23 @@ def test_some_uploads_arrive_days_late_and_some_hours_are_missing() -> None:
     assert any(up.laps * up.lap_seconds < full / 2 for up in playlogs.uploads)
 
 
+def test_the_month_grows_rests_on_sundays_and_has_an_outage() -> None:
+    """Of plays as they happened, whenever their logs arrived."""
+    playlogs = Playlogs(days=31, end_day=date(2026, 10, 31), players=40, rows=60_000)
+    hours = Counter((row["played_at"].date(), row["played_at"].hour) for row in _rows(playlogs))
+    days = Counter[date]()
+    for (day, _), plays in hours.items():
+        days[day] += plays
+    assert days[date(2026, 10, 29)] > 1.2 * days[date(2026, 10, 1)]  # Thursdays
+    assert days[date(2026, 10, 18)] < 0.7 * days[date(2026, 10, 16)]  # a Sunday and the Friday before
+
+    def afternoon(day: int) -> int:
+        return sum(hours[date(2026, 10, day), hour] for hour in range(12, 17))
+
+    assert 0 < afternoon(23) < 0.25 * afternoon(16)  # Fridays
+    assert hours[date(2026, 10, 23), 18] > 0.5 * hours[date(2026, 10, 16), 18]
+
+
 def test_the_campaign_runs_on_its_days_only() -> None:
     playlogs = Playlogs(days=12, end_day=date(2026, 10, 12), players=24, rows=None)
     spots = {media.media_id for media in playlogs.network.medias if media.category == "Spring campaign"}

@@ -15,6 +15,7 @@ from airtally.accounts.declared import EventTypeRegistry
 from airtally.accounts.keys import Keys
 from airtally.accounts.limits import RateLimiter
 from airtally.accounts.log_in import LogIn
+from airtally.accounts.one_time_links import OneTimeLinks
 from airtally.accounts.owners import Owners
 from airtally.accounts.request_keys import RequestKeys
 from airtally.accounts.secrets import Secrets
@@ -36,6 +37,7 @@ class Access:
     keys: Keys
     users: Users
     sessions: Sessions
+    links: OneTimeLinks
     owners: Owners
     declared: EventTypeRegistry
     limiter: RateLimiter
@@ -61,16 +63,19 @@ def open_access(
     secrets, users = Secrets.open(settings.home, settings.secret_key), Users(store, clock, hasher)
     keys = Keys(store, secrets, clock)
     closing.callback(keys.close)
+    accounts, sessions = Accounts(store, clock), Sessions(store, secrets, users, clock)
+    shared = shared_clock(store, clock)
     return Access(
         secrets=secrets,
-        accounts=Accounts(store, clock),
+        accounts=accounts,
         keys=keys,
         users=users,
-        sessions=Sessions(store, secrets, users, clock),
+        sessions=sessions,
+        links=OneTimeLinks(store, secrets, shared, accounts=accounts, users=users, sessions=sessions),
         owners=Owners(store),
         declared=EventTypeRegistry(store, clock),
         limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
-        log_in=LogIn(users, Tries(store, shared_clock(store, clock))),
+        log_in=LogIn(users, Tries(store, shared)),
         call_limit=CallLimit(clock, per_minute=settings.calls_per_minute, enabled=settings.rate_limits),
         request_keys=RequestKeys(store, secrets, clock),
         audit=AuditTrail(store, clock, days=settings.audit_days),

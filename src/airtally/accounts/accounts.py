@@ -22,7 +22,7 @@ from airtally.kit.zones import named_zone
 RESERVED_SLUGS = frozenset(
     {
         *("v1", "admin", "apis", "auth", "stable", "dev", "json", "files", "api"),
-        *("healthz", "readyz", "metrics", "docs", "schema", "login", "logout", "static", "assets"),
+        *("healthz", "readyz", "metrics", "docs", "schema", "login", "logout", "setup", "sign-in", "static", "assets"),
         *("account", "accounts", "console", "users", "keys", "reports", "deliveries", "quarantine", "streams"),
         *("datasets", "settings", "health", "status", "favicon", "robots", "well-known", "ap"),
     }
@@ -80,6 +80,13 @@ class Accounts:
 
     def create(self, name: str, slug: str | None = None, *, timezone: str = "UTC", currency: str = "USD") -> Account:
         """Create an account; without a slug, one is derived from the name. Raises BadRequest or Conflict."""
+        with self._store.begin() as connection:
+            return self.add_within(connection, name, slug, timezone=timezone, currency=currency)
+
+    def add_within(
+        self, connection: Connection, name: str, slug: str | None, *, timezone: str, currency: str
+    ) -> Account:
+        """As `create`, in a transaction that does more."""
         check_name(name)
         slug = slug_of(name) if slug is None else slug
         check_slug(slug)
@@ -87,16 +94,15 @@ class Accounts:
         values = {
             "slug": slug,
             "name": name,
-            "timezone": _checked_zone(timezone),
-            "currency": _checked_currency(currency),
+            "timezone": checked_zone(timezone),
+            "currency": checked_currency(currency),
             "created_at": now,
         }
         added = self._store.upserts.insert(accounts).values(values).on_conflict_do_nothing().returning(*ACCOUNT_COLUMNS)
-        with self._store.begin() as connection:
-            row = connection.execute(added).one_or_none()
-            if row is None:
-                raise Conflict(f"There is or was an account with the slug {slug!r}", hint="Choose another slug")
-            note_change(connection, now, "account.create", f"account {slug}", account_id=row.id)
+        row = connection.execute(added).one_or_none()
+        if row is None:
+            raise Conflict(f"There is or was an account with the slug {slug!r}", hint="Choose another slug")
+        note_change(connection, now, "account.create", f"account {slug}", account_id=row.id)
         return Account.from_row(row)
 
     def change(
@@ -108,9 +114,9 @@ class Accounts:
             check_name(name)
             values["name"] = name
         if timezone is not None:
-            values["timezone"] = _checked_zone(timezone)
+            values["timezone"] = checked_zone(timezone)
         if currency is not None:
-            values["currency"] = _checked_currency(currency)
+            values["currency"] = checked_currency(currency)
         if values:
             with self._store.begin() as connection:
                 connection.execute(update(accounts).where(accounts.c.id == account.id).values(values))
@@ -206,7 +212,8 @@ def check_name(name: str, what: str = "name") -> None:
         raise BadRequest(f"The {what} cannot be used: expected 1 to 256 bytes of printable text")
 
 
-def _checked_zone(timezone: str) -> str:
+def checked_zone(timezone: str) -> str:
+    """The name of an IANA zone. Raises BadRequest."""
     try:
         return named_zone(timezone).key
     except ValueError:
@@ -215,7 +222,8 @@ def _checked_zone(timezone: str) -> str:
         ) from None
 
 
-def _checked_currency(currency: str) -> str:
+def checked_currency(currency: str) -> str:
+    """A code such as USD. Raises BadRequest."""
     if not _CURRENCY.fullmatch(currency):
         raise BadRequest(f"The currency {currency[:64]!r} cannot be used: expected a code of ISO 4217 such as USD")
     return currency

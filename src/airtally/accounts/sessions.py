@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets as random
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from airtally.accounts.authentication import SKEW_US
 from airtally.accounts.secrets import Secrets
@@ -37,6 +37,11 @@ class Sessions:
 
     def begin(self, user: User) -> str:
         """Start a session and return its token; expired sessions are deleted."""
+        with self._store.begin() as connection:
+            return self.begin_within(connection, user)
+
+    def begin_within(self, connection: Connection, user: User) -> str:
+        """As `begin`, in a transaction that does more."""
         token, now = random.token_urlsafe(32), self._clock.now_us()
         row = {
             "token_hash": self._hash(token),
@@ -44,9 +49,8 @@ class Sessions:
             "csrf_token": random.token_urlsafe(32),
             "expires_at": now + LIFE_US,
         }
-        with self._store.begin() as connection:
-            connection.execute(sessions.delete().where(sessions.c.expires_at <= now))
-            connection.execute(insert(sessions).values(row))
+        connection.execute(sessions.delete().where(sessions.c.expires_at <= now))
+        connection.execute(insert(sessions).values(row))
         return token
 
     def get(self, token: str) -> Session | None:

@@ -16,7 +16,7 @@ from airtally.accounts.audit import note_change
 from airtally.accounts.permissions import UserRole
 from airtally.database.rows import AnyRow, values_of
 from airtally.database.store import MetadataStore
-from airtally.database.tables import accounts, keys, sessions, users
+from airtally.database.tables import accounts, keys, one_time_links, sessions, users
 from airtally.kit.clock import Clock
 from airtally.kit.errors import BadRequest, Conflict, Forbidden, NotFound, TooManyRequests
 from airtally.kit.fair import Slots
@@ -50,6 +50,18 @@ class User:
     @classmethod
     def from_row(cls, row: AnyRow) -> User:
         return cls(**values_of(row, _OWN), account=Account.from_row(row))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PreparedUser:
+    """A user to be, checked, with the password's hash: making one takes long, a transaction should not."""
+
+    username: str
+    name: str
+    email: str
+    group: str
+    role: UserRole
+    password_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,28 +100,48 @@ class Users:
         role: UserRole = UserRole.VIEWER,
     ) -> User:
         """Create a user; the name is unique on the server. Raises BadRequest or Conflict."""
-        group = DEFAULT_GROUP if group is None else group
-        _check_user(username, name, email, group)
-        password_hash = self._hash(password)
+        new = self.prepared(username=username, name=name, email=email, password=password, group=group, role=role)
         with self._store.begin() as connection:
-            _check_room(connection, account)
-            row: dict[str, Any] = {
-                "account_id": account.id,
-                "username": username,
-                "name": name,
-                "email": email,
-                "group_id": _group_id(connection, account, group),
-                "group_name": group,
-                "password_hash": password_hash,
-                "role": role,
-                "created_at": self._clock.now_us(),
-            }
-            added = self._store.upserts.insert(users).values(row).on_conflict_do_nothing().returning(users.c.id)
-            user_id = connection.execute(added).scalar_one_or_none()
-            if user_id is None:
-                raise Conflict(f"The user name {username!r} is taken")
-            self._note(connection, "user.create", username, account.id, role=role)
-        return User(user_id, username, name, email, row["group_id"], group, role, account)
+            return self.add_within(connection, account, new)
+
+    def prepared(
+        self,
+        *,
+        username: str,
+        name: str,
+        email: str,
+        password: str,
+        group: str | None = None,
+        role: UserRole = UserRole.VIEWER,
+    ) -> PreparedUser:
+        """Check what is said of a user and hash the password. Raises BadRequest."""
+        group = DEFAULT_GROUP if group is None else group
+        check_username(username)
+        check_email(email)
+        check_name(name)
+        check_name(group, "group")
+        return PreparedUser(username, name, email, group, role, self._hash(password))
+
+    def add_within(self, connection: Connection, account: Account, new: PreparedUser) -> User:
+        """As `create`, in a transaction that does more. Raises Conflict."""
+        _check_room(connection, account)
+        row: dict[str, Any] = {
+            "account_id": account.id,
+            "username": new.username,
+            "name": new.name,
+            "email": new.email,
+            "group_id": _group_id(connection, account, new.group),
+            "group_name": new.group,
+            "password_hash": new.password_hash,
+            "role": new.role,
+            "created_at": self._clock.now_us(),
+        }
+        added = self._store.upserts.insert(users).values(row).on_conflict_do_nothing().returning(users.c.id)
+        user_id = connection.execute(added).scalar_one_or_none()
+        if user_id is None:
+            raise Conflict(f"The user name {new.username!r} is taken")
+        self._note(connection, "user.create", new.username, account.id, role=new.role)
+        return User(user_id, new.username, new.name, new.email, row["group_id"], new.group, new.role, account)
 
     def all(self, account: Account | None = None, *, after: int = 0, limit: int | None = None) -> list[User]:
         """Oldest first, from the one after the id `after`."""
@@ -128,8 +160,7 @@ class Users:
     def get(self, user_id: int) -> User | None:
         """None also for a user of a closed account, whose sessions end with that."""
         with self._store.read() as connection:
-            row = connection.execute(_USERS.where(users.c.id == user_id, IS_OPEN)).one_or_none()
-        return None if row is None else User.from_row(row)
+            return open_user_within(connection, user_id)
 
     def by_name(self, username: str) -> User:
         """Raises NotFound."""
@@ -186,7 +217,7 @@ class Users:
         if name is not None:
             check_name(name)
         if email is not None:
-            _check_email(email)
+            check_email(email)
         values = {key: each for key, each in {"name": name, "email": email, "role": role}.items() if each is not None}
         secret = {} if password is None else {"password_hash": self._hash(password)}
         with self._store.begin() as connection:
@@ -209,6 +240,7 @@ class Users:
 
     def _log_out(self, connection: Connection, user_id: int) -> None:
         connection.execute(sessions.delete().where(sessions.c.user_id == user_id))
+        connection.execute(one_time_links.delete().where(one_time_links.c.user_id == user_id))
         valid = update(keys).where(keys.c.user_id == user_id, keys.c.revoked_at.is_(None))
         connection.execute(valid.values(revoked_at=self._clock.now_us()))
 
@@ -225,10 +257,7 @@ class Users:
             connection.execute(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
 
     def _hash(self, password: str) -> str:
-        if len(password) < MIN_PASSWORD or len(password.encode()) > MAX_PASSWORD:
-            raise BadRequest(
-                f"The password cannot be used: expected {MIN_PASSWORD} characters or more, {MAX_PASSWORD} bytes at most"
-            )
+        check_password(password)
         with self._turns.held(""):
             return self._hasher.hash(password)
 
@@ -247,23 +276,36 @@ class Users:
         return self._nobody
 
 
-def _check_user(username: str, name: str, email: str, group: str) -> None:
+def check_username(username: str) -> None:
+    """Raises BadRequest."""
     if not _USERNAME.fullmatch(username):
         raise BadRequest("The user name cannot be used: expected 1 to 64 of letters, digits, . _ @ + and -")
-    _check_email(email)
-    check_name(name)
-    check_name(group, "group")
+
+
+def check_email(email: str) -> None:
+    """Raises BadRequest."""
+    if not is_address(email):
+        raise BadRequest(f"The e-mail address {email[:64]!r} cannot be used")
+
+
+def check_password(password: str) -> None:
+    """Raises BadRequest."""
+    if len(password) < MIN_PASSWORD or len(password.encode()) > MAX_PASSWORD:
+        raise BadRequest(
+            f"The password cannot be used: expected {MIN_PASSWORD} characters or more, {MAX_PASSWORD} bytes at most"
+        )
+
+
+def open_user_within(connection: Connection, user_id: int) -> User | None:
+    """The user as a transaction sees it; None also for one of a closed account."""
+    row = connection.execute(_USERS.where(users.c.id == user_id, IS_OPEN)).one_or_none()
+    return None if row is None else User.from_row(row)
 
 
 def _check_room(connection: Connection, account: Account) -> None:
     lock_account(connection, account.id)
     if connection.execute(select(func.count()).where(users.c.account_id == account.id)).scalar_one() >= MOST_USERS:
         raise Conflict(f"The account has {MOST_USERS} users already", hint="Delete some first")
-
-
-def _check_email(email: str) -> None:
-    if not is_address(email):
-        raise BadRequest(f"The e-mail address {email[:64]!r} cannot be used")
 
 
 def _find(connection: Connection, username: str, reach: UserReach) -> tuple[int, int]:

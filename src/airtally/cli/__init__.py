@@ -1,18 +1,14 @@
-"""The command line: one file a command group, each loaded only when called."""
+"""The command line: one file a command group, each loaded only when called.
+
+A child process runs the program's script again, up to `main`: what is loaded here is loaded by each of them.
+"""
 
 from __future__ import annotations
 
 import sys
 
-import cyclopts
-
-from airtally import __version__
-
-app = cyclopts.App(
-    name="airtally", version=__version__, help="Measurement and reporting server for people who run media."
-)
-
-for command, target, summary in (
+#: Name, function and summary.
+COMMANDS = (
     ("serve", "airtally.cli.serve:serve", "Serve every API, the pages and the jobs from one process."),
     ("worker", "airtally.cli.serve:worker", "Run jobs only."),
     ("demo", "airtally.cli.demo:demo", "Fill a fresh home with accounts, keys and some million events, then serve it."),
@@ -47,12 +43,12 @@ for command, target, summary in (
     ("backup", "airtally.cli.backup:backup", "Copy the home, also while its server takes rows."),
     ("restore", "airtally.cli.backup:restore", "Make a new home of a backup."),
     ("doctor", "airtally.cli.doctor:doctor", "Check the set-up and say what to fix."),
-):
-    app.command(target, name=command, help=summary)
+)
 
 
 def main() -> None:
     """Entry point of the program `airtally`. Settings may be given before the command: `airtally --home DIR key list`."""
     from airtally.cli.common import with_settings_flags  # noqa: PLC0415 (loaded only when called)
+    from airtally.cli.program import app  # noqa: PLC0415
 
     app(with_settings_flags(sys.argv[1:]))

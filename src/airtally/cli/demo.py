@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import Progress
 
+from airtally.background import asked_work
 from airtally.cli.common import command
 from airtally.cli.listening import listen
 from airtally.cli.remote import refuse_remote
 from airtally.cli.serve import serve_on
 from airtally.demo.calls import calls, write_names
+from airtally.demo.history import add_history, is_told
 from airtally.demo.home import MARKER, Demo, Tenant, fill, open_home
+from airtally.demo.partner import ALLOWED, partner
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
+from airtally.kit.errors import NotFound
 from airtally.runtime import open_services
 from airtally.services import Role, Services
 from airtally.settings import Settings
 
 DEFAULT_HOME = "airtally-demo"
+#: While the home is filled, tries of a notice that nobody takes follow each other quickly.
+_RETRY_SECONDS = (0.2, 0.2, 0.2)
 
 
 @command
@@ -49,20 +56,35 @@ def demo(
 
 def _filled(made: Demo, settings: Settings, address: str) -> str:
     """Fill the home, then say what is in it."""
-    services = open_services(settings, role=Role.NONE)
+    while_filled = settings.with_(public_url=address, outgoing_allow=ALLOWED, fouryousee_retry_seconds=_RETRY_SECONDS)
+    services = open_services(while_filled, role=Role.NONE)
     try:
         with Progress(transient=True) as bar:
             tasks = {tenant.slug: bar.add_task(f"Loading {tenant.slug}", total=None) for tenant in made.tenants}
             fill(made, services, settings.home, lambda slug, at, of: bar.update(tasks[slug], completed=at, total=of))
+        if not is_told(made):
+            _tell(made, services)
         return welcome(made, services, address)
     finally:
         services.close()
+
+
+def _tell(made: Demo, services: Services) -> None:
+    """What people and programs have done; the workers of a server work on it meanwhile."""
+    with ExitStack() as stopping:
+        for each in asked_work(services):
+            each.start()
+            stopping.callback(each.stop)
+        add_history(made, services, services.settings.home, stopping.enter_context(partner()))
 
 
 def welcome(made: Demo, services: Services, address: str) -> str:
     """The address, who is there, and what to try."""
     home = services.settings.home
     parts = [f"\nAirtally at {address}, its home in {home}\n"]
+    parts.append(
+        f"Open the console, signed in as an operator (once, within a day):\n\n  {address}{_sign_in(made, services)}\n"
+    )
     parts += [_tenant(made, tenant, services, address) for tenant in made.tenants]
     parts.append(f"All keys, those of Slate too, are in {home / MARKER}. Try, in another terminal:\n")
     names = write_names(made.tenants[0], home, address)
@@ -70,6 +92,15 @@ def welcome(made: Demo, services: Services, address: str) -> str:
         parts.append("\n".join([call.says, "", *(f"  {line}" for line in call.lines), ""]))
     parts.append("Stop with Ctrl-C; the next start goes on with the same data.\n")
     return "\n".join(parts)
+
+
+def _sign_in(made: Demo, services: Services) -> str:
+    """The path of a link that signs in to the first account; the log-in page if somebody has deleted its user."""
+    try:
+        user = services.access.users.by_name(made.tenants[0].access.username)
+    except NotFound:
+        return "/login"
+    return services.access.links.make_sign_in_link(user).path
 
 
 def _tenant(made: Demo, tenant: Tenant, services: Services, address: str) -> str:
@@ -87,5 +118,5 @@ def _tenant(made: Demo, tenant: Tenant, services: Services, address: str) -> str
         f"  ScaleEngine    CDN {cdn['cdn']}, key {cdn['api_key']}, secret {cdn['secret_key']}\n"
         f"  Pushwoosh auth {access.shown('pushwoosh', 'auth')}\n"
         f"  native key     {access.shown('native', 'token')}\n"
-        f"  pages          {address}/admin/reports_api.php  user {access.username}, password {access.password}\n"
+        f"  console        {address}/login  user {access.username}, password {access.password}\n"
     )

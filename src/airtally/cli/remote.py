@@ -26,6 +26,11 @@ def is_remote() -> bool:
     return bool(os.environ.get(URL))
 
 
+def server_address() -> str:
+    """Of the server that the command is for, without a slash at the end."""
+    return os.environ[URL].rstrip("/")
+
+
 def remote_client(account: str | None = None, token: str | None = None) -> Client:
     """A client of the server that `--url` names, with this token or that of `--token`, about an account.
 

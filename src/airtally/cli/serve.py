@@ -9,14 +9,17 @@ import threading
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 from cyclopts import Parameter
 
+from airtally.accounts.one_time_links import OneTimeLink
 from airtally.app import Airtally
 from airtally.background import background_of
 from airtally.cli.common import command, settings_from_environment
 from airtally.cli.listening import Listening, check_certificate, listen
 from airtally.kit import logs
 from airtally.kit.errors import NewerHome
+from airtally.kit.time import iso_seconds
 from airtally.runtime import open_services
 from airtally.services import Role, Superseded
 from airtally.settings import Settings
@@ -24,6 +27,8 @@ from airtally.web.limits import limits_of, open_files
 from airtally.web.server import Server
 
 GRACE_SECONDS = 30
+
+_log = structlog.get_logger()
 
 
 @command
@@ -53,13 +58,20 @@ def serve_on(
         settings = settings.with_(public_url=address.url)
     app = Airtally(open_services(settings, role=Role.SERVE))
     address.note(settings.home)
+    first_link = app.services.access.links.make_setup_link()
+
+    def say_it_runs() -> None:
+        listening.announce()
+        if first_link is not None:
+            _show_first_link(first_link, settings.public_url)
+
     server = Server(
         app,
         limits=limits_of(settings).within(open_files()),
         tls=None if tls_cert is None else (tls_cert, tls_key),
         proxies=settings.trusted_proxies,
         grace_seconds=GRACE_SECONDS,
-        started=listening.announce,
+        started=say_it_runs,
     )
     superseded = app.services.superseded
     superseded.stop = server.stop
@@ -68,6 +80,13 @@ def serve_on(
     _end(superseded)
     if not server.started:
         raise SystemExit(3)
+
+
+def _show_first_link(link: OneTimeLink, address: str) -> None:
+    """The link itself is no line of the log, which others may read."""
+    until = iso_seconds(link.expires_at)
+    print(f"airtally: there is no user yet: make the first at {address}{link.path} (once, until {until})", flush=True)
+    _log.info("there is no user yet: the link that makes the first is on standard output", expires_at=until)
 
 
 def _share_the_interpreter() -> None:

@@ -10,10 +10,12 @@ from cyclopts import App, Parameter
 
 from airtally.accounts.permissions import Permission, UserRole
 from airtally.cli.common import AccountSlug, AnyAccountSlug, Json, command
-from airtally.cli.output import print_listing, print_made
-from airtally.cli.remote import NOT_YET, basic_login, remote_client
+from airtally.cli.output import print_listing, print_made, to_second
+from airtally.cli.remote import NOT_YET, basic_login, remote_client, server_address
 from airtally.cli.server import ApiServer, quoted, server
 from airtally.kit.errors import BadRequest
+from airtally.settings import Settings
+from airtally.web.listened import Listened
 
 app = App(name="user", help="Create and list users: people who may open an account's pages.")
 
@@ -81,6 +83,16 @@ def delete(*, username: str) -> None:
 
 @app.command
 @command
+def sign_in_link(username: str, *, as_json: Json = False) -> None:
+    """Print a link that signs the user in, once, within a day: for somebody who cannot log in."""
+    with server() as api:
+        made = api.post(f"/users/{quoted(username)}/sign-in-link")
+        address = server_address() if api.is_elsewhere else _address_of_home()
+    print_made({"url": address + made["path"], "expires_at": to_second(made["expires_at"])}, as_json=as_json)
+
+
+@app.command
+@command
 def token(
     *,
     username: str,
@@ -98,6 +110,11 @@ def token(
         asked = {"scopes": list(scope), "days": days}
         made = ApiServer(client).call("POST", "/tokens", login, json=asked).json()
     print_made(made, as_json=as_json)
+
+
+def _address_of_home() -> str:
+    settings = Settings.from_env()
+    return Listened.address_of(settings.home, settings.public_url)
 
 
 def _password(*, from_stdin: bool) -> str:

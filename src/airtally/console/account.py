@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from airtally.console.declared import console_form, console_page
 from airtally.console.operations import ConsoleOperations
 from airtally.console.tables import CellKind, TableColumn, table_of
 from airtally.console.views import Moved, View, view
 from airtally.console.visits import Visit
+from airtally.kit.zones import zone_names
 
 
 class AccountPages:
@@ -18,7 +18,7 @@ class AccountPages:
 
     @console_page("/settings")
     def settings(self, visit: Visit) -> View:  # noqa: ARG002 (the template has it)
-        return view("settings.html", zones=sorted(available_timezones()))
+        return view("settings.html", zones=zone_names())
 
     @console_form("/settings", again="settings")
     def change_settings(self, visit: Visit) -> Moved:

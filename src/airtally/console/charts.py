@@ -13,10 +13,11 @@ ChartKind = Literal["line", "bar", "stacked"]
 
 @dataclass(frozen=True, slots=True)
 class ChartSeries:
-    """One value for each time of the chart; None where there is none."""
+    """One value for each time of the chart; None where there is none. `dashed` lines are of an earlier time."""
 
     label: str
     values: Sequence[float | int | None]
+    dashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

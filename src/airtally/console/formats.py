@@ -68,4 +68,18 @@ def size(value: int | None) -> str:
     return f"{shown:.0f} {_UNITS[unit]}" if unit == 0 or shown >= 100 else f"{shown:.1f} {_UNITS[unit]}"
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {"local_time": local_time, "age": age, "number": number, "size": size}
+def is_wall_clock(text: str) -> bool:
+    """Whether it is a moment without an offset, as a browser's field for one takes it."""
+    try:
+        return datetime.fromisoformat(text).tzinfo is None
+    except ValueError:
+        return False
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "local_time": local_time,
+    "age": age,
+    "number": number,
+    "size": size,
+    "is_wall_clock": is_wall_clock,
+}

@@ -33,6 +33,10 @@ class FormFields(Mapping[str, str]):
         """Each value of the field in the order sent, without empty ones."""
         return [value for value in self._values.get(name, []) if value]
 
+    def each(self, name: str) -> list[str]:
+        """Each value of the field in the order sent, with empty ones."""
+        return list(self._values.get(name, []))
+
     def text(self, name: str) -> str | None:
         """The value without spaces around it; None for a field that is missing or empty."""
         return self.get(name, "").strip() or None

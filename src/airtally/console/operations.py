@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import msgspec
 from litestar import Request, Response
+from litestar.utils.scope.state import CONNECTION_STATE_KEY
 
 from airtally.accounts.acting import acting
 from airtally.api.authorize import allowed
@@ -84,8 +85,16 @@ class ConsoleOperations:
 
 
 def _request(visit: Visit, operation: Operation, path: Mapping[str, object] | None, **scope: Any) -> AnyRequest:
+    """The page's request with other values; the framework keeps the headers that it has read in the `state`."""
     parameters = {name: str(value) for name, value in (path or {}).items()}
-    changed = {**visit.request.scope, "method": operation.declared.method, "path_params": parameters, **scope}
+    state = {name: value for name, value in visit.request.scope["state"].items() if name != CONNECTION_STATE_KEY}
+    changed = {
+        **visit.request.scope,
+        "state": state,
+        "method": operation.declared.method,
+        "path_params": parameters,
+        **scope,
+    }
     return Request(changed)  # type: ignore[arg-type]  # a scope of the server's, with other values
 
 

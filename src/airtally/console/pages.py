@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -28,7 +29,7 @@ HEADERS = {
 
 def page(template: str, *, status: int = 200, **context: Any) -> Response[str]:
     """A page for somebody who need not be logged in: the log-in form, an error."""
-    return _response(_environment().get_template(template).render(visit=None, menu=(), note="", **context), status)
+    return _response(_environment().get_template(template).render(visit=None, menu=(), note="", **context), status, {})
 
 
 def rendered(visit: Visit, shown: View, navigation: Navigation, status: int = 200) -> Response[str]:
@@ -36,13 +37,13 @@ def rendered(visit: Visit, shown: View, navigation: Navigation, status: int = 20
     template = _environment().get_template(shown.template)
     context = {"visit": visit, "menu": navigation.menu(visit), "note": note_of(visit.request), **shown.context}
     if shown.fragment is None or not visit.wants_fragment:
-        return _response(template.render(context), status)
+        return _response(template.render(context), status, shown.headers)
     block = template.blocks[shown.fragment]
-    return _response("".join(block(template.new_context(context))), status)
+    return _response("".join(block(template.new_context(context))), status, shown.headers)
 
 
-def _response(text: str, status: int) -> Response[str]:
-    return Response(text, status_code=status, media_type=MediaType.HTML, headers=HEADERS)
+def _response(text: str, status: int, headers: Mapping[str, str]) -> Response[str]:
+    return Response(text, status_code=status, media_type=MediaType.HTML, headers={**HEADERS, **headers})
 
 
 @cache

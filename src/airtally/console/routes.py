@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from litestar import Router
 
 from airtally.api.operation import Operation
-from airtally.console import assets, login
+from airtally.console import assets, first_start, login, one_time
 from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
 from airtally.console.connect import ConnectPages
 from airtally.console.declared import ConsolePage, pages_of
 from airtally.console.docs_site import docs_routes
+from airtally.console.explore.pages import ExplorePages
 from airtally.console.jobs import JobPages
 from airtally.console.keys import KeyPages
 from airtally.console.operations import ConsoleOperations
 from airtally.console.overview import OverviewPages
 from airtally.console.quarantine import QuarantinePages
 from airtally.console.serving import page_routes
+from airtally.console.sql_page import SqlPages
 from airtally.console.usage import UsagePages
 from airtally.console.users import UserPages
 from airtally.services import Services
@@ -26,6 +28,8 @@ from airtally.services import Services
 #: Classes that declare pages.
 PAGES = (
     OverviewPages,
+    ExplorePages,
+    SqlPages,
     AccountPages,
     QuarantinePages,
     ConnectPages,
@@ -45,5 +49,5 @@ def console_pages(operations: Sequence[Operation]) -> list[ConsolePage]:
 
 def routes(services: Services, operations: Sequence[Operation]) -> list[Router]:
     """The handlers, for the application to mount."""
-    pages = page_routes(console_pages(operations), services)
-    return [*assets.routes(), *docs_routes(), *login.routes(services), *pages]
+    open_to_all = (*assets.routes(), *docs_routes(), *one_time.routes(services), *first_start.routes(services))
+    return [*open_to_all, *login.routes(services), *page_routes(console_pages(operations), services)]

@@ -107,7 +107,9 @@ class ServedPage:
         accounts = self._services.access.accounts
         return visit if named is None else replace(visit, account=account_of(visit.principal, named, accounts))
 
-    def _response(self, visit: Visit, answered: View | Moved | Response[Any], status: int = 200) -> Response[Any]:
+    def _response(
+        self, visit: Visit, answered: View | Moved | Response[Any], status: int | None = None
+    ) -> Response[Any]:
         if isinstance(answered, Moved):
             return self._moved(answered)
         if not isinstance(answered, View):
@@ -115,7 +117,7 @@ class ServedPage:
         table = csv_asked(visit, answered.context.values())
         if table is not None:
             return table.as_csv()
-        response = rendered(visit, answered, self._navigation, status)
+        response = rendered(visit, answered, self._navigation, status or answered.status)
         if NOTE_COOKIE in visit.request.cookies:
             response.delete_cookie(NOTE_COOKIE, path="/")
         return response

@@ -50,6 +50,15 @@ def to_login(request: AnyRequest) -> Response[Any]:
     return Redirect(f"/login?{urlencode({'next': request.url.path + query})}", status_code=303)
 
 
+def entered(services: Services, request: AnyRequest, token: str, wanted: str) -> Response[Any]:
+    """Go on to `wanted` with a new session. One that was open in this browser ends, so that nobody can plant its token."""
+    if request.cookies.get(COOKIE):
+        services.access.sessions.end(request.cookies[COOKIE])
+    response: Response[Any] = Redirect(wanted, status_code=303)
+    response.cookies.append(session_cookie(services, token))
+    return response
+
+
 def session_cookie(services: Services, token: str) -> Cookie:
     return Cookie(
         COOKIE,

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A template of `templates/` and its variables. `fragment`: the block that htmx gets alone."""
+    """A template of `templates/` and its variables. `fragment`: the block that htmx gets alone.
+
+    `status` is that of a page that says what is wrong with its own fields; of a refused form it is the failure's.
+    """
 
     template: str
     context: Mapping[str, Any]
     fragment: str | None = None
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

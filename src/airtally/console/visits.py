@@ -12,7 +12,7 @@ from airtally.accounts.permissions import Permission, of_role
 from airtally.accounts.principal import Principal
 from airtally.accounts.sessions import Session
 from airtally.accounts.users import User
-from airtally.console.forms import FormFields
+from airtally.console.forms import FormFields, read_form
 from airtally.kit.errors import Failure
 from airtally.web.requests import AnyRequest
 
@@ -49,12 +49,19 @@ class Visit:
     @property
     def wants_fragment(self) -> bool:
         """Whether htmx asks, which shows a part of the page alone."""
-        return self.request.headers.get("hx-request") == "true" and "hx-boosted" not in self.request.headers
+        headers = self.request.headers
+        whole = "hx-boosted" in headers or "hx-history-restore-request" in headers
+        return headers.get("hx-request") == "true" and not whole
 
     @cached_property
     def query(self) -> Mapping[str, str]:
         """The fields of the query string; of a repeated one the last."""
         return dict(self.request.query_params.items())
+
+    @cached_property
+    def fields(self) -> FormFields:
+        """The fields of the query string, repeated ones too. Raises BadRequest for too many, or what is not UTF-8."""
+        return read_form("application/x-www-form-urlencoded", self.request.scope["query_string"])
 
     def may(self, permission: str) -> bool:
         return permission in self.principal.scopes

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from airtally.accounts.accounts import Account
+from airtally.accounts.permissions import UserRole
 from airtally.demo.keys import DemoAccess, give_access, make_businesses, name_user
 from airtally.demo.world import World, world
 from airtally.kit.errors import Failure, NotFound
@@ -29,7 +30,7 @@ class NotADemo(Failure):
 
 
 class Tenant(msgspec.Struct):
-    """One account of the demo. `filled` names the files that are loaded."""
+    """One account of the demo. `filled` names the files that are loaded, `done` the steps of its history."""
 
     slug: str
     name: str
@@ -40,6 +41,7 @@ class Tenant(msgspec.Struct):
     players: int | None = None
     access: DemoAccess = msgspec.field(default_factory=DemoAccess)
     filled: list[str] = []
+    done: list[str] = []
 
 
 class Demo(msgspec.Struct):
@@ -102,7 +104,8 @@ def fill(demo: Demo, services: Services, home: Path, progress: Progress) -> None
         measured = demo.world(tenant, account)
         name_user(tenant.access, account)
         demo.save(home)
-        give_access(tenant.access, account, services)
+        first = tenant is demo.tenants[0]
+        give_access(tenant.access, account, services, UserRole.OPERATOR if first else UserRole.ADMIN)
         make_businesses(measured.setting.businesses, account, services)
         demo.save(home)
         if _load(tenant, account, measured, services, folder=home / "demo-files", progress=progress):

@@ -9,6 +9,7 @@ import msgspec
 from airtally.accounts.accounts import Account
 from airtally.accounts.keys import KeyOptions
 from airtally.accounts.kinds import Credentials
+from airtally.accounts.permissions import UserRole
 from airtally.datasets.dataset import KINDS
 from airtally.demo.channels import DemoBusiness
 from airtally.services import Services
@@ -44,8 +45,8 @@ def name_user(access: DemoAccess, account: Account) -> None:
         access.username, access.password = account.slug.split("-")[0], random.token_urlsafe(9)
 
 
-def give_access(access: DemoAccess, account: Account, services: Services) -> None:
-    """Create the keys and the user that do not exist yet."""
+def give_access(access: DemoAccess, account: Account, services: Services, role: UserRole) -> None:
+    """Create the keys and the user, with this role, that do not exist yet."""
     for kind, options in _OPTIONS.items():
         if kind not in access.keys:
             access.keys[kind] = services.access.keys.create(account, kind, options).credentials
@@ -56,6 +57,7 @@ def give_access(access: DemoAccess, account: Account, services: Services) -> Non
             name=f"{account.name} demo user",
             email=f"{access.username}@example.com",
             password=access.password,
+            role=role,
         )
 
 

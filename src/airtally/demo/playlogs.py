@@ -19,7 +19,7 @@ from airtally.demo.venues import BRAZIL, VenuePlace
 from airtally.streams.playlogs import PLAYLOGS
 
 CHUNK_ROWS = 200_000
-_ROWS_A_PLAYER_DAY = 2_900  # of a player on a usual day; gives the number of players for a number of rows
+_ROWS_A_PLAYER_DAY = 2_450  # of a player, those before it is installed among them; gives the number of players
 
 # A play starts up to three seconds late, as a player takes its time to load a media.
 _PLAYS = """

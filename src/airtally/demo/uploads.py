@@ -1,7 +1,8 @@
-"""Generates when each player played and when its logs arrived: opening hours, outages, offline players, retries.
+"""Generates when each player played and when its logs arrived: growth, opening hours, outages, offline players, retries.
 
-A player repeats its loop from opening to closing and uploads its log about every hour. An outage stops
-the player; an offline player plays on and uploads days later; an upload whose answer was lost is sent again.
+The network grows: its last players are installed one after the other. A player repeats its loop from opening to closing
+and uploads its log about every hour. An outage stops the player, one of them nearly the whole network; an offline player
+plays on and uploads days later; an upload whose answer was lost is sent again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ _HOUR = 3_600
 _OUTAGES = 0.02
 _OFFLINE = 0.012
 _REPEATS = 0.01
+#: The share of the players that are there from the first day; the last ones are installed after four fifths of the days.
+_FROM_THE_START = 0.7
+_GROWN_AFTER = 0.8
+#: The seconds of a day in which the network was down, but for one site of so many.
+_NETWORK_DOWN = range(12 * _HOUR, 17 * _HOUR)
+_SPARED = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,17 @@ class DemoDays:
         """First and last day of the campaign: at most ten days in the middle third."""
         start = self.first_day + timedelta(days=self.days // 3)
         return start, start + timedelta(days=max(1, min(10, self.days // 3)) - 1)
+
+    @property
+    def outage_day(self) -> date:
+        """The day on which nearly the whole network is down for some hours: at four fifths, on a working day if it can."""
+        day = self.first_day + timedelta(days=self.days * 4 // 5)
+        return max(self.first_day, day - timedelta(days=max(0, day.weekday() - 4)))
+
+    def installed(self, place: int, players: int) -> date:
+        """The first day of the player that is the `place`th of so many."""
+        share = (place / players - _FROM_THE_START) / (1 - _FROM_THE_START)
+        return self.first_day + timedelta(days=int(max(0.0, share) * _GROWN_AFTER * self.days))
 
     def each_day(self) -> Iterator[date]:
         return (self.first_day + timedelta(days=number) for number in range(self.days))
@@ -66,14 +84,16 @@ class Upload:
 def uploads(seed: int, network: Network, span: DemoDays, *, stretch: float = 1.0, repeats: bool = True) -> list[Upload]:
     """All uploads in order of arrival. `stretch` multiplies the length of a lap, so that a day has fewer plays."""
     found: list[Upload] = []
-    for player in network.players:
-        offline_until = 0
+    for place, player in enumerate(network.players):
+        offline_until, installed = 0, span.installed(place, len(network.players))
         for day in span.each_day():
+            if day < installed:
+                continue
             chance = random.Random(f"{seed}/{player.player_id}/{day}")  # noqa: S311 (sample data, no secret)
             if chance.random() < _OFFLINE:
                 offline_until = _midnight(day) + chance.randrange(_HOUR * 8, DAY_SECONDS * 5)
             whole = _whole_day(chance, network, span, player, day, stretch=stretch)
-            for part in _hourly_uploads(whole, _outage(chance, player, day, seed)) if whole else ():
+            for part in _hourly_uploads(whole, _outage(chance, span, player, day, seed)) if whole else ():
                 found += _sent(chance, part, offline_until, repeats=repeats)
     if span.now is not None:
         now = int(span.now.replace(tzinfo=UTC).timestamp())
@@ -101,8 +121,10 @@ def _whole_day(
     return Upload(player, day, loop, len(medias), opens, hours[1] * 60, lap, 0, open_seconds // lap, _midnight(day))
 
 
-def _outage(chance: random.Random, player: Player, day: date, seed: int) -> range:
-    """The seconds of the day in which the player or its whole site has no power."""
+def _outage(chance: random.Random, span: DemoDays, player: Player, day: date, seed: int) -> range:
+    """The seconds of the day in which the player, its whole site or nearly every site is down."""
+    if day == span.outage_day and player.group_id % _SPARED:
+        return _NETWORK_DOWN
     site = random.Random(f"{seed}/site {player.group_id}/{day}")  # noqa: S311 (sample data, no secret)
     for source in (chance, site):
         if source.random() < _OUTAGES:

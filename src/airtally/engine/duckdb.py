@@ -235,7 +235,7 @@ def _source(name: str, relation: Relation, parts: _Parts) -> exp.Query:
         for n, part in enumerate(parts)
     ]
     if isinstance(relation, Files):
-        return exp.select(*map(column, relation.schema.names)).from_(sources[0])
+        return exp.select(*map(column, relation.schema.names), copy=False).from_(sources[0], copy=False)
     account = f"_{name}_account"
     selects: list[exp.Query] = [
         of_account(source, relation, account, part.stored) for source, part in zip(sources, parts, strict=True)

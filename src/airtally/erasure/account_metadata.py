@@ -17,7 +17,7 @@ from airtally.ingest.rejected import unpacked_rows
 LEFT_OUT = frozenset(
     {
         *("account_exports", "claims", "export_parts", "exports", "file_marks", "job_turns", "jobs"),
-        *("publications", "request_keys", "sessions", "slate_codes", "tokens", "usage_loads"),
+        *("one_time_links", "publications", "request_keys", "sessions", "slate_codes", "tokens", "usage_loads"),
     }
 )
 _SECRET = ("hash", "secret", "sealed", "token", "csrf")

@@ -19,6 +19,12 @@ def _names() -> frozenset[str]:
     return frozenset(available_timezones() - {"localtime"})  # the zone of this machine
 
 
+@cache
+def zone_names() -> tuple[str, ...]:
+    """All that `named_zone` takes, in order."""
+    return tuple(sorted(_names()))
+
+
 def named_zone(name: str) -> ZoneInfo:
     """Raises ValueError for a name that IANA does not have.
 

@@ -47,21 +47,26 @@ class AnswerPage:
 
 
 def paged(tree: exp.Select, page: AnswerPage, binder: Binder, most_rows: int | None) -> exp.Select:
-    """The rows of `tree`, which has the groups and the column `READ`, that are on a page. Raises ValueError."""
+    """The rows of `tree`, which has the groups and the column `READ`, that are on a page. Raises ValueError.
+
+    `tree` becomes part of it: copies of trees would take longer than all else that is done for a small answer.
+    """
     ratios = {each.name: _divided(each) for each in page.ratios}
-    shown = [ratios[name].as_(name, quoted=True) if name in ratios else column(name) for name in page.columns]
+    shown = [
+        ratios[name].as_(name, quoted=True, copy=False) if name in ratios else column(name) for name in page.columns
+    ]
     if not page.last:
         read = exp.cast(exp.Window(this=exp.Sum(this=column(READ))), "bigint")
-        shown.append(read.as_(READ, quoted=True))
-    figures = exp.select(*shown).from_(tree.subquery("groups"))
+        shown.append(read.as_(READ, quoted=True, copy=False))
+    figures = exp.select(*shown, copy=False).from_(tree.subquery("groups", copy=False), copy=False)
     names = page.columns if page.last else (*page.columns, READ)
-    found = exp.select(*map(column, names)).from_(figures.subquery("figures"))
+    found = exp.select(*map(column, names), copy=False).from_(figures.subquery("figures", copy=False), copy=False)
     if page.after is not None:
-        found = found.where(_beyond(page.order, page.after, binder))
-    for key in page.order:
-        found = found.order_by(exp.Ordered(this=column(key.field), desc=key.descending, nulls_first=False))
+        found = found.where(_beyond(page.order, page.after, binder), copy=False)
+    keys = [exp.Ordered(this=column(key.field), desc=key.descending, nulls_first=False) for key in page.order]
+    found = found.order_by(*keys, copy=False) if keys else found
     limit = page.limit if page.limit is not None else most_rows
-    return found if limit is None else found.limit(limit + (not page.last))
+    return found if limit is None else found.limit(limit + (not page.last), copy=False)
 
 
 def _divided(ratio: Ratio) -> exp.Expr:

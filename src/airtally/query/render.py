@@ -33,34 +33,40 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
     )
     groups = _groups(binder, question)
     metrics = [
-        _metric(binder, stream, metric, capabilities).as_(metric.name, quoted=True) for metric in question.metrics
+        _metric(binder, stream, metric, capabilities).as_(metric.name, quoted=True, copy=False)
+        for metric in question.metrics
     ]
     if question.page is not None:
-        metrics.append(exp.alias_(exp.Count(this=exp.Star()), READ, quoted=True))
-    tree = exp.select(*groups, *metrics).from_(source.subquery("events"))
-    tree = tree.where(binder.condition(Between(stream.time, question.start_us, question.end_us)))
-    tree = tree.where(binder.condition(question.where))
+        metrics.append(exp.alias_(exp.Count(this=exp.Star()), READ, quoted=True, copy=False))
+    tree = exp.select(*groups, *metrics, copy=False).from_(source.subquery("events", copy=False), copy=False)
+    tree = tree.where(binder.condition(Between(stream.time, question.start_us, question.end_us)), copy=False)
+    tree = tree.where(binder.condition(question.where), copy=False)
     if groups:
-        tree = tree.group_by(*(group.this.copy() for group in groups))
+        tree = tree.group_by(*(group.this.copy() for group in groups), copy=False)
     return binder.statement(cut(tree, question, binder))
 
 
 def cut(tree: exp.Select, question: Question, binder: Binder) -> exp.Select:
-    """Limit the answer to one row more than the question allows; that row shows that the answer is too long."""
+    """Limit the answer of `tree`, which becomes part of it, to one row more than the question allows.
+
+    That row shows that the answer is too long.
+    """
     if question.page is not None:
         return paged(tree, question.page, binder, question.most_rows)
-    return tree if question.most_rows is None else tree.limit(question.most_rows + 1)
+    return tree if question.most_rows is None else tree.limit(question.most_rows + 1, copy=False)
 
 
 def _groups(binder: Binder, question: Question) -> list[exp.Expr]:
     groups = [_group(binder, question.stream, dimension) for dimension in question.dimensions]
     if question.bucket is not Bucket.NONE:
-        groups.insert(0, exp.alias_(bucket_of(micros(question.stream.time), question.runs()), BUCKET, quoted=True))
+        groups.insert(
+            0, exp.alias_(bucket_of(micros(question.stream.time), question.runs()), BUCKET, quoted=True, copy=False)
+        )
     return groups
 
 
 def _group(binder: Binder, stream: Stream, dimension: Dimension) -> exp.Expr:
-    return exp.alias_(measured(binder, stream, dimension.column), dimension.label, quoted=True)
+    return exp.alias_(measured(binder, stream, dimension.column), dimension.label, quoted=True, copy=False)
 
 
 def _metric(binder: Binder, stream: Stream, metric: Metric, capabilities: Capabilities) -> exp.Expr:

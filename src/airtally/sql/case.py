@@ -16,6 +16,9 @@ _UPPER, _LOWER = string.ascii_uppercase, string.ascii_lowercase
 _TABLE = str.maketrans(_UPPER, _LOWER)
 _BITS_OF_BYTE = 8
 
+#: A function that no engine has: `members.in_dialect` replaces its calls.
+IS_ASCII = "_IS_ASCII"
+
 
 def folded(text: str) -> str:
     return text.lower() if text.isascii() else text.translate(_TABLE)
@@ -27,10 +30,19 @@ def folded_array(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArra
 
 def folded_sql(text: exp.Expr) -> exp.Expr:
     """LOWER for texts of ASCII alone: it takes a thirtieth of the time of TRANSLATE (2 us a text)."""
-    bytes_alone = exp.Mul(this=exp.Length(this=text.copy()), expression=exp.Literal.number(_BITS_OF_BYTE))
+    is_ascii = exp.Anonymous(this=IS_ASCII, expressions=[text.copy()])
     letters = exp.Literal.string(_UPPER), exp.Literal.string(_LOWER)
-    return (
-        exp.Case()
-        .when(exp.Anonymous(this="BIT_LENGTH", expressions=[text.copy()]).eq(bytes_alone), exp.Lower(this=text.copy()))
-        .else_(exp.Anonymous(this="TRANSLATE", expressions=[text.copy(), *letters]))
-    )
+    translated = exp.Anonymous(this="TRANSLATE", expressions=[text.copy(), *letters])
+    return exp.Case(ifs=[exp.If(this=is_ascii, true=exp.Lower(this=text.copy()))], default=translated)
+
+
+def duckdb_is_ascii(text: exp.Expr) -> exp.Expr:
+    """STRLEN counts bytes, and takes half the time of BIT_LENGTH."""
+    size = exp.Anonymous(this="STRLEN", expressions=[text])
+    return exp.EQ(this=size, expression=exp.Length(this=text.copy()))
+
+
+def spark_is_ascii(text: exp.Expr) -> exp.Expr:
+    bits = exp.Anonymous(this="BIT_LENGTH", expressions=[text])
+    bits_alone = exp.Mul(this=exp.Length(this=text.copy()), expression=exp.Literal.number(_BITS_OF_BYTE))
+    return exp.EQ(this=bits, expression=exp.Paren(this=bits_alone))

@@ -162,9 +162,9 @@ class Binder:
             case Not(part):
                 return exp.not_(self.condition(part))
             case AllOf(parts):
-                return exp.and_(exp.true(), *(self.condition(part) for part in parts))
+                return exp.and_(exp.true(), *(self.condition(part) for part in parts), copy=False)
             case AnyOf(parts):
-                return exp.or_(exp.false(), *(self.condition(part) for part in parts))
+                return exp.or_(exp.false(), *(self.condition(part) for part in parts), copy=False)
 
     def _one_of(self, name: Subject, values: tuple[Comparable, ...]) -> exp.Expr:  # noqa: PLR0911 (one for each way)
         kind = type_of(self._stream, name)
@@ -225,7 +225,7 @@ class Binder:
             sides.append(self.column(name) <= self.compared(name, between.at_most))
         if between.above is not None:
             sides.append(self.column(name) > self.compared(name, between.above))
-        return exp.and_(exp.true(), *sides)
+        return exp.and_(exp.true(), *sides, copy=False)
 
     def _number_between(self, name: Subject, between: Between) -> exp.Expr:
         number, sides = self._number(name), list[exp.Expr]()
@@ -237,7 +237,7 @@ class Binder:
             sides.append(number.at_most(self._number_of(name, between.at_most), self.value))
         if between.above is not None:
             sides.append(number.above(self._number_of(name, between.above), self.value))
-        return exp.and_(exp.true(), *sides)
+        return exp.and_(exp.true(), *sides, copy=False)
 
     def _holds(self, member: Member, texts: tuple[str, ...], *, exactly: bool) -> exp.Expr:
         """Compares the sizes of sets, which all engines count alike."""

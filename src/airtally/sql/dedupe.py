@@ -92,7 +92,7 @@ def _can_hold_duplicates(stream: Stream, table: pa.Table) -> bool:
 
 
 def _select_plain(binder: Binder, rows: Rows, columns: Iterable[str]) -> exp.Select:
-    return exp.select(*map(column, columns)).from_(binder.relation(rows, "rows"))
+    return exp.select(*map(column, columns), copy=False).from_(binder.relation(rows, "rows"), copy=False)
 
 
 def _everywhere(binder: Binder, rows: Rows, columns: Sequence[str]) -> exp.Query:

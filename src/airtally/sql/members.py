@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from airtally.sql.case import IS_ASCII, duckdb_is_ascii, spark_is_ascii
+
 TEXT = "_MEMBER_TEXT"
 TEXTS = "_MEMBER_TEXTS"
 NUMBERS = "_MEMBER_NUMBERS"
@@ -120,8 +122,9 @@ def _gathered(listed: exp.Expr) -> exp.Expr:
     return exp.select(exp.ArrayAgg(this=value)).from_(exp.alias_(exp.paren(listed), "listed", table=True)).subquery()
 
 
-_FORMS: dict[str, dict[str, Callable[[exp.Expr, exp.Expr], exp.Expr]]] = {
+_FORMS: dict[str, dict[str, Callable[..., exp.Expr]]] = {
     "duckdb": {
+        IS_ASCII: duckdb_is_ascii,
         TEXT: _duckdb_text,
         TEXTS: _duckdb_texts,
         NUMBERS: _duckdb_numbers,
@@ -129,6 +132,7 @@ _FORMS: dict[str, dict[str, Callable[[exp.Expr, exp.Expr], exp.Expr]]] = {
         SAME: _duckdb_same,
     },
     "spark": {
+        IS_ASCII: spark_is_ascii,
         TEXT: _spark_text,
         TEXTS: _spark_texts,
         NUMBERS: _spark_numbers,

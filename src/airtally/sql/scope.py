@@ -15,7 +15,7 @@ from airtally.storage.lake.evolved import read_as
 
 def written(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> str:
     """The text of a tree in which each relation stands for a query of the engine's own."""
-    return placed(tree, sources, dialect).sql(dialect)
+    return placed(tree, sources, dialect).sql(dialect, copy=False)
 
 
 def placed(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> exp.Query:
@@ -23,7 +23,7 @@ def placed(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> e
 
     def place(node: exp.Expr) -> exp.Expr:
         if isinstance(node, exp.Table) and node.name in sources:
-            return sources[node.name].copy().subquery(node.alias_or_name)
+            return sources[node.name].copy().subquery(node.alias_or_name, copy=False)
         form = in_dialect(node, dialect)
         return node if form is node else form.transform(place, copy=False)  # what stands in it has a form too
 
@@ -31,9 +31,10 @@ def placed(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> e
 
 
 def of_account(source: exp.Expr, rows: Rows, parameter: str, stored: frozenset[str] | None = None) -> exp.Select:
-    """The account's rows of a source. Every query reads stored rows through this function.
+    """The account's rows of a source, which becomes part of it. Every query reads stored rows through this function.
 
     `stored` are the columns that the source has, where they are not the declared ones.
     """
     names = [read_as(rows.snapshot.stream, name, stored) for name in rows.schema.names]
-    return exp.select(*names).from_(source).where(column("account").eq(exp.Placeholder(this=parameter)))
+    mine = exp.EQ(this=column("account"), expression=exp.Placeholder(this=parameter))
+    return exp.select(*names, copy=False).from_(source, copy=False).where(mine, copy=False)

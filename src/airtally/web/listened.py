@@ -24,6 +24,12 @@ class Listened(msgspec.Struct, frozen=True):
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None
 
+    @classmethod
+    def address_of(cls, home: Path, public_url: str) -> str:
+        """What links to the pages of a home begin with: its public URL, else where it was served last."""
+        last = cls.last(home)
+        return public_url or ("http://127.0.0.1:8080" if last is None else last.url)
+
     def note(self, home: Path) -> None:
         (home / FILE_NAME).write_bytes(msgspec.json.encode(self) + b"\n")
 

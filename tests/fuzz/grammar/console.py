@@ -9,6 +9,8 @@ from fuzz.values import plain_nasty
 _PAGES = (
     "/",
     "/login",
+    "/setup",
+    "/sign-in",
     "/admin/reports_api.php",
     "/assets/console.0123456789ab.css",
     "/assets/../settings.py",
@@ -45,7 +47,11 @@ def _cookie(draft: Draft) -> str:
 def _page(draft: Draft) -> Case:
     chance = draft.chance
     query = draft.pairs(
-        [("page", chance.of(None, 1, 2, "x", 10**12)), ("next", chance.of(None, "/", "//x", "/\\x", "https://x/"))]
+        [
+            ("page", chance.of(None, 1, 2, "x", 10**12)),
+            ("next", chance.of(None, "/", "//x", "/\\x", "https://x/")),
+            ("token", chance.of(None, "x", plain_nasty(chance))),
+        ]
     )
     headers = [(b"Cookie", _cookie(draft).encode("utf-8", "replace"))]
     return draft.case(chance.of(b"GET", b"GET", b"HEAD"), chance.choice(_PAGES), query=query, headers=headers)
@@ -83,7 +89,7 @@ def _log_in(draft: Draft) -> Case:
             b"\xff\xfe",
             b"{}",
         )
-    path = chance.of("/login", "/login", "/login", "/logout")
+    path = chance.of("/login", "/login", "/login", "/logout", "/setup", "/sign-in")
     return draft.case(b"POST", path, headers=headers, body=body)
 
 

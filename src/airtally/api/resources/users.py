@@ -11,6 +11,7 @@ from airtally.accounts.permissions import Permission, UserRole
 from airtally.accounts.users import User, UserReach
 from airtally.api.operation import NoFields, OperationCall, PlainCall, operation
 from airtally.api.pages import ListingPage, PageQuery, page_of
+from airtally.api.times import shown_moment
 from airtally.kit.errors import Conflict, Forbidden, NotFound
 
 _PERSON = {"username": "ana", "name": "Ana Souza", "email": "ana@example.org"}
@@ -47,9 +48,17 @@ class UserChange(msgspec.Struct, forbid_unknown_fields=True):
     password: str | None = None
 
 
+class SignInLinkAnswer(msgspec.Struct, frozen=True):
+    """`path` is below the server's address; whoever opens it first is signed in as the user, once."""
+
+    path: str
+    expires_at: str
+
+
 class UserResource:
     def __init__(self, services: HasAccess) -> None:
         self._users = services.access.users
+        self._links = services.access.links
         self._keys = services.access.keys
 
     @operation(
@@ -101,6 +110,18 @@ class UserResource:
         """Ends the user's sessions and tokens at once. Only operators delete operators."""
         self._users.delete(call.text("username"), reach=_reach(call))
         self._keys.forget()
+
+    @operation(
+        *("POST", "/users/{username}/sign-in-link", Permission.OPERATOR, "Make a link that signs a user in"),
+        status=201,
+        failures=(NotFound,),
+        answer_example={"path": "/sign-in?token=…", "expires_at": "2026-11-03T09:15:00.000000Z"},
+        repeatable=False,
+    )
+    def create_sign_in_link(self, call: PlainCall) -> SignInLinkAnswer:
+        """For somebody who cannot log in. It works once, for a day, and replaces the user's earlier one."""
+        link = self._links.make_sign_in_link(self._named(call))
+        return SignInLinkAnswer(link.path, shown_moment(link.expires_at))
 
     def _named(self, call: OperationCall[Any, Any]) -> User:
         user = self._users.by_name(call.text("username"))

@@ -1,6 +1,16 @@
 """The metadata store's tables, one file a subject."""
 
-from airtally.database.tables.accounts import accounts, keys, login_tries, owners, rate_limits, sessions, tokens, users
+from airtally.database.tables.accounts import (
+    accounts,
+    keys,
+    login_tries,
+    one_time_links,
+    owners,
+    rate_limits,
+    sessions,
+    tokens,
+    users,
+)
 from airtally.database.tables.alarms import alarms
 from airtally.database.tables.audit import audit, request_keys
 from airtally.database.tables.base import metadata
@@ -53,6 +63,7 @@ __all__ = [
     "message_tries",
     "messages",
     "metadata",
+    "one_time_links",
     "owners",
     "publications",
     "quarantine",

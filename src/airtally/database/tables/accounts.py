@@ -54,6 +54,17 @@ sessions = Table(
     Column("expires_at", BigInteger, nullable=False),
 )
 
+#: Links that work once, by the keyed hashes of their tokens.
+one_time_links = Table(
+    "one_time_links",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("purpose", Text, nullable=False),  # setup, sign-in
+    Column("user_id", ForeignKey("users.id"), index=True),  # null for a link that makes the first user
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
 keys = numbered(
     "keys",
     Column("id", Id, primary_key=True),
