@@ -66,7 +66,7 @@ def owner(answer):
         ("/nope", NATIVE),
         ("/nope/at/all", NATIVE),
         ("/acme/1-0123456789abc.gz", NATIVE),
-        ("/api", NATIVE),
+        ("/api/nope", NATIVE),
         ("/api/v2", NATIVE),
         ("/api/v1/nope", NATIVE),
         ("/api/v1/streams/nope", NATIVE),
@@ -116,7 +116,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;
 
 
 @pytest.mark.parametrize(
-    "path", ["/nope", "/nope/at/all", "/admin/nope", "/v10/nope", "/acme/1-0123456789abc.gz", "/api"]
+    "path", ["/nope", "/nope/at/all", "/admin/nope", "/v10/nope", "/acme/1-0123456789abc.gz", "/api/nope"]
 )
 @pytest.mark.parametrize(
     ("accept", "form"),

@@ -52,6 +52,8 @@ ROUTES = (
         ("POST", "/login"): "open",
         ("POST", "/logout"): "session",
         ("GET", "/assets/{name}"): "open",
+        ("GET", "/docs"): "open",
+        ("GET", "/docs/{name}"): "open",
         ("GET", "/v1/reports"): "fouryousee",
         ("POST", "/v1/reports"): "fouryousee",
         ("GET", "/v1/reports/{item}"): "fouryousee",

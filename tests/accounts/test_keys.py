@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from sqlalchemy import select, update
 
@@ -80,6 +82,37 @@ def test_an_account_lists_and_revokes_its_own_only(keys: Keys, account: Account,
     with pytest.raises(NotFound):
         keys.revoke(9999)
     assert keys.authenticate("tapjoy", str(theirs.credentials["reporting_api_key"])) is not None
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_of_a_key_for_a_moment_nothing_is_left(
+    keys: Keys, account: Account, metadata: MetadataStore, clock: MovableClock, kind: str
+) -> None:
+    """Not even where what it was for fails; a process that dies leaves one that expires soon."""
+    before = keys.create(account, kind, options(kind))
+    with suppress(ZeroDivisionError), keys.lent(account, kind, options(kind)) as credentials:
+        found = keys.authenticate(kind, presented(credentials, kind))
+        assert found is not None
+        keys.issue_token(found, "access", "issued meanwhile")
+        assert len(keys.in_force(account, [kind], limit=9)) == 2
+        clock.advance(301)
+        assert [each.id for each in keys.in_force(account, [kind], limit=9)] == [before.id]
+        clock.advance(-301)
+        raise ZeroDivisionError
+    assert keys.authenticate(kind, presented(credentials, kind)) is None
+    assert [each.id for each in keys.all(account)] == [before.id]
+    with metadata.read() as connection:
+        assert set(connection.execute(select(tokens.c.key_id)).scalars()) <= {before.id}
+    assert keys.create(account, kind, options(kind)).id > found.key_id
+
+
+def test_keys_are_listed_by_kind(keys: Keys, account: Account, other_account: Account) -> None:
+    made = {kind: keys.create(account, kind, options(kind)).id for kind in SHAPES}
+    keys.create(other_account, "tapjoy")
+    assert [each.id for each in keys.all(account, kinds=["tapjoy", "slate"])] == sorted([made["tapjoy"], made["slate"]])
+    keys.revoke(made["tapjoy"])
+    assert [each.id for each in keys.in_force(account, ["tapjoy", "slate"], limit=9)] == [made["slate"]]
+    assert keys.in_force(account, SHAPES, limit=1)[0].id == min(set(made.values()) - {made["tapjoy"]})
 
 
 def test_a_listing_shows_the_end_of_long_keys_only(keys: Keys, account: Account) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 
 import httpx
 import pytest
 
 from airtally.accounts.permissions import UserRole
+from airtally.api.connections import CONNECTIONS
 from airtally.settings import Settings
 from fixtures.server import LiveServer
 
+ROOT = Path(__file__).parents[2]
 PAGE = "/accounts/shop/connect/tapjoy"
 
 
@@ -104,6 +107,15 @@ def test_a_refused_form_is_shown_where_it_stands(admin: Visitor) -> None:
 def test_what_has_no_form_is_not_declared_by_one(admin: Visitor, item: str) -> None:
     """Rows come by files and calls, and the secrets of a key are to be seen."""
     assert admin.submit(f"/accounts/shop/connect/fouryousee/things/{item}", item=item).status_code == 404
+
+
+def test_its_links_lead_to_pages_of_the_docs(admin: Visitor) -> None:
+    pages = [admin.get(f"/accounts/shop/connect{name}").text for name in ("", *(f"/{each}" for each in CONNECTIONS))]
+    linked = set(re.findall(r'href="/(docs/[^"]+)\.html"', "".join(pages)))
+    assert {f"docs/guides/moving/{each}" for each in CONNECTIONS if each != "native"} < linked
+    for each in linked:
+        page = ROOT / f"{each}.md"
+        assert page.exists() or page.with_name("README.md").exists(), each
 
 
 def test_whoever_may_only_read_sees_no_keys_and_changes_nothing(server: LiveServer) -> None:

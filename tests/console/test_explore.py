@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
@@ -431,3 +432,16 @@ def test_the_second_of_two_equal_hours_keeps_its_offset() -> None:
     zone = "America/New_York"
     assert plain_moment("2026-11-01T05:30:00Z", zone) == "2026-11-01T01:30:00"
     assert plain_moment("2026-11-01T06:30:00Z", zone) == "2026-11-01T01:30:00-05:00"
+
+
+def test_the_page_of_the_docs_has_each_field_and_word_of_the_link() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "guides" / "explore.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \| (.*) \|$", page, re.MULTILINE)
+    every = state(splits=("event",), filters=(FilterRow("event"),), start="2026-09-24", end="2026-09-25")
+    assert [name for names, _ in rows for name in re.findall(r"`(\w+)`", names)] == list(
+        dict.fromkeys(dict(every.fields()))
+    )
+    words = dict(rows)
+    for field, choices in (("`grain`", GRAINS), ("`chart`", CHARTS), ("`compare`", COMPARISONS), ("`match`", MATCHES)):
+        assert re.findall(r"`([\w ]+)`", words[field]) == [each for each in choices if each]
+    assert re.findall(r"`(\w+)`", words["`where`, `op`, `value`"].partition("`op`:")[2]) == list(OPERATORS)

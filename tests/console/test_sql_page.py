@@ -62,7 +62,7 @@ def viewer(native: Native) -> Iterator[Browser]:
 def cells(page: httpx.Response) -> list[list[str]]:
     body = page.text.partition("<tbody>")[2].partition("</tbody>")[0]
     rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
-    return [[html.unescape(cell) for cell in re.findall(r"<td>(.*?)</td>", row, re.DOTALL)] for row in rows]
+    return [[html.unescape(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL)] for row in rows]
 
 
 def test_a_statement_runs_by_its_link(viewer: Browser) -> None:

@@ -90,6 +90,8 @@ def test_refused_rows_stand_in_the_quarantine_each_with_its_reason(told: Told) -
     assert {stream for stream, _ in reasons} == {"playlogs", "ad_events", "viewer_samples", "playback"}
     assert {field for stream, field in reasons if stream == "playlogs"} == {"played_at", "media_id", "player_id", "ip"}
     assert len(reasons) >= 9
+    [too_old] = [entry for entry in kept.entries(told.acme) if entry.stream == "viewer_samples"]
+    assert "older" in too_old.first_error
 
 
 def test_each_role_has_somebody_and_the_trail_says_who_did_what(told: Told) -> None:

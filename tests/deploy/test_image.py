@@ -94,4 +94,6 @@ def test_the_image_has_the_program_and_little_else(image) -> None:
     assert {"htmx.js", "swagger-ui.js", "uplot.js"} <= set(image["assets"]["out"].split())
     assert {"pip", "hatchling", "pytest", "mypy"} & set(packages) == set()
     assert not any(each.startswith("__editable__") for each in packages)
+    status, length = map(int, image["docs"]["out"].split())
+    assert (status, length > 10_000) == (200, True)
     assert image["size"] < MOST_BYTES

@@ -24,7 +24,8 @@ _TRACES = (
 )
 #: What ScaleEngine and Pushwoosh say with HTTP 200 where something broke here.
 _BROKEN = re.compile(rb'"code": ?"0004"|s:4:"0004"|"status_code": ?500')
-_REDIRECTING = ("/login", "/logout", "/admin/", "/")
+#: Pages for people. No other path redirects.
+_REDIRECTING = re.compile(r"/*|/+(login|logout|admin/|docs).*|/+api/?", re.DOTALL)
 
 
 def faults(case: Case, sent: Sent, answer: Answer, secrets: tuple[bytes, ...]) -> list[str]:
@@ -70,12 +71,7 @@ def _form(case: Case, answer: Answer) -> list[str]:
     """Only of answers to requests that were no nonsense."""
     path = case.target.split(b"?")[0].decode("latin-1")
     found = []
-    if (
-        300 <= answer.status < 400
-        and answer.status != 304
-        and not path.startswith(_REDIRECTING[:3])
-        and path.strip("/")
-    ):
+    if 300 <= answer.status < 400 and answer.status != 304 and not _REDIRECTING.fullmatch(path):
         found.append(f"a redirect to {answer.headers.get('location')}")
     if "json" in answer.headers.get("content-type", "") and answer.body and "content-encoding" not in answer.headers:
         try:

@@ -19,12 +19,14 @@ from airtally.api.resources.erasures import ClosingResource, ErasureResource
 from airtally.api.resources.jobs import JobResource
 from airtally.api.resources.keys import KeyResource
 from airtally.api.resources.lake import LakeResource
+from airtally.api.resources.overview import OverviewResource
 from airtally.api.resources.quarantine import QuarantineResource
 from airtally.api.resources.records import RecordResource
 from airtally.api.resources.reports import ReportResource
 from airtally.api.resources.schedules import ScheduleResource
 from airtally.api.resources.slate import SlateResource
 from airtally.api.resources.slate_catalogue import SlateCatalogueResource
+from airtally.api.resources.status import StatusResource
 from airtally.api.resources.streams import StreamResource
 from airtally.api.resources.tokens import TokenResource
 from airtally.api.resources.usage import UsageResource
@@ -38,6 +40,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Questions": (QueryResource, SqlResource),
     "Exports": (ExportResource,),
     "Schedules": (ScheduleResource,),
+    "Overview": (OverviewResource,),
     "Streams": (StreamResource, RecordResource),
     "Accounts": (AccountResource, ClosingResource, AccountExportResource),
     "Users": (TokenResource, UserResource),
@@ -52,6 +55,7 @@ RESOURCES: Mapping[str, tuple[Callable[[Services], Any], ...]] = {
     "Slate": (SlateResource, SlateCatalogueResource),
     "Erasures": (ErasureResource,),
     "Audit": (AuditResource,),
+    "Status": (StatusResource,),
     "Lake": (LakeResource,),
     "Doctor": (DoctorResource,),
 }

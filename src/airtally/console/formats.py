@@ -44,9 +44,14 @@ def local_time(context: Context, value: str | int | None) -> str | Markup:
 @pass_context
 def age(context: Context, value: str | int | None) -> str:
     """`3 min ago`, as of the visit; `in 2 h` for what is to come."""
+    return age_text(value, context["visit"].now_us)
+
+
+def age_text(value: str | int | None, now_us: int) -> str:
+    """As the filter `age`, as of `now_us`, microseconds UTC."""
     if value is None:
         return "never"
-    seconds = (to_datetime(context["visit"].now_us) - moment_of(value)).total_seconds()
+    seconds = (to_datetime(now_us) - moment_of(value)).total_seconds()
     size, unit = next((abs(seconds) / each, unit) for most, each, unit in _AGES if abs(seconds) < most)
     return f"{size:.0f} {unit} ago" if seconds >= 0 else f"in {size:.0f} {unit}"
 

@@ -10,6 +10,7 @@ from litestar import Response, Router, post, route
 from litestar.response import Redirect
 
 from airtally.accounts.known_devices import KnownDevices
+from airtally.accounts.permissions import Permission, of_role
 from airtally.accounts.users import User
 from airtally.console.anonymous_forms import FORM_COOKIE, MAX_FORM_BYTES, AnonymousForms, form_text, request_form
 from airtally.console.pages import page
@@ -35,7 +36,7 @@ def routes(services: Services) -> list[Router]:
     @route("/", http_method=METHODS, sync_to_thread=True)
     def home(request: AnyRequest) -> Response[Any]:
         session = current_session(request, services)
-        return to_login(request) if session is None else Redirect(start_page(session.user), status_code=303)
+        return to_login(request) if session is None else Redirect(start_page(session.user, services), status_code=303)
 
     @route("/login", http_method=METHODS, sync_to_thread=True)
     def form(request: AnyRequest) -> Response[Any]:
@@ -119,8 +120,10 @@ class Login:
         return self.form(wanted, error=error, username=username[:64], status=status)
 
 
-def start_page(user: User) -> str:
-    """Where a user begins."""
+def start_page(user: User, services: Services) -> str:
+    """Where a user begins: operators with all accounts, if there are several."""
+    if Permission.OPERATOR in of_role(user.role) and len(services.access.accounts.all(limit=2)) > 1:
+        return "/status"
     return f"/accounts/{user.account.slug}/overview"
 
 

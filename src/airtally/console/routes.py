@@ -21,6 +21,7 @@ from airtally.console.overview import OverviewPages
 from airtally.console.quarantine import QuarantinePages
 from airtally.console.serving import page_routes
 from airtally.console.sql_page import SqlPages
+from airtally.console.status import StatusPages
 from airtally.console.usage import UsagePages
 from airtally.console.users import UserPages
 from airtally.services import Services
@@ -38,6 +39,7 @@ PAGES = (
     UsagePages,
     JobPages,
     ApiPages,
+    StatusPages,
 )
 
 

@@ -26,6 +26,8 @@ SHOWN_ROWS = 1000
 LINKED_CHARACTERS = 4000
 #: Characters of a cell that the page shows.
 _CELL = 400
+#: Types of columns that stand on the right; wide sums are texts.
+_NUMBERS = frozenset({"int64", "int32", "double", "float"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class SqlPages:
         if outcome is not None and outcome.export_id is not None and download in DOWNLOADS:
             return Moved(visit.path(f"/exports/{outcome.export_id}"))
         context: dict[str, Any] = {"text": text, "outcome": outcome, "tables": self._tables(visit)}
-        context |= {"examples": EXAMPLES, "linked": len(text) <= LINKED_CHARACTERS, "shown_rows": SHOWN_ROWS}
+        context |= {"examples": EXAMPLES, "linked": len(text) <= LINKED_CHARACTERS, "numbers": _NUMBERS}
         failure = None if outcome is None else outcome.failure
         return View("sql.html", context, status=200 if failure is None else failure.status)
 

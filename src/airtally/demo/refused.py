@@ -37,7 +37,7 @@ def refused_files(now_us: int, ad_group: str) -> Iterator[RefusedFile]:
     yield RefusedFile("playlogs", f"lobby-players-{day}.ndjson", tuple(_plays(time, f"{now:%d/%m/%Y %H:%M}")))
     yield RefusedFile("ad_events", f"network-b-{day}.ndjson", tuple(_ad_events(f"{time}Z", ad_group)))
     yield RefusedFile(
-        "viewer_samples", "edge-7-backfill.ndjson", tuple(_samples(f"{now - timedelta(days=40):%Y-%m-%dT%H:%MZ}"))
+        "viewer_samples", "edge-7-backfill.ndjson", tuple(_samples(f"{now - timedelta(days=40):%Y-%m-%dT%H:%M:00Z}"))
     )
     yield RefusedFile("playback", f"sessions-{day}.ndjson", tuple(_sessions(f"{time}Z")))
 

@@ -143,6 +143,19 @@ class Question:
             raise _too_many_buckets()
         return found or [Run(self.start_us, self.start_us + 1, 1)]
 
+    def bucket_starts(self) -> list[int]:
+        """Of each bucket, in order, whether or not rows fall into it; none without buckets.
+
+        A bucket that has a later piece, where the clock is set back over midnight, comes once.
+        """
+        if self.bucket is Bucket.NONE:
+            return []
+        starts: dict[int, None] = {}
+        for run in self.runs():
+            found = range(run.start_us, run.end_us, run.length_us) if run.bucket_us is None else [run.bucket_us]
+            starts |= dict.fromkeys(found)
+        return list(starts)
+
 
 def _too_many_buckets() -> LimitExceeded:
     return LimitExceeded(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from airtally.query.changelog import Order, Records, VersionsQuery, render_recor
 from airtally.query.distinct import approximated, bounded
 from airtally.query.freshness import Freshness, StreamFreshness
 from airtally.query.lookup import Row, last_by
-from airtally.query.narrow import narrowed
+from airtally.query.narrow import narrowed, plain
 from airtally.query.question import Question
 from airtally.query.record_pages import KeyRange, render_key_page, render_newest_versions
 from airtally.query.records import KnownRecords, RecordsCache
@@ -26,10 +26,10 @@ from airtally.query.render import render
 from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
 from airtally.rollups.plan import RollupPlan
 from airtally.rollups.rollups import Rollups
-from airtally.sql.filters import EVERYTHING, Filter
+from airtally.sql.filters import EVERYTHING, Between, Filter
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
-from airtally.streams.declaration import Stream
+from airtally.streams.declaration import RECEIVED_AT, Stream
 
 T = TypeVar("T")
 
@@ -171,6 +171,30 @@ class Queries:
             prepared.from_rows,
             approximated(question.metrics),
         )
+
+    def late_rows(self, question: Question, since_us: int) -> int:
+        """How many rows of the question's interval were received from `since_us` on, repeats of an event too.
+
+        From memory if no row of the stream was received since; of files, only those with such a row are read.
+        Raises LimitExceeded.
+        """
+        late = replace(question, where=Between(RECEIVED_AT.name, at_least=since_us), as_received=True)
+
+        def ask() -> int:
+            view = self.snapshot(late.stream, late.account, start_us=late.start_us, end_us=late.end_us)
+            view = view.of_files(lambda file: file.last_received_us is None or file.last_received_us >= since_us - 999)
+            if not (view.compacted or view.uncompacted or view.buffered):
+                return 0
+            return int(
+                self._written.get(key_of(late, "late rows"), view, lambda: [str(self._sum_of(late, view)).encode()])
+            )
+
+        return self._twice(ask)
+
+    def _sum_of(self, question: Question, view: Snapshot) -> int:
+        """Of the question's one figure."""
+        table = self._engine.query(render(question, view, self._engine.capabilities))
+        return sum(plain(table.column(question.metrics[0].name)))
 
     def current(
         self,

@@ -83,6 +83,12 @@ class UsageReader:
             rows = connection.execute(query.order_by(accounts.c.id).limit(limit)).all()
         return [AccountTotal(row.id, row.slug, _figures(row)) for row in rows]
 
+    def of_accounts(self, accounts: Sequence[int], interval: UsageInterval) -> dict[int, UsageFigures]:
+        """Sums of all APIs by the account's id; an account without figures is left out."""
+        query = select(usage.c.account_id, *_SUMS).where(usage.c.account_id.in_(accounts), interval.days)
+        with self._store.read() as connection:
+            return {row.account_id: _figures(row) for row in connection.execute(query.group_by(usage.c.account_id))}
+
 
 def _number_of(day: date) -> int:
     """Of a UTC day as it is stored."""

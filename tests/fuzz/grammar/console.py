@@ -14,6 +14,8 @@ _PAGES = (
     "/admin/reports_api.php",
     "/assets/console.0123456789ab.css",
     "/assets/../settings.py",
+    "/docs/index.html",
+    "/docs/../settings.py",
     "/logout",
     "/healthz",
     "/readyz",

@@ -11,7 +11,6 @@ from airtally.api.query import limits
 from airtally.api.query.plan import AnswerColumn, ColumnRole, PlannedQuery
 from airtally.kit.errors import LimitExceeded
 from airtally.kit.paging import SortKey
-from airtally.query.buckets import Bucket
 from airtally.query.narrow import is_wide, plain
 from airtally.query.question import BUCKET, Function, Question
 
@@ -59,18 +58,7 @@ def _by_group(
 
 
 def _same_positions(earlier: Question, question: Question) -> Mapping[int, int]:
-    return dict(zip(_bucket_starts(earlier), _bucket_starts(question), strict=False))
-
-
-def _bucket_starts(question: Question) -> list[int]:
-    """A bucket that has a later piece, where the clock is set back over midnight, comes once."""
-    if question.bucket is Bucket.NONE:
-        return []
-    starts: dict[int, None] = {}
-    for run in question.runs():
-        found = range(run.start_us, run.end_us, run.length_us) if run.bucket_us is None else [run.bucket_us]
-        starts |= dict.fromkeys(found)
-    return list(starts)
+    return dict(zip(earlier.bucket_starts(), question.bucket_starts(), strict=False))
 
 
 def _figure_of_none(question: Question, name: str) -> int | None:

@@ -87,17 +87,20 @@
     return {
       width, height,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone),
-      scales: { y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 0) > 0 ? high * 1.05 : 1] } },
+      scales: {
+        x: { range: (_, low, high) => [low, high + (bars ? step(chart.times) : 0)] }, // bars begin at their time
+        y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 0) > 0 ? high * 1.05 : 1] },
+      },
       axes: [{ ...axis, values: TICKS }, { ...axis, size: 64, values: (_, ticks) => ticks.map(short) }],
       cursor: { drag: { x: true, y: false, setScale: !zooms } },
       hooks: zooms ? { setSelect: [tellZoom(figure, chart)] } : {},
       legend: { live: true },
       series: [
         { value: (_, at) => at === null ? "–" : moment(at, chart.zone) },
-        ...own.map(({ each, values, number }) => ({
-          label: each.label, stroke: colour(number), width: bars ? 0 : 1.75, spanGaps: false,
+        ...own.map(({ each, values, number, hue }) => ({
+          label: each.label, stroke: colour(hue), width: bars ? 0 : 1.75, spanGaps: false,
           paths: bars ? barPaths(chart, number) : uPlot.paths.linear(), dash: each.dashed ? [4, 4] : undefined,
-          fill: bars ? colour(number) : undefined,
+          fill: bars ? colour(hue) + (each.dashed ? "73" : "") : undefined,
           points: { show: !bars && chart.times.length < 40 },
           value: (_, __, ___, at) => at === null || at === undefined ? "–" : whole(each.values[at]),
         })),
@@ -162,7 +165,8 @@
     const chart = JSON.parse(figure.querySelector("script").textContent);
     const plot = figure.querySelector(".plot");
     const columns = chart.kind === "stacked" ? stacked(chart.series) : chart.series.map((each) => each.values);
-    let own = chart.series.map((each, number) => ({ each, values: columns[number], number }));
+    let hue = -1; // an earlier time has the colour of the series before it
+    let own = chart.series.map((each, number) => ({ each, values: columns[number], number, hue: each.dashed ? hue : ++hue }));
     if (chart.kind === "stacked") own = own.reverse();
     drawn.get(figure)?.destroy();
     plot.replaceChildren();

@@ -14,6 +14,7 @@ from contextlib import suppress
 import msgspec
 
 from airtally.engine.confined.job import FORK, REQUEST, ConfinedReply, send_frame
+from airtally.engine.confined.relations import load_dialect
 from airtally.engine.confined.run import die_with_parent, run_confined
 
 NICE = 5
@@ -106,5 +107,6 @@ def serve(control: socket.socket) -> None:
     """The main function of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the server, which ends this process
     os.nice(NICE)
+    load_dialect()
     _Zygote(control).serve()
     os._exit(0)

@@ -1,0 +1,1 @@
+"""What people look at first: whether anything of an account waits, fails or was refused."""
