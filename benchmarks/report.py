@@ -27,6 +27,7 @@ _ORDER = (
     "event_statistics",
     "rollup_rebuild",
     "publication",
+    "console_overview",
     "idle",
 )
 _HEAD = """# Benchmarks

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import report
 from benchmarks.client_send import client_send
+from benchmarks.console_overview import console_overview
 from benchmarks.event_statistics import event_statistics
 from benchmarks.exports import exports
 from benchmarks.fairness import fairness
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "event_statistics": event_statistics,
     "rollup_rebuild": rollup_rebuild,
     "publication": publication,
+    "console_overview": console_overview,
     "idle": idle,
     "fairness": fairness,
 }

@@ -227,18 +227,23 @@ class Caller:
         begun = time.perf_counter()
         self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()
+        first = time.perf_counter() - begun
         text = answer.read()
-        return Answer(answer.status, answer.getheader("Content-Type") or "", text, time.perf_counter() - begun)
+        cookies = "; ".join(each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie") or ())
+        kind = answer.getheader("Content-Type") or ""
+        return Answer(answer.status, kind, text, time.perf_counter() - begun, first, cookies)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """`seconds` from the call to the last byte; reading what the bytes say is not in them."""
+    """`seconds` from the call to the last byte; reading what the bytes say is not in them. `first_byte`: to the head."""
 
     status: int
     kind: str
     text: bytes
     seconds: float
+    first_byte: float
+    cookies: str
 
     @property
     def content(self) -> Any:

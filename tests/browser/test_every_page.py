@@ -27,7 +27,7 @@ _ELSEWHERE = re.compile(r"/(assets|api/v1|docs|files|admin|metrics|v1|logout|dow
 PATTERNS = {
     path: re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
     for method, path in sorted(declared_pages(), key=lambda each: each[1].count("{"))
-    if method == "GET"
+    if method == "GET" and not _ELSEWHERE.match(path)
 }
 
 

@@ -15,7 +15,7 @@ from airtally.kit.clock import MovableClock
 from airtally.kit.errors import NotFound
 from airtally.kit.outgoing import Outgoing
 from airtally.reports.deliveries import DeliveryLoop
-from airtally.reports.outbox import Deliveries, Delivery
+from airtally.reports.outbox import Deliveries, Delivery, NoticeOutcome
 from airtally.reports.requests import PlayFilter, ReportRequest
 from airtally.reports.service import JOB_KIND, Reports
 from fixtures.receiver import Receiver
@@ -163,7 +163,7 @@ def test_a_try_whose_worker_died_is_made_again_and_the_schedule_goes_on(
     clock.advance(91)
     receiver.wait(1)
     until(lambda: settled(deliveries, 1))
-    dead.settle(lost, 500, None)
+    dead.settle(lost, NoticeOutcome(500))
     assert tries(deliveries) == [(1, "acknowledged", 200)]
 
 

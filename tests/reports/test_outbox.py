@@ -13,7 +13,7 @@ from airtally.database.store import MetadataStore
 from airtally.database.tables import accounts
 from airtally.database.tables import deliveries as table
 from airtally.kit.clock import MovableClock
-from airtally.reports.outbox import Deliveries, DeliveryState
+from airtally.reports.outbox import Deliveries, DeliveryState, NoticeOutcome
 from airtally.reports.requests import PlayFilter, ReportRequest
 from airtally.reports.service import Reports
 
@@ -71,10 +71,10 @@ def test_a_lease_that_was_lost_settles_nothing_in_the_process_that_has_the_try_a
     [later] = deliveries.claim_due({})
     assert (earlier.lease_number, later.lease_number) == (1, 2)
     assert earlier.sent_at == later.sent_at
-    deliveries.settle(earlier, 500, None)
+    deliveries.settle(earlier, NoticeOutcome(500))
     deliveries.release(earlier)
     assert [each.state for each in deliveries.latest()] == [DeliveryState.SENDING]
-    deliveries.settle(later, 200, None)
+    deliveries.settle(later, NoticeOutcome(200))
     assert [each.state for each in deliveries.latest()] == [DeliveryState.ACKNOWLEDGED]
 
 
@@ -95,7 +95,7 @@ def test_a_clock_that_goes_back_delays_no_try(
     """Due at once: at once. The next in two minutes: in two minutes of the clock as it is now."""
     clock.advance(-3600)
     [first] = deliveries.claim_due({})
-    deliveries.settle(first, 500, None)
+    deliveries.settle(first, NoticeOutcome(500))
     clock.advance(-3600)
     assert deliveries.claim_due({}) == []
     clock.advance(119)
@@ -120,7 +120,7 @@ def test_a_lease_is_as_long_by_a_clock_that_goes_back(
     clock.advance(-3600)
     assert deliveries.claim_due({}) == []
     set_back = clock.now_us()
-    deliveries.settle(taken_over, 500, None)
+    deliveries.settle(taken_over, NoticeOutcome(500))
     assert deliveries.latest()[0].due_at == set_back + 120_000_000
 
 

@@ -41,6 +41,11 @@ def local_time(context: Context, value: str | int | None) -> str | Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(exact, exact, local_text(value, zone))
 
 
+def zone_time(value: str | int, zone: str) -> str:
+    """`Fri 2026-11-27 20:59` on the zone's clocks."""
+    return moment_of(value).astimezone(ZoneInfo(zone)).strftime("%a %Y-%m-%d %H:%M")
+
+
 @pass_context
 def age(context: Context, value: str | int | None) -> str:
     """`3 min ago`, as of the visit; `in 2 h` for what is to come."""
@@ -81,10 +86,18 @@ def is_wall_clock(text: str) -> bool:
         return False
 
 
+def wall_clock(text: str) -> str:
+    """`2026-11-01 08:00` of RFC 3339, on the clocks that it is written in; with seconds where there are any."""
+    moment = datetime.fromisoformat(text)
+    return moment.strftime("%Y-%m-%d %H:%M:%S" if moment.second else "%Y-%m-%d %H:%M")
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "local_time": local_time,
+    "zone_time": zone_time,
     "age": age,
     "number": number,
     "size": size,
     "is_wall_clock": is_wall_clock,
+    "wall_clock": wall_clock,
 }

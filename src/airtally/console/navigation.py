@@ -54,6 +54,7 @@ _SECTIONS = (
             MenuEntry("Exports", "/exports"),
             MenuEntry("Schedules", "/schedules"),
             MenuEntry("Webhooks", "/webhooks"),
+            MenuEntry("Deliveries", "/deliveries"),
             MenuEntry("Alarms", "/alarms"),
             MenuEntry("Jobs", "/jobs"),
         ),

@@ -12,6 +12,13 @@ from airtally.console.account import AccountPages
 from airtally.console.api_page import ApiPages
 from airtally.console.connect import ConnectPages
 from airtally.console.declared import ConsolePage, pages_of
+from airtally.console.delivery.alarms import AlarmPages
+from airtally.console.delivery.datasets import DatasetPages
+from airtally.console.delivery.deliveries import DeliveryPages
+from airtally.console.delivery.exports import ExportPages
+from airtally.console.delivery.reports import ReportPages
+from airtally.console.delivery.schedules import SchedulePages
+from airtally.console.delivery.webhooks import WebhookPages
 from airtally.console.docs_site import docs_routes
 from airtally.console.explore.pages import ExplorePages
 from airtally.console.jobs import JobPages
@@ -31,6 +38,7 @@ PAGES = (
     OverviewPages,
     ExplorePages,
     SqlPages,
+    *(ReportPages, DatasetPages, ExportPages, SchedulePages, WebhookPages, DeliveryPages, AlarmPages),
     AccountPages,
     QuarantinePages,
     ConnectPages,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Response, Router
 from litestar.enums import HttpMethod
@@ -14,7 +15,7 @@ from litestar.params import RawBody
 from litestar.response import Redirect
 
 from airtally.api.authorize import account_of
-from airtally.console.declared import ConsolePage, Place
+from airtally.console.declared import ConsolePage, DeclaredPage, Place
 from airtally.console.forms import FormFields, read_form
 from airtally.console.navigation import Navigation
 from airtally.console.notes import NOTE_COOKIE, note_cookie
@@ -90,8 +91,14 @@ class ServedPage:
         except Failure as failure:
             if failure.status >= 500 or self._page.again is None:
                 raise
-            failed = replace(visit, failure=failure)
+            failed = replace(visit, failure=failure, shown_at=self._path_of_again(visit.request))
             return self._response(failed, self._page.again(failed), failure.status)
+
+    def _path_of_again(self, request: AnyRequest) -> str:
+        """Where the page is whose form was refused."""
+        declared: DeclaredPage = self._page.again.declared_page  # type: ignore[union-attr]
+        values = {name: quote(str(value), safe="") for name, value in request.path_params.items()}
+        return (declared.place + declared.path).format_map(values)
 
     def _visit(self, request: AnyRequest) -> Visit | None:
         """None if nobody is logged in. Raises NotFound for another's account, Forbidden for an operator's page."""

@@ -45,9 +45,10 @@ def check_form(session: Session, form: Mapping[str, str]) -> None:
 
 
 def to_login(request: AnyRequest) -> Response[Any]:
-    """Redirect to the login page, which redirects back here."""
+    """Redirect to the login page, which redirects back here: with 302 for a page, as 4YouSee's users are."""
     query = f"?{request.url.query}" if request.url.query else ""
-    return Redirect(f"/login?{urlencode({'next': request.url.path + query})}", status_code=303)
+    address = f"/login?{urlencode({'next': request.url.path + query})}"
+    return Redirect(address, status_code=302 if request.method in {"GET", "HEAD"} else 303)
 
 
 def entered(services: Services, request: AnyRequest, token: str, wanted: str) -> Response[Any]:

@@ -24,7 +24,8 @@ _NO_KEY = 0
 class Visit:
     """`account` is that of the path, which the user may see; their own on pages that are about none.
 
-    `form` has what was sent, `failure` why it was refused: both are shown by the page on which it was filled in.
+    `form` has what was sent, `failure` why it was refused: both are shown by the page on which it was filled in, whose
+    path `shown_at` is then.
     """
 
     request: AnyRequest
@@ -33,6 +34,7 @@ class Visit:
     now_us: int
     form: FormFields = field(default_factory=FormFields)
     failure: Failure | None = None
+    shown_at: str | None = None
 
     @property
     def user(self) -> User:
@@ -79,7 +81,7 @@ class Visit:
         """The page with other fields in its query string; None takes a field out."""
         fields = {**self.query, **changes}
         given = {name: value for name, value in fields.items() if value not in {None, ""}}
-        return self.request.url.path + (f"?{urlencode(given)}" if given else "")
+        return (self.shown_at or self.request.url.path) + (f"?{urlencode(given)}" if given else "")
 
 
 def principal_of(user: User) -> Principal:

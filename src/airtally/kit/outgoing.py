@@ -172,14 +172,16 @@ class Outgoing:
         """
         target = check_url(url)
         try:
-            async with asyncio.timeout(self._seconds):
-                return await self._post(target, body, headers, excerpt)
+            async with asyncio.timeout(self._seconds) as limit:
+                return await self._post(target, body, headers, excerpt, limit)
         except (TimeoutError, httpcore.TimeoutException):
             raise OutgoingFailed(f"No answer within {self._seconds:g} seconds") from None
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             raise OutgoingFailed(_in_words(error)) from error
 
-    async def _post(self, target: httpx.URL, body: bytes, headers: Mapping[str, str], excerpt: int) -> Reply:
+    async def _post(
+        self, target: httpx.URL, body: bytes, headers: Mapping[str, str], excerpt: int, limit: asyncio.Timeout
+    ) -> Reply:
         pool = httpcore.AsyncConnectionPool(
             ssl_context=self._tls_context() if target.scheme == "https" else None,
             network_backend=_GuardedBackend(self._allowed),
@@ -198,6 +200,7 @@ class Outgoing:
         }
         sent = [(name.encode(), value.encode()) for name, value in given.items()]
         async with pool, pool.stream("POST", url, headers=sent, content=body) as response:
+            limit.reschedule(asyncio.get_running_loop().time() + 2 * _BODY_SECONDS)  # the answer is there
             return Reply(response.status, _kept_headers(response.headers), await _beginning(response, excerpt))
 
     def _tls_context(self) -> ssl.SSLContext:

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from airtally.query.changelog import VERSION_TIME, Records, VersionsQuery, current_records, render_versions
 from airtally.sql.compiler import Binder, column
-from airtally.sql.filters import AllOf, AnyOf, Between, Equals, Filter, IsNull, Like
+from airtally.sql.filters import AllOf, AnyOf, Between, Contains, Equals, Filter, IsNull, Like
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Stream, Type
@@ -28,8 +28,8 @@ class Deleted(StrEnum):
 class KeyRange:
     """Records whose key begins with the values `begins`; the text after them begins with `prefix`.
 
-    `after`: only those that come after this key. Raises ValueError for more values than the key has, and for a prefix
-    of a number or with a `*`.
+    `after`: only those that come after this key. `search`: only those with a text that contains it, whatever the case,
+    or whose key it is. Raises ValueError for more values than the key has, and for a prefix of a number or with a `*`.
     """
 
     stream: Stream
@@ -37,6 +37,7 @@ class KeyRange:
     prefix: str = ""
     after: tuple[KeyPart, ...] | None = None
     deleted: Deleted = Deleted.NO
+    search: str = ""
 
     def __post_init__(self) -> None:
         stream, given = self.stream, len(self.begins)
@@ -60,7 +61,17 @@ class KeyRange:
             parts.append(comes_after(stream.key, self.after))
         if self.deleted is Deleted.YES:
             parts.append(Equals("is_deleted", 1))
+        if self.search:
+            parts.append(_has_text(stream, self.search))
         return AllOf(tuple(parts))
+
+
+def _has_text(stream: Stream, text: str) -> Filter:
+    """Whether a text column contains it, or a number of the key is it."""
+    texts = [Contains(each.name, text, fold_case=True) for each in stream.columns if each.type is Type.TEXT]
+    numbers = [name for name in stream.key if stream.by_name[name].type is Type.INT64]
+    is_number = text.isascii() and text.isdigit() and int(text) < 1 << 63
+    return AnyOf((*texts, *(Equals(name, int(text)) for name in numbers if is_number)))
 
 
 def has_value(name: str, part: KeyPart) -> Filter:

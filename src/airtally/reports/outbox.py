@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
@@ -28,6 +28,9 @@ LEASE_SECONDS = 90.0
 #: The `attempt` of a try made by `airtally delivery redeliver`; no other follows it.
 BY_COMMAND = 0
 
+#: Headers of each notice.
+NOTICE_HEADERS = {"Content-Type": "application/json"}
+
 
 class DeliveryState(StrEnum):
     """The state of one try."""
@@ -47,7 +50,10 @@ _OF_OPEN_ACCOUNTS = deliveries.c.account_id.not_in(CLOSED_IDS)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One try of a notice. `attempt` is its number in the schedule, from 1. Times in microseconds UTC."""
+    """One try of a notice. `attempt` is its number in the schedule, from 1. Times in microseconds UTC.
+
+    `answer_headers`, JSON, and `answer_body` are excerpts of what was answered; None where nothing was.
+    """
 
     id: int
     account_id: int
@@ -63,12 +69,26 @@ class Delivery:
     sent_at: int | None
     status_code: int | None
     error: str | None
+    duration_us: int | None
+    answer_headers: str | None
+    answer_body: str | None
     created_at: int
 
     @classmethod
     def from_row(cls, row: AnyRow) -> Delivery:
         values = values_of(row, deliveries.c)
         return cls(**values | {"state": DeliveryState(values["state"])})
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeOutcome:
+    """What came of a try: the status that was answered, with excerpts of the answer, or why none was."""
+
+    status_code: int | None = None
+    error: str | None = None
+    duration_us: int | None = None
+    answer_headers: str | None = None
+    answer_body: str | None = None
 
 
 class Deliveries:
@@ -107,10 +127,10 @@ class Deliveries:
             )
             return [Delivery.from_row(row) for row in rows]
 
-    def settle(self, delivery: Delivery, status_code: int | None, error: str | None) -> None:
+    def settle(self, delivery: Delivery, outcome: NoticeOutcome) -> None:
         """Record the outcome of a try. Any status but 200 schedules the next try, if there is one."""
-        state = DeliveryState.ACKNOWLEDGED if status_code == 200 else DeliveryState.REFUSED
-        values = {"state": state, "status_code": status_code, "error": error, **NO_LEASE}
+        state = DeliveryState.ACKNOWLEDGED if outcome.status_code == 200 else DeliveryState.REFUSED
+        values = {"state": state, **asdict(outcome), **NO_LEASE}
         noted = update(deliveries).where(*self._held(delivery)).values(values).returning(*deliveries.c)
         with self._store.begin() as connection:
             row = connection.execute(noted).one_or_none()

@@ -115,9 +115,13 @@ class Reports:
             raise NotFound(f"There is no report {report_id}")
         return Report.from_row(row)
 
-    def newest(self, account: Account, *, before: int | None = None, limit: int = 100) -> list[Report]:
-        """Newest first, from the one before the id `before`."""
+    def newest(
+        self, account: Account, *, before: int | None = None, limit: int = 100, states: Sequence[ReportState] = ()
+    ) -> list[Report]:
+        """Newest first, from the one before the id `before`; of all states, if none is given."""
         query = _of(account).order_by(reports.c.id.desc()).limit(limit)
+        if states:
+            query = query.where(reports.c.status.in_(states))
         if before is not None:
             query = query.where(reports.c.id < before)
         with self._store.read() as connection:
@@ -142,11 +146,11 @@ class Reports:
 
     def progress(self, report: Report) -> str:
         """The progress of a waiting report, in words for a person."""
-        job = self._jobs.find(JOB_KIND, str(report.id))
-        if job is None or report.status != ReportState.WAITING:
-            return report.status
-        done = f"{job.progress_done} of {job.progress_total} rows read" if job.progress_total else "waiting"
-        return f"{done}; put off: {job.error}" if job.error and job.state == JobState.READY else done
+        return progress_of(report, self.job(report))
+
+    def job(self, report: Report) -> Job | None:
+        """What builds it, or has built it; None once that is no longer listed."""
+        return self._jobs.find(JOB_KIND, str(report.id))
 
     def by_link(self, slug: str, file_name: str, signature: str) -> tuple[Account, Report]:
         """The report behind a link. Raises NotFound for a wrong signature, and once the file has expired."""
@@ -257,6 +261,14 @@ class Reports:
     def _wake_deliveries(self, done: Report) -> None:
         if done.webhook is not None:
             wake_all(self.on_notice)
+
+
+def progress_of(report: Report, job: Job | None) -> str:
+    """The progress of a report that this job builds, in words for a person."""
+    if job is None or report.status != ReportState.WAITING:
+        return report.status
+    done = f"{job.progress_done} of {job.progress_total} rows read" if job.progress_total else "waiting"
+    return f"{done}; put off: {job.error}" if job.error and job.state == JobState.READY else done
 
 
 def _of(account: Account) -> Select[Any]:

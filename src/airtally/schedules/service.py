@@ -27,6 +27,7 @@ from airtally.schedules.planner import SlotPlanner
 from airtally.schedules.products import Products
 from airtally.schedules.run_queue import JOB_KIND, RunQueue
 from airtally.schedules.schedule import Schedule, ScheduleRun
+from airtally.schedules.slots import CronSlots
 from airtally.schedules.states import CatchUp, RunState, ScheduleState
 from airtally.schedules.wanted import DeliverTo, Product
 
@@ -158,6 +159,14 @@ class Schedules:
             return []
         slots = schedule.slots_in(account.timezone).after(schedule.planned_through)
         return [(slot, slot + schedule.jitter_us) for slot in islice(slots, number)]
+
+    def slots_of(self, account: Account, cron: str, timezone: str | None, number: int = 5) -> list[int]:
+        """The next slots that an expression would have in a zone, None for the account's. Raises Unprocessable."""
+        try:
+            slots = CronSlots(CronExpression.parse(cron), named_zone(timezone or account.timezone))
+        except ValueError as error:
+            raise Unprocessable(f"The schedule cannot be used: {error}") from None
+        return list(islice(slots.after(self._clock.now_us()), number))
 
     def change(self, account: Account, schedule_id: int, amend: Callable[[ScheduleSpec], ScheduleSpec]) -> Schedule:
         """Say anew what was said of a schedule: `amend` gets that as it is in the transaction.

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-import msgspec
 import structlog
 
 from airtally.files.store import FileStore
 from airtally.jobs.sending import SendingLoop
 from airtally.kit.clock import Clock
 from airtally.kit.errors import Failure, NotFound, Unavailable
+from airtally.kit.excerpts import BODY_BYTES, excerpt_of_body, excerpt_of_headers
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer, MailFile, MailRefused
 from airtally.kit.outgoing import Outgoing, OutgoingFailed, Reply
@@ -30,12 +30,6 @@ _log = structlog.get_logger()
 
 WEBHOOK_SECONDS = 20.0
 MAIL_SECONDS = 60.0
-#: What is kept of an answer: bytes of its body, headers, and characters of a header's value.
-_BODY_BYTES = 1024
-_HEADERS = 12
-_VALUE_CHARACTERS = 100
-#: Headers that may hold secrets of the receiver.
-_HIDDEN = {"set-cookie", "www-authenticate", "authorization"}
 
 
 class _MessageLoop(SendingLoop[LeasedMessage, TryOutcome]):
@@ -111,8 +105,8 @@ class WebhookLoop(_MessageLoop):
             reply = await self._outgoing.post(
                 str(item.url),
                 item.payload.encode(),
-                {"Content-Type": "application/json", **headers},
-                excerpt=_BODY_BYTES,
+                headers,
+                excerpt=BODY_BYTES,
             )
         except OutgoingFailed as failure:
             return TryOutcome(failure.message)
@@ -123,8 +117,8 @@ class WebhookLoop(_MessageLoop):
         return TryOutcome(
             None if accepted else f"It answered {reply.status}",
             status_code=reply.status,
-            headers=_excerpt(reply.headers),
-            body=reply.body.decode(errors="replace").replace("\0", "\ufffd"),  # PostgreSQL stores no NUL
+            headers=excerpt_of_headers(reply.headers),
+            body=excerpt_of_body(reply.body),
             retry_after_us=None if accepted else retry_after_us(reply.headers.get("retry-after"), self._clock.now_us()),
         )
 
@@ -187,9 +181,3 @@ class MailLoop(_MessageLoop):
         except NotFound:
             raise AttachmentGone(f"The file {attachment.name}, which goes with it, is no longer kept") from None
         return MailFile(attachment.name, attachment.media_type, content)
-
-
-def _excerpt(headers: Mapping[str, str]) -> str:
-    """JSON of some headers, their values cut."""
-    shown = [(name, value[:_VALUE_CHARACTERS]) for name, value in headers.items() if name not in _HIDDEN]
-    return msgspec.json.encode(dict(shown[:_HEADERS])).decode().replace("\\u0000", "\\ufffd")

@@ -20,10 +20,12 @@ def new_secret() -> str:
 
 
 def signed_headers(uid: str, sent_at: int, body: str, signing: Sequence[str]) -> dict[str, str]:
-    """The three headers of one try at `sent_at`, with a signature by each of the secrets `signing`."""
+    """The headers of one try at `sent_at`, with a signature by each of the secrets `signing`."""
     moment = to_datetime(sent_at)
-    return {
-        "webhook-id": uid,
-        "webhook-timestamp": str(sent_at // SECOND_US),
-        "webhook-signature": " ".join(Webhook(secret).sign(uid, moment, body) for secret in signing),
-    }
+    signatures = " ".join(Webhook(secret).sign(uid, moment, body) for secret in signing)
+    return {**unsigned_headers(uid, sent_at), "webhook-signature": signatures}
+
+
+def unsigned_headers(uid: str, sent_at: int) -> dict[str, str]:
+    """The headers of one try at `sent_at` that need no secret."""
+    return {"Content-Type": "application/json", "webhook-id": uid, "webhook-timestamp": str(sent_at // SECOND_US)}

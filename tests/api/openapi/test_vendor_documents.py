@@ -23,6 +23,12 @@ UNDESCRIBED = {
     ("GET", "/login"): "a page of the console",
     ("POST", "/login"): "a form of the console",
     ("POST", "/logout"): "a form of the console",
+    ("GET", "/setup"): "a page of the console",
+    ("POST", "/setup"): "a form of the console",
+    ("GET", "/sign-in"): "a page of the console",
+    ("POST", "/sign-in"): "a form of the console",
+    ("GET", "/docs"): "the documentation",
+    ("GET", "/docs/{name}"): "a page of the documentation",
     ("GET", "/assets/{name}"): "a file of the console's pages",
     ("GET", "/admin/reports_api.php"): "a page for people, behind the console's login",
 } | dict.fromkeys(declared_pages(), "a page or a form of the console")

@@ -241,3 +241,17 @@ def test_many_writers_of_one_record(client, records):
     versions = records("players", "9", below="/versions")["items"]
     assert {each["values"]["name"] for each in versions} == {f"n{number}" for number in range(8)}
     assert len({each["values"]["last_update_time_utc"] for each in versions}) == 8
+
+
+def test_records_are_found_by_what_their_texts_contain(records):
+    """Whatever the case, as they are now; `%`, `_` and `*` stand for themselves, and a number is a key."""
+    for key, name in (("1", "Lobby 100%"), ("2", "lobby_7"), ("3", "Hall"), ("70", "É*")):
+        records("players", key, method="PUT", json={"values": {"name": name}})
+    records("players", "3", method="PUT", json={"values": {"name": "Lobbies"}})
+
+    def found(text, **params):
+        return [each["record"] for each in pages(records, "players", search=text, **params)]
+
+    assert found("LOBB") == found("LOBB", limit=1) == ["1", "2", "3"]
+    assert (found("0%"), found("Y_7"), found("é*"), found("hall")) == (["1"], ["2"], ["70"], [])
+    assert (found("7"), found("70"), found("9" * 30)) == (["2"], ["70"], [])

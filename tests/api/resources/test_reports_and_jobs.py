@@ -34,11 +34,15 @@ def test_a_report_and_its_job(admin):
     assert httpx.get(report["url"]).status_code == 200
     assert [each["id"] for each in admin.http.get("/api/v1/reports").json()["items"]] == [second, first]
     admin.ended_report(second)
+    for state, expected in (("success", [second, first]), ("waiting", [])):
+        listed = admin.http.get("/api/v1/reports", params={"state": state}).json()["items"]
+        assert [each["id"] for each in listed] == expected
     page = admin.http.get("/api/v1/jobs", params={"limit": 1}).json()
     assert page["items"][0]["subject"] == str(second)
     older = admin.http.get("/api/v1/jobs", params={"limit": 1, "cursor": page["next"]}).json()["items"][0]
     assert (older["kind"], older["subject"], older["state"]) == ("report", str(first), "done")
     assert admin.http.get(f"/api/v1/jobs/{older['id']}").json() == older
+    assert (report["job"], report["rows_read"], report["rows_to_read"]) == (older["id"], 1, 1)
     assert admin.http.get("/api/v1/jobs", params={"state": "failed"}).json()["items"] == []
     assert admin.http.get("/api/v1/jobs", params={"everywhere": True}).status_code == 403
 
@@ -49,6 +53,9 @@ def test_a_notice_is_looked_at_and_sent_again(admin, receiver):
     first = tried(admin, report, 1)[0]
     assert (first["attempt"], first["state"], first["status_code"]) == (1, "acknowledged", 200)
     assert str(report) in first["request"]
+    assert first["request_headers"] == {"Content-Type": "application/json"}
+    assert (first["answer_body"], first["answer_headers"]["content-type"]) == ("ok", "text/html")
+    assert first["duration_ms"] > 0
     again = admin.http.post(f"/api/v1/report-deliveries/{first['id']}/redeliver", json={})
     assert (again.status_code, again.json()["attempt"]) == (201, 0)
     newest, _ = tried(admin, report, 2)

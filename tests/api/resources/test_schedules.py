@@ -66,6 +66,20 @@ def test_it_says_when_it_runs(acme):
     assert made["requested_by"].startswith("key:")
 
 
+def test_slots_are_shown_before_anything_is_stored(acme):
+    """The next ones of the created schedule, on the clocks of the account's zone or of the one that is asked for."""
+    asked = {"cron": "0 6 * * *"}
+    shown = acme.http.get("/api/v1/schedule-slots", params=asked).json()
+    assert api(acme, "GET").json()["items"] == []
+    assert (shown["timezone"], len(shown["slots"])) == ("America/Sao_Paulo", 5)
+    assert shown["slots"] == [each["slot"] for each in created(acme)["next_slots"]]
+    kathmandu = acme.http.get("/api/v1/schedule-slots", params=asked | {"timezone": "Asia/Kathmandu", "number": 1})
+    assert [each[11:16] for each in kathmandu.json()["slots"]] == ["00:15"]
+    for wrong in ({"cron": "61 * * * *"}, {"cron": "0 6 * * *", "timezone": "Asia/Atlantis"}):
+        answer = acme.http.get("/api/v1/schedule-slots", params=wrong)
+        assert (answer.status_code, "cannot be used" in answer.json()["detail"]) == (422, True)
+
+
 def test_a_slot_that_comes_is_made_and_its_file_is_fetched(acme, clock):
     acme.send("playlogs", [{"played_at": "2026-11-02T08:00:00", "player_id": 1, "media_id": 7}])
     made = created(acme, jitter_seconds=600)

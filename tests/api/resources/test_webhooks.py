@@ -49,6 +49,8 @@ def test_a_test_message_arrives_signed_and_is_shown(admin, receiver):
     assert found["tries"][0]["status_code"] == 200
     body, headers = receiver.bodies[0], lowered(receiver.headers[0])
     assert Webhook(secret).verify(body, headers)["type"] == "ping"
+    shown = lowered(found["tries"][0]["request_headers"])
+    assert shown == {name: headers[name] for name in ("content-type", "webhook-id", "webhook-timestamp")}
     assert found["payload"].encode() == body
 
 

@@ -33,7 +33,8 @@ class RecordsQuery(msgspec.Struct, forbid_unknown_fields=True):
     that were deleted.
 
     `key`: only records whose key begins with this value; given again, the next column's; written as in paths.
-    `prefix`: only those whose next text of the key begins so.
+    `prefix`: only those whose next text of the key begins so. `search`: only those with a text that contains it, whatever
+    the case, or with it as a number of their key.
     """
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
@@ -41,6 +42,7 @@ class RecordsQuery(msgspec.Struct, forbid_unknown_fields=True):
     deleted: Deleted = Deleted.NO
     key: list[str] = msgspec.field(default_factory=list)
     prefix: Annotated[str, msgspec.Meta(max_length=MAX_TEXT)] = ""
+    search: Annotated[str, msgspec.Meta(max_length=256)] = ""
 
 
 class RecordBody(msgspec.Struct, forbid_unknown_fields=True):
@@ -168,7 +170,7 @@ def _range_of(stream: Stream, asked: RecordsQuery) -> KeyRange:
         after = None if asked.cursor is None else read_key(stream, read_token(asked.cursor))
         if len(asked.key) > len(stream.key):
             raise ValueError(f"`key` is given at most {len(stream.key)} times: {', '.join(stream.key)}")  # noqa: TRY301
-        return KeyRange(stream, begins, asked.prefix, after, asked.deleted)
+        return KeyRange(stream, begins, asked.prefix, after, asked.deleted, asked.search)
     except ValueError as error:
         raise Unprocessable(f"The query string is invalid: {error}") from None
 

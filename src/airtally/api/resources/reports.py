@@ -18,9 +18,10 @@ from airtally.jobs.queue import TooManyJobs
 from airtally.kit.errors import Forbidden, NotFound, Unprocessable
 from airtally.kit.outgoing import OutgoingRefused, check_url
 from airtally.reports.deletion import ReportDeletion
-from airtally.reports.outbox import Delivery
-from airtally.reports.report import Report, storage_name
+from airtally.reports.outbox import NOTICE_HEADERS, Delivery
+from airtally.reports.report import Report, ReportState, storage_name
 from airtally.reports.requests import PlayFilter, ReportRequest, check_interval
+from airtally.reports.service import progress_of
 from airtally.services import Services
 
 #: Seconds after which a caller who waits is to look again.
@@ -55,7 +56,10 @@ class AskedReport(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ReportAnswer(msgspec.Struct, frozen=True):
-    """`url`: the link to the file, once there is one. `progress` in words. `filter` as it was asked for."""
+    """`url`: the link to the file, once there is one. `progress` in words. `filter` as it was asked for.
+
+    `job` builds it: it can be cancelled, and begun anew. `rows_read` of `rows_to_read` are read; null until the job begins.
+    """
 
     id: int
     type: str
@@ -64,6 +68,9 @@ class ReportAnswer(msgspec.Struct, frozen=True):
     webhook: str | None
     state: str
     progress: str
+    job: int | None
+    rows_read: int | None
+    rows_to_read: int | None
     error: str | None
     url: str | None
     rows: int | None
@@ -75,11 +82,15 @@ class ReportAnswer(msgspec.Struct, frozen=True):
 
 
 class ReportDelivery(msgspec.Struct, frozen=True):
-    """One try of a notice. `attempt`: its number, from 1; 0 for one that was asked for. `request`: the body sent."""
+    """One try of a notice. `attempt`: its number, from 1; 0 for one that was asked for. `request`: the body sent.
+
+    `answer_headers` and `answer_body`: the beginning of what was answered, null where nothing was.
+    """
 
     id: int
     report_id: int
     url: str
+    request_headers: dict[str, str]
     request: str
     attempt: int
     state: str
@@ -87,12 +98,21 @@ class ReportDelivery(msgspec.Struct, frozen=True):
     sent_at: str | None
     status_code: int | None
     error: str | None
+    duration_ms: float | None
+    answer_headers: dict[str, str] | None
+    answer_body: str | None
 
 
 class ReportDeliveriesQuery(PageQuery):
     """`report`: of this one only."""
 
     report: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)] | None = None
+
+
+class ReportsQuery(PageQuery):
+    """`state`: only those in one of these states; may be given several times."""
+
+    state: list[ReportState] = msgspec.field(default_factory=list)
 
 
 class ReportResource:
@@ -124,10 +144,10 @@ class ReportResource:
         return OperationReply(self._answer(call, report), status=202, headers=headers)
 
     @operation("GET", "/reports", Permission.READ, "List reports")
-    def list_reports(self, call: OperationCall[PageQuery, None]) -> ListingPage[ReportAnswer]:
+    def list_reports(self, call: OperationCall[ReportsQuery, None]) -> ListingPage[ReportAnswer]:
         """The newest first."""
         query = call.query
-        found = self._reports.newest(call.account, before=query.position, limit=query.limit + 1)
+        found = self._reports.newest(call.account, before=query.position, limit=query.limit + 1, states=query.state)
         return page_of(found, query.limit, lambda each: self._answer(call, each), lambda each: each.id)
 
     @operation("GET", "/reports/{report_id}", Permission.READ, "Get a report", failures=(NotFound,))
@@ -199,6 +219,8 @@ class ReportResource:
         return _delivery_answer(self._deliveries.redeliver(call.number("report_delivery_id"), call.account.id))
 
     def _answer(self, call: OperationCall[Any, Any], report: Report) -> ReportAnswer:
+        job = self._reports.job(report)
+        begun = job is not None and bool(job.progress_total)
         return ReportAnswer(
             id=report.id,
             type=report.type,
@@ -206,7 +228,10 @@ class ReportResource:
             filter=msgspec.to_builtins(report.filter),
             webhook=report.webhook,
             state=report.status,
-            progress=self._reports.progress(report),
+            progress=progress_of(report, job),
+            job=None if job is None else job.id,
+            rows_read=job.progress_done if job is not None and begun else None,
+            rows_to_read=job.progress_total if job is not None and begun else None,
             error=report.error,
             url=self._reports.url(call.account, report),
             rows=report.file_rows,
@@ -246,6 +271,7 @@ def _delivery_answer(delivery: Delivery) -> ReportDelivery:
         id=delivery.id,
         report_id=delivery.report_id,
         url=delivery.url,
+        request_headers=NOTICE_HEADERS,
         request=delivery.payload,
         attempt=delivery.attempt,
         state=delivery.state,
@@ -253,4 +279,7 @@ def _delivery_answer(delivery: Delivery) -> ReportDelivery:
         sent_at=shown_moment(delivery.sent_at),
         status_code=delivery.status_code,
         error=delivery.error,
+        duration_ms=None if delivery.duration_us is None else delivery.duration_us / 1000,
+        answer_headers=None if delivery.answer_headers is None else msgspec.json.decode(delivery.answer_headers),
+        answer_body=delivery.answer_body,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,6 +16,7 @@ from airtally.api.pages import ListingPage, PageQuery, page_of, page_that_fits
 from airtally.api.times import read_moment, shown_moment
 from airtally.exports.spec import ExportSpec
 from airtally.kit.errors import NotFound
+from airtally.schedules.cron import CronExpression
 from airtally.schedules.schedule import Schedule, ScheduleRun
 from airtally.schedules.service import ScheduleSpec, TooManySchedules
 from airtally.schedules.states import CatchUp, RunState, ScheduleState
@@ -146,6 +148,22 @@ class RunsQuery(PageQuery):
     state: list[RunState] = msgspec.field(default_factory=list)
 
 
+class SlotsQuery(msgspec.Struct, forbid_unknown_fields=True):
+    """`cron` has five fields, in `timezone`; the account's, if left out. `number` of slots are shown."""
+
+    cron: Annotated[str, msgspec.Meta(max_length=256)]
+    timezone: str | None = None
+    number: Annotated[int, msgspec.Meta(ge=1, le=50)] = _NEXT
+
+
+class ComingSlots(msgspec.Struct, frozen=True):
+    """RFC 3339, UTC. `cron` as it would be stored."""
+
+    cron: str
+    timezone: str
+    slots: list[str]
+
+
 class ScheduleResource:
     def __init__(self, services: Services) -> None:
         self._schedules = services.schedules.schedules
@@ -174,6 +192,14 @@ class ScheduleResource:
             return self._schedules.page(account, after=after, limit=limit, states=asked.state)
 
         return page_that_fits(asked, page, schedule_answer, lambda each: each.id)
+
+    @operation("GET", "/schedule-slots", Permission.READ, "Preview the slots of a cron expression")
+    def preview_slots(self, call: OperationCall[SlotsQuery, None]) -> ComingSlots:
+        """The next ones from now on. Nothing is stored."""
+        asked = call.query
+        found = self._schedules.slots_of(call.account, asked.cron, asked.timezone, asked.number)
+        cron = CronExpression.parse(asked.cron).text
+        return ComingSlots(cron, asked.timezone or call.account.timezone, [shown_moment(each) for each in found])
 
     @operation("GET", "/schedules/{schedule_id}", Permission.READ, "Get a schedule", failures=(NotFound,))
     def get_schedule(self, call: PlainCall) -> ScheduleDetails:

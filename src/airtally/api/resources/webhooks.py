@@ -15,6 +15,7 @@ from airtally.kit.errors import Conflict, NotFound, TooManyRequests
 from airtally.services import Services
 from airtally.webhooks.deliveries import DeliveryFilter, MessageDelivery, MessageTry
 from airtally.webhooks.endpoints import EndpointChange, WebhookEndpoint
+from airtally.webhooks.signing import unsigned_headers
 from airtally.webhooks.states import Channel, MessageState
 
 _EXAMPLE = {"url": "https://example.org/airtally", "description": "On-call", "event_types": ["schedule.failed"]}
@@ -94,13 +95,14 @@ class DeliveryAnswer(msgspec.Struct, frozen=True):
 
 
 class DeliveryTry(msgspec.Struct, frozen=True):
-    """One try, and the beginning of what was answered."""
+    """One try, and the beginning of what was answered. `request_headers`: of a webhook, but for the signature."""
 
     attempt: int
     sent_at: str
     duration_ms: float
     status_code: int | None
     error: str | None
+    request_headers: Mapping[str, str]
     headers: Mapping[str, str]
     body: str
 
@@ -194,7 +196,7 @@ class WebhookResource:
     def get_delivery(self, call: PlainCall) -> DeliveryDetail:
         """With what was sent and what each try was answered."""
         found = self._deliveries.get(call.account, call.number("delivery_id"))
-        tries = [_try_answer(each) for each in found.tries]
+        tries = [_try_answer(found.delivery, each) for each in found.tries]
         return DeliveryDetail(_delivery_answer(found.delivery), found.payload, found.subject, found.text, tries)
 
     @operation(
@@ -242,13 +244,15 @@ def _delivery_answer(delivery: MessageDelivery) -> DeliveryAnswer:
     )
 
 
-def _try_answer(tried: MessageTry) -> DeliveryTry:
+def _try_answer(delivery: MessageDelivery, tried: MessageTry) -> DeliveryTry:
+    is_post = delivery.channel is Channel.WEBHOOK
     return DeliveryTry(
         attempt=tried.attempt,
         sent_at=shown_moment(tried.sent_at),
         duration_ms=tried.duration_us / 1000,
         status_code=tried.status_code,
         error=tried.error,
+        request_headers=unsigned_headers(delivery.uid, tried.sent_at) if is_post else {},
         headers=tried.headers,
         body=tried.body,
     )

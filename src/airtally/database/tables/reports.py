@@ -44,6 +44,9 @@ deliveries = numbered(
     Column("sent_at", BigInteger),
     Column("status_code", Integer),
     Column("error", Text),
+    Column("duration_us", BigInteger),  # null before the try, and for tries before 0.3
+    Column("answer_headers", Text),  # JSON, an excerpt; null where none came
+    Column("answer_body", Text),  # its beginning
     Column("created_at", BigInteger, nullable=False),
     Index(None, "state", "due_at"),
     Index(None, "state", "account_id", "due_at"),

@@ -17,7 +17,7 @@ from airtally.kit.paging import Page
 from airtally.kit.quality import quality_headers
 from airtally.reports.report import ReportState
 from airtally.services import Services
-from airtally.vendors.fouryousee import downloads, encode, errors, lookups, page
+from airtally.vendors.fouryousee import downloads, encode, errors, lookups
 from airtally.vendors.fouryousee.auth import admitted, presented
 from airtally.vendors.fouryousee.choices import CHOICES
 from airtally.vendors.fouryousee.connect import CONNECTION
@@ -58,7 +58,7 @@ def routes(services: Services) -> list[Any]:
             "account": Provide(admitted, sync_to_thread=True),
         },
     )
-    return [api, *page.routes(services), *downloads.routes(services)]
+    return [api, *downloads.routes(services)]
 
 
 @get("/reports", sync_to_thread=True)

@@ -1,0 +1,1 @@
+"""Pages of what leaves the server: reports, datasets, exports, schedules, webhooks and alarms."""
