@@ -49,7 +49,10 @@ def place_of(file: Path) -> str:
     if file.is_relative_to(DOCS):
         return file.relative_to(DOCS).as_posix()
     name = file.relative_to(ROOT).as_posix()
-    return "index.md" if name == "README.md" else f"project/{name}" if file.suffix else f"project/{name}.txt"
+    if name == "README.md":
+        return "index.md"
+    shown_as_text = not file.suffix or (file.suffix == ".md" and name not in TOP)
+    return f"project/{name}.txt" if shown_as_text else f"project/{name}"
 
 
 def _destination_of(folder: Path, file: Path) -> Path:
