@@ -75,7 +75,7 @@ class DemoHistory:
             _LAST_STEP: self.add_alarms,
         }
         if self.small:
-            return {name: found[name] for name in ("exports", "refused rows", _LAST_STEP)}
+            return {name: found[name] for name in ("refused rows", _LAST_STEP)}
         return found
 
     def add_people(self) -> None:
