@@ -36,6 +36,7 @@ test: setup-test  ## the whole suite; what depends on the machine's zone in thre
 	scripts/postgres
 	scripts/interpreters
 	scripts/javascript
+	scripts/deploy-tools
 	$(PYTEST) -m "not slow and not browser"
 
 test-browser: setup-test  ## the console in a real Chromium: every page, in light and dark, wide and narrow
@@ -51,6 +52,7 @@ test-slow: setup-test  ## the long proofs, and the property tests with examples 
 	scripts/postgres
 	scripts/interpreters
 	scripts/javascript
+	scripts/deploy-tools
 	$(BIN)/python -m pytest -m "slow and not long"
 	$(PYTEST) -m "hypothesis and not slow and not browser" --hypothesis-profile=anew
 

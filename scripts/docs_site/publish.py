@@ -60,7 +60,7 @@ def publish(site: Path, target: Path) -> None:
         (site / name).unlink(missing_ok=True)
     files = {each.relative_to(site).as_posix(): each for each in sorted(site.rglob("*")) if each.is_file()}
     styles = [each for name, file in files.items() if name.endswith(".js") for each in _made_styles(file)]
-    listed = {name: _listed(file, styles) for name, file in files.items()}
+    listed = {name: _list_entry(file, styles) for name, file in files.items()}
     for name, about in listed.items():
         if about["packed"]:
             packed = gzip.compress(files[name].read_bytes(), 9, mtime=0)
@@ -74,7 +74,7 @@ def publish(site: Path, target: Path) -> None:
         made.rename(target)
 
 
-def _listed(file: Path, styles: list[str]) -> dict[str, Any]:
+def _list_entry(file: Path, styles: list[str]) -> dict[str, Any]:
     content = file.read_bytes()
     about = {"tag": hashlib.sha256(content).hexdigest()[:32], "packed": file.suffix in _PACKED}
     if file.suffix != ".html":
@@ -88,7 +88,7 @@ def _inline_scripts(file: Path, page: str) -> list[str]:
     parts.feed(page)
     if parts.refused:
         raise RefusedByBrowsers(f"{file.name}: browsers would refuse {parts.refused[0]}")
-    return sorted({_hash(each) for each in parts.scripts})
+    return sorted({_policy_hash(each) for each in parts.scripts})
 
 
 def _made_styles(program: Path) -> list[str]:
@@ -100,10 +100,10 @@ def _made_styles(program: Path) -> list[str]:
             raise RefusedByBrowsers(
                 f"{program.name}: browsers would refuse the style of the search, which is not found"
             )
-        found.append(_hash(style[1]))
+        found.append(_policy_hash(style[1]))
     return found
 
 
-def _hash(text: str) -> str:
+def _policy_hash(text: str) -> str:
     """As a Content-Security-Policy names an inline script or style."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

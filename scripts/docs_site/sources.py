@@ -31,10 +31,12 @@ def write_sources(folder: Path) -> None:
     others = {each for each in DOCS.rglob("*") if each.is_file() and each.suffix != ".md"}
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        others.update(each for each in _linked(page, text) if each.is_file() and each not in pages)
-        _placed(folder, page).write_text(_NAMED_BLOCK.sub(r'\1 title="\2"', _led(page, text)), encoding="utf-8")
+        others.update(each for each in _linked_files(page, text) if each.is_file() and each not in pages)
+        _destination_of(folder, page).write_text(
+            _NAMED_BLOCK.sub(r'\1 title="\2"', _with_site_links(page, text)), encoding="utf-8"
+        )
     for file in others:
-        shutil.copyfile(file, _placed(folder, file))
+        shutil.copyfile(file, _destination_of(folder, file))
     config = _FOLDER.sub(_pages_in_navigation, CONFIG.read_text(encoding="utf-8"))
     _check_navigation(config, {place_of(page) for page in pages})
     (folder / "mkdocs.yml").write_text(config, encoding="utf-8")
@@ -47,16 +49,19 @@ def place_of(file: Path) -> str:
     if file.is_relative_to(DOCS):
         return file.relative_to(DOCS).as_posix()
     name = file.relative_to(ROOT).as_posix()
-    return "index.md" if name == "README.md" else f"project/{name}" if file.suffix else f"project/{name}.txt"
+    if name == "README.md":
+        return "index.md"
+    shown_as_text = not file.suffix or (file.suffix == ".md" and name not in TOP)
+    return f"project/{name}.txt" if shown_as_text else f"project/{name}"
 
 
-def _placed(folder: Path, file: Path) -> Path:
+def _destination_of(folder: Path, file: Path) -> Path:
     place = folder / "docs" / place_of(file)
     place.parent.mkdir(parents=True, exist_ok=True)
     return place
 
 
-def _linked(page: Path, text: str) -> Iterator[Path]:
+def _linked_files(page: Path, text: str) -> Iterator[Path]:
     """The files and folders of the repository that a page links to."""
     for link in _LINK.findall(text):
         target = (page.parent / link).resolve()
@@ -64,12 +69,12 @@ def _linked(page: Path, text: str) -> Iterator[Path]:
             yield target
 
 
-def _led(page: Path, text: str) -> str:
+def _with_site_links(page: Path, text: str) -> str:
     """The page's text, whose links lead to where their targets are in the site."""
     here = Path(place_of(page)).parent
 
     def led(link: re.Match[str]) -> str:
-        targets = list(_linked(page, f"]({link[1]})"))
+        targets = list(_linked_files(page, f"]({link[1]})"))
         return os.path.relpath(place_of(targets[0]), here) if targets else link[1]
 
     return _LINK.sub(led, text)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pytest
 
 from airtally.accounts.keys import KeyOptions
@@ -10,6 +13,7 @@ from airtally.kit.time import DAY_US, HOUR_US
 from airtally.settings import Settings
 from airtally.streams import VIEWER_SAMPLES
 from fixtures.accounts import NOW_US
+from fixtures.console import Browser
 from fixtures.native import Native
 from fixtures.rollups import RollupHome
 from fixtures.server import LiveServer
@@ -24,6 +28,7 @@ class Joined(Native):
     def __init__(self, server: LiveServer, slug: str) -> None:
         import httpx
 
+        self.server = server
         account = server.services.access.accounts.by_slug(slug)
         key = server.services.access.keys.create(account, "native", KeyOptions(scopes=frozenset({"read"})))
         self.http = httpx.Client(
@@ -100,3 +105,24 @@ def test_what_no_rollup_has_is_refused_in_words(client):
     answer = client.ask(**asked(metrics=[{"function": "distinct", "column": "server"}]))
     assert answer.status_code == 422
     assert "Retention has removed the rows" in answer.json()["detail"]
+
+
+def test_explore_links_to_what_can_be_answered(client):
+    """By minutes, of which the oldest are gone."""
+    access = client.server.services.access
+    access.users.create(
+        access.accounts.by_slug("acme"),
+        username="ana",
+        name="Ana",
+        email="a@example.org",
+        password="correct horse",
+        role="viewer",
+    )
+    link = "/accounts/acme/explore?stream=viewer_samples&range=2026-11-01+to+2026-11-09&grain=minute&zone=UTC"
+    with Browser(client.server, "ana") as browser:
+        page = browser.get(link)
+        assert (page.status_code, "Retention has removed the rows" in page.text) == (422, True)
+        links = re.findall(r'<a href="([^"]+)">[^<]* to [^<]*</a>', page.text)
+        assert links
+        for each in links:
+            assert browser.get(html.unescape(each)).status_code == 200

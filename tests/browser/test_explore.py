@@ -106,6 +106,7 @@ def test_a_choice_is_asked_at_once_without_leaving_the_page(opened: Tab) -> None
     opened.page.select_option("#grain", "none")
     opened.page.wait_for_url("**grain=none**")
     expect(opened.page.locator("[data-chart]")).to_have_count(0)
+    expect(opened.page.locator("#explore-told")).to_contain_text("made of")
     assert opened.page.evaluate("() => [window.stayed, document.activeElement.id]") == [True, "grain"]
 
 

@@ -14,8 +14,8 @@ from airtally.reference import commands
 from cli.conftest import PASSWORD
 from fixtures.postgres import on_sqlite
 
-#: What starts a process on this machine.
-MACHINE_ALONE = {"serve", "worker", "demo"}
+#: What starts a process on this machine, or copies its home.
+MACHINE_ALONE = {"serve", "worker", "demo", "backup", "restore"}
 #: What is for a server elsewhere alone; tests/cli/test_remote.py has it.
 ELSEWHERE_ALONE = {"user token"}
 EVERYWHERE = {name for name, _ in commands(app)} - MACHINE_ALONE - ELSEWHERE_ALONE | {"erase"}
@@ -102,7 +102,7 @@ class Scenario:
         self.step("lake rollups", "--stream ad_events --rebuild")
         self.step("lake status", "--stream playlogs")
         self.step("lake missing", "--stream playlogs")
-        self.step("lake writers")
+        assert isinstance(self.step("lake writers"), list)
         self.step("lake give-up", "nobody", as_json=False)
         self.step("dataset publish", "--account {slug}")
         self.step("usage", "--account {slug}")
@@ -204,5 +204,6 @@ def test_every_command_does_the_same_elsewhere_and_here(run, site, tmp_path):
 @on_sqlite
 @pytest.mark.parametrize("command", sorted(MACHINE_ALONE))
 def test_what_is_for_the_machine_alone_says_so(run, command):
-    said = run(f"--url http://127.0.0.1:1 --token x {command}", as_json=False)
+    place = " copy" if command in {"backup", "restore"} else ""
+    said = run(f"--url http://127.0.0.1:1 --token x {command}{place}", as_json=False)
     assert "works on the home of this machine only" in said

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from airtally.kit import logs
 from airtally.settings import Settings
 from fixtures.native import Native
 from fixtures.server import LiveServer
@@ -16,7 +15,6 @@ from fixtures.server import LiveServer
 
 @pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    logs.configure("error")
     server = LiveServer(Settings(home=tmp_path_factory.mktemp("connect") / "home", rate_limits=False)).start()
     yield server
     server.stop()

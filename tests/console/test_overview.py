@@ -152,6 +152,7 @@ def test_what_fails_is_shown_to_its_account_alone(server: LiveServer, opened: Op
         "2 rows were refused in the last 7 days",
     }
     assert troubles(page)["2 rows were refused in the last 7 days"] == "/accounts/trouble/quarantine"
+    assert troubles(page)["1 message does not arrive"] == "/accounts/trouble/deliveries"
     assert (tiles(page)["Rows refused"], tiles(page)["Jobs failed"], tiles(page)["Failing deliveries"]) == (
         "2",
         "1",

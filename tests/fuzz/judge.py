@@ -25,7 +25,7 @@ _TRACES = (
 #: What ScaleEngine and Pushwoosh say with HTTP 200 where something broke here.
 _BROKEN = re.compile(rb'"code": ?"0004"|s:4:"0004"|"status_code": ?500')
 #: Pages for people. No other path redirects.
-_REDIRECTING = re.compile(r"/*|/+(login|logout|admin/|docs).*|/+api/?", re.DOTALL)
+_REDIRECTING = re.compile(r"/*|/+(login|logout|sign-in|setup|accounts|server|admin/|docs).*|/+api/?", re.DOTALL)
 
 
 def faults(case: Case, sent: Sent, answer: Answer, secrets: tuple[bytes, ...]) -> list[str]:

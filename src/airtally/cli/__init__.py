@@ -40,6 +40,8 @@ COMMANDS = (
         "airtally.cli.lake:app",
         "Look after the lake's tables: status, compact, expire, rollups, missing, writers.",
     ),
+    ("backup", "airtally.cli.backup:backup", "Copy the home, also while its server takes rows."),
+    ("restore", "airtally.cli.backup:restore", "Make a new home of a backup."),
     ("doctor", "airtally.cli.doctor:doctor", "Check the set-up and say what to fix."),
 )
 

@@ -95,7 +95,7 @@ def missing(
 def writers(*, as_json: Json = False) -> None:
     """Show the writers whose rows answers wait for, the one that is furthest behind first."""
     with server() as api:
-        found = list(api.items("/lake/writers"))
+        found = api.get("/lake/writers")["items"]
     rows = [each | {name: to_second(each[name]) for name in ("seen", "data_through")} for each in found]
     print_listing(rows, ("id", "host", "state", "seen", "data_through"), as_json=as_json)
 

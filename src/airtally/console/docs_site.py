@@ -71,15 +71,15 @@ class DocsSite:
 
         Raises NotFound where there is no such file, or no site at all.
         """
-        files, name = self._files(), path.strip("/")
+        files, name = self._listed_files(), path.strip("/")
         index = f"{name}/index.html".lstrip("/")
         if name not in files and index in files:
             return Redirect(f"/docs/{index}", status_code=302)
         if name not in files:
             raise NotFound("There is no such page in the documentation", hint="It begins at /docs")
-        return self._send(request, name, files[name])
+        return self._send_file(request, name, files[name])
 
-    def _files(self) -> dict[str, SiteFile]:
+    def _listed_files(self) -> dict[str, SiteFile]:
         try:
             status = (self._folder / LIST).stat()
             read_at = status.st_mtime_ns, status.st_ino
@@ -93,8 +93,8 @@ class DocsSite:
             ) from error
         return self._list.files
 
-    def _send(self, request: AnyRequest, name: str, file: SiteFile) -> Response[Any]:
-        kind, headers = _TYPES.get(name.rpartition(".")[2], "text/plain"), _headers(name, file)
+    def _send_file(self, request: AnyRequest, name: str, file: SiteFile) -> Response[Any]:
+        kind, headers = _TYPES.get(name.rpartition(".")[2], "text/plain"), _file_headers(name, file)
         if is_known(request.headers.get("if-none-match", ""), headers["ETag"]):
             return Response(b"", status_code=304, headers=headers)
         packed = file.packed and accepts_gzip(request.headers.get("accept-encoding", ""))
@@ -115,7 +115,7 @@ def docs_routes() -> list[Router]:
     return [Router("/docs", route_handlers=[send_docs])]
 
 
-def _headers(name: str, file: SiteFile) -> dict[str, str]:
+def _file_headers(name: str, file: SiteFile) -> dict[str, str]:
     """Browsers keep what has its hash in its name, and ask for all else again each time."""
     kept = "public, max-age=31536000, immutable" if _HASHED.search(name) else "no-cache"
     return {

@@ -86,6 +86,12 @@ def is_wall_clock(text: str) -> bool:
         return False
 
 
+def wall_clock(text: str) -> str:
+    """`2026-11-01 08:00` of RFC 3339, on the clocks that it is written in; with seconds where there are any."""
+    moment = datetime.fromisoformat(text)
+    return moment.strftime("%Y-%m-%d %H:%M:%S" if moment.second else "%Y-%m-%d %H:%M")
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "local_time": local_time,
     "zone_time": zone_time,
@@ -93,4 +99,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number,
     "size": size,
     "is_wall_clock": is_wall_clock,
+    "wall_clock": wall_clock,
 }

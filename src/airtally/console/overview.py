@@ -68,7 +68,7 @@ class OverviewPages:
                 return view("overview.html", fragment="figures", **self._figures(visit, self._states(visit)))
 
     def _states(self, visit: Visit) -> list[StreamState]:
-        return [_state_of(visit, each) for each in self._operations.call(visit, "list_freshness").items]
+        return [_stream_state(visit, each) for each in self._operations.call(visit, "list_freshness").items]
 
     def _figures(self, visit: Visit, states: Sequence[StreamState]) -> Mapping[str, Any]:
         standing = self._operations.call(visit, "get_overview")
@@ -109,11 +109,11 @@ class _EveryStream:
 
 
 def _stream_table(visit: Visit, states: Sequence[StreamState]) -> Mapping[str, Any]:
-    columns = _columns(visit)
+    columns = _stream_columns(visit)
     return {"streams": table_of(visit, "streams", columns, lambda *_: _EveryStream(states), "There is no stream.")}
 
 
-def _columns(visit: Visit) -> Sequence[TableColumn]:
+def _stream_columns(visit: Visit) -> Sequence[TableColumn]:
     return (
         TableColumn("Stream", lambda each: each.name, link=lambda each: visit.path(f"/streams/{each.name}")),
         TableColumn("State", lambda each: each.state, CellKind.STATE),
@@ -124,7 +124,7 @@ def _columns(visit: Visit) -> Sequence[TableColumn]:
     )
 
 
-def _state_of(visit: Visit, fresh: Any) -> StreamState:
+def _stream_state(visit: Visit, fresh: Any) -> StreamState:
     state = "no rows"
     if fresh.last_received is not None:
         old = visit.now_us - from_datetime(moment_of(fresh.last_received)) > SILENT_US

@@ -157,8 +157,8 @@ _TASK_COLUMNS = (
     TableColumn("Ended", lambda each: each.ended_at, _TIME),
 )
 _ACTIONS = (
-    (LakeAction.COMPACT, "Compact: rewrite files in order, without duplicates"),
-    (LakeAction.EXPIRE, "Expire: remove rows that are older than they are kept"),
-    (LakeAction.ROLLUPS, "Build stale segments of rollups"),
-    (LakeAction.REBUILD_ROLLUPS, "Drop segments and build them anew"),
+    (LakeAction.COMPACT, "Compact files"),
+    (LakeAction.EXPIRE, "Remove expired rows"),
+    (LakeAction.ROLLUPS, "Build stale rollups"),
+    (LakeAction.REBUILD_ROLLUPS, "Build rollups anew"),
 )

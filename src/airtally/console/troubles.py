@@ -13,7 +13,7 @@ from airtally.console.visits import Visit
 _TROUBLES = (
     ("alarms_firing", "/alarms", "alarm is firing", "alarms are firing"),
     ("jobs_failed", "/jobs?state=failed", "job failed in the last 7 days", "jobs failed in the last 7 days"),
-    ("deliveries_failing", "/webhooks", "message does not arrive", "messages do not arrive"),
+    ("deliveries_failing", "/deliveries", "message does not arrive", "messages do not arrive"),
     ("webhooks_disabled", "/webhooks", "webhook was disabled, as nothing arrived", "webhooks were disabled"),
     ("notices_failing", "/reports", "report's notice was refused", "reports' notices were refused"),
     ("publications_late", "/datasets", "dataset is late", "datasets are late"),
@@ -70,7 +70,7 @@ def standing_tiles(visit: Visit, standing: Any) -> Sequence[Tile]:
             "7 days",
             _bad(standing.jobs_failed),
         ),
-        Tile("Failing deliveries", number(failing), visit.path("/webhooks"), "now", _bad(failing)),
+        Tile("Failing deliveries", number(failing), visit.path("/deliveries"), "now", _bad(failing)),
         Tile(
             "Alarms firing", number(standing.alarms_firing), visit.path("/alarms"), "now", _bad(standing.alarms_firing)
         ),

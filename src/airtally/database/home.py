@@ -11,10 +11,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from airtally import __version__
+from airtally.database import migrate
 from airtally.database.tables import home
 from airtally.kit.errors import NewerHome
 from airtally.streams import ROLLUPS, STREAMS
@@ -51,6 +52,36 @@ def check(store: Store) -> None:
     """Raises NewerHome where a newer program has changed the home."""
     with store.read() as connection:
         _refuse(_noted(connection))
+
+
+def revision(store: Store) -> str:
+    """The revision of the store's tables, empty where there are none."""
+    with store.read() as connection:
+        return migrate.current(connection) or ""
+
+
+def checked_versions(store: Store) -> dict[str, int]:
+    """The versions of streams and rollups that were recorded in a home of this program or an earlier one.
+
+    Raises NewerHome for that of a newer one.
+    """
+    with store.read() as connection:
+        noted = _noted(connection) if inspect(connection).has_table(home.name) else {}
+        found = migrate.current(connection)
+    _refuse(noted)
+    _refuse_revision(found)
+    return {name: version for name, (version, _) in noted.items()}
+
+
+def refuse_newer(program: str, revision_: str, versions: Mapping[str, int]) -> None:
+    """Raises NewerHome where a home of these versions, which `program` made a backup of, is newer than this program."""
+    _refuse({name: (version, program) for name, version in versions.items()})
+    _refuse_revision(revision_)
+
+
+def _refuse_revision(found: str | None) -> None:
+    if found and found not in migrate.revisions():
+        raise NewerHome(f"A newer Airtally has changed the metadata: they have revision {found}, not {migrate.HEAD}")
 
 
 def enter(store: Store) -> None:

@@ -12,6 +12,7 @@ from airtally.database.store import MetadataStore
 from airtally.engine import open_engine
 from airtally.engine.protocol import Engine
 from airtally.files.store import FileStore
+from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
 from airtally.services import Services
 from airtally.settings import Settings
@@ -38,9 +39,10 @@ class Premises(ABC):
 
 
 class HomePremises(Premises):
-    """A home whose server may run or not."""
+    """A home whose server may run or not. Raises Unavailable for one that a restore has not finished."""
 
     def __init__(self, settings: Settings) -> None:
+        private.check_restored(settings.home)
         super().__init__(settings, SystemClock())
 
     def store(self) -> AbstractContextManager[MetadataStore]:

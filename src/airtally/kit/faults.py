@@ -12,7 +12,9 @@ class Faults:
     `dataset.commit`, `dataset.settle`, `message.note` (sent, its outcome not recorded), `alarm.note`,
     `schedule.wait`, `schedule.begin`, `schedule.deliver`, `task.step` (done, not noted), `task.end`,
     `usage.forget` (added, and the buffer not told), `usage.count` (committed, and not added),
-    `erasure.quarantine` (an entry is read, and not changed yet).
+    `erasure.quarantine` (an entry is read, and not changed yet), `backup.moment` (buffers and metadata fixed, and not
+    copied), `backup.lake` (before the lake), `backup.pin` (rollups pinned, rows not yet), `backup.copy` (before each
+    piece of a file).
     """
 
     def reach(self, point: str) -> None:

@@ -9,12 +9,16 @@ from pathlib import Path
 
 import structlog
 
+from airtally.kit.errors import Unavailable
+
 _log = structlog.get_logger()
 
+#: In a home that a restore has not finished yet.
+RESTORING = "restoring.json"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 #: All that Airtally makes in a home. A folder with anything else in it may have other uses, and stays open.
 _FOLDERS = frozenset({"buffer", "files", "lake", "locks", "processes", "staging", "tmp", "demo-files"})
-_FILES = ("metadata.sqlite", "secret.key", ".secret.key.", "listening.json", "demo.json", "calls.sh")
+_FILES = ("metadata.sqlite", "secret.key", ".secret.key.", "listening.json", "demo.json", "calls.sh", RESTORING)
 _MADE_BY_SYSTEMS = frozenset({"lost+found", ".snapshot"})
 #: One of them is in every home that was opened.
 _IN_USE = ("metadata.sqlite", "secret.key", "buffer", "processes")
@@ -34,8 +38,10 @@ def enclose(home: Path, *, shared: bool) -> None:
     """Create the home, or restrict the permissions of an existing one. Failures are logged; `doctor` lists them.
 
     A folder that also holds other files, or belongs to another user, stays open; Airtally's own files in it are closed.
+    Raises Unavailable for a home that a restore has not finished.
     """
     keep_private(shared=shared)
+    check_restored(home)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         entries = list(os.scandir(home))
@@ -46,6 +52,12 @@ def enclose(home: Path, *, shared: bool) -> None:
             _close_one(home)
     except OSError as error:
         _log.warning("the home could not be closed to others", path=str(error.filename), error=error.strerror)
+
+
+def check_restored(home: Path) -> None:
+    """Raises Unavailable for a home that a restore has not finished: whatever was made in it now would be in the way."""
+    if (home / RESTORING).exists():
+        raise Unavailable(f"The restore of {home} was not finished", hint="Run the same `airtally restore` again")
 
 
 def is_in_use(home: Path) -> bool:

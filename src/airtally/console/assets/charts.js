@@ -87,6 +87,7 @@
     return {
       width, height,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone),
+      padding: [null, 40, null, null],
       scales: {
         x: { range: (_, low, high) => [low, high + (bars ? step(chart.times) : 0)] }, // bars begin at their time
         y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 0) > 0 ? high * 1.05 : 1] },

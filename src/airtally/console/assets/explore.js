@@ -30,6 +30,13 @@
     link.click();
   }
 
+  // Says for whoever does not see it what a new answer is, or why there is none.
+  function tell() {
+    const told = document.getElementById("explore-told"), said = document.querySelector("#explore :is(.failure, .empty, .quality)");
+    if (told) told.textContent = said ? said.textContent : "";
+  }
+
+  document.addEventListener("htmx:afterSettle", tell);
   document.addEventListener("airtally:zoom", (event) => zoom(event.detail));
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-png]");

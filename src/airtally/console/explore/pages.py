@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from litestar import Response
@@ -64,6 +65,7 @@ class ExplorePages:
             "asked": asked,
             "state": asked.state,
             "link": link,
+            "today": _link(visit, replace(asked.state, range="today", start="", end="")),
             "streams": streams,
             "columns": columns,
             "ranges": _ranges(asked.state),
