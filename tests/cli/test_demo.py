@@ -190,8 +190,9 @@ def signed_in(address: str, link: str) -> str | None:
         if page.status_code == 404:
             return None
         form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text))
-        browser.post("/sign-in", data=form)
-        return browser.get("/").headers["location"]
+        entered = browser.post("/sign-in", data=form)
+        assert browser.get(entered.headers["location"]).status_code == 200
+        return str(entered.headers["location"])
 
 
 @needs_curl

@@ -95,12 +95,12 @@ def welcome(made: Demo, services: Services, address: str) -> str:
 
 
 def _sign_in(made: Demo, services: Services) -> str:
-    """The path of a link that signs in to the first account; the log-in page if somebody has deleted its user."""
+    """The path of a link to the first account's overview; of the log-in page if somebody has deleted its user."""
     try:
         user = services.access.users.by_name(made.tenants[0].access.username)
     except NotFound:
         return "/login"
-    return services.access.links.make_sign_in_link(user).path
+    return f"{services.access.links.make_sign_in_link(user).path}&next=/accounts/{user.account.slug}/overview"
 
 
 def _tenant(made: Demo, tenant: Tenant, services: Services, address: str) -> str:
