@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from airtally.database.store import MetadataStore
-from airtally.reports.outbox import Deliveries, DeliveryState
+from airtally.reports.outbox import Deliveries, DeliveryState, NoticeOutcome
 from fixtures.homes import KILLED_US, RELEASES, unpacked
 
 SECOND = 1_000_000
@@ -38,13 +38,13 @@ def test_deliveries_of_an_earlier_release_go_on(tmp_path, release: str) -> None:
     deliveries = Deliveries(store, clock, (120.0, 360.0, 1080.0), "process")
     [due] = deliveries.claim_due({})
     assert (due.id, due.attempt, due.lease_number) == (ids[0], 2, 1)
-    deliveries.settle(due, 500, None)
+    deliveries.settle(due, NoticeOutcome(500))
     assert deliveries.latest(limit=1)[0].due_at == now + 360 * SECOND
     clock.advance(1)
     assert [each.id for each in deliveries.claim_due({})] == [ids[1]]
     clock.advance(89)
     [taken_over] = deliveries.claim_due({})
     assert taken_over.id == ids[2]
-    deliveries.settle(taken_over, 200, None)
+    deliveries.settle(taken_over, NoticeOutcome(200))
     assert deliveries.get(ids[2]).state == DeliveryState.ACKNOWLEDGED
     store.close()

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -70,7 +70,7 @@ _FILES = {
 }
 
 
-@cache
+@lru_cache(8)
 def _environment(language: Language) -> Environment:
     """Whatever a template names is written as a literal of the language, so that no value can be more than a value."""
     return Environment(  # noqa: S701 (no page is made here)
