@@ -8,6 +8,7 @@ from pathlib import Path
 from airtally.demo.history import add_history
 from airtally.demo.home import fill, open_home
 from airtally.demo.partner import ALLOWED, partner
+from airtally.erasure.person import person_of
 from airtally.services import Services
 from airtally.settings import Settings
 from fixtures.server import LiveServer
@@ -26,7 +27,14 @@ def served(home: Path, rows: int = _ROWS) -> LiveServer:
     fill(made, server.services, home, lambda *_: None)
     with partner() as addresses:
         add_history(made, server.services, home, addresses)
+    _erase_somebody(server.services)
     return server
+
+
+def _erase_somebody(services: Services) -> None:
+    """The one thing that pages show and the demo does not do."""
+    account = services.access.accounts.by_slug(SLUG)
+    services.privacy.erasures.request(account, person_of({"user_id": ["somebody"]}))
 
 
 def session_of(services: Services, role: str = "operator") -> str:

@@ -62,7 +62,8 @@ def _take(
     with tab(browser, server.url, None if path == "/login" else session, scheme, width) as opened:
         opened.page.goto(path, wait_until="load")
         opened.page.wait_for_timeout(400)
-        opened.page.screenshot(path=str(image), full_page=True)
+        opened.page.screenshot(path=str(image), full_page=image.parent != IMAGES)
+    image.chmod(0o644)
     print(image)
 
 
