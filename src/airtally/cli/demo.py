@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import Progress
 
-from airtally.background import asked_work
+from airtally.background import asked_work, lake_care_of
 from airtally.cli.common import command
 from airtally.cli.listening import listen
 from airtally.cli.remote import refuse_remote
@@ -22,6 +22,7 @@ from airtally.demo.partner import ALLOWED, partner
 from airtally.kit import logs
 from airtally.kit.clock import SystemClock
 from airtally.kit.errors import NotFound
+from airtally.lake_care.actions import LakeAction
 from airtally.runtime import open_services
 from airtally.services import Role, Services
 from airtally.settings import Settings
@@ -63,10 +64,17 @@ def _filled(made: Demo, settings: Settings, address: str) -> str:
             tasks = {tenant.slug: bar.add_task(f"Loading {tenant.slug}", total=None) for tenant in made.tenants}
             fill(made, services, settings.home, lambda slug, at, of: bar.update(tasks[slug], completed=at, total=of))
         if not is_told(made):
+            _compact(services)
             _tell(made, services)
         return welcome(made, services, address)
     finally:
         services.close()
+
+
+def _compact(services: Services) -> None:
+    """As the server does within minutes: until then SQL about all of a month's plays takes more memory than it may have."""
+    for _ in lake_care_of(services).run(LakeAction.COMPACT, None):
+        pass
 
 
 def _tell(made: Demo, services: Services) -> None:

@@ -24,9 +24,10 @@ class AccountPages:
     def change_settings(self, visit: Visit) -> Moved:
         body = {name: visit.form.text(name) for name in ("name", "timezone", "currency")}
         self._operations.call(visit, "change_account", path={"slug": visit.account.slug}, body=body)
-        return Moved(
-            visit.path("/settings"), "The account is changed. A new time zone counts for every answer from now on."
-        )
+        words = "The account is changed."
+        if body["timezone"] not in {None, visit.account.timezone}:
+            words += " The new time zone counts for every answer from now on."
+        return Moved(visit.path("/settings"), words)
 
     @console_page("/streams")
     def streams(self, visit: Visit) -> View:

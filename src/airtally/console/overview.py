@@ -74,7 +74,8 @@ class OverviewPages:
         standing = self._operations.call(visit, "get_overview")
         troubles = troubles_of(visit, standing, [each.name for each in states if each.state == "silent"])
         last = max((each.last_received for each in states if each.last_received), default=None)
-        tiles = [Tile("Rows stored", number(sum(each.rows for each in states)), visit.path("/streams"))]
+        stored = number(sum(each.rows for each in states))
+        tiles = [Tile("Rows stored", stored, visit.path("/streams"), "repeats too, until compaction")]
         return {
             "troubles": troubles,
             "tiles": [*tiles, *standing_tiles(visit, standing)],

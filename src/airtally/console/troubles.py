@@ -15,7 +15,7 @@ _TROUBLES = (
     ("jobs_failed", "/jobs?state=failed", "job failed in the last 7 days", "jobs failed in the last 7 days"),
     ("deliveries_failing", "/deliveries", "message does not arrive", "messages do not arrive"),
     ("webhooks_disabled", "/webhooks", "webhook was disabled, as nothing arrived", "webhooks were disabled"),
-    ("notices_failing", "/reports", "report's notice was refused", "reports' notices were refused"),
+    ("notices_failing", "/reports#notices", "report's notice did not arrive", "reports' notices did not arrive"),
     ("publications_late", "/datasets", "dataset is late", "datasets are late"),
     ("rows_refused", "/quarantine", "row was refused in the last 7 days", "rows were refused in the last 7 days"),
 )
@@ -53,6 +53,7 @@ def troubles_of(visit: Visit, standing: Any, silent: Iterable[str]) -> list[Trou
 
 def standing_tiles(visit: Visit, standing: Any) -> Sequence[Tile]:
     failing = standing.deliveries_failing + standing.notices_failing
+    where = "/deliveries" if standing.deliveries_failing or not standing.notices_failing else "/reports#notices"
     jobs = f"{number(standing.jobs_waiting)} waiting"
     return (
         Tile(
@@ -70,7 +71,7 @@ def standing_tiles(visit: Visit, standing: Any) -> Sequence[Tile]:
             "7 days",
             _bad(standing.jobs_failed),
         ),
-        Tile("Failing deliveries", number(failing), visit.path("/deliveries"), "now", _bad(failing)),
+        Tile("Failing deliveries", number(failing), visit.path(where), "now", _bad(failing)),
         Tile(
             "Alarms firing", number(standing.alarms_firing), visit.path("/alarms"), "now", _bad(standing.alarms_firing)
         ),

@@ -76,8 +76,8 @@ def _fouryousee(demo: Demo, tenant: Tenant, account: Account) -> list[SampleCall
     fetch = (
         """id=$(curl -s -H "$fouryousee" "$url/v1/reports?sort=-id&limit=1" | json '["results"][0]["id"]')""",
         """report() { curl -s -H "$fouryousee" $url/v1/reports/$id; }""",
-        """while report | grep -q '"status":"waiting"'; do sleep 1; done""",
-        """curl -sS "$(report | json '["url"]')" | gunzip | head""",
+        """while found=$(report) && ! echo "$found" | grep -qE '"status":"(success|failed)"'; do sleep 2; done""",
+        """curl -sS "$(echo "$found" | json '["url"]')" | gunzip | head""",
     )
     return [
         SampleCall("4YouSee: ask for a report of a week", (ask,)),

@@ -73,6 +73,21 @@
     const search = document.querySelector("[data-search]");
     if (search) { event.preventDefault(); search.focus(); }
   });
+  // A part of the page that cannot be fetched says so at the top; pages with live parts have a place of their own for it.
+  function unreached(shown) {
+    const before = document.querySelector("[data-unreached]");
+    if (!shown || document.querySelector("[data-live-note]")) { before?.remove(); return; }
+    if (before) return;
+    const words = document.createElement("p");
+    words.className = "failure";
+    words.dataset.unreached = "";
+    words.setAttribute("role", "alert");
+    words.textContent = "The server does not answer: what you see is from before. Check that it runs, and try again.";
+    document.getElementById("main").prepend(words);
+  }
+
+  document.addEventListener("htmx:sendError", () => unreached(true));
+  document.addEventListener("htmx:afterOnLoad", () => unreached(false));
   document.addEventListener("htmx:load", (event) => prepare(event.detail.elt));
   document.addEventListener("DOMContentLoaded", () => {
     const menu = document.querySelector("details.menu");

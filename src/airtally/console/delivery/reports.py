@@ -9,7 +9,7 @@ from airtally.console.declared import Place, console_form, console_page
 from airtally.console.delivery.found_records import RecordChoice, chosen_records
 from airtally.console.formats import moment_of
 from airtally.console.operations import ConsoleOperations
-from airtally.console.tables import CellKind, TableColumn, table_of
+from airtally.console.tables import CellKind, Table, TableColumn, table_of
 from airtally.console.views import Moved, View, view
 from airtally.console.visits import Visit
 from airtally.kit.time import to_datetime
@@ -51,10 +51,28 @@ class ReportPages:
             fragment="listing",
             done=done,
             others=others,
+            notices=self._notices(visit),
             waiting=waiting,
             day=yesterday.isoformat(),
             choices=choices,
         )
+
+    def _notices(self, visit: Visit) -> Table:
+        def read(cursor: str | None, limit: int) -> Any:
+            return self._operations.call(
+                visit, "list_all_report_deliveries", query={"cursor": cursor, "limit": min(limit, _TRIES)}
+            )
+
+        columns = (
+            TableColumn(
+                "Report", lambda each: each.report_id, link=lambda each: visit.path(f"/reports/{each.report_id}")
+            ),
+            TableColumn("Try", lambda each: each.attempt, CellKind.NUMBER),
+            TableColumn("State", lambda each: each.state, CellKind.STATE),
+            TableColumn("Answer", lambda each: each.status_code or each.error),
+            TableColumn("Due", lambda each: each.due_at, CellKind.TIME),
+        )
+        return table_of(visit, "notices", columns, read, "No report was asked for with somebody to tell.")
 
     @console_form("/reports", again="reports")
     def ask_for_report(self, visit: Visit) -> Moved:
