@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from airtally.console.declared import console_form, console_page
+from airtally.console.formats import moment_of
 from airtally.console.operations import ConsoleOperations
 from airtally.console.tables import CellKind, TableColumn, table_of
 from airtally.console.views import Moved, View, view
 from airtally.console.visits import Visit
+from airtally.kit.time import to_datetime
 
 _EMPTY = "There is no dataset. A Slate business has three: make one by POST /api/v1/slate/businesses."
 _NO_FILES = "Nothing was published yet. Files come at the times of the schedule, or at once by Publish now."
@@ -64,7 +66,7 @@ class DatasetPages:
             dataset=found,
             files=table_of(visit, "files", _FILES, files, _NO_FILES),
             publications=publications,
-            moving=any(each.state in {"waiting", "running"} for each in publications.items),
+            moving=any(_is_moving(visit, each) for each in publications.items),
         )
 
     @console_form("/datasets/{dataset}/publications", again="dataset")
@@ -80,3 +82,11 @@ class DatasetPages:
             return self._operations.call(visit, operation, path=path, query={"cursor": cursor, "limit": limit})
 
         return read
+
+
+def _is_moving(visit: Visit, publication: Any) -> bool:
+    """Whether it is under way, or has a file that is not listed before its publication time."""
+    now = to_datetime(visit.now_us)
+    return publication.state in {"waiting", "running"} or any(
+        moment_of(each.published_at) > now for each in publication.files
+    )
