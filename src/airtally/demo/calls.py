@@ -76,7 +76,7 @@ def _fouryousee(demo: Demo, tenant: Tenant, account: Account) -> list[SampleCall
     fetch = (
         """id=$(curl -s -H "$fouryousee" "$url/v1/reports?sort=-id&limit=1" | json '["results"][0]["id"]')""",
         """report() { curl -s -H "$fouryousee" $url/v1/reports/$id; }""",
-        """while found=$(report) && ! echo "$found" | grep -qE '"status":"(success|failed)"'; do sleep 2; done""",
+        """while found=$(report) && echo "$found" | grep -qE '"status":"waiting"|Too many'; do sleep 2; done""",
         """curl -sS "$(echo "$found" | json '["url"]')" | gunzip | head""",
     )
     return [
