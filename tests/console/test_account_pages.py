@@ -97,6 +97,21 @@ def test_a_correction_that_is_no_json_is_shown_again(native: Native, admin: Brow
     assert (unknown.status_code, failure(unknown)) == (422, "The entry has no row of line 77")
 
 
+@pytest.mark.parametrize("levels", [500, 5000])
+def test_a_refused_row_of_many_levels_is_shown_small(native: Native, admin: Browser, levels: int) -> None:
+    """Indented, it would be many times its size; deeper still, it cannot be read as JSON at all."""
+    nested = "[" * levels + "]" * levels
+    native.send("playlogs", b'{"player_id": ' + nested.encode() + b"}\n")
+    entry = refused(native)
+    page = admin.get(f"{HOME}/quarantine/{entry}")
+    assert (page.status_code, nested in page.text) == (200, True)
+    assert len(page.content) < 50_000 + 4 * len(nested)
+    deep = admin.submit(f"{HOME}/quarantine/{entry}/resend", **{"row-1": '{"player_id": ' + "[" * 100_000})
+    assert (deep.status_code, failure(deep)[:40]) == (400, "The row of line 1 is not a JSON object: ")
+    for name in ("row-\u00b2", "row-" + "9" * 5000):  # a digit of its kind, and more digits than Python reads
+        assert admin.submit(f"{HOME}/quarantine/{entry}/resend", **{name: "{}"}).status_code in {303, 409}
+
+
 def test_an_entry_is_dropped(native: Native, admin: Browser) -> None:
     entry = refused(native, WRONG[0])
     assert admin.submit(f"{HOME}/quarantine/{entry}/drop").status_code == 303

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -17,6 +18,10 @@ from airtally.kit.errors import BadRequest
 _EMPTY = "No row was refused. Rows that are come here with their line, field and reason, and can be corrected."
 #: Rows of one entry that a page lets people correct: each has a field of its own.
 _CORRECTED_ROWS = 50
+#: Characters of a row that is shown over several lines, and of these: a row of many levels would become a huge one.
+_INDENTED, _MOST_INDENTED = 4096, 16_384
+#: The field of a row that may be corrected.
+_ROW_FIELD = re.compile(r"row-([0-9]{1,18})")
 
 
 class QuarantinePages:
@@ -85,24 +90,28 @@ class QuarantinePages:
 
 
 def _editable(row: Any) -> str:
-    """The row as JSON over several lines; the text as received where it is no JSON."""
-    text = row.row or row.raw or ""
-    try:
-        return msgspec.json.format(text.encode(), indent=2).decode()
-    except msgspec.DecodeError:
+    """The row as JSON over several lines; the text as received where it is no JSON, long, or of many levels."""
+    text = str(row.row or row.raw or "")
+    if len(text) > _INDENTED:
         return text
+    try:
+        indented = msgspec.json.format(text.encode(), indent=2).decode()
+    except (msgspec.DecodeError, RecursionError):
+        return text
+    return indented if len(indented) <= _MOST_INDENTED else text
 
 
 def _edited(visit: Visit) -> list[dict[str, Any]]:
     """The rows that were changed in the form: `row-3` is that of line 3, `was-3` what the form had."""
     found = []
     for name in visit.form:
-        line = name.removeprefix("row-")
-        if line == name or not line.isdigit() or _plain(visit.form[name]) == _plain(visit.form.get(f"was-{line}", "")):
+        named = _ROW_FIELD.fullmatch(name)
+        if named is None or _plain(visit.form[name]) == _plain(visit.form.get(f"was-{named[1]}", "")):
             continue
+        line = named[1]
         try:
             row = msgspec.json.decode(visit.form[name].encode(), type=dict[str, Any])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise BadRequest(f"The row of line {line} is not a JSON object: {error}") from None
         found.append({"line": int(line), "row": row})
     return found
