@@ -65,7 +65,8 @@ class Settings:
     calls_per_minute: int = _setting(
         "AIRTALLY_CALLS_PER_MINUTE",
         1200,
-        "calls of the native API that one key may make in a minute, batches of rows not counted",
+        "calls of the native API that one key may make in a minute, batches of rows not counted; pages of the console that "
+        "one user may ask for",
         positive,
     )
     mails_per_hour: int = _setting(

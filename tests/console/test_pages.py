@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from airtally.accounts.permissions import UserRole
 from airtally.console.assets import asset_address
+from airtally.kit.clock import MovableClock
 from airtally.settings import Settings
+from fixtures.accounts import NOW_US
 from fixtures.console import Browser
 from fixtures.operations import declared_pages
 from fixtures.server import LiveServer
@@ -153,3 +156,18 @@ def test_the_assets_of_a_page_are_small(operator: Browser) -> None:
     addresses = set(re.findall(r'(?:src|href)="(/assets/[^"]+)"', page))
     sizes = [int(operator.head(address).headers["content-length"]) for address in addresses]
     assert 0 < sum(sizes) <= 200_000
+
+
+def test_pages_have_a_limit_of_their_own_for_each_user(tmp_path: Path) -> None:
+    """As the calls of a key have: a page may ask as much of the native API as several calls."""
+    server = LiveServer(Settings(home=tmp_path, calls_per_minute=3), MovableClock(NOW_US)).start()
+    access = server.services.access
+    account = access.accounts.create("Acme", "acme")
+    for name in ("ana", "eve"):
+        access.users.create(account, username=name, name=name, email="a@example.org", password=PASSWORD)
+    with Browser(server, "ana") as ana, Browser(server, "eve") as eve:
+        statuses = [ana.get("/accounts/acme/settings").status_code for _ in range(8)]
+        assert (statuses[:1], statuses[-1]) == ([200], 429)
+        assert int(ana.get("/accounts/acme/settings").headers["retry-after"]) > 0
+        assert eve.get("/accounts/acme/settings").status_code == 200
+    server.stop()

@@ -1,4 +1,4 @@
-"""How many calls of the native API a key may make in a minute."""
+"""How many calls of the native API a key, and how many pages of the console a user, may ask for in a minute."""
 
 from __future__ import annotations
 
@@ -37,17 +37,24 @@ class CallLimit:
         self._enabled = enabled and per_minute > 0
         self._calls = FixedWindows(clock, window_us=MINUTE_US, max_keys=_MAX_KEYS)
 
+    def take_page(self, user_id: int) -> None:
+        """Count one page or form of a logged-in user, whatever it asks of the native API. Raises TooManyRequests."""
+        self._take(f"user {user_id}", f"You have asked for {self._per_minute} pages in this minute")
+
     def take(self, key_id: int) -> Allowance | None:
         """Count one call; None if there is no limit. Raises TooManyRequests, which counts too."""
+        return self._take(f"key {key_id}", f"The key has made its {self._per_minute} calls of this minute")
+
+    def _take(self, caller: str, refusal: str) -> Allowance | None:
         if not self._enabled:
             return None
-        count, left_us = self._calls.count(key_id)
+        count, left_us = self._calls.count(caller)
         reset = -(-left_us // SECOND_US)
         allowance = Allowance(self._per_minute, max(0, self._per_minute - count), reset)
         if count > self._per_minute:
             metrics.CALLS_LIMITED.labels("native").inc()
             refused = TooManyRequests(
-                f"The key has made its {self._per_minute} calls of this minute",
+                refusal,
                 retry_after=reset,
                 hint="Wait as Retry-After says, or ask for more in one call; AIRTALLY_CALLS_PER_MINUTE sets the limit.",
             )

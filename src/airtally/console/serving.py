@@ -107,6 +107,7 @@ class ServedPage:
             return None
         fair.CALLER.set(session.user.account.slug)
         note_account(request, session.user.account.slug)
+        self._services.access.call_limit.take_page(session.user.id)
         visit = Visit(request, session, session.user.account, self._services.clock.now_us(), FormFields())
         if self._page.declared.place is Place.SERVER and not visit.is_operator:
             raise Forbidden("Only operators see this page", hint="Ask an operator of this server for the role")

@@ -12,7 +12,7 @@ from typing import Any
 from litestar import Response
 
 from airtally.console.visits import Visit
-from airtally.kit.errors import Failure
+from airtally.kit.errors import Unprocessable
 
 #: Rows of a page.
 PAGE_ROWS = 50
@@ -92,7 +92,7 @@ def table_of(
     asked = visit.query.get(f"{name}-after")
     try:
         page = read(asked, PAGE_ROWS)
-    except Failure:
+    except Unprocessable:
         if asked is None:
             raise
         page = read(None, PAGE_ROWS)

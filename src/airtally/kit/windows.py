@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from airtally.kit.cache import Cache
 from airtally.kit.clock import Clock
 
@@ -12,9 +14,9 @@ class FixedWindows:
     def __init__(self, clock: Clock, *, window_us: int, max_keys: int) -> None:
         self._clock = clock
         self._window_us = window_us
-        self._counts: Cache[int, tuple[int, int]] = Cache(max_keys)
+        self._counts: Cache[Hashable, tuple[int, int]] = Cache(max_keys)
 
-    def count(self, key: int) -> tuple[int, int]:
+    def count(self, key: Hashable) -> tuple[int, int]:
         """Count one more of a key; returns how many it has in this window, and the microseconds until the next."""
         window, into = divmod(self._clock.now_us(), self._window_us)
         with self._counts.locked() as counts:
