@@ -104,7 +104,7 @@ def _demo(place: Place, rows: int) -> Home:
     folder = place.folder("console").with_name("console-demo")
     shutil.rmtree(folder, ignore_errors=True)
     home = Home.at(folder)
-    home.run("demo", "--no-serve", "--rows", str(rows))
+    home.run("demo", "--no-serve", "--port", "0", "--rows", str(rows))
     home.run("lake", "compact")
     home.run("lake", "rollups")
     home.token = home.key("native", "--scope", "write", "--scope", "read")["token"]
