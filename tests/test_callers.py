@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
-from structlog.testing import capture_logs
 
 from airtally.kit import fair_executor
 from airtally.kit.errors import StorageFull
 from airtally.settings import Settings
+from fixtures.captured import captured_logs
 from fixtures.native import Native
 from fixtures.served import read_all
 from fixtures.server import LiveServer
@@ -118,7 +118,7 @@ def test_stalled_bodies_hold_no_more_memory_than_one_address_may(server: LiveSer
 
 def test_a_client_that_goes_away_in_mid_body_is_no_error(server: LiveServer, native: Native) -> None:
     for path in ("/api/v1/streams/playlogs/events", "/api/v1/query", "/json/1.3/getTags", "/login"):
-        with capture_logs() as logs:
+        with captured_logs() as logs:
             with begin(server, path, length=100, Authorization=f"Bearer {native.token}") as client:
                 client.sendall(b"{")
             deadline = time.monotonic() + 60
@@ -173,7 +173,7 @@ def test_a_failure_of_the_server_is_logged_with_its_cause(server: LiveServer, na
         raise StorageFull("There is no room") from OSError(28, "No space left on device")
 
     monkeypatch.setattr(server.services.queries, "answer", full)
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         assert native.ask(stream="playlogs").status_code == 507
 
     failed = [each for each in logs if each["event"] == "request failed"]

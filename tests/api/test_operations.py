@@ -7,10 +7,10 @@ import re
 import secrets
 
 import pytest
-import structlog
 from prometheus_client.metrics import MetricWrapperBase
 
 from airtally.kit import metrics
+from fixtures.captured import captured_logs
 
 LINE = b'{"player_id": 1, "media_id": 2, "played_at": "2026-10-01T08:00:00"}'
 
@@ -144,7 +144,7 @@ def test_one_line_a_request_and_no_secret_in_any(server, acme, join):
         ("POST", "/login", 403),
         ("GET", "/v1/reports", 401),
     ]
-    with structlog.testing.capture_logs() as logs:
+    with captured_logs() as logs:
         acme.send("playlogs", LINE, **{"Idempotency-Key": key})
         acme.ask(stream="playlogs")
         acme.http.get("/v1/players", headers={"Secret-Token": token})
@@ -161,7 +161,7 @@ def test_one_line_a_request_and_no_secret_in_any(server, acme, join):
 
 
 def test_a_log_line_is_one_line_whatever_the_path(acme):
-    with structlog.testing.capture_logs() as logs:
+    with captured_logs() as logs:
         acme.http.get("/a%0Ab%00c%1b[31m/" + "x" * 3000)
     (line,) = [line for line in logs if line["event"] == "request"]
     assert len(line["path"]) <= 256

@@ -5,10 +5,10 @@ import subprocess
 import sys
 
 import pytest
-from structlog.testing import capture_logs
 
 from airtally.kit.errors import Internal, StorageFull
 from airtally.kit.logs import log_failure
+from fixtures.captured import captured_logs
 
 
 def failed(failure: Exception, cause: Exception) -> Exception:
@@ -17,7 +17,7 @@ def failed(failure: Exception, cause: Exception) -> Exception:
 
 
 def test_trouble_that_may_pass_is_logged_with_its_cause_and_all_else_with_a_trace() -> None:
-    with capture_logs() as logs:
+    with captured_logs() as logs:
         log_failure(failed(StorageFull("no room"), OSError(28, "No space left")), "/a" * 1000)
         log_failure(failed(Internal("broken"), KeyError("x")), "/b")
     passing, broken = logs

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
@@ -22,6 +24,8 @@ app = App(name="dataset", help="Dataset files of changelogs.")
 DatasetId = Annotated[
     str | None, Parameter(name="--dataset", help="The dataset's id; if not given, all of the account.")
 ]
+#: Seconds; a server's clock may be far ahead of this machine's.
+_LONGEST_WAIT = 5.0
 _COLUMNS = ("dataset", "stream", "business", "name", "rows", "bytes", "published_at")
 
 
@@ -53,6 +57,7 @@ def _published_elsewhere(account: str, dataset: str | None) -> list[dict[str, An
         paths = [f"/slate/datasets/{quoted(each['id'])}/publications" for each in found]
         asked = [f"{path}/{api.post(path)['id']}" for path in paths]
         done = [until_done(api, path) for path in asked]
+    _wait_until_listed([file["published_at"] for task in done for file in task["files"]])
     return [
         {"dataset": of["id"], "stream": of["stream"], "business": of["business"]}
         | file
@@ -60,6 +65,12 @@ def _published_elsewhere(account: str, dataset: str | None) -> list[dict[str, An
         for of, task in zip(found, done, strict=True)
         for file in task["files"]
     ]
+
+
+def _wait_until_listed(moments: Sequence[str]) -> None:
+    """A file is listed from its time of publication on, which may be a second ahead; clocks may differ by more."""
+    ahead = max((datetime.fromisoformat(each).timestamp() for each in moments), default=0.0) - time.time()
+    time.sleep(min(max(0.0, ahead), _LONGEST_WAIT))
 
 
 def _file_rows(publication: Publication) -> list[dict[str, Any]]:
