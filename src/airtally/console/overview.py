@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airtally.api.pages import ListingPage
 from airtally.console.charts import Chart, ChartSeries
 from airtally.console.declared import console_page
 from airtally.console.formats import age_text, moment_of, number
@@ -101,17 +102,13 @@ class OverviewPages:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _EveryStream:
-    """All there is, as a page of a listing."""
-
-    items: Sequence[StreamState]
-    next: None = None
-
-
 def _stream_table(visit: Visit, states: Sequence[StreamState]) -> Mapping[str, Any]:
     columns = _stream_columns(visit)
-    return {"streams": table_of(visit, "streams", columns, lambda *_: _EveryStream(states), "There is no stream.")}
+    return {
+        "streams": table_of(
+            visit, "streams", columns, lambda *_: ListingPage(list(states), None), "There is no stream."
+        )
+    }
 
 
 def _stream_columns(visit: Visit) -> Sequence[TableColumn]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from airtally.api.pages import ListingPage
 from airtally.console.charts import Chart, ChartSeries
 from airtally.console.declared import console_form, console_page
 from airtally.console.operations import ConsoleOperations
@@ -36,7 +36,9 @@ class UsagePages:
     @console_page("/usage")
     def usage(self, visit: Visit) -> View:
         answered = self._operations.call(visit, "get_usage", query={"start": None, "end": None})
-        rows = table_of(visit, "usage", _COLUMNS, lambda *_: _Listed(answered.usage[::-1]), "Nothing was used yet.")
+        rows = table_of(
+            visit, "usage", _COLUMNS, lambda *_: ListingPage(answered.usage[::-1], None), "Nothing was used yet."
+        )
         return view("usage.html", usage=answered, rows=rows, charts=_charts(answered))
 
     @console_page("/erasures")
@@ -72,15 +74,6 @@ class UsagePages:
     def erasure(self, visit: Visit) -> View:
         found = self._operations.call(visit, "get_erasure", path={"erasure_id": visit.name("erasure_id")})
         return view("erasure.html", erasure=found)
-
-
-class _Listed:
-    """All of a listing on one page."""
-
-    next = None
-
-    def __init__(self, items: Sequence[Any]) -> None:
-        self.items = items
 
 
 def _words(visit: Visit, name: str) -> list[str]:
