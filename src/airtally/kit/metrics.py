@@ -82,3 +82,9 @@ ROLLUP_FAILURES = Counter("airtally_rollup_failures_total", "Care of a rollup th
 
 ANSWER_CACHE_HITS = Counter("airtally_answer_cache_hits_total", "Answers given from memory.")
 ANSWER_CACHE_MISSES = Counter("airtally_answer_cache_misses_total", "Answers that had to be computed.")
+
+LOOKUPS = Counter(
+    "airtally_lookups_total",
+    "Listings of records and of last arrivals, by whether they were answered from memory or from rows.",
+    ["kind", "source"],
+)

@@ -9,21 +9,25 @@ from typing import TypeVar
 import pyarrow as pa
 
 from airtally.engine.protocol import Engine, FilesMissing
+from airtally.kit import metrics
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import TooLargeAtOnce
 from airtally.kit.time import whole_days
 from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
+from airtally.query.arrival_reader import ArrivalReader
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
 from airtally.query.distinct import approximated, bounded
 from airtally.query.freshness import Freshness, StreamFreshness
+from airtally.query.last_arrivals import LastArrivals, arrivals_of, arrivals_question
 from airtally.query.lookup import Row, last_by
 from airtally.query.narrow import narrowed, plain
 from airtally.query.question import Question
 from airtally.query.record_pages import KeyRange, render_key_page, render_newest_versions
-from airtally.query.records import KnownRecords, RecordsCache
+from airtally.query.records import KnownRecords, RecordsCache, is_plain, page_of_known
 from airtally.query.refusal import rows_gone
 from airtally.query.render import render
 from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
+from airtally.query.version_reader import VersionReader
 from airtally.rollups.plan import RollupPlan
 from airtally.rollups.rollups import Rollups
 from airtally.sql.filters import EVERYTHING, Between, Filter
@@ -92,12 +96,15 @@ class Queries:
         rollups: Rollups | None = None,
         *,
         answer_cache: int = 0,
+        in_memory: bool = True,
         on_missing: Callable[[FilesMissing], None] = lambda _: None,
     ) -> None:
         self._written = AnswerCache(answer_cache)
         self._engine, self._source, self._rollups = engine, source, rollups
         self._clock = clock or SystemClock()
-        self._known = RecordsCache()
+        self._known = RecordsCache(VersionReader(engine))
+        self._arrivals = LastArrivals(ArrivalReader(engine)) if in_memory else None
+        self._in_memory = in_memory
         self._freshness = Freshness(engine)
         self._on_missing = on_missing
 
@@ -109,6 +116,8 @@ class Queries:
         """Drop the answers and records kept in memory, as after rows were erased."""
         self._written.clear()
         self._known.clear()
+        if self._arrivals is not None:
+            self._arrivals.clear()
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
@@ -213,6 +222,10 @@ class Queries:
         """Raises LimitExceeded."""
 
         def ask(snapshot: Snapshot) -> RecordPage:
+            kept = self._kept_records(wanted, snapshot)
+            metrics.LOOKUPS.labels("records", "rows" if kept is None else "memory").inc()
+            if kept is not None:
+                return RecordPage(*kept, snapshot.data_through_us, self._clock.now_us())
             table = self._engine.query(render_records(wanted, snapshot))
             total = table.num_rows
             if wanted.limit is not None:
@@ -220,6 +233,29 @@ class Queries:
             return RecordPage(table, total, snapshot.data_through_us, self._clock.now_us())
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
+
+    def _kept_records(self, wanted: Records, snapshot: Snapshot) -> tuple[pa.Table, int] | None:
+        """A page and the number of all records, from memory; None where a statement is needed."""
+        if not self._in_memory or not is_plain(wanted):
+            return None
+        known = self._known.few(snapshot)
+        return None if known is None else page_of_known(wanted, known)
+
+    def last_arrivals(self, stream: Stream, account: str, name: str, values: Sequence[int]) -> dict[int, int]:
+        """When the last row with each value of a column of whole numbers was received, repeats of an event too.
+
+        Microseconds UTC by value; values without a row are left out. Raises LimitExceeded.
+        """
+
+        def ask(snapshot: Snapshot) -> dict[int, int]:
+            lists = self._engine.capabilities.file_lists
+            found = self._arrivals.of(snapshot, name, values) if self._arrivals is not None and lists else None
+            metrics.LOOKUPS.labels("last arrivals", "rows" if found is None else "memory").inc()
+            if found is None:
+                found = arrivals_of(self.answer(arrivals_question(stream, account, name, values)).table, name)
+            return found
+
+        return self._on_snapshot(ask, stream, account)
 
     def last_by(self, stream: Stream, account: str, name: str, value: str) -> list[Row]:
         """The last version of each record with a value in a text column of its key, deleted ones too.
@@ -233,11 +269,7 @@ class Queries:
 
         Meant for changelogs of some thousand records an account. Raises LimitExceeded.
         """
-
-        def load(snapshot: Snapshot) -> pa.Table:
-            return self._engine.query(render_records(Records(stream, account), snapshot))
-
-        return self._on_snapshot(lambda snapshot: self._known.get(snapshot, load), stream, account)
+        return self._on_snapshot(self._known.get, stream, account)
 
     def freshness(self, stream: Stream, account: str) -> StreamFreshness:
         """What is stored of a stream, and how current that is. Raises LimitExceeded."""
