@@ -17,6 +17,7 @@ from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
 from benchmarks.ingest_http import large_batches, small_batches
+from benchmarks.players import players
 from benchmarks.publication import publication
 from benchmarks.query import query_rollup, query_rows
 from benchmarks.report_file import report_file
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "tapjoy_growth": tapjoy_growth,
     "tapjoy_mixed": tapjoy_mixed,
     "viewer_log": viewer_log,
+    "players": players,
     "query_rollup": query_rollup,
     "query_rows": query_rows,
     "sql_rows": sql_rows,
