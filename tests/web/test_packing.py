@@ -11,7 +11,9 @@ import pyarrow as pa
 import pytest
 from isal import isal_zlib
 
-from airtally.web.packing import LEAST_BYTES, Packing
+from airtally.files.gzip import packed_text
+from airtally.query.answers import WrittenAnswer
+from airtally.web.packing import LEAST_BYTES, Packing, answer_of
 
 JSON = (b"content-type", b"application/json")
 LONG = b'{"country":"US"},' * 100
@@ -105,6 +107,17 @@ def test_what_is_never_packed(status: int, headers: list[tuple[bytes, bytes]]) -
 def test_errors_and_csv_too(kind: str, status: int) -> None:
     headers, packed = sent([LONG], "gzip", (b"content-type", kind.encode()), status=status)
     assert plain(headers[b"content-encoding"], packed) == LONG
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "zstd", ""])
+@pytest.mark.parametrize("text", [LONG, b"short"], ids=["long", "short"])
+def test_an_answer_of_pieces_that_keep_their_packed_form(accepted: str, text: bytes) -> None:
+    kept = WrittenAnswer(text, 0, 0, lambda: packed_text(text))
+    answer = answer_of(accepted, [b"{", kept, b"}"], {"X-Said": "so"}, "application/json")
+    coding = answer.headers.get("Content-Encoding")
+    assert coding == ("gzip" if accepted == "gzip" and text is LONG else None)
+    assert plain(None if coding is None else coding.encode(), [answer.content]) == b"{" + text + b"}"
+    assert answer.headers["X-Said"] == "so"
 
 
 def test_short_answers_stay_as_they_are() -> None:

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
 
 from airtally.engine.protocol import Engine, FilesMissing
-from airtally.kit import metrics
+from airtally.files.gzip import packed_text
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import TooLargeAtOnce
 from airtally.kit.time import whole_days
 from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
-from airtally.query.arrival_reader import ArrivalReader
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
 from airtally.query.distinct import approximated, bounded
 from airtally.query.freshness import Freshness, StreamFreshness
-from airtally.query.last_arrivals import LastArrivals, arrivals_of, arrivals_question
+from airtally.query.kept_listings import KeptListings
+from airtally.query.last_arrivals import arrivals_of, arrivals_question
 from airtally.query.lookup import Row, last_by
 from airtally.query.narrow import narrowed, plain
 from airtally.query.question import Question
 from airtally.query.record_pages import KeyRange, render_key_page, render_newest_versions
-from airtally.query.records import KnownRecords, RecordsCache, is_plain, page_of_known
+from airtally.query.records import KnownRecords
 from airtally.query.refusal import rows_gone
 from airtally.query.render import render
 from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
-from airtally.query.version_reader import VersionReader
 from airtally.rollups.plan import RollupPlan
 from airtally.rollups.rollups import Rollups
 from airtally.sql.filters import EVERYTHING, Between, Filter
@@ -102,9 +102,7 @@ class Queries:
         self._written = AnswerCache(answer_cache)
         self._engine, self._source, self._rollups = engine, source, rollups
         self._clock = clock or SystemClock()
-        self._known = RecordsCache(VersionReader(engine))
-        self._arrivals = LastArrivals(ArrivalReader(engine)) if in_memory else None
-        self._in_memory = in_memory
+        self._kept = KeptListings(engine, used=in_memory)
         self._freshness = Freshness(engine)
         self._on_missing = on_missing
 
@@ -115,9 +113,7 @@ class Queries:
     def forget(self) -> None:
         """Drop the answers and records kept in memory, as after rows were erased."""
         self._written.clear()
-        self._known.clear()
-        if self._arrivals is not None:
-            self._arrivals.clear()
+        self._kept.clear()
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
@@ -132,10 +128,13 @@ class Queries:
         """
         if not self._written.enabled:
             answer = self.answer(question)
-            return WrittenAnswer(b"".join(write(answer.table)), answer.data_through_us, answer.generated_at_us)
+            body = b"".join(write(answer.table))
+            return WrittenAnswer(body, answer.data_through_us, answer.generated_at_us, partial(packed_text, body))
         view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
-        body = self._written.get(key_of(question, form), view, lambda: write(self.answer(question).table))
-        return WrittenAnswer(body, view.data_through_us, self._clock.now_us())
+        key = key_of(question, form)
+        body = self._written.get(key, view, lambda: write(self.answer(question).table))
+        pack = partial(self._written.packed, key, body)
+        return WrittenAnswer(body, view.data_through_us, self._clock.now_us(), pack)
 
     def prepare(self, question: Question) -> PreparedQuestion:
         """What `answer` would run, for whoever runs it elsewhere. Raises LimitExceeded and RowsGone."""
@@ -222,8 +221,7 @@ class Queries:
         """Raises LimitExceeded."""
 
         def ask(snapshot: Snapshot) -> RecordPage:
-            kept = self._kept_records(wanted, snapshot)
-            metrics.LOOKUPS.labels("records", "rows" if kept is None else "memory").inc()
+            kept = self._kept.page(wanted, snapshot)
             if kept is not None:
                 return RecordPage(*kept, snapshot.data_through_us, self._clock.now_us())
             table = self._engine.query(render_records(wanted, snapshot))
@@ -234,13 +232,6 @@ class Queries:
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 
-    def _kept_records(self, wanted: Records, snapshot: Snapshot) -> tuple[pa.Table, int] | None:
-        """A page and the number of all records, from memory; None where a statement is needed."""
-        if not self._in_memory or not is_plain(wanted):
-            return None
-        known = self._known.few(snapshot)
-        return None if known is None else page_of_known(wanted, known)
-
     def last_arrivals(self, stream: Stream, account: str, name: str, values: Sequence[int]) -> dict[int, int]:
         """When the last row with each value of a column of whole numbers was received, repeats of an event too.
 
@@ -248,9 +239,7 @@ class Queries:
         """
 
         def ask(snapshot: Snapshot) -> dict[int, int]:
-            lists = self._engine.capabilities.file_lists
-            found = self._arrivals.of(snapshot, name, values) if self._arrivals is not None and lists else None
-            metrics.LOOKUPS.labels("last arrivals", "rows" if found is None else "memory").inc()
+            found = self._kept.last_arrivals(snapshot, name, values)
             if found is None:
                 found = arrivals_of(self.answer(arrivals_question(stream, account, name, values)).table, name)
             return found
@@ -269,7 +258,7 @@ class Queries:
 
         Meant for changelogs of some thousand records an account. Raises LimitExceeded.
         """
-        return self._on_snapshot(self._known.get, stream, account)
+        return self._on_snapshot(self._kept.known, stream, account)
 
     def freshness(self, stream: Stream, account: str) -> StreamFreshness:
         """What is stored of a stream, and how current that is. Raises LimitExceeded."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from io import BytesIO
 from typing import Any, Protocol
 
 import pyarrow as pa
 from isal import isal_zlib
+from litestar import Response
 
-from airtally.files.gzip import LEVEL
+from airtally.files.gzip import LEVEL, PackedText, member, packed_text
 from airtally.kit.fair_executor import in_thread
 from airtally.kit.http import coding_of
 
@@ -143,6 +144,29 @@ class Packing:
         else:
             packed = await in_thread(_pack, self._coder, piece, not more)
         return {**message, "body": packed}
+
+
+class PackedPiece(Protocol):
+    """A part of an answer that keeps its packed form, as `query/answers.py` does."""
+
+    @property
+    def body(self) -> bytes: ...
+
+    @property
+    def pack(self) -> Callable[[], PackedText]: ...
+
+
+def answer_of(
+    accepted: str, pieces: Iterable[bytes | PackedPiece], headers: Mapping[str, str], media_type: str
+) -> Response[bytes]:
+    """The pieces as one answer: to a client that prefers gzip, of the packed forms that they keep."""
+    found = list(pieces)
+    texts = [each if isinstance(each, bytes) else each.body for each in found]
+    if sum(map(len, texts)) < LEAST_BYTES or coding_of(accepted, CODINGS) != "gzip":
+        return Response(b"".join(texts), headers=dict(headers), media_type=media_type)
+    content = member(packed_text(each) if isinstance(each, bytes) else each.pack() for each in found)
+    coded = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(content, headers={**headers, **coded}, media_type=media_type)
 
 
 def may_be_packed(status: int, headers: Headers) -> bool:
