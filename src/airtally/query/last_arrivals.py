@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,9 @@ class _KeptArrivals:
 
     files: tuple[str, ...]
     arrivals: Arrivals
+
+    def is_of(self, files: Mapping[str, DataFile]) -> bool:
+        return len(files) == len(self.files) and all(path in files for path in self.files)
 
     @property
     def size(self) -> int:
@@ -76,12 +79,15 @@ class LastArrivals:
 
     def _of_files(self, place: tuple[str, str, str], snapshot: Snapshot) -> _KeptArrivals:
         files = {file.path: file for file in snapshot.compacted + snapshot.uncompacted}
+        kept = self._kept.get(place)
+        if kept is not None and kept.is_of(files):
+            return kept
         with self._making.of(place):
             kept = self._kept.get(place) or _KeptArrivals((), Arrivals.none())
-            if files.keys() != set(kept.files):
+            if not kept.is_of(files):
                 kept = self._followed(kept, files, snapshot, place[2])
                 self._kept.put(place, kept)
-        return kept
+            return kept
 
     def _followed(
         self, kept: _KeptArrivals, files: dict[str, DataFile], snapshot: Snapshot, column: str

@@ -79,6 +79,10 @@ class _Kept:
     last: pa.Table
     known: KnownRecords
 
+    @property
+    def size(self) -> int:
+        return max(1, int(self.last.num_rows), len(self.known))
+
 
 class RecordsCache:
     """What is given is never older than the snapshot it is asked with.
@@ -90,9 +94,7 @@ class RecordsCache:
 
     def __init__(self, reader: VersionReader, max_records: int = MAX_RECORDS) -> None:
         self._reader, self._max = reader, max_records
-        self._kept: Cache[tuple[str, str], _Kept] = Cache(
-            max_records, size_of=lambda each: min(max(1, each.last.num_rows), max_records)
-        )
+        self._kept: Cache[tuple[str, str], _Kept] = Cache(max_records, size_of=lambda each: min(each.size, max_records))
         self._crowded: Cache[tuple[str, str], bool] = Cache(_CROWDED, seconds=_CROWDED_SECONDS)
         self._loading: KeyedLocks[tuple[str, str], threading.Lock] = KeyedLocks(threading.Lock)
 
