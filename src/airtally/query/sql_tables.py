@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlglot import exp
 
+from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, whole_days
 from airtally.query.changelog import Records, VersionsQuery, current_records, render_versions
 from airtally.query.question import END_US, FIRST_US, Dimension, Metric, Question
+from airtally.query.repeats import MOST_REPEATS
 from airtally.query.rolled import interval_of, rollups_for
 from airtally.query.service import Queries
 from airtally.rollups.figures import combined, figures_of_rows, figures_of_segments
@@ -18,12 +20,12 @@ from airtally.rollups.plan import Interval, RollupPlan, SegmentSource
 from airtally.rollups.rollups import Rollups
 from airtally.rollups.table import segment_schema
 from airtally.sql.compiler import Binder, column, micros
-from airtally.sql.dedupe import days_of, events
+from airtally.sql.dedupe import Days, days_of, events, has_repeats
 from airtally.sql.dsl.bounds import EVER, TimeBounds, time_bounds
 from airtally.sql.dsl.statement import CheckedStatement
 from airtally.sql.filters import EVERYTHING, Equals
 from airtally.sql.statement import Files, Statement
-from airtally.storage.lake.snapshot import DataFile
+from airtally.storage.lake.snapshot import DataFile, Snapshot
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream
 from airtally.streams.rollup import Measure, Rollup
@@ -119,11 +121,11 @@ class TablePlacer:
         stream, ends = table.stream, (bounds.start_us, bounds.end_us)
         snapshot = self._queries.snapshot(stream, self._account, start_us=ends[0], end_us=ends[1])
         found.note(snapshot.data_through_us)
+        days = days_of(stream, *ends)
         binder = Binder(stream)
         match table.kind:
             case SqlTableKind.EVENTS:
-                days, capabilities = days_of(stream, *ends), self._queries.engine.capabilities
-                return binder.statement(events(binder, snapshot, wanted, capabilities, days=days))
+                return binder.statement(self._events(binder, snapshot, wanted, days))
             case SqlTableKind.RECORDS:
                 records = Records(stream, self._account)
                 return binder.statement(current_records(binder, records, snapshot, [column(name) for name in wanted]))
@@ -139,11 +141,25 @@ class TablePlacer:
         branches = [*_segment_selects(binder, rollup, plan), *self._stale_selects(binder, stream, rollup, plan)]
         return binder.statement(_cells(rollup, branches))
 
+    def _events(self, binder: Binder, view: Snapshot, columns: Sequence[str], days: Days) -> exp.Query:
+        """Repeats are found before: the process that runs the statement has little memory and no disk.
+
+        Raises LimitExceeded where there are too many.
+        """
+        capabilities, stream = self._queries.engine.capabilities, view.stream
+        view = self._queries.told_apart(view, days)
+        if view.repeats is None and has_repeats(stream) and capabilities.file_lists:
+            raise LimitExceeded(
+                f"More than {MOST_REPEATS:,} rows of {stream.name} came again and lie beside those that count.",
+                hint="Compaction takes them out, some minutes after the last: ask again then, or of fewer days.",
+            )
+        return events(binder, view, columns, capabilities, days=days)
+
     def _stale_selects(self, binder: Binder, stream: Stream, rollup: Rollup, plan: RollupPlan) -> Iterator[exp.Select]:
         if not plan.has_rows:
             return
         names = list(dict.fromkeys((stream.time, *rollup.dimensions, *_columns_of(rollup))))
-        source = events(binder, plan.rows, names, self._queries.engine.capabilities)
+        source = self._events(binder, plan.rows, names, None)
         figures = figures_of_rows(binder, stream, rollup.dimensions, micros(stream.time), _by_name(rollup))
         yield (
             exp.select(*figures)
