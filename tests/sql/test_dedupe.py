@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -112,8 +113,8 @@ def ways(engine: Engine, source: HandMade, queries: Queries, question: Question)
 
 ANY = {
     "drawn": PLAYS,
-    "start": st.integers(0, 47).map(lambda hour: START + hour * 3600 * SECOND_US),
-    "length": st.integers(1, 48).map(lambda hours: hours * 3600 * SECOND_US),
+    "start": (st.sampled_from([0, 24]) | st.integers(0, 47)).map(lambda hour: START + hour * 3600 * SECOND_US),
+    "length": (st.sampled_from([24, 48]) | st.integers(1, 48)).map(lambda hours: hours * 3600 * SECOND_US),
 }
 
 
@@ -147,6 +148,26 @@ def test_a_correction_moves_an_event_out_of_the_asked_hour(engine: Engine, tmp_p
     assert source.asked[-1]["end_us"] == START + DAY_US
     assert count(engine, source) == 1
     assert count(engine, source, as_received=True) == 2
+
+
+def test_times_are_looked_at_only_in_files_of_days_that_are_not_wanted_whole(
+    duckdb_engine: Engine, tmp_path: Path
+) -> None:
+    source = HandMade(tmp_path, PLAYLOGS)
+    days = [{"id": None, "player_id": 1, "media_id": 1, "played_at": START + day * DAY_US} for day in range(4)]
+    source.compacted(days[:3])
+    whole = Question(PLAYLOGS, "acme", metrics=(Metric("rows"),), start_us=START, end_us=START + 3 * DAY_US)
+
+    def asked(question: Question) -> tuple[int, int]:
+        """The count, and how often a time is compared."""
+        statement = Queries(duckdb_engine, source).prepare(question).statement
+        return duckdb_engine.query(statement)["rows"][0].as_py(), statement.tree.sql("duckdb").count(">=")
+
+    assert asked(whole) == (3, 0)
+    assert asked(replace(whole, end_us=START + 3 * DAY_US - 1)) == (3, 1)
+    assert asked(replace(whole, start_us=START + 1)) == (2, 1)
+    source.buffered(days[2:])
+    assert asked(whole) == (4, 1)
 
 
 def test_one_servers_count_of_one_minute_replaces_the_earlier_one(engine: Engine, tmp_path: Path) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
 from sqlglot import exp
 
-from airtally.kit.time import utc_day
+from airtally.kit.time import DAY_US, day_start_us, utc_day
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import Binder, column
+from airtally.sql.filters import Between
 from airtally.sql.repeats import DAY_NUMBER, day_number, identified, repeated_rows
 from airtally.sql.statement import Rows
 from airtally.storage.lake.last_received import last_received
@@ -21,6 +22,19 @@ from airtally.streams.declaration import DAY, RECEIVED_ORDER, ROW_ID, Kind, Part
 REPEATS = "repeats"
 
 Days = tuple[date, date] | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventTimes:
+    """[start_us, end_us); None is open."""
+
+    start_us: int | None
+    end_us: int | None
+
+    def holds(self, start_us: int, end_us: int) -> bool:
+        """Whether all of another interval is in it."""
+        after = self.start_us is None or self.start_us <= start_us
+        return after and (self.end_us is None or end_us <= self.end_us)
 
 
 def days_of(stream: Stream, start_us: int | None, end_us: int | None) -> Days:
@@ -37,28 +51,32 @@ def events(
     capabilities: Capabilities,
     *,
     days: Days = None,
+    within: EventTimes | None = None,
     as_received: bool = False,
 ) -> exp.Query:
     """A query for `columns` of the snapshot's events, duplicates left out unless `as_received`.
 
-    Only conditions on the account, the identity and the day may be applied before it: a correction can move an
-    event into or out of any other condition.
+    All events of `days`; those alone whose time is `within` bounds, where they are given. Other conditions may not be
+    applied before it, but for those on the account and the identity: a correction can move an event into or out of any.
     """
-    if as_received or not has_repeats(snapshot.stream):
-        return _select_plain(binder, Rows.all_of(snapshot, days), columns)
+    if within is not None:
+        days = days_of(snapshot.stream, within.start_us, within.end_us)
+    wanted = _Wanted(binder, snapshot.stream, columns, within)
     if not capabilities.file_lists:
-        return _everywhere(binder, Rows.all_of(snapshot, days), columns)
+        once = not as_received and has_repeats(snapshot.stream)
+        return wanted.ranked(Rows.all_of(snapshot, days)) if once else wanted.of_table(Rows.all_of(snapshot, days))
+    if as_received or not has_repeats(snapshot.stream):
+        return _all_of(wanted.rows(_of_days(snapshot, days)))
     if snapshot.repeats is not None:
-        return _without_known(binder, snapshot, snapshot.repeats, columns, days)
+        return _without_known(wanted, _of_days(snapshot, days), snapshot.repeats)
     novelty = Novelty.of(snapshot, days)
     if novelty.new.empty:
-        return _select_plain(binder, novelty.plain, columns)
+        return _all_of(wanted.rows(novelty.plain))
     repeats = repeated_rows(binder, novelty.old, novelty.new)
-    left = _left(binder, novelty.touched, exp.to_table(REPEATS), columns)
-    query: exp.Query = left
+    selects = wanted.rows(novelty.touched, without=exp.to_table(REPEATS))
     if not novelty.plain.empty:
-        query = exp.union(left, _select_plain(binder, novelty.plain, columns), distinct=False)
-    return query.with_(REPEATS, as_=repeats, materialized=True)
+        selects += wanted.rows(novelty.plain)
+    return _all_of(selects).with_(REPEATS, as_=repeats, materialized=True)
 
 
 def has_repeats(stream: Stream) -> bool:
@@ -124,40 +142,86 @@ def can_hold_repeats(stream: Stream, table: pa.Table) -> bool:
     return table.num_rows > 0 and all(table.column(name).null_count < table.num_rows for name in stream.identity)
 
 
-def _select_plain(binder: Binder, rows: Rows, columns: Iterable[str]) -> exp.Select:
-    return exp.select(*map(column, columns), copy=False).from_(binder.relation(rows, "rows"), copy=False)
-
-
-def _without_known(
-    binder: Binder, snapshot: Snapshot, repeats: Mapping[str | None, pa.Table], columns: Sequence[str], days: Days
-) -> exp.Query:
-    """Only the days that have repeats are read with what names a row."""
+def _of_days(snapshot: Snapshot, days: Days) -> Rows:
     tables = tuple(table for table in snapshot.buffered if overlaps(snapshot.stream, table, days))
-    files = snapshot.compacted + snapshot.uncompacted
+    return Rows(snapshot, snapshot.compacted + snapshot.uncompacted, tables)
+
+
+def _without_known(wanted: _Wanted, rows: Rows, repeats: Mapping[str | None, pa.Table]) -> exp.Query:
+    """Only the days that have repeats are read with what names a row."""
     if not repeats:
-        return _select_plain(binder, Rows(snapshot, files, tables), columns)
-    known = binder.relation(pa.concat_tables(list(repeats.values())), REPEATS)
-    touched = Rows(snapshot, tuple(file for file in files if file.day in repeats), tables)
-    left = _left(binder, touched, known, columns)
-    rest = tuple(file for file in files if file.day not in repeats)
-    return exp.union(left, _select_plain(binder, Rows(snapshot, rest, ()), columns), distinct=False) if rest else left
+        return _all_of(wanted.rows(rows))
+    known = wanted.binder.relation(pa.concat_tables(list(repeats.values())), REPEATS)
+    touched = Rows(rows.snapshot, tuple(file for file in rows.files if file.day in repeats), rows.buffered)
+    rest = Rows(rows.snapshot, tuple(file for file in rows.files if file.day not in repeats), ())
+    selects = wanted.rows(touched, without=known)
+    return _all_of(selects if rest.empty else selects + wanted.rows(rest))
 
 
-def _left(binder: Binder, rows: Rows, repeats: exp.Table, columns: Iterable[str]) -> exp.Select:
-    """The rows that are no repeats."""
-    mine = exp.select(*map(column, dict.fromkeys((*columns, *ROW_ID)))).from_(binder.relation(rows, "rows"))
-    same = exp.and_(*(column(name, "mine").eq(column(name, repeats.name)) for name in ROW_ID))
-    kept = exp.select(*(column(name, "mine") for name in columns)).from_(mine.subquery("mine"))
-    return kept.join(repeats, on=same, join_type="anti")
+def _all_of(selects: Sequence[exp.Query]) -> exp.Query:
+    return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
 
 
-def _everywhere(binder: Binder, rows: Rows, columns: Sequence[str]) -> exp.Query:
-    """For engines that cannot tell compacted files from others: every row with an identity is ranked."""
-    stream = rows.snapshot.stream
-    names = dict.fromkeys((*columns, *stream.identity, *RECEIVED_ORDER))
-    keyed = [*map(column, names), day_number(stream).as_(DAY_NUMBER, quoted=True)]
-    source = exp.select(*keyed).from_(binder.relation(rows, "rows"))
-    rest = exp.select(*map(column, columns)).from_(source.subquery("r")).where(exp.not_(identified(stream)))
-    key = [column(name) for name in (*stream.identity, DAY_NUMBER)]
-    winners = last_received(source.where(identified(stream)), key, [column(name) for name in columns])
-    return exp.union(winners, rest, distinct=False)
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is wanted of each event: `columns`, and a time `within` bounds where they are given."""
+
+    binder: Binder
+    stream: Stream
+    columns: Sequence[str]
+    within: EventTimes | None
+
+    def rows(self, rows: Rows, without: exp.Table | None = None) -> list[exp.Select]:
+        """Of exactly these rows, those in table `without` left out; times are looked at where they may be beyond.
+
+        To read a time and to compare it takes a third of the time of a count by three columns.
+        """
+        inside = tuple(file for file in rows.files if self._is_inside(file))
+        rest = Rows(rows.snapshot, tuple(file for file in rows.files if not self._is_inside(file)), rows.buffered)
+        found = [self._select(Rows(rows.snapshot, inside, ()), without)] if inside else []
+        if not rest.empty or not found:
+            found.append(self._timely(self._select(rest, without)))
+        return found
+
+    def of_table(self, rows: Rows) -> exp.Select:
+        """For engines that read the whole table."""
+        return self._timely(self._select(rows))
+
+    def ranked(self, rows: Rows) -> exp.Query:
+        """For engines that read the whole table, so that compacted files cannot be told from others.
+
+        Every row with an identity is ranked.
+        """
+        names = dict.fromkeys((*self.columns, self.stream.time, *self.stream.identity, *RECEIVED_ORDER))
+        keyed = [*map(column, names), day_number(self.stream).as_(DAY_NUMBER, quoted=True)]
+        source = exp.select(*keyed).from_(self.binder.relation(rows, "rows"))
+        shown = [column(name) for name in dict.fromkeys((*self.columns, self.stream.time))]
+        rest = exp.select(*shown).from_(source.subquery("r")).where(exp.not_(identified(self.stream)))
+        key = [column(name) for name in (*self.stream.identity, DAY_NUMBER)]
+        winners = last_received(source.where(identified(self.stream)), key, shown)
+        events_once = exp.union(winners, rest, distinct=False).subquery("once")
+        return self._timely(exp.select(*map(column, self.columns)).from_(events_once))
+
+    def _is_inside(self, file: DataFile) -> bool:
+        """Whether all events of a file have a wanted time: those of its day, where files have one day each."""
+        if self.within is None:
+            return True
+        if file.day is None or self.stream.partition is not Partition.EVENT_DAY:
+            return False
+        first_us = day_start_us(date.fromisoformat(file.day))
+        return self.within.holds(first_us, first_us + DAY_US)
+
+    def _select(self, rows: Rows, without: exp.Table | None = None) -> exp.Select:
+        source = self.binder.relation(rows, "rows")
+        if without is None:
+            return exp.select(*map(column, self.columns), copy=False).from_(source, copy=False)
+        mine = exp.select(*map(column, dict.fromkeys((*self.columns, self.stream.time, *ROW_ID)))).from_(source)
+        same = exp.and_(*(column(name, "mine").eq(column(name, without.name)) for name in ROW_ID))
+        kept = exp.select(*(column(name, "mine") for name in self.columns)).from_(mine.subquery("mine"))
+        return kept.join(without, on=same, join_type="anti")
+
+    def _timely(self, query: exp.Select) -> exp.Select:
+        if self.within is None:
+            return query
+        between = Between(self.stream.time, self.within.start_us, self.within.end_us)
+        return query.where(self.binder.condition(between), copy=False)
