@@ -148,12 +148,15 @@ class Queries:
         told_apart = told_apart or self.told_apart
         if self._rollups is not None and has_rollups(question):
             return self._planned(question, told_apart)
-        view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
-        return self._over_rows(question, view, told_apart)
+        return self._over_rows(question, told_apart=told_apart)
 
-    def _over_rows(self, question: Question, view: Snapshot, told_apart: TellApart) -> PreparedQuestion:
+    def _over_rows(
+        self, question: Question, view: Snapshot | None = None, told_apart: TellApart | None = None
+    ) -> PreparedQuestion:
+        if view is None:
+            view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
         if not question.as_received:
-            view = told_apart(view, days_of(question.stream, question.start_us, question.end_us))
+            view = (told_apart or self.told_apart)(view, days_of(question.stream, question.start_us, question.end_us))
         question = bounded(question, view, able=self._engine.capabilities.bit_sets)
         return PreparedQuestion(question, render(question, view, self._engine.capabilities), view)
 
@@ -163,8 +166,7 @@ class Queries:
         if rollup_plan.missing:
             raise rows_gone(question, rollup_plan, self._rollup_plan)
         if not self._engine.capabilities.file_lists:
-            view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
-            return self._over_rows(question, view, told_apart)
+            return self._over_rows(question, told_apart=told_apart)
         if not rollup_plan.sources:
             return self._over_rows(question, rollup_plan.rows, told_apart)
         if rollup_plan.has_rows:
