@@ -12,8 +12,8 @@ from airtally.rollups.figures import measured
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.comparable import type_of
 from airtally.sql.compiler import Binder, micros
-from airtally.sql.dedupe import days_of, events
-from airtally.sql.filters import EVERYTHING, Between
+from airtally.sql.dedupe import EventTimes, events
+from airtally.sql.filters import EVERYTHING
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Stream, Type
@@ -28,7 +28,7 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
         snapshot,
         question.columns,
         capabilities,
-        days=days_of(stream, question.start_us, question.end_us),
+        within=EventTimes(question.start_us, question.end_us),
         as_received=question.as_received,
     )
     groups = _groups(binder, question)
@@ -39,7 +39,6 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
     if question.page is not None:
         metrics.append(exp.alias_(exp.Count(this=exp.Star()), READ, quoted=True, copy=False))
     tree = exp.select(*groups, *metrics, copy=False).from_(source.subquery("events", copy=False), copy=False)
-    tree = tree.where(binder.condition(Between(stream.time, question.start_us, question.end_us)), copy=False)
     tree = tree.where(binder.condition(question.where), copy=False)
     if groups:
         tree = tree.group_by(*(group.this.copy() for group in groups), copy=False)
