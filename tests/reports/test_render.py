@@ -133,7 +133,13 @@ def planned(
 
 @pytest.mark.parametrize(
     ("rows", "days", "sizes"),
-    [(10, 3, [1, 1, 1]), (100_000, 3, [3]), (600_000, 5, [2, 2, 1]), (1_300_000, 2, [1, 1])],
+    [
+        (10, 3, [1, 1, 1]),
+        (100_000, 3, [3]),
+        (600_000, 5, [2, 2, 1]),
+        (250_000, 7, [6, 1]),
+        (1_300_000, 2, [1, 1]),
+    ],
 )
 def test_days_of_large_reports_are_rendered_several_at_once(
     report_home: ReportHome,
@@ -143,7 +149,10 @@ def test_days_of_large_reports_are_rendered_several_at_once(
     rows: int,
     days: int,
     sizes: list[int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Two cores get as many days each, and a large day both."""
+    monkeypatch.setattr(render, "CORES", 2)
     maker = renderer(report_home, duckdb_engine)
     plan = planned(report_home, maker, account, report, rows, days)
     groups = list(maker.groups(plan, plan.days))
