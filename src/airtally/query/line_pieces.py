@@ -95,6 +95,10 @@ def _lines_at_once(stretches: Sequence[Stretch]) -> int:
 
 def _join(one: Stretch, other: Stretch) -> Stretch | None:
     """None where joining them would not pay."""
+    if len(one.texts) == 1:
+        return other.between(one.texts[0].as_py())
+    if len(other.texts) == 1:
+        return one.between("", other.texts[0].as_py())
     width = len(other.texts)
     pairs = len(one.texts) * width
     if pairs > _MOST_PAIRS:

@@ -218,7 +218,8 @@ def _columns(extract: Extract, snapshot: Snapshot, capabilities: Capabilities) -
         if not isinstance(value, EventTime)
     ]
     keys = map(column, (SECOND, *_arrival_order(snapshot)))
-    return binder.statement(exp.select(*keys, *values).from_(chosen.subquery("chosen")))
+    tree = exp.select(*keys, *values, copy=False).from_(chosen.subquery("chosen", copy=False), copy=False)
+    return binder.statement(tree)
 
 
 def _value_name(number: int) -> str:
@@ -232,9 +233,11 @@ def _chosen(binder: Binder, extract: Extract, snapshot: Snapshot, capabilities: 
     read = tuple(dict.fromkeys(names))
     days = days_of(stream, extract.start_us, extract.end_us)
     source = events(binder, snapshot, read, capabilities, days=days)
-    chosen = exp.select(*map(column, read), _second(stream).as_(SECOND, quoted=True)).from_(source.subquery("events"))
-    chosen = chosen.where(binder.condition(Between(stream.time, extract.start_us, extract.end_us)))
-    return chosen.where(binder.condition(extract.where))
+    chosen = exp.select(*map(column, read), _second(stream).as_(SECOND, quoted=True), copy=False)
+    chosen = chosen.from_(source.subquery("events", copy=False), copy=False)
+    within = Between(stream.time, extract.start_us, extract.end_us)
+    chosen = chosen.where(binder.condition(within), copy=False)
+    return chosen.where(binder.condition(extract.where), copy=False)
 
 
 def _arrival_order(snapshot: Snapshot) -> tuple[str, ...]:
