@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +15,15 @@ from airtally.files.store import FileStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.leased_table import LeaseLost
 from airtally.jobs.queue import Job, Jobs
-from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
+from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions, caller_of
 from airtally.kit.clock import Clock
+from airtally.kit.fair import CALLER
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.loops import Loop
+from airtally.kit.prefetch import prefetch
 from airtally.kit.time import DAY_US
 from airtally.reports.parts import Assembly, DayFile, Parts, discard_parts, left_over
-from airtally.reports.render import ReportRenderer
+from airtally.reports.render import Day, Plan, ReportRenderer
 from airtally.reports.report import Report, storage_name
 from airtally.reports.service import JOB_KIND, ReportFile, Reports
 
@@ -91,17 +95,28 @@ class ReportBuilder(Worker):
         return 0.0 if gone else None
 
     def _render(self, account: Account, report: Report, job: Job, lease: KeptLease) -> list[DayFile]:
+        """The finished days in the order of the file. Each is noted while those after it are rendered."""
         plan = self._renderer.plan(account, report)
         kept = Parts(self._staging, report.id, job.attempts_before)
         done = {day.day: part for day in plan.days if (part := kept.find(day.day)) is not None}
-        for group in self._renderer.groups(plan, [day for day in plan.days if day.day not in done]):
-            self.check(lease)
-            for part in self._renderer.render(plan, group, [kept.new_file(day.day) for day in group]):
-                kept.note(part)
-                done[part.day] = part
-            rows = sum(day.rows for day in plan.days if day.day in done)
-            self._jobs.progress(job, rows, plan.rows, lease_seconds=self._options.lease_seconds)
+        wanted = [day for day in plan.days if day.day not in done]
+        with closing(prefetch(self._rendered(plan, wanted, kept, job, lease))) as rendered:
+            for parts in rendered:
+                for part in parts:
+                    kept.note(part)
+                    done[part.day] = part
+                rows = sum(day.rows for day in plan.days if day.day in done)
+                self._jobs.progress(job, rows, plan.rows, lease_seconds=self._options.lease_seconds)
         return [done[day.day] for day in plan.days]
+
+    def _rendered(
+        self, plan: Plan, days: Sequence[Day], kept: Parts, job: Job, lease: KeptLease
+    ) -> Iterator[list[DayFile]]:
+        """Days rendered together, on a thread of their own, as `prefetch` reads them."""
+        CALLER.set(caller_of(job))
+        for group in self._renderer.groups(plan, days):
+            self.check(lease)
+            yield self._renderer.render(plan, group, [kept.new_file(day.day) for day in group])
 
     def _publish(self, account: Account, report: Report, job: Job, parts: list[DayFile], lease: KeptLease) -> None:
         """Store the complete file before the report refers to it; delete it again if the lease was lost."""
