@@ -24,6 +24,7 @@ _SLICE_LINES = 1 << 15
 #: Two stretches with more pairs than these are not joined: looking up which pairs occur would take longer.
 _MOST_PAIRS = 1 << 20
 _LINES_A_PAIR = 4
+_ROWS_A_RUN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,12 @@ def constant(text: str, rows: int) -> Stretch:
 
 def of_values(values: pa.ChunkedArray, *, quoted: bool, null: str | None) -> Stretch:
     """Numbers or texts as JSON has them. `null` stands for a null; without it that is an empty value."""
-    encoded = values.dictionary_encode(null_encoding="encode").combine_chunks()
-    texts = encoded.dictionary.cast(pa.string())
+    found, codes = _distinct(values)
+    texts = found.cast(pa.string())
     if null is None:
         texts = pc.fill_null(texts, "")
     if quoted:
         texts = _concatenated('"', texts, '"')
-    codes: Codes = encoded.indices.to_numpy()
     return Stretch(pc.fill_null(texts, null or ""), codes)
 
 
@@ -86,6 +86,25 @@ def in_order(stretches: Sequence[Stretch], order: Order) -> Iterator[pa.StringAr
         for at, each in enumerate(stretches):
             np.add(each.codes[rows], starts[at], out=places[:, at])
         yield pool.take(pa.array(places.ravel()))
+
+
+def _distinct(values: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
+    """The values that occur, and the place of each row's among them.
+
+    Files are sorted, so that many a column has the same value for many rows on end: of these one is looked up.
+    """
+    runs = pc.run_end_encode(values).chunks
+    if sum(len(each.values) for each in runs) * _ROWS_A_RUN > len(values):
+        return _looked_up(values)
+    found, codes = _looked_up(pa.chunked_array([each.values for each in runs]))
+    lengths = [np.diff(each.run_ends.to_numpy(), prepend=0) for each in runs]
+    return found, np.repeat(codes, np.concatenate(lengths))
+
+
+def _looked_up(values: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
+    encoded = values.dictionary_encode(null_encoding="encode").combine_chunks()
+    codes: Codes = encoded.indices.to_numpy()
+    return encoded.dictionary, codes
 
 
 def _lines_at_once(stretches: Sequence[Stretch]) -> int:
