@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from airtally.engine.protocol import Engine
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket
-from airtally.query.lines import Extract, Integer, JsonLine, lines
+from airtally.query.lines import Extract, Integer, JsonLine
 from airtally.query.question import Dimension, Metric, Question
 from airtally.query.service import Queries
 from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS, PLAYLOGS, VIEWER_SAMPLES
+from fixtures.lines import text_both_ways
 from fixtures.snapshots import HandMade
 
 START = day_start_us(date(2026, 10, 1))
@@ -99,7 +100,7 @@ def check(engine: Engine, drawn: list[Row], start: int, length: int) -> None:
 
         extract = Extract(PLAYLOGS, "acme", JsonLine((("m", Integer("media_id")),)), start, end, descending=True)
         snapshot = queries.snapshot(PLAYLOGS, "acme", start_us=start, end_us=end)
-        text = b"".join(part.data for part in lines(engine, extract, snapshot)).decode()
+        text = text_both_ways(engine, extract, snapshot)
         left.sort(key=lambda row: (row["played_at"], *received(row)), reverse=True)
         assert text == "".join(f'{{"m":{row["media_id"]}}}\n' for row in left)
 

@@ -40,6 +40,9 @@ LOGINS_REFUSED = Counter("airtally_logins_refused_total", "Log-ins refused.", ["
 
 JOBS = Counter("airtally_jobs_ended_total", "Jobs that ended, done or failed.", ["kind", "state"])
 JOB_TRIES = Counter("airtally_job_tries_failed_total", "Tries at a job put off by trouble.", ["kind", "reason"])
+REPORT_DAYS = Counter(
+    "airtally_report_days_total", "Days of reports rendered, by what put their lines in order.", ["ordered_by"]
+)
 SCHEDULE_RUNS = Counter(
     "airtally_schedule_runs_total", "Runs of schedules that ended: done, failed or skipped.", ["state"]
 )
