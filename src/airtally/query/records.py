@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -18,6 +18,7 @@ from airtally.streams.declaration import Stream
 MAX_RECORDS = 200_000
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class KnownRecords(Mapping[Any, Row]):
@@ -31,6 +32,14 @@ class KnownRecords(Mapping[Any, Row]):
         self._folds = tuple(stream.by_name[name].fold_case for name in stream.key)
         columns = [table.column(name).to_pylist() for name in stream.key]
         self._places = {self._folded(key): place for place, key in enumerate(zip(*columns, strict=True))}
+        self._made: dict[Callable[[KnownRecords], Any], Any] = {}
+
+    def once(self, make: Callable[[KnownRecords], T]) -> T:
+        """What `make`, a function or class, makes of the records: kept with them, and gone when they change."""
+        found: T | None = self._made.get(make)
+        if found is None:
+            found = self._made.setdefault(make, make(self))
+        return found
 
     def __getitem__(self, key: Any) -> Row:
         place = self._places[self._folded(key if isinstance(key, tuple) else (key,))]

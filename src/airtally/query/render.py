@@ -57,7 +57,7 @@ def shape_of_question(question: Question, of_bucket: Hashable) -> Hashable | Non
     if where is None:
         return None
     groups = question.metrics, question.dimensions, of_bucket
-    return question.stream.name, where, *groups, question.most_rows, question.page
+    return question.stream, where, *groups, question.most_rows, question.page
 
 
 def bound_bucket(binder: Binder, question: Question, time: exp.Expr) -> tuple[exp.Expr | None, Hashable]:
