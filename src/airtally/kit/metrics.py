@@ -69,6 +69,9 @@ ROWS_FLUSHED = Counter("airtally_rows_flushed_total", "Rows moved from the buffe
 FLUSH_FAILURES = Counter("airtally_flush_failures_total", "Flushes that ended in an error; rows stay.", ["stream"])
 LAKE_CONFLICTS = Counter("airtally_lake_conflicts_total", "Commits given up for another's.", ["stream", "kind"])
 COMPACTED_ROWS = Counter("airtally_compacted_rows_total", "Rows written by compaction.", ["stream"])
+REPEAT_SEARCHES = Counter(
+    "airtally_repeat_searches_total", "Searches for repeats of events among rows that are not compacted.", ["stream"]
+)
 REPEATS_REMOVED = Counter("airtally_repeats_removed_total", "Duplicates of events removed by compaction.", ["stream"])
 ROWS_EXPIRED = Counter("airtally_rows_expired_total", "Rows that left by their retention.", ["stream"])
 

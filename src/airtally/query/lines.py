@@ -16,8 +16,8 @@ from airtally.query.jsonline import EventDate, EventTime, Fixed, Integer, JsonLi
 from airtally.query.question import Metric, Question
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import Binder, column, micros
-from airtally.sql.dedupe import days_of, events
-from airtally.sql.filters import EVERYTHING, Between, Filter, columns_of
+from airtally.sql.dedupe import EventTimes, events
+from airtally.sql.filters import EVERYTHING, Filter, columns_of
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import RECEIVED_ORDER, WRITER_ID, Partition, Stream
@@ -126,10 +126,9 @@ def render_lines(extract: Extract, snapshot: Snapshot, capabilities: Capabilitie
     binder = Binder(stream)
     arrival = _arrival_order(snapshot)
     read = tuple(dict.fromkeys((stream.time, *arrival, *extract.line.columns, *columns_of(extract.where))))
-    days = days_of(stream, extract.start_us, extract.end_us)
-    source = events(binder, snapshot, read, capabilities, days=days)
+    within = EventTimes(extract.start_us, extract.end_us)
+    source = events(binder, snapshot, read, capabilities, within=within)
     chosen = exp.select(*map(column, read), _second(stream).as_(SECOND, quoted=True)).from_(source.subquery("events"))
-    chosen = chosen.where(binder.condition(Between(stream.time, extract.start_us, extract.end_us)))
     chosen = chosen.where(binder.condition(extract.where))
     line = rendered(extract.line, binder, stream, utc_day(extract.start_us), capabilities).as_("line", quoted=True)
     keys = (SECOND, *arrival)

@@ -14,8 +14,8 @@ from airtally.rollups.figures import measured
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.comparable import type_of
 from airtally.sql.compiler import Binder, as_type, micros
-from airtally.sql.dedupe import bound_events, days_of
-from airtally.sql.filters import EVERYTHING, Between
+from airtally.sql.dedupe import EventTimes, bound_events
+from airtally.sql.filters import EVERYTHING
 from airtally.sql.kept_trees import KeptTrees, shape_of
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot
@@ -29,20 +29,18 @@ def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -
     """
     stream = question.stream
     binder = Binder(stream)
-    days = days_of(stream, question.start_us, question.end_us)
-    source = bound_events(binder, snapshot, capabilities, days=days, as_received=question.as_received)
+    times = EventTimes(question.start_us, question.end_us)
+    source = bound_events(binder, snapshot, capabilities, within=times, as_received=question.as_received)
     bucket, of_bucket = bound_bucket(binder, question, micros(stream.time))
-    within = binder.condition(Between(stream.time, question.start_us, question.end_us))
     where = binder.condition(question.where)
 
     def build() -> exp.Query:
         tree = _grouped(binder, question, bucket, capabilities)
         tree = tree.from_(source.select(question.columns).subquery("events", copy=False), copy=False)
-        return cut(tree.where(within, where, copy=False), question, binder)
+        return cut(tree.where(where, copy=False), question, binder)
 
     shape = shape_of_question(question, of_bucket)
-    ends = question.start_us is None, question.end_us is None
-    of_rows = source.shape, ends, question.as_received, capabilities.name
+    of_rows = source.shape, question.as_received, capabilities.name
     return _TREES.statement(binder, None if shape is None else ("rows", shape, of_rows), build)
 
 

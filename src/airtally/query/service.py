@@ -23,15 +23,20 @@ from airtally.query.record_pages import KeyRange, render_key_page, render_newest
 from airtally.query.records import KnownRecords, RecordsCache
 from airtally.query.refusal import rows_gone
 from airtally.query.render import render
+from airtally.query.repeats import MOST_REPEATS, RepeatFinder
 from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
 from airtally.rollups.plan import RollupPlan
 from airtally.rollups.rollups import Rollups
+from airtally.sql.dedupe import Days, days_of
 from airtally.sql.filters import EVERYTHING, Between, Filter
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.streams.declaration import RECEIVED_AT, Stream
 
 T = TypeVar("T")
+
+#: The snapshot with its repeats, or as it is.
+TellApart = Callable[[Snapshot, Days], Snapshot]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +98,14 @@ class Queries:
         *,
         answer_cache: int = 0,
         on_missing: Callable[[FilesMissing], None] = lambda _: None,
+        most_repeats: int = MOST_REPEATS,
     ) -> None:
         self._written = AnswerCache(answer_cache)
         self._engine, self._source, self._rollups = engine, source, rollups
         self._clock = clock or SystemClock()
         self._known = RecordsCache()
         self._freshness = Freshness(engine)
+        self._repeats = RepeatFinder(engine, most=most_repeats)
         self._on_missing = on_missing
 
     @property
@@ -109,10 +116,11 @@ class Queries:
         """Drop the answers and records kept in memory, as after rows were erased."""
         self._written.clear()
         self._known.clear()
+        self._repeats.forget()
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
-        return self._twice(lambda: self._ask(self.prepare(question)))
+        return self._twice(lambda: self._ask(self._prepared(question)))
 
     def written(
         self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]
@@ -129,26 +137,41 @@ class Queries:
         return WrittenAnswer(body, view.data_through_us, self._clock.now_us())
 
     def prepare(self, question: Question) -> PreparedQuestion:
-        """What `answer` would run, for whoever runs it elsewhere. Raises LimitExceeded and RowsGone."""
-        if self._rollups is not None and has_rollups(question):
-            return self._planned(question)
-        return self._over_rows(question)
+        """For whoever runs it elsewhere: repeats are found out while it runs. Raises LimitExceeded and RowsGone."""
+        return self._prepared(question, lambda view, _: view)
 
-    def _over_rows(self, question: Question, view: Snapshot | None = None) -> PreparedQuestion:
+    def told_apart(self, view: Snapshot, days: Days = None) -> Snapshot:
+        """The snapshot with its repeats, where these are few enough; see `RepeatFinder`."""
+        return self._repeats.told_apart(view, days)
+
+    def _prepared(self, question: Question, told_apart: TellApart | None = None) -> PreparedQuestion:
+        told_apart = told_apart or self.told_apart
+        if self._rollups is not None and has_rollups(question):
+            return self._planned(question, told_apart)
+        return self._over_rows(question, told_apart=told_apart)
+
+    def _over_rows(
+        self, question: Question, view: Snapshot | None = None, told_apart: TellApart | None = None
+    ) -> PreparedQuestion:
         if view is None:
             view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+        if not question.as_received:
+            view = (told_apart or self.told_apart)(view, days_of(question.stream, question.start_us, question.end_us))
         question = bounded(question, view, able=self._engine.capabilities.bit_sets)
         return PreparedQuestion(question, render(question, view, self._engine.capabilities), view)
 
-    def _planned(self, question: Question) -> PreparedQuestion:
+    def _planned(self, question: Question, told_apart: TellApart) -> PreparedQuestion:
         """From the segments and rows that the plan chooses for each day of the interval."""
         rollup_plan = self._rollup_plan(question)
         if rollup_plan.missing:
             raise rows_gone(question, rollup_plan, self._rollup_plan)
         if not self._engine.capabilities.file_lists:
-            return self._over_rows(question)
+            return self._over_rows(question, told_apart=told_apart)
         if not rollup_plan.sources:
-            return self._over_rows(question, rollup_plan.rows)
+            return self._over_rows(question, rollup_plan.rows, told_apart)
+        if rollup_plan.has_rows:
+            days = days_of(question.stream, question.start_us, question.end_us)
+            rollup_plan = replace(rollup_plan, rows=told_apart(rollup_plan.rows, days))
         statement = render_rolled(question, rollup_plan, self._engine.capabilities)
         return PreparedQuestion(question, statement, rollup_plan.rows, True, rollup_plan.has_rows)
 

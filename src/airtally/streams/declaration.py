@@ -114,6 +114,8 @@ ACCOUNT = pa.field("account", pa.string())
 
 #: Of two rows of one event or version, the one that is later in this order counts.
 RECEIVED_ORDER = (RECEIVED_AT.name, WRITER_ID.name, SEQUENCE.name)
+#: Together they name a row of a stream: no two rows have the same.
+ROW_ID = (WRITER_ID.name, SEQUENCE.name)
 
 #: `sequence` of a row = buffer sequence of its batch << 20 | position in the batch.
 SEQUENCE_SHIFT = 20
