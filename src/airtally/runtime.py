@@ -51,6 +51,7 @@ from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
 from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
+from airtally.storage.marks import Marks
 from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
@@ -158,12 +159,13 @@ class _Opening:
     def _storage(self, access: Access) -> Storage:
         settings, clock, folder = self._settings, self._clock, self._settings.home / "buffer"
         watermark = Watermark(self._store, self._shared, folder)
-        lake = Lake(settings.lake_url, clock=clock, faults=self._faults)
+        marks = self._marks()
+        lake = Lake(settings.lake_url, clock=clock, faults=self._faults, marks=marks)
         if self._role:
             lake.follow_declarations()
         buffer = None
         if Role.ROWS in self._role:
-            buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=self._faults)
+            buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=self._faults, marks=marks)
             self._closing.callback(buffer.close)
         sieve = LateRows(self._store, access.secrets).left
         event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now, sieve=sieve)
@@ -179,6 +181,13 @@ class _Opening:
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)
         return Storage(lake, health, buffer, event_store, writers, rollups)
+
+    def _marks(self) -> Marks:
+        marks = Marks.of_home(self._settings.home, self._settings.database_url, self._settings.lake_url)
+        self._closing.callback(marks.close)
+        if self._role:
+            marks.join()
+        return marks
 
     def _engines(self) -> Engines:
         settings = self._settings

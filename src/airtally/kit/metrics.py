@@ -86,6 +86,11 @@ CARE_FAILURES = Counter(
 ROLLUP_SEGMENTS = Counter("airtally_rollup_parts_total", "Segments of rollups built.", ["rollup"])
 ROLLUP_FAILURES = Counter("airtally_rollup_failures_total", "Care of a rollup that ended in an error.", ["rollup"])
 
+SNAPSHOTS = Counter(
+    "airtally_snapshots_total",
+    "Views of a stream that answers were given from: looked for in buffers and lake, or remembered.",
+    ["way"],
+)
 ANSWER_CACHE_HITS = Counter("airtally_answer_cache_hits_total", "Answers given from memory.")
 ANSWER_CACHE_MISSES = Counter("airtally_answer_cache_misses_total", "Answers that had to be computed.")
 

@@ -30,7 +30,7 @@ def _all_versions(stream: Stream) -> Iterator[Rollup]:
 
 def table_of(lake: Lake, rollup: Rollup) -> RollupTable:
     place = open_storage(f"{lake.url}/{ROLLUPS}/{rollup.folder}", lake.options)
-    return RollupTable(rollup, place, clock=lake.clock, faults=lake.faults)
+    return RollupTable(rollup, place, clock=lake.clock, faults=lake.faults, marks=lake.marks)
 
 
 def tables_of(lake: Lake) -> list[RollupTable]:

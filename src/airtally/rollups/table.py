@@ -21,6 +21,7 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.storage.lake.delta import DeltaFiles, TableLayout
 from airtally.storage.lake.snapshot import DataFile
 from airtally.storage.lake.table_storage import TableStorage
+from airtally.storage.marks import NO_MARKS, Marks
 from airtally.streams.rollup import Rollup
 
 #: Application id whose version is the first day, as an ordinal, that may still be rebuilt.
@@ -141,7 +142,15 @@ class RollupTableVersion:
 class RollupTable(DeltaFiles[RollupTableVersion]):
     """The table of one version of a rollup. Thread-safe by the lock of `DeltaFiles`; it adds no state of its own."""
 
-    def __init__(self, rollup: Rollup, place: TableStorage, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
+    def __init__(
+        self,
+        rollup: Rollup,
+        place: TableStorage,
+        *,
+        clock: Clock,
+        faults: Faults = NO_FAULTS,
+        marks: Marks = NO_MARKS,
+    ) -> None:
         self.rollup = rollup
         texts = ("account", "month", "day", ZONES) if rollup.local else ("account", "month", "day")
         names = (pa.field(name, pa.string()) for name in texts)
@@ -154,6 +163,7 @@ class RollupTable(DeltaFiles[RollupTableVersion]):
             lambda handle, log_state: RollupTableVersion(place, handle, log_state),
             clock=clock,
             faults=faults,
+            marks=marks,
         )
 
 

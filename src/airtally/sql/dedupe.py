@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,7 +13,7 @@ from airtally.kit.time import DAY_US, day_start_us, utc_day
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import Binder, column
 from airtally.sql.filters import Between
-from airtally.sql.repeats import DAY_NUMBER, day_number, identified, repeated_rows
+from airtally.sql.repeats import DAY_NUMBER, BoundRepeats, day_number, identified
 from airtally.sql.statement import Rows
 from airtally.storage.lake.last_received import last_received
 from airtally.storage.lake.snapshot import DataFile, Snapshot
@@ -59,24 +59,125 @@ def events(
     All events of `days`; those alone whose time is `within` bounds, where they are given. Other conditions may not be
     applied before it, but for those on the account and the identity: a correction can move an event into or out of any.
     """
+    bound = bound_events(binder, snapshot, capabilities, days=days, within=within, as_received=as_received)
+    return bound.select(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTimes:
+    """A condition on the time of events; `ends` says which of its two ends it has."""
+
+    condition: exp.Expr
+    ends: tuple[bool, bool]
+
+    @classmethod
+    def of(cls, binder: Binder, stream: Stream, times: EventTimes) -> BoundTimes:
+        condition = binder.condition(Between(stream.time, times.start_us, times.end_us))
+        return cls(condition, (times.start_us is not None, times.end_us is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class EventPart:
+    """Rows that are read alike: those in table `without` are left out, and of `timely` ones those not within the bounds."""
+
+    rows: exp.Table
+    timely: bool = False
+    without: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundEvents:
+    """The relations and bounds of `events`, before their query is built; those of one `shape` have the same query.
+
+    `ranked`: every row with an identity is ranked, for engines that read the whole table, so that compacted files cannot
+    be told from others.
+    """
+
+    stream: Stream
+    bounds: BoundTimes | None
+    parts: tuple[EventPart, ...]
+    repeats: BoundRepeats | None = None
+    ranked: bool = False
+
+    @property
+    def shape(self) -> Hashable:
+        held = None if self.repeats is None else self.repeats.held is None
+        ends = None if self.bounds is None else self.bounds.ends
+        return tuple((part.timely, part.without) for part in self.parts), held, ends, self.ranked
+
+    def select(self, columns: Sequence[str]) -> exp.Query:
+        """The query for some columns. To be called once: the relations become part of it."""
+        if self.ranked:
+            return self._ranked(self.parts[0], columns)
+        selects = [self._timely(self._of_part(part, columns), part) for part in self.parts]
+        whole: exp.Query = selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
+        if self.repeats is None:
+            return whole
+        return whole.with_(REPEATS, as_=self.repeats.select(), materialized=True)
+
+    def _of_part(self, part: EventPart, columns: Sequence[str]) -> exp.Select:
+        if not part.without:
+            return exp.select(*map(column, columns), copy=False).from_(part.rows, copy=False)
+        mine = exp.select(*map(column, dict.fromkeys((*columns, self.stream.time, *ROW_ID)))).from_(part.rows)
+        same = exp.and_(*(column(name, "mine").eq(column(name, part.without)) for name in ROW_ID))
+        kept = exp.select(*(column(name, "mine") for name in columns)).from_(mine.subquery("mine"))
+        return kept.join(exp.to_table(part.without), on=same, join_type="anti")
+
+    def _ranked(self, part: EventPart, columns: Sequence[str]) -> exp.Query:
+        stream = self.stream
+        names = dict.fromkeys((*columns, stream.time, *stream.identity, *RECEIVED_ORDER))
+        keyed = [*map(column, names), day_number(stream).as_(DAY_NUMBER, quoted=True)]
+        source = exp.select(*keyed).from_(part.rows)
+        shown = [column(name) for name in dict.fromkeys((*columns, stream.time))]
+        rest = exp.select(*shown).from_(source.subquery("r")).where(exp.not_(identified(stream)))
+        key = [column(name) for name in (*stream.identity, DAY_NUMBER)]
+        winners = last_received(source.where(identified(stream)), key, shown)
+        events_once = exp.union(winners, rest, distinct=False).subquery("once")
+        return self._timely(exp.select(*map(column, columns)).from_(events_once), part)
+
+    def _timely(self, query: exp.Select, part: EventPart) -> exp.Select:
+        if self.bounds is None or not part.timely:
+            return query
+        return query.where(self.bounds.condition.copy(), copy=False)
+
+
+def bound_events(
+    binder: Binder,
+    snapshot: Snapshot,
+    capabilities: Capabilities,
+    *,
+    days: Days = None,
+    within: EventTimes | None = None,
+    as_received: bool = False,
+) -> BoundEvents:
+    """The events of `events`, before their query is built."""
+    stream = snapshot.stream
     if within is not None:
-        days = days_of(snapshot.stream, within.start_us, within.end_us)
-    wanted = _Wanted(binder, snapshot.stream, columns, within)
+        days = days_of(stream, within.start_us, within.end_us)
+    parts, repeats = _bound_parts(
+        _Wanted(binder, stream, within), snapshot, capabilities, days, as_received=as_received
+    )
+    timely = within is not None and any(part.timely for part in parts)  # what is bound must be used
+    bounds = BoundTimes.of(binder, stream, within) if within is not None and timely else None
+    ranked = not capabilities.file_lists and not as_received and has_repeats(stream)
+    return BoundEvents(stream, bounds, parts, repeats, ranked)
+
+
+def _bound_parts(
+    wanted: _Wanted, snapshot: Snapshot, capabilities: Capabilities, days: Days, *, as_received: bool
+) -> tuple[tuple[EventPart, ...], BoundRepeats | None]:
     if not capabilities.file_lists:
-        once = not as_received and has_repeats(snapshot.stream)
-        return wanted.ranked(Rows.all_of(snapshot, days)) if once else wanted.of_table(Rows.all_of(snapshot, days))
+        return (EventPart(wanted.binder.relation(Rows.all_of(snapshot, days), "rows"), timely=True),), None
     if as_received or not has_repeats(snapshot.stream):
-        return _all_of(wanted.rows(_of_days(snapshot, days)))
+        return wanted.rows(_of_days(snapshot, days)), None
     if snapshot.repeats is not None:
-        return _without_known(wanted, _of_days(snapshot, days), snapshot.repeats)
+        return _without_known(wanted, _of_days(snapshot, days), snapshot.repeats), None
     novelty = Novelty.of(snapshot, days)
     if novelty.new.empty:
-        return _all_of(wanted.rows(novelty.plain))
-    repeats = repeated_rows(binder, novelty.old, novelty.new)
-    selects = wanted.rows(novelty.touched, without=exp.to_table(REPEATS))
-    if not novelty.plain.empty:
-        selects += wanted.rows(novelty.plain)
-    return _all_of(selects).with_(REPEATS, as_=repeats, materialized=True)
+        return wanted.rows(novelty.plain), None
+    repeats = BoundRepeats.of(wanted.binder, novelty.old, novelty.new)
+    parts = wanted.rows(novelty.touched, without=REPEATS)
+    return parts if novelty.plain.empty else parts + wanted.rows(novelty.plain), repeats
 
 
 def has_repeats(stream: Stream) -> bool:
@@ -147,60 +248,38 @@ def _of_days(snapshot: Snapshot, days: Days) -> Rows:
     return Rows(snapshot, snapshot.compacted + snapshot.uncompacted, tables)
 
 
-def _without_known(wanted: _Wanted, rows: Rows, repeats: Mapping[str | None, pa.Table]) -> exp.Query:
+def _without_known(wanted: _Wanted, rows: Rows, repeats: Mapping[str | None, pa.Table]) -> tuple[EventPart, ...]:
     """Only the days that have repeats are read with what names a row."""
     if not repeats:
-        return _all_of(wanted.rows(rows))
+        return wanted.rows(rows)
     known = wanted.binder.relation(pa.concat_tables(list(repeats.values())), REPEATS)
     touched = Rows(rows.snapshot, tuple(file for file in rows.files if file.day in repeats), rows.buffered)
     rest = Rows(rows.snapshot, tuple(file for file in rows.files if file.day not in repeats), ())
-    selects = wanted.rows(touched, without=known)
-    return _all_of(selects if rest.empty else selects + wanted.rows(rest))
-
-
-def _all_of(selects: Sequence[exp.Query]) -> exp.Query:
-    return selects[0] if len(selects) == 1 else exp.union(*selects, distinct=False)
+    parts = wanted.rows(touched, without=known.name)
+    return parts if rest.empty else parts + wanted.rows(rest)
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What is wanted of each event: `columns`, and a time `within` bounds where they are given."""
+    """Binds rows in parts: those whose time may be beyond the bounds, where they are given, apart from the others."""
 
     binder: Binder
     stream: Stream
-    columns: Sequence[str]
     within: EventTimes | None
 
-    def rows(self, rows: Rows, without: exp.Table | None = None) -> list[exp.Select]:
-        """Of exactly these rows, those in table `without` left out; times are looked at where they may be beyond.
+    def rows(self, rows: Rows, without: str = "") -> tuple[EventPart, ...]:
+        """Exactly these rows; times are looked at where they may be beyond.
 
         To read a time and to compare it takes a third of the time of a count by three columns.
         """
         inside = tuple(file for file in rows.files if self._is_inside(file))
         rest = Rows(rows.snapshot, tuple(file for file in rows.files if not self._is_inside(file)), rows.buffered)
-        found = [self._select(Rows(rows.snapshot, inside, ()), without)] if inside else []
+        found: tuple[EventPart, ...] = ()
+        if inside:
+            found = (EventPart(self.binder.relation(Rows(rows.snapshot, inside, ()), "rows"), without=without),)
         if not rest.empty or not found:
-            found.append(self._timely(self._select(rest, without)))
+            found += (EventPart(self.binder.relation(rest, "rows"), timely=True, without=without),)
         return found
-
-    def of_table(self, rows: Rows) -> exp.Select:
-        """For engines that read the whole table."""
-        return self._timely(self._select(rows))
-
-    def ranked(self, rows: Rows) -> exp.Query:
-        """For engines that read the whole table, so that compacted files cannot be told from others.
-
-        Every row with an identity is ranked.
-        """
-        names = dict.fromkeys((*self.columns, self.stream.time, *self.stream.identity, *RECEIVED_ORDER))
-        keyed = [*map(column, names), day_number(self.stream).as_(DAY_NUMBER, quoted=True)]
-        source = exp.select(*keyed).from_(self.binder.relation(rows, "rows"))
-        shown = [column(name) for name in dict.fromkeys((*self.columns, self.stream.time))]
-        rest = exp.select(*shown).from_(source.subquery("r")).where(exp.not_(identified(self.stream)))
-        key = [column(name) for name in (*self.stream.identity, DAY_NUMBER)]
-        winners = last_received(source.where(identified(self.stream)), key, shown)
-        events_once = exp.union(winners, rest, distinct=False).subquery("once")
-        return self._timely(exp.select(*map(column, self.columns)).from_(events_once))
 
     def _is_inside(self, file: DataFile) -> bool:
         """Whether all events of a file have a wanted time: those of its day, where files have one day each."""
@@ -210,18 +289,3 @@ class _Wanted:
             return False
         first_us = day_start_us(date.fromisoformat(file.day))
         return self.within.holds(first_us, first_us + DAY_US)
-
-    def _select(self, rows: Rows, without: exp.Table | None = None) -> exp.Select:
-        source = self.binder.relation(rows, "rows")
-        if without is None:
-            return exp.select(*map(column, self.columns), copy=False).from_(source, copy=False)
-        mine = exp.select(*map(column, dict.fromkeys((*self.columns, self.stream.time, *ROW_ID)))).from_(source)
-        same = exp.and_(*(column(name, "mine").eq(column(name, without.name)) for name in ROW_ID))
-        kept = exp.select(*(column(name, "mine") for name in self.columns)).from_(mine.subquery("mine"))
-        return kept.join(without, on=same, join_type="anti")
-
-    def _timely(self, query: exp.Select) -> exp.Select:
-        if self.within is None:
-            return query
-        between = Between(self.stream.time, self.within.start_us, self.within.end_us)
-        return query.where(self.binder.condition(between), copy=False)

@@ -8,6 +8,7 @@ harm, as the rows that have them are compared as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -26,9 +27,27 @@ def repeated_rows(binder: Binder, old: Rows, new: Rows) -> exp.Select:
 
     `old` holds the rows of which nobody need be told that they are repeats of each other.
     """
-    stream = new.snapshot.stream
-    brought = binder.relation(new, "new")
-    held = None if old.empty else binder.relation(old, "old")
+    return BoundRepeats.of(binder, old, new).select()
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRepeats:
+    """The relations of `repeated_rows`, before their query is built."""
+
+    stream: Stream
+    brought: exp.Table
+    held: exp.Table | None
+
+    @classmethod
+    def of(cls, binder: Binder, old: Rows, new: Rows) -> BoundRepeats:
+        brought = binder.relation(new, "new")
+        return cls(new.snapshot.stream, brought, None if old.empty else binder.relation(old, "old"))
+
+    def select(self) -> exp.Select:
+        return _select_repeated(self.stream, self.brought, self.held)
+
+
+def _select_repeated(stream: Stream, brought: exp.Table, held: exp.Table | None) -> exp.Select:
     everything = _identified_rows(brought, stream, (*stream.identity, *RECEIVED_ORDER))
     if held is not None:
         more = _identified_rows(held, stream, (*stream.identity, *RECEIVED_ORDER))

@@ -187,6 +187,10 @@ class Stream:
         if named:  # figures outlive rows, so nothing in them may name a person
             raise ValueError(f"stream {self.name}: no rollup may have {', '.join(named)}, which names a person")
 
+    def __hash__(self) -> int:
+        """By the name: what is kept by stream is looked up at every question."""
+        return hash(self.name)
+
     def column(self, name: str) -> Column:
         return self.by_name[name]
 
