@@ -80,5 +80,8 @@ CARE_FAILURES = Counter(
 ROLLUP_SEGMENTS = Counter("airtally_rollup_parts_total", "Segments of rollups built.", ["rollup"])
 ROLLUP_FAILURES = Counter("airtally_rollup_failures_total", "Care of a rollup that ended in an error.", ["rollup"])
 
+MAPS_MADE = Counter("airtally_maps_made_total", "Segments of rollups written as memory maps.", ["rollup"])
+MAPPED_ANSWERS = Counter("airtally_mapped_answers_total", "Answers made from memory maps of segments.", ["stream"])
+
 ANSWER_CACHE_HITS = Counter("airtally_answer_cache_hits_total", "Answers given from memory.")
 ANSWER_CACHE_MISSES = Counter("airtally_answer_cache_misses_total", "Answers that had to be computed.")

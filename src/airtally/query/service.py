@@ -17,6 +17,7 @@ from airtally.query.changelog import Order, Records, VersionsQuery, render_recor
 from airtally.query.distinct import approximated, bounded
 from airtally.query.freshness import Freshness, StreamFreshness
 from airtally.query.lookup import Row, last_by
+from airtally.query.mapped.answers import MappedAnswers
 from airtally.query.narrow import narrowed, plain
 from airtally.query.question import Question
 from airtally.query.record_pages import KeyRange, render_key_page, render_newest_versions
@@ -92,10 +93,12 @@ class Queries:
         rollups: Rollups | None = None,
         *,
         answer_cache: int = 0,
+        mapped: MappedAnswers | None = None,
         on_missing: Callable[[FilesMissing], None] = lambda _: None,
     ) -> None:
         self._written = AnswerCache(answer_cache)
         self._engine, self._source, self._rollups = engine, source, rollups
+        self._mapped = mapped
         self._clock = clock or SystemClock()
         self._known = RecordsCache()
         self._freshness = Freshness(engine)
@@ -112,7 +115,7 @@ class Queries:
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
-        return self._twice(lambda: self._ask(self.prepare(question)))
+        return self._twice(lambda: self._answered(question))
 
     def written(
         self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]
@@ -130,9 +133,8 @@ class Queries:
 
     def prepare(self, question: Question) -> PreparedQuestion:
         """What `answer` would run, for whoever runs it elsewhere. Raises LimitExceeded and RowsGone."""
-        if self._rollups is not None and has_rollups(question):
-            return self._planned(question)
-        return self._over_rows(question)
+        rollup_plan = self._rollup_plan_of(question)
+        return self._over_rows(question) if rollup_plan is None else self._planned(question, rollup_plan)
 
     def _over_rows(self, question: Question, view: Snapshot | None = None) -> PreparedQuestion:
         if view is None:
@@ -140,11 +142,27 @@ class Queries:
         question = bounded(question, view, able=self._engine.capabilities.bit_sets)
         return PreparedQuestion(question, render(question, view, self._engine.capabilities), view)
 
-    def _planned(self, question: Question) -> PreparedQuestion:
-        """From the segments and rows that the plan chooses for each day of the interval."""
+    def _answered(self, question: Question) -> Answer:
+        """From maps of segments where they have all that the plan names, else by the engine."""
+        rollup_plan = self._rollup_plan_of(question)
+        if rollup_plan is None:
+            return self._ask(self._over_rows(question))
+        table = None if self._mapped is None else self._mapped.answer(question, rollup_plan)
+        if table is None:
+            return self._ask(self._planned(question, rollup_plan))
+        return self._answer_of(question, table, rollup_plan.rows, from_segments=True, from_rows=rollup_plan.has_rows)
+
+    def _rollup_plan_of(self, question: Question) -> RollupPlan | None:
+        """None where the question may not need segments. Raises RowsGone."""
+        if self._rollups is None or not has_rollups(question):
+            return None
         rollup_plan = self._rollup_plan(question)
         if rollup_plan.missing:
             raise rows_gone(question, rollup_plan, self._rollup_plan)
+        return rollup_plan
+
+    def _planned(self, question: Question, rollup_plan: RollupPlan) -> PreparedQuestion:
+        """From the segments and rows that the plan chooses for each day of the interval."""
         if not self._engine.capabilities.file_lists:
             return self._over_rows(question)
         if not rollup_plan.sources:
@@ -158,17 +176,27 @@ class Queries:
         return self._rollups.rollup_plan(candidates, question.stream, question.account, interval_of(question))
 
     def _ask(self, prepared: PreparedQuestion) -> Answer:
-        question, table = prepared.question, self._engine.query(prepared.statement)
+        return self._answer_of(
+            prepared.question,
+            narrowed(self._engine.query(prepared.statement)),
+            prepared.view,
+            from_segments=prepared.from_segments,
+            from_rows=prepared.from_rows,
+        )
+
+    def _answer_of(
+        self, question: Question, table: pa.Table, view: Snapshot, *, from_segments: bool, from_rows: bool
+    ) -> Answer:
         limited = question.page is not None and question.page.limit is not None
         if question.most_rows is not None and table.num_rows > question.most_rows and not limited:
             raise _too_many_rows(question.most_rows)
         return Answer(
-            narrowed(table),
-            prepared.view.data_through_us,
+            table,
+            view.data_through_us,
             self._clock.now_us(),
             str(question.clock_zone),
-            prepared.from_segments,
-            prepared.from_rows,
+            from_segments,
+            from_rows,
             approximated(question.metrics),
         )
 

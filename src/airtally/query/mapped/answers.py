@@ -1,0 +1,114 @@
+"""Answers from maps: which questions can be answered so, and the table that the engine would have given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from airtally.kit import metrics
+from airtally.query.buckets import Bucket
+from airtally.query.mapped.conditions import can_decide
+from airtally.query.mapped.grid import MOST_CELLS, BucketGrid
+from airtally.query.mapped.part import MapPart, PartSums, SumsTooWide, check_width, sums_of
+from airtally.query.mapped.sums import Groups, TooManyKeys, grouped
+from airtally.query.question import BUCKET, Function, Question
+from airtally.rollups.maps.columns import Numbers
+from airtally.rollups.maps.maps import SegmentMaps
+from airtally.rollups.plan import RollupPlan
+
+#: Of the files that a question reads, so many rows at most; beyond that the engine is faster, and has limits.
+_MOST_ROWS = 20_000_000
+_NEVER_NULL = {Function.COUNT, Function.SUM}
+
+
+class MappedAnswers:
+    """Answers questions from maps where all segments of their plan have one. Thread-safe: it holds only the maps."""
+
+    def __init__(self, maps: SegmentMaps) -> None:
+        self._maps = maps
+
+    def answer(self, question: Question, rollup_plan: RollupPlan) -> pa.Table | None:
+        """The answer, in no order, sums as int64. None: the engine answers."""
+        if not self._maps.enabled or not _can_answer(question, rollup_plan):
+            return None
+        parts = list(self._parts(question, rollup_plan))
+        if any(part is None for part in parts):
+            return None
+        try:
+            table = _table_of(question, [part for part in parts if part is not None])
+        except (TooManyKeys, SumsTooWide):
+            return None
+        metrics.MAPPED_ANSWERS.labels(question.stream.name).inc()
+        return table
+
+    def _parts(self, question: Question, rollup_plan: RollupPlan) -> Iterator[MapPart | None]:
+        """All of them, so that the maps that are missing are made together."""
+        for source in rollup_plan.sources:
+            for files, hidden in source.reads():
+                for file in files:
+                    columns = self._maps.columns(source.candidate.rollup, file, question.account)
+                    usable = columns is not None and columns.time.last < MOST_CELLS
+                    yield MapPart(columns, hidden, source.candidate.measures) if columns and usable else None
+
+
+def _can_answer(question: Question, rollup_plan: RollupPlan) -> bool:
+    files = [file for source in rollup_plan.sources for files, _ in source.reads() for file in files]
+    return (
+        bool(files)
+        and not rollup_plan.has_rows
+        and question.page is None
+        and can_decide(question.where)
+        and sum(file.rows for file in files) <= _MOST_ROWS
+    )
+
+
+def _table_of(question: Question, parts: Sequence[MapPart]) -> pa.Table:
+    names = list(dict.fromkeys(str(each.column) for each in question.dimensions))
+    grid = BucketGrid(question)
+    sums = [sums_of(part, question, grid, names) for part in parts]
+    groups, texts = _joined(sums, [each.function for each in question.metrics])
+    if not len(groups) and not names and question.bucket is Bucket.NONE:
+        return _nothing(question)
+    columns = {}
+    if question.bucket is not Bucket.NONE:
+        columns[BUCKET] = pa.array(grid.starts[groups.keys[-1]])
+    for dimension in question.dimensions:
+        place = names.index(str(dimension.column))
+        columns[dimension.label] = texts[place].take(pa.array(groups.keys[place]))
+    figures = zip(question.metrics, groups.figures, strict=True)
+    return pa.table(columns | {metric.name: pa.array(each) for metric, each in figures})
+
+
+def _nothing(question: Question) -> pa.Table:
+    """The one row of an answer without groups, where there are no rows."""
+    figures = {each.name: 0 if each.function in _NEVER_NULL else None for each in question.metrics}
+    return pa.table({name: pa.array([figure], pa.int64()) for name, figure in figures.items()})
+
+
+def _joined(sums: Sequence[PartSums], functions: Sequence[Function]) -> tuple[Groups, tuple[pa.Array, ...]]:
+    """The groups of several maps as one, whose codes are of the texts of all of them. Raises as `sums_of` does."""
+    if len(sums) == 1:
+        return sums[0].groups, sums[0].texts
+    check_width([sum(each) for each in zip(*(part.furthest for part in sums), strict=True)])
+    texts, codes = [], []
+    for place in range(len(sums[0].texts)):
+        merged, own = _common_codes([part.texts[place] for part in sums], [part.groups.keys[place] for part in sums])
+        texts.append(merged)
+        codes.append(own)
+    keys = [*codes, np.concatenate([part.groups.keys[-1] for part in sums])]
+    sizes = [*map(len, texts), sums[0].groups.sizes[-1]]
+    figures = [np.concatenate(each) for each in zip(*(part.groups.figures for part in sums), strict=True)]
+    return grouped(keys, sizes, figures, functions), tuple(texts)
+
+
+def _common_codes(texts: Sequence[pa.Array], codes: Sequence[Numbers]) -> tuple[pa.Array, Numbers]:
+    """The texts that are used, and all codes as theirs."""
+    places: dict[str | None, int] = {}
+    found = []
+    for own, used in zip(texts, codes, strict=True):
+        distinct, inverse = np.unique(used, return_inverse=True)
+        names = own.take(pa.array(distinct)).to_pylist()
+        found.append(np.array([places.setdefault(name, len(places)) for name in names], np.int64)[inverse])
+    return pa.array(list(places), pa.string()), np.concatenate(found)
