@@ -202,7 +202,7 @@ class _Opening:
         return Queries(
             *(engines.engine, storage.event_store, self._clock, storage.rollups),
             answer_cache=self._settings.answer_cache,
-            mapped=MappedAnswers(storage.maps),
+            mapped=MappedAnswers(storage.maps, engines.engine),
             on_missing=lambda missing: storage.health.note(missing.gone),
         )
 

@@ -112,6 +112,8 @@ class Queries:
         """Drop the answers and records kept in memory, as after rows were erased."""
         self._written.clear()
         self._known.clear()
+        if self._mapped is not None:
+            self._mapped.forget()
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from airtally.engine.protocol import Engine
 from airtally.kit import metrics
 from airtally.query.buckets import Bucket
 from airtally.query.mapped.conditions import can_decide
 from airtally.query.mapped.grid import MOST_CELLS, BucketGrid
+from airtally.query.mapped.pages import PageByEngine, page_of
 from airtally.query.mapped.part import MapPart, PartSums, SumsTooWide, check_width, sums_of
+from airtally.query.mapped.stale import StaleCells
 from airtally.query.mapped.sums import Groups, TooManyKeys, grouped
 from airtally.query.question import BUCKET, Function, Question
 from airtally.rollups.maps.columns import Numbers
@@ -24,21 +27,28 @@ _NEVER_NULL = {Function.COUNT, Function.SUM}
 
 
 class MappedAnswers:
-    """Answers questions from maps where all segments of their plan have one. Thread-safe: it holds only the maps."""
+    """Answers questions from maps where all segments of their plan have one. Thread-safe: so are the parts it holds."""
 
-    def __init__(self, maps: SegmentMaps) -> None:
+    def __init__(self, maps: SegmentMaps, engine: Engine) -> None:
         self._maps = maps
+        self._stale = StaleCells(engine)
+
+    def forget(self) -> None:
+        """Drop what is kept of rows, as after some were erased."""
+        self._stale.forget()
 
     def answer(self, question: Question, rollup_plan: RollupPlan) -> pa.Table | None:
-        """The answer, in no order, sums as int64. None: the engine answers."""
+        """The answer, in no order, sums as int64. None: the engine answers. Raises what the engine raises."""
         if not self._maps.enabled or not _can_answer(question, rollup_plan):
             return None
-        parts = list(self._parts(question, rollup_plan))
-        if any(part is None for part in parts):
+        mapped = list(self._parts(question, rollup_plan))
+        parts = [part for part in mapped if part is not None]
+        stale = self._stale.parts(question, rollup_plan) if len(parts) == len(mapped) else None
+        if stale is None:
             return None
         try:
-            table = _table_of(question, [part for part in parts if part is not None])
-        except (TooManyKeys, SumsTooWide):
+            table = _answer_of(question, [*parts, *stale])
+        except (TooManyKeys, SumsTooWide, PageByEngine):
             return None
         metrics.MAPPED_ANSWERS.labels(question.stream.name).inc()
         return table
@@ -55,33 +65,34 @@ class MappedAnswers:
 
 def _can_answer(question: Question, rollup_plan: RollupPlan) -> bool:
     files = [file for source in rollup_plan.sources for files, _ in source.reads() for file in files]
-    return (
-        bool(files)
-        and not rollup_plan.has_rows
-        and question.page is None
-        and can_decide(question.where)
-        and sum(file.rows for file in files) <= _MOST_ROWS
-    )
+    return bool(files) and can_decide(question.where) and sum(file.rows for file in files) <= _MOST_ROWS
 
 
-def _table_of(question: Question, parts: Sequence[MapPart]) -> pa.Table:
+def _answer_of(question: Question, parts: Sequence[MapPart]) -> pa.Table:
     names = list(dict.fromkeys(str(each.column) for each in question.dimensions))
     grid = BucketGrid(question)
     sums = [sums_of(part, question, grid, names) for part in parts]
     groups, texts = _joined(sums, [each.function for each in question.metrics])
-    if not len(groups) and not names and question.bucket is Bucket.NONE:
-        return _nothing(question)
+    nothing = not len(groups) and not names and question.bucket is Bucket.NONE
+    table = _no_rows(question) if nothing else _table_of(question, groups, dict(zip(names, texts, strict=True)), grid)
+    if question.page is None:
+        return table
+    return page_of(table, question.page, None if nothing else sum(each.rows for each in sums), question.most_rows)
+
+
+def _table_of(question: Question, groups: Groups, texts: Mapping[str, pa.Array], grid: BucketGrid) -> pa.Table:
     columns = {}
     if question.bucket is not Bucket.NONE:
         columns[BUCKET] = pa.array(grid.starts[groups.keys[-1]])
+    codes = dict(zip(texts, groups.keys, strict=False))
     for dimension in question.dimensions:
-        place = names.index(str(dimension.column))
-        columns[dimension.label] = texts[place].take(pa.array(groups.keys[place]))
+        name = str(dimension.column)
+        columns[dimension.label] = texts[name].take(pa.array(codes[name]))
     figures = zip(question.metrics, groups.figures, strict=True)
     return pa.table(columns | {metric.name: pa.array(each) for metric, each in figures})
 
 
-def _nothing(question: Question) -> pa.Table:
+def _no_rows(question: Question) -> pa.Table:
     """The one row of an answer without groups, where there are no rows."""
     figures = {each.name: 0 if each.function in _NEVER_NULL else None for each in question.metrics}
     return pa.table({name: pa.array([figure], pa.int64()) for name, figure in figures.items()})

@@ -25,18 +25,22 @@ class SumsTooWide(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MapPart:
-    """A map that a question reads, without what lies in a `hidden` interval; `measures` are those of its metrics."""
+    """A map that a question reads, without what lies in a `hidden` interval; `measures` are those of its metrics.
+
+    Its rows stand for as many rows of the stream as the measure `counted` says, None where its own rows are what was read.
+    """
 
     columns: SegmentColumns
     hidden: tuple[Interval, ...]
     measures: tuple[Measure, ...]
+    counted: Measure | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PartSums:
     """`groups` have the codes of the dimensions, then the bucket's number, as keys; `texts` are those of the codes.
 
-    `rows` is how many rows they were made of, `furthest` for each figure how far from 0 any sum of its rows can be.
+    `rows` is how many rows were read for them, `furthest` for each figure how far from 0 any sum of its rows can be.
     """
 
     groups: Groups
@@ -68,6 +72,8 @@ def sums_of(part: MapPart, question: Question, grid: BucketGrid, dimensions: Seq
     keys = [*(taken(each.codes) for each in texts), buckets if chosen is None else buckets[chosen]]
     sizes = [*(len(each.values) for each in texts), len(grid.starts)]
     groups = grouped(keys, sizes, [taken(each.figures) for each in measures], functions)
+    if part.counted is not None:
+        count = int(taken(columns.measures[part.counted.name].figures).sum(dtype=np.int64))
     return PartSums(groups, tuple(each.values for each in texts), count, furthest)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 
 from airtally.kit.durable import publish_file
@@ -110,7 +109,7 @@ def _checksum(about: _AboutMap, arrays: Iterable[pa.Array]) -> int:
     checksum = zlib.crc32(msgspec.json.encode(msgspec.structs.replace(about, checksum=0)))
     for each in arrays:
         codes = each.indices if isinstance(each, pa.DictionaryArray) else each
-        checksum = zlib.crc32(_numbers(codes).view(np.uint8), checksum)
+        checksum = zlib.crc32(pa.py_buffer(_numbers(codes)), checksum)
         if isinstance(each, pa.DictionaryArray):
             checksum = zlib.crc32(msgspec.json.encode(each.dictionary.to_pylist()), checksum)
     return checksum

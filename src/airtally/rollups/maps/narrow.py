@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +36,25 @@ def narrow_columns(path: Path, rollup: Rollup, account: str) -> SegmentColumns:
     Raises NotMappable, and FileNotFoundError where the file is gone.
     """
     shared = ACCOUNT in pq.read_schema(path).names
+    texts = (ACCOUNT, *rollup.dimensions) if shared else rollup.dimensions
+    with pq.ParquetFile(path, read_dictionary=list(texts)) as file:
+        return _narrowed(lambda name: file.read([name]).column(0), rollup, account, shared=shared)
+
+
+def narrow_cells(cells: pa.Table, rollup: Rollup, account: str) -> SegmentColumns:
+    """A table of an account's cells, at least one. Raises NotMappable, also for a sum wider than 64 bits."""
+    try:
+        return _narrowed(cells.column, rollup, account, shared=False)
+    except pa.ArrowInvalid as error:
+        raise NotMappable(str(error)) from None
+
+
+def _narrowed(read: Callable[[str], pa.ChunkedArray], rollup: Rollup, account: str, *, shared: bool) -> SegmentColumns:
     names = (ACCOUNT, *rollup.dimensions) if shared else rollup.dimensions
-    with pq.ParquetFile(path, read_dictionary=list(names)) as file:
-        texts = {name: _text_column(file.read([name]).column(0)) for name in names}
-        time = _time_column(file.read(["time"]).column(0), rollup)
-        order = _order([*(each.codes for each in texts.values()), time.codes])
-        measures = {each.name: _measure_column(file.read([each.name]).column(0), order) for each in rollup.measures}
+    texts = {name: _text_column(read(name)) for name in names}
+    time = _time_column(read("time"), rollup)
+    order = _order([*(each.codes for each in texts.values()), time.codes])
+    measures = {each.name: _measure_column(read(each.name), order) for each in rollup.measures}
     if order is not None:
         texts = {name: TextColumn(each.codes[order], each.values) for name, each in texts.items()}
         time = TimeColumn(time.codes[order], time.first_us, time.unit_us, time.last)
@@ -52,7 +65,8 @@ def narrow_columns(path: Path, rollup: Rollup, account: str) -> SegmentColumns:
 
 def _text_column(stored: pa.ChunkedArray) -> TextColumn:
     """The texts in the order of their bytes, a null after them."""
-    one = stored.unify_dictionaries().combine_chunks()
+    encoded = stored if pa.types.is_dictionary(stored.type) else stored.dictionary_encode()
+    one = encoded.unify_dictionaries().combine_chunks()
     found = pa.concat_arrays(one.chunks) if isinstance(one, pa.ChunkedArray) else one
     by_text = pc.sort_indices(found.dictionary)
     texts = found.dictionary.take(by_text)
