@@ -36,7 +36,7 @@ def can_decide(condition: Filter) -> bool:
 
 def conjuncts(condition: Filter) -> Iterator[Filter]:
     """The filters all of which a row has to meet."""
-    if isinstance(condition, AllOf):
+    if isinstance(condition, AllOf) or (isinstance(condition, AnyOf) and len(condition.filters) == 1):
         for part in condition.filters:
             yield from conjuncts(part)
     else:
