@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -111,11 +112,21 @@ def _joined(sums: Sequence[PartSums], functions: Sequence[Function]) -> tuple[Gr
     keys = [*codes, np.concatenate([part.groups.keys[-1] for part in sums])]
     sizes = [*map(len, texts), sums[0].groups.sizes[-1]]
     figures = [np.concatenate(each) for each in zip(*(part.groups.figures for part in sums), strict=True)]
+    if _share_no_bucket([part.groups.keys[-1] for part in sums]):
+        return Groups(tuple(keys), tuple(sizes), tuple(figures)), tuple(texts)
     return grouped(keys, sizes, figures, functions), tuple(texts)
 
 
+def _share_no_bucket(buckets: Sequence[Numbers]) -> bool:
+    """Whether the buckets of each map lie before or after those of every other, as those of months mostly do."""
+    bounds = sorted((int(each.min()), int(each.max())) for each in buckets if len(each))
+    return all(before[1] < after[0] for before, after in pairwise(bounds))
+
+
 def _common_codes(texts: Sequence[pa.Array], codes: Sequence[Numbers]) -> tuple[pa.Array, Numbers]:
-    """The texts that are used, and all codes as theirs."""
+    """The texts that are used, and all codes as theirs. Most maps of a rollup have the same texts."""
+    if all(each.equals(texts[0]) for each in texts[1:]):
+        return texts[0], np.concatenate(codes)
     places: dict[str | None, int] = {}
     found = []
     for own, used in zip(texts, codes, strict=True):
