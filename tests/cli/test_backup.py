@@ -37,6 +37,13 @@ def test_a_backup_without_the_secret_key_says_so(run, tmp_path):
     assert not (tmp_path / "copy/secret.key").exists()
 
 
+def test_a_secret_key_of_the_settings_is_named_as_the_setting_is(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRTALLY_SECRET_KEY", "k" * 64)
+    run("account create --name Acme")
+    run(f"backup {tmp_path}/copy")
+    assert "(AIRTALLY_SECRET_KEY)" in run.warned
+
+
 def test_failures_are_one_line(run, tmp_path):
     assert run(f"backup {tmp_path}/copy").startswith("airtally: There is no home at ")
     assert run(f"restore {tmp_path}/copy").startswith(f"airtally: {tmp_path}/copy holds no finished backup")

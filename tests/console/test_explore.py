@@ -197,6 +197,7 @@ def test_a_chart_has_the_largest_groups_and_adds_up_the_rest(viewer: Browser) ->
     assert {each["label"]: sum(each["values"]) for each in chart["series"][:2]} == largest
     rest = len(counted) - 2
     assert chart["series"][2]["label"] == f"other ({rest})"
+    assert [each["rest"] for each in chart["series"]] == [False, False, True]
     assert sum(chart["series"][2]["values"]) == counted.total() - sum(largest.values())
     assert f"the other {rest} are added up" in page.text
     assert (chart["kind"], chart["zone"], len(chart["times"])) == ("stacked", ZONE, 23)  # the day of the change

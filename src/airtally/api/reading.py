@@ -10,6 +10,7 @@ import msgspec
 
 from airtally.api.problems import MAX_WORDS
 from airtally.kit.errors import BadRequest, Unprocessable, UnsupportedMedia
+from airtally.kit.sent_json import decode_sent
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -74,7 +75,7 @@ def read_json(body: bytes, kind: Any) -> Any:
     Raises BadRequest for what is no JSON object, Unprocessable for an object of another form, naming the place.
     """
     try:
-        return msgspec.json.decode(b"{}" if not body and may_be_empty(kind) else body, type=kind)
+        return decode_sent(b"{}" if not body and may_be_empty(kind) else body, kind)
     except msgspec.ValidationError as error:
         failure = Unprocessable if body.lstrip()[:1] == b"{" else BadRequest
         raise failure(f"The body is invalid: {error}"[:MAX_WORDS]) from None

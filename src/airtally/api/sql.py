@@ -16,6 +16,7 @@ from airtally.api.query.deferred import FILE_FORMATS, deferred_export, prefers_t
 from airtally.exports.spec import ExportSpec
 from airtally.kit.errors import BadRequest, LimitExceeded, NotAcceptable, TooLargeAtOnce, Unprocessable
 from airtally.kit.quality import quality_headers, rfc3339
+from airtally.kit.sent_json import decode_sent
 from airtally.query.sql_service import SqlAnswer
 from airtally.services import Services
 from airtally.sql.dsl.read import MAX_CHARACTERS
@@ -84,7 +85,7 @@ def _read_text(body: bytes, media_type: str) -> str:
     try:
         if media_type.partition(";")[0].strip().lower() in {"text/plain", "application/sql"}:
             return body.decode()
-        return msgspec.json.decode(body, type=SqlBody).sql
+        return decode_sent(body, SqlBody).sql
     except msgspec.ValidationError as error:
         raise Unprocessable(f"The body is no statement: {error}"[:MAX_WORDS]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

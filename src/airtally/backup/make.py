@@ -144,7 +144,7 @@ class HomeBackup:
             if local_folder(url) is None
         ]
         if self.settings.secret_key or not self.secret_key:
-            where = "AIRTALLYSECRET_FILE_KEY" if self.settings.secret_key else f"{self.settings.home / SECRET_FILE}"
+            where = "AIRTALLY_SECRET_KEY" if self.settings.secret_key else f"{self.settings.home / SECRET_FILE}"
             found.append(f"the secret key is not in it ({where}): without it no key works")
         return found
 

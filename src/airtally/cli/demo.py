@@ -60,15 +60,22 @@ def _filled(made: Demo, settings: Settings, address: str) -> str:
     while_filled = settings.with_(public_url=address, outgoing_allow=ALLOWED, fouryousee_retry_seconds=_RETRY_SECONDS)
     services = open_services(while_filled, role=Role.NONE)
     try:
+        _say(f"Loading sample rows into {settings.home}; this takes a minute or two, and the next start a moment")
         with Progress(transient=True) as bar:
             tasks = {tenant.slug: bar.add_task(f"Loading {tenant.slug}", total=None) for tenant in made.tenants}
             fill(made, services, settings.home, lambda slug, at, of: bar.update(tasks[slug], completed=at, total=of))
         if not is_told(made):
+            _say("Compacting the lake, then asking for reports, publications and schedules as people would")
             _compact(services)
             _tell(made, services)
         return welcome(made, services, address)
     finally:
         services.close()
+
+
+def _say(words: str) -> None:
+    """To standard output at once, also where it is no terminal and no bar is shown."""
+    print(words, flush=True)
 
 
 def _compact(services: Services) -> None:

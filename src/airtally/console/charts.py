@@ -13,11 +13,15 @@ ChartKind = Literal["line", "bar", "stacked"]
 
 @dataclass(frozen=True, slots=True)
 class ChartSeries:
-    """One value for each time of the chart; None where there is none. `dashed` lines are of an earlier time."""
+    """One value for each time of the chart; None where there is none.
+
+    `dashed` is of an earlier time, `rest` the sum of groups that are not drawn each.
+    """
 
     label: str
     values: Sequence[float | int | None]
     dashed: bool = False
+    rest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

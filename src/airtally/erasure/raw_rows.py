@@ -10,10 +10,10 @@ import msgspec
 
 from airtally.erasure.person import FOLDED, Person
 from airtally.ingest.rejected import RejectedRow
+from airtally.kit.sent_json import decode_sent
 
 #: What may stand beside a value in a row that is not JSON, such as a line of CSV.
 _BESIDE = r"[^\s,;|\t\"']"
-_DEEPEST = 64
 
 
 class RawRows:
@@ -34,19 +34,19 @@ class RawRows:
     def is_named_in(self, text: str) -> bool:
         """Whether a value of a JSON text, or a word of another text, is an id of the person."""
         try:
-            value = msgspec.json.decode(text)
+            value = decode_sent(text)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return self._word.search(text) is not None
-        return any(each in self._exact or each.lower() in self._folded for each in _texts(value, 0))
+        return any(each in self._exact or each.lower() in self._folded for each in _texts(value))
 
 
-def _texts(value: Any, depth: int) -> Iterator[str]:
-    """Every text and number in a JSON value, as text; what is nested deeper than rows may be is left out."""
+def _texts(value: Any) -> Iterator[str]:
+    """Every text and number in a JSON value, as text."""
     if isinstance(value, dict):
         for each in value.values():
-            yield from _texts(each, depth + 1) if depth < _DEEPEST else ()
+            yield from _texts(each)
     elif isinstance(value, list):
         for each in value:
-            yield from _texts(each, depth + 1) if depth < _DEEPEST else ()
+            yield from _texts(each)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         yield str(value)

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from airtally.ingest.canonical import rows_as_sent
 from airtally.ingest.rejected import RejectedRow
+from airtally.kit.sent_json import decode_sent
 from airtally.streams.declaration import Column, Stream, Type
 
 _CSV = re.compile(r"\.csv(?:\.gz|\.zst)?\Z", re.IGNORECASE)
@@ -25,7 +26,7 @@ def row_of_earlier(stream: Stream, source: str, row: RejectedRow, columns: Seque
         return _from_csv(stream, row, columns) if columns else NO_COLUMNS
     raw = row.received.strip().replace(b"\n", b" ").replace(b"\r", b" ")
     try:
-        values = msgspec.json.decode(raw)
+        values = decode_sent(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return raw  # reading it again gives the same error
     if not isinstance(values, dict):

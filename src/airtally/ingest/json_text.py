@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from airtally.ingest.nested import Unreadable
+from airtally.kit.sent_json import refuse_deep
 from airtally.streams.declaration import Column
 
 OUT_OF_RANGE = "number out of range"
@@ -29,6 +30,8 @@ def json_reader(column: Column) -> Callable[[Any], tuple[str | None, str | None]
         if sent is None:
             return None, None
         try:
+            if isinstance(sent, str | bytes):
+                refuse_deep(sent)
             try:
                 value = decode(sent)
             except (msgspec.ValidationError, TypeError):

@@ -57,7 +57,7 @@ FILTERS = {
     "not of several": {"not": [{"event": "x"}]},
     "texts": {"or": ["event", "x"]},
     "too deep": deep(limits.MAX_DEPTH + 1),
-    "far too deep": deep(400, "and"),
+    "far too deep": deep(90, "and"),
     "too many": {"or": [leaf("eq", "x")] * (limits.MAX_CONDITIONS + 1)},
     "400 digits": leaf("eq", 10**400, "attributes.level"),
     "5000 digits": leaf("eq", "9" * 5000, "count"),

@@ -14,6 +14,7 @@ from airtally.api.formats import AnswerFormat
 from airtally.api.problems import MAX_WORDS
 from airtally.api.query.limits import MAX_DIMENSIONS, MAX_METRICS, MAX_NAME
 from airtally.kit.errors import BadRequest, Unprocessable
+from airtally.kit.sent_json import decode_sent
 from airtally.query.buckets import Bucket
 
 
@@ -98,7 +99,7 @@ _ENUM_FIELD = re.compile(r"Invalid enum value .* - at `\$.*?([a-z]+)`")
 def read_body(body: bytes) -> QueryBody:
     """Raises BadRequest for what is no JSON object, Unprocessable for an object that is no question."""
     try:
-        return msgspec.json.decode(body, type=QueryBody)
+        return decode_sent(body, QueryBody)
     except msgspec.ValidationError as error:
         failure = Unprocessable if body.lstrip()[:1] == b"{" else BadRequest
         raise failure(in_words("is invalid", error)) from None
@@ -174,6 +175,6 @@ def _list_in_link(name: str, text: str) -> list[Any]:
 
 def _json_in_link(name: str, text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
+        return decode_sent(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Unprocessable(in_words("is invalid", ValueError(f"{name} is no JSON: {error}"))) from None

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import msgspec
 
 from airtally.api.query.body import QueryBody
+from airtally.kit.sent_json import decode_sent
 from airtally.query.page import KeyValue
 from airtally.query.question import END_US, FIRST_US
 
@@ -43,7 +44,7 @@ def decode_cursor(text: str, asked: QueryBody) -> Cursor:
         raise ValueError("the cursor is too long")
     try:
         read = base64.b64decode(text.encode() + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        cursor = msgspec.json.decode(read, type=Cursor)
+        cursor = decode_sent(read, Cursor)
     except (binascii.Error, msgspec.DecodeError, UnicodeError, RecursionError):
         raise ValueError("the cursor is none that an answer gave as `next`") from None
     if cursor.question != digest_of(asked):

@@ -13,6 +13,7 @@ from airtally.api.repeating import HEADER, header_text
 from airtally.ingest.service import Batch, Ingest
 from airtally.ingest.validate import DELETED
 from airtally.kit.errors import BadRequest, Unavailable, Unprocessable
+from airtally.kit.sent_json import decode_sent
 from airtally.sql.case import folded
 from airtally.streams.declaration import Stream
 from airtally.streams.record_key import KeyPart
@@ -60,7 +61,7 @@ class RecordWriting:
 def _decoded(value: msgspec.Raw | None) -> Any:
     """Raises BadRequest for what is no JSON after all: of a text, only its end was looked for."""
     try:
-        return None if value is None else msgspec.json.decode(value)
+        return None if value is None else decode_sent(bytes(value))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"The body cannot be read: {error}"[:MAX_WORDS]) from None
 

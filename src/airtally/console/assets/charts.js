@@ -3,8 +3,10 @@
 
 (() => {
   const drawn = new Map();
+  const REST = -1; // in place of a hue: what is added up of the groups that are not drawn is grey
 
   function colour(number) {
+    if (number === REST) return ink("--soft");
     return getComputedStyle(document.documentElement).getPropertyValue(`--series-${(number % 8) + 1}`).trim();
   }
 
@@ -81,6 +83,9 @@
     [1, "{HH}:{mm}:{ss}", DAY_BELOW, null, DAY_BELOW, null, null, null, 1],
   ];
 
+  // Where a chart has days, weeks or months, no tick stands within a day.
+  const DAY = 86400, WHOLE_DAYS = [1, 2, 3, 7, 14, 30, 61, 91, 182, 365, 730].map((days) => days * DAY);
+
   function options(figure, chart, width, height, own) {
     const bars = chart.kind !== "line", zooms = "zoom" in figure.dataset;
     const axis = { stroke: ink("--soft"), grid: { stroke: ink("--line"), width: 1 }, ticks: { stroke: ink("--line") } };
@@ -92,7 +97,7 @@
         x: { range: (_, low, high) => [low, high + (bars ? step(chart.times) : 0)] }, // bars begin at their time
         y: { range: (_, low, high) => [Math.min(0, low ?? 0), (high ?? 0) > 0 ? high * 1.05 : 1] },
       },
-      axes: [{ ...axis, values: TICKS }, { ...axis, size: 64, values: (_, ticks) => ticks.map(short) }],
+      axes: [{ ...axis, values: TICKS, ...(step(chart.times) >= DAY * 0.95 && chart.times.length > 1 ? { incrs: WHOLE_DAYS } : {}) }, { ...axis, size: 64, values: (_, ticks) => ticks.map(short) }],
       cursor: { drag: { x: true, y: false, setScale: !zooms } },
       hooks: zooms ? { setSelect: [tellZoom(figure, chart)] } : {},
       legend: { live: true },
@@ -167,7 +172,7 @@
     const plot = figure.querySelector(".plot");
     const columns = chart.kind === "stacked" ? stacked(chart.series) : chart.series.map((each) => each.values);
     let hue = -1; // an earlier time has the colour of the series before it
-    let own = chart.series.map((each, number) => ({ each, values: columns[number], number, hue: each.dashed ? hue : ++hue }));
+    let own = chart.series.map((each, number) => ({ each, values: columns[number], number, hue: each.rest ? REST : each.dashed ? hue : ++hue }));
     if (chart.kind === "stacked") own = own.reverse();
     drawn.get(figure)?.destroy();
     plot.replaceChildren();

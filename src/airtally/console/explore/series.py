@@ -36,10 +36,11 @@ class DrawnFigure:
 
 @dataclass(slots=True)
 class _Group:
-    """Values by place of the time, of now and of the earlier interval."""
+    """Values by place of the time, of now and of the earlier interval. `is_rest`: added up of several groups."""
 
     values: Values = field(default_factory=dict)
     earlier: Values = field(default_factory=dict)
+    is_rest: bool = False
 
     def weight(self) -> float:
         return sum(abs(each) for each in self.values.values())
@@ -95,7 +96,7 @@ def _drawn(answer: ExploreAnswer, text: str, times: ChartTimes) -> DrawnFigure:
     shown, rest = _largest(answer, groups, len(times.seconds))
     is_additive = metric.function in ADDITIVE
     if rest and is_additive:
-        shown = {**shown, f"other ({len(rest)})": _added(rest)}
+        shown = {**shown, f"other ({len(rest)})": _added(rest, is_rest=True)}
     nothing = 0 if is_additive or metric.function is AskedFunction.DISTINCT else None
     series = _series(answer, shown, times, nothing)
     kind: ChartKind = "line" if answer.state.chart == "line" else _bars(answer)
@@ -114,10 +115,10 @@ def _series(
 ) -> list[ChartSeries]:
     found = []
     for label, group in groups.items():
-        found.append(ChartSeries(label, times.filled(group.values, nothing, times.passed)))
+        found.append(ChartSeries(label, times.filled(group.values, nothing, times.passed), rest=group.is_rest))
         if answer.state.compare:
             earlier = times.filled(group.earlier, nothing, len(times.seconds))
-            found.append(ChartSeries(f"{label}, before", earlier, dashed=True))
+            found.append(ChartSeries(f"{label}, before", earlier, dashed=True, rest=group.is_rest))
     return found
 
 
@@ -145,8 +146,8 @@ def _largest(answer: ExploreAnswer, groups: Mapping[str, _Group], times: int) ->
     return dict(ordered[:most]), [group for _, group in ordered[most:]]
 
 
-def _added(groups: Iterable[_Group]) -> _Group:
-    total = _Group()
+def _added(groups: Iterable[_Group], *, is_rest: bool) -> _Group:
+    total = _Group(is_rest=is_rest)
     for group in groups:
         for values, own in ((total.values, group.values), (total.earlier, group.earlier)):
             for place, value in own.items():

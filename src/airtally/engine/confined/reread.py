@@ -29,8 +29,7 @@ class EngineTreeRefused(Exception):
 def refuse_unlisted(connection: Any, text: str, tables: Collection[str]) -> None:
     """Raises EngineTreeRefused unless `text` is one query over `tables` and its own CTEs with listed functions."""
     (serialized,) = connection.execute("SELECT json_serialize_sql($text)", {"text": text}).fetchone()
-    sys.setrecursionlimit(_MAX_LEVELS)
-    tree = json.loads(serialized)
+    tree = _tree(serialized)
     if tree.get("error") or len(tree["statements"]) != 1:
         code, _ = code_in(str(tree.get("error_message"))) or ("refused", "")
         raise EngineTreeRefused("statement", code)
@@ -43,6 +42,15 @@ def refuse_unlisted(connection: Any, text: str, tables: Collection[str]) -> None
             raise EngineTreeRefused(node["function"]["function_name"])
         elif node.get("class") == "FUNCTION" and not _is_listed(node):
             raise EngineTreeRefused(node["function_name"])
+
+
+def _tree(serialized: str) -> Any:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(_MAX_LEVELS)
+    try:
+        return json.loads(serialized)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _dictionaries(tree: Any) -> Iterator[dict[str, Any]]:

@@ -23,6 +23,7 @@ from airtally.ingest.row_errors import Ints
 from airtally.ingest.validate import check
 from airtally.kit.errors import TooLarge
 from airtally.kit.fair import pause
+from airtally.kit.sent_json import decode_sent
 from airtally.streams.declaration import Stream, Type
 
 #: Most rows checked in one step.
@@ -194,6 +195,6 @@ def _embedded(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return msgspec.json.decode(value)
+        return decode_sent(value)
     except (msgspec.MsgspecError, RecursionError):
         return value

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from airtally.ingest.decode.text import BOM
+from airtally.kit.sent_json import decode_sent
 from airtally.streams.declaration import Stream
 
 NDJSON, JSON, CSV = "application/x-ndjson", "application/json", "text/csv"
@@ -73,7 +74,7 @@ def looks_like(stream: Stream, head: bytes) -> Seen:
 
 def _is_object(line: bytes) -> bool:
     try:
-        return isinstance(msgspec.json.decode(line), dict)
+        return isinstance(decode_sent(line), dict)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from airtally.kit.outgoing import OutgoingRefused, check_url
+from airtally.kit.sent_json import decode_sent
 from airtally.reports.requests import PlayFilter, ReportRequest
 from airtally.vendors.fouryousee.choices import CHOICES
 from airtally.vendors.fouryousee.errors import InvalidReport
@@ -44,7 +45,7 @@ def read_report_request(body: bytes) -> ReportRequest:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        given = msgspec.json.decode(body)
+        given = decode_sent(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidReport(["The body must be JSON"]) from None
     if not isinstance(given, dict):

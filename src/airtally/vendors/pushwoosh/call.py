@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from airtally.kit.errors import BadRequest
+from airtally.kit.sent_json import decode_sent
 from airtally.services import Services
 from airtally.vendors.pushwoosh.choices import CHOICES
 
@@ -52,7 +53,7 @@ def parameters_of(body: bytes, *, bare: bool) -> dict[str, Any]:
     With `bare` an object without `request` is the request itself.
     """
     try:
-        whole = msgspec.json.decode(body)
+        whole = decode_sent(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         whole = None
     request = whole.get("request", whole if bare else None) if isinstance(whole, dict) else None

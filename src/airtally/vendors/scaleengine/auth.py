@@ -13,6 +13,7 @@ import msgspec
 
 from airtally.accounts.principal import Principal
 from airtally.kit import attempts
+from airtally.kit.sent_json import decode_sent
 from airtally.kit.time import SECOND_US
 from airtally.services import Services
 from airtally.vendors.scaleengine import signature
@@ -27,7 +28,7 @@ Members = Mapping[str, Any]
 def read_members(text: bytes | None) -> Members:
     """The JSON object of a request. Raises ViewerLogRefused."""
     try:
-        found = None if text is None else msgspec.json.decode(text)
+        found = None if text is None else decode_sent(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise unreadable() from None
     if not isinstance(found, dict) or not _within(found, CHOICES.nesting_levels):
