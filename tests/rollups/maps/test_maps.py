@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from airtally.kit import metrics
+from airtally.kit.faults import Faults
 from airtally.kit.time import HOUR_US
+from airtally.rollups.commit import replace_files
 from airtally.rollups.maps import file as map_file
 from airtally.rollups.maps.file import MapUnusable, read_map
 from airtally.rollups.maps.maps import SegmentMaps
 from airtally.streams import AD_EVENTS
-from fixtures.clicks import click, counted
+from fixtures.clicks import QUARTERS, click, counted
 
 
 def map_files(home) -> list[Path]:
@@ -169,6 +172,35 @@ def test_a_map_larger_than_all_room_is_not_made(home):
     with_maps(home, 10)
     assert answered_from_maps(home) == (20, False)
     assert map_files(home) == []
+
+
+class DiskFull(Faults):
+    """While it is `full`, no map is written."""
+
+    full = True
+
+    def reach(self, point: str) -> None:
+        if point == "maps.write" and self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_on_a_full_disk_the_engine_answers_until_there_is_room(home):
+    faults = DiskFull()
+    with_maps(home, 1 << 30, faults=faults)
+    assert answered_from_maps(home) == (20, False)
+    faults.full = False
+    assert answered_from_maps(home) == (20, True)
+
+
+def test_the_maps_of_a_deleted_account_are_removed(home):
+    counted(home)
+    counted(home, "rival")
+    rollups = home.services.storage.rollups
+    view = rollups.table(QUARTERS).newest()
+    files = [file for month in view.months("acme").values() for file in month.files]
+    replace_files(rollups, rollups.table(QUARTERS), view, files, [])  # as the erasure of an account does
+    assert [path.parts[-3] for path in map_files(home)] == ["account=rival"]
+    assert not list((home.services.settings.home / "maps").rglob("account=acme"))
 
 
 def test_a_process_that_dies_while_it_writes_leaves_no_map(home, monkeypatch):

@@ -52,14 +52,14 @@ def _beyond(found: pa.Table, order: Sequence[SortKey], after: Sequence[KeyValue]
         if value is None:  # only a null comes with a null or after it
             beyond = pc.and_(pc.is_null(at), beyond)
             continue
-        bound = _bound(value, at.type)
+        bound = _key_bound(value, at.type)
         past = (pc.less if key.descending else pc.greater)(at, bound)
         same = pc.and_(pc.equal(at, bound), beyond)
         beyond = pc.or_(pc.fill_null(pc.or_(past, same), fill_value=False), pc.is_null(at))
     return beyond
 
 
-def _bound(value: KeyValue, kind: pa.DataType) -> pa.Scalar:
+def _key_bound(value: KeyValue, kind: pa.DataType) -> pa.Scalar:
     try:
         return pa.scalar(value, kind)
     except (pa.ArrowException, OverflowError, TypeError):
