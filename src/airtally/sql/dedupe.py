@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
@@ -43,15 +44,55 @@ def events(
     Only conditions on the account, the identity and the day may be applied before it: a correction can move an
     event into or out of any other condition.
     """
+    return bound_events(binder, snapshot, capabilities, days=days, as_received=as_received).select(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundEvents:
+    """A snapshot's events, whose relations are bound already; those of one `shape` are read by the same query.
+
+    `rows` are taken as they are; where there are `new` rows, these are ranked with those of `compacted` that have the
+    same keys. `everywhere`: every row with an identity is ranked.
+    """
+
+    stream: Stream
+    rows: exp.Table | None
+    new: exp.Table | None = None
+    compacted: exp.Table | None = None
+    everywhere: bool = False
+
+    @property
+    def shape(self) -> tuple[bool, ...]:
+        return self.rows is None, self.new is None, self.compacted is None, self.everywhere
+
+    def select(self, columns: Sequence[str]) -> exp.Query:
+        """The query for some columns. To be called once: the relations become part of it."""
+        if self.new is not None:
+            return _merged(self, self.new, columns)
+        assert self.rows is not None  # noqa: S101 (without new rows there are these)
+        if self.everywhere:
+            return _everywhere(self.stream, self.rows, columns)
+        return _select_plain(self.rows, columns)
+
+
+def bound_events(
+    binder: Binder, snapshot: Snapshot, capabilities: Capabilities, *, days: Days = None, as_received: bool = False
+) -> BoundEvents:
+    """The events of `events`, before their query is built."""
     stream = snapshot.stream
     if stream.kind is not Kind.EVENT or not stream.identity or as_received:
-        return _select_plain(binder, Rows.all_of(snapshot, days), columns)
+        return BoundEvents(stream, binder.relation(Rows.all_of(snapshot, days), "rows"))
     if not capabilities.file_lists:
-        return _everywhere(binder, Rows.all_of(snapshot, days), columns)
+        return BoundEvents(stream, binder.relation(Rows.all_of(snapshot, days), "rows"), everywhere=True)
     compacted, plain, new = _split_by_novelty(snapshot, days)
     if new.empty:
-        return _select_plain(binder, plain, columns)
-    return _merged(binder, compacted, plain, new, columns)
+        return BoundEvents(stream, binder.relation(plain, "rows"))
+    return BoundEvents(
+        stream,
+        new=binder.relation(new, "new"),
+        compacted=None if compacted.empty else binder.relation(compacted, "compacted"),
+        rows=None if plain.empty else binder.relation(plain, "rows"),
+    )
 
 
 def _split_by_novelty(snapshot: Snapshot, days: Days) -> tuple[Rows, Rows, Rows]:
@@ -91,31 +132,30 @@ def _can_hold_duplicates(stream: Stream, table: pa.Table) -> bool:
     return table.num_rows > 0 and all(table.column(name).null_count < table.num_rows for name in stream.identity)
 
 
-def _select_plain(binder: Binder, rows: Rows, columns: Iterable[str]) -> exp.Select:
-    return exp.select(*map(column, columns), copy=False).from_(binder.relation(rows, "rows"), copy=False)
+def _select_plain(rows: exp.Table, columns: Iterable[str]) -> exp.Select:
+    return exp.select(*map(column, columns), copy=False).from_(rows, copy=False)
 
 
-def _everywhere(binder: Binder, rows: Rows, columns: Sequence[str]) -> exp.Query:
+def _everywhere(stream: Stream, rows: exp.Table, columns: Sequence[str]) -> exp.Query:
     """For engines that cannot tell compacted files from others: every row with an identity is ranked."""
-    stream = rows.snapshot.stream
-    source = exp.select(*_keyed(stream, columns)).from_(binder.relation(rows, "rows"))
+    source = exp.select(*_keyed(stream, columns)).from_(rows)
     rest = exp.select(*map(column, columns)).from_(source.subquery("r")).where(exp.not_(_identified(stream)))
     return exp.union(_winners(source.where(_identified(stream)), stream, columns), rest, distinct=False)
 
 
-def _merged(binder: Binder, compacted: Rows, plain: Rows, new: Rows, columns: Sequence[str]) -> exp.Query:
+def _merged(bound: BoundEvents, new: exp.Table, columns: Sequence[str]) -> exp.Query:
     """Rows of compacted files are ranked only where a new row has their key; the others are taken as they are."""
-    stream = new.snapshot.stream
-    arrived = exp.select(*_keyed(stream, columns)).from_(binder.relation(new, "new"))
+    stream = bound.stream
+    arrived = exp.select(*_keyed(stream, columns)).from_(new)
     ranked: exp.Query = exp.select("*").from_(ARRIVED).where(_identified(stream))
     branches: list[exp.Query] = [exp.select(*map(column, columns)).from_(ARRIVED).where(exp.not_(_identified(stream)))]
-    if not compacted.empty:
-        old = exp.select(*_keyed(stream, columns)).from_(binder.relation(compacted, "compacted")).subquery("old")
+    if bound.compacted is not None:
+        old = exp.select(*_keyed(stream, columns)).from_(bound.compacted).subquery("old")
         ranked = exp.union(ranked, _matched(exp.select("old.*").from_(old.copy()), stream, "semi"), distinct=False)
         passing = exp.select(*(column(name, "old") for name in columns)).from_(old)
         branches.append(_matched(passing, stream, "anti"))
-    if not plain.empty:
-        branches.append(_select_plain(binder, plain, columns))
+    if bound.rows is not None:
+        branches.append(_select_plain(bound.rows, columns))
     branches.append(_winners(ranked, stream, columns))
     return exp.union(*branches, distinct=False).with_(ARRIVED, as_=arrived, materialized=True)
 
