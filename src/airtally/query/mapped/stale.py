@@ -20,15 +20,17 @@ from airtally.rollups.maps.columns import SegmentColumns
 from airtally.rollups.maps.narrow import NotMappable, narrow_cells
 from airtally.rollups.plan import RollupCandidate, RollupPlan
 from airtally.sql.compiler import Binder, micros
-from airtally.sql.dedupe import days_of, events
-from airtally.sql.filters import EVERYTHING, AnyOf, Between, Filter, columns_of, shape_of
+from airtally.sql.dedupe import bound_events, days_of
+from airtally.sql.filters import EVERYTHING, AnyOf, Between, Filter, columns_of
+from airtally.sql.kept_trees import KeptTrees, shape_of
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.rollup import Measure, Rollup
 
 _KEPT_BYTES = 32 << 20
-#: Of so many rows the cells of all of them are made, which other questions use too; of more, those of the filter alone.
+#: Of at most so many rows the cells of all are made, which every question uses; of more, those of the filter alone.
 _FEW_ROWS = 50_000
+_TREES = KeptTrees()
 
 
 class StaleCells:
@@ -60,34 +62,43 @@ class StaleCells:
         return [] if cells is None else [MapPart(cells, (), candidate.measures, counted)]
 
     def _cells(self, question: Question, rollup_plan: RollupPlan, candidate: RollupCandidate) -> SegmentColumns | None:
-        """None where no row is of these days."""
+        """None where no row is of these days. The second question of a moment has the cells of all rows made."""
         rows, rollup = rollup_plan.rows, candidate.rollup
-        where = EVERYTHING if _rows_in(rows) <= _FEW_ROWS else question.where
-        key = question.stream.name, rows.account, rollup.folder, rollup_plan.stale, where, rows.state
-        kept = None if rows.state is None else self._kept.get(key)
-        if kept is None:
-            found = self._engine.query(self._statement(rollup_plan, rollup, where))
-            kept = (narrow_cells(found, rollup, rows.account) if found.num_rows else None,)
-            if rows.state is not None:
-                self._kept.put(key, kept)
-        return kept[0]
+        mark = question.stream.name, rows.account, rollup.folder, rollup_plan.stale, rows.state
+        for where in (EVERYTHING, question.where):
+            kept = None if rows.state is None else self._kept.get((mark, where))
+            if kept is not None:
+                return kept[0]
+        second = rows.state is not None and self._kept.get(mark) is not None
+        where = EVERYTHING if second and _rows_in(rows) <= _FEW_ROWS else question.where
+        found = self._engine.query(self._statement(rollup_plan, rollup, where))
+        cells = narrow_cells(found, rollup, rows.account) if found.num_rows else None
+        if rows.state is not None:
+            self._kept.put((mark, where), (cells,))
+            self._kept.put(mark, (None,))
+        return cells
 
     def _statement(self, rollup_plan: RollupPlan, rollup: Rollup, where: Filter) -> Statement:
+        """A tree is built once for all of its shape."""
         rows, stale = rollup_plan.rows, rollup_plan.stale
         stream = rows.stream
         binder = Binder(stream)
-        names = list(dict.fromkeys([*columns_read(stream, rollup), *columns_of(where)]))
         days = days_of(stream, stale[0].start_us, stale[-1].end_us)
-        source = events(binder, rows, names, self._engine.capabilities, days=days)
-        cell = bucket_of(micros(stream.time), [Run(0, END_US, rollup.grain_us)])
-        figures = figures_of_rows(
-            binder, stream, rollup.dimensions, cell, {each.name: each for each in rollup.measures}
-        )
-        within = AnyOf(tuple(Between(stream.time, each.start_us, each.end_us) for each in stale))
-        single = exp.select(*figures).from_(source.subquery("events"))
-        single = single.where(binder.condition(within), binder.condition(where))
-        shape = "stale cells", stream.name, rollup.folder, len(stale), shape_of(where), tuple(binder.relations)
-        return binder.statement(grouped_by_cell(rollup, single), key=shape)
+        source = bound_events(binder, rows, self._engine.capabilities, days=days)
+        within = binder.condition(AnyOf(tuple(Between(stream.time, each.start_us, each.end_us) for each in stale)))
+        met = binder.condition(where)
+
+        def build() -> exp.Query:
+            names = list(dict.fromkeys([*columns_read(stream, rollup), *columns_of(where)]))
+            cell = bucket_of(micros(stream.time), [Run(0, END_US, rollup.grain_us)])
+            measures = {each.name: each for each in rollup.measures}
+            figures = figures_of_rows(binder, stream, rollup.dimensions, cell, measures)
+            single = exp.select(*figures).from_(source.select(names).subquery("events"))
+            return grouped_by_cell(rollup, single.where(within, met))
+
+        of_where = shape_of(stream, where)
+        shape = "stale cells", stream.name, rollup.folder, len(stale), of_where, source.shape
+        return _TREES.statement(binder, None if of_where is None else shape, build)
 
 
 def _rows_in(rows: Snapshot) -> int:
