@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.answers import queries_answer
 from benchmarks.client_send import client_send
 from benchmarks.console_overview import console_overview
 from benchmarks.event_statistics import event_statistics
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "visible": visible,
     "report_file": report_file,
     "exports": exports,
+    "queries_answer": queries_answer,
     "tapjoy_insights": tapjoy_insights,
     "tapjoy_growth": tapjoy_growth,
     "tapjoy_mixed": tapjoy_mixed,

@@ -38,11 +38,13 @@ from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
+from airtally.query.mapped.answers import MappedAnswers
 from airtally.query.service import Queries
 from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
+from airtally.rollups.maps.maps import SegmentMaps
 from airtally.rollups.rollups import Rollups
 from airtally.schedules.parts import MadeBySchedules, schedule_parts
 from airtally.services import Datasets, Engines, Role, Services, Storage
@@ -180,7 +182,8 @@ class _Opening:
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)
-        return Storage(lake, health, buffer, event_store, writers, rollups)
+        maps = SegmentMaps(settings.home / "maps", settings.maps, rollups, faults=self._faults)
+        return Storage(lake, health, buffer, event_store, writers, rollups, maps)
 
     def _marks(self) -> Marks:
         marks = Marks.of_home(self._settings.home, self._settings.database_url, self._settings.lake_url)
@@ -208,6 +211,7 @@ class _Opening:
         return Queries(
             *(engines.engine, storage.event_store, self._clock, storage.rollups),
             answer_cache=self._settings.answer_cache,
+            mapped=MappedAnswers(storage.maps, engines.engine),
             on_missing=lambda missing: storage.health.note(missing.gone),
         )
 

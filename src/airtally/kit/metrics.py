@@ -91,6 +91,9 @@ SNAPSHOTS = Counter(
     "Views of a stream that answers were given from: looked for in buffers and lake, or remembered.",
     ["way"],
 )
+MAPS_MADE = Counter("airtally_maps_made_total", "Segments of rollups written as memory maps.", ["rollup"])
+MAPPED_ANSWERS = Counter("airtally_mapped_answers_total", "Answers made from memory maps of segments.", ["stream"])
+
 ANSWER_CACHE_HITS = Counter("airtally_answer_cache_hits_total", "Answers given from memory.")
 ANSWER_CACHE_MISSES = Counter("airtally_answer_cache_misses_total", "Answers that had to be computed.")
 

@@ -21,6 +21,7 @@ from airtally.query.freshness import Freshness, StreamFreshness
 from airtally.query.kept_listings import KeptListings
 from airtally.query.last_arrivals import arrivals_of, arrivals_question
 from airtally.query.lookup import Row, last_by
+from airtally.query.mapped.answers import MappedAnswers
 from airtally.query.narrow import narrowed, plain
 from airtally.query.question import Question
 from airtally.query.record_pages import KeyRange, render_key_page, render_newest_versions
@@ -102,11 +103,13 @@ class Queries:
         *,
         answer_cache: int = 0,
         in_memory: bool = True,
+        mapped: MappedAnswers | None = None,
         on_missing: Callable[[FilesMissing], None] = lambda _: None,
         most_repeats: int = MOST_REPEATS,
     ) -> None:
         self._written = AnswerCache(answer_cache)
         self._engine, self._source, self._rollups = engine, source, rollups
+        self._mapped = mapped
         self._clock = clock or SystemClock()
         self._kept = KeptListings(engine, used=in_memory)
         self._freshness = Freshness(engine)
@@ -122,10 +125,12 @@ class Queries:
         self._written.clear()
         self._kept.clear()
         self._repeats.forget()
+        if self._mapped is not None:
+            self._mapped.forget()
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
-        return self._twice(lambda: self._ask(self._prepared(question)))
+        return self._twice(lambda: self._answered(question))
 
     def written(
         self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]
@@ -146,40 +151,52 @@ class Queries:
 
     def prepare(self, question: Question) -> PreparedQuestion:
         """For whoever runs it elsewhere: repeats are found out while it runs. Raises LimitExceeded and RowsGone."""
-        return self._prepared(question, lambda view, _: view)
+        leave = lambda view, _: view  # noqa: E731
+        rollup_plan = self._rollup_plan_of(question, leave)
+        if rollup_plan is None:
+            return self._over_rows(question, told_apart=leave)
+        return self._planned(question, rollup_plan)
 
     def told_apart(self, view: Snapshot, days: Days = None) -> Snapshot:
         """The snapshot with its repeats, where these are few enough; see `RepeatFinder`."""
         return self._repeats.told_apart(view, days)
 
-    def _prepared(self, question: Question, told_apart: TellApart | None = None) -> PreparedQuestion:
-        told_apart = told_apart or self.told_apart
-        if self._rollups is not None and has_rollups(question):
-            return self._planned(question, told_apart)
-        return self._over_rows(question, told_apart=told_apart)
+    def _answered(self, question: Question) -> Answer:
+        """From maps of segments where they have all that the plan names, else by the engine."""
+        rollup_plan = self._rollup_plan_of(question, self.told_apart)
+        if rollup_plan is None:
+            return self._ask(self._over_rows(question, told_apart=self.told_apart))
+        table = None if self._mapped is None else self._mapped.answer(question, rollup_plan)
+        if table is None:
+            return self._ask(self._planned(question, rollup_plan))
+        return self._answer_of(question, table, rollup_plan.rows, from_segments=True, from_rows=rollup_plan.has_rows)
 
     def _over_rows(
-        self, question: Question, view: Snapshot | None = None, told_apart: TellApart | None = None
+        self, question: Question, view: Snapshot | None = None, *, told_apart: TellApart | None = None
     ) -> PreparedQuestion:
         if view is None:
             view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
-        if not question.as_received:
-            view = (told_apart or self.told_apart)(view, days_of(question.stream, question.start_us, question.end_us))
+        if told_apart is not None and not question.as_received:
+            view = told_apart(view, days_of(question.stream, question.start_us, question.end_us))
         question = bounded(question, view, able=self._engine.capabilities.bit_sets)
         return PreparedQuestion(question, render(question, view, self._engine.capabilities), view)
 
-    def _planned(self, question: Question, told_apart: TellApart) -> PreparedQuestion:
-        """From the segments and rows that the plan chooses for each day of the interval."""
+    def _rollup_plan_of(self, question: Question, told_apart: TellApart) -> RollupPlan | None:
+        """None where the question may not need segments. Its rows are told apart. Raises RowsGone."""
+        if self._rollups is None or not has_rollups(question):
+            return None
         rollup_plan = self._rollup_plan(question)
         if rollup_plan.missing:
             raise rows_gone(question, rollup_plan, self._rollup_plan)
-        if not self._engine.capabilities.file_lists:
-            return self._over_rows(question, told_apart=told_apart)
-        if not rollup_plan.sources:
-            return self._over_rows(question, rollup_plan.rows, told_apart)
-        if rollup_plan.has_rows:
-            days = days_of(question.stream, question.start_us, question.end_us)
-            rollup_plan = replace(rollup_plan, rows=told_apart(rollup_plan.rows, days))
+        if not rollup_plan.has_rows:
+            return rollup_plan
+        days = days_of(question.stream, question.start_us, question.end_us)
+        return replace(rollup_plan, rows=told_apart(rollup_plan.rows, days))
+
+    def _planned(self, question: Question, rollup_plan: RollupPlan) -> PreparedQuestion:
+        """From the segments and rows that the plan chooses for each day of the interval."""
+        if not self._engine.capabilities.file_lists or not rollup_plan.sources:
+            return self._over_rows(question, rollup_plan.rows)
         statement = render_rolled(question, rollup_plan, self._engine.capabilities)
         return PreparedQuestion(question, statement, rollup_plan.rows, True, rollup_plan.has_rows)
 
@@ -189,17 +206,27 @@ class Queries:
         return self._rollups.rollup_plan(candidates, question.stream, question.account, interval_of(question))
 
     def _ask(self, prepared: PreparedQuestion) -> Answer:
-        question, table = prepared.question, self._engine.query(prepared.statement)
+        return self._answer_of(
+            prepared.question,
+            narrowed(self._engine.query(prepared.statement)),
+            prepared.view,
+            from_segments=prepared.from_segments,
+            from_rows=prepared.from_rows,
+        )
+
+    def _answer_of(
+        self, question: Question, table: pa.Table, view: Snapshot, *, from_segments: bool, from_rows: bool
+    ) -> Answer:
         limited = question.page is not None and question.page.limit is not None
         if question.most_rows is not None and table.num_rows > question.most_rows and not limited:
             raise _too_many_rows(question.most_rows)
         return Answer(
-            narrowed(table),
-            prepared.view.data_through_us,
+            table,
+            view.data_through_us,
             self._clock.now_us(),
             str(question.clock_zone),
-            prepared.from_segments,
-            prepared.from_rows,
+            from_segments,
+            from_rows,
             approximated(question.metrics),
         )
 

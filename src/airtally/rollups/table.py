@@ -103,11 +103,15 @@ NO_SEGMENTS = MonthSegments()
 
 
 class RollupTableVersion:
-    """One version of a rollup's table. Immutable once it is read, so threads share it without a lock."""
+    """One version of a rollup's table. Immutable once it is read, so threads share it without a lock.
+
+    What was found of this very object is kept by its `mark`: a restored table may have a version's number again.
+    """
 
     def __init__(self, place: TableStorage, handle: DeltaTable, log_state: float) -> None:
         self.version = handle.version()
         self.log_state = log_state
+        self.mark = object()
         self.accounts: Mapping[str, Mapping[str, MonthSegments]] = _months_by_account(place, handle)
         self._transactions = {app: _transaction(handle, app) for app in (FINAL, KEPT, "rewrite")}
 
