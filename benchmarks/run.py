@@ -22,6 +22,7 @@ from benchmarks.players import players
 from benchmarks.publication import publication
 from benchmarks.query import query_rollup, query_rows
 from benchmarks.report_file import report_file
+from benchmarks.report_small import report_small
 from benchmarks.rollup_rebuild import rollup_rebuild
 from benchmarks.server import ROOT
 from benchmarks.single_rows import single_rows
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "single_rows": single_rows,
     "visible": visible,
     "report_file": report_file,
+    "report_small": report_small,
     "exports": exports,
     "queries_answer": queries_answer,
     "tapjoy_insights": tapjoy_insights,

@@ -17,6 +17,10 @@ from airtally.kit.errors import NotFound
 from airtally.reports.parts import DayFile, Parts
 
 
+#: What is written is synced when it has become so much, beside the rendering, rather than all of it at the end.
+_SYNC_BYTES = 8 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class JoinedReport:
     """A finished file on local disk: one gzip member."""
@@ -34,23 +38,24 @@ class JoinedFile:
         self._path = parts.new_whole()
         self._days = days
         self._joined: list[DayFile] = []
-        self._size = 0
+        self._size = self._synced = 0
         self._digest = hashlib.sha256()
         with storage_failures(self._path.name):
             self._file: IO[bytes] = self._path.open("wb")
         self._write(gzip.HEADER)
 
     def add(self, done: Mapping[date, DayFile]) -> None:
-        """Append the finished days that come next, and let the disk take them where others are still to come.
+        """Append the finished days that come next, and let the disk take much of them at a time.
 
         Raises NotFound for a day whose file is gone, and StorageFull.
         """
         while len(self._joined) < len(self._days) and (part := done.get(self._days[len(self._joined)])) is not None:
             self._append(part)
             self._joined.append(part)
-        if len(self._joined) < len(self._days):
+        if self._size - self._synced >= _SYNC_BYTES:
             with storage_failures(self._path.name):
                 sync_file(self._file)
+            self._synced = self._size
 
     def finish(self) -> JoinedReport:
         """All days have been added. Raises StorageFull."""
