@@ -171,7 +171,7 @@ def _in_memory(extract: Extract, snapshot: Snapshot, day: date, rows: pa.Table) 
 
 
 def _stretches(extract: Extract, day: date, rows: pa.Table) -> list[Stretch]:
-    """The lines of rows as `_columns` reads them, cut into what varies."""
+    """The lines of rows as `_columns_of_lines` reads them, cut into what varies."""
     varying, end = extract.line.layout(day)
     found: list[Stretch] = []
     for number, (before, value) in enumerate(varying):
