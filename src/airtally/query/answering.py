@@ -57,9 +57,9 @@ class PreparedQuestion:
 
     @property
     def most_read(self) -> int:
-        """How many rows of files it reads at most."""
+        """How many rows of files it reads at most, those of a file that is read twice once."""
         relations = [each for each in self.statement.relations.values() if not isinstance(each, pa.Table)]
-        return sum(file.rows for each in relations for file in each.files)
+        return sum({file.path: file.rows for each in relations for file in each.files}.values())
 
 
 class QuestionAnswers:
