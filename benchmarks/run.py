@@ -28,6 +28,8 @@ from benchmarks.server import ROOT
 from benchmarks.single_rows import single_rows
 from benchmarks.sql import sql_rows
 from benchmarks.tapjoy import tapjoy_growth, tapjoy_insights, tapjoy_mixed
+from benchmarks.tapjoy_earlier import tapjoy_mixed_earlier
+from benchmarks.tapjoy_live import tapjoy_live
 from benchmarks.viewer_log import viewer_log
 from benchmarks.visible import visible
 
@@ -45,6 +47,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "tapjoy_insights": tapjoy_insights,
     "tapjoy_growth": tapjoy_growth,
     "tapjoy_mixed": tapjoy_mixed,
+    "tapjoy_mixed_earlier": tapjoy_mixed_earlier,
+    "tapjoy_live": tapjoy_live,
     "viewer_log": viewer_log,
     "players": players,
     "query_rollup": query_rollup,
