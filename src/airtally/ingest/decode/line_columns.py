@@ -7,34 +7,24 @@ lines with a value of a JSON column. So are lines in which a check finds an erro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
+from airtally.ingest.decode.line_form import LineColumns, LineForm
 from airtally.kit.cache import Cache
 from airtally.streams.declaration import Stream, Type
 
-#: Most bytes of lines read in one step: some milliseconds, most of them without the interpreter's lock.
-COLUMNS_SLICE = 1 << 20
-#: Fewer lines are read one by one: reading them as columns would cost more.
-FEWEST_BYTES = 4 << 10
+#: Most bytes of lines read in one step: so few that the memory for them is used again and again.
+COLUMNS_SLICE = 512 << 10
+#: A body of fewer bytes is read row by row: each step has a cost of its own, of half a millisecond.
+FEWEST_BYTES = 128 << 10
 #: After lines that were declined, twice as many are read one by one before columns are tried again; at most this often.
 _DOUBLED_MOST = 6
 
 _WIRE = {Type.INT64: pa.int64(), Type.DOUBLE: pa.float64(), Type.DECIMAL: Type.DECIMAL.arrow}
 #: -0.0 as an integer of the same bits, the smallest there is.
 _MINUS_ZERO = -(2**63)
-
-
-@dataclass(frozen=True, slots=True)
-class LineColumns:
-    """Lines as columns by the name of each: `count` values, texts for times; a column that no line has is left out."""
-
-    columns: Mapping[str, pa.Array]
-    count: int
 
 
 class ColumnTries:
@@ -76,8 +66,22 @@ class LineReader:
 
     def read(self, lines: bytes) -> LineColumns | None:
         """The columns of whole lines; None if they are declined."""
+        if lines[:1] != b"{" or b"\0" in lines or not _is_utf8(lines):
+            return None
+        first = lines[: lines.find(b"\n") + 1] or lines
+        form = LineForm.of(self.stream, first)
+        found = None if form is None else form.read(lines)
+        if found is None:
+            found = self._of_any_form(lines, first)
+        if found is None or any(
+            _has_minus_zero(found.columns[name]) for name in self._doubles if name in found.columns
+        ):
+            return None
+        return found
+
+    def _of_any_form(self, lines: bytes, first: bytes) -> LineColumns | None:
         count = _count_objects(lines)
-        if not count or any(lines.find(name, 0, lines.find(b"\n")) >= 0 for name in self._declines):
+        if not count or any(name in first for name in self._declines):
             return None
         try:
             table = arrow_json.read_json(pa.BufferReader(lines), _whole(lines), self._options)
@@ -85,8 +89,7 @@ class LineReader:
             return None
         if table.num_rows != count:
             return None
-        columns = {name: table.column(name).combine_chunks() for name in table.column_names}
-        return None if any(_has_minus_zero(columns[name]) for name in self._doubles) else LineColumns(columns, count)
+        return LineColumns({name: table.column(name).combine_chunks() for name in table.column_names}, count)
 
 
 _READERS: Cache[str, LineReader] = Cache(100)
@@ -102,12 +105,10 @@ def line_reader(stream: Stream) -> LineReader:
 
 
 def _count_objects(lines: bytes) -> int:
-    """The number of lines, if each begins with { and ends with }, and all is UTF-8 without U+0000; else 0.
+    """The number of lines, if each begins with { and ends with }; else 0.
 
     Then no object goes on in the next line: within one, no { comes right after a }.
     """
-    if lines[:1] != b"{" or b"\0" in lines or not _is_utf8(lines):
-        return 0
     seams = lines.count(b"}\n{") + (lines.count(b"}\r\n{") if b"\r" in lines else 0)
     ends = lines.count(b"\n")
     if lines.endswith((b"}\n", b"}\r\n")):
