@@ -29,6 +29,11 @@ BUFFERS_BROKEN = Counter(
     "airtally_buffers_broken_total", "Buffers of dead processes that were damaged, recovered as far as could be."
 )
 BATCHES_REPEATED = Counter("airtally_batches_repeated_total", "Batches answered from an earlier claim.", ["stream"])
+BODIES_READ = Counter(
+    "airtally_bodies_read_total",
+    "Bodies of JSON, and chunks of such files, decoded: as columns, row by row, or both in parts.",
+    ["way"],
+)
 CALLS_LIMITED = Counter("airtally_calls_limited_total", "Calls refused by a rate limit.", ["area"])
 LOOP_FAILURES = Counter("airtally_loop_failures_total", "Background steps that ended in an error.", ["loop"])
 LOOP_SECONDS = Gauge("airtally_loop_last_success_seconds", "When a background loop last ended a step well.", ["loop"])
