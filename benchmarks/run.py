@@ -17,6 +17,7 @@ from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
 from benchmarks.ingest_http import large_batches, small_batches
+from benchmarks.new_versions import new_versions
 from benchmarks.publication import publication
 from benchmarks.query import query_rollup, query_rows
 from benchmarks.report_file import report_file
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "ingest_batches_500": small_batches,
     "client_send": client_send,
     "ingest_file": ingest_file,
+    "new_versions": new_versions,
     "single_rows": single_rows,
     "visible": visible,
     "report_file": report_file,

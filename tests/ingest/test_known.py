@@ -125,13 +125,16 @@ BATCHES = st.lists(st.tuples(st.sampled_from([ACME, ACME, RIVAL]), PLAYER_ROWS, 
 TAG_BATCHES = st.lists(st.tuples(st.sampled_from([ACME, ACME, RIVAL]), TAG_ROWS, AFTER), min_size=1, max_size=5)
 
 
-@pytest.mark.parametrize("kind", ["none", "keys", "versions", "colliding"])
-@pytest.mark.parametrize("stream", [PLAYERS, DEVICE_TAGS], ids=lambda stream: stream.name)
+@pytest.mark.parametrize(
+    ("stream", "kind"),
+    [*((PLAYERS, kind) for kind in MADE), (DEVICE_TAGS, "versions")],
+    ids=lambda each: each if isinstance(each, str) else each.name,
+)
 def test_versions_are_those_of_the_rules(
     engine: DuckDB, tmp_path_factory: pytest.TempPathFactory, stream: Stream, kind: str
 ) -> None:
     @given(batches=BATCHES if stream is PLAYERS else TAG_BATCHES)
-    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
     def check(batches: list[tuple[Account, list[dict[str, Any]], str]]) -> None:
         with ExitStack() as opened:
             keeper = Keeper(Storage(tmp_path_factory.mktemp(kind), MovableClock(NOON_US), opened), engine, kind)

@@ -1,13 +1,13 @@
 """Tells which keys of a changelog may have versions already, and which versions may be stored, without reading them.
 
 Keeps 64-bit hashes of keys and of versions (key and time) in memory, by stream and account; each call reads only files
-that are new since the last. What is not there is not stored; what is there may be: hashes may be equal by chance, and
+and buffered rows that are new since the last. What is not there is not stored; what is there may be: hashes may be equal by chance, and
 those of erased rows stay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -15,19 +15,23 @@ from sqlglot import exp
 
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.ingest.fold import TIME
-from airtally.ingest.hash_runs import Hashes, HashRuns, Mask, among
+from airtally.ingest.hash_runs import Hashes, HashRuns, Mask
 from airtally.kit import metrics
 from airtally.kit.cache import Cache
 from airtally.kit.errors import LimitExceeded
 from airtally.sql.compiler import Binder, column, micros
 from airtally.sql.statement import Relation, Rows
 from airtally.storage.lake.snapshot import DataFile, Snapshot, SnapshotSource
-from airtally.streams.declaration import Stream
+from airtally.streams.declaration import SEQUENCE, WRITER_ID, Stream
 
 #: Files are read in groups of so many rows, so that memory and time of one statement are bounded.
 _READ_ROWS = 4_000_000
-#: Of an index and of each file in it, besides the hashes; about what Python takes.
-_BYTES, _FILE_BYTES = 1_000, 300
+#: Of an index and of each name in it, besides the hashes; about what Python takes.
+_BYTES, _NAME_BYTES = 1_000, 300
+
+#: Of a data file its path; of a table of buffered rows the writer and the sequences of its first and last row, which
+#: name all its rows, as those of a buffer's lane are added in their order and never change.
+_Name = str | tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +53,11 @@ class KnownRows:
 
 @dataclass
 class _Index:
-    """Hashes of the rows of `files`. None where they do not fit into memory."""
+    """Hashes of the rows of the files and buffered tables that have these names. None where memory does not suffice."""
 
     keys: HashRuns | None
     versions: HashRuns | None
-    files: set[str] = field(default_factory=set)
+    names: set[_Name] = field(default_factory=set)
 
     @classmethod
     def empty(cls) -> _Index:
@@ -63,7 +67,7 @@ class _Index:
     def size(self) -> int:
         """In bytes."""
         hashes = sum(runs.size for runs in (self.keys, self.versions) if runs is not None)
-        return _BYTES + _FILE_BYTES * len(self.files) + hashes
+        return _BYTES + _NAME_BYTES * len(self.names) + hashes
 
     def smaller(self) -> _Index:
         """The index to build in place of one that grew too large: without versions, then without anything."""
@@ -73,12 +77,12 @@ class _Index:
         """As much, without what it holds: hashes of rows that are gone."""
         return _Index(HashRuns(), None if self.versions is None else HashRuns())
 
-    def add(self, hashed: HashedRows, files: Iterable[DataFile]) -> None:
+    def add(self, hashed: HashedRows, names: Iterable[_Name]) -> None:
         if self.keys is not None:
             self.keys.add(hashed.keys)
         if self.versions is not None:
             self.versions.add(hashed.versions)
-        self.files.update(file.path for file in files)
+        self.names.update(names)
 
 
 class KnownVersions:
@@ -102,13 +106,18 @@ class KnownVersions:
         if not self._memory or not self._engine.capabilities.file_lists or folds:
             return None
         try:
-            return self._look_up(stream, account, rows)
-        except FilesMissing:  # they may have been vacuumed meanwhile
-            return self._look_up(stream, account, rows)
+            return self._looked_up_twice(stream, account, rows)
         except LimitExceeded:  # too many rows for the engine: those of the batch are resolved one by one
             return None
 
-    def _look_up(self, stream: Stream, account: str, rows: pa.Table) -> KnownRows | None:
+    def _looked_up_twice(self, stream: Stream, account: str, rows: pa.Table) -> KnownRows | None:
+        """On a new snapshot if a file is missing, since it may have been vacuumed meanwhile."""
+        try:
+            return self._looked_up(stream, account, rows)
+        except FilesMissing:
+            return self._looked_up(stream, account, rows)
+
+    def _looked_up(self, stream: Stream, account: str, rows: pa.Table) -> KnownRows | None:
         snapshot = self._source.snapshot(stream, account)
         index = self._filled(snapshot)
         if index.keys is None:
@@ -116,18 +125,13 @@ class KnownVersions:
         hashed = self._hashed(stream, rows.select([*stream.key, TIME]))
         known = index.keys.holds(hashed.keys)
         stored = None if index.versions is None else index.versions.holds(hashed.versions)
-        buffered = tuple(table for table in snapshot.buffered if table.num_rows)
-        if buffered:
-            waiting = self._hashed(stream, Rows(snapshot, (), buffered))
-            known |= among(waiting.keys, hashed.keys)
-            stored = None if stored is None else stored | among(waiting.versions, hashed.versions)
         return KnownRows(hashed, known, stored)
 
     def _filled(self, snapshot: Snapshot) -> _Index:
-        """The index with all files of a snapshot, of as much as memory suffices for."""
+        """The index with all rows of a snapshot, of as much as memory suffices for."""
         key = snapshot.stream.name, snapshot.account
         index = self._indexes.get(key) or _Index.empty()
-        fresh = not index.files
+        fresh = not index.names
         while index.keys is not None and not self._read(key, index, snapshot):
             index, fresh = (index.smaller() if fresh else index.anew()), True
         self._indexes.put(key, index)
@@ -135,11 +139,14 @@ class KnownVersions:
         return index
 
     def _read(self, key: tuple[str, str], index: _Index, snapshot: Snapshot) -> bool:
-        """Read the files that the index does not have yet. False if it grew too large."""
-        files = snapshot.compacted + snapshot.uncompacted
-        index.files.intersection_update(file.path for file in files)
-        for group in _groups([file for file in files if file.path not in index.files]):
-            index.add(self._hashed(snapshot.stream, Rows(snapshot, tuple(group), ())), group)
+        """Read the files and buffered rows that the index does not have yet. False if it grew too large."""
+        named = _named(snapshot)
+        index.names.intersection_update(named)
+        for names in _groups({name: part for name, part in named.items() if name not in index.names}):
+            parts = [named[name] for name in names]
+            files = tuple(part for part in parts if isinstance(part, DataFile))
+            tables = tuple(part for part in parts if not isinstance(part, DataFile))
+            index.add(self._hashed(snapshot.stream, Rows(snapshot, files, tables)), names)
             if index.size > self._memory:
                 self._indexes.pop(key)
                 return False
@@ -163,12 +170,26 @@ def _hash(values: Sequence[exp.Expr]) -> exp.Expr:
     return exp.Anonymous(this="HASH", expressions=[value.copy() for value in values])
 
 
-def _groups(files: Sequence[DataFile]) -> Iterable[list[DataFile]]:
-    group: list[DataFile] = []
-    for file in files:
-        if group and sum(each.rows for each in group) + file.rows > _READ_ROWS:
+def _named(snapshot: Snapshot) -> dict[_Name, DataFile | pa.Table]:
+    """All files and buffered tables with rows."""
+    named: dict[_Name, DataFile | pa.Table] = {file.path: file for file in snapshot.compacted + snapshot.uncompacted}
+    return named | {_name_of(table): table for table in snapshot.buffered if table.num_rows}
+
+
+def _name_of(buffered: pa.Table) -> _Name:
+    sequences = buffered.column(SEQUENCE.name)
+    return buffered.column(WRITER_ID.name)[0].as_py(), sequences[0].as_py(), sequences[-1].as_py()
+
+
+def _groups(named: Mapping[_Name, DataFile | pa.Table]) -> Iterable[list[_Name]]:
+    group: list[_Name] = []
+    rows = 0
+    for name, part in named.items():
+        count = part.rows if isinstance(part, DataFile) else part.num_rows
+        if group and rows + count > _READ_ROWS:
             yield group
-            group = []
-        group.append(file)
+            group, rows = [], 0
+        group.append(name)
+        rows += count
     if group:
         yield group
