@@ -18,6 +18,7 @@ from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
 from benchmarks.ingest_http import large_batches, small_batches
+from benchmarks.new_versions import new_versions
 from benchmarks.players import players
 from benchmarks.publication import publication
 from benchmarks.query import query_rollup, query_rows
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "ingest_batches_500": small_batches,
     "client_send": client_send,
     "ingest_file": ingest_file,
+    "new_versions": new_versions,
     "single_rows": single_rows,
     "visible": visible,
     "report_file": report_file,

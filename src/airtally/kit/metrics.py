@@ -73,6 +73,15 @@ MAILS = Counter("airtally_mails_total", "E-mails by what came of them.", ["state
 
 BUFFER_BYTES = Gauge("airtally_buffer_live_bytes", "Bytes of acknowledged rows that wait for the lake.")
 BUFFER_FAILURES = Counter("airtally_buffer_failures_total", "Group commits that failed; nothing was kept.", ["reason"])
+VERSIONS_AT_ONCE = Counter(
+    "airtally_versions_at_once_total", "Changelog rows of which the versions were made all at once.", ["stream"]
+)
+VERSIONS_FOLDED = Counter(
+    "airtally_versions_folded_total", "Changelog rows that were compared with stored versions one by one.", ["stream"]
+)
+VERSION_INDEX_BYTES = Gauge(
+    "airtally_version_index_bytes", "Memory of the indexes of changelogs' keys and versions (`AIRTALLY_VERSION_INDEX`)."
+)
 ROWS_FLUSHED = Counter("airtally_rows_flushed_total", "Rows moved from the buffer into the lake.", ["stream"])
 FLUSH_FAILURES = Counter("airtally_flush_failures_total", "Flushes that ended in an error; rows stay.", ["stream"])
 LAKE_CONFLICTS = Counter("airtally_lake_conflicts_total", "Commits given up for another's.", ["stream", "kind"])

@@ -16,6 +16,7 @@ from airtally.kit.time import whole_days
 from airtally.query.answering import Answer, PreparedQuestion, QuestionAnswers
 from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
+from airtally.query.creation import first_created
 from airtally.query.freshness import Freshness, StreamFreshness
 from airtally.query.kept_listings import KeptListings
 from airtally.query.last_arrivals import arrivals_of, arrivals_question
@@ -210,6 +211,13 @@ class Queries:
             return self._engine.query(render_versions(wanted, snapshot))
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
+
+    def first_created(self, stream: Stream, account: str, keys: pa.Table) -> pa.ChunkedArray:
+        """For each key in a table of the key columns, in its order, `create_time_utc` of its first version; else null.
+
+        Raises LimitExceeded.
+        """
+        return self._on_snapshot(lambda snapshot: first_created(snapshot, keys, self._engine.query), stream, account)
 
     def key_page(self, wanted: KeyRange, account: str, limit: int) -> pa.Table:
         """At most `limit` records (`stream.row_schema`) in the order of their keys. Raises LimitExceeded."""
