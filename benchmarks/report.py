@@ -17,6 +17,7 @@ _ORDER = (
     "single_rows",
     "visible",
     "report_file",
+    "report_small",
     "tapjoy_insights",
     "tapjoy_growth",
     "tapjoy_mixed",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,6 +29,7 @@ _ADDED_ROWS = 50_000
 _CROWDED_SECONDS, _CROWDED = 600, 10_000
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class KnownRecords(Mapping[Any, Row]):
@@ -41,11 +42,19 @@ class KnownRecords(Mapping[Any, Row]):
         self.table = table
         self._key = stream.key
         self._folds = tuple(stream.by_name[name].fold_case for name in stream.key)
+        self._made: dict[Callable[[KnownRecords], Any], Any] = {}
 
     @cached_property
     def _places(self) -> dict[tuple[Any, ...], int]:
         columns = [self.table.column(name).to_pylist() for name in self._key]
         return {self._folded(key): place for place, key in enumerate(zip(*columns, strict=True))}
+
+    def once(self, make: Callable[[KnownRecords], T]) -> T:
+        """What `make`, a function or class, makes of the records: kept with them, and gone when they change."""
+        found: T | None = self._made.get(make)
+        if found is None:
+            found = self._made.setdefault(make, make(self))
+        return found
 
     def __getitem__(self, key: Any) -> Row:
         row: Row = self.row(key).to_pylist()[0]
