@@ -22,6 +22,7 @@ _ORDER = (
     "tapjoy_growth",
     "tapjoy_mixed",
     "viewer_log",
+    "players",
     "query_rollup",
     "query_rows",
     "sql_rows",

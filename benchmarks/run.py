@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.answers import queries_answer
 from benchmarks.client_send import client_send
 from benchmarks.console_overview import console_overview
 from benchmarks.event_statistics import event_statistics
@@ -17,6 +18,7 @@ from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
 from benchmarks.ingest_http import large_batches, small_batches
+from benchmarks.players import players
 from benchmarks.publication import publication
 from benchmarks.query import query_rollup, query_rows
 from benchmarks.report_file import report_file
@@ -39,10 +41,12 @@ BENCHMARKS: dict[str, Benchmark] = {
     "report_file": report_file,
     "report_small": report_small,
     "exports": exports,
+    "queries_answer": queries_answer,
     "tapjoy_insights": tapjoy_insights,
     "tapjoy_growth": tapjoy_growth,
     "tapjoy_mixed": tapjoy_mixed,
     "viewer_log": viewer_log,
+    "players": players,
     "query_rollup": query_rollup,
     "query_rows": query_rows,
     "sql_rows": sql_rows,

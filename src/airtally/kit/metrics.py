@@ -72,6 +72,9 @@ ROWS_FLUSHED = Counter("airtally_rows_flushed_total", "Rows moved from the buffe
 FLUSH_FAILURES = Counter("airtally_flush_failures_total", "Flushes that ended in an error; rows stay.", ["stream"])
 LAKE_CONFLICTS = Counter("airtally_lake_conflicts_total", "Commits given up for another's.", ["stream", "kind"])
 COMPACTED_ROWS = Counter("airtally_compacted_rows_total", "Rows written by compaction.", ["stream"])
+REPEAT_SEARCHES = Counter(
+    "airtally_repeat_searches_total", "Searches for repeats of events among rows that are not compacted.", ["stream"]
+)
 REPEATS_REMOVED = Counter("airtally_repeats_removed_total", "Duplicates of events removed by compaction.", ["stream"])
 ROWS_EXPIRED = Counter("airtally_rows_expired_total", "Rows that left by their retention.", ["stream"])
 
@@ -83,5 +86,19 @@ CARE_FAILURES = Counter(
 ROLLUP_SEGMENTS = Counter("airtally_rollup_parts_total", "Segments of rollups built.", ["rollup"])
 ROLLUP_FAILURES = Counter("airtally_rollup_failures_total", "Care of a rollup that ended in an error.", ["rollup"])
 
+SNAPSHOTS = Counter(
+    "airtally_snapshots_total",
+    "Views of a stream that answers were given from: looked for in buffers and lake, or remembered.",
+    ["way"],
+)
+MAPS_MADE = Counter("airtally_maps_made_total", "Segments of rollups written as memory maps.", ["rollup"])
+MAPPED_ANSWERS = Counter("airtally_mapped_answers_total", "Answers made from memory maps of segments.", ["stream"])
+
 ANSWER_CACHE_HITS = Counter("airtally_answer_cache_hits_total", "Answers given from memory.")
 ANSWER_CACHE_MISSES = Counter("airtally_answer_cache_misses_total", "Answers that had to be computed.")
+
+LOOKUPS = Counter(
+    "airtally_lookups_total",
+    "Listings of records and of last arrivals, by whether they were answered from memory or from rows.",
+    ["kind", "source"],
+)

@@ -22,8 +22,8 @@ from airtally.query.line_pieces import Stretch, constant, in_order, joined, of_t
 from airtally.query.question import Metric, Question
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import Binder, column, micros
-from airtally.sql.dedupe import days_of, events
-from airtally.sql.filters import EVERYTHING, Between, Filter, columns_of
+from airtally.sql.dedupe import EventTimes, events
+from airtally.sql.filters import EVERYTHING, Filter, columns_of
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import RECEIVED_ORDER, WRITER_ID, Partition, Stream
@@ -231,12 +231,10 @@ def _chosen(binder: Binder, extract: Extract, snapshot: Snapshot, capabilities: 
     stream = extract.stream
     names = (stream.time, *_arrival_order(snapshot), *extract.line.columns, *columns_of(extract.where))
     read = tuple(dict.fromkeys(names))
-    days = days_of(stream, extract.start_us, extract.end_us)
-    source = events(binder, snapshot, read, capabilities, days=days)
+    within = EventTimes(extract.start_us, extract.end_us)
+    source = events(binder, snapshot, read, capabilities, within=within)
     chosen = exp.select(*map(column, read), _second(stream).as_(SECOND, quoted=True), copy=False)
     chosen = chosen.from_(source.subquery("events", copy=False), copy=False)
-    within = Between(stream.time, extract.start_us, extract.end_us)
-    chosen = chosen.where(binder.condition(within), copy=False)
     return chosen.where(binder.condition(extract.where), copy=False)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
 
 from airtally.engine.protocol import Engine, FilesMissing
+from airtally.files.gzip import packed_text
 from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.errors import TooLargeAtOnce
 from airtally.kit.time import whole_days
@@ -16,22 +18,30 @@ from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
 from airtally.query.distinct import approximated, bounded
 from airtally.query.freshness import Freshness, StreamFreshness
+from airtally.query.kept_listings import KeptListings
+from airtally.query.last_arrivals import arrivals_of, arrivals_question
 from airtally.query.lookup import Row, last_by
+from airtally.query.mapped.answers import MappedAnswers
 from airtally.query.narrow import narrowed, plain
 from airtally.query.question import Question
 from airtally.query.record_pages import KeyRange, render_key_page, render_newest_versions
-from airtally.query.records import KnownRecords, RecordsCache
+from airtally.query.records import KnownRecords
 from airtally.query.refusal import rows_gone
 from airtally.query.render import render
+from airtally.query.repeats import MOST_REPEATS, RepeatFinder
 from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
 from airtally.rollups.plan import RollupPlan
 from airtally.rollups.rollups import Rollups
+from airtally.sql.dedupe import Days, days_of
 from airtally.sql.filters import EVERYTHING, Between, Filter
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.streams.declaration import RECEIVED_AT, Stream
 
 T = TypeVar("T")
+
+#: The snapshot with its repeats, or as it is.
+TellApart = Callable[[Snapshot, Days], Snapshot]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +102,18 @@ class Queries:
         rollups: Rollups | None = None,
         *,
         answer_cache: int = 0,
+        in_memory: bool = True,
+        mapped: MappedAnswers | None = None,
         on_missing: Callable[[FilesMissing], None] = lambda _: None,
+        most_repeats: int = MOST_REPEATS,
     ) -> None:
         self._written = AnswerCache(answer_cache)
         self._engine, self._source, self._rollups = engine, source, rollups
+        self._mapped = mapped
         self._clock = clock or SystemClock()
-        self._known = RecordsCache()
+        self._kept = KeptListings(engine, used=in_memory)
         self._freshness = Freshness(engine)
+        self._repeats = RepeatFinder(engine, most=most_repeats)
         self._on_missing = on_missing
 
     @property
@@ -108,11 +123,14 @@ class Queries:
     def forget(self) -> None:
         """Drop the answers and records kept in memory, as after rows were erased."""
         self._written.clear()
-        self._known.clear()
+        self._kept.clear()
+        self._repeats.forget()
+        if self._mapped is not None:
+            self._mapped.forget()
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
-        return self._twice(lambda: self._ask(self.prepare(question)))
+        return self._twice(lambda: self._answered(question))
 
     def written(
         self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]
@@ -123,31 +141,61 @@ class Queries:
         """
         if not self._written.enabled:
             answer = self.answer(question)
-            return WrittenAnswer(b"".join(write(answer.table)), answer.data_through_us, answer.generated_at_us)
+            body = b"".join(write(answer.table))
+            return WrittenAnswer(body, answer.data_through_us, answer.generated_at_us, partial(packed_text, body))
         view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
-        body = self._written.get(key_of(question, form), view, lambda: write(self.answer(question).table))
-        return WrittenAnswer(body, view.data_through_us, self._clock.now_us())
+        key = key_of(question, form)
+        body = self._written.get(key, view, lambda: write(self.answer(question).table))
+        pack = partial(self._written.packed, key, body)
+        return WrittenAnswer(body, view.data_through_us, self._clock.now_us(), pack)
 
     def prepare(self, question: Question) -> PreparedQuestion:
-        """What `answer` would run, for whoever runs it elsewhere. Raises LimitExceeded and RowsGone."""
-        if self._rollups is not None and has_rollups(question):
-            return self._planned(question)
-        return self._over_rows(question)
+        """For whoever runs it elsewhere: repeats are found out while it runs. Raises LimitExceeded and RowsGone."""
+        leave = lambda view, _: view  # noqa: E731
+        rollup_plan = self._rollup_plan_of(question, leave)
+        if rollup_plan is None:
+            return self._over_rows(question, told_apart=leave)
+        return self._planned(question, rollup_plan)
 
-    def _over_rows(self, question: Question, view: Snapshot | None = None) -> PreparedQuestion:
+    def told_apart(self, view: Snapshot, days: Days = None) -> Snapshot:
+        """The snapshot with its repeats, where these are few enough; see `RepeatFinder`."""
+        return self._repeats.told_apart(view, days)
+
+    def _answered(self, question: Question) -> Answer:
+        """From maps of segments where they have all that the plan names, else by the engine."""
+        rollup_plan = self._rollup_plan_of(question, self.told_apart)
+        if rollup_plan is None:
+            return self._ask(self._over_rows(question, told_apart=self.told_apart))
+        table = None if self._mapped is None else self._mapped.answer(question, rollup_plan)
+        if table is None:
+            return self._ask(self._planned(question, rollup_plan))
+        return self._answer_of(question, table, rollup_plan.rows, from_segments=True, from_rows=rollup_plan.has_rows)
+
+    def _over_rows(
+        self, question: Question, view: Snapshot | None = None, *, told_apart: TellApart | None = None
+    ) -> PreparedQuestion:
         if view is None:
             view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+        if told_apart is not None and not question.as_received:
+            view = told_apart(view, days_of(question.stream, question.start_us, question.end_us))
         question = bounded(question, view, able=self._engine.capabilities.bit_sets)
         return PreparedQuestion(question, render(question, view, self._engine.capabilities), view)
 
-    def _planned(self, question: Question) -> PreparedQuestion:
-        """From the segments and rows that the plan chooses for each day of the interval."""
+    def _rollup_plan_of(self, question: Question, told_apart: TellApart) -> RollupPlan | None:
+        """None where the question may not need segments. Its rows are told apart. Raises RowsGone."""
+        if self._rollups is None or not has_rollups(question):
+            return None
         rollup_plan = self._rollup_plan(question)
         if rollup_plan.missing:
             raise rows_gone(question, rollup_plan, self._rollup_plan)
-        if not self._engine.capabilities.file_lists:
-            return self._over_rows(question)
-        if not rollup_plan.sources:
+        if not rollup_plan.has_rows:
+            return rollup_plan
+        days = days_of(question.stream, question.start_us, question.end_us)
+        return replace(rollup_plan, rows=told_apart(rollup_plan.rows, days))
+
+    def _planned(self, question: Question, rollup_plan: RollupPlan) -> PreparedQuestion:
+        """From the segments and rows that the plan chooses for each day of the interval."""
+        if not self._engine.capabilities.file_lists or not rollup_plan.sources:
             return self._over_rows(question, rollup_plan.rows)
         statement = render_rolled(question, rollup_plan, self._engine.capabilities)
         return PreparedQuestion(question, statement, rollup_plan.rows, True, rollup_plan.has_rows)
@@ -158,17 +206,27 @@ class Queries:
         return self._rollups.rollup_plan(candidates, question.stream, question.account, interval_of(question))
 
     def _ask(self, prepared: PreparedQuestion) -> Answer:
-        question, table = prepared.question, self._engine.query(prepared.statement)
+        return self._answer_of(
+            prepared.question,
+            narrowed(self._engine.query(prepared.statement)),
+            prepared.view,
+            from_segments=prepared.from_segments,
+            from_rows=prepared.from_rows,
+        )
+
+    def _answer_of(
+        self, question: Question, table: pa.Table, view: Snapshot, *, from_segments: bool, from_rows: bool
+    ) -> Answer:
         limited = question.page is not None and question.page.limit is not None
         if question.most_rows is not None and table.num_rows > question.most_rows and not limited:
             raise _too_many_rows(question.most_rows)
         return Answer(
-            narrowed(table),
-            prepared.view.data_through_us,
+            table,
+            view.data_through_us,
             self._clock.now_us(),
             str(question.clock_zone),
-            prepared.from_segments,
-            prepared.from_rows,
+            from_segments,
+            from_rows,
             approximated(question.metrics),
         )
 
@@ -213,6 +271,9 @@ class Queries:
         """Raises LimitExceeded."""
 
         def ask(snapshot: Snapshot) -> RecordPage:
+            kept = self._kept.page(wanted, snapshot)
+            if kept is not None:
+                return RecordPage(*kept, snapshot.data_through_us, self._clock.now_us())
             table = self._engine.query(render_records(wanted, snapshot))
             total = table.num_rows
             if wanted.limit is not None:
@@ -220,6 +281,20 @@ class Queries:
             return RecordPage(table, total, snapshot.data_through_us, self._clock.now_us())
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
+
+    def last_arrivals(self, stream: Stream, account: str, name: str, values: Sequence[int]) -> dict[int, int]:
+        """When the last row with each value of a column of whole numbers was received, repeats of an event too.
+
+        Microseconds UTC by value; values without a row are left out. Raises LimitExceeded.
+        """
+
+        def ask(snapshot: Snapshot) -> dict[int, int]:
+            found = self._kept.last_arrivals(snapshot, name, values)
+            if found is None:
+                found = arrivals_of(self.answer(arrivals_question(stream, account, name, values)).table, name)
+            return found
+
+        return self._on_snapshot(ask, stream, account)
 
     def last_by(self, stream: Stream, account: str, name: str, value: str) -> list[Row]:
         """The last version of each record with a value in a text column of its key, deleted ones too.
@@ -233,11 +308,7 @@ class Queries:
 
         Meant for changelogs of some thousand records an account. Raises LimitExceeded.
         """
-
-        def load(snapshot: Snapshot) -> pa.Table:
-            return self._engine.query(render_records(Records(stream, account), snapshot))
-
-        return self._on_snapshot(lambda snapshot: self._known.get(snapshot, load), stream, account)
+        return self._on_snapshot(self._kept.known, stream, account)
 
     def freshness(self, stream: Stream, account: str) -> StreamFreshness:
         """What is stored of a stream, and how current that is. Raises LimitExceeded."""
