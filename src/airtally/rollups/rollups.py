@@ -65,7 +65,7 @@ class Rollups:
         self.lake = lake
         self._retention = retention
         self.zones = zones
-        self._deleted = deleted
+        self.deleted = deleted
         self._source = source
         self._store = store
         self._lock = threading.Lock()
@@ -93,7 +93,7 @@ class Rollups:
     def changed_days(self, table: LakeTable) -> ChangedDays:
         with self._lock:
             if table.name not in self._changed_days:
-                self._changed_days[table.name] = ChangedDays(self._store, table, self._deleted)
+                self._changed_days[table.name] = ChangedDays(self._store, table, self.deleted)
             return self._changed_days[table.name]
 
     def rollup_plan(

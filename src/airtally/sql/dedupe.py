@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
@@ -13,8 +14,8 @@ from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import Binder, column
 from airtally.sql.statement import Rows
 from airtally.storage.lake.last_received import last_received
-from airtally.storage.lake.snapshot import Snapshot
-from airtally.streams.declaration import DAY, RECEIVED_ORDER, Kind, Partition, Stream
+from airtally.storage.lake.snapshot import AccountsSnapshot, Snapshot
+from airtally.streams.declaration import ACCOUNT, DAY, RECEIVED_ORDER, Kind, Partition, Stream
 
 DAY_NUMBER = "_day"
 ARRIVED = "arrived"
@@ -97,47 +98,57 @@ def _select_plain(binder: Binder, rows: Rows, columns: Iterable[str]) -> exp.Sel
 
 def _everywhere(binder: Binder, rows: Rows, columns: Sequence[str]) -> exp.Query:
     """For engines that cannot tell compacted files from others: every row with an identity is ranked."""
-    stream = rows.snapshot.stream
-    source = exp.select(*_keyed(stream, columns)).from_(binder.relation(rows, "rows"))
-    rest = exp.select(*map(column, columns)).from_(source.subquery("r")).where(exp.not_(_identified(stream)))
-    return exp.union(_winners(source.where(_identified(stream)), stream, columns), rest, distinct=False)
+    key = _EventKey.of(rows.snapshot)
+    source = exp.select(*key.with_columns(columns)).from_(binder.relation(rows, "rows"))
+    rest = exp.select(*map(column, columns)).from_(source.subquery("r")).where(exp.not_(key.is_given()))
+    return exp.union(key.winners(source.where(key.is_given()), columns), rest, distinct=False)
 
 
 def _merged(binder: Binder, compacted: Rows, plain: Rows, new: Rows, columns: Sequence[str]) -> exp.Query:
     """Rows of compacted files are ranked only where a new row has their key; the others are taken as they are."""
-    stream = new.snapshot.stream
-    arrived = exp.select(*_keyed(stream, columns)).from_(binder.relation(new, "new"))
-    ranked: exp.Query = exp.select("*").from_(ARRIVED).where(_identified(stream))
-    branches: list[exp.Query] = [exp.select(*map(column, columns)).from_(ARRIVED).where(exp.not_(_identified(stream)))]
+    key = _EventKey.of(new.snapshot)
+    arrived = exp.select(*key.with_columns(columns)).from_(binder.relation(new, "new"))
+    ranked: exp.Query = exp.select("*").from_(ARRIVED).where(key.is_given())
+    branches: list[exp.Query] = [exp.select(*map(column, columns)).from_(ARRIVED).where(exp.not_(key.is_given()))]
     if not compacted.empty:
-        old = exp.select(*_keyed(stream, columns)).from_(binder.relation(compacted, "compacted")).subquery("old")
-        ranked = exp.union(ranked, _matched(exp.select("old.*").from_(old.copy()), stream, "semi"), distinct=False)
+        old = exp.select(*key.with_columns(columns)).from_(binder.relation(compacted, "compacted")).subquery("old")
+        ranked = exp.union(ranked, key.matched(exp.select("old.*").from_(old.copy()), "semi"), distinct=False)
         passing = exp.select(*(column(name, "old") for name in columns)).from_(old)
-        branches.append(_matched(passing, stream, "anti"))
+        branches.append(key.matched(passing, "anti"))
     if not plain.empty:
         branches.append(_select_plain(binder, plain, columns))
-    branches.append(_winners(ranked, stream, columns))
+    branches.append(key.winners(ranked, columns))
     return exp.union(*branches, distinct=False).with_(ARRIVED, as_=arrived, materialized=True)
 
 
-def _keyed(stream: Stream, columns: Iterable[str]) -> list[exp.Expr]:
-    """The wanted columns and those that duplicates are found and ranked by."""
-    names = dict.fromkeys((*columns, *stream.identity, *RECEIVED_ORDER))
-    day = exp.IntDiv(this=exp.UnixMicros(this=column(stream.time)), expression=exp.Literal.number(DAY_US))
-    return [*map(column, names), day.as_(DAY_NUMBER, quoted=True)]
+@dataclass(frozen=True, slots=True)
+class _EventKey:
+    """What tells one event from another: the identity and the day, and the account where there are several."""
 
+    stream: Stream
+    names: tuple[str, ...]
 
-def _identified(stream: Stream) -> exp.Expr:
-    return exp.and_(*(exp.not_(column(name).is_(exp.null())) for name in stream.identity))
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> _EventKey:
+        several = (ACCOUNT.name,) if isinstance(snapshot, AccountsSnapshot) else ()
+        return cls(snapshot.stream, (*several, *snapshot.stream.identity))
 
+    def with_columns(self, columns: Iterable[str]) -> list[exp.Expr]:
+        """The wanted columns and those that duplicates are found and ranked by."""
+        names = dict.fromkeys((*columns, *self.names, *RECEIVED_ORDER))
+        at = exp.UnixMicros(this=column(self.stream.time))
+        day = exp.IntDiv(this=at, expression=exp.Literal.number(DAY_US))
+        return [*map(column, names), day.as_(DAY_NUMBER, quoted=True)]
 
-def _matched(query: exp.Select, stream: Stream, kind: str) -> exp.Select:
-    """Rows of `old` with (`semi`) or without (`anti`) an arrived row of the same key."""
-    same = exp.and_(*(column(name, "old").eq(column(name, ARRIVED)) for name in (*stream.identity, DAY_NUMBER)))
-    return query.join(exp.to_table(ARRIVED), on=same, join_type=kind)
+    def is_given(self) -> exp.Expr:
+        return exp.and_(*(exp.not_(column(name).is_(exp.null())) for name in self.stream.identity))
 
+    def matched(self, query: exp.Select, kind: str) -> exp.Select:
+        """Rows of `old` with (`semi`) or without (`anti`) an arrived row of the same key."""
+        same = exp.and_(*(column(name, "old").eq(column(name, ARRIVED)) for name in (*self.names, DAY_NUMBER)))
+        return query.join(exp.to_table(ARRIVED), on=same, join_type=kind)
 
-def _winners(ranked: exp.Query, stream: Stream, columns: Iterable[str]) -> exp.Select:
-    """The last received of each key."""
-    key = [column(name) for name in (*stream.identity, DAY_NUMBER)]
-    return last_received(ranked, key, [column(name) for name in columns])
+    def winners(self, ranked: exp.Query, columns: Iterable[str]) -> exp.Select:
+        """The last received of each key."""
+        key = [column(name) for name in (*self.names, DAY_NUMBER)]
+        return last_received(ranked, key, [column(name) for name in columns])
