@@ -56,7 +56,8 @@ class BuildTask:
     """Days of one month to be built of `rows`, at the lake version of that snapshot, for accounts of one time zone.
 
     `days` has what is to be built by account. With `merge` the result are month files: of each account all these days,
-    and what is `kept`. Without it each day becomes a day file. Small accounts share files.
+    and what is `kept`. Without it each day becomes a day file. Small accounts share files. `zones` are those of the
+    file's days, as it notes them.
     """
 
     rollup: Rollup
@@ -68,6 +69,7 @@ class BuildTask:
     days: Mapping[str, tuple[str, ...]]
     merge: bool
     kept: tuple[KeptSegments, ...]
+    zones: str
 
     @property
     def every_day(self) -> list[str]:

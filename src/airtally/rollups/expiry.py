@@ -38,7 +38,8 @@ class SegmentExpiry:
         view = table.newest()
         if view is None:
             return 0
-        gone = [file for file in view.files if month_end(file.month) < limit]
+        over = {month for month in {file.month for file in view.files} if month_end(month) < limit}
+        gone = [file for file in view.files if file.month in over]
         if gone:
             first = max(self._rollups.kept_from(rollup), f"{limit[:7]}-01")
             replace_files(self._rollups, table, view, gone, [], **{KEPT: day_number(first)})

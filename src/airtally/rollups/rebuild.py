@@ -166,13 +166,11 @@ class Rebuilder:
         """The segments are read before the rows, so that a month that changes meanwhile makes the commit fail."""
         segments, view = self._rollups.open_segments(rollup), table.newest()
         assert view is not None  # noqa: S101 (planned from one)
+        zone = self._zone_of(rollup, group)
         if group.merge:
-            group = RebuildGroup(
-                tuple(self._with_all_stale_days(view, table, rollup, segments, unit) for unit in group.units)
-            )
-        zone = self._rollups.cell_zone(rollup, group.units[0].account) or "UTC"
+            group = self._with_all_stale_days(view, table, rollup, segments, group, zone)
         segment_table, rows = self._rollups.table(rollup), rows_of_units(table, view, group)
-        task = build_task(segment_table, rows, group, segments, zone)
+        task = build_task(segment_table, rows, group, segments, zone or "UTC")
         segment_table.faults.reach("rollup.build")
         built = self._runner.run(build_in_child, self._options, task)
         segment_table.faults.reach("rollup.commit")
@@ -183,34 +181,54 @@ class Rebuilder:
         except CommitConflict:
             self._delete(rollup, built)
             raise
-        for unit in group.units:
+        self._note(rollup, group)
+
+    def _note(self, rollup: Rollup, group: RebuildGroup) -> None:
+        units = group.units
+        for unit in units:
             self._planner.done(rollup, unit)
-        metrics.ROLLUP_SEGMENTS.labels(rollup.name).inc(sum(len(unit.days) for unit in group.units))
-        _log.info(
-            "segments built",
-            rollup=rollup.name,
-            account=group.units[0].account if len(group.units) == 1 else None,
-            accounts=len(group.units),
-            month=group.month,
-            days=len(group.days),
-        )
+        metrics.ROLLUP_SEGMENTS.labels(rollup.name).inc(sum(len(unit.days) for unit in units))
+        alone = units[0].account if len(units) == 1 else None
+        numbers = {"accounts": len(units), "days": len(group.days)}
+        _log.info("segments built", rollup=rollup.name, account=alone, month=group.month, **numbers)
 
     def _delete(self, rollup: Rollup, built: list[BuiltFile]) -> None:
         """Remove files that no commit names."""
         for each in built:
             self._rollups.table(rollup).storage.delete(each.name)
 
-    def _with_all_stale_days(
-        self, view: TableVersion, table: LakeTable, rollup: Rollup, segments: RollupTableVersion, unit: RebuildUnit
-    ) -> RebuildUnit:
+    def _zone_of(self, rollup: Rollup, group: RebuildGroup) -> str | None:
+        """The time zone of the accounts' cells, None where it does not matter. Raises ValueError where one changed."""
+        if not rollup.local:
+            return None
+        zones = self._rollups.zones()
+        found = {zones.get(unit.account, "UTC") for unit in group.units}
+        if len(found) > 1:
+            raise ValueError("the time zone of an account has changed since the group was made")
+        return found.pop()
+
+    def _with_all_stale_days(  # noqa: PLR0917 (all of them say what is stale)
+        self,
+        view: TableVersion,
+        table: LakeTable,
+        rollup: Rollup,
+        segments: RollupTableVersion,
+        group: RebuildGroup,
+        zone: str | None,
+    ) -> RebuildGroup:
         """A month file has one source version for all its days, so all stale days are built with it."""
-        changed = self._rollups.changed_days(table).of_account(unit.account, view)
-        first, zone = self._rollups.kept_from(rollup), self._rollups.cell_zone(rollup, unit.account)
-        days = {*unit.days, *self._rollups.stale_days(unit.account, segments, changed, view.version, zone)}
-        if zone is not None:  # days without rows too, so that they are known to be empty by days of the new zone
-            month, rows_from = month_of(segments, unit.account, unit.month), self._rollups.rows_from(table.stream)
-            days |= {day for day in days_of(unit.month) if day >= rows_from and month.zone(day) != zone}
-        return replace(unit, days=tuple(sorted(day for day in days if day[:7] == unit.month and day >= first)))
+        changes, first = self._rollups.changed_days(table), self._rollups.kept_from(rollup)
+        rows_from = "" if zone is None else self._rollups.rows_from(table.stream)
+        units = []
+        for unit in group.units:
+            changed = changes.of_account(unit.account, view)
+            days = {*unit.days, *self._rollups.stale_days(unit.account, segments, changed, view.version, zone)}
+            if zone is not None:  # days without rows too, so that they are known to be empty by days of the new zone
+                month = month_of(segments, unit.account, unit.month)
+                days |= {day for day in days_of(unit.month) if day >= rows_from and month.zone(day) != zone}
+            wanted = sorted(day for day in days if day[:7] == unit.month and day >= first)
+            units.append(replace(unit, days=tuple(wanted)))
+        return RebuildGroup(tuple(units))
 
     def _tables(self) -> Iterator[LakeTable]:
         return (table for table in self._rollups.lake.existing() if table.stream.rollups)

@@ -110,7 +110,10 @@ def month_of(segments: RollupTableVersion | None, account: str, month: str) -> M
 def build_task(
     table: RollupTable, rows: AccountsSnapshot, group: RebuildGroup, segments: RollupTableVersion, zone: str
 ) -> BuildTask:
-    """`segments` is what there is before the rebuild; `zone` the time zone of the accounts' cells."""
+    """`segments` is what there is before the rebuild; `zone` the time zone of the accounts' cells.
+
+    Raises ValueError where the accounts' months have become too different for one file since they were grouped.
+    """
     return BuildTask(
         rollup=table.rollup,
         zone=zone,
@@ -121,6 +124,7 @@ def build_task(
         days={unit.account: unit.days for unit in group.units},
         merge=group.merge,
         kept=tuple(_kept(segments, group)) if group.merge else (),
+        zones=_zones_of_file(segments, group, zone) if table.rollup.local and group.merge else zone,
     )
 
 
@@ -196,8 +200,7 @@ def add_action(built: BuiltFile, task: BuildTask, segments: RollupTableVersion, 
         "source": str(task.rows.version),
     }
     if task.rollup.local:
-        first = month_of(segments, next(iter(built.rows)), task.month)
-        values[ZONES] = task.zone if built.day is not None else _zones_of_month_file(task, first)
+        values[ZONES] = task.zones
     return add_of(built.name, sum(built.rows.values()), built.size, values, now_ms)
 
 
@@ -212,10 +215,16 @@ def remove_action(file: StoredFile, now_ms: int) -> RemoveAction:
     )
 
 
-def _zones_of_month_file(task: BuildTask, month: MonthSegments) -> str:
-    """Days built before the account's zone changed, and not built anew, keep the zone of their cells."""
-    kept, built = month.month_file is not None or month.day_files, set(task.every_day)
-    return zones_text({day: month.zone(day) if kept and day not in built else task.zone for day in days_of(task.month)})
+def _zones_of_file(segments: RollupTableVersion, group: RebuildGroup, zone: str) -> str:
+    """Days built before an account's zone changed, and not built anew, keep the zone of their cells."""
+    built, days, found = group.days, days_of(group.month), set()
+    for unit in group.units:
+        month = month_of(segments, unit.account, unit.month)
+        kept = month.month_file is not None or month.day_files
+        found.add(zones_text({day: month.zone(day) if kept and day not in built else zone for day in days}))
+    if len(found) > 1:
+        raise ValueError("days of an account have changed their time zone since the group was made")
+    return found.pop()
 
 
 def days_of(month: str) -> Sequence[str]:
