@@ -64,7 +64,7 @@ def test_a_rebuild_that_dies_leaves_the_old_segments(home, monkeypatch):
         raise OSError("the disk is full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(segment_files, "_put", broken)
+        patched.setattr(segment_files, "_put_segments", broken)
         with pytest.raises(OSError, match="full"):
             home.rebuild(AD_EVENTS)
     assert counted(home) == 21

@@ -154,7 +154,7 @@ def _cell_figures(engine: Engine, task: BuildTask, days: Sequence[str]) -> Itera
     """
     rollup, stream = task.rollup, task.rows.stream
     binder = Binder(stream)
-    chosen = _rows_of(task.rows.of_days(days), list(task.days) if task.merge else task.accounts_of(days))
+    chosen = _rows_of_accounts(task.rows.of_days(days), list(task.days) if task.merge else task.accounts_of(days))
     measures = [measure.column for measure in rollup.measures] + [(m.only or (None,))[0] for m in rollup.measures]
     names = dict.fromkeys((ACCOUNT.name, stream.time, *rollup.dimensions, *(name for name in measures if name)))
     source = events(binder, chosen, list(names), engine.capabilities)
@@ -167,7 +167,7 @@ def _cell_figures(engine: Engine, task: BuildTask, days: Sequence[str]) -> Itera
     yield from engine.stream(binder.statement(_grouped_by_cell(rollup, single)))
 
 
-def _rows_of(rows: Snapshot, accounts: list[str]) -> Snapshot:
+def _rows_of_accounts(rows: Snapshot, accounts: list[str]) -> Snapshot:
     """The rows of some accounts alone; of a single one as a query reads them, which skips what is of others."""
     if len(accounts) > 1:
         assert isinstance(rows, AccountsSnapshot)  # noqa: S101 (a part of a task's)

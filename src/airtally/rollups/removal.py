@@ -33,7 +33,7 @@ def remove_account(rollups: Rollups, table: RollupTable, account: str) -> tuple[
         if view is None or not files:
             return ()
         try:
-            _replace(rollups, table, view, files, account)
+            _replace_without(rollups, table, view, files, account)
         except CommitConflict:
             if attempt == _TRIES - 1:
                 raise
@@ -42,7 +42,7 @@ def remove_account(rollups: Rollups, table: RollupTable, account: str) -> tuple[
     return ()
 
 
-def _replace(
+def _replace_without(
     rollups: Rollups, table: RollupTable, view: RollupTableVersion, files: Sequence[StoredFile], account: str
 ) -> None:
     copies: list[BuiltFile] = []
@@ -51,8 +51,8 @@ def _replace(
         for file in files:
             others = holders(view, file, (account,))
             if others:
-                copies.append(_copy(table, file, others))
-                new.append(_add(file, copies[-1], table.clock.now_us() // 1000))
+                copies.append(_copy_of_others(table, file, others))
+                new.append(_add_in_place(file, copies[-1], table.clock.now_us() // 1000))
         table.faults.reach("rollup.remove")
         replace_files(rollups, table, view, files, new)
     except CommitConflict:
@@ -61,19 +61,21 @@ def _replace(
         raise
 
 
-def _copy(table: RollupTable, file: StoredFile, accounts: list[str]) -> BuiltFile:
+def _copy_of_others(table: RollupTable, file: StoredFile, accounts: list[str]) -> BuiltFile:
     place = SegmentPlace(table.storage, table.rollup, file.month, file.day)
-    return copy_segments(place, _rows_of(table, file, accounts), {each: file.claims.rows[each] for each in accounts})
+    return copy_segments(
+        place, _rows_of_others(table, file, accounts), {each: file.claims.rows[each] for each in accounts}
+    )
 
 
-def _rows_of(table: RollupTable, file: StoredFile, accounts: list[str]) -> Iterator[pa.RecordBatch]:
+def _rows_of_others(table: RollupTable, file: StoredFile, accounts: list[str]) -> Iterator[pa.RecordBatch]:
     """The accounts' rows, in the order of the file."""
     schema = stored_schema(table.rollup)
     found = dataset([file.data], schema) if file.data.on_bucket else ds.dataset(file.data.path, schema)
     yield from found.scanner(filter=pc.field(ACCOUNT.name).isin(accounts)).to_batches()
 
 
-def _add(file: StoredFile, copy: BuiltFile, now_ms: int) -> AddAction:
+def _add_in_place(file: StoredFile, copy: BuiltFile, now_ms: int) -> AddAction:
     """In the place of `file` in every respect: it counts before and after the same files."""
     values = file.partition | {"account": FileClaims(file.claims.made, copy.rows).text()}
     return add_of(copy.name, sum(copy.rows.values()), copy.size, values, now_ms)

@@ -70,7 +70,7 @@ def copy_segments(place: SegmentPlace, rows: Iterable[pa.RecordBatch], counts: d
     """One file of rows that were in a file before; `counts` by account, in their order."""
     schema = stored_schema(place.rollup)
     found = pa.concat_tables([schema.empty_table(), *(pa.table(each).cast(schema) for each in rows)])
-    return _put(place, counts, [found], SHARED_ROW_GROUP)
+    return _put_segments(place, counts, [found], SHARED_ROW_GROUP)
 
 
 def write_figures(rollup: Rollup, figures: Iterable[pa.RecordBatch], path: Path) -> None:
@@ -140,7 +140,7 @@ class _SegmentWriter:
         if self._small_rows:
             rows = pa.concat_tables([stored_schema(self._place.rollup).empty_table(), *self._small])
             group = SHARED_ROW_GROUP if len(self._small_rows) > 1 else ROW_GROUP
-            self._built.append(_put(self._place, self._small_rows, [rows], group))
+            self._built.append(_put_segments(self._place, self._small_rows, [rows], group))
         self._small, self._small_rows = [], {}
 
 
@@ -175,7 +175,7 @@ class _OwnFile:
         self._path.unlink(missing_ok=True)
 
 
-def _put(place: SegmentPlace, rows: dict[str, int], tables: Iterable[pa.Table], group: int) -> BuiltFile:
+def _put_segments(place: SegmentPlace, rows: dict[str, int], tables: Iterable[pa.Table], group: int) -> BuiltFile:
     name = place.new_name(rows)
     path = place.storage.scratch(name)
     try:

@@ -123,12 +123,12 @@ def build_task(
         month=group.month,
         days={unit.account: unit.days for unit in group.units},
         merge=group.merge,
-        kept=tuple(_kept(segments, group)) if group.merge else (),
+        kept=tuple(_kept_in_layers(segments, group)) if group.merge else (),
         zones=_zones_of_file(segments, group, zone) if table.rollup.local and group.merge else zone,
     )
 
 
-def _kept(segments: RollupTableVersion, group: RebuildGroup) -> Iterator[KeptSegments]:
+def _kept_in_layers(segments: RollupTableVersion, group: RebuildGroup) -> Iterator[KeptSegments]:
     """What stays of each account's month, in parts in whose files no account has a day twice."""
     built, days = group.days, days_of(group.month)
     taken: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
