@@ -42,6 +42,7 @@ from airtally.web.cors import CrossOrigin
 from airtally.web.departures import WatchedConnection
 from airtally.web.failures import failure_of
 from airtally.web.hosts import check_host, check_single
+from airtally.web.packing import Packing
 from airtally.web.within import note_server
 
 _log = structlog.get_logger("airtally.requests")
@@ -148,6 +149,9 @@ class Airtally:
         page, https = area.name == "site", scope["scheme"] == "https"
         origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         added = self._cross_origin.headers(origin) if area.cross_origin else []
+        if not page:  # pages hold secrets beside what was sent: their length, packed, would tell of these
+            accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
+            send = Packing(send, accepted.decode("latin-1"), head_only=scope["method"] == "HEAD")
         return Answering(send, attempt, lambda: self._guesses.failed(host), page=page, https=https, added=added)
 
     def _meter(self, scope: Scope, area: Area, answered: Answering) -> None:

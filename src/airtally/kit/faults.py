@@ -15,7 +15,7 @@ class Faults:
     `erasure.quarantine` (an entry is read, and not changed yet), `backup.moment` (buffers and metadata fixed, and not
     copied), `rollup.build` (planned), `rollup.commit` (files are built), `rollup.remove` (copies without the account are
     made), `backup.lake` (before the lake), `backup.pin` (rollups pinned, rows not yet), `backup.copy` (before each
-    piece of a file).
+    piece of a file), `maps.write` (a segment is read, its map not written yet).
     """
 
     def reach(self, point: str) -> None:

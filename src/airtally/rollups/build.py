@@ -22,7 +22,7 @@ from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, day_start_us
 from airtally.kit.zones import spans
 from airtally.rollups.cells import start_of_cell
-from airtally.rollups.figures import combined, figures_of_rows
+from airtally.rollups.figures import columns_read, figures_of_rows, grouped_by_cell
 from airtally.rollups.segment_files import BuiltFile, SegmentPlace, write_figures, write_segments
 from airtally.rollups.table import segment_schema, stored_schema
 from airtally.sql.compiler import Binder, column, micros
@@ -155,16 +155,15 @@ def _cell_figures(engine: Engine, task: BuildTask, days: Sequence[str]) -> Itera
     rollup, stream = task.rollup, task.rows.stream
     binder = Binder(stream)
     chosen = _rows_of_accounts(task.rows.of_days(days), list(task.days) if task.merge else task.accounts_of(days))
-    measures = [measure.column for measure in rollup.measures] + [(m.only or (None,))[0] for m in rollup.measures]
-    names = dict.fromkeys((ACCOUNT.name, stream.time, *rollup.dimensions, *(name for name in measures if name)))
-    source = events(binder, chosen, list(names), engine.capabilities)
+    source = events(binder, chosen, [ACCOUNT.name, *columns_read(stream, rollup)], engine.capabilities)
     first_us, until_us = _bounds_us(days)
     cell = start_of_cell(stream, rollup, spans(first_us, until_us, ZoneInfo(task.zone)))
     measured = {measure.name: measure for measure in rollup.measures}
     figures = [column(ACCOUNT.name), *figures_of_rows(binder, stream, rollup.dimensions, cell, measured)]
     single = exp.select(*figures).from_(source.subquery("events"))
     single = single.where(binder.condition(Between(stream.time, first_us, until_us)))
-    yield from engine.stream(binder.statement(_grouped_by_cell(rollup, single)))
+    cells = grouped_by_cell(rollup, single, (ACCOUNT.name,)).order_by(*map(column, _sort_order(rollup)))
+    yield from engine.stream(binder.statement(cells))
 
 
 def _rows_of_accounts(rows: Snapshot, accounts: list[str]) -> Snapshot:
@@ -212,13 +211,6 @@ def _taken(kept: KeptSegments) -> pa.Table:
     pairs = [(account, _day_us(day) // DAY_US) for account, days in kept.days.items() for day in days]
     accounts, numbers = zip(*pairs, strict=True)
     return pa.table({ACCOUNT.name: pa.array(accounts, pa.string()), _DAY_NUMBER: pa.array(numbers, pa.int64())})
-
-
-def _grouped_by_cell(rollup: Rollup, single: exp.Query) -> exp.Select:
-    keys = [column(name) for name in (ACCOUNT.name, *rollup.dimensions, "time")]
-    figures = [combined(measure.function, measure.name).as_(measure.name, quoted=True) for measure in rollup.measures]
-    tree = exp.select(*(key.copy() for key in keys), *figures).from_(single.subquery("single"))
-    return tree.group_by(*(key.copy() for key in keys)).order_by(*map(column, _sort_order(rollup)))
 
 
 def _sort_order(rollup: Rollup) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from airtally.rollups.claims import FileClaims
 from airtally.storage.lake.delta import REWRITE, DeltaFiles, TableLayout
 from airtally.storage.lake.snapshot import DataFile
 from airtally.storage.lake.table_storage import TableStorage
+from airtally.storage.marks import NO_MARKS, Marks
 from airtally.streams.declaration import ACCOUNT
 from airtally.streams.rollup import Rollup
 
@@ -117,11 +118,14 @@ class RollupTableVersion:
     """One version of a rollup's table. Immutable but for what it remembers of accounts, so threads share it unlocked.
 
     Two threads that look up an account at once make equal months of it, and either is kept.
+
+    What was found of this very object is kept by its `mark`: a restored table may have a version's number again.
     """
 
     def __init__(self, place: TableStorage, handle: DeltaTable, log_state: float) -> None:
         self.version = handle.version()
         self.log_state = log_state
+        self.mark = object()
         self.files = tuple(_stored_files(place, handle))
         self._by_account = _by_account(self.files)
         self._months: dict[str, Mapping[str, MonthSegments]] = {}
@@ -174,7 +178,15 @@ class RollupTableVersion:
 class RollupTable(DeltaFiles[RollupTableVersion]):
     """The table of one version of a rollup. Thread-safe by the lock of `DeltaFiles`; it adds no state of its own."""
 
-    def __init__(self, rollup: Rollup, place: TableStorage, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
+    def __init__(
+        self,
+        rollup: Rollup,
+        place: TableStorage,
+        *,
+        clock: Clock,
+        faults: Faults = NO_FAULTS,
+        marks: Marks = NO_MARKS,
+    ) -> None:
         self.rollup = rollup
         texts = ("account", "month", "day", ZONES) if rollup.local else ("account", "month", "day")
         names = (pa.field(name, pa.string()) for name in texts)
@@ -187,6 +199,7 @@ class RollupTable(DeltaFiles[RollupTableVersion]):
             lambda handle, log_state: RollupTableVersion(place, handle, log_state),
             clock=clock,
             faults=faults,
+            marks=marks,
         )
 
 
