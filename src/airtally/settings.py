@@ -229,14 +229,14 @@ class Settings:
         "memory for the indexes of changelogs' keys and versions, by which large batches are loaded quickly; 0 turns them off",
         parse_size,
     )
-    answer_cache: int = _setting(
-        "AIRTALLY_ANSWER_CACHE", 64 << 20, "memory for cached answers; 0 turns the cache off", parse_size
-    )
     maps: int = _setting(
         "AIRTALLY_MAPS",
         2 << 30,
         "disk for stored figures as memory maps, which are made again as needed; 0: every query uses the engine",
         parse_size,
+    )
+    answer_cache: int = _setting(
+        "AIRTALLY_ANSWER_CACHE", 64 << 20, "memory for cached answers; 0 turns the cache off", parse_size
     )
     query_seconds: float = _setting("AIRTALLY_QUERY_SECONDS", 30.0, "time limit of one query", parse_duration)
 
