@@ -207,7 +207,7 @@ def test_every_odd_line_among_good_ones(around: bytes) -> None:
     ("old", "new"),
     [
         (b"player_id", b"media_id"), (b"player_id", b"layer_id"), (b"player_id", b"player_ID"), (b"player_id", b"player_i"), (b'":2', b'" :2'), (b'":2', b'": 2'),
-        (b'"player_id":1,"media_id":2', b'"media_id":1,"player_id":2'), (b",", b", "), (b",", b";"), (b":1", b'=1'), (b'"}', b'"'), (b'"}', b'"]'), (b'"}', b'" }'),
+        (b'"player_id":1,"media_id":2', b'"media_id":1,"player_id":2'), (b",", b", "), (b",", b";"), (b":1", b"=1"), (b'"}', b'"'), (b'"}', b'"]'), (b'"}', b'" }'),
         (b"}", b"}}"), (b"{", b" "), (b"{", b"["), (b":1,", b":1 ,"), (b":1,", b":,"), (b":1,", b":1,1,"), (b":2,", b":2},"), (b'{"', b'{,"'),
     ],
 )  # fmt: skip
