@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from pathlib import Path
+from typing import Self
 
 import duckdb
 
@@ -32,25 +33,31 @@ def duckdb_load(source: Path, folder: Path) -> float:
         return time.perf_counter() - begun
 
 
-def duckdb_copy(parquet: list[str], account: str, folder: Path) -> tuple[float, int, int]:
-    """Seconds, lines and bytes of a gzip file of report lines written by DuckDB alone, in no order.
+class ReportByDuckDB:
+    """An account's playlogs in a table of DuckDB's own, and report lines written of it, in no order."""
 
-    The rows are in a table of its own before the clock starts.
-    """
-    target = folder / "report.json.gz"
-    with duckdb.connect(str(folder / "copy.duckdb")) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(
+    def __init__(self, parquet: list[str], account: str, folder: Path) -> None:
+        self._target = folder / "report.json.gz"
+        self._connection = duckdb.connect(str(folder / "copy.duckdb"))
+        self._connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        self._connection.execute(
             "CREATE TABLE plays AS SELECT * REPLACE (played_at::TIMESTAMP AS played_at) "
             "FROM read_parquet(?, hive_partitioning = true) WHERE account = ?",
             [parquet, account],
         )
-        connection.execute("CHECKPOINT")
-        begun = time.perf_counter()
-        lines = connection.execute(f"COPY ({_REPORT_LINES}) TO '{target}' (FORMAT json, COMPRESSION gzip)").fetchall()[
-            0
-        ][0]
-        return time.perf_counter() - begun, int(lines), target.stat().st_size
+        self._connection.execute("CHECKPOINT")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def write(self) -> tuple[int, int]:
+        """Lines and bytes of the gzip file."""
+        copy = f"COPY ({_REPORT_LINES}) TO '{self._target}' (FORMAT json, COMPRESSION gzip)"
+        [(lines,)] = self._connection.execute(copy).fetchall()
+        return int(lines), self._target.stat().st_size
 
 
 def dlt_load(source: Path, folder: Path) -> tuple[float, int]:

@@ -8,6 +8,7 @@ import traceback
 from pathlib import Path
 
 from benchmarks import report
+from benchmarks.answers import queries_answer
 from benchmarks.client_send import client_send
 from benchmarks.console_overview import console_overview
 from benchmarks.event_statistics import event_statistics
@@ -17,14 +18,19 @@ from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
 from benchmarks.ingest_http import large_batches, small_batches
+from benchmarks.new_versions import new_versions
+from benchmarks.players import players
 from benchmarks.publication import publication
 from benchmarks.query import query_rollup, query_rows
 from benchmarks.report_file import report_file
+from benchmarks.report_small import report_small
 from benchmarks.rollup_rebuild import rollup_rebuild
 from benchmarks.server import ROOT
 from benchmarks.single_rows import single_rows
 from benchmarks.sql import sql_rows
 from benchmarks.tapjoy import tapjoy_growth, tapjoy_insights, tapjoy_mixed
+from benchmarks.tapjoy_earlier import tapjoy_mixed_earlier
+from benchmarks.tapjoy_live import tapjoy_live
 from benchmarks.viewer_log import viewer_log
 from benchmarks.visible import visible
 
@@ -33,14 +39,20 @@ BENCHMARKS: dict[str, Benchmark] = {
     "ingest_batches_500": small_batches,
     "client_send": client_send,
     "ingest_file": ingest_file,
+    "new_versions": new_versions,
     "single_rows": single_rows,
     "visible": visible,
     "report_file": report_file,
+    "report_small": report_small,
     "exports": exports,
+    "queries_answer": queries_answer,
     "tapjoy_insights": tapjoy_insights,
     "tapjoy_growth": tapjoy_growth,
     "tapjoy_mixed": tapjoy_mixed,
+    "tapjoy_mixed_earlier": tapjoy_mixed_earlier,
+    "tapjoy_live": tapjoy_live,
     "viewer_log": viewer_log,
+    "players": players,
     "query_rollup": query_rollup,
     "query_rows": query_rows,
     "sql_rows": sql_rows,

@@ -11,23 +11,22 @@ import time
 from typing import Any
 from urllib.parse import urlencode
 
-import pyarrow as pa
-
 from benchmarks.harness import Aim, Place, Result
 from benchmarks.kept import Kept, kept
 from benchmarks.raw import Raw, midnight, percentile
 from benchmarks.server import Answer, Caller, Server
 from benchmarks.sources import viewers, viewers_at
 
+#: Rows as one writes them who knows the table, and all of them as the text of the answer's rows.
 _BY_HAND = """
+    SELECT '[' || string_agg(to_json(found)::VARCHAR, ',' ORDER BY time, app, video_url) || ']' AS data FROM (
     SELECT app, video_url, strftime(time, '%Y-%m-%d %H:%M:%S') AS time, floor(avg(viewers) + 0.5)::BIGINT AS viewer_count_avg,
         min(viewers) AS viewer_count_min, max(viewers) AS viewer_count_max, sum(viewers)::BIGINT AS viewer_count_sum
     FROM {rows} WHERE list_contains($apps, app) AND time >= $start AND time < $end {urls}
-    GROUP BY ALL ORDER BY time, app, video_url
+    GROUP BY ALL) found
 """
 _ONE = _BY_HAND.replace("{urls}", "AND video_url = $url")
 _ALL = _BY_HAND.replace("{urls}", "")
-_COLUMNS = ("app", "video_url", "viewer_count_avg", "viewer_count_min", "viewer_count_max", "viewer_count_sum", "time")
 
 
 def viewer_log(place: Place) -> Result:
@@ -60,12 +59,12 @@ def viewer_log(place: Place) -> Result:
         },
         ratio=min(small, large),
         aims=[
-            Aim("one stream p50", percentile(list(ours), 0.5), 20, "ms", at_most=True),
-            Aim("all streams p50", percentile(list(all_ours), 0.5), 600, "ms", at_most=True),
+            Aim("one stream p50", percentile(list(ours), 0.5), 8, "ms", at_most=True),
+            Aim("all streams p50", percentile(list(all_ours), 0.5), 180, "ms", at_most=True),
             Aim("times the reference's speed, one stream", small, 1),
             Aim("times the reference's speed, all streams", large, 1),
         ],
-        notes=["every answer compared with the reference's; the reference renders no JSON, which favours it"],
+        notes=["every answer compared with the reference's, which DuckDB renders to the same JSON"],
     )
 
 
@@ -84,8 +83,9 @@ class _Asked:
         end = self._start.replace(hour=23, minute=59, second=59)
         parameters = {"apps": apps, "start": self._start, "end": end} | ({"url": url} if url else {})
         theirs, found = self._raw.ask(_ONE if url else _ALL, self._raw.files(self._start, end), parameters)
-        _check(answer.content["data"], found)
-        self.rows = max(self.rows, found.num_rows)
+        rows = json.loads(found.column("data")[0].as_py())
+        _check(answer.content["data"], rows)
+        self.rows = max(self.rows, len(rows))
         return answer.seconds, theirs
 
     def _answer(self, wanted: dict[str, Any], url: str | None) -> Answer:
@@ -100,9 +100,6 @@ class _Asked:
         return answer
 
 
-def _check(told: list[dict[str, Any]], found: pa.Table) -> None:
-    if len(told) != found.num_rows:
-        raise RuntimeError(f"{len(told)} rows told, {found.num_rows} found by hand")
-    for name in _COLUMNS:
-        if [row[name] for row in told] != found.column(name).to_pylist():
-            raise RuntimeError(f"{name} differs from what was found by hand")
+def _check(told: list[dict[str, Any]], found: list[dict[str, Any]]) -> None:
+    if told != found:
+        raise RuntimeError(f"{len(told)} rows told, {len(found)} found by hand, or their values differ")

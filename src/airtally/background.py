@@ -44,6 +44,7 @@ def background_of(services: Services, role: Role) -> tuple[Background, ...]:
     if role:
         forgetting = Forgetting(services.store, services.queries.forget)
         found.append(Loop("forgetting", forgetting.step, FORGET_SECONDS))
+        found.append(Loop("maps", services.storage.maps.step, 1.0))
     if Role.JOBS in role:
         found += _lake_work(services)
         found += _report_work(services)

@@ -38,11 +38,13 @@ from airtally.kit.clock import Clock, SystemClock
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
+from airtally.query.mapped.answers import MappedAnswers
 from airtally.query.service import Queries
 from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.report import ReportLinks
 from airtally.reports.service import Reports
+from airtally.rollups.maps.maps import SegmentMaps
 from airtally.rollups.rollups import Rollups
 from airtally.schedules.parts import MadeBySchedules, schedule_parts
 from airtally.services import Datasets, Engines, Role, Services, Storage
@@ -51,6 +53,7 @@ from airtally.statistics.service import Statistics
 from airtally.storage.buffer import Buffer
 from airtally.storage.lake import Lake
 from airtally.storage.lake.health import LakeHealth
+from airtally.storage.marks import Marks
 from airtally.storage.store import EventStore
 from airtally.storage.watermark import Watermark
 from airtally.storage.writers import Writers
@@ -158,12 +161,13 @@ class _Opening:
     def _storage(self, access: Access) -> Storage:
         settings, clock, folder = self._settings, self._clock, self._settings.home / "buffer"
         watermark = Watermark(self._store, self._shared, folder)
-        lake = Lake(settings.lake_url, clock=clock, faults=self._faults)
+        marks = self._marks()
+        lake = Lake(settings.lake_url, clock=clock, faults=self._faults, marks=marks)
         if self._role:
             lake.follow_declarations()
         buffer = None
         if Role.ROWS in self._role:
-            buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=self._faults)
+            buffer = Buffer.open(folder, clock=clock, max_bytes=settings.buffer_max, faults=self._faults, marks=marks)
             self._closing.callback(buffer.close)
         sieve = LateRows(self._store, access.secrets).left
         event_store = EventStore(lake, buffer, clock=clock, buffers=folder, limit=watermark.now, sieve=sieve)
@@ -178,7 +182,15 @@ class _Opening:
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])
         writers = Writers(self._store, self._shared, buffer, event_store.flush, watermark)
-        return Storage(lake, health, buffer, event_store, writers, rollups)
+        maps = SegmentMaps(settings.home / "maps", settings.maps, rollups, faults=self._faults)
+        return Storage(lake, health, buffer, event_store, writers, rollups, maps)
+
+    def _marks(self) -> Marks:
+        marks = Marks.of_home(self._settings.home, self._settings.database_url, self._settings.lake_url)
+        self._closing.callback(marks.close)
+        if self._role:
+            marks.join()
+        return marks
 
     def _engines(self) -> Engines:
         settings = self._settings
@@ -199,6 +211,7 @@ class _Opening:
         return Queries(
             *(engines.engine, storage.event_store, self._clock, storage.rollups),
             answer_cache=self._settings.answer_cache,
+            mapped=MappedAnswers(storage.maps, engines.engine),
             on_missing=lambda missing: storage.health.note(missing.gone),
         )
 

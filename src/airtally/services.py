@@ -37,6 +37,7 @@ from airtally.query.service import Queries
 from airtally.query.sql_service import SqlQueries
 from airtally.reports.outbox import Deliveries
 from airtally.reports.service import Reports
+from airtally.rollups.maps.maps import SegmentMaps
 from airtally.rollups.rollups import Rollups
 from airtally.schedules.parts import ScheduleParts
 from airtally.settings import Settings
@@ -75,7 +76,7 @@ class Background(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The buffer, the lake and the rollups. `buffer` is None in a process that takes no rows."""
+    """The buffer, the lake, the rollups and their maps. `buffer` is None in a process that takes no rows."""
 
     lake: Lake
     health: LakeHealth
@@ -83,6 +84,7 @@ class Storage:
     event_store: EventStore
     writers: Writers
     rollups: Rollups
+    maps: SegmentMaps
 
 
 @dataclass(frozen=True, slots=True)

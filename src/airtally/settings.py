@@ -223,6 +223,18 @@ class Settings:
     engine_memory: int = _setting(
         "AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory limit of one DuckDB instance", parse_size
     )
+    version_index: int = _setting(
+        "AIRTALLY_VERSION_INDEX",
+        1 << 30,
+        "memory for the indexes of changelogs' keys and versions, by which large batches are loaded quickly; 0 turns them off",
+        parse_size,
+    )
+    maps: int = _setting(
+        "AIRTALLY_MAPS",
+        2 << 30,
+        "disk for stored figures as memory maps, which are made again as needed; 0: every query uses the engine",
+        parse_size,
+    )
     answer_cache: int = _setting(
         "AIRTALLY_ANSWER_CACHE", 64 << 20, "memory for cached answers; 0 turns the cache off", parse_size
     )

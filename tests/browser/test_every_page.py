@@ -33,7 +33,9 @@ PATTERNS = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    server = served(tmp_path_factory.mktemp("browser") / "home")
+    server = served(
+        tmp_path_factory.mktemp("browser") / "a_home_whose_path_is_longer_than_a_telephone_is_wide_in_letters"
+    )
     yield server
     server.stop()
 

@@ -115,6 +115,13 @@ class Scenario:
         self.step("sql", "--account {slug}", "SELECT count(*) AS n FROM playlogs")
         export = self.step("export create", "--account {slug} --rows playlogs --wait 300")
         assert (export["state"], export["rows"]) == ("done", 6)
+        counted = self.step(
+            "export create",
+            "--account {slug} --wait 300 --sql",
+            "SELECT count(*) AS n FROM playlogs",
+            name="export sql",
+        )
+        assert (counted["state"], counted["rows"]) == ("done", 1)
         self.step("export list", "--account {slug}")
         self.step("export get", f"{export['id']} --account {{slug}}")
         self.step("export download", f"{export['id']} --account {{slug}} --to {self._folder}/parts-{{slug}}")

@@ -96,10 +96,23 @@ def test_a_batch_that_is_still_under_way(form, start_server, join):
 
 
 def test_a_full_server(form, start_server, join):
-    server = start_server(buffer_max=40_000, flush_seconds=0.2, late_flush_seconds=0.2)
+    """Nothing is flushed before the server has pushed back, however slowly the client sends."""
+    server = start_server(buffer_max=40_000, flush_seconds=3600.0, late_flush_seconds=3600.0)
     native = join(server)
-    refusals = refused(native)
-    result = Caller(form, server.url, native.token).send("playlogs", plays(2500), size=BatchSize(rows=250))
+    refusals, sent = refused(native), threading.Event()
+
+    def flush():
+        while not sent.wait(0.05):
+            if refused(native) > refusals:
+                server.services.storage.event_store.flush()
+
+    flushing = threading.Thread(target=flush)
+    flushing.start()
+    try:
+        result = Caller(form, server.url, native.token).send("playlogs", plays(2500), size=BatchSize(rows=250))
+    finally:
+        sent.set()
+        flushing.join()
     assert refused(native) > refusals, "the server pushed back"
     assert (result.accepted, native.count()) == (2500, 2500)
 

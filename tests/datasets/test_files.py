@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import event, insert, update
 
 from airtally.accounts.accounts import Account
 from airtally.database.store import MetadataStore
@@ -58,6 +60,26 @@ def test_the_order_and_the_bounds(
     assert listed(files, dataset, begin=0, end=-1) == []
     clock.advance(1)
     assert listed(files, dataset)[-1] == "coming"
+
+
+def test_a_page_is_read_in_its_order_from_an_index(
+    metadata: MetadataStore, files: DatasetFiles, dataset: Dataset
+) -> None:
+    if metadata.dialect != "sqlite":
+        pytest.skip("PostgreSQL reads so small a table whole")
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(metadata._readers, "before_cursor_execute", note)
+    listed(files, dataset, Slice(0, 10))
+    event.remove(metadata._readers, "before_cursor_execute", note)
+    with metadata.read() as connection:
+        plans = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {each}", args).all() for each, args in asked]
+    steps = [row.detail for plan in plans for row in plan if "dataset_files" in row.detail or "TEMP" in row.detail]
+    assert len(steps) == 2
+    assert all("ix_dataset_files_dataset_id_published_at_file_id_deleted_at" in step for step in steps)
 
 
 def test_an_id_that_two_accounts_have_is_found_in_the_permitted_dataset(

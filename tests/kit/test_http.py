@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airtally.kit.http import accepts_gzip, is_known, prefers_page
+from airtally.kit.http import accepts_gzip, coding_of, is_known, prefers_page
 
 FIREFOX = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 SAFARI = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -76,6 +76,28 @@ def test_gzip_is_accepted(accepted):
 @pytest.mark.parametrize("accepted", ["", "br", "gzip;q=0", "*;q=0", "gzip;q=0, *", "x-gzip-like", "gzip;q=high"])
 def test_gzip_is_not_accepted(accepted):
     assert accepts_gzip(accepted) is False
+
+
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("zstd", "zstd"),
+        ("gzip, zstd", "gzip"),
+        ("zstd, gzip", "gzip"),
+        ("gzip;q=0.5, zstd;q=0.8", "zstd"),
+        ("gzip;q=0, zstd;q=0.1", "zstd"),
+        ("x-gzip", "gzip"),
+        ("gzip;q=1.0,deflate;q=0.6,identity;q=0.3", "gzip"),
+        ("identity, gzip;q=0.5", None),
+        ("identity;q=0", None),
+        ("br, deflate", None),
+        ("*", "gzip"),
+        ("gzip;q=2", None),
+        ("gzip;q=0.5;level=1, , ;q=1", "gzip"),
+    ],
+)
+def test_the_coding_that_is_preferred(accepted, coding):
+    assert coding_of(accepted, ("gzip", "zstd")) == coding
 
 
 @pytest.mark.parametrize("known", ['"a"', 'W/"a"', '"b", W/"a"', "*", ' "a" '])

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 
+from airtally.files.gzip import member
 from airtally.query.answers import AnswerCache
 
 
@@ -34,6 +36,18 @@ def test_no_more_bytes_are_kept_than_there_is_room_for() -> None:
     assert kept == [True, True, False, False]
     cache.get("large", View("1"), lambda: [bytes(11)])
     assert cache.get("large", View("1"), lambda: [b"anew"]) == b"anew"
+
+
+def test_the_packed_form_is_kept_with_the_answer_and_counts() -> None:
+    cache, text = AnswerCache(1000), bytes(100)
+    body = cache.get("q", View("1"), lambda: [text])
+    packed = cache.packed("q", body)
+    assert gzip.decompress(member([packed])) == text
+    assert cache.packed("q", body) is packed
+    assert cache._kept.get("q").size == len(text) + len(packed.content)  # type: ignore[union-attr]
+    changed = cache.get("q", View("2"), lambda: [b"new"])
+    assert gzip.decompress(member([cache.packed("q", changed)])) == b"new"
+    assert gzip.decompress(member([cache.packed("q", body)])) == text, "of an answer that is kept no more"
 
 
 def test_none_is_kept_where_there_is_no_room() -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
+from zoneinfo import ZoneInfo
 
-from airtally.kit.time import DAY_US, HOUR_US, MINUTE_US, day_start_us
+import pytest
+
+from airtally.kit.time import DAY_US, HOUR_US, MINUTE_US, day_start_us, utc_day
 from airtally.query.buckets import Bucket, Step, runs
 from airtally.query.fits import Edges
 from airtally.query.question import UTC
+from airtally.rollups.cells import is_cut
 from airtally.rollups.plan import Interval
 from airtally.streams import VIEWER_SAMPLES
 
@@ -41,3 +46,24 @@ def test_with_more_edges_than_cells_no_day_is_looked_at() -> None:
     fits = edges(START, START + 30 * DAY_US, Step(MINUTE_US // 2)).fits(MINUTE)
     assert fits is not None
     assert not fits("2026-10-01", "UTC")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York", "America/Havana"])
+def test_a_day_fits_where_each_of_its_edges_does(zone: str) -> None:
+    """Compared with all edges, one by one, in weeks in which clocks are set back."""
+    chance, place = random.Random(zone), ZoneInfo(zone)
+    for bucket in (Bucket.DAY, Bucket.WEEK, Bucket.HOUR, Step(7 * HOUR_US), Step(DAY_US), Step(MINUTE_US), Bucket.NONE):
+        start_us = START + 28 * DAY_US + chance.randrange(96) * 15 * MINUTE_US
+        end_us = start_us + chance.randrange(1, 600) * 15 * MINUTE_US
+        found = runs(bucket, start_us, end_us, place)
+        edges_us = {edge for run in found for edge in range(run.start_us, run.end_us, run.length_us)}
+        edges_us = {start_us, end_us} | {
+            edge for edge in edges_us if bucket is not Bucket.NONE and start_us < edge < end_us
+        }
+        for rollup in VIEWER_SAMPLES.rollups:
+            fits = Edges(Interval(start_us, end_us), bucket, found).fits(rollup)
+            for number in range(27, 36):
+                day_us = START + number * DAY_US
+                within = [edge for edge in edges_us if day_us < edge < day_us + DAY_US]
+                day = utc_day(day_us).isoformat()
+                assert (fits is None or fits(day, zone)) == all(is_cut(edge, rollup, place) for edge in within)

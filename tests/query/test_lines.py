@@ -9,11 +9,11 @@ import pytest
 
 from airtally.engine.protocol import Engine
 from airtally.kit.time import DAY_US, SECOND_US
-from airtally.query.lines import Extract
+from airtally.query.lines import Extract, OrderedBy, lines
 from airtally.query.service import Queries
 from airtally.sql.filters import AllOf, OneOf
 from airtally.streams import PLAYLOGS
-from fixtures.lines import LINE, START, play, text_of
+from fixtures.lines import LINE, START, play, text_both_ways, text_of
 from fixtures.snapshots import HandMade
 
 
@@ -88,3 +88,16 @@ def test_counts_of_days(engine: Engine, plays: HandMade) -> None:
     extract = Extract(PLAYLOGS, "acme", LINE, START, START + 31 * DAY_US)
     rows = Queries(engine, plays).answer(extract.counts).table.to_pylist()
     assert {(row["bucket"] - START) // DAY_US: row["lines"] for row in rows} == {0: 3, 1: 1, 30: 1}
+
+
+def test_rows_that_do_not_fit_in_memory_are_put_in_order_by_the_engine(duckdb_engine: Engine, plays: HandMade) -> None:
+    """Each day by itself: one that is small enough is put in order in memory."""
+    plays.compacted([play(number, 48, 2, "0:0:1") for number in range(1000)])
+    extract = Extract(PLAYLOGS, "acme", LINE, START, START + 31 * DAY_US)
+    snapshot = Queries(duckdb_engine, plays).snapshot(
+        PLAYLOGS, "acme", start_us=extract.start_us, end_us=extract.end_us
+    )
+    found = list(lines(duckdb_engine, extract, snapshot, memory=20_000))
+    assert [each.ordered_by for each in found] == [OrderedBy.MEMORY, OrderedBy.ENGINE, OrderedBy.MEMORY]
+    assert [each.rows for each in found] == [3, 1001, 1]
+    text_both_ways(duckdb_engine, extract, snapshot)

@@ -235,3 +235,13 @@ def test_local_times_are_bucketed_by_the_clock_on_the_wall(engine: Engine, tmp_p
 def test_a_question_without_sense_is_refused_when_it_is_made(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         Question(**{"stream": AD_EVENTS, "account": "acme", "metrics": (Metric("m"),), **wrong})
+
+
+def test_a_check_that_passed_does_not_pass_a_question_that_only_looks_like_it() -> None:
+    """`1 == True`: what is remembered of a checked question must not let another one through."""
+    Question(AD_EVENTS, "acme", (Metric("n", where=Equals("count", 1)),))
+    with pytest.raises(ValueError, match="whole numbers"):
+        Question(AD_EVENTS, "acme", (Metric("n", where=Equals("count", True)),))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="different name"):
+            Question(AD_EVENTS, "acme", (Metric("n"), Metric("N")))

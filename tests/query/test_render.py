@@ -18,6 +18,7 @@ from airtally.query.buckets import Bucket, Step
 from airtally.query.question import MAX_BUCKETS, Dimension, Metric, Question
 from airtally.query.render import render
 from airtally.sql.filters import AllOf, Equals, OneOf
+from airtally.sql.kept_trees import KeptTrees
 from airtally.sql.statement import Rows, Statement
 from airtally.streams import AD_EVENTS
 from fixtures.snapshots import HandMade
@@ -53,6 +54,41 @@ def test_questions_that_differ_in_values_alone_have_one_tree(ads: HandMade) -> N
     first, second = statement(ads, where=Equals("kind", "a")), statement(ads, where=Equals("kind", "b"))
     assert (first.key, first.tree.sql()) == (second.key, second.tree.sql())
     assert first.parameters != second.parameters
+
+
+def test_a_kept_tree_is_what_would_be_built_anew(
+    ads: HandMade, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever was asked before, and wherever the rows lie."""
+    new = HandMade(tmp_path / "new", AD_EVENTS)
+    new.uncompacted([{"ad_group_id": "g", "kind": "install", "time": START, "id": "1"}])
+    both = HandMade(tmp_path / "both", AD_EVENTS)
+    for add in (both.compacted, both.uncompacted, both.buffered):
+        add([{"ad_group_id": "g", "kind": "install", "time": START, "id": "1"}, {"time": START + DAY_US}])
+    end = START + 5 * DAY_US // 2
+    asked: list[dict[str, Any]] = [
+        {},
+        {"start_us": START + 1},
+        {"end_us": end},
+        {"start_us": START + 1, "end_us": end},
+        {"start_us": START, "end_us": end + 1},
+        {"start_us": START + 1, "end_us": end, "bucket": Bucket.DAY},
+        {"start_us": START + 1, "end_us": end, "bucket": Bucket.DAY, "zone": ZoneInfo("Asia/Kathmandu")},
+        {"start_us": START + 1, "end_us": end, "bucket": Bucket.MONTH},
+        {"dimensions": (Dimension("kind"),), "most_rows": 3},
+        {"as_received": True},
+        {"where": Equals("kind", "a")},
+        {"where": OneOf("kind", ("a", "b")), "dimensions": (Dimension("kind"),)},
+    ]
+    for more in (*asked, *reversed(asked)):
+        for source in (ads, new, both):
+            kept = statement(source, **more)
+            with monkeypatch.context() as patch:
+                patch.setattr("airtally.query.render._TREES", KeptTrees())
+                anew = statement(source, **more)
+            assert kept.tree.sql("duckdb") == anew.tree.sql("duckdb")
+            assert (kept.parameters, list(kept.relations)) == (anew.parameters, list(anew.relations))
+            assert kept.key == anew.key is not None
 
 
 def test_a_statement_names_its_groups_and_metrics_in_order(ads: HandMade) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from airtally.kit.time import DAY_US, HOUR_US, SECOND_US, to_datetime
 from airtally.query.sql_tables import SQL_TABLES
 from airtally.streams import AD_EVENTS
-from fixtures.clicks import click
+from fixtures.clicks import START, click
 from fixtures.zones import during
 
 STORED = "SELECT country, sum(events) AS events, sum(spend) AS spend FROM ad_events_quarter GROUP BY 1 ORDER BY 1"
@@ -61,3 +62,18 @@ def test_names_and_columns_of_tables():
     assert SQL_TABLES["ad_events_quarter"].columns[:3] == ("time", "ad_group_id", "country")
     assert "playlogs_versions" not in SQL_TABLES
     assert not any(name in table.columns for table in SQL_TABLES.values() for name in ("account", "received_at", "day"))
+
+
+def test_times_that_a_statement_bounds_are_kept_wherever_the_rows_lie(home):
+    """Half days and whole ones, of compacted and uncompacted files and of the buffer, as Python counts them."""
+    home.compact(AD_EVENTS)
+    home.send(AD_EVENTS, home.acme, [click(day, id="0", country="US") for day in range(5)])
+    home.flush()
+    home.send(AD_EVENTS, home.acme, [click(2, id="0", time=START + 2 * DAY_US + HOUR_US), click(3, id="9")])
+    times = [START + day * DAY_US + SECOND_US for day in (0, 1, 2, 3, 4) for _ in range(2)]
+    times += [START + day * DAY_US + SECOND_US for day in (0, 1, 3, 3, 4)] + [START + 2 * DAY_US + HOUR_US]
+    for first_us, until_us in ((0, 5 * DAY_US), (DAY_US, 3 * DAY_US), (SECOND_US + 1, 3 * DAY_US + 1), (0, SECOND_US)):
+        low, high = (f"'{to_datetime(START + each):%Y-%m-%d %H:%M:%S.%f}'" for each in (first_us, until_us))
+        expected = sum(first_us <= each - START < until_us for each in times)
+        for bounds in (f"time >= {low} AND {high} > time", f"NOT (time < {low} OR time >= {high})"):
+            assert figures(home, f"SELECT count(*) AS n FROM ad_events WHERE {bounds}") == [(expected,)]

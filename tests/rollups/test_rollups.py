@@ -205,7 +205,7 @@ def test_many_answers_equal_a_naive_count(story: Any) -> None:
 
 
 def check(stream: Any, plan: Any, questions: list[Question]) -> None:
-    """By segments and rows, and by rows alone; then again with all segments built."""
+    """By maps of segments, by segments and rows, and by rows alone; then again with all segments built."""
     with tempfile.TemporaryDirectory() as folder:
         home = RollupHome(Path(folder), MovableClock(START + DAYS * DAY_US))
         with closing(home):
@@ -215,6 +215,7 @@ def check(stream: Any, plan: Any, questions: list[Question]) -> None:
                 for question in questions:
                     expected = naive(question, counted_once(stream, sent[question.account]))
                     assert answered(question, home.ask(question)) == expected
+                    assert answered(question, home.ask_engine(question)) == expected
                     assert answered(question, home.ask_rows(question)) == expected
                 home.flush()
                 home.rebuild(stream, EAGER)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from hypothesis import strategies as st
 from airtally.engine.protocol import Engine
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket
-from airtally.query.lines import Extract, Integer, JsonLine, lines
+from airtally.query.lines import Extract, Integer, JsonLine
 from airtally.query.question import Dimension, Metric, Question
 from airtally.query.service import Queries
 from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS, PLAYLOGS, VIEWER_SAMPLES
+from fixtures.lines import text_both_ways
 from fixtures.snapshots import HandMade
 
 START = day_start_us(date(2026, 10, 1))
@@ -90,21 +92,30 @@ def check(engine: Engine, drawn: list[Row], start: int, length: int) -> None:
         )
         queries = Queries(engine, source)
         found = queries.answer(question).table.to_pylist()
+        for other in ways(engine, source, queries, question):
+            assert sorted(other, key=str) == sorted(found, key=str)
         expected = Counter((row["played_at"] // (3600 * SECOND_US), row["player_id"]) for row in left)
         assert {(row["bucket"] // (3600 * SECOND_US), row["player_id"]): row["plays"] for row in found} == expected
         assert sum(row["of_one"] for row in found) == sum(row["player_id"] == 1 for row in left)
 
         extract = Extract(PLAYLOGS, "acme", JsonLine((("m", Integer("media_id")),)), start, end, descending=True)
         snapshot = queries.snapshot(PLAYLOGS, "acme", start_us=start, end_us=end)
-        text = b"".join(part.data for part in lines(engine, extract, snapshot)).decode()
+        text = text_both_ways(engine, extract, snapshot)
         left.sort(key=lambda row: (row["played_at"], *received(row)), reverse=True)
         assert text == "".join(f'{{"m":{row["media_id"]}}}\n' for row in left)
 
 
+def ways(engine: Engine, source: HandMade, queries: Queries, question: Question) -> Iterator[list[Row]]:
+    """The answer with the repeats as they are remembered, found out within the statement, and too many to be told."""
+    yield queries.answer(question).table.to_pylist()
+    yield engine.query(queries.prepare(question).statement).to_pylist()
+    yield Queries(engine, source, most_repeats=0).answer(question).table.to_pylist()
+
+
 ANY = {
     "drawn": PLAYS,
-    "start": st.integers(0, 47).map(lambda hour: START + hour * 3600 * SECOND_US),
-    "length": st.integers(1, 48).map(lambda hours: hours * 3600 * SECOND_US),
+    "start": (st.sampled_from([0, 24]) | st.integers(0, 47)).map(lambda hour: START + hour * 3600 * SECOND_US),
+    "length": (st.sampled_from([24, 48]) | st.integers(1, 48)).map(lambda hours: hours * 3600 * SECOND_US),
 }
 
 
@@ -138,6 +149,26 @@ def test_a_correction_moves_an_event_out_of_the_asked_hour(engine: Engine, tmp_p
     assert source.asked[-1]["end_us"] == START + DAY_US
     assert count(engine, source) == 1
     assert count(engine, source, as_received=True) == 2
+
+
+def test_times_are_looked_at_only_in_files_of_days_that_are_not_wanted_whole(
+    duckdb_engine: Engine, tmp_path: Path
+) -> None:
+    source = HandMade(tmp_path, PLAYLOGS)
+    days = [{"id": None, "player_id": 1, "media_id": 1, "played_at": START + day * DAY_US} for day in range(4)]
+    source.compacted(days[:3])
+    whole = Question(PLAYLOGS, "acme", metrics=(Metric("rows"),), start_us=START, end_us=START + 3 * DAY_US)
+
+    def asked(question: Question) -> tuple[int, int]:
+        """The count, and how often a time is compared."""
+        statement = Queries(duckdb_engine, source).prepare(question).statement
+        return duckdb_engine.query(statement)["rows"][0].as_py(), statement.tree.sql("duckdb").count(">=")
+
+    assert asked(whole) == (3, 0)
+    assert asked(replace(whole, end_us=START + 3 * DAY_US - 1)) == (3, 1)
+    assert asked(replace(whole, start_us=START + 1)) == (2, 1)
+    source.buffered(days[2:])
+    assert asked(whole) == (4, 1)
 
 
 def test_one_servers_count_of_one_minute_replaces_the_earlier_one(engine: Engine, tmp_path: Path) -> None:

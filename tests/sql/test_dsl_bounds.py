@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airtally.kit.time import DAY_US, from_datetime
-from airtally.sql.dsl.bounds import EVER, TimeBounds, time_bounds
+from airtally.sql.dsl.bounds import EVER, TimeBounds, kept_times, time_bounds
 from airtally.sql.dsl.statement import checked
 
 NOW_US = 1_790_000_000_000_000  # 2026-09-21 14:13:20 UTC
@@ -30,7 +30,11 @@ def at(text):
     [
         ("time >= '2026-09-20' AND time < '2026-09-21'", "2026-09-20", "2026-09-21"),
         ("'2026-09-20' <= time AND TIMESTAMP '2026-09-21 10:30:00' > time", "2026-09-20", "2026-09-21 10:30:00"),
-        ("(time > DATE '2026-09-20') AND n = 1 AND (time <= '2026-09-20T10:00:00Z')", "2026-09-20", None),
+        (
+            "(time > DATE '2026-09-20') AND n = 1 AND (time <= '2026-09-20T10:00:00Z')",
+            "2026-09-20 00:00:00.000001",
+            None,
+        ),
         ("events.time >= CAST('2026-09-20' AS TIMESTAMPTZ)", "2026-09-20", None),
         ("time >= now() - INTERVAL 7 DAYS", "2026-09-14 14:13:20", None),
         ("time >= current_date - INTERVAL '2 hours' AND time < today()", "2026-09-20 22:00:00", "2026-09-21"),
@@ -59,6 +63,7 @@ def test_conditions_that_bound(condition, start, end):
         "SELECT count(*) FROM events AS e(n, time) WHERE time >= '2026-09-20'",
         "SELECT count(*) FROM others ASOF JOIN events ON others.time <= events.time WHERE events.time >= '2026-09-20'",
         "SELECT count(*) FROM others WHERE time >= '2026-09-20'",
+        "SELECT count(*) FROM events WHERE time BETWEEN SYMMETRIC '2026-09-20' AND '2026-09-19'",
         "SELECT count(*) FROM events WHERE others.time >= '2026-09-20'",
         "SELECT count(*) FROM (SELECT * FROM events) AS e WHERE e.time >= '2026-09-20'",
         "SELECT (SELECT count(*) FROM events), count(*) FROM events WHERE time >= '2026-09-20'",
@@ -84,7 +89,7 @@ MOMENTS = st.sampled_from(
     ]
 )
 COMPARED = st.builds("{} {} {}".format, st.sampled_from(["e.time", "time", "others.time"]), st.sampled_from(["<", "<=", ">", ">=", "=", "<>"]), MOMENTS)  # fmt: skip
-BETWEEN = st.builds("e.time BETWEEN {} AND {}".format, MOMENTS, MOMENTS)
+BETWEEN = st.builds("e.time BETWEEN {} {} AND {}".format, st.sampled_from(["", "", "SYMMETRIC"]), MOMENTS, MOMENTS)
 CONDITIONS = st.recursive(
     COMPARED | BETWEEN | st.just("e.n % 2 = 0"),
     lambda inner: (
@@ -127,6 +132,47 @@ def test_what_is_left_out_changes_nothing(engine, joined, condition):
     except duckdb.BinderException:  # `time` is of both tables, or others is not there
         return
     assert engine.execute(text.replace('"events"', kept)).fetchall() == whole
+
+
+@given(CONDITIONS.filter(lambda condition: "others" not in condition))
+def test_a_query_that_keeps_to_the_times_makes_their_conditions_needless(engine, condition):
+    statement = f"SELECT count(*) AS a, sum(e.n) AS b, max(e.time) AS c FROM events AS e WHERE {condition}"
+    found = checked(statement, {"events"})
+    times = kept_times(found.tree, "events", "time", NOW_US)
+    whole = engine.execute(found.rendered({}, NOW_US).replace('"events"', '"all_rows"')).fetchall()
+    if times is None:
+        assert bounds(statement) == EVER
+        return
+    low, high = times.start_us or 0, times.end_us or 1 << 60
+    kept = f"(SELECT * FROM all_rows WHERE epoch_us(time) >= {low} AND epoch_us(time) < {high})"
+    text = found.rendered({}, NOW_US, {"events": "time"})
+    assert engine.execute(text.replace('"events"', kept)).fetchall() == whole
+
+
+@pytest.mark.parametrize(
+    ("condition", "left"),
+    [
+        ("time >= '2026-09-20' AND n = 1 AND time < now()", 'TRUE AND "n" = 1 AND TRUE'),
+        ("time BETWEEN '2026-09-20' AND '2026-09-21'", "TRUE"),
+        ("time BETWEEN '2026-09-20' AND max_time", '"time" BETWEEN \'2026-09-20\' AND "max_time"'),
+        ("time > '2026-09-20' AND (time < '2026-09-22' OR n = 1)", 'TRUE AND ("time" < \'2026-09-22\' OR "n" = 1)'),
+    ],
+)
+def test_only_what_the_query_keeps_to_is_left_out(condition, left):
+    statement = checked(f"SELECT count(*) AS a FROM events WHERE {condition}", {"events"})
+    assert statement.rendered({}, NOW_US, {"events": "time"}).endswith(f" WHERE {left}")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT count(*) AS a FROM events e LEFT JOIN others o ON e.n = o.n WHERE e.time >= '2026-09-20'",
+        "SELECT a.n FROM events a WHERE a.time >= '2026-09-20' UNION ALL SELECT n FROM events",
+        "SELECT count(*) AS a FROM events WHERE n = 1",
+    ],
+)
+def test_a_table_that_does_not_stand_alone_keeps_its_conditions(statement):
+    assert kept_times(checked(statement, {"events", "others"}).tree, "events", "time", NOW_US) is None
 
 
 @pytest.mark.parametrize("sign", ["-", "+"])

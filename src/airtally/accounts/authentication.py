@@ -68,14 +68,18 @@ class Authentication:
     def authenticate(self, kind: str, presented: str) -> Principal | None:
         """The principal that presents a token, key or client id of the kind; None if unknown, revoked or expired."""
         hashed = self._secrets.hashed(kind, presented)
-        query = _KEY.where(keys.c.kind == kind, keys.c.lookup_hash == hashed)
-        return self._noted(self._cache.get(hashed, self._clock.now_us()) or self._read(hashed, query))
+        found = self._cache.get(hashed, self._clock.now_us())
+        if found is None:
+            found = self._read(hashed, _KEY.where(keys.c.kind == kind, keys.c.lookup_hash == hashed))
+        return self._noted(found)
 
     def authenticate_token(self, kind: str, use: str, presented: str) -> Principal | None:
         """As `authenticate`, for an OAuth token. `use`: access or refresh."""
         hashed = self._token_hash(kind, use, presented)
-        query = _TOKEN.where(keys.c.kind == kind, tokens.c.token_hash == hashed)
-        return self._noted(self._cache.get(hashed, self._clock.now_us()) or self._read(hashed, query))
+        found = self._cache.get(hashed, self._clock.now_us())
+        if found is None:
+            found = self._read(hashed, _TOKEN.where(keys.c.kind == kind, tokens.c.token_hash == hashed))
+        return self._noted(found)
 
     def issue_token(self, principal: Principal, use: str, text: str, *, lifetime_us: int | None = ACCESS_US) -> None:
         """Store `text` as a token of the principal's key, and delete expired tokens."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from airtally.cli.common import Json, OwnAccountSlug, command
-from airtally.cli.json_arguments import JSON_HELP, read_json
+from airtally.cli.json_arguments import JSON_HELP, read_argument, read_json
 from airtally.cli.output import print_listing, print_made
 from airtally.cli.server import ApiServer, failures_of_calls, given, server
 from airtally.cli.waiting import until_ended
@@ -32,6 +32,9 @@ def create(
     query: Annotated[
         str | None, Parameter(allow_leading_hyphen=True, help=f"Or a question, as `query` takes it: {JSON_HELP}.")
     ] = None,
+    sql: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help="Or a SELECT, @FILE with one, or - for standard input.")
+    ] = None,
     format_: Annotated[Literal["csv", "ndjson", "parquet"], Parameter(name="--format", help="Of the files.")] = "csv",
     compression: Annotated[Literal["none", "gzip", "zstd"] | None, Parameter(help="Of the files.")] = None,
     part_rows: Annotated[int | None, Parameter(help="Rows of a file at most.")] = None,
@@ -40,11 +43,12 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Have files made: by a running server, or by this command while it waits."""
-    if (rows is None) == (query is None):
-        raise BadRequest("An export is of --rows or of a --query")
+    if sum(each is not None for each in (rows, query, sql)) != 1:
+        raise BadRequest("An export is of --rows, of a --query or of --sql")
     asked = {
         "rows": _asked_rows(rows),
         "query": read_json(query, "--query"),
+        "sql": None if sql is None else read_argument(sql),
         "format": format_,
         "compression": compression,
         "part_rows": part_rows,

@@ -20,6 +20,7 @@ from airtally.kit.clock import SystemClock
 from airtally.lake_care.actions import LakeAction
 from airtally.lake_care.tables import damaged_tables, give_up_files, missing_files, statuses, tables_named
 from airtally.storage.lake import Lake
+from airtally.storage.marks import Marks
 
 app = App(name="lake", help="Look after the lake's tables.")
 
@@ -110,7 +111,9 @@ def give_up(writer_id: Annotated[str, Parameter(help="As `lake writers` shows it
 
 def _opened_lake(stream: str | None) -> Lake:
     """The lake alone, without the rest of the server; tells of damaged tables where all are asked for."""
-    lake = Lake(settings_from_environment().lake_url, clock=SystemClock())
+    settings = settings_from_environment()
+    marks = Marks.of_home(settings.home, settings.database_url, settings.lake_url)
+    lake = Lake(settings.lake_url, clock=SystemClock(), marks=marks)
     if stream is None:
         _warn_of_damaged(lake)
     return lake

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent / "migrations"
 
 #: The newest revision: a store that has it is opened without loading Alembic.
-HEAD = "0023"
+HEAD = "0024"
 
 #: PostgreSQL's advisory lock that lets one process at a time change the tables ("airtally" in ASCII).
 _LOCK = 0x61697274616C6C79

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, UnaryExpression, func, select
 
 from airtally.accounts.accounts import IS_OPEN
 from airtally.database.rows import values_of
@@ -30,6 +29,8 @@ _FILE = (
     *(dataset_files.c.sha256, dataset_files.c.report_date_begin, dataset_files.c.report_date_end),
     dataset_files.c.published_at,
 )
+#: Of no file: a time before all others.
+_NO_STAMP = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ class DatasetFiles:
         query = select(*_FILE).where(*where).order_by(*order).limit(part.limit).offset(part.offset)
         with self._store.read() as connection:
             total = connection.execute(select(func.count()).select_from(dataset_files).where(*where)).scalar_one()
-            return Listed([DatasetFile(**values_of(row, _FILE)) for row in connection.execute(query)], total)
+            found = connection.execute(query)
+            names, rows = tuple(found.keys()), found.all()
+        return Listed([DatasetFile(**dict(zip(names, row, strict=True))) for row in rows], total)
 
     def newest(self, dataset: Dataset, *, before: int | None = None, limit: int = 100) -> list[NumberedFile]:
         """Those that can be listed now, the newest first, from the one before the number `before`."""
@@ -134,15 +137,14 @@ def _listed(dataset: Dataset, through_us: int, *where: ColumnElement[bool]) -> t
         dataset_files.c.dataset_id == dataset.row_id,
         dataset_files.c.published_at <= through_us,
         dataset_files.c.deleted_at.is_(None),
-        ~_unsettled(dataset, dataset_files.c.published_at).exists(),
+        dataset_files.c.published_at != func.coalesce(_unsettled(dataset), _NO_STAMP),
         *where,
     )
 
 
-def _unsettled(dataset: Dataset, stamp: ColumnElement[int]) -> Select[Any]:
-    """Finds files that may still get a new stamp: a client that lists now would see them twice."""
-    mine = publications.c.dataset_id == dataset.row_id, publications.c.stamp == stamp
-    return select(publications.c.dataset_id).where(*mine)
+def _unsettled(dataset: Dataset) -> ScalarSelect[int | None]:
+    """The stamp of files that may still get a new one: a client that lists now would see them twice."""
+    return select(publications.c.stamp).where(publications.c.dataset_id == dataset.row_id).scalar_subquery()
 
 
 def _served_file(file: DatasetFile, dataset_row_id: int, file_format: str, slug: str) -> tuple[DatasetFile, ServedFile]:

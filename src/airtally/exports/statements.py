@@ -13,7 +13,7 @@ from airtally.kit.time import DAY_US
 from airtally.query.changelog import VERSION_TIME, Records, VersionsQuery, current_records, render_versions
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import Binder, column, micros
-from airtally.sql.dedupe import days_of, events
+from airtally.sql.dedupe import EventTimes, events
 from airtally.sql.filters import AllOf, Between, Filter, columns_of
 from airtally.sql.statement import Rows, Statement
 from airtally.storage.lake.snapshot import Snapshot
@@ -64,10 +64,9 @@ def _source(binder: Binder, wanted: WantedRows, snapshot: Snapshot, capabilities
     stream = wanted.stream
     if wanted.is_events:
         read = tuple(dict.fromkeys((stream.time, *wanted.columns, *columns_of(wanted.where))))
-        days = days_of(stream, wanted.start_us, wanted.end_us)
-        found = events(binder, snapshot, read, capabilities, days=days).subquery("events")
+        within = EventTimes(wanted.start_us, wanted.end_us)
+        found = events(binder, snapshot, read, capabilities, within=within).subquery("events")
         chosen = exp.select(*map(column, wanted.columns)).from_(found)
-        chosen = chosen.where(binder.condition(Between(stream.time, wanted.start_us, wanted.end_us)))
         return chosen.where(binder.condition(wanted.where))
     condition: Filter = AllOf((wanted.where, Between(VERSION_TIME, wanted.start_us, wanted.end_us)))
     if wanted.versions:

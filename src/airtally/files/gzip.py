@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Protocol
 
 from isal import isal_zlib
@@ -56,6 +57,26 @@ def pack(chunks: Iterable[bytes | memoryview], sink: Sink) -> Packed:
     for chunk in chunks:
         packer.write(chunk)
     return packer.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class PackedText:
+    """A text as deflate blocks that refer to nothing outside it: a part of a member."""
+
+    content: bytes
+    packed: Packed
+
+
+def packed_text(text: bytes) -> PackedText:
+    sink = BytesIO()
+    packed = pack([text], sink)
+    return PackedText(sink.getvalue(), packed)
+
+
+def member(parts: Iterable[PackedText]) -> bytes:
+    """The parts as one gzip member, without packing any of them again."""
+    kept = list(parts)
+    return b"".join([HEADER, *(part.content for part in kept), trailer([part.packed for part in kept])])
 
 
 def trailer(parts: Sequence[Packed]) -> bytes:

@@ -121,7 +121,7 @@ class Worker(ABC):
         job = self._jobs.claim(self.kinds, self._options.lease_seconds, each=self._options.each)
         if job is None:
             return None
-        CALLER.set(f"account {job.account_id}")  # for the turns of accounts on this thread
+        CALLER.set(caller_of(job))  # for the turns of accounts on this thread
         try:
             self._attempt(job)
         except LeaseLost:
@@ -190,6 +190,11 @@ class Worker(ABC):
             return " ".join(filter(None, (error.message, error.hint)))
         kind = type(error).__name__
         return f"A fault in the server ({kind}); its log has the details under this {self.thing}'s number."
+
+
+def caller_of(job: Job) -> str:
+    """Whose turn a job's work takes: that of its account."""
+    return f"account {job.account_id}"
 
 
 def _named(job: Job) -> dict[str, object]:

@@ -14,7 +14,7 @@ class Faults:
     `usage.forget` (added, and the buffer not told), `usage.count` (committed, and not added),
     `erasure.quarantine` (an entry is read, and not changed yet), `backup.moment` (buffers and metadata fixed, and not
     copied), `backup.lake` (before the lake), `backup.pin` (rollups pinned, rows not yet), `backup.copy` (before each
-    piece of a file).
+    piece of a file), `maps.write` (a segment is read, its map not written yet).
     """
 
     def reach(self, point: str) -> None:

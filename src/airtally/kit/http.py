@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from litestar.enums import HttpMethod
 
@@ -11,6 +12,8 @@ METHODS = (HttpMethod.GET, HttpMethod.HEAD)
 
 _HTML = ("text/html", "application/xhtml+xml")
 _JSON = ("application/json", "application/problem+json")
+#: The other name of a content coding (RFC 9110, 8.4.1.3).
+_CODINGS = {"x-gzip": "gzip"}
 _WEIGHT = re.compile(r"0(?:\.[0-9]*)?|1(?:\.0*)?")
 
 
@@ -25,8 +28,20 @@ def prefers_page(accept: str) -> bool:
 
 def accepts_gzip(accepted: str) -> bool:
     """Whether the header `Accept-Encoding` accepts gzip (RFC 9110, 12.5.3); an absent or empty one does not."""
-    weights = dict(_weights(accepted))
-    return weights.get("gzip", weights.get("*", 0.0)) > 0
+    return coding_of(accepted, ("gzip",)) is not None
+
+
+def coding_of(accepted: str, offered: Sequence[str]) -> str | None:
+    """The content coding that the header `Accept-Encoding` prefers among those offered, of equal ones the first.
+
+    None where it names none of them, or gives more weight to the plain form (RFC 9110, 12.5.3).
+    """
+    if not accepted:
+        return None
+    weights = {_CODINGS.get(name, name): weight for name, weight in _weights(accepted)}
+    found = {each: weights.get(each, weights.get("*", 0.0)) for each in offered}
+    best = max(offered, key=lambda each: found[each])
+    return best if found[best] > 0 and found[best] >= weights.get("identity", 0.0) else None
 
 
 def is_known(known: str, tag: str) -> bool:

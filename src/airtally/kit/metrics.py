@@ -45,6 +45,9 @@ LOGINS_REFUSED = Counter("airtally_logins_refused_total", "Log-ins refused.", ["
 
 JOBS = Counter("airtally_jobs_ended_total", "Jobs that ended, done or failed.", ["kind", "state"])
 JOB_TRIES = Counter("airtally_job_tries_failed_total", "Tries at a job put off by trouble.", ["kind", "reason"])
+REPORT_DAYS = Counter(
+    "airtally_report_days_total", "Days of reports rendered, by what put their lines in order.", ["ordered_by"]
+)
 SCHEDULE_RUNS = Counter(
     "airtally_schedule_runs_total", "Runs of schedules that ended: done, failed or skipped.", ["state"]
 )
@@ -70,10 +73,22 @@ MAILS = Counter("airtally_mails_total", "E-mails by what came of them.", ["state
 
 BUFFER_BYTES = Gauge("airtally_buffer_live_bytes", "Bytes of acknowledged rows that wait for the lake.")
 BUFFER_FAILURES = Counter("airtally_buffer_failures_total", "Group commits that failed; nothing was kept.", ["reason"])
+VERSIONS_AT_ONCE = Counter(
+    "airtally_versions_at_once_total", "Changelog rows of which the versions were made all at once.", ["stream"]
+)
+VERSIONS_FOLDED = Counter(
+    "airtally_versions_folded_total", "Changelog rows that were compared with stored versions one by one.", ["stream"]
+)
+VERSION_INDEX_BYTES = Gauge(
+    "airtally_version_index_bytes", "Memory of the indexes of changelogs' keys and versions (`AIRTALLY_VERSION_INDEX`)."
+)
 ROWS_FLUSHED = Counter("airtally_rows_flushed_total", "Rows moved from the buffer into the lake.", ["stream"])
 FLUSH_FAILURES = Counter("airtally_flush_failures_total", "Flushes that ended in an error; rows stay.", ["stream"])
 LAKE_CONFLICTS = Counter("airtally_lake_conflicts_total", "Commits given up for another's.", ["stream", "kind"])
 COMPACTED_ROWS = Counter("airtally_compacted_rows_total", "Rows written by compaction.", ["stream"])
+REPEAT_SEARCHES = Counter(
+    "airtally_repeat_searches_total", "Searches for repeats of events among rows that are not compacted.", ["stream"]
+)
 REPEATS_REMOVED = Counter("airtally_repeats_removed_total", "Duplicates of events removed by compaction.", ["stream"])
 ROWS_EXPIRED = Counter("airtally_rows_expired_total", "Rows that left by their retention.", ["stream"])
 
@@ -85,5 +100,19 @@ CARE_FAILURES = Counter(
 ROLLUP_SEGMENTS = Counter("airtally_rollup_parts_total", "Segments of rollups built.", ["rollup"])
 ROLLUP_FAILURES = Counter("airtally_rollup_failures_total", "Care of a rollup that ended in an error.", ["rollup"])
 
+SNAPSHOTS = Counter(
+    "airtally_snapshots_total",
+    "Views of a stream that answers were given from: looked for in buffers and lake, or remembered.",
+    ["way"],
+)
+MAPS_MADE = Counter("airtally_maps_made_total", "Segments of rollups written as memory maps.", ["rollup"])
+MAPPED_ANSWERS = Counter("airtally_mapped_answers_total", "Answers made from memory maps of segments.", ["stream"])
+
 ANSWER_CACHE_HITS = Counter("airtally_answer_cache_hits_total", "Answers given from memory.")
 ANSWER_CACHE_MISSES = Counter("airtally_answer_cache_misses_total", "Answers that had to be computed.")
+
+LOOKUPS = Counter(
+    "airtally_lookups_total",
+    "Listings of records and of last arrivals, by whether they were answered from memory or from rows.",
+    ["kind", "source"],
+)

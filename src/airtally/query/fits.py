@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from functools import cache, cached_property
 from zoneinfo import ZoneInfo
 
-from airtally.kit.time import DAY_US, utc_day
+from airtally.kit.time import DAY_US, day_start_us
 from airtally.query.buckets import Bucket, Run
 from airtally.rollups.cells import is_cut
 from airtally.rollups.plan import Interval
@@ -15,6 +16,9 @@ from airtally.streams.rollup import Rollup
 
 #: With more edges than this, no day is checked: the cells of a rollup would not fit between them.
 _MOST_EDGES = 20_000
+#: At so many moments of a day, beside each grain, there may be an edge that cuts no cell: midnights of a zone, changes of
+#: its offset, and the ends of the interval, which may be edges too.
+_MORE_CUTS = 8
 
 
 class Edges:
@@ -30,24 +34,34 @@ class Edges:
             return None
         if sum((run.end_us - run.start_us) // run.length_us for run in self._runs) > _MOST_EDGES:
             return lambda *_: False
-        edges = self._by_day
-        return cache(lambda day, zone: all(is_cut(each, rollup, ZoneInfo(zone)) for each in edges.get(day, ())))
+        most = DAY_US // rollup.grain_us + _MORE_CUTS
+
+        @cache
+        def fits_day(day: str, zone: str) -> bool:
+            edges = list(self._edges_of(day_start_us(date.fromisoformat(day))))
+            if sum(map(len, edges)) > most:
+                return False
+            cell_zone = ZoneInfo(zone)  # a midnight UTC cuts no cell
+            return all(is_cut(each, rollup, cell_zone) for part in edges for each in part if each % DAY_US)
+
+        return fits_day
 
     def _aligned(self, grain_us: int) -> bool:
         edges = [*self._ends, *(edge for run in self._runs for edge in (run.start_us, run.length_us))]
         return not any(edge % grain_us for edge in edges)
 
     @cached_property
-    def _by_day(self) -> dict[str, list[int]]:
-        """The edges by UTC day, without midnights UTC, which cut no cell."""
-        found = defaultdict(list)
-        for edge in self._edges():
-            if edge % DAY_US:
-                found[utc_day(edge).isoformat()].append(edge)
-        return found
+    def _run_ends(self) -> list[int]:
+        return [run.end_us for run in self._runs]
 
-    def _edges(self) -> Iterator[int]:
+    def _edges_of(self, day_us: int) -> Iterator[Sequence[int]]:
+        """The edges of the UTC day that begins then, as they stand in a run."""
         start_us, end_us = self._ends
-        yield from self._ends
-        for run in self._runs:
-            yield from (edge for edge in range(run.start_us, run.end_us, run.length_us) if start_us < edge < end_us)
+        yield [each for each in self._ends if day_us <= each < day_us + DAY_US]
+        first_us, until_us = max(day_us, start_us + 1), min(day_us + DAY_US, end_us)
+        for number in range(bisect_right(self._run_ends, first_us), len(self._runs)):
+            run = self._runs[number]
+            if run.start_us >= until_us:
+                return
+            skipped = max(0, -((run.start_us - first_us) // run.length_us))
+            yield range(run.start_us + skipped * run.length_us, min(run.end_us, until_us), run.length_us)

@@ -47,6 +47,8 @@ class EventTime:
 
 
 Field = Fixed | Integer | Text | EventDate | EventTime
+#: What differs from line to line.
+Varying = Integer | Text | EventTime
 
 _Piece = str | exp.Expr
 
@@ -61,14 +63,30 @@ class JsonLine:
     def columns(self) -> tuple[str, ...]:
         return tuple(value.column for _, value in self.fields if isinstance(value, Integer | Text))
 
+    def layout(self, day: date) -> tuple[list[tuple[str, Varying]], str]:
+        """What differs from line to line on a day, each after the text in front of it; and the text at the end."""
+        found: list[tuple[str, Varying]] = []
+        text = "{"
+        for number, (key, value) in enumerate(self.fields):
+            text += f"{',' if number else ''}{json.dumps(key, ensure_ascii=False)}:"
+            match value:
+                case Fixed(what):
+                    text += json.dumps(what, ensure_ascii=False)
+                case EventDate():
+                    text += f'"{day}"'
+                case _:
+                    found.append((text, value))
+                    text = ""
+        return found, text + "}\n"
+
 
 def rendered(line: JsonLine, binder: Binder, stream: Stream, day: date, capabilities: Capabilities) -> exp.Expr:
     """The line as an expression. Raises ValueError for a field whose column is of another type."""
-    pieces: list[_Piece] = ["{"]
-    for number, (key, value) in enumerate(line.fields):
-        pieces += ["," if number else "", json.dumps(key, ensure_ascii=False), ":"]
-        pieces += _field_pieces(value, stream, day, capabilities)
-    return _concatenated(binder, [*pieces, "}\n"])
+    varying, end = line.layout(day)
+    pieces: list[_Piece] = []
+    for text, value in varying:
+        pieces += [text, *_field_pieces(value, stream, capabilities)]
+    return _concatenated(binder, [*pieces, end])
 
 
 def _concatenated(binder: Binder, pieces: list[_Piece]) -> exp.Expr:
@@ -82,22 +100,25 @@ def _concatenated(binder: Binder, pieces: list[_Piece]) -> exp.Expr:
     return _concat(*arguments)
 
 
-def _field_pieces(value: Field, stream: Stream, day: date, capabilities: Capabilities) -> list[_Piece]:
-    match value:
-        case Fixed(what):
-            return [json.dumps(what, ensure_ascii=False)]
-        case EventDate():
-            return [f'"{day}"']
-        case EventTime():
-            return ['"', _time_of_day(stream, capabilities), '"']
-        case Integer(name):
-            return [_or_null(_of_type(stream, name, Type.INT64), exp.cast(column(name), "text"))]
-        case Text(name, plain):
-            found = _of_type(stream, name, Type.TEXT)
-            text = column(name) if plain else escaped(column(name))
-            if found.required or found.default is not None:
-                return ['"', text, '"']
-            return [_or_null(found, _concat(exp.Literal.string('"'), text, exp.Literal.string('"')))]
+def _field_pieces(value: Varying, stream: Stream, capabilities: Capabilities) -> list[_Piece]:
+    if isinstance(value, EventTime):
+        return ['"', _time_of_day(stream, capabilities), '"']
+    found, text = stored_value(value, stream)
+    if isinstance(value, Integer):
+        return [_or_null(found, exp.cast(text, "text"))]
+    if found.required or found.default is not None:
+        return ['"', text, '"']
+    return [_or_null(found, _concat(exp.Literal.string('"'), text, exp.Literal.string('"')))]
+
+
+def stored_value(value: Integer | Text, stream: Stream) -> tuple[Column, exp.Expr]:
+    """The column of a field, and its value: a number, or text that is escaped for a JSON string.
+
+    Raises ValueError for a column of another type.
+    """
+    found = _of_type(stream, value.column, Type.INT64 if isinstance(value, Integer) else Type.TEXT)
+    plain = isinstance(value, Integer) or value.plain
+    return found, column(found.name) if plain else escaped(column(found.name))
 
 
 def _of_type(stream: Stream, name: str, kind: Type) -> Column:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import day_start_us
 from airtally.query.buckets import Bucket, Buckets, Run, at_least, runs
 from airtally.query.page import AnswerPage
+from airtally.sql.checks import check_condition, has_only_texts
 from airtally.sql.comparable import type_of
-from airtally.sql.compiler import Binder
 from airtally.sql.filters import EVERYTHING, Filter, Member, Subject, columns_of
 from airtally.streams.declaration import Stream, Type
 from airtally.streams.rollup import Function
@@ -94,27 +95,13 @@ class Question:
     exact_distinct_rows: int | None = None
 
     def __post_init__(self) -> None:
-        for name in self.columns:
+        for name in columns_of(self.where):
             type_of(self.stream, name)
-        for metric in self.metrics:
-            self._check_metric(metric)
-        for condition in (self.where, *(metric.where for metric in self.metrics)):
-            Binder(self.stream).condition(condition)
-        labels = [*(dimension.label for dimension in self.dimensions), *(metric.name for metric in self.metrics)]
-        taken = {BUCKET, *(label.casefold() for label in labels)}  # the engine tells names apart in no case
-        if not self.metrics or len(taken) <= len(labels):
-            shown = ", ".join(labels)[:_SHOWN]
-            raise ValueError(f"a query needs a metric, and a different name for each column of the answer: {shown}")
+        check_condition(self.stream, self.where)
+        repeats = all(has_only_texts(metric.where) for metric in self.metrics)
+        (_check_once if repeats else _check_figures)(self.stream, self.metrics, self.dimensions)
         if self.bucket is not Bucket.NONE and (self.start_us is None or self.end_us is None):
             raise ValueError("a query with buckets needs both ends of its interval")
-
-    def _check_metric(self, metric: Metric) -> None:
-        if metric.column is None and metric.function is not Function.COUNT:
-            raise ValueError(f"metric {metric.name[:_SHOWN]}: {metric.function} needs a column")
-        if metric.column is not None and metric.function is Function.COUNT:
-            raise ValueError(f"metric {metric.name[:_SHOWN]}: count takes no column; a filter leaves out nulls")
-        if metric.column is not None and type_of(self.stream, metric.column) not in _MEASURED[metric.function]:
-            raise ValueError(f"metric {metric.name[:_SHOWN]}: column {metric.column} has no {metric.function}")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -155,6 +142,36 @@ class Question:
             found = range(run.start_us, run.end_us, run.length_us) if run.bucket_us is None else [run.bucket_us]
             starts |= dict.fromkeys(found)
         return list(starts)
+
+
+def _check_figures(stream: Stream, metrics: tuple[Metric, ...], dimensions: tuple[Dimension, ...]) -> None:
+    """What questions of one kind have in common. Raises ValueError."""
+    for name in (stream.time, *(_stored_name(dimension.column) for dimension in dimensions)):
+        type_of(stream, name)
+    for metric in metrics:
+        _check_metric(stream, metric)
+    labels = [*(dimension.label for dimension in dimensions), *(metric.name for metric in metrics)]
+    taken = {BUCKET, *(label.casefold() for label in labels)}  # the engine tells names apart in no case
+    if not metrics or len(taken) <= len(labels):
+        shown = ", ".join(labels)[:_SHOWN]
+        raise ValueError(f"a query needs a metric, and a different name for each column of the answer: {shown}")
+
+
+#: A check that fails is not remembered.
+_check_once = lru_cache(1000)(_check_figures)
+
+
+def _check_metric(stream: Stream, metric: Metric) -> None:
+    name = metric.name[:_SHOWN]
+    if metric.column is not None:
+        type_of(stream, _stored_name(metric.column))
+    if metric.column is None and metric.function is not Function.COUNT:
+        raise ValueError(f"metric {name}: {metric.function} needs a column")
+    if metric.column is not None and metric.function is Function.COUNT:
+        raise ValueError(f"metric {name}: count takes no column; a filter leaves out nulls")
+    if metric.column is not None and type_of(stream, metric.column) not in _MEASURED[metric.function]:
+        raise ValueError(f"metric {name}: column {metric.column} has no {metric.function}")
+    check_condition(stream, metric.where)
 
 
 def _too_many_buckets() -> LimitExceeded:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from sqlglot import exp
 
 from airtally.query.buckets import Bucket, bucket_of
@@ -11,39 +13,61 @@ from airtally.query.question import BUCKET, Dimension, Function, Metric, Questio
 from airtally.rollups.figures import measured
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.comparable import type_of
-from airtally.sql.compiler import Binder, micros
-from airtally.sql.dedupe import days_of, events
-from airtally.sql.filters import EVERYTHING, Between
+from airtally.sql.compiler import Binder, as_type, micros
+from airtally.sql.dedupe import EventTimes, bound_events
+from airtally.sql.filters import EVERYTHING
+from airtally.sql.kept_trees import KeptTrees, shape_of
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import Stream, Type
 
 
 def render(question: Question, snapshot: Snapshot, capabilities: Capabilities) -> Statement:
-    """The groups come in no order. Raises LimitExceeded for too many buckets, see `Question.runs`."""
+    """The groups come in no order. A tree is built once for all questions of its shape.
+
+    Raises LimitExceeded for too many buckets, see `Question.runs`.
+    """
     stream = question.stream
     binder = Binder(stream)
-    source = events(
-        binder,
-        snapshot,
-        question.columns,
-        capabilities,
-        days=days_of(stream, question.start_us, question.end_us),
-        as_received=question.as_received,
-    )
-    groups = _groups(binder, question)
-    metrics = [
-        _metric(binder, stream, metric, capabilities).as_(metric.name, quoted=True, copy=False)
-        for metric in question.metrics
-    ]
-    if question.page is not None:
-        metrics.append(exp.alias_(exp.Count(this=exp.Star()), READ, quoted=True, copy=False))
-    tree = exp.select(*groups, *metrics, copy=False).from_(source.subquery("events", copy=False), copy=False)
-    tree = tree.where(binder.condition(Between(stream.time, question.start_us, question.end_us)), copy=False)
-    tree = tree.where(binder.condition(question.where), copy=False)
-    if groups:
-        tree = tree.group_by(*(group.this.copy() for group in groups), copy=False)
-    return binder.statement(cut(tree, question, binder))
+    times = EventTimes(question.start_us, question.end_us)
+    source = bound_events(binder, snapshot, capabilities, within=times, as_received=question.as_received)
+    bucket, of_bucket = bound_bucket(binder, question, micros(stream.time))
+    where = binder.condition(question.where)
+
+    def build() -> exp.Query:
+        tree = _grouped(binder, question, bucket, capabilities)
+        tree = tree.from_(source.select(question.columns).subquery("events", copy=False), copy=False)
+        return cut(tree.where(where, copy=False), question, binder)
+
+    shape = shape_of_question(question, of_bucket)
+    of_rows = source.shape, question.as_received, capabilities.name
+    return _TREES.statement(binder, None if shape is None else ("rows", shape, of_rows), build)
+
+
+_TREES = KeptTrees()
+
+
+def shape_of_question(question: Question, of_bucket: Hashable) -> Hashable | None:
+    """What its tree depends on, apart from where its rows lie; None if nothing can be told, or it is for one page."""
+    if question.page is not None and question.page.after is not None:
+        return None
+    where = shape_of(question.stream, question.where)
+    if where is None:
+        return None
+    groups = question.metrics, question.dimensions, of_bucket
+    return question.stream, where, *groups, question.most_rows, question.page
+
+
+def bound_bucket(binder: Binder, question: Question, time: exp.Expr) -> tuple[exp.Expr | None, Hashable]:
+    """The start of a row's bucket, and what its expression depends on apart from bound values."""
+    if question.bucket is Bucket.NONE:
+        return None, None
+    found = question.runs()
+    if len(found) > 1 or found[0].bucket_us is not None:
+        return bucket_of(time, found), tuple(found)
+    start, length = (as_type(binder.value(each), exp.DType.BIGINT) for each in (found[0].start_us, found[0].length_us))
+    whole = exp.IntDiv(this=exp.paren(exp.Sub(this=time, expression=start)), expression=length)
+    return exp.Add(this=start.copy(), expression=exp.Mul(this=exp.paren(whole), expression=length.copy())), "one run"
 
 
 def cut(tree: exp.Select, question: Question, binder: Binder) -> exp.Select:
@@ -56,13 +80,19 @@ def cut(tree: exp.Select, question: Question, binder: Binder) -> exp.Select:
     return tree if question.most_rows is None else tree.limit(question.most_rows + 1, copy=False)
 
 
-def _groups(binder: Binder, question: Question) -> list[exp.Expr]:
+def _grouped(binder: Binder, question: Question, bucket: exp.Expr | None, capabilities: Capabilities) -> exp.Select:
+    """Groups and figures of rows that have yet to be named."""
     groups = [_group(binder, question.stream, dimension) for dimension in question.dimensions]
-    if question.bucket is not Bucket.NONE:
-        groups.insert(
-            0, exp.alias_(bucket_of(micros(question.stream.time), question.runs()), BUCKET, quoted=True, copy=False)
-        )
-    return groups
+    if bucket is not None:
+        groups.insert(0, exp.alias_(bucket, BUCKET, quoted=True, copy=False))
+    metrics = [
+        _metric(binder, question.stream, metric, capabilities).as_(metric.name, quoted=True, copy=False)
+        for metric in question.metrics
+    ]
+    if question.page is not None:
+        metrics.append(exp.alias_(exp.Count(this=exp.Star()), READ, quoted=True, copy=False))
+    tree = exp.select(*groups, *metrics, copy=False)
+    return tree.group_by(*(group.this.copy() for group in groups), copy=False) if groups else tree
 
 
 def _group(binder: Binder, stream: Stream, dimension: Dimension) -> exp.Expr:

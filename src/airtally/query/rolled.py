@@ -8,20 +8,20 @@ from datetime import date
 
 from sqlglot import exp
 
-from airtally.kit.cache import Cache
 from airtally.kit.time import day_start_us
-from airtally.query.buckets import Bucket, bucket_of
+from airtally.query.buckets import Bucket
 from airtally.query.fits import Edges
 from airtally.query.page import READ
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
-from airtally.query.render import cut
+from airtally.query.render import bound_bucket, cut, shape_of_question
 from airtally.rollups.figures import combined, figures_of_rows, figures_of_segments
 from airtally.rollups.plan import Interval, RollupCandidate, RollupPlan, SegmentSource
 from airtally.rollups.table import segment_schema
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.compiler import Binder, as_type, column, micros
-from airtally.sql.dedupe import days_of, events
-from airtally.sql.filters import EVERYTHING, Equals, columns_of, shape_of
+from airtally.sql.compiler import Binder, column, micros
+from airtally.sql.dedupe import BoundEvents, bound_events, days_of
+from airtally.sql.filters import EVERYTHING, Equals, columns_of
+from airtally.sql.kept_trees import KeptTrees
 from airtally.sql.statement import Files, Statement
 from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.rollup import Measure, Rollup
@@ -61,28 +61,25 @@ def rollups_for(question: Question) -> tuple[RollupCandidate, ...]:
 
 
 def render_rolled(question: Question, rollup_plan: RollupPlan, capabilities: Capabilities) -> Statement:
-    """The groups come in no order.
-
-    A tree without rows is built once for all questions of its shape, and kept: building it takes longer (about 5 ms)
-    than its answer.
-    """
+    """The groups come in no order. A tree is built once for all questions of its shape."""
     binder = Binder(question.stream)
-    bucket, of_bucket = _bucket(binder, question)
+    bucket, of_bucket = bound_bucket(binder, question, column("time"))
     branches = list(_branches(binder, question, rollup_plan))
-    shape = None
-    if not rollup_plan.has_rows and (question.page is None or question.page.after is None):
-        sizes = tuple((branch.rollup.folder, len(branch.conditions)) for branch in branches)
-        groups = question.metrics, question.dimensions, of_bucket, question.most_rows, question.page
-        shape = ("rolled", question.stream.name, *groups, shape_of(question.where), sizes)
-    tree = None if shape is None else _TREES.get(shape)
-    if tree is None:
+    stale = _bound_stale_days(binder, question, rollup_plan, capabilities) if rollup_plan.has_rows else None
+
+    def build() -> exp.Query:
         sources = [branch.select(question) for branch in branches]
-        if rollup_plan.has_rows:
-            sources.append(_select_stale_days(binder, question, rollup_plan, capabilities))
-        tree = _summed(binder, question, sources, bucket)
-        if shape is not None:
-            _TREES.put(shape, tree)
-    return binder.statement(tree, key=shape)
+        if stale is not None:
+            sources.append(stale.select(binder, question, branches[0].measures))
+        return _summed(binder, question, sources, bucket)
+
+    sizes = tuple((branch.rollup.folder, branch.measures, len(branch.conditions)) for branch in branches)
+    shape = shape_of_question(question, of_bucket)
+    of_rows = None if stale is None else stale.shape
+    return _TREES.statement(binder, None if shape is None else ("rolled", shape, sizes, of_rows), build)
+
+
+_TREES = KeptTrees()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,27 @@ class _SegmentBranch:
         return exp.select(*figures).from_(self.relation).where(*self.conditions)
 
 
-_TREES: Cache[Hashable, exp.Select] = Cache(1000)
+@dataclass(frozen=True, slots=True)
+class _StaleDays:
+    """The rows of the days without a current segment, with what each question binds of them."""
+
+    events: BoundEvents
+    within: exp.Expr
+    days: tuple[exp.Expr, ...]
+    where: exp.Expr
+
+    @property
+    def shape(self) -> Hashable:
+        return self.events.shape, len(self.days)
+
+    def select(self, binder: Binder, question: Question, measures: tuple[Measure, ...]) -> exp.Select:
+        time = micros(question.stream.time)
+        figures = figures_of_rows(binder, question.stream, _dimensions(question), time, _named(measures))
+        return (
+            exp.select(*figures, *_read_rows(question), copy=False)
+            .from_(self.events.select(question.columns).subquery("events", copy=False), copy=False)
+            .where(self.within, exp.or_(*self.days), self.where, copy=False)
+        )
 
 
 def _branches(binder: Binder, question: Question, rollup_plan: RollupPlan) -> Iterator[_SegmentBranch]:
@@ -120,18 +137,6 @@ def _summed(binder: Binder, question: Question, sources: list[exp.Select], bucke
     source = sources[0] if len(sources) == 1 else exp.union(*sources, distinct=False)
     tree = exp.select(*groups, *figures).from_(source.subquery("figures"))
     return cut(tree.group_by(*keys) if keys else tree, question, binder)
-
-
-def _bucket(binder: Binder, question: Question) -> tuple[exp.Expr | None, Hashable]:
-    """The start of a row's bucket, and what its expression depends on apart from bound values."""
-    if question.bucket is Bucket.NONE:
-        return None, None
-    found = question.runs()
-    if len(found) > 1 or found[0].bucket_us is not None:
-        return bucket_of(column("time"), found), tuple(found)
-    start, length = (as_type(binder.value(each), exp.DType.BIGINT) for each in (found[0].start_us, found[0].length_us))
-    whole = exp.IntDiv(this=exp.paren(exp.Sub(this=column("time"), expression=start)), expression=length)
-    return exp.Add(this=start.copy(), expression=exp.Mul(this=exp.paren(whole), expression=length.copy())), "one run"
 
 
 def _measures(rollup: Rollup, metrics: Sequence[Metric]) -> tuple[Measure, ...] | None:
@@ -178,22 +183,16 @@ def _segment_branch(
     return _SegmentBranch(rollup, source.candidate.measures, relation, conditions)
 
 
-def _select_stale_days(
+def _bound_stale_days(
     binder: Binder, question: Question, rollup_plan: RollupPlan, capabilities: Capabilities
-) -> exp.Select:
+) -> _StaleDays:
     stream = question.stream
-    measures = rollup_plan.sources[0].candidate.measures
     days = days_of(stream, question.start_us, question.end_us)
-    source = events(binder, rollup_plan.rows, question.columns, capabilities, days=days)
-    figures = figures_of_rows(binder, stream, _dimensions(question), micros(stream.time), _named(measures))
-    return (
-        exp.select(*figures, *_read_rows(question))
-        .from_(source.subquery("events"))
-        .where(
-            _within(binder, stream.time, interval_of(question)),
-            exp.or_(*(_within(binder, stream.time, each) for each in rollup_plan.stale)),
-            binder.condition(question.where),
-        )
+    return _StaleDays(
+        bound_events(binder, rollup_plan.rows, capabilities, days=days),
+        _within(binder, stream.time, interval_of(question)),
+        tuple(_within(binder, stream.time, each) for each in rollup_plan.stale),
+        binder.condition(question.where),
     )
 
 
@@ -205,4 +204,5 @@ def _figure(metric: Metric, number: int) -> exp.Expr:
 
 
 def _within(binder: Binder, time: str, interval: Interval) -> exp.Expr:
-    return exp.and_(column(time) >= binder.time(interval.start_us), column(time) < binder.time(interval.end_us))
+    start = exp.GTE(this=column(time), expression=binder.time(interval.start_us))
+    return exp.and_(start, exp.LT(this=column(time), expression=binder.time(interval.end_us)), copy=False)

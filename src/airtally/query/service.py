@@ -1,71 +1,40 @@
-"""Answers questions: takes a snapshot, renders the statement, runs it, and says how current the answer is."""
+"""What is asked online: figures, records and versions, from a snapshot that is taken again where a file has gone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import pyarrow as pa
 
 from airtally.engine.protocol import Engine, FilesMissing
+from airtally.files.gzip import packed_text
 from airtally.kit.clock import Clock, SystemClock
-from airtally.kit.errors import TooLargeAtOnce
 from airtally.kit.time import whole_days
+from airtally.query.answering import Answer, PreparedQuestion, QuestionAnswers
 from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
-from airtally.query.distinct import approximated, bounded
+from airtally.query.creation import first_created
 from airtally.query.freshness import Freshness, StreamFreshness
+from airtally.query.kept_listings import KeptListings
+from airtally.query.last_arrivals import arrivals_of, arrivals_question
 from airtally.query.lookup import Row, last_by
-from airtally.query.narrow import narrowed, plain
+from airtally.query.mapped.answers import MappedAnswers
+from airtally.query.narrow import plain
 from airtally.query.question import Question
 from airtally.query.record_pages import KeyRange, render_key_page, render_newest_versions
-from airtally.query.records import KnownRecords, RecordsCache
-from airtally.query.refusal import rows_gone
+from airtally.query.records import KnownRecords
 from airtally.query.render import render
-from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
-from airtally.rollups.plan import RollupPlan
+from airtally.query.repeats import MOST_REPEATS, RepeatFinder
 from airtally.rollups.rollups import Rollups
+from airtally.sql.dedupe import Days
 from airtally.sql.filters import EVERYTHING, Between, Filter
-from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.streams.declaration import RECEIVED_AT, Stream
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`table` is in no order, or its page's; every row received by `data_through_us` is counted.
-
-    `timezone` is an IANA name. `from_segments` and `from_rows` say what it was made of, `approximate` which of its
-    distinct counts are not exact.
-    """
-
-    table: pa.Table
-    data_through_us: int
-    generated_at_us: int
-    timezone: str
-    from_segments: bool = False
-    from_rows: bool = True
-    approximate: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedQuestion:
-    """A question as a statement, and the rows of `view` that it reads besides segments."""
-
-    question: Question
-    statement: Statement
-    view: Snapshot
-    from_segments: bool = False
-    from_rows: bool = True
-
-    @property
-    def most_read(self) -> int:
-        """How many rows of files it reads at most."""
-        relations = [each for each in self.statement.relations.values() if not isinstance(each, pa.Table)]
-        return sum(file.rows for each in relations for file in each.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +61,24 @@ class Queries:
         rollups: Rollups | None = None,
         *,
         answer_cache: int = 0,
+        in_memory: bool = True,
+        mapped: MappedAnswers | None = None,
         on_missing: Callable[[FilesMissing], None] = lambda _: None,
+        most_repeats: int = MOST_REPEATS,
     ) -> None:
         self._written = AnswerCache(answer_cache)
-        self._engine, self._source, self._rollups = engine, source, rollups
+        self._engine, self._source = engine, source
         self._clock = clock or SystemClock()
-        self._known = RecordsCache()
+        self._kept = KeptListings(engine, used=in_memory)
         self._freshness = Freshness(engine)
+        self.answering = QuestionAnswers(
+            engine,
+            self._of_question,
+            self._clock,
+            rollups=rollups,
+            mapped=mapped,
+            repeats=RepeatFinder(engine, most=most_repeats),
+        )
         self._on_missing = on_missing
 
     @property
@@ -108,11 +88,12 @@ class Queries:
     def forget(self) -> None:
         """Drop the answers and records kept in memory, as after rows were erased."""
         self._written.clear()
-        self._known.clear()
+        self._kept.clear()
+        self.answering.forget()
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
-        return self._twice(lambda: self._ask(self.prepare(question)))
+        return self._twice(lambda: self.answering.answer(question))
 
     def written(
         self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]
@@ -123,54 +104,21 @@ class Queries:
         """
         if not self._written.enabled:
             answer = self.answer(question)
-            return WrittenAnswer(b"".join(write(answer.table)), answer.data_through_us, answer.generated_at_us)
-        view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
-        body = self._written.get(key_of(question, form), view, lambda: write(self.answer(question).table))
-        return WrittenAnswer(body, view.data_through_us, self._clock.now_us())
+            body = b"".join(write(answer.table))
+            return WrittenAnswer(body, answer.data_through_us, answer.generated_at_us, partial(packed_text, body))
+        view = self._of_question(question)
+        key = key_of(question, form)
+        body = self._written.get(key, view, lambda: write(self.answer(question).table))
+        pack = partial(self._written.packed, key, body)
+        return WrittenAnswer(body, view.data_through_us, self._clock.now_us(), pack)
 
     def prepare(self, question: Question) -> PreparedQuestion:
-        """What `answer` would run, for whoever runs it elsewhere. Raises LimitExceeded and RowsGone."""
-        if self._rollups is not None and has_rollups(question):
-            return self._planned(question)
-        return self._over_rows(question)
+        """For whoever runs it elsewhere: repeats are found out while it runs. Raises LimitExceeded and RowsGone."""
+        return self.answering.prepare(question)
 
-    def _over_rows(self, question: Question, view: Snapshot | None = None) -> PreparedQuestion:
-        if view is None:
-            view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
-        question = bounded(question, view, able=self._engine.capabilities.bit_sets)
-        return PreparedQuestion(question, render(question, view, self._engine.capabilities), view)
-
-    def _planned(self, question: Question) -> PreparedQuestion:
-        """From the segments and rows that the plan chooses for each day of the interval."""
-        rollup_plan = self._rollup_plan(question)
-        if rollup_plan.missing:
-            raise rows_gone(question, rollup_plan, self._rollup_plan)
-        if not self._engine.capabilities.file_lists:
-            return self._over_rows(question)
-        if not rollup_plan.sources:
-            return self._over_rows(question, rollup_plan.rows)
-        statement = render_rolled(question, rollup_plan, self._engine.capabilities)
-        return PreparedQuestion(question, statement, rollup_plan.rows, True, rollup_plan.has_rows)
-
-    def _rollup_plan(self, question: Question) -> RollupPlan:
-        assert self._rollups is not None  # noqa: S101 (asked for only then)
-        candidates = rollups_for(question) if self._engine.capabilities.file_lists else ()
-        return self._rollups.rollup_plan(candidates, question.stream, question.account, interval_of(question))
-
-    def _ask(self, prepared: PreparedQuestion) -> Answer:
-        question, table = prepared.question, self._engine.query(prepared.statement)
-        limited = question.page is not None and question.page.limit is not None
-        if question.most_rows is not None and table.num_rows > question.most_rows and not limited:
-            raise _too_many_rows(question.most_rows)
-        return Answer(
-            narrowed(table),
-            prepared.view.data_through_us,
-            self._clock.now_us(),
-            str(question.clock_zone),
-            prepared.from_segments,
-            prepared.from_rows,
-            approximated(question.metrics),
-        )
+    def told_apart(self, view: Snapshot, days: Days = None) -> Snapshot:
+        """The snapshot with its repeats, where these are few enough; see `RepeatFinder`."""
+        return self.answering.told_apart(view, days)
 
     def late_rows(self, question: Question, since_us: int) -> int:
         """How many rows of the question's interval were received from `since_us` on, repeats of an event too.
@@ -181,7 +129,7 @@ class Queries:
         late = replace(question, where=Between(RECEIVED_AT.name, at_least=since_us), as_received=True)
 
         def ask() -> int:
-            view = self.snapshot(late.stream, late.account, start_us=late.start_us, end_us=late.end_us)
+            view = self._of_question(late)
             view = view.of_files(lambda file: file.last_received_us is None or file.last_received_us >= since_us - 999)
             if not (view.compacted or view.uncompacted or view.buffered):
                 return 0
@@ -213,6 +161,9 @@ class Queries:
         """Raises LimitExceeded."""
 
         def ask(snapshot: Snapshot) -> RecordPage:
+            kept = self._kept.page(wanted, snapshot)
+            if kept is not None:
+                return RecordPage(*kept, snapshot.data_through_us, self._clock.now_us())
             table = self._engine.query(render_records(wanted, snapshot))
             total = table.num_rows
             if wanted.limit is not None:
@@ -220,6 +171,20 @@ class Queries:
             return RecordPage(table, total, snapshot.data_through_us, self._clock.now_us())
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
+
+    def last_arrivals(self, stream: Stream, account: str, name: str, values: Sequence[int]) -> dict[int, int]:
+        """When the last row with each value of a column of whole numbers was received, repeats of an event too.
+
+        Microseconds UTC by value; values without a row are left out. Raises LimitExceeded.
+        """
+
+        def ask(snapshot: Snapshot) -> dict[int, int]:
+            found = self._kept.last_arrivals(snapshot, name, values)
+            if found is None:
+                found = arrivals_of(self.answer(arrivals_question(stream, account, name, values)).table, name)
+            return found
+
+        return self._on_snapshot(ask, stream, account)
 
     def last_by(self, stream: Stream, account: str, name: str, value: str) -> list[Row]:
         """The last version of each record with a value in a text column of its key, deleted ones too.
@@ -233,11 +198,7 @@ class Queries:
 
         Meant for changelogs of some thousand records an account. Raises LimitExceeded.
         """
-
-        def load(snapshot: Snapshot) -> pa.Table:
-            return self._engine.query(render_records(Records(stream, account), snapshot))
-
-        return self._on_snapshot(lambda snapshot: self._known.get(snapshot, load), stream, account)
+        return self._on_snapshot(self._kept.known, stream, account)
 
     def freshness(self, stream: Stream, account: str) -> StreamFreshness:
         """What is stored of a stream, and how current that is. Raises LimitExceeded."""
@@ -250,6 +211,13 @@ class Queries:
             return self._engine.query(render_versions(wanted, snapshot))
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
+
+    def first_created(self, stream: Stream, account: str, keys: pa.Table) -> pa.ChunkedArray:
+        """For each key in a table of the key columns, in its order, `create_time_utc` of its first version; else null.
+
+        Raises LimitExceeded.
+        """
+        return self._on_snapshot(lambda snapshot: first_created(snapshot, keys, self._engine.query), stream, account)
 
     def key_page(self, wanted: KeyRange, account: str, limit: int) -> pa.Table:
         """At most `limit` records (`stream.row_schema`) in the order of their keys. Raises LimitExceeded."""
@@ -288,6 +256,9 @@ class Queries:
         flushed = flushed or not self._engine.capabilities.buffered_rows
         return self._source.snapshot(stream, account, start_us=start_us, end_us=end_us, flushed=flushed)
 
+    def _of_question(self, question: Question) -> Snapshot:
+        return self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+
     def _on_snapshot(self, ask: Callable[[Snapshot], T], stream: Stream, account: str) -> T:
         return self._twice(lambda: ask(self.snapshot(stream, account)))
 
@@ -302,10 +273,3 @@ class Queries:
         except FilesMissing as missing:
             self._on_missing(missing)
             raise
-
-
-def _too_many_rows(most: int) -> TooLargeAtOnce:
-    return TooLargeAtOnce(
-        f"The answer has more than {most} rows, the most that an answer may have.",
-        hint="Take it page by page with `limit`, ask for fewer dimensions, longer buckets or a shorter interval, or filter.",
-    )

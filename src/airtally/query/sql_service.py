@@ -130,7 +130,7 @@ def _job(statement: CheckedStatement, tables: PlacedTables, now_us: int) -> Conf
         relations[name] = _placed_statement(f"_{number}", own, sources, parameters)
     if sum(len(each.files) for each in sources.values() if isinstance(each, ConfinedFiles)) > MAX_FILES:
         raise LimitExceeded(f"The statement would read more than {MAX_FILES} data files.", hint="Use a rollup.")
-    return ConfinedJob(statement.rendered(relations, now_us), parameters, sources, 0.0)
+    return ConfinedJob(statement.rendered(relations, now_us, tables.kept), parameters, sources, 0.0)
 
 
 def _placed_statement(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sqlglot import exp
 
+from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, whole_days
 from airtally.query.changelog import Records, VersionsQuery, current_records, render_versions
 from airtally.query.question import END_US, FIRST_US, Dimension, Metric, Question
+from airtally.query.repeats import MOST_REPEATS
 from airtally.query.rolled import interval_of, rollups_for
 from airtally.query.service import Queries
 from airtally.rollups.figures import combined, figures_of_rows, figures_of_segments
@@ -18,12 +20,12 @@ from airtally.rollups.plan import Interval, RollupPlan, SegmentSource
 from airtally.rollups.rollups import Rollups
 from airtally.rollups.table import segment_schema
 from airtally.sql.compiler import Binder, column, micros
-from airtally.sql.dedupe import days_of, events
-from airtally.sql.dsl.bounds import EVER, TimeBounds, time_bounds
+from airtally.sql.dedupe import Days, EventTimes, days_of, events, has_repeats
+from airtally.sql.dsl.bounds import EVER, TimeBounds, kept_times, time_bounds
 from airtally.sql.dsl.statement import CheckedStatement
 from airtally.sql.filters import EVERYTHING, Equals
 from airtally.sql.statement import Files, Statement
-from airtally.storage.lake.snapshot import DataFile
+from airtally.storage.lake.snapshot import DataFile, Snapshot
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream
 from airtally.streams.rollup import Measure, Rollup
@@ -59,6 +61,13 @@ class SqlTable:
         found = time_bounds(statement.tree, self.name, self.stream.time if self.rollup is None else TIME, now_us)
         return _of_some_day(found)
 
+    def kept_times(self, statement: CheckedStatement, now_us: int) -> EventTimes | None:
+        """The times that the query of a table of events keeps to in place of the statement, where that is the same."""
+        if self.kind is not SqlTableKind.EVENTS:
+            return None
+        found = kept_times(statement.tree, self.name, self.stream.time, now_us)
+        return None if found is None or _of_some_day(found) != found else EventTimes(found.start_us, found.end_us)
+
 
 def _of_some_day(bounds: TimeBounds) -> TimeBounds:
     """Within the years that rows are of, and never empty: a day more than is needed does no harm."""
@@ -88,9 +97,13 @@ SQL_TABLES: Mapping[str, SqlTable] = {table.name: table for table in _tables()}
 
 @dataclass
 class PlacedTables:
-    """Queries that stand for tables, with what they read: `statements` by table, and how current all are together."""
+    """Queries that stand for tables, with what they read: `statements` by table, and how current all are together.
+
+    `kept` names the tables, with the column of their time, whose queries keep to the times that the statement bounds.
+    """
 
     statements: dict[str, Statement] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
     data_through_us: int | None = None
 
     def note(self, through_us: int) -> None:
@@ -110,10 +123,15 @@ class TablePlacer:
         for name in sorted(statement.tables):
             table = SQL_TABLES[name]
             wanted = [each for each in table.columns if columns is None or each in columns] or list(table.columns[:1])
-            found.statements[name] = self._statement(table, wanted, table.bounds(statement, now_us), found)
+            times = table.kept_times(statement, now_us)
+            if times is not None:
+                found.kept[name] = table.stream.time
+            found.statements[name] = self._statement(table, wanted, table.bounds(statement, now_us), found, times)
         return found
 
-    def _statement(self, table: SqlTable, wanted: list[str], bounds: TimeBounds, found: PlacedTables) -> Statement:
+    def _statement(
+        self, table: SqlTable, wanted: list[str], bounds: TimeBounds, found: PlacedTables, times: EventTimes | None
+    ) -> Statement:
         if table.rollup is not None:
             return self._rollup(table.stream, table.rollup, bounds, found)
         stream, ends = table.stream, (bounds.start_us, bounds.end_us)
@@ -122,8 +140,7 @@ class TablePlacer:
         binder = Binder(stream)
         match table.kind:
             case SqlTableKind.EVENTS:
-                days, capabilities = days_of(stream, *ends), self._queries.engine.capabilities
-                return binder.statement(events(binder, snapshot, wanted, capabilities, days=days))
+                return binder.statement(self._events(binder, snapshot, wanted, days_of(stream, *ends), times))
             case SqlTableKind.RECORDS:
                 records = Records(stream, self._account)
                 return binder.statement(current_records(binder, records, snapshot, [column(name) for name in wanted]))
@@ -139,11 +156,32 @@ class TablePlacer:
         branches = [*_segment_selects(binder, rollup, plan), *self._stale_selects(binder, stream, rollup, plan)]
         return binder.statement(_cells(rollup, branches))
 
+    def _events(
+        self,
+        binder: Binder,
+        view: Snapshot,
+        columns: Sequence[str],
+        days: Days = None,
+        within: EventTimes | None = None,
+    ) -> exp.Query:
+        """Repeats are found before: the process that runs the statement has little memory and no disk.
+
+        Raises LimitExceeded where there are too many.
+        """
+        capabilities, stream = self._queries.engine.capabilities, view.stream
+        view = self._queries.told_apart(view, days)
+        if view.repeats is None and has_repeats(stream) and capabilities.file_lists:
+            raise LimitExceeded(
+                f"More than {MOST_REPEATS:,} rows of {stream.name} came again and lie beside those that count.",
+                hint="Compaction takes them out, some minutes after the last: ask again then, or of fewer days.",
+            )
+        return events(binder, view, columns, capabilities, days=days, within=within)
+
     def _stale_selects(self, binder: Binder, stream: Stream, rollup: Rollup, plan: RollupPlan) -> Iterator[exp.Select]:
         if not plan.has_rows:
             return
         names = list(dict.fromkeys((stream.time, *rollup.dimensions, *_columns_of(rollup))))
-        source = events(binder, plan.rows, names, self._queries.engine.capabilities)
+        source = self._events(binder, plan.rows, names)
         figures = figures_of_rows(binder, stream, rollup.dimensions, micros(stream.time), _by_name(rollup))
         yield (
             exp.select(*figures)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +15,16 @@ from airtally.files.store import FileStore
 from airtally.jobs.lease import KeptLease
 from airtally.jobs.leased_table import LeaseLost
 from airtally.jobs.queue import Job, Jobs
-from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions
+from airtally.jobs.worker import WaitUntilVisible, Worker, WorkerOptions, caller_of
 from airtally.kit.clock import Clock
+from airtally.kit.fair import CALLER
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.loops import Loop
+from airtally.kit.prefetch import prefetch
 from airtally.kit.time import DAY_US
-from airtally.reports.parts import Assembly, DayFile, Parts, discard_parts, left_over
-from airtally.reports.render import ReportRenderer
+from airtally.reports.joined_file import JoinedFile, JoinedReport
+from airtally.reports.parts import DayFile, Parts, discard_parts, left_over
+from airtally.reports.render import Day, Plan, ReportRenderer
 from airtally.reports.report import Report, storage_name
 from airtally.reports.service import JOB_KIND, ReportFile, Reports
 
@@ -69,8 +74,12 @@ class ReportBuilder(Worker):
         self._faults.reach("report.build")
         account, report = self._reports.of_job(job)
         self.wait_for_rows_of(job, self._wait_until_visible)
-        parts = self._render(account, report, job, lease)
-        self._publish(account, report, job, parts, lease)
+        plan = self._renderer.plan(account, report)
+        kept = Parts(self._staging, report.id, job.attempts_before)
+        with JoinedFile(kept, [day.day for day in plan.days]) as whole:
+            parts = self._render(plan, kept, whole, job, lease)
+            self._publish(account, report, job, whole.finish(), parts, lease)
+        discard_parts(self._staging, report.id)
 
     def give_up(self, job: Job, reason: str) -> None:
         account, report = self._reports.of_job(job)
@@ -90,41 +99,51 @@ class ReportBuilder(Worker):
                 discard_parts(self._staging, report_id)
         return 0.0 if gone else None
 
-    def _render(self, account: Account, report: Report, job: Job, lease: KeptLease) -> list[DayFile]:
-        plan = self._renderer.plan(account, report)
-        kept = Parts(self._staging, report.id, job.attempts_before)
+    def _render(self, plan: Plan, kept: Parts, whole: JoinedFile, job: Job, lease: KeptLease) -> list[DayFile]:
+        """Add all days to `whole`. Each is noted, and added, while those after it are rendered."""
         done = {day.day: part for day in plan.days if (part := kept.find(day.day)) is not None}
-        for group in self._renderer.groups(plan, [day for day in plan.days if day.day not in done]):
-            self.check(lease)
-            for part in self._renderer.render(plan, group, [kept.new_file(day.day) for day in group]):
-                kept.note(part)
-                done[part.day] = part
-            rows = sum(day.rows for day in plan.days if day.day in done)
-            self._jobs.progress(job, rows, plan.rows, lease_seconds=self._options.lease_seconds)
+        wanted = [day for day in plan.days if day.day not in done]
+        whole.add(done)
+        with closing(prefetch(self._rendered(plan, wanted, kept, job, lease))) as rendered:
+            for parts in rendered:
+                for part in parts:
+                    kept.note(part)
+                    done[part.day] = part
+                whole.add(done)
+                rows = sum(day.rows for day in plan.days if day.day in done)
+                self._jobs.progress(job, rows, plan.rows, lease_seconds=self._options.lease_seconds)
         return [done[day.day] for day in plan.days]
 
-    def _publish(self, account: Account, report: Report, job: Job, parts: list[DayFile], lease: KeptLease) -> None:
+    def _rendered(
+        self, plan: Plan, days: Sequence[Day], kept: Parts, job: Job, lease: KeptLease
+    ) -> Iterator[list[DayFile]]:
+        """Days rendered together, on a thread of their own, as `prefetch` reads them."""
+        CALLER.set(caller_of(job))
+        for group in self._renderer.groups(plan, days):
+            self.check(lease)
+            yield self._renderer.render(plan, group, [kept.new_file(day.day) for day in group])
+
+    def _publish(  # noqa: PLR0917 (the report, its job and lease, and what was made)
+        self, account: Account, report: Report, job: Job, whole: JoinedReport, parts: list[DayFile], lease: KeptLease
+    ) -> None:
         """Store the complete file before the report refers to it; delete it again if the lease was lost."""
-        kept = Parts(self._staging, report.id, job.attempts_before)
-        assembly = Assembly(parts, kept.folder)
         name = f"{report.id}-{secrets.token_hex(7)[:13]}.gz"
         stored = storage_name(account.slug, name)
-        self._files.write(stored, assembly.chunks())
+        self._files.take(stored, whole.path)
         try:
             lease.check()
-            self._reports.succeed(account, report, job, self._file(name, assembly, parts))
+            self._reports.succeed(account, report, job, self._file(name, whole, parts))
         except LeaseLost:
             self._files.delete(stored)
             raise
-        discard_parts(self._staging, report.id)
 
-    def _file(self, name: str, assembly: Assembly, parts: list[DayFile]) -> ReportFile:
+    def _file(self, name: str, whole: JoinedReport, parts: list[DayFile]) -> ReportFile:
         now = self._clock.now_us()
         return ReportFile(
             name=name,
             rows=sum(part.rows for part in parts),
-            bytes=assembly.size,
-            sha256=assembly.sha256,
+            bytes=whole.size,
+            sha256=whole.sha256,
             expires_at=now + self._file_days * DAY_US,
             data_through=min((part.data_through for part in parts), default=now),
         )

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
-from airtally.files import gzip
 from airtally.files.gzip import Packed
-from airtally.files.store import CHUNK_BYTES, storage_failures
+from airtally.files.store import storage_failures
 from airtally.kit.durable import write_file
-from airtally.kit.errors import NotFound
 
 
 class DayFile(msgspec.Struct, frozen=True):
@@ -48,9 +42,11 @@ class Parts:
 
     def new_file(self, day: date) -> Path:
         """A new name that no other worker uses, in case two believe that they hold the job."""
-        with storage_failures(self.folder.name):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        return self.folder / f"{day}-{secrets.token_hex(6)}.deflate"
+        return self._new(str(day), "deflate")
+
+    def new_whole(self) -> Path:
+        """Such a name for all days together."""
+        return self._new("whole", "gz")
 
     def note(self, part: DayFile) -> None:
         """Record that the day is done. Its file must have been fsynced."""
@@ -61,34 +57,13 @@ class Parts:
     def discard(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _new(self, name: str, ending: str) -> Path:
+        with storage_failures(self.folder.name):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"{name}-{secrets.token_hex(6)}.{ending}"
+
     def _note(self, day: date) -> Path:
         return self.folder / f"{day}.json"
-
-
-@dataclass
-class Assembly:
-    """Streams the whole file in chunks; `size` and `sha256` are set once all chunks were read."""
-
-    parts: Sequence[DayFile]
-    folder: Path
-    size: int = 0
-    sha256: str = ""
-
-    def chunks(self) -> Iterator[bytes]:
-        digest = hashlib.sha256()
-        for chunk in self._chunks():
-            digest.update(chunk)
-            self.size += len(chunk)
-            yield chunk
-        self.sha256 = digest.hexdigest()
-
-    def _chunks(self) -> Iterator[bytes]:
-        yield gzip.HEADER
-        for part in self.parts:
-            with _open_day_file(self.folder / part.file) as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    yield chunk
-        yield gzip.trailer([part.packed for part in self.parts])
 
 
 def left_over(staging: Path) -> list[int]:
@@ -103,10 +78,3 @@ def discard_parts(staging: Path, report_id: int) -> None:
     """Remove all days of a report, of every beginning; also those of releases before 0.3, which had one folder."""
     for folder in (staging / f"report-{report_id}", *staging.glob(f"report-{report_id}.*")):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _open_day_file(path: Path) -> IO[bytes]:
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise NotFound(f"The part {path.name} is gone") from None

@@ -23,7 +23,7 @@ from airtally.kit.errors import LimitExceeded
 from airtally.kit.time import DAY_US, day_start_us
 from airtally.kit.zones import spans
 from airtally.rollups.cells import start_of_cell
-from airtally.rollups.figures import combined, figures_of_rows
+from airtally.rollups.figures import columns_read, figures_of_rows, grouped_by_cell
 from airtally.rollups.table import segment_schema
 from airtally.rollups.wide import to_segment_rows
 from airtally.sql.compiler import Binder, column
@@ -124,9 +124,7 @@ def _cell_figures(engine: Engine, task: BuildTask, days: Sequence[str]) -> Itera
     rollup, stream = task.rollup, task.rows.stream
     binder = Binder(stream)
     chosen = task.rows.of_days(days)
-    measures = [measure.column for measure in rollup.measures] + [(m.only or (None,))[0] for m in rollup.measures]
-    names = dict.fromkeys((stream.time, *rollup.dimensions, *(name for name in measures if name)))
-    source = events(binder, chosen, list(names), engine.capabilities)
+    source = events(binder, chosen, columns_read(stream, rollup), engine.capabilities)
     first_us, until_us = _bounds_us(days)
     zone_spans = spans(first_us, until_us, ZoneInfo(task.zone))
     cell = start_of_cell(stream, rollup, zone_spans)
@@ -134,7 +132,8 @@ def _cell_figures(engine: Engine, task: BuildTask, days: Sequence[str]) -> Itera
     figures = figures_of_rows(binder, stream, rollup.dimensions, cell, measured)
     single = exp.select(*figures).from_(source.subquery("events"))
     single = single.where(binder.condition(_on_days(stream.time, days)))
-    yield from engine.stream(binder.statement(_grouped_by_cell(rollup, single)))
+    cells = grouped_by_cell(rollup, single).order_by(*map(column, _sort_order(rollup)))
+    yield from engine.stream(binder.statement(cells))
 
 
 def _merged_segments(engine: Engine, task: BuildTask, built: Iterable[Path]) -> Iterator[pa.RecordBatch]:
@@ -160,13 +159,6 @@ def _all_of(binder: Binder, rollup: Rollup, files: tuple[DataFile, ...]) -> exp.
     schema = segment_schema(rollup)
     relation = binder.relation(Files(files, schema, rollup.folder), "segments")
     return exp.select(*map(column, schema.names)).from_(relation)
-
-
-def _grouped_by_cell(rollup: Rollup, single: exp.Query) -> exp.Select:
-    keys = [column(name) for name in (*rollup.dimensions, "time")]
-    figures = [combined(measure.function, measure.name).as_(measure.name, quoted=True) for measure in rollup.measures]
-    tree = exp.select(*(key.copy() for key in keys), *figures).from_(single.subquery("single"))
-    return tree.group_by(*(key.copy() for key in keys)).order_by(*map(column, _sort_order(rollup)))
 
 
 def _sort_order(rollup: Rollup) -> tuple[str, ...]:

@@ -29,3 +29,4 @@ def replace_files(
     if view.kept_from is None:
         more = {KEPT: day_number(rollups.kept_from(table.rollup)), **more}
     table.replace(table.open_version(view.version), view, actions, **more)
+    rollups.removed([file.data for file in gone])

@@ -10,7 +10,7 @@ from airtally.sql.comparable import type_of
 from airtally.sql.compiler import Binder, column, micros
 from airtally.sql.filters import Equals, Member, Subject
 from airtally.streams.declaration import Stream, Type
-from airtally.streams.rollup import Function, Measure
+from airtally.streams.rollup import Function, Measure, Rollup
 
 MICROS = 1_000_000
 
@@ -28,6 +28,20 @@ def figures_of_segments(dimensions: Iterable[str], measures: Mapping[str, Measur
     """The same columns from a segment's rows."""
     figures = (column(each.name).as_(name, quoted=True) for name, each in measures.items())
     return [*map(column, dimensions), micros("time").as_("time", quoted=True), *figures]
+
+
+def columns_read(stream: Stream, rollup: Rollup) -> list[str]:
+    """The stored columns that a rollup's figures are made of."""
+    measures = [measure.column for measure in rollup.measures] + [(m.only or (None,))[0] for m in rollup.measures]
+    return list(dict.fromkeys((stream.time, *rollup.dimensions, *(name for name in measures if name))))
+
+
+def grouped_by_cell(rollup: Rollup, single: exp.Query) -> exp.Select:
+    """The figures of events (`figures_of_rows`, measures by their names) combined by dimensions and `time`."""
+    keys = [column(name) for name in (*rollup.dimensions, "time")]
+    figures = [combined(measure.function, measure.name).as_(measure.name, quoted=True) for measure in rollup.measures]
+    tree = exp.select(*(key.copy() for key in keys), *figures).from_(single.subquery("single"))
+    return tree.group_by(*(key.copy() for key in keys))
 
 
 def combined(function: Function, name: str) -> exp.Expr:

@@ -97,7 +97,7 @@ class PlanInputs:
     kept_from: Mapping[str, str]
     changed: Mapping[str, int]
     buffered: set[str]
-    stale: Callable[[RollupTableVersion | None], set[str]]
+    stale: Callable[[RollupTableVersion | None], frozenset[str]]
 
 
 class _AccountSegments:
@@ -131,7 +131,8 @@ class _SegmentChoice(_AccountSegments):
         super().__init__(candidate.rollup.folder, inputs, account)
         self.candidate = candidate
         self._stale = inputs.stale(inputs.tables[candidate.rollup.folder])
-        self._stale |= {day for day in inputs.buffered if day >= self.final_before}
+        if inputs.buffered:
+            self._stale |= {day for day in inputs.buffered if day >= self.final_before}
         self.chosen: set[str] = set()
 
     def take(self, days: list[str]) -> list[str]:

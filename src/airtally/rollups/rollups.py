@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from airtally.database.store import MetadataStore
+from airtally.kit.cache import Cache
 from airtally.kit.time import day_start_us, utc_day
 from airtally.rollups.changes import ChangedDays
 from airtally.rollups.plan import DayRange, Interval, PlanInputs, RollupCandidate, RollupPlan, plan_days
 from airtally.rollups.table import FINAL, NO_SEGMENTS, RollupTable, RollupTableVersion, iso_day
 from airtally.storage.lake import Lake, LakeTable
-from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
+from airtally.storage.lake.snapshot import DataFile, Snapshot, SnapshotSource
 from airtally.storage.lake.table import EXPIRED
 from airtally.storage.lake.table_storage import ROLLUPS, open_storage
 from airtally.storage.lake.table_version import TableVersion
@@ -22,6 +23,8 @@ from airtally.streams.rollup import Rollup
 
 #: How often segments and rows are read anew because segments changed in between.
 _TRIES = 5
+#: Sets of stale days that are kept.
+_MOST_STALE = 10_000
 
 
 def _all_versions(stream: Stream) -> Iterator[Rollup]:
@@ -30,7 +33,7 @@ def _all_versions(stream: Stream) -> Iterator[Rollup]:
 
 def table_of(lake: Lake, rollup: Rollup) -> RollupTable:
     place = open_storage(f"{lake.url}/{ROLLUPS}/{rollup.folder}", lake.options)
-    return RollupTable(rollup, place, clock=lake.clock, faults=lake.faults)
+    return RollupTable(rollup, place, clock=lake.clock, faults=lake.faults, marks=lake.marks)
 
 
 def tables_of(lake: Lake) -> list[RollupTable]:
@@ -50,6 +53,8 @@ class Rollups:
     time zones by slug, `deleted` the slugs of deleted accounts, for which nothing is built.
     Thread-safe: a lock guards the two dictionaries, which hold at most one entry for each declared rollup version and
     stream; the tables and changed days in them are thread-safe by locks of their own.
+
+    `removed` is told of segment files that a commit has removed.
     """
 
     def __init__(
@@ -65,12 +70,14 @@ class Rollups:
         self.lake = lake
         self._retention = retention
         self.zones = zones
+        self.removed: Callable[[Sequence[DataFile]], None] = lambda _: None
         self._deleted = deleted
         self._source = source
         self._store = store
         self._lock = threading.Lock()
         self._tables: dict[str, RollupTable] = {}
         self._changed_days: dict[str, ChangedDays] = {}
+        self._stale: Cache[tuple[str, object, object], frozenset[str]] = Cache(_MOST_STALE)
 
     def table(self, rollup: Rollup) -> RollupTable:
         with self._lock:
@@ -176,7 +183,6 @@ class Rollups:
     ) -> PlanInputs:
         view = self.lake.table(stream).newest()
         changed = {} if view is None else self.changed_days(self.lake.table(stream)).of_account(rows.account, view)
-        version = -1 if view is None else view.version
         rows_from = _rows_from(stream, view, tables)
         buffered = {day.isoformat() for table in rows.buffered for day in table[DAY.name].unique().to_pylist()}
         return PlanInputs(
@@ -188,8 +194,25 @@ class Rollups:
             },
             changed=changed,
             buffered=buffered,
-            stale=lambda segments: set(self.stale_days(rows.account, segments, changed, version)),
+            stale=lambda segments: self._stale_set(rows.account, segments, view, changed),
         )
+
+    def _stale_set(
+        self,
+        account: str,
+        segments: RollupTableVersion | None,
+        view: TableVersion | None,
+        changed: Mapping[str, int],
+    ) -> frozenset[str]:
+        """The stale days, kept until segments or rows change: a question would look at each day that ever had rows."""
+        if segments is None or view is None:
+            return frozenset(changed)
+        key = account, segments.mark, view.mark
+        found = self._stale.get(key)
+        if found is None:
+            found = frozenset(self.stale_days(account, segments, changed, view.version))
+            self._stale.put(key, found)
+        return found
 
     def _kept_from(self, rollup: Rollup, view: RollupTableVersion | None, rows_from: Callable[[], str]) -> str:
         """Noted with the first segments. Only a table of 0.1.0 has segments without that note."""

@@ -21,6 +21,7 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.storage.lake.delta import DeltaFiles, TableLayout
 from airtally.storage.lake.snapshot import DataFile
 from airtally.storage.lake.table_storage import TableStorage
+from airtally.storage.marks import NO_MARKS, Marks
 from airtally.streams.rollup import Rollup
 
 #: Application id whose version is the first day, as an ordinal, that may still be rebuilt.
@@ -102,11 +103,15 @@ NO_SEGMENTS = MonthSegments()
 
 
 class RollupTableVersion:
-    """One version of a rollup's table. Immutable once it is read, so threads share it without a lock."""
+    """One version of a rollup's table. Immutable once it is read, so threads share it without a lock.
+
+    What was found of this very object is kept by its `mark`: a restored table may have a version's number again.
+    """
 
     def __init__(self, place: TableStorage, handle: DeltaTable, log_state: float) -> None:
         self.version = handle.version()
         self.log_state = log_state
+        self.mark = object()
         self.accounts: Mapping[str, Mapping[str, MonthSegments]] = _months_by_account(place, handle)
         self._transactions = {app: _transaction(handle, app) for app in (FINAL, KEPT, "rewrite")}
 
@@ -141,7 +146,15 @@ class RollupTableVersion:
 class RollupTable(DeltaFiles[RollupTableVersion]):
     """The table of one version of a rollup. Thread-safe by the lock of `DeltaFiles`; it adds no state of its own."""
 
-    def __init__(self, rollup: Rollup, place: TableStorage, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
+    def __init__(
+        self,
+        rollup: Rollup,
+        place: TableStorage,
+        *,
+        clock: Clock,
+        faults: Faults = NO_FAULTS,
+        marks: Marks = NO_MARKS,
+    ) -> None:
         self.rollup = rollup
         texts = ("account", "month", "day", ZONES) if rollup.local else ("account", "month", "day")
         names = (pa.field(name, pa.string()) for name in texts)
@@ -154,6 +167,7 @@ class RollupTable(DeltaFiles[RollupTableVersion]):
             lambda handle, log_state: RollupTableVersion(place, handle, log_state),
             clock=clock,
             faults=faults,
+            marks=marks,
         )
 
 

@@ -38,7 +38,7 @@ from airtally.streams.declaration import Stream, Type
 #: A longer list of values is joined with as a relation instead of being bound one by one.
 LONG_LIST = 64
 
-_INT64_MAX = (1 << 63) - 1
+INT64_MAX = (1 << 63) - 1
 _TIMES = (Type.TIME, Type.LOCAL_TIME)
 
 
@@ -114,7 +114,7 @@ class Binder:
         if kind is Type.DOUBLE:
             return self.value(float(value))
         if kind is Type.INT64:
-            return exp.cast(self.value(max(-_INT64_MAX, min(whole_number(name, value), _INT64_MAX))), "bigint")
+            return exp.cast(self.value(max(-INT64_MAX, min(whole_number(name, value), INT64_MAX))), "bigint")
         return self.value(self._text(name, value))
 
     def _stored(self, name: Subject) -> exp.Expr:
@@ -173,7 +173,7 @@ class Binder:
         if kind is Type.JSON and not all(isinstance(value, str) for value in values):
             return self._one_of_json(name, values)
         if kind is Type.INT64 or (kind in _TIMES and len(values) > 1):
-            values = tuple(value for value in values if abs(whole_number(name, value)) <= _INT64_MAX)
+            values = tuple(value for value in values if abs(whole_number(name, value)) <= INT64_MAX)
         if not values:
             return exp.false()
         if len(values) == 1:
@@ -257,7 +257,7 @@ class Binder:
     def _names(self, name: str, member: str, values: tuple[int, ...]) -> exp.Expr:
         if type_of(self._stream, name) is not Type.JSON:
             raise ValueError(f"column {name} of stream {self._stream.name} has no members")
-        wanted = pa.array(sorted({value for value in values if abs(value) <= _INT64_MAX}), pa.int64())
+        wanted = pa.array(sorted({value for value in values if abs(value) <= INT64_MAX}), pa.int64())
         return any_listed(member_numbers(column(name), member), self._listed(wanted))
 
     def _begins(self, condition: Begins) -> exp.Expr:

@@ -5,7 +5,7 @@ Nor does it meet their `Not`: a row without a country is neither in `Equals("cou
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -144,20 +144,3 @@ def columns_of(condition: Filter) -> Iterator[str]:
         yield from columns_of(condition.filter)
     else:
         yield condition.column.column if isinstance(condition.column, Member) else condition.column
-
-
-def shape_of(condition: Filter) -> Hashable:
-    """Filters of one shape differ in their values alone."""
-    match condition:
-        case AllOf(parts) | AnyOf(parts):
-            return type(condition), tuple(map(shape_of, parts))
-        case Not(part):
-            return Not, shape_of(part)
-        case Equals(column, _):
-            return Equals, column
-        case OneOf(column, values):
-            return OneOf, column, len(values)
-        case Like(column, pattern):
-            return Like, column, pattern.count("*"), pattern.endswith("*")
-        case _:
-            return condition

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from airtally.storage.buffer.writer import is_full
 from airtally.storage.lake import Lake, LakeTable, TableVersion
 from airtally.storage.lake.delta import CommitConflict
 from airtally.storage.lake.snapshot import Snapshot
+from airtally.storage.looks import Look, Looks
 from airtally.storage.watermark import Limit, alone
 from airtally.streams import STREAMS
 from airtally.streams.declaration import DAY, MAX_BATCH_ROWS, Stream
@@ -34,6 +35,8 @@ _LOOKS = 3
 
 _log = structlog.get_logger()
 
+#: Start and end of event time, and the moment of receipt, that prune files (microseconds UTC).
+_Bounds = tuple[int | None, int | None, int | None]
 Due = Callable[[Stream, TailPart], bool]
 #: From rows (`stream.stored_schema`) on their way into the lake to those that may get there.
 Sieve = Callable[[Stream, pa.Table], pa.Table]
@@ -67,6 +70,7 @@ class EventStore:
         self._sieve = sieve
         folder = buffers or (None if buffer is None else buffer.folder)
         self._peers = None if folder is None else PeerTails(folder)
+        self._looks = Looks(lake.marks)
         self._flushing = {name: threading.Lock() for name in STREAMS}
 
     def snapshot(
@@ -87,12 +91,18 @@ class EventStore:
         """
         if flushed:
             return self._flushed(stream, account, start_us, end_us)
-        through, tails, table_version = self._at_one_moment(stream)
-        chunks = [rows for part in tails for rows in self._unflushed(stream, part, table_version, account)]
-        state = _state_of(table_version, tails)
-        table = self.lake.table(stream)
+        through, look = self._at_one_moment(stream)
         bounds = start_us, end_us, received_us
-        return _snapshot(stream, account, table, table_version, bounds, chunks, through, state)
+        snapshot = look.snapshots.get((account, bounds))
+        if snapshot is None:
+            snapshot = self._of_look(stream, account, bounds, look)
+            look.snapshots.put((account, bounds), snapshot)
+        return replace(snapshot, data_through_us=through)
+
+    def _of_look(self, stream: Stream, account: str, bounds: _Bounds, look: Look) -> Snapshot:
+        chunks = [rows for part in look.tails for rows in self._unflushed(stream, part, look.table_version, account)]
+        state = _state_of(look.table_version, look.tails)
+        return _snapshot(stream, account, self.lake.table(stream), look.table_version, bounds, chunks, 0, state)
 
     def flush(self, stream: Stream | None = None, *, force: bool = True, due: Due | None = None) -> int:
         """Move buffered rows into the lake; returns how many. Without `force` only what `due` says."""
@@ -178,22 +188,30 @@ class EventStore:
         limit = self._limit()
         return self._clock.now_us() if self.buffer is None else self.buffer.through_us(), limit
 
-    def _at_one_moment(self, stream: Stream) -> tuple[int, list[TailPart], TableVersion | None]:
+    def _at_one_moment(self, stream: Stream) -> tuple[int, Look]:
         """Reads the watermark, then the buffers, then the lake. In another order acknowledged rows would be missed.
 
         Read again when the lake moved on meanwhile, so that a batch under way is not seen in part; that is
-        given up where the lake moves on each time.
+        given up where the lake moves on each time. Nothing is read if the marks say that nobody has committed since
+        the last look.
         """
+        through, limit = self._through()
+        last = None if limit.since else self._looks.last(stream)
+        if last is not None:
+            return limit.cut(through), last
         table = self.lake.table(stream)
         table_version = table.newest()
         for _ in range(_LOOKS):
             before = table_version
             through, limit = self._through()
+            token = self._looks.begin()
             tails = self._tails(stream)
             table_version = table.newest(limit.since)
             if table_version is before:
                 break
-        return limit.cut(through), tails, table_version
+        look = Look(token, tails, table_version)
+        self._looks.end(stream, look, frozenset() if self._peers is None else self._peers.present)
+        return limit.cut(through), look
 
     def _tails(self, stream: Stream) -> list[TailPart]:
         """By buffer; the peers first, so that a buffer adopted meanwhile is seen in one place or both."""
@@ -229,6 +247,7 @@ class EventStore:
             taken = _Taken(stream, self._sieve)
             self._append_once(self.lake.table(stream), part.app_id, lambda done, c=chunks, t=taken: t.take(c, done))  # type: ignore[misc]
             buffer.discard(stream, part, chunks[-1].last)
+            self._looks.forget(stream)
             metrics.ROWS_FLUSHED.labels(stream.name).inc(taken.rows)
             count += taken.rows
         return count
@@ -309,7 +328,7 @@ def _snapshot(  # noqa: PLR0917 (the fields of a snapshot)
     account: str,
     table: LakeTable,
     table_version: TableVersion | None,
-    bounds: tuple[int | None, int | None, int | None],
+    bounds: _Bounds,
     buffered: list[pa.Table],
     through_us: int,
     state: Hashable,

@@ -114,6 +114,8 @@ ACCOUNT = pa.field("account", pa.string())
 
 #: Of two rows of one event or version, the one that is later in this order counts.
 RECEIVED_ORDER = (RECEIVED_AT.name, WRITER_ID.name, SEQUENCE.name)
+#: Together they name a row of a stream: no two rows have the same.
+ROW_ID = (WRITER_ID.name, SEQUENCE.name)
 
 #: `sequence` of a row = buffer sequence of its batch << 20 | position in the batch.
 SEQUENCE_SHIFT = 20
@@ -184,6 +186,10 @@ class Stream:
         named = dimensions & {column.name for column in self.person_columns}
         if named:  # figures outlive rows, so nothing in them may name a person
             raise ValueError(f"stream {self.name}: no rollup may have {', '.join(named)}, which names a person")
+
+    def __hash__(self) -> int:
+        """By the name: what is kept by stream is looked up at every question."""
+        return hash(self.name)
 
     def column(self, name: str) -> Column:
         return self.by_name[name]

@@ -44,7 +44,7 @@ spaces, separators or line ends.
 CSV cells hold the same as text, an empty cell is null, JSON columns hold JSON text. Parquet and Arrow
 columns may have any type whose values fit: integers of any width, whole numbers in floating point or decimals,
 timestamps of any unit with a zone (for local times the wall clock in that zone; without a zone, INT96 included, only
-for local times), dates for local times (midnight), dictionaries; JSON columns as JSON text or nested. A value that does
+for local times), dates for local times (midnight), dictionaries; JSON columns as JSON text or nested (at most 200 levels). A value that does
 not fit costs its own row: a time out of range in whatever unit, a number too large, NaN, text that is not UTF-8, bytes
 or a time where JSON goes. Fixed-size binary, run-end encoded and list view columns are refused as a whole.
 

@@ -180,7 +180,7 @@ def test_browsers_may_ask_from_anywhere(push: Push) -> None:
     for body in (asked(push), b"x"):
         answer = push.post("getEventStatistics", content=body, headers=origin)
         assert answer.headers["access-control-allow-origin"] == "https://shop.example"
-        assert answer.headers["vary"] == "Origin"
+        assert answer.headers["vary"] == "Origin, Accept-Encoding"
     assert push.post("getResults", content=b"x").headers["access-control-allow-origin"] == "*"
 
 

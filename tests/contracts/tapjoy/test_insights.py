@@ -27,6 +27,17 @@ def ends(start: str, end: str) -> str:
     return f"start_time={start}&end_time={end}"
 
 
+def test_an_answer_is_the_same_packed(network: Advertiser) -> None:
+    query = "time_preset=last_week&time_increment=hourly&breakdowns=country_code"
+    plain = network.get(query=query, headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    for coding in ("gzip", "gzip", "zstd"):
+        packed = network.get(query=query, headers={"Accept-Encoding": coding})
+        assert (packed.headers["content-encoding"], packed.headers["vary"]) == (coding, "Accept-Encoding")
+        assert packed.content == plain.content
+        assert int(packed.headers["content-length"]) < len(plain.content) / 2
+
+
 def test_row_08_yesterday(network: Advertiser) -> None:
     data = network.data("time_preset=yesterday")
     assert data["insights"] == series([DAY_21], (12, 60, 5, -15.75))

@@ -22,6 +22,7 @@ from airtally.storage.flush import Flusher, FlushPolicy
 from airtally.storage.lake import Lake
 from airtally.storage.lake.compaction import CompactionPolicy, Compactor
 from airtally.storage.lake.maintenance import Maintenance
+from airtally.storage.marks import Marks
 from airtally.storage.store import EventStore
 from airtally.streams import STREAMS
 from airtally.streams.playlogs import PLAYLOGS
@@ -71,8 +72,9 @@ def append_for_ever(home: Path, number: int, buffer: Buffer, clock: SystemClock,
 def main() -> None:
     home, number = Path(sys.argv[1]), int(sys.argv[2])
     clock = SystemClock()
-    buffer = Buffer.open(home / "buffer", clock=clock)
-    lake = Lake(str(home / "lake"), clock=clock)
+    marks = Marks(home / "marks")
+    buffer = Buffer.open(home / "buffer", clock=clock, marks=marks)
+    lake = Lake(str(home / "lake"), clock=clock, marks=marks)
     event_store = EventStore(lake, buffer, clock=clock)
     for thread in range(3):
         threading.Thread(target=append_for_ever, args=(home, number, buffer, clock, thread), daemon=True).start()

@@ -18,6 +18,7 @@ from airtally.kit.clock import SystemClock
 from airtally.storage.buffer import Buffer
 from airtally.storage.lake import Lake
 from airtally.storage.lake.snapshot import Snapshot
+from airtally.storage.marks import Marks
 from airtally.storage.store import EventStore
 from airtally.streams.playlogs import PLAYLOGS
 
@@ -72,7 +73,10 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
 
 def run_rounds(fleet: Fleet, rounds: int) -> None:
     clock, chance = SystemClock(), random.Random(rounds)
-    watcher = EventStore(Lake(str(fleet.home / "lake"), clock=clock), None, clock=clock, buffers=fleet.home / "buffer")
+    marks = Marks(fleet.home / "marks")
+    marks.join()
+    lake = Lake(str(fleet.home / "lake"), clock=clock, marks=marks)
+    watcher = EventStore(lake, None, clock=clock, buffers=fleet.home / "buffer")
     for turn in range(rounds):
         until = time.monotonic() + chance.uniform(0.2, 1.2)
         acknowledged = acked(fleet.home)
@@ -88,8 +92,8 @@ def run_rounds(fleet: Fleet, rounds: int) -> None:
     assert len(acknowledged) > 10 * rounds
     check(acknowledged, rows_of(watcher))
     watcher.close()
-    buffer = Buffer.open(fleet.home / "buffer", clock=clock)
-    event_store = EventStore(Lake(str(fleet.home / "lake"), clock=clock), buffer, clock=clock)
+    buffer = Buffer.open(fleet.home / "buffer", clock=clock, marks=marks)
+    event_store = EventStore(lake, buffer, clock=clock)
     check(acknowledged, rows_of(event_store))
     event_store.flush()
     buffer.tidy()
@@ -98,6 +102,7 @@ def run_rounds(fleet: Fleet, rounds: int) -> None:
     assert any(snapshot.compacted for snapshot in snapshots(event_store)), "nothing was compacted"
     event_store.close()
     buffer.close()
+    marks.close()
     assert list((fleet.home / "buffer").iterdir()) == []
 
 

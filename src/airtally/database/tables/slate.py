@@ -66,7 +66,7 @@ dataset_files = numbered(
     Column("published_at", BigInteger, nullable=False),  # a whole second: what listings filter on
     Column("deleted_at", BigInteger),
     UniqueConstraint("dataset_id", "file_id"),
-    Index(None, "dataset_id", "published_at"),
+    Index(None, "dataset_id", "published_at", "file_id", "deleted_at"),  # a page, and how many files there are
 )
 
 #: How far a dataset's rows have been published.

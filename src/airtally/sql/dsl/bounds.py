@@ -65,6 +65,44 @@ def time_bounds(tree: exp.Query, table: str, time: str, now_us: int) -> TimeBoun
     return bounds
 
 
+def kept_times(tree: exp.Query, table: str, time: str, now_us: int) -> TimeBounds | None:
+    """The bounds of a table that stands once and alone, so that a query in its place can keep to them instead of it.
+
+    None where it stands otherwise, or where nothing bounds it.
+    """
+    place = _only_place(tree, table)
+    found = EVER if place is None else _of_place(place[0], time, now_us)
+    return None if found == EVER else found
+
+
+def without_times(tree: exp.Query, table: str, time: str, now_us: int) -> None:
+    """Take the conditions out of the tree that `kept_times` was told of."""
+    place = _only_place(tree, table)
+    if place is None:
+        return
+    table_node, where = place
+    for condition in list(_conjuncts(where.this)):
+        of_time = _of_condition(condition, table_node, time, now_us, alone=True) is not None
+        if of_time and _is_understood_whole(condition, now_us):
+            condition.replace(exp.true())
+
+
+def _is_understood_whole(condition: exp.Expr, now_us: int) -> bool:
+    """Of a BETWEEN one side alone may have been understood."""
+    ends = (condition.args["low"], condition.args["high"]) if isinstance(condition, exp.Between) else ()
+    return all(_moment(end, now_us) is not None for end in ends)
+
+
+def _only_place(tree: exp.Query, table: str) -> tuple[exp.Table, exp.Where] | None:
+    """Where it stands, and the conditions beside it."""
+    found = [each for each in tree.find_all(exp.Table) if each.name.lower() == table]
+    select = found[0].parent_select if len(found) == 1 else None
+    if select is None or select.args.get("joins") or select.args.get("laterals"):
+        return None
+    where = select.args.get("where")
+    return (found[0], where) if isinstance(where, exp.Where) else None
+
+
 def _known(*ends: int | None) -> list[int]:
     return [each for each in ends if each is not None]
 
@@ -106,7 +144,7 @@ def _of_condition(condition: exp.Expr, table: exp.Table, time: str, now_us: int,
             return False
         return node.table.lower() == table.alias_or_name.lower() if node.table else alone
 
-    if isinstance(condition, exp.Between) and is_time(condition.this):
+    if isinstance(condition, exp.Between) and is_time(condition.this) and not condition.args.get("symmetric"):
         return _between(_moment(condition.args["low"], now_us), _moment(condition.args["high"], now_us))
     if not isinstance(condition, exp.Binary) or type(condition) not in _MIRRORED:
         return None
@@ -127,7 +165,7 @@ def _between(low_us: int | None, high_us: int | None) -> TimeBounds:
 def _beside(kind: type, at_us: int | None) -> TimeBounds | None:
     if at_us is None:
         return None
-    start_us = at_us if kind in {exp.GTE, exp.GT, exp.EQ} else None
+    start_us = at_us if kind in {exp.GTE, exp.EQ} else at_us + 1 if kind is exp.GT else None
     end_us = at_us if kind is exp.LT else at_us + 1 if kind in {exp.LTE, exp.EQ} else None
     return TimeBounds(start_us, end_us)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError
 
 from airtally.kit.time import to_datetime
+from airtally.sql.dsl.bounds import without_times
 from airtally.sql.dsl.check import HINT, check_nodes
 from airtally.sql.dsl.read import read_statement
 from airtally.sql.dsl.refusal import SqlPlace, StatementRefused, place_of, quoted
@@ -28,9 +30,17 @@ class CheckedStatement:
     tables: frozenset[str]
     columns: frozenset[str] | None
 
-    def rendered(self, relations: Mapping[str, exp.Query], now_us: int) -> str:
-        """The text for the engine, with a query for each table and `now_us` as the present. Raises StatementRefused."""
+    def rendered(
+        self, relations: Mapping[str, exp.Query], now_us: int, kept: Mapping[str, str] = MappingProxyType({})
+    ) -> str:
+        """The text for the engine, with a query for each table and `now_us` as the present.
+
+        The queries of the tables in `kept`, which names the column of their time, keep to `kept_times` by themselves.
+        Raises StatementRefused.
+        """
         tree = self.tree.copy()
+        for name, time in kept.items():
+            without_times(tree, name, time, now_us)
         for table in list(tree.find_all(exp.Table)):
             if (query := relations.get(table.name.lower())) is not None:
                 table.replace(_in_place(table, query))

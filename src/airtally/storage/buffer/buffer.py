@@ -26,6 +26,7 @@ from airtally.storage.buffer.intake import IntakeCount, IntakeFigures
 from airtally.storage.buffer.store import BufferStore
 from airtally.storage.buffer.tail import Tail, TailPart
 from airtally.storage.buffer.writer import BufferWriter, Pending, Receipt
+from airtally.storage.marks import NO_MARKS, Marks
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 
@@ -45,7 +46,7 @@ class Buffer:
     files, and `adopt_orphans` and `tidy` belong to the thread that flushes.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock, max_bytes: int, faults: Faults) -> None:
+    def __init__(self, folder: Path, *, clock: Clock, max_bytes: int, faults: Faults, marks: Marks) -> None:
         self.folder = folder
         self.id = uuid.uuid4().hex
         self._clock = clock
@@ -61,17 +62,28 @@ class Buffer:
         stamp = Stamp(self.id)
         self._store = BufferStore.create(folder, self.id)
         self._tail = Tail(self.id, stamp.column)
-        self._writer = BufferWriter(self._store, self._tail, stamp, clock=clock, faults=faults, written=self._changed)
+        self._marks = marks
+        marks.join(self.id)
+        self._writer = BufferWriter(
+            *(self._store, self._tail, stamp), clock=clock, faults=faults, written=self._changed, marks=marks
+        )
         self._writer.start()
         self._closed = False
 
     @classmethod
     def open(
-        cls, folder: Path, *, clock: Clock, max_bytes: int = 1 << 30, faults: Faults = NO_FAULTS, adopt: bool = True
+        cls,
+        folder: Path,
+        *,
+        clock: Clock,
+        max_bytes: int = 1 << 30,
+        faults: Faults = NO_FAULTS,
+        marks: Marks = NO_MARKS,
+        adopt: bool = True,
     ) -> Buffer:
-        """A new buffer in `folder`; those of dead processes are adopted."""
+        """A new buffer in `folder`; those of dead processes are adopted. Its commits are marked in `marks`."""
         folder.mkdir(parents=True, exist_ok=True)
-        buffer = cls(folder, clock=clock, max_bytes=max_bytes, faults=faults)
+        buffer = cls(folder, clock=clock, max_bytes=max_bytes, faults=faults, marks=marks)
         if adopt:
             buffer.adopt_orphans()
         return buffer
@@ -218,6 +230,7 @@ class Buffer:
     def adopt_orphans(self) -> list[str]:
         """Take over the files of dead processes; returns their ids."""
         found = []
+        self._marks.mend()
         for path in damage.orphans(self.folder):
             adopted = None if path.stem in self.ids else self._take_over(path)
             if adopted is None:
@@ -244,7 +257,8 @@ class Buffer:
         with self._lock:
             self._left.pop(path.stem, None)
         try:
-            return take_over(path)
+            with self._marks.committing():
+                return take_over(path)
         except (sqlite3.Error, OSError) as error:
             self._next_try[path.stem] = now + _TRY_AGAIN_US
             with self._lock:

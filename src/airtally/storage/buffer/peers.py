@@ -63,6 +63,7 @@ class PeerTails:
         self._lock = threading.Lock()
         self._peers: dict[str, _Peer] = {}
         self._unreadable: dict[str, str] = {}
+        self._present: frozenset[str] = frozenset()
 
     def tail(self, stream: Stream, own: tuple[str, ...]) -> list[TailPart]:
         """Their rows of a stream; `own` names the buffers this process holds itself."""
@@ -72,7 +73,13 @@ class PeerTails:
                 self._forget(gone)
             for buffer_id, path in found.items():
                 self._follow(buffer_id, path)
+            self._present = frozenset(found)
             return [part for peer in self._peers.values() for part in peer.tail.parts(stream.name)]
+
+    @property
+    def present(self) -> frozenset[str]:
+        """The ids of the buffers that were there when they were last read."""
+        return self._present
 
     def drop(self, stream: Stream, part: TailPart, through: int) -> None:
         """Forget what the lake is known to have."""

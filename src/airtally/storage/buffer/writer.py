@@ -24,6 +24,7 @@ from airtally.storage.buffer.batches import BufferBatch, Stamp, parts_of
 from airtally.storage.buffer.intake import IntakeCount, IntakeFigures, summed_intakes
 from airtally.storage.buffer.store import BufferStore, NewBatch
 from airtally.storage.buffer.tail import Chunk, ReceiptClock, Tail
+from airtally.storage.marks import NO_MARKS, Marks
 from airtally.streams.declaration import Stream
 
 T = TypeVar("T")
@@ -80,6 +81,7 @@ class BufferWriter:
         clock: Clock,
         faults: Faults,
         written: Callable[[int], None],
+        marks: Marks = NO_MARKS,
     ) -> None:
         self._store = store
         self._tail = tail
@@ -87,6 +89,7 @@ class BufferWriter:
         self._clock = clock
         self._faults = faults
         self._written = written
+        self._marks = marks
         self._lock = threading.Lock()
         self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()  # at least one for each thing that waits
         self._appends: Queue[Pending] = Queue()
@@ -162,9 +165,10 @@ class BufferWriter:
             owners, parts = _merge(group, received_at)
             claims = [pending.claim for pending in group if pending.claim is not None]
             intakes = summed_intakes((each.intake for each in group if each.intake is not None), received_at)
-            sequences = self._write(parts, claims, intakes, received_at)
-            for part, sequence in zip(parts, sequences, strict=True):
-                self._tail.append(part.stream.name, part.lane, self._chunk(part, sequence, received_at))
+            with self._marks.committing():
+                sequences = self._write(parts, claims, intakes, received_at)
+                for part, sequence in zip(parts, sequences, strict=True):
+                    self._tail.append(part.stream.name, part.lane, self._chunk(part, sequence, received_at))
         except BaseException as error:  # noqa: BLE001 (each waiting request gets it)
             self.moment.end()
             failure = _as_failure(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.storage.lake.damage import TableDamaged, fault_of
 from airtally.storage.lake.schema import STATISTICS
 from airtally.storage.lake.table_storage import LOG, TableStorage
+from airtally.storage.marks import NO_MARKS, Marks
 
 #: Every commit that removes files carries this application transaction, so that of two at once one fails.
 REWRITE = "rewrite"
@@ -33,6 +34,7 @@ _LOST = ("oncurrent", "etadata changed")
 
 #: A creation that loses to another process would otherwise be committed again, as a change of metadata in version 1.
 _CREATED_ONCE = CommitProperties(max_commit_retries=0)
+_AFTER_COMMIT = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
 
 
 class CommitConflict(Exception):
@@ -81,14 +83,17 @@ class DeltaFiles(Generic[V]):
         *,
         clock: Clock,
         faults: Faults = NO_FAULTS,
+        marks: Marks = NO_MARKS,
     ) -> None:
         self.layout = layout
         self.storage = storage
         self.clock = clock
         self.faults = faults
+        self.marks = marks
         self._version_of = version_of
         self._lock = threading.Lock()
         self._newest: V | None = None
+        self._seen: tuple[Hashable, V | None] = (None, None)
 
     @property
     def name(self) -> str:
@@ -103,6 +108,14 @@ class DeltaFiles(Generic[V]):
 
     def newest(self, since: float = 0.0) -> V | None:
         """The newest version, with all commits made before `since` (monotonic); None while there is no table."""
+        token, (seen, table_version) = self.marks.token(), self._seen
+        if token is not None and token == seen and not since:
+            return table_version
+        table_version = self._looked_up(since)
+        self._seen = (token, table_version) if self.marks.settled(token) else (None, None)
+        return table_version
+
+    def _looked_up(self, since: float) -> V | None:
         table_version = self._newest
         if table_version is None and self.storage.lacks_folder():
             return None  # as those of a rollup's earlier versions are in a new home, which every question asks for
@@ -126,7 +139,8 @@ class DeltaFiles(Generic[V]):
                 return self._open()
             except TableNotFoundError as error:
                 self._check_log(error)  # a new log would be blind to the data that is there, and vacuum delete it
-                self._create()
+                with self.marks.committing():
+                    self._create()
             except DeltaError as error:
                 self._check_log(error)
                 raise
@@ -153,18 +167,20 @@ class DeltaFiles(Generic[V]):
 
         `notes` are kept with the commit in the log.
         """
+        properties = CommitProperties(
+            custom_metadata=dict(notes or {}),
+            app_transactions=[Transaction(app_id, version) for app_id, version in transactions.items()],
+        )
         try:
-            handle.create_write_transaction(
-                list(actions),
-                "append",
-                handle.schema(),
-                list(self.layout.partition_by),
-                commit_properties=CommitProperties(
-                    custom_metadata=dict(notes or {}),
-                    app_transactions=[Transaction(app_id, version) for app_id, version in transactions.items()],
-                ),
-                post_commithook_properties=PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False),
-            )
+            with self.marks.committing():
+                handle.create_write_transaction(
+                    list(actions),
+                    "append",
+                    handle.schema(),
+                    list(self.layout.partition_by),
+                    commit_properties=properties,
+                    post_commithook_properties=_AFTER_COMMIT,
+                )
         except CommitFailedError as error:
             if not any(word in str(error) for word in _LOST):
                 raise

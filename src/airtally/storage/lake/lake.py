@@ -13,6 +13,7 @@ from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.storage.lake.damage import TableDamaged
 from airtally.storage.lake.table import LakeTable
 from airtally.storage.lake.table_storage import open_storage
+from airtally.storage.marks import NO_MARKS, Marks
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Stream
 
@@ -20,7 +21,8 @@ from airtally.streams.declaration import Stream
 class Lake:
     """The tables, each made at its first use. Thread-safe: a lock guards the list of tables.
 
-    `url` is a folder or `s3://bucket/prefix`; credentials come from the environment or `storage_options`.
+    `url` is a folder or `s3://bucket/prefix`; credentials come from the environment or `storage_options`. With `marks`
+    every commit is marked in the home, and tables are looked at only after one; only for a lake of one home.
     """
 
     def __init__(
@@ -30,11 +32,13 @@ class Lake:
         clock: Clock,
         storage_options: Mapping[str, str] | None = None,
         faults: Faults = NO_FAULTS,
+        marks: Marks = NO_MARKS,
     ) -> None:
         self.url = url.rstrip("/")
         self.clock = clock
         self.options = dict(storage_options or {})
         self.faults = faults
+        self.marks = marks
         self._lock = threading.Lock()
         self._tables: dict[str, LakeTable] = {}
 
@@ -42,7 +46,9 @@ class Lake:
         with self._lock:
             if stream.name not in self._tables:
                 storage = open_storage(f"{self.url}/{stream.name}", self.options)
-                self._tables[stream.name] = LakeTable(stream, storage, clock=self.clock, faults=self.faults)
+                self._tables[stream.name] = LakeTable(
+                    stream, storage, clock=self.clock, faults=self.faults, marks=self.marks
+                )
             return self._tables[stream.name]
 
     def existing(self) -> list[LakeTable]:

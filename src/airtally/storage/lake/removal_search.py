@@ -21,10 +21,8 @@ from airtally.storage.lake.rewrite import RowsDiffer
 from airtally.storage.lake.schema import FIRST
 from airtally.storage.lake.table_version import COMPACTED
 from airtally.streams import STREAMS
-from airtally.streams.declaration import RECEIVED_ORDER, Kind, Stream
+from airtally.streams.declaration import RECEIVED_ORDER, ROW_ID, Kind, Stream
 
-#: Together they name a row: no two rows have the same.
-ROW_ID = ("writer_id", "sequence")
 #: Columns of a record that goes whole, beside those of its key.
 LAST_VERSION, FIRST_CREATED, IS_LIVE = "last_version", "first_created", "is_live"
 

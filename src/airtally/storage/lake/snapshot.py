@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable
+from collections.abc import Callable, Container, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -38,7 +38,9 @@ class Snapshot:
     `compacted` files hold no event twice among them (compaction removed duplicates); `uncompacted` files and
     `buffered` may. `table_url` with `version` names the same rows of the lake for an engine that reads Delta
     itself; `buffered` is empty where the rows were flushed first. Snapshots of one stream and
-    account, with the same bounds, that have equal `state`s hold the same rows; None says nothing.
+    account, with the same bounds, that have equal `state`s hold the same rows; None says nothing. `repeats` are the rows
+    that do not count, since their event was received again later: by their day (ISO; null where the stream is not
+    partitioned) a table of `ROW_ID`, none of days without; None where nobody has looked for them.
     """
 
     stream: Stream
@@ -50,6 +52,7 @@ class Snapshot:
     buffered: tuple[pa.Table, ...] = field(default=())
     data_through_us: int = 0
     state: Hashable | None = None
+    repeats: Mapping[str | None, pa.Table] | None = None
 
     def of_days(self, days: Container[str | None]) -> Snapshot:
         """With the files of some days (ISO) alone; what is buffered stays as it is."""

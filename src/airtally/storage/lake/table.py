@@ -15,6 +15,7 @@ from airtally.storage.lake.delta import CommitConflict, DeltaFiles, TableLayout
 from airtally.storage.lake.schema import SchemaHistory, follow, statistics_columns
 from airtally.storage.lake.table_storage import TableStorage
 from airtally.storage.lake.table_version import TableVersion
+from airtally.storage.marks import NO_MARKS, Marks
 from airtally.streams.declaration import DAY, Partition, Stream
 
 _TRIES = 20
@@ -27,7 +28,15 @@ EXPIRED = "expired"
 class LakeTable(DeltaFiles[TableVersion]):
     """The table of a stream: appends rows to it and follows its declaration. Thread-safe as `DeltaFiles` is."""
 
-    def __init__(self, stream: Stream, storage: TableStorage, *, clock: Clock, faults: Faults = NO_FAULTS) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        storage: TableStorage,
+        *,
+        clock: Clock,
+        faults: Faults = NO_FAULTS,
+        marks: Marks = NO_MARKS,
+    ) -> None:
         self.stream = stream
         layout = TableLayout(
             stream.name,
@@ -41,6 +50,7 @@ class LakeTable(DeltaFiles[TableVersion]):
             lambda handle, log_state: TableVersion(stream, storage, handle, log_state),
             clock=clock,
             faults=faults,
+            marks=marks,
         )
 
     def open(self) -> DeltaTable:
@@ -52,6 +62,8 @@ class LakeTable(DeltaFiles[TableVersion]):
             handle = super().open()
             if not follow(self.stream, handle):
                 return handle
+            with self.marks.committing():  # it has committed
+                pass
         raise CommitConflict(f"{self.url}: other processes keep changing the columns")
 
     def append(self, handle: DeltaTable, rows: pa.Table, app_id: str, version: int) -> None:

@@ -51,13 +51,17 @@ class LiveFile:
 
 
 class TableVersion:
-    """Immutable but for what it remembers of questions, which a lock guards. `handle` is pinned to the version."""
+    """Immutable but for what it remembers of questions, which a lock guards. `handle` is pinned to the version.
+
+    What was found of this very object is kept by its `mark`: a restored table may have a version's number again.
+    """
 
     def __init__(self, stream: Stream, storage: TableStorage, handle: DeltaTable, log_state: float) -> None:
         self.stream = stream
         self.handle = handle
         self.version = handle.version()
         self.log_state = log_state
+        self.mark = object()
         self.schemas = SchemaHistory.of(stream, handle)
         self.files = _live_files(stream, storage, handle, self.schemas)
         self._lock = threading.Lock()

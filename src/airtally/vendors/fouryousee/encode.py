@@ -129,4 +129,4 @@ def _status(minutes: int | None) -> dict[str, Any]:
 
 
 def _wall_clock(us: int, zone: ZoneInfo) -> str:
-    return to_datetime(us).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    return to_datetime(us).astimezone(zone).replace(tzinfo=None).isoformat(" ", "seconds")

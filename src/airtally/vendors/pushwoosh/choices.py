@@ -29,7 +29,6 @@ class PushwooshChoices:
     cors_max_age_seconds: int = 600
     #: getResults waits so long for a job under way before it says 420.
     wait_seconds: float = 2.0
-    gzip_from_bytes: int = 1024
     longest_days: int = 1096
     most_conditions: int = 50
     malformed: str = "Malformed request string"

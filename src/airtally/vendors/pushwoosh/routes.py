@@ -7,11 +7,8 @@ from typing import Any
 
 import anyio
 from litestar import Response, Router, post, route
-from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 from litestar.enums import HttpMethod
-from litestar.middleware import DefineMiddleware
-from litestar.middleware.compression import CompressionMiddleware
 from litestar.params import FromPath, RawBody
 
 from airtally.kit.errors import NotFound
@@ -31,7 +28,6 @@ from airtally.web.requests import AnyRequest
 
 #: Waits between looks for a result; the last is used again and again.
 _LOOKS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.25)
-_GZIP = CompressionConfig(backend="gzip", minimum_size=CHOICES.gzip_from_bytes, gzip_compress_level=1)
 
 
 def routes(services: Services) -> list[Any]:
@@ -41,7 +37,6 @@ def routes(services: Services) -> list[Any]:
             "/json/1.3",
             route_handlers=[preflight, call_method],
             dependencies={"services": Provide(lambda: services, sync_to_thread=False)},
-            middleware=[DefineMiddleware(CompressionMiddleware, config=_GZIP)],
         ),
         *downloads.routes(services),
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from airtally.kit.errors import BadRequest
 from airtally.kit.time import SECOND_US, from_datetime, to_datetime
@@ -48,6 +49,7 @@ def query_text(us: int) -> str:
     return to_datetime(us).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(1024)  # files of one publication have one time, and links of one listing
 def item_text(us: int) -> str:
     """`2026-11-22T10:00:00.000Z`."""
     return to_datetime(us).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,6 +5,7 @@ docs/vendors/slate.md#6.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,12 +20,33 @@ PARAMETERS = (DATE, EXPIRES, SIGNATURE)
 _BASIC = "%Y%m%dT%H%M%SZ"
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]+")
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """`expires_at` in microseconds UTC, a whole second."""
 
     url: str
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class LinksOfMoment:
+    """Signs links to files of one dataset that begin in one second."""
+
+    signer: LinkSigner
+    public_url: str
+    dataset_row_id: int
+    date: str
+    seconds: int
+    expires_at: int
+
+    def link(self, file_id: str) -> Link:
+        signature = self.signer.sign(_signed(self.dataset_row_id, file_id, self.date, str(self.seconds)))
+        name = file_id if _PLAIN.fullmatch(file_id) else quote(file_id, safe="")
+        query = f"{DATE}={self.date}&{EXPIRES}={self.seconds}&{SIGNATURE}={signature}"
+        return Link(f"{self.public_url}/files/{name}?{query}", self.expires_at)
 
 
 class FileLinks:
@@ -35,13 +57,13 @@ class FileLinks:
         self._signer = signer
         self._seconds = seconds
 
-    def link(self, dataset_row_id: int, file_id: str, now_us: int) -> Link:
+    def at(self, dataset_row_id: int, now_us: int) -> LinksOfMoment:
         begin = now_us // SECOND_US * SECOND_US
-        date = to_datetime(begin).strftime(_BASIC)
-        signature = self._signer.sign(_signed(dataset_row_id, file_id, date, str(self._seconds)))
-        path = f"/files/{quote(file_id, safe='')}"
-        query = f"{DATE}={date}&{EXPIRES}={self._seconds}&{SIGNATURE}={signature}"
-        return Link(f"{self._public_url}{path}?{query}", begin + self._seconds * SECOND_US)
+        date, end = to_datetime(begin).strftime(_BASIC), begin + self._seconds * SECOND_US
+        return LinksOfMoment(self._signer, self._public_url, dataset_row_id, date, self._seconds, end)
+
+    def link(self, dataset_row_id: int, file_id: str, now_us: int) -> Link:
+        return self.at(dataset_row_id, now_us).link(file_id)
 
     def is_valid(self, dataset_row_id: int, file_id: str, query: Mapping[str, str], now_us: int) -> bool:
         """Whether the query is that of one of our links to this file, and has not expired.

@@ -84,9 +84,8 @@ def list_files(request: AnyRequest, services: Here, slate: Parts, account: Calle
     dataset, files = slate.catalogue.dataset(account, **request.path_params), services.datasets.files
     through = files.data_through(dataset)
     found = files.page(dataset, asked.start_us, asked.end_us, page.part)
-    items = found.map(
-        lambda each: encode.file(each, slate.links.link(dataset.row_id, each.id, services.clock.now_us()))
-    )
+    links = slate.links.at(dataset.row_id, services.clock.now_us())
+    items = found.map(lambda each: encode.file(each, links.link(each.id)))
     return _page_response(request, services, page, items, filters=asked.filters(), data_through_us=through)
 
 

@@ -6,12 +6,14 @@ docs/vendors/tapjoy.md#2, #5.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from airtally.vendors.tapjoy.choices import CHOICES
+
+P = TypeVar("P")
 
 
 def token_body(token: str) -> bytes:
@@ -21,8 +23,8 @@ def token_body(token: str) -> bytes:
 
 
 def insights_body(
-    asked_id: str, group: Mapping[str, Any], link: str | None, insights: Iterable[bytes]
-) -> Iterator[bytes]:
+    asked_id: str, group: Mapping[str, Any], link: str | None, insights: Iterable[P]
+) -> Iterator[bytes | P]:
     """`asked_id` as the client sent it; `link` leads to the secondary offer's insights, if there is one."""
     about: dict[str, Any] = {"metadata": {"name": group["name"], "platform": group["platform"]}}
     if link is not None:

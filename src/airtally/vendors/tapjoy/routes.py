@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from airtally.kit.quality import quality_headers
+from airtally.query.answers import WrittenAnswer
 from airtally.services import Services
 from airtally.sql.case import folded
 from airtally.streams import AD_GROUPS
@@ -23,6 +24,7 @@ from airtally.vendors.tapjoy.groups import find_group
 from airtally.vendors.tapjoy.params import InsightsParams, read_params
 from airtally.vendors.tapjoy.series import insights
 from airtally.vendors.vendor_api import Here, Prefix, VendorApi, refused_options
+from airtally.web.packing import answer_of
 from airtally.web.requests import AnyRequest, note_account
 
 INSIGHTS_PATH = "/v1/ad_groups/{ad_group_id:str}/insights"
@@ -56,11 +58,14 @@ def get_insights(request: AnyRequest, services: Here, ad_group_id: FromPath[str]
     now_us = services.clock.now_us()
     asked = read_params(request.scope["query_string"], now_us).until(now_us)
     link = None if group.secondary_id is None else encode.link_to(services.settings.public_url, group.secondary_id)
-    pieces, quality = _insights(services, account.slug, folded(ad_group_id), asked)
-    body = encode.insights_body(ad_group_id, group.row, link, pieces)
+    found, quality = _insights(services, account.slug, folded(ad_group_id), asked)
+    if isinstance(found, WrittenAnswer):
+        body = encode.insights_body(ad_group_id, group.row, link, (found,))
+        return answer_of(request.headers.get("accept-encoding", ""), body, quality, JSON)
+    pieces = encode.insights_body(ad_group_id, group.row, link, found)
     if asked.by_country and len(asked.stamps) > CHOICES.streamed_buckets:
-        return Stream(body, headers=quality, media_type=JSON)  # years of hours by country are not held in memory
-    return Response(b"".join(body), headers=quality, media_type=JSON)
+        return Stream(pieces, headers=quality, media_type=JSON)  # years of hours by country are not held in memory
+    return Response(b"".join(pieces), headers=quality, media_type=JSON)
 
 
 @get(LEGACY_PATH, sync_to_thread=True)
@@ -77,8 +82,8 @@ def get_legacy_report(request: AnyRequest, services: Here) -> Response[bytes]:
 
 def _insights(
     services: Services, account: str, ad_group_id: str, asked: InsightsParams
-) -> tuple[Iterable[bytes], dict[str, str]]:
-    """The body in pieces, and its quality headers. If no bucket has begun yet, no row is read."""
+) -> tuple[WrittenAnswer | Iterable[bytes], dict[str, str]]:
+    """The body whole or in pieces, and its quality headers. If no bucket has begun yet, no row is read."""
     if not asked.stamps:
         now_us = services.clock.now_us()
         return insights(query.NOTHING, asked), _quality(now_us, now_us)
@@ -87,7 +92,7 @@ def _insights(
         answer = services.queries.answer(question)
         return insights(answer.table, asked), _quality(answer.data_through_us, answer.generated_at_us)
     found = services.queries.written(question, ("tapjoy", asked), lambda table: insights(table, asked))
-    return (found.body,), _quality(found.data_through_us, found.generated_at_us)
+    return found, _quality(found.data_through_us, found.generated_at_us)
 
 
 def _quality(data_through_us: int, generated_at_us: int) -> dict[str, str]:
