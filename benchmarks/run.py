@@ -18,6 +18,7 @@ from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
 from benchmarks.ingest_http import large_batches, small_batches
+from benchmarks.new_versions import new_versions
 from benchmarks.players import players
 from benchmarks.publication import publication
 from benchmarks.query import query_rollup, query_rows
@@ -28,6 +29,8 @@ from benchmarks.server import ROOT
 from benchmarks.single_rows import single_rows
 from benchmarks.sql import sql_rows
 from benchmarks.tapjoy import tapjoy_growth, tapjoy_insights, tapjoy_mixed
+from benchmarks.tapjoy_earlier import tapjoy_mixed_earlier
+from benchmarks.tapjoy_live import tapjoy_live
 from benchmarks.viewer_log import viewer_log
 from benchmarks.visible import visible
 
@@ -36,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "ingest_batches_500": small_batches,
     "client_send": client_send,
     "ingest_file": ingest_file,
+    "new_versions": new_versions,
     "single_rows": single_rows,
     "visible": visible,
     "report_file": report_file,
@@ -45,6 +49,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     "tapjoy_insights": tapjoy_insights,
     "tapjoy_growth": tapjoy_growth,
     "tapjoy_mixed": tapjoy_mixed,
+    "tapjoy_mixed_earlier": tapjoy_mixed_earlier,
+    "tapjoy_live": tapjoy_live,
     "viewer_log": viewer_log,
     "players": players,
     "query_rollup": query_rollup,

@@ -18,8 +18,8 @@ from benchmarks.server import Bodies, Caller, Home, Server
 from benchmarks.sources import ads, groups_of
 
 CONNECTIONS = 32
-_CACHE = "AIRTALLY_ANSWER_CACHE"
-_CACHE_BYTES = str(256 << 20)
+CACHE = "AIRTALLY_ANSWER_CACHE"
+CACHE_BYTES = str(256 << 20)
 _WARM_UP = 3
 _PRESETS = ("today", "yesterday", "last_week")
 
@@ -74,10 +74,10 @@ def tapjoy_mixed(place: Place) -> Result:
     data = kept(place, ads(place))
     seconds = place.size(20, 2)
     speeds, hits, p99 = {}, 0.0, {}
-    for cache in ("0", _CACHE_BYTES):
-        home = data.home.with_settings(**{_CACHE: cache})
+    for cache in ("0", CACHE_BYTES):
+        home = data.home.with_settings(**{CACHE: cache})
         with Server(home) as server, Caller(server) as caller:
-            requests = _mixed(place, data, bearer(caller, data))
+            requests = mixed_requests(place, data, bearer(caller, data))
             load = server.ask(requests, connections=CONNECTIONS, seconds=seconds)
             if set(load.statuses) != {"200"}:
                 raise RuntimeError(f"answers other than 200: {load.statuses}")
@@ -85,7 +85,7 @@ def tapjoy_mixed(place: Place) -> Result:
             with Caller(server) as again, Raw(data.home, "ad_events") as raw:  # the first was idle for too long
                 hits = _hit_share(again)
                 _timed(_questions(place, data)[:5], data, again, raw)
-    off, on = speeds["0"], speeds[_CACHE_BYTES]
+    off, on = speeds["0"], speeds[CACHE_BYTES]
     return Result(
         name="tapjoy_mixed",
         title=f"Tapjoy insights of many kinds, {CONNECTIONS} connections, client and server on the same cores",
@@ -94,7 +94,7 @@ def tapjoy_mixed(place: Place) -> Result:
             "requests/s without answer cache": off,
             "p99 ms without": p99["0"],
             "requests/s with answer cache": on,
-            "p99 ms with": p99[_CACHE_BYTES],
+            "p99 ms with": p99[CACHE_BYTES],
             "answers from the cache, %": 100 * hits,
         },
         aims=[
@@ -109,7 +109,7 @@ def tapjoy_mixed(place: Place) -> Result:
 
 
 def _uncached(data: Kept) -> Home:
-    return data.home.with_settings(**{_CACHE: "0"})
+    return data.home.with_settings(**{CACHE: "0"})
 
 
 def _questions(place: Place, data: Kept) -> list[Question]:
@@ -149,7 +149,7 @@ def _percentiles(times: list[float]) -> dict[str, float]:
     return {f"p{round(share * 100)} ms": percentile(times, share) for share in (0.5, 0.99)}
 
 
-def _mixed(place: Place, data: Kept, headers: dict[str, str]) -> Bodies:
+def mixed_requests(place: Place, data: Kept, headers: dict[str, str]) -> Bodies:
     """More whole requests than can be asked, in a file."""
     chance = random.Random(data.rows)
     ids = [group.id for group in ad_groups(1, groups_of(place))]

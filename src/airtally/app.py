@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -146,13 +147,13 @@ class Airtally:
     def _answering(self, scope: Scope, area: Area, send: Send) -> Answering:
         attempt, host = Attempt(), _host(scope)
         ATTEMPT.set(attempt)
+        pack = _unpacked if area is SITE else partial(Packing.of, scope)
         page, https = area.name == "site", scope["scheme"] == "https"
         origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         added = self._cross_origin.headers(origin) if area.cross_origin else []
-        if not page:  # pages hold secrets beside what was sent: their length, packed, would tell of these
-            accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
-            send = Packing(send, accepted.decode("latin-1"), head_only=scope["method"] == "HEAD")
-        return Answering(send, attempt, lambda: self._guesses.failed(host), page=page, https=https, added=added)
+        return Answering(
+            send, attempt, lambda: self._guesses.failed(host), page=page, https=https, added=added, pack=pack
+        )
 
     def _meter(self, scope: Scope, area: Area, answered: Answering) -> None:
         """Count the request for its account, if there is one that may call."""
@@ -218,6 +219,11 @@ def _respond(area: Area, failure: Failure, request: Request[Any, Any, Any]) -> R
 
 def _http_failed(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     return _failed(request, failure_of(error, request.method))
+
+
+def _unpacked(send: Send) -> Send:
+    """For pages: they hold secrets beside what a stranger sent, and their packed length would tell of these (BREACH)."""
+    return send
 
 
 def _is_preflight(scope: Scope, area: Area, headers: Mapping[bytes, bytes]) -> bool:

@@ -223,6 +223,12 @@ class Settings:
     engine_memory: int = _setting(
         "AIRTALLY_ENGINE_MEMORY", 512 << 20, "memory limit of one DuckDB instance", parse_size
     )
+    version_index: int = _setting(
+        "AIRTALLY_VERSION_INDEX",
+        1 << 30,
+        "memory for the indexes of changelogs' keys and versions, by which large batches are loaded quickly; 0 turns them off",
+        parse_size,
+    )
     maps: int = _setting(
         "AIRTALLY_MAPS",
         2 << 30,

@@ -126,6 +126,19 @@ def test_more_repeats_than_may_be_told_are_found_out_within_the_statement(
     assert count(Queries(duckdb_engine, source, most_repeats=1)) == 6
 
 
+def test_a_file_that_is_searched_and_read_is_counted_once(duckdb_engine: Engine, source: HandMade) -> None:
+    question = Question(PLAYLOGS, "acme", metrics=(Metric("rows"),))
+    assert Queries(duckdb_engine, source).prepare(question).most_read == 8
+
+
+def test_a_day_of_too_many_repeats_is_searched_once(duckdb_engine: Engine, tmp_path: Path) -> None:
+    source, before = HandMade(tmp_path, PLAYLOGS), searches()
+    source.uncompacted([play("a"), play("a"), play("a")])
+    queries = Queries(duckdb_engine, source, most_repeats=1)
+    assert [count(queries), count(queries)] == [1, 1]
+    assert searches() == before + 1
+
+
 def test_a_statement_of_a_caller_reads_only_what_it_names(
     duckdb_engine: Engine, tmp_path: Path, runner: ConfinedRunner
 ) -> None:

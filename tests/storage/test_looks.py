@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from airtally.kit import metrics
 from airtally.kit.clock import MovableClock
 from airtally.storage import marks as module
-from fixtures.storage import NOON_US, Storage, compact
+from airtally.streams.playlogs import PLAYLOGS
+from fixtures.storage import NOON_US, Storage, compact, playlogs
 
-STEPS = st.lists(st.tuples(st.sampled_from("aaafcdm"), st.integers(0, 1)), max_size=14)
+STEPS = st.lists(st.tuples(st.sampled_from("aalfcdm"), st.integers(0, 1)), max_size=14)
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def remembered() -> float:
 
 
 class Histories:
-    """Two processes of one home that add, flush, compact and die; what they were told is on disk."""
+    """Two processes of one home that add, load, flush, compact and die; what they were told is on disk."""
 
     def __init__(self, home: Path, opened: ExitStack, *, marked: bool) -> None:
         self.opened, self.told = opened, list[int]()
@@ -45,6 +46,10 @@ class Histories:
             case "a":
                 self.told.append(len(self.told))
                 process.add((self.told[-1], None, 0))
+            case "l":
+                self.told.append(len(self.told))
+                rows = playlogs((self.told[-1], None, 0))
+                process.event_store.append_file_rows(PLAYLOGS, "acme", rows, f"load-{len(self.told)}", 1)
             case "f":
                 process.event_store.flush()
                 process.clock.advance(1)

@@ -117,6 +117,15 @@ def test_without_a_file_nothing_is_remembered(tmp_path: Path, opened: ExitStack)
             assert marks.token() is None
 
 
+def test_where_slots_cannot_be_locked_nothing_is_remembered(path: Path, opened: ExitStack, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_OFD_SETLK", 99_999)
+    one = process(path, opened)
+    with one.committing():
+        pass
+    assert path.exists()
+    assert one.token() is None
+
+
 def test_more_processes_than_slots(path: Path, opened: ExitStack) -> None:
     first = process(path, opened)
     before = settled(first)

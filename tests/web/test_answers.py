@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from airtally.kit.attempts import Attempt
-from airtally.web.answers import Answering
+from airtally.web.answers import Answering, Send
+from airtally.web.packing import Packing
 
 START = {"type": "http.response.start", "status": 401, "headers": [(b"a", b"b")]}
 
@@ -37,6 +38,25 @@ def test_status_and_size_are_noted_and_headers_added() -> None:
     assert (answering.status, answering.size) == (401, 5)
     assert messages[0]["headers"] == [(b"a", b"b"), (b"x-content-type-options", b"nosniff")]
     assert START["headers"] == [(b"a", b"b")]
+
+
+def test_the_size_is_that_of_what_is_sent() -> None:
+    messages: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        messages.append(message)
+
+    def pack(send: Send) -> Send:
+        return Packing(send, "gzip", head_only=False)
+
+    async def answer() -> Answering:
+        answering = Answering(send, Attempt(), lambda: 0.0, page=False, https=False, pack=pack)
+        json = [(b"content-type", b"application/json")]
+        await answering({"type": "http.response.start", "status": 200, "headers": json})
+        await answering({"type": "http.response.body", "body": b"x" * 5000})
+        return answering
+
+    assert asyncio.run(answer()).size == len(messages[1]["body"]) < 100
 
 
 @pytest.mark.parametrize(("page", "https"), [(True, True), (True, False), (False, True)])

@@ -28,7 +28,8 @@ from airtally.exports.units import lanes_of, one_unit, units_of_days
 from airtally.exports.wanted import Wanted, WantedFigures, WantedRows, WantedStatement
 from airtally.kit.runner import Runner
 from airtally.kit.time import DAY_US, utc_day, whole_days
-from airtally.query.service import PreparedQuestion, Queries
+from airtally.query.answering import PreparedQuestion
+from airtally.query.service import Queries
 from airtally.query.sql_service import PreparedStatement, SqlQueries
 from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource

@@ -30,7 +30,8 @@ from airtally.kit.clock import Clock
 from airtally.kit.disks import check_reserve
 from airtally.kit.errors import NotFound, TooLargeAtOnce
 from airtally.kit.faults import NO_FAULTS, Faults
-from airtally.query.service import PreparedQuestion, Queries
+from airtally.query.answering import PreparedQuestion
+from airtally.query.service import Queries
 from airtally.query.sql_service import PreparedStatement, SqlQueries
 
 _log = structlog.get_logger()

@@ -10,8 +10,9 @@ from typing import Any
 import pyarrow as pa
 
 from airtally.accounts.accounts import Account
+from airtally.ingest.fold import CREATED, MILLISECOND, TIME
 from airtally.ingest.row_values import RowValues, made_rows, require_all, size_of
-from airtally.ingest.versions import CREATED, MILLISECOND, TIME, ChangelogVersions
+from airtally.ingest.versions import ChangelogVersions
 from airtally.kit import metrics
 from airtally.kit.clock import Clock
 from airtally.kit.time import to_datetime

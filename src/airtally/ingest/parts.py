@@ -8,11 +8,12 @@ from airtally.accounts.declared import EventTypeRegistry
 from airtally.accounts.owners import Owners
 from airtally.database.store import MetadataStore
 from airtally.ingest.admission import Admission
+from airtally.ingest.at_once import AtOnce
 from airtally.ingest.businesses import Businesses
 from airtally.ingest.claims import Claims
 from airtally.ingest.edits import Edits
 from airtally.ingest.files import FileIngest
-from airtally.ingest.known import KnownKeys
+from airtally.ingest.known import KnownVersions
 from airtally.ingest.loading import Loading
 from airtally.ingest.locks import Locks
 from airtally.ingest.marks import FileMarks
@@ -99,7 +100,8 @@ def intake_parts(context: IntakeContext) -> IntakeParts:
 
 def _versions(context: IntakeContext) -> ChangelogVersions:
     queries = context.queries
+    known = KnownVersions(queries.engine, context.event_store, context.settings.version_index)
     return ChangelogVersions(
         lambda stream, account, keys: queries.versions(VersionsQuery(stream, account, keys)),
-        KnownKeys(queries.engine, context.event_store).may_be_known,
+        AtOnce(known.look_up, queries.first_created),
     )

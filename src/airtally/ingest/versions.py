@@ -1,81 +1,43 @@
-"""Turns arriving changelog rows into versions, given the stored versions of their keys.
-
-- Missing times become the time of arrival.
-- A row with key, time and content of a stored version is no new version.
-- A row with key and time of a stored version but other content is moved to 1 ms after the last version.
-- A deletion with the key alone takes its other columns from the last version.
-"""
+"""Turns arriving changelog rows into versions, given the stored versions of their keys (`fold.py` has the rules)."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from airtally.accounts.accounts import Account
+from airtally.ingest.at_once import AtOnce
 from airtally.ingest.changelog_locks import ChangelogLocks
-from airtally.kit.fair import aside, pause
+from airtally.ingest.fold import Places, fold
+from airtally.kit import metrics
+from airtally.kit.fair import aside
 from airtally.kit.keyed_locks import KeyedLocks
 from airtally.kit.time import to_datetime
-from airtally.sql.case import folded
 from airtally.streams.declaration import Kind, Stream
-
-Key = tuple[Any, ...]
-Row = dict[str, Any]
 
 #: From stream, account's slug and keys: all stored versions of the keys (`stream.row_schema`), in any order.
 VersionsOf = Callable[[Stream, str, pa.Table], pa.Table]
 
-Places = npt.NDArray[np.int64]
-#: See `KnownKeys.may_be_known`.
-MayBeKnown = Callable[[Stream, str, pa.Table], npt.NDArray[np.bool_] | None]
-
-#: Smaller batches are resolved one by one: looking up their keys first would take longer.
+#: Smaller batches are folded: looking up their keys first would take longer.
 MANY_ROWS = 2_000
-
-#: Rows converted to Python values in one step: some milliseconds.
-_SLICE_ROWS = 500
-
-MILLISECOND = timedelta(milliseconds=1)
-TIME, CREATED, _DELETED = "last_update_time_utc", "create_time_utc", "is_deleted"
-
-
-@dataclass
-class History:
-    """The versions of one key, by time."""
-
-    by_time: dict[datetime, Row] = field(default_factory=dict)
-    first_created: datetime | None = None
-
-    def add(self, row: Row) -> None:
-        if not self.by_time or row[TIME] < min(self.by_time):
-            self.first_created = row[CREATED]
-        self.by_time[row[TIME]] = row
-
-    @property
-    def last(self) -> Row | None:
-        return self.by_time[max(self.by_time)] if self.by_time else None
 
 
 class ChangelogVersions:
     """Resolves batches of changelog rows: one batch of an account's stream at a time, until it is in the buffer.
 
-    Keys without versions that come once, which are most of a large load, are resolved all at once. For the others it
-    reads their versions and goes row by row. `known` tells the two apart. Thread-safe by `ChangelogLocks`.
+    Rows whose versions depend on no other row, which are most of a large load, are resolved all at once (`at_once`). For
+    the others it reads the versions of their keys and goes row by row. Thread-safe by `ChangelogLocks`.
     """
 
-    def __init__(self, versions_of: VersionsOf, known: MayBeKnown | None = None, *, many_rows: int = MANY_ROWS) -> None:
+    def __init__(self, versions_of: VersionsOf, at_once: AtOnce | None = None, *, many_rows: int = MANY_ROWS) -> None:
         self._versions_of = versions_of
         self._many_rows = many_rows
-        self._known = known
+        self._at_once = at_once
         self._turns: KeyedLocks[tuple[str, str], ChangelogLocks] = KeyedLocks(ChangelogLocks)
 
     def turns(self, stream: Stream, account: Account) -> ChangelogLocks:
@@ -100,80 +62,21 @@ class ChangelogVersions:
             yield
 
     def _resolve(self, stream: Stream, account: str, rows: pa.Table, arrived: datetime) -> pa.Table:
-        known = None
-        if self._known is not None and rows.num_rows >= self._many_rows:
-            with aside():  # the engine has its own limits
-                known = self._known(stream, account, rows)
-        if known is None:
-            return self._one_by_one(stream, account, rows, arrived)[0]
-        if not known.any():
-            return _first_versions(stream, rows, arrived)
-        first = _first_versions(stream, rows.filter(pa.array(~known)), arrived)
-        later, kept = self._one_by_one(stream, account, rows.filter(pa.array(known)), arrived)
-        places = np.concatenate([np.flatnonzero(~known), np.flatnonzero(known)[kept]])
-        return pa.concat_tables([first, later]).take(np.argsort(places))
+        found = None
+        if self._at_once is not None and rows.num_rows >= self._many_rows:
+            found = self._at_once.sort(stream, account, rows, arrived)
+        if found is None:
+            return self._folded(stream, account, rows, arrived)[0]
+        metrics.VERSIONS_AT_ONCE.labels(stream.name).inc(found.versions.num_rows)
+        if not found.careful.any():
+            return found.versions
+        later, kept = self._folded(stream, account, found.rows.filter(found.careful), arrived)
+        places = np.concatenate([np.flatnonzero(~found.careful), np.flatnonzero(found.careful)[kept]])
+        return pa.concat_tables([found.versions, later]).take(np.argsort(places))
 
-    def _one_by_one(self, stream: Stream, account: str, rows: pa.Table, arrived: datetime) -> tuple[pa.Table, Places]:
-        """The new versions, and the places of their rows."""
+    def _folded(self, stream: Stream, account: str, rows: pa.Table, arrived: datetime) -> tuple[pa.Table, Places]:
+        metrics.VERSIONS_FOLDED.labels(stream.name).inc(rows.num_rows)
         keys = rows.select(list(stream.key)).group_by(list(stream.key)).aggregate([])
-        histories: dict[Key, History] = defaultdict(History)
         with aside():
-            found = self._versions_of(stream, account, keys)
-        for row in _iter_rows(found):
-            histories[_record_key(stream, row)].add(row)
-        new = list(_new_versions(stream, _iter_rows(rows), histories, arrived))
-        table = pa.Table.from_pylist([row for _, row in new], schema=stream.row_schema)
-        return table, np.array([place for place, _ in new], dtype=np.int64)
-
-
-def _iter_rows(table: pa.Table) -> Iterator[Row]:
-    for start in range(0, table.num_rows, _SLICE_ROWS):
-        pause()
-        yield from table.slice(start, _SLICE_ROWS).to_pylist()
-
-
-def _first_versions(stream: Stream, rows: pa.Table, arrived: datetime) -> pa.Table:
-    """The versions of rows with distinct keys that have none yet; `_new_versions` gives the same."""
-    rows = rows.select(stream.row_schema.names).cast(stream.row_schema)
-    times = pc.fill_null(rows.column(TIME), pa.scalar(arrived, rows.schema.field(TIME).type))
-    for name, column in ((TIME, times), (CREATED, pc.coalesce(rows.column(CREATED), times))):
-        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
-    return rows
-
-
-def _new_versions(
-    stream: Stream, rows: Iterable[Row], histories: dict[Key, History], arrived: datetime
-) -> Iterable[tuple[int, Row]]:
-    for place, row in enumerate(rows):
-        history = histories[_record_key(stream, row)]
-        version = _completed(stream, row, history, arrived)
-        equal = history.by_time.get(version[TIME])
-        if equal is not None:
-            if equal == version:
-                continue
-            version[TIME] = max(history.by_time) + MILLISECOND
-        history.add(version)
-        yield place, version
-
-
-def _completed(stream: Stream, row: Row, history: History, arrived: datetime) -> Row:
-    version = dict(row)
-    last = history.last
-    if version[_DELETED] and last is not None and _bare(stream, row):
-        version = last | {name: row[name] for name in (*stream.key, TIME, CREATED, _DELETED)}
-    version[TIME] = version[TIME] or arrived
-    version[CREATED] = version[CREATED] or history.first_created or version[TIME]
-    return version
-
-
-def _bare(stream: Stream, row: Row) -> bool:
-    """Whether a row has only its key; a column at its default counts as absent."""
-    own = (c for c in stream.columns if c.name not in {*stream.key, TIME, CREATED, _DELETED})
-    return all(row[column.name] is None or row[column.name] == column.default for column in own)
-
-
-def _record_key(stream: Stream, row: Row) -> Key:
-    return tuple(
-        folded(row[name]) if stream.column(name).fold_case and row[name] is not None else row[name]
-        for name in stream.key
-    )
+            stored = self._versions_of(stream, account, keys)
+        return fold(stream, rows, stored, arrived)

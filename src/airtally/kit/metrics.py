@@ -29,6 +29,11 @@ BUFFERS_BROKEN = Counter(
     "airtally_buffers_broken_total", "Buffers of dead processes that were damaged, recovered as far as could be."
 )
 BATCHES_REPEATED = Counter("airtally_batches_repeated_total", "Batches answered from an earlier claim.", ["stream"])
+BODIES_READ = Counter(
+    "airtally_bodies_read_total",
+    "Bodies of JSON, and chunks of such files, decoded: as columns, row by row, or both in parts.",
+    ["way"],
+)
 CALLS_LIMITED = Counter("airtally_calls_limited_total", "Calls refused by a rate limit.", ["area"])
 LOOP_FAILURES = Counter("airtally_loop_failures_total", "Background steps that ended in an error.", ["loop"])
 LOOP_SECONDS = Gauge("airtally_loop_last_success_seconds", "When a background loop last ended a step well.", ["loop"])
@@ -68,6 +73,15 @@ MAILS = Counter("airtally_mails_total", "E-mails by what came of them.", ["state
 
 BUFFER_BYTES = Gauge("airtally_buffer_live_bytes", "Bytes of acknowledged rows that wait for the lake.")
 BUFFER_FAILURES = Counter("airtally_buffer_failures_total", "Group commits that failed; nothing was kept.", ["reason"])
+VERSIONS_AT_ONCE = Counter(
+    "airtally_versions_at_once_total", "Changelog rows of which the versions were made all at once.", ["stream"]
+)
+VERSIONS_FOLDED = Counter(
+    "airtally_versions_folded_total", "Changelog rows that were compared with stored versions one by one.", ["stream"]
+)
+VERSION_INDEX_BYTES = Gauge(
+    "airtally_version_index_bytes", "Memory of the indexes of changelogs' keys and versions (`AIRTALLY_VERSION_INDEX`)."
+)
 ROWS_FLUSHED = Counter("airtally_rows_flushed_total", "Rows moved from the buffer into the lake.", ["stream"])
 FLUSH_FAILURES = Counter("airtally_flush_failures_total", "Flushes that ended in an error; rows stay.", ["stream"])
 LAKE_CONFLICTS = Counter("airtally_lake_conflicts_total", "Commits given up for another's.", ["stream", "kind"])

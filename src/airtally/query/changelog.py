@@ -17,7 +17,7 @@ from airtally.storage.lake.last_received import last_received
 from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams.declaration import RECEIVED_ORDER, Kind, Stream
 
-VERSION_TIME = "last_update_time_utc"
+VERSION_TIME, CREATE_TIME = "last_update_time_utc", "create_time_utc"
 LIVE = Equals("is_deleted", 0)
 
 
@@ -96,11 +96,7 @@ def render_versions(wanted: VersionsQuery, snapshot: Snapshot) -> Statement:
     stored = stored.from_(exp.alias_(binder.relation(Rows.all_of(snapshot), "rows"), "stored", table=True))
     if wanted.keys is not None:
         asked = exp.alias_(binder.relation(wanted.keys, "keys"), "asked", table=True)
-        same = (
-            exp.NullSafeEQ(this=_folded(stream, name, "stored"), expression=_folded(stream, name, "asked"))
-            for name in stream.key
-        )
-        stored = stored.join(asked, on=exp.and_(*same), join_type="semi")
+        stored = stored.join(asked, on=same_key(stream), join_type="semi")
     partition = [*(_folded(stream, name) for name in stream.key), column(VERSION_TIME)]
     tree = last_received(stored, partition, [column(name) for name in stream.row_schema.names])
     return binder.statement(tree.where(binder.condition(wanted.where)))
@@ -122,15 +118,22 @@ def current_records(
 
     stored = rows()
     if once != EVERYTHING:
-        same = (
-            exp.NullSafeEQ(this=_folded(stream, name, "stored"), expression=_folded(stream, name, "once"))
-            for name in stream.key
-        )
         met = rows().where(binder.condition(once)).subquery("once")
-        stored = exp.select("stored.*").from_(stored.subquery("stored")).join(met, on=exp.and_(*same), join_type="semi")
+        stored = exp.select("stored.*").from_(stored.subquery("stored"))
+        stored = stored.join(met, on=same_key(stream, "once"), join_type="semi")
     partition = [_folded(stream, name) for name in stream.key]
     tree = last_received(stored, partition, columns, first_by=(VERSION_TIME,)).where(binder.condition(wanted.where))
     return tree if wanted.deleted else tree.where(binder.condition(LIVE))
+
+
+def same_key(stream: Stream, other: str = "asked") -> exp.Expr:
+    """Whether a row of the table `stored` has the key of one of the table `other`."""
+    return exp.and_(
+        *(
+            exp.NullSafeEQ(this=_folded(stream, name, "stored"), expression=_folded(stream, name, other))
+            for name in stream.key
+        )
+    )
 
 
 def _folded(stream: Stream, name: str, table: str | None = None) -> exp.Expr:

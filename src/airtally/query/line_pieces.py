@@ -46,7 +46,7 @@ def constant(text: str, rows: int) -> Stretch:
 
 def of_values(values: pa.ChunkedArray, *, quoted: bool, null: str | None) -> Stretch:
     """Numbers or texts as JSON has them. `null` stands for a null; without it that is an empty value."""
-    found, codes = _distinct(values)
+    found, codes = _values_that_occur(values)
     texts = found.cast(pa.string())
     if null is None:
         texts = pc.fill_null(texts, "")
@@ -57,7 +57,7 @@ def of_values(values: pa.ChunkedArray, *, quoted: bool, null: str | None) -> Str
 
 def of_times(seconds: npt.NDArray[np.int64]) -> Stretch:
     """`HH:MM:SS` in quotes, of seconds since midnight."""
-    found, codes = _used(seconds, 86_400)
+    found, codes = _codes_that_occur(seconds, 86_400)
     units = (36_000, 10), (3600, 10), None, (600, 6), (60, 10), None, (10, 6), (1, 10)
     digits = np.full((len(found), len(units) + 2), ord('"'), np.uint8)
     for at, unit in enumerate(units, 1):
@@ -88,7 +88,7 @@ def in_order(stretches: Sequence[Stretch], order: Order) -> Iterator[pa.StringAr
         yield pool.take(pa.array(places.ravel()))
 
 
-def _distinct(values: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
+def _values_that_occur(values: pa.ChunkedArray) -> tuple[pa.Array, Codes]:
     """The values that occur, and the place of each row's among them.
 
     Files are sorted, so that many a column has the same value for many rows on end: of these one is looked up.
@@ -122,14 +122,14 @@ def _join(one: Stretch, other: Stretch) -> Stretch | None:
     pairs = len(one.texts) * width
     if pairs > _MOST_PAIRS:
         return None
-    found, codes = _used(one.codes * np.int32(width) + other.codes, pairs)
+    found, codes = _codes_that_occur(one.codes * np.int32(width) + other.codes, pairs)
     if len(found) * _LINES_A_PAIR > len(codes):
         return None
     texts = _concatenated(one.texts.take(pa.array(found // width)), other.texts.take(pa.array(found % width)))
     return Stretch(texts, codes)
 
 
-def _used(values: npt.NDArray[np.integer], below: int) -> tuple[npt.NDArray[np.int64], Codes]:
+def _codes_that_occur(values: npt.NDArray[np.integer], below: int) -> tuple[npt.NDArray[np.int64], Codes]:
     """The values that occur, ascending, and the place of each row's among them."""
     occurs = np.zeros(below, np.bool_)
     occurs[values] = True

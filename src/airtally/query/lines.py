@@ -130,7 +130,9 @@ def lines_of_day(
         return
     rows = None
     if memory and engine.capabilities.file_lists:
-        rows = _read_within(engine.stream(_columns(asked, view, engine.capabilities)), memory // _MEMORY_FOR_BYTE)
+        rows = _read_within(
+            engine.stream(_columns_of_lines(asked, view, engine.capabilities)), memory // _MEMORY_FOR_BYTE
+        )
     ordered = None if rows is None else _in_memory(asked, view, day, rows)
     yield from _by_engine(engine, asked, view) if ordered is None else ordered
 
@@ -169,7 +171,7 @@ def _in_memory(extract: Extract, snapshot: Snapshot, day: date, rows: pa.Table) 
 
 
 def _stretches(extract: Extract, day: date, rows: pa.Table) -> list[Stretch]:
-    """The lines of rows as `_columns` reads them, cut into what varies."""
+    """The lines of rows as `_columns_of_lines` reads them, cut into what varies."""
     varying, end = extract.line.layout(day)
     found: list[Stretch] = []
     for number, (before, value) in enumerate(varying):
@@ -207,7 +209,7 @@ def render_lines(extract: Extract, snapshot: Snapshot, capabilities: Capabilitie
     return binder.statement(_ordered(chosen, line, keys, capabilities, descending=extract.descending))
 
 
-def _columns(extract: Extract, snapshot: Snapshot, capabilities: Capabilities) -> Statement:
+def _columns_of_lines(extract: Extract, snapshot: Snapshot, capabilities: Capabilities) -> Statement:
     """What lines are made of and put in order by, in no order."""
     binder = Binder(extract.stream)
     chosen = _chosen(binder, extract, snapshot, capabilities)

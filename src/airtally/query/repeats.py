@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,6 +57,7 @@ class RepeatFinder:
     def __init__(self, engine: Engine, *, most: int = MOST_REPEATS) -> None:
         self._engine, self._most = engine, most
         self._of_days: Cache[Hashable, pa.Table] = Cache(MOST_REPEATS + _REMEMBERED_DAYS, size_of=_size)
+        self._overfull: Cache[Hashable, bool] = Cache(_REMEMBERED_DAYS)
         self._of_buffers: Cache[Hashable, pa.Table] = Cache(MOST_REPEATS // 4, size_of=_size)
 
     def told_apart(self, snapshot: Snapshot, days: Days = None) -> Snapshot:
@@ -65,14 +67,19 @@ class RepeatFinder:
         """
         if not has_repeats(snapshot.stream) or not self._engine.capabilities.file_lists:
             return snapshot
-        found = [*self._in_files(snapshot), *self._in_buffers(snapshot, days)]
-        if sum(each.num_rows for each in found) > self._most:
+        if any(self._overfull.get(each.key(snapshot)) for each in _days_with_new_files(snapshot)):
             return snapshot
+        found: list[pa.Table] = []
+        for more in chain(self._in_files(snapshot), self._in_buffers(snapshot, days)):
+            found.append(more)
+            if sum(each.num_rows for each in found) > self._most:
+                return snapshot
         parts = _by_partition(snapshot.stream, pa.concat_tables(found)) if found else {}
         return replace(snapshot, repeats={day: part.select(ROW_ID) for day, part in parts.items()})
 
     def forget(self) -> None:
         self._of_days.clear()
+        self._overfull.clear()
         self._of_buffers.clear()
 
     def _in_files(self, snapshot: Snapshot) -> Iterator[pa.Table]:
@@ -91,7 +98,10 @@ class RepeatFinder:
         old = tuple(file for each in group for file in each.old)
         new = tuple(file for each in group for file in each.new)
         found = self._search(Rows(snapshot, old, ()), Rows(snapshot, new, ()))
-        if found.num_rows <= self._most:
+        if found.num_rows > self._most:
+            if len(group) == 1:
+                self._overfull.put(group[0].key(snapshot), True)
+        else:
             parts = _by_partition(snapshot.stream, found)
             for each in group:
                 self._of_days.put(each.key(snapshot), parts.get(each.day, found.slice(0, 0)))

@@ -1,4 +1,4 @@
-"""Answers questions: takes a snapshot, renders the statement, runs it, and says how current the answer is."""
+"""What is asked online: figures, records and versions, from a snapshot that is taken again where a file has gone."""
 
 from __future__ import annotations
 
@@ -12,70 +12,29 @@ import pyarrow as pa
 from airtally.engine.protocol import Engine, FilesMissing
 from airtally.files.gzip import packed_text
 from airtally.kit.clock import Clock, SystemClock
-from airtally.kit.errors import TooLargeAtOnce
 from airtally.kit.time import whole_days
+from airtally.query.answering import Answer, PreparedQuestion, QuestionAnswers
 from airtally.query.answers import AnswerCache, WrittenAnswer, key_of
 from airtally.query.changelog import Order, Records, VersionsQuery, render_records, render_total, render_versions
-from airtally.query.distinct import approximated, bounded
+from airtally.query.creation import first_created
 from airtally.query.freshness import Freshness, StreamFreshness
 from airtally.query.kept_listings import KeptListings
 from airtally.query.last_arrivals import arrivals_of, arrivals_question
 from airtally.query.lookup import Row, last_by
 from airtally.query.mapped.answers import MappedAnswers
-from airtally.query.narrow import narrowed, plain
+from airtally.query.narrow import plain
 from airtally.query.question import Question
 from airtally.query.record_pages import KeyRange, render_key_page, render_newest_versions
 from airtally.query.records import KnownRecords
-from airtally.query.refusal import rows_gone
 from airtally.query.render import render
 from airtally.query.repeats import MOST_REPEATS, RepeatFinder
-from airtally.query.rolled import has_rollups, interval_of, render_rolled, rollups_for
-from airtally.rollups.plan import RollupPlan
 from airtally.rollups.rollups import Rollups
-from airtally.sql.dedupe import Days, days_of
+from airtally.sql.dedupe import Days
 from airtally.sql.filters import EVERYTHING, Between, Filter
-from airtally.sql.statement import Statement
 from airtally.storage.lake.snapshot import Snapshot, SnapshotSource
 from airtally.streams.declaration import RECEIVED_AT, Stream
 
 T = TypeVar("T")
-
-#: The snapshot with its repeats, or as it is.
-TellApart = Callable[[Snapshot, Days], Snapshot]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`table` is in no order, or its page's; every row received by `data_through_us` is counted.
-
-    `timezone` is an IANA name. `from_segments` and `from_rows` say what it was made of, `approximate` which of its
-    distinct counts are not exact.
-    """
-
-    table: pa.Table
-    data_through_us: int
-    generated_at_us: int
-    timezone: str
-    from_segments: bool = False
-    from_rows: bool = True
-    approximate: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedQuestion:
-    """A question as a statement, and the rows of `view` that it reads besides segments."""
-
-    question: Question
-    statement: Statement
-    view: Snapshot
-    from_segments: bool = False
-    from_rows: bool = True
-
-    @property
-    def most_read(self) -> int:
-        """How many rows of files it reads at most."""
-        relations = [each for each in self.statement.relations.values() if not isinstance(each, pa.Table)]
-        return sum(file.rows for each in relations for file in each.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +67,18 @@ class Queries:
         most_repeats: int = MOST_REPEATS,
     ) -> None:
         self._written = AnswerCache(answer_cache)
-        self._engine, self._source, self._rollups = engine, source, rollups
-        self._mapped = mapped
+        self._engine, self._source = engine, source
         self._clock = clock or SystemClock()
         self._kept = KeptListings(engine, used=in_memory)
         self._freshness = Freshness(engine)
-        self._repeats = RepeatFinder(engine, most=most_repeats)
+        self.answering = QuestionAnswers(
+            engine,
+            self._of_question,
+            self._clock,
+            rollups=rollups,
+            mapped=mapped,
+            repeats=RepeatFinder(engine, most=most_repeats),
+        )
         self._on_missing = on_missing
 
     @property
@@ -124,13 +89,11 @@ class Queries:
         """Drop the answers and records kept in memory, as after rows were erased."""
         self._written.clear()
         self._kept.clear()
-        self._repeats.forget()
-        if self._mapped is not None:
-            self._mapped.forget()
+        self.answering.forget()
 
     def answer(self, question: Question) -> Answer:
         """Raises LimitExceeded, RowsGone if retention has removed what the question needs, and FilesMissing."""
-        return self._twice(lambda: self._answered(question))
+        return self._twice(lambda: self.answering.answer(question))
 
     def written(
         self, question: Question, form: Hashable, write: Callable[[pa.Table], Iterable[bytes]]
@@ -143,7 +106,7 @@ class Queries:
             answer = self.answer(question)
             body = b"".join(write(answer.table))
             return WrittenAnswer(body, answer.data_through_us, answer.generated_at_us, partial(packed_text, body))
-        view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+        view = self._of_question(question)
         key = key_of(question, form)
         body = self._written.get(key, view, lambda: write(self.answer(question).table))
         pack = partial(self._written.packed, key, body)
@@ -151,84 +114,11 @@ class Queries:
 
     def prepare(self, question: Question) -> PreparedQuestion:
         """For whoever runs it elsewhere: repeats are found out while it runs. Raises LimitExceeded and RowsGone."""
-        leave = lambda view, _: view  # noqa: E731
-        rollup_plan = self._rollup_plan_of(question, leave)
-        if rollup_plan is None:
-            return self._over_rows(question, told_apart=leave)
-        return self._planned(question, rollup_plan)
+        return self.answering.prepare(question)
 
     def told_apart(self, view: Snapshot, days: Days = None) -> Snapshot:
         """The snapshot with its repeats, where these are few enough; see `RepeatFinder`."""
-        return self._repeats.told_apart(view, days)
-
-    def _answered(self, question: Question) -> Answer:
-        """From maps of segments where they have all that the plan names, else by the engine."""
-        rollup_plan = self._rollup_plan_of(question, self.told_apart)
-        if rollup_plan is None:
-            return self._ask(self._over_rows(question, told_apart=self.told_apart))
-        table = None if self._mapped is None else self._mapped.answer(question, rollup_plan)
-        if table is None:
-            return self._ask(self._planned(question, rollup_plan))
-        return self._answer_of(question, table, rollup_plan.rows, from_segments=True, from_rows=rollup_plan.has_rows)
-
-    def _over_rows(
-        self, question: Question, view: Snapshot | None = None, *, told_apart: TellApart | None = None
-    ) -> PreparedQuestion:
-        if view is None:
-            view = self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
-        if told_apart is not None and not question.as_received:
-            view = told_apart(view, days_of(question.stream, question.start_us, question.end_us))
-        question = bounded(question, view, able=self._engine.capabilities.bit_sets)
-        return PreparedQuestion(question, render(question, view, self._engine.capabilities), view)
-
-    def _rollup_plan_of(self, question: Question, told_apart: TellApart) -> RollupPlan | None:
-        """None where the question may not need segments. Its rows are told apart. Raises RowsGone."""
-        if self._rollups is None or not has_rollups(question):
-            return None
-        rollup_plan = self._rollup_plan(question)
-        if rollup_plan.missing:
-            raise rows_gone(question, rollup_plan, self._rollup_plan)
-        if not rollup_plan.has_rows:
-            return rollup_plan
-        days = days_of(question.stream, question.start_us, question.end_us)
-        return replace(rollup_plan, rows=told_apart(rollup_plan.rows, days))
-
-    def _planned(self, question: Question, rollup_plan: RollupPlan) -> PreparedQuestion:
-        """From the segments and rows that the plan chooses for each day of the interval."""
-        if not self._engine.capabilities.file_lists or not rollup_plan.sources:
-            return self._over_rows(question, rollup_plan.rows)
-        statement = render_rolled(question, rollup_plan, self._engine.capabilities)
-        return PreparedQuestion(question, statement, rollup_plan.rows, True, rollup_plan.has_rows)
-
-    def _rollup_plan(self, question: Question) -> RollupPlan:
-        assert self._rollups is not None  # noqa: S101 (asked for only then)
-        candidates = rollups_for(question) if self._engine.capabilities.file_lists else ()
-        return self._rollups.rollup_plan(candidates, question.stream, question.account, interval_of(question))
-
-    def _ask(self, prepared: PreparedQuestion) -> Answer:
-        return self._answer_of(
-            prepared.question,
-            narrowed(self._engine.query(prepared.statement)),
-            prepared.view,
-            from_segments=prepared.from_segments,
-            from_rows=prepared.from_rows,
-        )
-
-    def _answer_of(
-        self, question: Question, table: pa.Table, view: Snapshot, *, from_segments: bool, from_rows: bool
-    ) -> Answer:
-        limited = question.page is not None and question.page.limit is not None
-        if question.most_rows is not None and table.num_rows > question.most_rows and not limited:
-            raise _too_many_rows(question.most_rows)
-        return Answer(
-            table,
-            view.data_through_us,
-            self._clock.now_us(),
-            str(question.clock_zone),
-            from_segments,
-            from_rows,
-            approximated(question.metrics),
-        )
+        return self.answering.told_apart(view, days)
 
     def late_rows(self, question: Question, since_us: int) -> int:
         """How many rows of the question's interval were received from `since_us` on, repeats of an event too.
@@ -239,7 +129,7 @@ class Queries:
         late = replace(question, where=Between(RECEIVED_AT.name, at_least=since_us), as_received=True)
 
         def ask() -> int:
-            view = self.snapshot(late.stream, late.account, start_us=late.start_us, end_us=late.end_us)
+            view = self._of_question(late)
             view = view.of_files(lambda file: file.last_received_us is None or file.last_received_us >= since_us - 999)
             if not (view.compacted or view.uncompacted or view.buffered):
                 return 0
@@ -322,6 +212,13 @@ class Queries:
 
         return self._on_snapshot(ask, wanted.stream, wanted.account)
 
+    def first_created(self, stream: Stream, account: str, keys: pa.Table) -> pa.ChunkedArray:
+        """For each key in a table of the key columns, in its order, `create_time_utc` of its first version; else null.
+
+        Raises LimitExceeded.
+        """
+        return self._on_snapshot(lambda snapshot: first_created(snapshot, keys, self._engine.query), stream, account)
+
     def key_page(self, wanted: KeyRange, account: str, limit: int) -> pa.Table:
         """At most `limit` records (`stream.row_schema`) in the order of their keys. Raises LimitExceeded."""
 
@@ -359,6 +256,9 @@ class Queries:
         flushed = flushed or not self._engine.capabilities.buffered_rows
         return self._source.snapshot(stream, account, start_us=start_us, end_us=end_us, flushed=flushed)
 
+    def _of_question(self, question: Question) -> Snapshot:
+        return self.snapshot(question.stream, question.account, start_us=question.start_us, end_us=question.end_us)
+
     def _on_snapshot(self, ask: Callable[[Snapshot], T], stream: Stream, account: str) -> T:
         return self._twice(lambda: ask(self.snapshot(stream, account)))
 
@@ -373,10 +273,3 @@ class Queries:
         except FilesMissing as missing:
             self._on_missing(missing)
             raise
-
-
-def _too_many_rows(most: int) -> TooLargeAtOnce:
-    return TooLargeAtOnce(
-        f"The answer has more than {most} rows, the most that an answer may have.",
-        hint="Take it page by page with `limit`, ask for fewer dimensions, longer buckets or a shorter interval, or filter.",
-    )

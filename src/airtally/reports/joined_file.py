@@ -16,7 +16,6 @@ from airtally.kit.durable import sync_file
 from airtally.kit.errors import NotFound
 from airtally.reports.parts import DayFile, Parts
 
-
 #: What is written is synced when it has become so much, beside the rendering, rather than all of it at the end.
 _SYNC_BYTES = 8 << 20
 

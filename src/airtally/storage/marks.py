@@ -74,7 +74,7 @@ class Marks:
     def token(self) -> Hashable | None:
         """Equal as long as nobody has committed; None where that cannot be told. Take it before you look."""
         words = self._words
-        if words is None or self._strangers:
+        if words is None or self._slot is None or self._strangers:  # without a slot our own commits would not show
             return None
         return words[WORDS_AT:_OWNERS_AT], int(time.monotonic() / _SECONDS)
 

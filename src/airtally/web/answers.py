@@ -18,10 +18,10 @@ class Answering:
     """Passes an answer on and notes its status, its size, and its rows where it is whole and says how many.
 
     The answer to a wrong credential is delayed by the seconds that `slowed` returns, without holding a thread.
-    `added` are headers of every answer.
+    `added` are headers of every answer. `pack` makes what packs answers; `size` is that of the body as it is sent.
     """
 
-    __slots__ = ("_added", "_attempt", "_send", "_slowed", "rows", "size", "status")
+    __slots__ = ("_added", "_attempt", "_pass_on", "_send", "_slowed", "rows", "size", "status")
 
     def __init__(
         self,
@@ -32,7 +32,9 @@ class Answering:
         page: bool,
         https: bool,
         added: Sequence[tuple[bytes, bytes]] = (),
+        pack: Callable[[Send], Send] = lambda send: send,
     ) -> None:
+        self._pass_on = pack(self._sized)
         self._send, self._attempt, self._slowed = send, attempt, slowed
         self._added = [_NO_SNIFFING, _STAY_ON_TLS, *added] if page and https else [_NO_SNIFFING, *added]
         self.status = 0
@@ -46,8 +48,10 @@ class Answering:
             message = {**message, "headers": [*message.get("headers", ()), *self._added]}
             if self._attempt.failed:
                 await asyncio.sleep(self._slowed())
-        else:
-            self.size += len(message.get("body", b""))
+        await self._pass_on(message)
+
+    async def _sized(self, message: MutableMapping[str, Any]) -> None:
+        self.size += len(message.get("body", b""))
         await self._send(message)
 
 

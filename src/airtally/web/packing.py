@@ -102,6 +102,12 @@ class Packing:
         self._head: Message | None = None
         self._coder: Coder | None = None
 
+    @classmethod
+    def of(cls, scope: Mapping[str, Any], send: Send) -> Packing:
+        """For the answer to a request."""
+        accepted = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
+        return cls(send, accepted.decode("latin-1"), head_only=scope["method"] == "HEAD")
+
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             if may_be_packed(message["status"], message.get("headers", ())):

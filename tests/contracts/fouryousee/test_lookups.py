@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airtally.kit import metrics
 from airtally.kit.time import iso_seconds
 from fixtures.server import LiveServer
 from fixtures.signage import P1, Site
@@ -87,8 +88,15 @@ def test_the_last_log_is_the_declared_one_or_the_latest_arrival(site: Site, shar
     )
     site.send("playlogs", P1, P1 | {"player_id": 3})
     received = iso_seconds(shared_server.services.clock.now_us())[:19].replace("T", " ")
+    before = [from_memory(kind) for kind in ("records", "last arrivals")]
     players = site.get("/v1/players").json()["results"]
     assert [each["lastLogReceived"] for each in players] == [received, "2026-09-01 13:00:00"]
+    assert [from_memory(kind) for kind in ("records", "last arrivals")] == [count + 1 for count in before]
+
+
+def from_memory(kind: str) -> float:
+    count: float = metrics.LOOKUPS.labels(kind, "memory")._value.get()
+    return count
 
 
 def test_a_player_is_its_last_version_until_it_is_deleted(site: Site, shared_server: LiveServer) -> None:

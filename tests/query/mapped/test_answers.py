@@ -88,7 +88,7 @@ def test_answers_are_those_of_the_engine(home, name):
     before = answers()
     found = home.services.queries.answer(question).table
     assert answers() == before + 1
-    engine = home.services.queries._ask(home.services.queries.prepare(question)).table
+    engine = home.services.queries.answering.ask(home.services.queries.prepare(question)).table
     assert found.schema.types == engine.schema.types
     assert found.column_names == engine.column_names
     assert in_order(question, found) == in_order(question, engine)

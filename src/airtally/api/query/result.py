@@ -12,10 +12,10 @@ from airtally.api.query.comparison import compared_table
 from airtally.api.query.cursor import Cursor, digest_of, encode_cursor
 from airtally.api.query.plan import PlannedQuery
 from airtally.kit.errors import Unprocessable
+from airtally.query.answering import Answer
 from airtally.query.narrow import plain
 from airtally.query.page import READ
 from airtally.query.question import Question
-from airtally.query.service import Answer
 
 Ask = Callable[[Question], Answer]
 

@@ -14,9 +14,11 @@ import pyarrow as pa
 from airtally.ingest.canonical import NONE
 from airtally.ingest.checked import Checked, joined
 from airtally.ingest.decode.limits import DecodeLimits
+from airtally.ingest.decode.line_columns import COLUMNS_SLICE, ColumnTries, line_reader
 from airtally.ingest.decode.rows import BLANK, WRONG, Codec, codec
 from airtally.ingest.row_errors import Ints, RefusedRows
 from airtally.ingest.validate import check
+from airtally.kit import metrics
 from airtally.kit.errors import BadRequest
 from airtally.kit.fair import pause
 from airtally.streams.declaration import Stream
@@ -28,6 +30,9 @@ BYTES_TO_CHECK = 16 << 20
 
 #: Rows decoded in one step: some milliseconds if all are wrong.
 _SLICE_ROWS = 2048
+
+#: How a body was read, for `/metrics`.
+_COLUMNS, _ROWS, _BOTH = "columns", "rows", "both"
 
 
 @dataclass(slots=True, frozen=True)
@@ -101,16 +106,42 @@ class Gatherer:
         self._taken = 0  # rows decoded
         self._checked = 0  # of these, rows checked
         self._bytes = 0  # of the lines not checked yet
+        self._ways: set[str] = set()
+        self._tries = ColumnTries()
 
     def skip(self, lines: int) -> None:
         """Skip blank lines."""
         self.line += lines
+
+    @property
+    def columns_most(self) -> int:
+        """Most bytes of lines to be given to `take_columns` now, so few that no line is too long; 0 for none."""
+        return min(COLUMNS_SLICE, self._limits.line_max) if self._limits.columns and self._tries.due else 0
+
+    def take_columns(self, lines: bytes, again: Callable[[], list[bytes]]) -> bool:
+        """Add whole lines, read as columns; False if they are declined and are to be taken one by one."""
+        read = line_reader(self._stream).read(lines)
+        found = None if read is None else check(self._stream, read.columns, read.count)
+        if read is None or found is None or found.errors:
+            self._tries.declined(len(lines))
+            return False
+        self._check()  # rows are in order of arrival
+        self._source.add(_Piece(self._taken, self.line, read.count, None, again, 0))
+        self._parts.append(Checked(found.rows, [], self._source, stream=self._stream))
+        self.line += read.count
+        self._taken += read.count
+        self._checked = self._taken
+        self._ways.add(_COLUMNS)
+        self._tries.taken()
+        return True
 
     def take(self, lines: list[bytes], size: int, again: Callable[[], list[bytes]]) -> None:
         """Add lines of `size` bytes in all; many short lines are added in steps.
 
         Raises BadRequest if more rows are wrong than the limit.
         """
+        self._ways.add(_ROWS)
+        self._tries.read_one_by_one(size)
         if len(lines) <= _SLICE_ROWS:
             self._take(lines, size, again)
             return
@@ -133,6 +164,8 @@ class Gatherer:
 
     def finish(self) -> Checked:
         self._check()
+        if self._ways:
+            metrics.BODIES_READ.labels(_BOTH if len(self._ways) > 1 else next(iter(self._ways))).inc()
         wrong = [self._refused.block(), self._long.block(lambda places: [NONE] * len(places))]
         return joined(self._stream.row_schema, self._parts, wrong, self._source)
 

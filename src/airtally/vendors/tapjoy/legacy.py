@@ -18,9 +18,9 @@ from airtally.accounts.keys import Keys, Principal
 from airtally.kit import attempts
 from airtally.kit.errors import Unauthorized
 from airtally.kit.time import DAY_US, HOUR_US, SECOND_US, day_start_us, utc_day
+from airtally.query.answering import Answer
 from airtally.query.narrow import plain_rows
 from airtally.query.question import Dimension, Question
-from airtally.query.service import Answer
 from airtally.sql.case import folded
 from airtally.streams import AD_EVENTS
 from airtally.vendors.tapjoy.auth import KIND
