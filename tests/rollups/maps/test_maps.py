@@ -42,7 +42,7 @@ def forget(home) -> None:
 def with_maps(home, most_bytes: int, **more) -> SegmentMaps:
     """Other maps in the same folder."""
     maps = SegmentMaps(home.services.settings.home / "maps", most_bytes, home.services.storage.rollups, **more)
-    home.services.queries._mapped._maps = maps
+    home.services.queries.answering._mapped._maps = maps
     return maps
 
 
