@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -51,6 +52,12 @@ def cpu_seconds(pid: int) -> float:
             continue
         total += sum(map(int, fields[11:15]))
     return total / _TICKS
+
+
+def children_seconds() -> float:
+    """Processor time of the children of this process that have ended, user and system."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @dataclass

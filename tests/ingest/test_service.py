@@ -99,7 +99,8 @@ def quiet(services):
 @pytest.mark.parametrize("kind", EXPENSIVE)
 def test_a_small_batch_waits_for_one_slice_at_a_time(kind, services, loud, quiet):
     ingest = services.intake.batches
-    slots = ingest._slots = Watched()
+    slots = Watched()
+    ingest._slots = dict.fromkeys(ingest._slots, slots)  # large and small bodies share the one
     stream, media_type, encoding, body = EXPENSIVE[kind]
     work = threading.Thread(
         target=ingest.accept, args=(Batch(STREAMS[stream], loud, body, media_type, encoding),), daemon=True
@@ -116,6 +117,15 @@ def test_a_small_batch_waits_for_one_slice_at_a_time(kind, services, loud, quiet
     # The quiet account's slices but for one each follow on one of the other's at most, where it waits.
     assert all({*pair} != {"loud"} for pair in pairwise(between))
     assert slots.slices.count("loud") > 10  # there was more to wait for
+
+
+def test_a_small_batch_waits_for_no_large_one_and_two_large_ones_for_none(services, loud, quiet):
+    ingest = services.intake.batches
+    large = Batch(PLAYLOGS, loud, (PLAY + b"\n") * 2_000, NDJSON)
+    small = Batch(PLAYLOGS, quiet, PLAY, NDJSON)
+    with ingest._slots[True].held("loud"):
+        for batch, rows in ((small, 1), (large, 2_000)):
+            assert json.loads(ingest.accept(batch))["accepted"] == rows
 
 
 def test_large_bodies_wait_for_room_and_small_ones_do_not(services, loud, quiet):
@@ -147,7 +157,8 @@ def test_room_is_given_back_whatever_becomes_of_a_body(kind, services, loud):
     ingest._limits = replace(ingest._limits, errors_max=1000)
     with pytest.raises(BadRequest):
         ingest.accept(Batch(PLAYLOGS, loud, gzip.compress(body[1]), body[0], "gzip"))
-    assert (ingest._room._holders, ingest._slots._holders) == ({}, {})
+    assert ingest._room._holders == {}
+    assert [slots._holders for slots in ingest._slots.values()] == [{}, {}]
 
 
 def test_a_million_errors_have_a_bounded_answer(services, loud):

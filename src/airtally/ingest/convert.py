@@ -22,7 +22,9 @@ from airtally.streams.declaration import Column, Type
 
 _INTEGER = r"^[+-]?[0-9]+$"
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
-_MONEY = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6})?")
+#: As the library reads it at once.
+_USUAL_MONEY = r"^-?[0-9]{1,12}(?:\.[0-9]{1,6})?$"
+_MONEY = re.compile(_USUAL_MONEY.replace("$", r"\Z"))
 _ONE_NUMBER = re.compile(_NUMBER.replace("$", r"\Z"))
 _NO_NUMBER = re.compile(r"[+-]?(?:nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 #: Larger exponents make no difference to money, and the library does not read all of them.
@@ -119,6 +121,8 @@ def _convert_texts(_: Column, array: pa.Array) -> Converted:
 
 
 def _decimals(_: Column, array: pa.Array) -> Converted:
+    if is_text(array.type) and pc.all(matches(array, _USUAL_MONEY), min_count=0).as_py():
+        return pc.cast(pc.cast(array, pa.string()), Type.DECIMAL.arrow), []
     infinite: Wrong = []
     if kind.is_floating(array.type):
         array, infinite = _finite(array, [])
@@ -133,7 +137,7 @@ def _decimals(_: Column, array: pa.Array) -> Converted:
 
 def _money(text: str | None) -> tuple[str | None, str | None]:
     """The number in a form that the library reads, or why it is none. Only ASCII digits count."""
-    if text is None or _MONEY.fullmatch(text):
+    if text is None or _MONEY.match(text):
         return text, None
     if _NO_NUMBER.fullmatch(text):
         return None, OUT_OF_RANGE
@@ -162,8 +166,20 @@ def _json_kind(text: str) -> str:
 
 def _convert_json(column: Column, array: pa.Array) -> Converted:
     reader = json_reader(column)
+    if len(array) >= times.FEW and (is_text(array.type) or kind.is_binary(array.type)):
+        return _each_distinct(array, reader)
     texts, reasons = zip(*map(reader, json_values(array)), strict=True) if len(array) else ((), ())
     return pa.array(texts, pa.string()), _by_reason(reasons)
+
+
+def _each_distinct(array: pa.Array, read: Callable[[Any], tuple[str | None, str | None]]) -> Converted:
+    """The canonical texts of JSON texts, each of which is read once."""
+    encoded = pc.dictionary_encode(array)
+    if not len(encoded.dictionary):
+        return pa.nulls(len(array), pa.string()), []
+    texts, reasons = zip(*map(read, json_values(encoded.dictionary)), strict=True)
+    wrong = [(mask.take(encoded.indices), reason) for mask, reason in _by_reason(reasons)]
+    return pa.array(texts, pa.string()).take(encoded.indices), wrong
 
 
 def _by_reason(reasons: Iterable[str | None]) -> Wrong:

@@ -23,6 +23,8 @@ EXPECTED = {
     True: "expected a time such as 2026-11-22T08:00:00",
 }
 
+#: By whether times are local.
+_LENGTHS = {False: (20, 24, 27), True: (19, 23, 26)}
 _EPOCH = date(1970, 1, 1).toordinal()
 _DAY = (
     r"(?:[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
@@ -64,14 +66,23 @@ def parse_times(texts: pa.Array, *, local: bool) -> pa.Array:
     if len(texts) < FEW:
         found = [None if text is None else parse_time(text, local=local) for text in texts.to_pylist()]
         return pa.array(found, pa.int64()).view(UTC_US)
-    lengths = pc.min_max(pc.binary_length(texts)).as_py()
-    if lengths["min"] == lengths["max"] == (19 if local else 20):
-        # the usual form: of this length the library accepts only valid times
+    if _has_usual_form(texts, local=local):
         try:
             return _parse_times(texts, local=local)
         except pa.ArrowInvalid:
             pass
     return _parse_times(_usual(texts, local=local), local=local)
+
+
+def _has_usual_form(texts: pa.Array, *, local: bool) -> bool:
+    """Whether all are as long as times in seconds, milliseconds or microseconds: of these the library reads valid ones only.
+
+    With a fraction there are offsets without a colon that are as long, so those must end with Z.
+    """
+    lengths = pc.min_max(pc.binary_length(texts)).as_py()
+    if lengths["min"] is None or lengths["min"] != lengths["max"] or lengths["min"] not in _LENGTHS[local]:
+        return False
+    return local or lengths["min"] == _LENGTHS[local][0] or bool(pc.all(pc.ends_with(texts, "Z"), min_count=0).as_py())
 
 
 def _usual(texts: pa.Array, *, local: bool) -> pa.Array:
