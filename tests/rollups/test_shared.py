@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from airtally.kit import metrics
 from airtally.kit.errors import LimitExceeded
 from airtally.kit.faults import Faults
 from airtally.query.question import Dimension, Function, Metric, Question
@@ -218,6 +219,13 @@ def test_files_of_few_accounts_come_together(shops, monkeypatch):
     assert [list(file.claims.rows) for file in segments(shops).files] == [list(SLUGS)]
     assert shops.rebuild(AD_EVENTS, FEW) == 0
     assert [counted(shops, slug) for slug in SLUGS] == [11, 12, 13, 13, 14]
+
+
+def test_a_map_of_a_shared_file_gives_each_account_its_rows(shops):
+    before = metrics.MAPPED_ANSWERS.labels("ad_events")._value.get()
+    assert [groups(shops, slug) for slug in SLUGS] == [[slug] for slug in SLUGS]
+    assert metrics.MAPPED_ANSWERS.labels("ad_events")._value.get() == before + len(SLUGS)
+    assert len(list((shops.services.settings.home / "maps").rglob("*.arrow"))) == 1
 
 
 def test_sums_of_a_shared_file_are_of_one_account(shops):
