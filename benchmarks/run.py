@@ -18,6 +18,7 @@ from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
 from benchmarks.ingest_http import large_batches, small_batches
+from benchmarks.many_accounts import many_accounts
 from benchmarks.new_versions import new_versions
 from benchmarks.players import players
 from benchmarks.publication import publication
@@ -58,6 +59,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sql_rows": sql_rows,
     "event_statistics": event_statistics,
     "rollup_rebuild": rollup_rebuild,
+    "many_accounts": many_accounts,
     "publication": publication,
     "console_overview": console_overview,
     "idle": idle,

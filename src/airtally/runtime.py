@@ -177,7 +177,7 @@ class _Opening:
             event_store,
             self._store,
             retention=settings.retention,
-            zones=lambda: {account.slug: account.timezone for account in access.accounts.all()},
+            zones=access.accounts.zones,
             deleted=access.accounts.deleted,
         )
         health = LakeHealth(lambda: [*lake.tables(), *rollups.tables()])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import func, select
 
@@ -107,7 +109,7 @@ def test_a_deleted_account_is_gone_and_others_stay(erasure_home: ErasureHome) ->
     [rollup] = home.services.storage.lake.table(home_stream()).stream.rollups
     segments = home.services.storage.rollups.table(rollup).newest()
     assert segments is not None
-    assert set(segments.accounts) == {"rival"}
+    assert set(segments.slugs) == {"rival"}
     with pytest.raises(NotFound):
         home.services.access.accounts.whether_open_or_not("acme")
     with pytest.raises(Conflict):
@@ -131,10 +133,10 @@ def test_nothing_is_built_of_a_deleted_account(erasure_home: ErasureHome) -> Non
     home.rebuild()
     [rollup] = home_stream().rollups
     segments = home.services.storage.rollups.table(rollup).newest()
-    assert set(segments.accounts) == {"rival"}
+    assert set(segments.slugs) == {"rival"}
     again = home.again()
     again.rebuild()
-    assert set(again.services.storage.rollups.table(rollup).newest().accounts) == {"rival"}
+    assert set(again.services.storage.rollups.table(rollup).newest().slugs) == {"rival"}
 
 
 def test_rows_that_a_lost_machine_brings_later_stay_out(erasure_home: ErasureHome) -> None:
@@ -152,13 +154,15 @@ def test_rows_that_a_lost_machine_brings_later_stay_out(erasure_home: ErasureHom
 def test_the_files_of_a_deleted_account_go_a_day_later(erasure_home: ErasureHome) -> None:
     home = erasure_home
     everything_of(home)
-    asked = delete(home)
-    files = list(home.home.rglob("account=acme/**/*.parquet"))
+    table = home.services.storage.rollups.table(home_stream().rollups[0])
+    files = [table.storage.full(file.name) for file in table.newest().claimed("acme")]
     assert files
+    asked = delete(home)
+    assert all(Path(file).exists() for file in files)
     home.clock.advance(DAY + 61)
     home.worker.run_now(asked.id)
     assert closing(home).deletion("acme").state is ErasureState.DONE
-    assert list(home.home.rglob("account=acme/**/*.parquet")) == []
+    assert not any(Path(file).exists() for file in files)
 
 
 def test_what_is_being_deleted_is_neither_closed_nor_opened(erasure_home: ErasureHome) -> None:

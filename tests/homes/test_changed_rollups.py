@@ -129,7 +129,7 @@ def test_old_segments_go_once_they_are_replaced_and_stay_where_rows_have_left(ho
     redeclare(VIEWER_SAMPLES, with_peak)
     home.open()
     assert "2026-11" in home.files(day)
-    bounded = RebuildPolicy(quiet_seconds=0.0, longest_seconds=0.0, merge_seconds=0.0, units_a_step=1)
+    bounded = RebuildPolicy(quiet_seconds=0.0, longest_seconds=0.0, merge_seconds=0.0, groups_a_step=1)
     assert home.rebuild(policy=bounded) == [1, 1, 1]
     home.rebuild()
     assert "2026-11" not in home.files(day)

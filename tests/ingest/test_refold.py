@@ -35,7 +35,7 @@ def older(home, *ids: str) -> None:
 
 
 def undo_later_revisions(database: sqlite3.Connection, scratch) -> None:
-    """Drop what revision 0002, of which a store is made at `scratch`, does not have."""
+    """Drop what revision 0002, of which a store is made at `scratch`, does not have; make the indexes it has."""
     engine = create_engine(f"sqlite:///{scratch}")
     with engine.begin() as connection:
         command.upgrade(migrate._config(connection), "0002")
@@ -49,6 +49,9 @@ def undo_later_revisions(database: sqlite3.Connection, scratch) -> None:
         for table in tables:
             for column in columns(database, table) - columns(wanted, table):
                 database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        made = wanted.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL").fetchall()
+        for statement in [sql for name, sql in made if name not in names(database, "index")]:
+            database.execute(statement)
     scratch.unlink()
 
 

@@ -7,7 +7,7 @@ from airtally.streams import AD_EVENTS
 from fixtures.clicks import QUARTERS, click, counted, month
 from fixtures.rollups import FEW
 
-DAILY = RebuildPolicy(units_a_step=1 << 30)
+DAILY = RebuildPolicy(groups_a_step=1 << 30)
 
 
 def test_too_many_day_files_become_one_month_file(home):
@@ -27,8 +27,9 @@ def test_a_quiet_month_becomes_one_month_file(home, clock):
     home.rebuild(AD_EVENTS, DAILY)
     assert list(month(home).day_files) == ["2026-10-05"]
     clock.advance(3600)
-    assert home.rebuild(AD_EVENTS, DAILY) == 1
+    assert home.rebuild(AD_EVENTS, DAILY) == 2  # with the other account in its file
     assert month(home).day_files == {}
+    assert month(home).month_file is month(home, "rival").month_file
     assert counted(home) == 21
 
 

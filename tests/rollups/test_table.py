@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from airtally.rollups.table import MonthSegments, SegmentFile, day_number, iso_day, zones_text
+from airtally.rollups.claims import FileClaims
+from airtally.rollups.table import MonthSegments, StoredFile, day_number, iso_day, zones_text
 from airtally.storage.lake.snapshot import DataFile
 
 
-def file(day: str | None, source_version: int, rows: int = 1, zones: str | None = None) -> SegmentFile:
+def file(day: str | None, source_version: int, rows: int = 1, zones: str | None = None) -> StoredFile:
     data = DataFile("x.parquet", rows, 1, day, ids_all_null=True)
-    return SegmentFile("x.parquet", "acme", "2026-11", day, source_version, 0, data, zones)
+    return StoredFile("x.parquet", FileClaims(1, {"acme": rows}), "2026-11", day, source_version, 0, data, zones)
 
 
 def test_a_day_file_hides_its_day_in_the_month_file():
-    month = MonthSegments(file(None, 3), {"2026-11-02": file("2026-11-02", 7, rows=0)})
+    month = MonthSegments("acme", file(None, 3), {"2026-11-02": file("2026-11-02", 7, rows=0)})
     assert [month.source_version(f"2026-11-0{day}") for day in (1, 2, 3)] == [3, 7, 3]
     assert [month.is_empty(f"2026-11-0{day}") for day in (1, 2, 3)] == [False, True, False]
 

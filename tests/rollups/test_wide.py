@@ -11,7 +11,7 @@ import pytest
 from airtally.kit.time import DAY_US, SECOND_US, day_start_us
 from airtally.query.buckets import Bucket
 from airtally.query.question import Dimension, Function, Metric, Question
-from airtally.rollups.table import segment_schema
+from airtally.rollups.table import stored_schema
 from airtally.rollups.wide import to_segment_rows
 from airtally.sql.filters import Equals
 from airtally.streams import AD_EVENTS, APP_EVENTS, VIEWER_SAMPLES
@@ -104,7 +104,7 @@ def test_one_account_of_wide_sums_holds_nobody_up(new_home):
 @pytest.mark.parametrize("total", [0, MOST, MOST + 1, 3 * MOST + 5, -MOST - 1, -MOST - 2, -4 * MOST])
 def test_a_wide_sum_becomes_rows_that_add_up_to_it(total):
     (rollup,) = AD_EVENTS.rollups
-    schema = segment_schema(rollup)
+    schema = stored_schema(rollup)
     wide = {field.name for field in schema if pa.types.is_int64(field.type)}
     figures = pa.schema([pa.field(each.name, pa.decimal128(38)) if each.name in wide else each for each in schema])
     row = {name: Decimal(total) if name in wide else None for name in schema.names}

@@ -161,6 +161,12 @@ class Accounts:
         """Oldest first, from the one after the id `after`; closed ones too, but none that is deleted."""
         return self._where(accounts.c.id > after, _EXISTS, limit=limit)
 
+    def zones(self) -> dict[str, str]:
+        """The time zones of all accounts that are not deleted, by slug."""
+        with self._store.read() as connection:
+            found = connection.execute(select(accounts.c.slug, accounts.c.timezone).where(_EXISTS))
+            return {row.slug: row.timezone for row in found}
+
     def deleted(self) -> frozenset[str]:
         """The slugs of deleted accounts, which no other account gets."""
         with self._store.read() as connection:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,10 @@ from airtally.kit.departure import check_present, stopped_by_departure
 from airtally.kit.errors import Failure, StorageFull, TooLargeAtOnce, Unprocessable
 from airtally.kit.fair import CALLER, Slots, aside
 from airtally.sql.capabilities import Capabilities
-from airtally.sql.compiler import column
-from airtally.sql.scope import of_account, written
+from airtally.sql.scope import of_account, segments_of_account, written
 from airtally.sql.statement import Files, Relation, Rows, Statement
-from airtally.storage.lake.snapshot import DataFile
+from airtally.storage.lake.snapshot import AccountsSnapshot, DataFile
+from airtally.streams.declaration import ACCOUNT
 
 CAPABILITIES = Capabilities(
     name="duckdb",
@@ -54,11 +54,13 @@ _ALL_SLOTS = 4 * _SLOTS
 class _Source:
     """What a part of a relation is read from: files that DuckDB reads itself, or a registered table.
 
-    `stored` are the columns of its files, None if they are the declared ones.
+    `stored` are the columns of its files, None if they are the declared ones. `shared` files hold rows of several
+    accounts, of which one is read.
     """
 
     files: bool
     stored: frozenset[str] | None = None
+    shared: bool = False
 
 
 #: The parts of one relation, in order.
@@ -208,7 +210,7 @@ class Texts:
 def _bound(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any]) -> _Parts:
     """Register a relation's parts with the cursor, and add its files to the parameters."""
     if isinstance(relation, Files):
-        return (_bound_files(cursor, f"_{name}_0", relation.files, relation.schema, parameters),)
+        return (_bound_segments(cursor, name, relation, parameters),)
     if not isinstance(relation, Rows):
         cursor.register(f"_{name}", relation)
         return (_Source(files=False),)
@@ -220,8 +222,19 @@ def _bound(cursor: Any, name: str, relation: Relation, parameters: dict[str, Any
     for table in tables_of(relation):
         cursor.register(f"_{name}_{len(parts)}", table)
         parts.append(_Source(files=False))
-    parameters[f"_{name}_account"] = relation.snapshot.account
+    if isinstance(relation.snapshot, AccountsSnapshot):
+        cursor.register(f"_{name}_account", pa.table([pa.array(relation.snapshot.accounts)], pa.schema([ACCOUNT])))
+    else:
+        parameters[f"_{name}_account"] = relation.snapshot.account
     return tuple(parts)
+
+
+def _bound_segments(cursor: Any, name: str, relation: Files, parameters: dict[str, Any]) -> _Source:
+    found = _bound_files(cursor, f"_{name}_0", relation.files, relation.stored, parameters)
+    if relation.account is None:
+        return found
+    parameters[f"_{name}_account"] = relation.account
+    return replace(found, shared=True)
 
 
 def _source(name: str, relation: Relation, parts: _Parts) -> exp.Query:
@@ -234,9 +247,9 @@ def _source(name: str, relation: Relation, parts: _Parts) -> exp.Query:
         else exp.to_table(f"_{name}_{n}")
         for n, part in enumerate(parts)
     ]
-    if isinstance(relation, Files):
-        return exp.select(*map(column, relation.schema.names), copy=False).from_(sources[0], copy=False)
     account = f"_{name}_account"
+    if isinstance(relation, Files):
+        return segments_of_account(sources[0], relation, account)
     selects: list[exp.Query] = [
         of_account(source, relation, account, part.stored) for source, part in zip(sources, parts, strict=True)
     ]

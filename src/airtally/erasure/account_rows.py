@@ -13,15 +13,12 @@ from airtally.erasure.records import ErasureFinding, ErasureTask
 from airtally.erasure.rollup_days import ROLLUPS
 from airtally.erasure.store_protocol import Check
 from airtally.kit.runner import Runner
-from airtally.rollups.commit import replace_files
+from airtally.rollups.removal import remove_account
 from airtally.rollups.rollups import Rollups
-from airtally.rollups.table import RollupTable
 from airtally.storage.lake import Lake
-from airtally.storage.lake.delta import CommitConflict
 from airtally.storage.lake.removal import Remover
 
 _PASSES = 10
-_TRIES = 20
 
 
 class AccountRows:
@@ -55,24 +52,8 @@ class AccountSegments:
         slug = task.account.slug
         for table in self._rollups.tables():
             check()
-            files = self._remove(table, slug)
+            files = remove_account(self._rollups, table, slug)
             if files:
                 journal.state(ErasureFinding(ROLLUPS, table.name, len(files), len(files)), files)
         with self._store.begin() as connection:
             connection.execute(delete(rollup_changes).where(rollup_changes.c.account == slug))
-
-    def _remove(self, table: RollupTable, slug: str) -> tuple[str, ...]:
-        """Remove the account's segments; returns their files. Raises CommitConflict."""
-        for attempt in range(_TRIES):
-            view = table.newest()
-            files = [] if view is None else [file for month in view.months(slug).values() for file in month.files]
-            if view is None or not files:
-                return ()
-            try:
-                replace_files(self._rollups, table, view, files, [])
-            except CommitConflict:
-                if attempt == _TRIES - 1:
-                    raise
-                continue
-            return tuple(file.name for file in files)
-        return ()

@@ -13,7 +13,8 @@ class Faults:
     `schedule.wait`, `schedule.begin`, `schedule.deliver`, `task.step` (done, not noted), `task.end`,
     `usage.forget` (added, and the buffer not told), `usage.count` (committed, and not added),
     `erasure.quarantine` (an entry is read, and not changed yet), `backup.moment` (buffers and metadata fixed, and not
-    copied), `backup.lake` (before the lake), `backup.pin` (rollups pinned, rows not yet), `backup.copy` (before each
+    copied), `rollup.build` (planned), `rollup.commit` (files are built), `rollup.remove` (copies without the account are
+    made), `backup.lake` (before the lake), `backup.pin` (rollups pinned, rows not yet), `backup.copy` (before each
     piece of a file), `maps.write` (a segment is read, its map not written yet).
     """
 

@@ -47,17 +47,17 @@ def rollup_states(
 
 def _state_of(table: LakeTable, rollups: Rollups, rollup: Rollup, kept_days: int | None) -> RollupState:
     segments = rollups.table(rollup).newest()
-    found = [] if segments is None else [month for own in segments.accounts.values() for month in own.values()]
-    files = [file for month in found for file in month.files]
+    months = [] if segments is None else [month for slug in segments.slugs for month in segments.months(slug).values()]
+    files = () if segments is None else segments.files
     stale = [unit for unit in RebuildPlanner(rollups).units(table, rollup, EAGER) if unit.days]
     return RollupState(
         rollup=rollup.name,
         stream=table.stream.name,
         grain_seconds=rollup.grain_us // SECOND_US,
         kept_days=kept_days,
-        months=len(found),
+        months=len(months),
         files=len(files),
-        rows=sum(file.data.rows for file in files),
+        rows=sum(file.data.rows for month in months for file in month.files),
         size=sum(file.data.size for file in files),
         stale_months=len(stale),
     )

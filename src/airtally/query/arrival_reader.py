@@ -47,9 +47,9 @@ class Arrivals:
         cls, values: pa.ChunkedArray, last_us: pa.ChunkedArray, owners: pa.ChunkedArray | None = None
     ) -> Arrivals:
         """Columns of whole numbers, a value as often as one likes: the last arrival counts."""
-        numbers = _numbers(values)
-        places = np.full(len(numbers), -1, dtype=np.int64) if owners is None else _numbers(owners)
-        return _last_of_each(numbers, _numbers(last_us), places)
+        numbers = _as_numbers(values)
+        places = np.full(len(numbers), -1, dtype=np.int64) if owners is None else _as_numbers(owners)
+        return _last_of_each(numbers, _as_numbers(last_us), places)
 
     @property
     def size(self) -> int:
@@ -163,6 +163,6 @@ def _last_of_each(values: Numbers, last_us: Numbers, owners: Numbers) -> Arrival
     return Arrivals(values[places], last_us[places], owners[places])
 
 
-def _numbers(column: pa.ChunkedArray) -> Numbers:
+def _as_numbers(column: pa.ChunkedArray) -> Numbers:
     found: Numbers = column.cast(pa.int64()).to_numpy()
     return found

@@ -91,7 +91,7 @@ class RepeatFinder:
                 unknown.append(each)
             elif known.num_rows:
                 yield known
-        for group in _groups(unknown):
+        for group in _searched_together(unknown):
             yield self._searched(snapshot, group)
 
     def _searched(self, snapshot: Snapshot, group: list[_DayFiles]) -> pa.Table:
@@ -144,7 +144,7 @@ def _days_with_new_files(snapshot: Snapshot) -> Iterator[_DayFiles]:
         yield _DayFiles(day, tuple(old[day]), tuple(files))
 
 
-def _groups(days: list[_DayFiles]) -> Iterator[list[_DayFiles]]:
+def _searched_together(days: list[_DayFiles]) -> Iterator[list[_DayFiles]]:
     """Days that are searched together; one with many rows alone."""
     group: list[_DayFiles] = []
     for each in days:

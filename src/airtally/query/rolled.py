@@ -15,7 +15,7 @@ from airtally.query.page import READ
 from airtally.query.question import BUCKET, Dimension, Function, Metric, Question
 from airtally.query.render import bound_bucket, cut, shape_of_question
 from airtally.rollups.figures import combined, figures_of_rows, figures_of_segments
-from airtally.rollups.plan import Interval, RollupCandidate, RollupPlan, SegmentSource
+from airtally.rollups.plan import Interval, RollupCandidate, RollupPlan, SegmentRead, SegmentSource
 from airtally.rollups.table import segment_schema
 from airtally.sql.capabilities import Capabilities
 from airtally.sql.compiler import Binder, column, micros
@@ -23,7 +23,6 @@ from airtally.sql.dedupe import BoundEvents, bound_events, days_of
 from airtally.sql.filters import EVERYTHING, Equals, columns_of
 from airtally.sql.kept_trees import KeptTrees
 from airtally.sql.statement import Files, Statement
-from airtally.storage.lake.snapshot import DataFile
 from airtally.streams.rollup import Measure, Rollup
 
 #: The column of sources that `READ` is the sum of.
@@ -121,8 +120,8 @@ class _StaleDays:
 
 def _branches(binder: Binder, question: Question, rollup_plan: RollupPlan) -> Iterator[_SegmentBranch]:
     for source in rollup_plan.sources:
-        for files, hidden in source.reads():
-            yield _segment_branch(binder, question, source, files, hidden)
+        for read in source.reads():
+            yield _segment_branch(binder, question, source, read)
 
 
 def _summed(binder: Binder, question: Question, sources: list[exp.Select], bucket: exp.Expr | None) -> exp.Select:
@@ -172,13 +171,11 @@ def _read_rows(question: Question) -> list[exp.Expr]:
     return [] if question.page is None else [exp.Literal.number(1).as_(_READ, quoted=True)]
 
 
-def _segment_branch(
-    binder: Binder, question: Question, source: SegmentSource, files: tuple[DataFile, ...], hidden: Sequence[Interval]
-) -> _SegmentBranch:
+def _segment_branch(binder: Binder, question: Question, source: SegmentSource, read: SegmentRead) -> _SegmentBranch:
     rollup = source.candidate.rollup
-    relation = binder.relation(Files(files, segment_schema(rollup), rollup.folder), "segments")
+    relation = binder.relation(Files(read.files, segment_schema(rollup), rollup.folder, read.account), "segments")
     where = binder.of_segments().condition(question.where)
-    hiding = [exp.not_(_within(binder, "time", each)) for each in hidden]
+    hiding = [exp.not_(_within(binder, "time", each)) for each in read.hidden]
     conditions = [where, _within(binder, "time", interval_of(question)), *hiding]
     return _SegmentBranch(rollup, source.candidate.measures, relation, conditions)
 

@@ -22,9 +22,8 @@ from airtally.query.sql_size import check_columns, is_too_large
 from airtally.query.sql_tables import SQL_TABLES, PlacedTables, TablePlacer
 from airtally.query.sql_words import failure_in_words
 from airtally.rollups.rollups import Rollups
-from airtally.sql.compiler import column
 from airtally.sql.dsl.statement import CheckedStatement, checked
-from airtally.sql.scope import of_account, placed
+from airtally.sql.scope import of_account, placed, segments_of_account
 from airtally.sql.statement import Files, Relation, Rows, Statement, Value
 
 #: Data files that a statement may read.
@@ -154,8 +153,9 @@ def _relation(
         sources[name] = relation
         return exp.select("*").from_(exp.to_table(name))
     if isinstance(relation, Files):
-        sources[name] = ConfinedFiles(relation.files, relation.schema)
-        return exp.select(*map(column, relation.schema.names)).from_(exp.to_table(name))
+        sources[name] = ConfinedFiles(relation.files, relation.stored, relation.account)
+        parameters |= {} if relation.account is None else {f"{name}_account": relation.account}
+        return segments_of_account(exp.to_table(name), relation, f"{name}_account")
     parameters[f"{name}_account"] = relation.snapshot.account
     selects = [
         of_account(exp.to_table(source), relation, f"{name}_account", stored)

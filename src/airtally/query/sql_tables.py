@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -16,7 +16,7 @@ from airtally.query.repeats import MOST_REPEATS
 from airtally.query.rolled import interval_of, rollups_for
 from airtally.query.service import Queries
 from airtally.rollups.figures import combined, figures_of_rows, figures_of_segments
-from airtally.rollups.plan import Interval, RollupPlan, SegmentSource
+from airtally.rollups.plan import Interval, RollupPlan, SegmentRead, SegmentSource
 from airtally.rollups.rollups import Rollups
 from airtally.rollups.table import segment_schema
 from airtally.sql.compiler import Binder, column, micros
@@ -25,7 +25,7 @@ from airtally.sql.dsl.bounds import EVER, TimeBounds, kept_times, time_bounds
 from airtally.sql.dsl.statement import CheckedStatement
 from airtally.sql.filters import EVERYTHING, Equals
 from airtally.sql.statement import Files, Statement
-from airtally.storage.lake.snapshot import DataFile, Snapshot
+from airtally.storage.lake.snapshot import Snapshot
 from airtally.streams import STREAMS
 from airtally.streams.declaration import Kind, Stream
 from airtally.streams.rollup import Measure, Rollup
@@ -203,26 +203,20 @@ def _whole(stream: Stream, rollup: Rollup, account: str, bounds: TimeBounds) -> 
 
 def _segment_selects(binder: Binder, rollup: Rollup, plan: RollupPlan) -> Iterator[exp.Select]:
     for source in plan.sources:
-        for files, hidden in source.reads():
-            yield _segment_select(binder, rollup, source, files, hidden)
+        for read in source.reads():
+            yield _segment_select(binder, rollup, source, read)
 
 
-def _segment_select(
-    binder: Binder,
-    rollup: Rollup,
-    source: SegmentSource,
-    files: tuple[DataFile, ...],
-    hidden: Collection[Interval],
-) -> exp.Select:
+def _segment_select(binder: Binder, rollup: Rollup, source: SegmentSource, read: SegmentRead) -> exp.Select:
     """Measures are found by what they count: an earlier version of the rollup may call one by another name."""
     stored = source.candidate.rollup
     measures = dict(zip((each.name for each in rollup.measures), source.candidate.measures, strict=True))
-    relation = binder.relation(Files(files, segment_schema(stored), stored.folder), "segments")
+    relation = binder.relation(Files(read.files, segment_schema(stored), stored.folder, read.account), "segments")
     figures = figures_of_segments(rollup.dimensions, measures)
     return (
         exp.select(*figures)
         .from_(relation)
-        .where(exp.and_(exp.true(), *(exp.not_(_inside(binder, TIME, each)) for each in hidden)))
+        .where(exp.and_(exp.true(), *(exp.not_(_inside(binder, TIME, each)) for each in read.hidden)))
     )
 
 

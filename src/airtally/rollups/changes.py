@@ -144,10 +144,13 @@ class ChangedDays:
     def _write_unkept(self, connection: Connection, through: int) -> None:
         upsert = self._store.upserts.insert
         name = self._table.name
-        for (account, day), version in sorted(self._unkept.items()):
-            row = {"stream": name, "account": account, "day": day, "version": version}
-            added = upsert(rollup_changes).values(row)
-            connection.execute(_newer(added, rollup_changes.c.version, ["stream", "account", "day"]))
+        rows = [
+            {"stream": name, "account": account, "day": day, "version": version}
+            for (account, day), version in sorted(self._unkept.items())
+        ]
+        if rows:
+            added = upsert(rollup_changes)
+            connection.execute(_newer(added, rollup_changes.c.version, ["stream", "account", "day"]), rows)
         tail = upsert(rollup_tails).values(stream=name, version=through)
         connection.execute(_newer(tail, rollup_tails.c.version, ["stream"]))
 

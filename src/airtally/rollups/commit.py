@@ -8,7 +8,7 @@ from typing import Any
 from deltalake.transaction import AddAction
 
 from airtally.rollups.rollups import Rollups
-from airtally.rollups.table import KEPT, RollupTable, RollupTableVersion, SegmentFile, day_number
+from airtally.rollups.table import KEPT, RollupTable, RollupTableVersion, StoredFile, day_number
 from airtally.rollups.units import remove_action
 
 
@@ -16,7 +16,7 @@ def replace_files(
     rollups: Rollups,
     table: RollupTable,
     view: RollupTableVersion,
-    gone: Sequence[SegmentFile],
+    gone: Sequence[StoredFile],
     new: Sequence[AddAction],
     **more: int,
 ) -> None:

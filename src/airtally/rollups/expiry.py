@@ -38,8 +38,8 @@ class SegmentExpiry:
         view = table.newest()
         if view is None:
             return 0
-        months = (month for account in view.accounts.values() for month in account.items())
-        gone = [file for month, segments in months if month_end(month) < limit for file in segments.files]
+        over = {month for month in {file.month for file in view.files} if month_end(month) < limit}
+        gone = [file for file in view.files if file.month in over]
         if gone:
             first = max(self._rollups.kept_from(rollup), f"{limit[:7]}-01")
             replace_files(self._rollups, table, view, gone, [], **{KEPT: day_number(first)})
@@ -51,7 +51,7 @@ class SegmentExpiry:
     def drop_replaced(self, table: LakeTable, rollup: Rollup) -> None:
         """Remove the months of earlier versions whose days the newest version has, but for days without rows left."""
         view, segments, first = table.newest(), self._rollups.table(rollup).newest(), self._rollups.kept_from(rollup)
-        if view is None or segments is None or rollup.earlier is None:
+        if view is None or segments is None or not any(self._has_months(each, first) for each in rollup.versions[1:]):
             return
         stale: set[tuple[str, str]] = set()
         for account, changed in self._rollups.changed_days(table).by_account(view).items():
@@ -60,13 +60,15 @@ class SegmentExpiry:
         for each in rollup.versions[1:]:
             old_table = self._rollups.table(each)
             old = old_table.newest()
-            accounts = {} if old is None else old.accounts
-            months = [(account, month) for account, found in accounts.items() for month in found]
-            done = [key for key in months if key not in stale and f"{key[1]}-01" >= first]
-            if old is not None and done:
-                gone = [file for account, month in done for file in old.accounts[account][month].files]
+            gone = [] if old is None else [file for file in old.files if f"{file.month}-01" >= first]
+            gone = [file for file in gone if stale.isdisjoint((slug, file.month) for slug in file.claims.rows)]
+            if old is not None and gone:
                 replace_files(self._rollups, old_table, old, gone, [])
                 _log.info("earlier rollup segments replaced", rollup=rollup.name, version=each.version, files=len(gone))
+
+    def _has_months(self, rollup: Rollup, first: str) -> bool:
+        view = self._rollups.table(rollup).newest()
+        return view is not None and any(f"{file.month}-01" >= first for file in view.files)
 
     def drop_all(self, rollup: Rollup) -> None:
         """Remove the segments of all months that still have all their rows, so that they are built anew."""
@@ -74,8 +76,7 @@ class SegmentExpiry:
         view = table.newest()
         if view is not None:
             first = max(view.final_before, self._rollups.rows_from(stream_of(rollup)))
-            files = [file for months in view.accounts.values() for month in months.values() for file in month.files]
-            replace_files(self._rollups, table, view, [file for file in files if f"{file.month}-01" >= first], [])
+            replace_files(self._rollups, table, view, [file for file in view.files if f"{file.month}-01" >= first], [])
 
     def read_log(self, table: LakeTable) -> None:
         """See `storage.lake.maintenance.Derived`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -36,9 +36,9 @@ def columns_read(stream: Stream, rollup: Rollup) -> list[str]:
     return list(dict.fromkeys((stream.time, *rollup.dimensions, *(name for name in measures if name))))
 
 
-def grouped_by_cell(rollup: Rollup, single: exp.Query) -> exp.Select:
-    """The figures of events (`figures_of_rows`, measures by their names) combined by dimensions and `time`."""
-    keys = [column(name) for name in (*rollup.dimensions, "time")]
+def grouped_by_cell(rollup: Rollup, single: exp.Query, first: Sequence[str] = ()) -> exp.Select:
+    """The figures of events (`figures_of_rows`, measures by their names) combined by `first`, dimensions and `time`."""
+    keys = [column(name) for name in (*first, *rollup.dimensions, "time")]
     figures = [combined(measure.function, measure.name).as_(measure.name, quoted=True) for measure in rollup.measures]
     tree = exp.select(*(key.copy() for key in keys), *figures).from_(single.subquery("single"))
     return tree.group_by(*(key.copy() for key in keys))

@@ -42,18 +42,35 @@ class RollupCandidate:
 
 @dataclass(frozen=True, slots=True)
 class SegmentSource:
-    """Segments of one rollup: `month_files` without the days in `hidden`, and `day_files` whole."""
+    """Segments of one rollup and account: `month_files` without the days in `hidden`, and `day_files` whole.
+
+    A file that names no account has rows of several, of which only those of `account` may be read.
+    """
 
     candidate: RollupCandidate
     month_files: tuple[DataFile, ...]
     hidden: tuple[Interval, ...]
     day_files: tuple[DataFile, ...]
+    account: str
 
-    def reads(self) -> Iterator[tuple[tuple[DataFile, ...], tuple[Interval, ...]]]:
-        """Files to read, each time with the intervals that are left out of them."""
+    def reads(self) -> Iterator[SegmentRead]:
+        """What to read of the files, in up to four reads."""
         for files, hidden in ((self.month_files, self.hidden), (self.day_files, ())):
-            if files:
-                yield files, hidden
+            own = tuple(file for file in files if file.account is not None)
+            shared = tuple(file for file in files if file.account is None)
+            if own:
+                yield SegmentRead(own, hidden, None)
+            if shared:
+                yield SegmentRead(shared, hidden, self.account)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRead:
+    """Files to read without the intervals in `hidden`; of shared files the rows of `account` alone."""
+
+    files: tuple[DataFile, ...]
+    hidden: tuple[Interval, ...]
+    account: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +122,7 @@ class _AccountSegments:
 
     def __init__(self, folder: str, inputs: PlanInputs, account: str) -> None:
         table = inputs.tables[folder]
+        self.account = account
         self.months = {} if table is None else table.months(account)
         self.final_before = "" if table is None else table.final_before
         self._kept_from, self._rows_from = inputs.kept_from[folder], inputs.rows_from
@@ -158,16 +176,16 @@ class _SegmentChoice(_AccountSegments):
         month_files = {}
         for month in {day[:7] for day in from_month_file}:
             file = self.month(month).month_file
-            if file is not None and file.data.rows:
-                month_files[month] = file.data
+            if file is not None and self.month(month).rows_in(file):
+                month_files[month] = file.data_of(self.account)
         single = [file for month in self.months.values() for day, file in month.day_files.items() if day in self.chosen]
         whole = len(from_month_file) == len(days)
         hidden = () if whole else (day for day in days if day[:7] in month_files and day not in from_month_file)
-        day_files = tuple(file.data for file in single if file.data.rows)
+        day_files = tuple(file.data_of(self.account) for file in single if file.claims.rows[self.account])
         if not month_files and not day_files:
             return None
         in_order = tuple(month_files[month] for month in sorted(month_files))
-        return SegmentSource(self.candidate, in_order, tuple(intervals(hidden)), day_files)
+        return SegmentSource(self.candidate, in_order, tuple(intervals(hidden)), day_files, self.account)
 
 
 def plan_days(candidates: Sequence[RollupCandidate], inputs: PlanInputs, rows: Snapshot, days: DayRange) -> RollupPlan:

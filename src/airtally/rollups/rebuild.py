@@ -11,13 +11,24 @@ from airtally.engine.child import HeavyOptions
 from airtally.kit import metrics
 from airtally.kit.runner import Runner
 from airtally.kit.troubles import Troubles
-from airtally.rollups.build import BuiltFile, build_in_child
+from airtally.rollups.build import build_in_child
 from airtally.rollups.commit import replace_files
 from airtally.rollups.due import EAGER, RebuildPlanner, RebuildPolicy
 from airtally.rollups.expiry import SegmentExpiry
 from airtally.rollups.rollups import Rollups
+from airtally.rollups.segment_files import BuiltFile
 from airtally.rollups.table import RollupTableVersion
-from airtally.rollups.units import RebuildUnit, add_action, build_task, days_of, month_of, snapshot_of
+from airtally.rollups.units import (
+    RebuildGroup,
+    RebuildUnit,
+    add_action,
+    build_task,
+    days_of,
+    grouped,
+    month_of,
+    replaced_files,
+    rows_of_units,
+)
 from airtally.storage.lake import LakeTable, TableVersion
 from airtally.storage.lake.delta import CommitConflict
 from airtally.storage.lake.upkeep import Upkeep
@@ -69,7 +80,7 @@ class Rebuilder:
                 if self._troubles.waits(key):
                     continue
                 try:
-                    busy |= self.care_for(table, rollup) >= self._policy.units_a_step
+                    busy |= self.care_for(table, rollup)
                 except Exception as error:  # noqa: BLE001 (one rollup's trouble is not another's)
                     self._troubles.failed(key, f"care of rollup {rollup.name}", error)
                     metrics.ROLLUP_FAILURES.labels(rollup.name).inc()
@@ -78,13 +89,13 @@ class Rebuilder:
                     self._troubles.well(key)
         return 0.0 if busy else _STEP_SECONDS
 
-    def care_for(self, table: LakeTable, rollup: Rollup) -> int:
-        """Build what is due and remove what is too old; returns how many months were changed.
+    def care_for(self, table: LakeTable, rollup: Rollup) -> bool:
+        """Build what is due and remove what is too old; returns whether more may be due.
 
         An account's month that cannot be built is put off with growing waits.
         """
         try:
-            return self.rebuild(table, rollup, put_off=True)
+            return self._build_due(table, rollup, self._policy, put_off=True).groups >= self._policy.groups_a_step
         finally:
             for each in rollup.versions:
                 segments = self._rollups.table(each)
@@ -92,85 +103,132 @@ class Rebuilder:
                     self.expiry.expire(each)
                     self._upkeep.care_for(segments)
 
-    def rebuild(
-        self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy | None = None, *, put_off: bool = False
-    ) -> int:
-        """Build what is due; returns how many months were changed.
+    def rebuild(self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy | None = None) -> int:
+        """Build what is due; returns how many months of accounts were changed.
 
-        A unit that cannot be built does not stop the others. Its error is raised at the end, or, with `put_off`, the
-        unit is tried again later.
+        A unit that cannot be built does not stop the others. Its error is raised at the end.
         """
-        policy, done, failed = policy or self._policy, 0, _FailedUnits()
+        done = self._build_due(table, rollup, policy or self._policy, put_off=False)
+        if done.error is not None:
+            raise done.error
+        return done.months
+
+    def _build_due(self, table: LakeTable, rollup: Rollup, policy: RebuildPolicy, *, put_off: bool) -> _Done:
+        """With `put_off`, units that failed before wait for their turn."""
+        done = _Done()
         for _ in range(_TRIES):
-            before, lost = done, 0
-            for unit in self._planner.units(table, rollup, policy):
-                if unit in failed.units or done >= policy.units_a_step or (put_off and self._is_put_off(rollup, unit)):
-                    continue
-                try:
-                    self._rebuild_unit(table, rollup, unit)
-                    done += 1
-                except CommitConflict:
-                    lost += 1
-                except Exception as error:  # noqa: BLE001 (whatever it is, other accounts are not to wait for it)
-                    _log.exception("segments not built", rollup=rollup.name, account=unit.account, month=unit.month)
-                    failed.add(unit, error)
-                    self._put_off(rollup, unit, error)
-                else:
-                    self._troubles.well(_trouble_key(rollup, unit))
-            if done >= policy.units_a_step or (done == before and not lost):
+            before, done.lost = done.months, 0
+            units = self._planner.units(table, rollup, policy)
+            units = [each for each in units if each not in done.failed]
+            if put_off:
+                units = [each for each in units if not self._troubles.waits(_trouble_key(rollup, each))]
+            for group in self._groups(rollup, units):
+                if done.groups >= policy.groups_a_step:
+                    break
+                self._build_apart(table, rollup, group, done)
+                done.groups += 1
+            if done.groups >= policy.groups_a_step or (done.months == before and not done.lost):
                 break
         self.expiry.drop_replaced(table, rollup)
-        if not put_off:
-            failed.throw()
         return done
 
-    def _is_put_off(self, rollup: Rollup, unit: RebuildUnit) -> bool:
-        return self._troubles.waits(_trouble_key(rollup, unit))
+    def _groups(self, rollup: Rollup, units: list[RebuildUnit]) -> Iterator[RebuildGroup]:
+        zones = self._rollups.zones() if rollup.local and units else {}
+        segments = self._rollups.table(rollup).newest()
+        return grouped(units, segments, lambda account: zones.get(account, "UTC") if rollup.local else None)
+
+    def _build_apart(self, table: LakeTable, rollup: Rollup, group: RebuildGroup, done: _Done) -> None:
+        """Build a group; where that fails, each half of it, so that only the accounts fail that cannot be built."""
+        try:
+            self._rebuild_group(table, rollup, group)
+        except CommitConflict:
+            done.lost += 1
+        except Exception as error:  # noqa: BLE001 (whatever it is, other accounts are not to wait for it)
+            if len(group.units) > 1:
+                for half in group.halves():
+                    self._build_apart(table, rollup, half, done)
+                return
+            [unit] = group.units
+            _log.exception("segments not built", rollup=rollup.name, account=unit.account, month=unit.month)
+            done.add(unit, error)
+            self._put_off(rollup, unit, error)
+        else:
+            done.months += len(group.units)
+            for unit in group.units:
+                self._troubles.well(_trouble_key(rollup, unit))
 
     def _put_off(self, rollup: Rollup, unit: RebuildUnit, error: Exception) -> None:
         metrics.ROLLUP_FAILURES.labels(rollup.name).inc()
         words = f"rollup {rollup.name}, {unit.account}, {unit.month}"
         self._troubles.failed(_trouble_key(rollup, unit), words, error)
 
-    def _rebuild_unit(self, table: LakeTable, rollup: Rollup, unit: RebuildUnit) -> None:
+    def _rebuild_group(self, table: LakeTable, rollup: Rollup, group: RebuildGroup) -> None:
         """The segments are read before the rows, so that a month that changes meanwhile makes the commit fail."""
         segments, view = self._rollups.open_segments(rollup), table.newest()
         assert view is not None  # noqa: S101 (planned from one)
-        if unit.merge:
-            unit = self._with_all_stale_days(view, table, rollup, segments, unit)
-        month = month_of(segments, unit.account, unit.month)
-        zone = self._rollups.cell_zone(rollup, unit.account) or "UTC"
-        task = build_task(self._rollups.table(rollup), snapshot_of(table, view, unit), unit, month, zone)
+        zone = self._zone_of(rollup, group)
+        if group.merge:
+            group = self._with_all_stale_days(view, table, rollup, segments, group, zone)
+        segment_table, rows = self._rollups.table(rollup), rows_of_units(table, view, group)
+        task = build_task(segment_table, rows, group, segments, zone or "UTC")
+        segment_table.faults.reach("rollup.build")
         built = self._runner.run(build_in_child, self._options, task)
-        gone = (
-            list(month.files) if unit.merge else [month.day_files[day] for day in unit.days if day in month.day_files]
-        )
-        new = [add_action(each, task, month, self._clock.now_us() // 1000) for each in built]
+        segment_table.faults.reach("rollup.commit")
+        new = [add_action(each, task, segments, self._clock.now_us() // 1000) for each in built]
+        gone = replaced_files(segments, group)
         try:
-            replace_files(self._rollups, self._rollups.table(rollup), segments, gone, new, source=view.version)
+            replace_files(self._rollups, segment_table, segments, gone, new, source=view.version)
         except CommitConflict:
             self._delete(rollup, built)
             raise
-        self._planner.done(rollup, unit)
-        metrics.ROLLUP_SEGMENTS.labels(rollup.name).inc(len(unit.days))
-        _log.info("segments built", rollup=rollup.name, account=unit.account, month=unit.month, days=len(unit.days))
+        self._note(rollup, group)
+
+    def _note(self, rollup: Rollup, group: RebuildGroup) -> None:
+        units = group.units
+        for unit in units:
+            self._planner.done(rollup, unit)
+        metrics.ROLLUP_SEGMENTS.labels(rollup.name).inc(sum(len(unit.days) for unit in units))
+        alone = units[0].account if len(units) == 1 else None
+        numbers = {"accounts": len(units), "days": len(group.days)}
+        _log.info("segments built", rollup=rollup.name, account=alone, month=group.month, **numbers)
 
     def _delete(self, rollup: Rollup, built: list[BuiltFile]) -> None:
         """Remove files that no commit names."""
         for each in built:
             self._rollups.table(rollup).storage.delete(each.name)
 
-    def _with_all_stale_days(
-        self, view: TableVersion, table: LakeTable, rollup: Rollup, segments: RollupTableVersion, unit: RebuildUnit
-    ) -> RebuildUnit:
+    def _zone_of(self, rollup: Rollup, group: RebuildGroup) -> str | None:
+        """The time zone of the accounts' cells, None where it does not matter. Raises ValueError where one changed."""
+        if not rollup.local:
+            return None
+        zones = self._rollups.zones()
+        found = {zones.get(unit.account, "UTC") for unit in group.units}
+        if len(found) > 1:
+            raise ValueError("the time zone of an account has changed since the group was made")
+        return found.pop()
+
+    def _with_all_stale_days(  # noqa: PLR0917 (all of them say what is stale)
+        self,
+        view: TableVersion,
+        table: LakeTable,
+        rollup: Rollup,
+        segments: RollupTableVersion,
+        group: RebuildGroup,
+        zone: str | None,
+    ) -> RebuildGroup:
         """A month file has one source version for all its days, so all stale days are built with it."""
-        changed = self._rollups.changed_days(table).of_account(unit.account, view)
-        first, zone = self._rollups.kept_from(rollup), self._rollups.cell_zone(rollup, unit.account)
-        days = {*unit.days, *self._rollups.stale_days(unit.account, segments, changed, view.version, zone)}
-        if zone is not None:  # days without rows too, so that they are known to be empty by days of the new zone
-            month, rows_from = month_of(segments, unit.account, unit.month), self._rollups.rows_from(table.stream)
-            days |= {day for day in days_of(unit.month) if day >= rows_from and month.zone(day) != zone}
-        return replace(unit, days=tuple(sorted(day for day in days if day[:7] == unit.month and day >= first)))
+        changes, first = self._rollups.changed_days(table), self._rollups.kept_from(rollup)
+        rows_from = "" if zone is None else self._rollups.rows_from(table.stream)
+        units = []
+        for unit in group.units:
+            changed = changes.of_account(unit.account, view)
+            days = {*unit.days, *self._rollups.stale_days(unit.account, segments, changed, view.version, zone)}
+            if zone is not None:  # days without rows too, so that they are known to be empty by days of the new zone
+                month = month_of(segments, unit.account, unit.month)
+                days |= {day for day in days_of(unit.month) if day >= rows_from and month.zone(day) != zone}
+            wanted = sorted(day for day in days if day[:7] == unit.month and day >= first)
+            units.append(replace(unit, days=tuple(wanted)))
+        return RebuildGroup(tuple(units))
 
     def _tables(self) -> Iterator[LakeTable]:
         return (table for table in self._rollups.lake.existing() if table.stream.rollups)
@@ -181,16 +239,15 @@ def _trouble_key(rollup: Rollup, unit: RebuildUnit) -> tuple[str, ...]:
 
 
 @dataclass(slots=True)
-class _FailedUnits:
-    """The units that could not be built, and the first error."""
+class _Done:
+    """What was done: groups, and months of accounts in them; conflicts lost, units that failed, the first error."""
 
-    units: set[RebuildUnit] = field(default_factory=set)
+    groups: int = 0
+    months: int = 0
+    lost: int = 0
+    failed: set[RebuildUnit] = field(default_factory=set)
     error: Exception | None = None
 
     def add(self, unit: RebuildUnit, error: Exception) -> None:
-        self.units.add(unit)
+        self.failed.add(unit)
         self.error = self.error or error
-
-    def throw(self) -> None:
-        if self.error is not None:
-            raise self.error

@@ -71,7 +71,7 @@ class Rollups:
         self._retention = retention
         self.zones = zones
         self.removed: Callable[[Sequence[DataFile]], None] = lambda _: None
-        self._deleted = deleted
+        self.deleted = deleted
         self._source = source
         self._store = store
         self._lock = threading.Lock()
@@ -100,7 +100,7 @@ class Rollups:
     def changed_days(self, table: LakeTable) -> ChangedDays:
         with self._lock:
             if table.name not in self._changed_days:
-                self._changed_days[table.name] = ChangedDays(self._store, table, self._deleted)
+                self._changed_days[table.name] = ChangedDays(self._store, table, self.deleted)
             return self._changed_days[table.name]
 
     def rollup_plan(

@@ -10,15 +10,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airtally.rollups.table import segment_schema
+from airtally.rollups.table import stored_schema
+from airtally.streams.declaration import ACCOUNT
 from airtally.streams.rollup import Rollup
 
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 
 def to_segment_rows(figures: pa.Table, rollup: Rollup) -> pa.Table:
-    """Figures as rows of a segment. Nearly always all fit into 64 bits and are only cast."""
-    schema = segment_schema(rollup)
+    """Figures as rows of a file of segments. Nearly always all fit into 64 bits and are only cast."""
+    schema = stored_schema(rollup)
     try:
         return figures.cast(schema)
     except pa.ArrowInvalid:
@@ -27,7 +28,8 @@ def to_segment_rows(figures: pa.Table, rollup: Rollup) -> pa.Table:
     tables = [figures.filter(pc.invert(over)).cast(schema)]
     pieces = [piece for row in figures.filter(over).to_pylist() for piece in _split_sums(row, wide)]
     tables.append(pa.Table.from_pylist(pieces, schema))
-    return pa.concat_tables(tables).sort_by([(name, "ascending") for name in (*rollup.dimensions, "time")])
+    order = (ACCOUNT.name, *rollup.dimensions, "time")
+    return pa.concat_tables(tables).sort_by([(name, "ascending") for name in order])
 
 
 def _outside(figures: pa.ChunkedArray) -> pa.ChunkedArray:

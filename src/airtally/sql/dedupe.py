@@ -169,9 +169,9 @@ def _bound_parts(
     if not capabilities.file_lists:
         return (EventPart(wanted.binder.relation(Rows.all_of(snapshot, days), "rows"), timely=True),), None
     if as_received or not has_repeats(snapshot.stream):
-        return wanted.rows(_of_days(snapshot, days)), None
+        return wanted.rows(_rows_of_days(snapshot, days)), None
     if snapshot.repeats is not None:
-        return _without_known(wanted, _of_days(snapshot, days), snapshot.repeats), None
+        return _without_known(wanted, _rows_of_days(snapshot, days), snapshot.repeats), None
     novelty = Novelty.of(snapshot, days)
     if novelty.new.empty:
         return wanted.rows(novelty.plain), None
@@ -243,7 +243,7 @@ def can_hold_repeats(stream: Stream, table: pa.Table) -> bool:
     return table.num_rows > 0 and all(table.column(name).null_count < table.num_rows for name in stream.identity)
 
 
-def _of_days(snapshot: Snapshot, days: Days) -> Rows:
+def _rows_of_days(snapshot: Snapshot, days: Days) -> Rows:
     tables = tuple(table for table in snapshot.buffered if overlaps(snapshot.stream, table, days))
     return Rows(snapshot, snapshot.compacted + snapshot.uncompacted, tables)
 

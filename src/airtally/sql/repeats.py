@@ -16,7 +16,8 @@ from airtally.kit.time import DAY_US
 from airtally.sql.compiler import Binder, column
 from airtally.sql.statement import Rows
 from airtally.storage.lake.last_received import received_before
-from airtally.streams.declaration import RECEIVED_ORDER, ROW_ID, Stream
+from airtally.storage.lake.snapshot import AccountsSnapshot, Snapshot
+from airtally.streams.declaration import ACCOUNT, RECEIVED_ORDER, ROW_ID, Stream
 
 DAY_NUMBER = "_day"
 _HASH, _ARRIVED, _AGAIN, _OLD = "_hash", "arrived", "again", "old"
@@ -35,30 +36,51 @@ class BoundRepeats:
     """The relations of `repeated_rows`, before their query is built."""
 
     stream: Stream
+    key: tuple[str, ...]
     brought: exp.Table
     held: exp.Table | None
 
     @classmethod
     def of(cls, binder: Binder, old: Rows, new: Rows) -> BoundRepeats:
         brought = binder.relation(new, "new")
-        return cls(new.snapshot.stream, brought, None if old.empty else binder.relation(old, "old"))
+        held = None if old.empty else binder.relation(old, "old")
+        return cls(new.snapshot.stream, key_of(new.snapshot), brought, held)
 
     def select(self) -> exp.Select:
-        return _select_repeated(self.stream, self.brought, self.held)
+        everything = self._identified(self.brought, (*self.key, *RECEIVED_ORDER))
+        if self.held is not None:
+            more = self._identified(self.held, (*self.key, *RECEIVED_ORDER))
+            everything = exp.union(everything, more, distinct=False)
+        candidates = _matched(everything, _AGAIN)
+        key = [column(name) for name in (*self.key, DAY_NUMBER)]
+        return (
+            received_before(candidates, key, [column(name) for name in (*ROW_ID, DAY_NUMBER)])
+            .with_(_ARRIVED, as_=self._identified(self.brought), materialized=True)
+            .with_(_AGAIN, as_=self._repeated_hashes(), materialized=True)
+        )
+
+    def _identified(self, source: exp.Table, columns: Sequence[str] = ()) -> exp.Query:
+        """The hash of each identity and day; with `columns` these and the day too."""
+        parts = [column(name) for name in self.key]
+        shown = [exp.func("hash", *parts, day_number(self.stream)).as_(_HASH, quoted=True)]
+        if columns:
+            day = day_number(self.stream).as_(DAY_NUMBER, quoted=True)
+            shown += [*map(column, dict.fromkeys(columns)), day]
+        return exp.select(*shown).from_(source.copy()).where(identified(self.stream))
+
+    def _repeated_hashes(self) -> exp.Select:
+        """The hashes that two rows have, one of them new at least."""
+        hashes: exp.Query = exp.select(column(_HASH)).from_(_ARRIVED)
+        if self.held is not None:
+            hashes = exp.union(hashes, _matched(self._identified(self.held), _ARRIVED), distinct=False)
+        counted = exp.select(column(_HASH)).from_(hashes.subquery("hashes")).group_by(column(_HASH))
+        return counted.having(exp.Count(this=exp.Star()) > 1)
 
 
-def _select_repeated(stream: Stream, brought: exp.Table, held: exp.Table | None) -> exp.Select:
-    everything = _identified_rows(brought, stream, (*stream.identity, *RECEIVED_ORDER))
-    if held is not None:
-        more = _identified_rows(held, stream, (*stream.identity, *RECEIVED_ORDER))
-        everything = exp.union(everything, more, distinct=False)
-    candidates = _matched(everything, _AGAIN)
-    key = [column(name) for name in (*stream.identity, DAY_NUMBER)]
-    return (
-        received_before(candidates, key, [column(name) for name in (*ROW_ID, DAY_NUMBER)])
-        .with_(_ARRIVED, as_=_identified_rows(brought, stream), materialized=True)
-        .with_(_AGAIN, as_=_repeated_hashes(held, stream), materialized=True)
-    )
+def key_of(snapshot: Snapshot) -> tuple[str, ...]:
+    """What tells events of a day from one another: their identity, and the account where there are several."""
+    several = (ACCOUNT.name,) if isinstance(snapshot, AccountsSnapshot) else ()
+    return (*several, *snapshot.stream.identity)
 
 
 def day_number(stream: Stream) -> exp.Expr:
@@ -69,24 +91,6 @@ def day_number(stream: Stream) -> exp.Expr:
 def identified(stream: Stream) -> exp.Expr:
     """Whether a row has the whole identity of an event; without it a row is an event of its own."""
     return exp.and_(*(exp.not_(column(name).is_(exp.null())) for name in stream.identity))
-
-
-def _identified_rows(source: exp.Table, stream: Stream, columns: Sequence[str] = ()) -> exp.Query:
-    """The hash of each identity and day; with `columns` these and the day too."""
-    parts = [column(name) for name in stream.identity]
-    shown = [exp.func("hash", *parts, day_number(stream)).as_(_HASH, quoted=True)]
-    if columns:
-        shown += [*map(column, dict.fromkeys(columns)), day_number(stream).as_(DAY_NUMBER, quoted=True)]
-    return exp.select(*shown).from_(source.copy()).where(identified(stream))
-
-
-def _repeated_hashes(held: exp.Table | None, stream: Stream) -> exp.Select:
-    """The hashes that two rows have, one of them new at least."""
-    hashes: exp.Query = exp.select(column(_HASH)).from_(_ARRIVED)
-    if held is not None:
-        hashes = exp.union(hashes, _matched(_identified_rows(held, stream), _ARRIVED), distinct=False)
-    counted = exp.select(column(_HASH)).from_(hashes.subquery("hashes")).group_by(column(_HASH))
-    return counted.having(exp.Count(this=exp.Star()) > 1)
 
 
 def _matched(rows: exp.Query, hashes: str) -> exp.Select:

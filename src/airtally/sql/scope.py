@@ -9,8 +9,10 @@ from sqlglot import exp
 
 from airtally.sql.compiler import column
 from airtally.sql.members import in_dialect
-from airtally.sql.statement import Rows
+from airtally.sql.statement import Files, Rows
 from airtally.storage.lake.evolved import read_as
+from airtally.storage.lake.snapshot import AccountsSnapshot
+from airtally.streams.declaration import ACCOUNT
 
 
 def written(tree: exp.Query, sources: Mapping[str, exp.Query], dialect: str) -> str:
@@ -36,5 +38,21 @@ def of_account(source: exp.Expr, rows: Rows, parameter: str, stored: frozenset[s
     `stored` are the columns that the source has, where they are not the declared ones.
     """
     names = [read_as(rows.snapshot.stream, name, stored) for name in rows.schema.names]
-    mine = exp.EQ(this=column("account"), expression=exp.Placeholder(this=parameter))
-    return exp.select(*names, copy=False).from_(source, copy=False).where(mine, copy=False)
+    return exp.select(*names, copy=False).from_(source, copy=False).where(_mine(rows, parameter), copy=False)
+
+
+def segments_of_account(source: exp.Expr, files: Files, parameter: str) -> exp.Select:
+    """The rows of files that a statement sees: those of its account, where they are of several."""
+    found = exp.select(*map(column, files.schema.names), copy=False).from_(source, copy=False)
+    return found if files.account is None else found.where(_is_account(parameter), copy=False)
+
+
+def _mine(rows: Rows, parameter: str) -> exp.Expr:
+    """`parameter` is a value; for several accounts the name of a table of them."""
+    if not isinstance(rows.snapshot, AccountsSnapshot):
+        return _is_account(parameter)
+    return column(ACCOUNT.name).isin(query=exp.select(column(ACCOUNT.name)).from_(exp.to_table(parameter)))
+
+
+def _is_account(parameter: str) -> exp.Expr:
+    return exp.EQ(this=column(ACCOUNT.name), expression=exp.Placeholder(this=parameter))

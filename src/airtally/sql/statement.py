@@ -11,7 +11,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from airtally.storage.lake.snapshot import DataFile, Snapshot
-from airtally.streams.declaration import DAY
+from airtally.streams.declaration import ACCOUNT, DAY
 
 Value = str | int | float | bool | None
 
@@ -50,14 +50,22 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Parquet files of one account's own as a relation, for an engine with `file_lists`.
+    """Parquet files as a relation, for an engine with `file_lists`.
 
-    `table` is the folder in which they lie, or the name of what makes them for a while.
+    `schema` has the columns that a query can name. With `account` the files hold rows of several accounts, which a
+    column tells apart, and an engine shows those of this account alone; without, every row of them. `table` is the
+    folder in which they lie, or the name of what makes them for a while.
     """
 
     files: tuple[DataFile, ...]
     schema: pa.Schema
     table: str
+    account: str | None = None
+
+    @property
+    def stored(self) -> pa.Schema:
+        """The columns that are read: the schema, and the one that tells accounts apart where there are several."""
+        return self.schema if self.account is None else pa.schema([ACCOUNT, *self.schema])
 
 
 Relation: TypeAlias = Rows | Files | pa.Table

@@ -11,12 +11,19 @@ import pytest
 from airtally.kit import metrics
 from airtally.kit.faults import Faults
 from airtally.kit.time import HOUR_US
+from airtally.rollups import segment_files
 from airtally.rollups.commit import replace_files
 from airtally.rollups.maps import file as map_file
 from airtally.rollups.maps.file import MapUnusable, read_map
 from airtally.rollups.maps.maps import SegmentMaps
 from airtally.streams import AD_EVENTS
 from fixtures.clicks import QUARTERS, click, counted
+
+
+@pytest.fixture(autouse=True)
+def separate_files(monkeypatch):
+    """Each account has files of its own, as large ones have."""
+    monkeypatch.setattr(segment_files, "OWN_ROWS", 1)
 
 
 def map_files(home) -> list[Path]:
@@ -42,7 +49,7 @@ def forget(home) -> None:
 def with_maps(home, most_bytes: int, **more) -> SegmentMaps:
     """Other maps in the same folder."""
     maps = SegmentMaps(home.services.settings.home / "maps", most_bytes, home.services.storage.rollups, **more)
-    home.services.queries._mapped._maps = maps
+    home.services.queries.answering._mapped._maps = maps
     return maps
 
 

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airtally.kit.time import DAY_US, MINUTE_US
+from airtally.rollups.maps import narrow
 from airtally.rollups.maps.columns import narrowest
 from airtally.rollups.maps.file import read_map, write_map
 from airtally.rollups.maps.narrow import NotMappable, narrow_columns
@@ -76,6 +77,15 @@ def test_cells_that_begin_beside_the_grain_have_a_finer_unit(tmp_path):
 def test_a_measure_without_a_figure_is_left_to_the_engine(tmp_path):
     with pytest.raises(NotMappable):
         narrow_columns(written(tmp_path / "s.parquet", [ROWS[0] | {"low": None}]), ROLLUP, "acme")
+
+
+def test_a_dimension_of_too_many_texts_is_left_to_the_engine(tmp_path, monkeypatch):
+    path = written(tmp_path / "s.parquet", ROWS)
+    monkeypatch.setattr(narrow, "MOST_TEXTS", 3)
+    narrow_columns(path, ROLLUP, "acme")
+    monkeypatch.setattr(narrow, "MOST_TEXTS", 2)
+    with pytest.raises(NotMappable):
+        narrow_columns(path, ROLLUP, "acme")
 
 
 @pytest.mark.parametrize(

@@ -57,15 +57,15 @@ class MappedAnswers:
     def _parts(self, question: Question, rollup_plan: RollupPlan) -> Iterator[MapPart | None]:
         """All of them, so that the maps that are missing are made together."""
         for source in rollup_plan.sources:
-            for files, hidden in source.reads():
-                for file in files:
+            for read in source.reads():
+                for file in read.files:
                     columns = self._maps.columns(source.candidate.rollup, file, question.account)
                     usable = columns is not None and columns.time.last < MOST_CELLS
-                    yield MapPart(columns, hidden, source.candidate.measures) if columns and usable else None
+                    yield MapPart(columns, read.hidden, source.candidate.measures) if columns and usable else None
 
 
 def _can_answer(question: Question, rollup_plan: RollupPlan) -> bool:
-    files = [file for source in rollup_plan.sources for files, _ in source.reads() for file in files]
+    files = [file for source in rollup_plan.sources for read in source.reads() for file in read.files]
     return bool(files) and can_decide(question.where) and sum(file.rows for file in files) <= _MOST_ROWS
 
 

@@ -25,8 +25,10 @@ from airtally.streams.rollup import Rollup
 
 #: A segment of at most so many rows is mapped while its question waits, which takes as long as the engine's answer.
 _AT_ONCE_ROWS = 65_536
-#: Maps that are open, and segments that wait for theirs.
-_MOST_OPEN, _MOST_WANTED = 4096, 1000
+#: What the maps that are open may take up beside their files, and about how much that is for a map and for each text.
+_OPEN_BYTES, _MAP_BYTES, _TEXT_BYTES = 64 << 20, 8192, 200
+#: Segments that wait for their map.
+_MOST_WANTED = 1000
 _IDLE_SECONDS = 1.0
 
 _log = structlog.get_logger()
@@ -37,6 +39,12 @@ class _OpenMap:
     """`columns` is None for a segment that cannot be mapped."""
 
     columns: SegmentColumns | None
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes up in memory, at most; what is mapped does not count."""
+        texts = () if self.columns is None else self.columns.dimensions.values()
+        return _MAP_BYTES + _TEXT_BYTES * sum(len(each.values) for each in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class SegmentMaps:
         self._clock, self._faults = rollups.lake.clock, faults
         self._due = Due()
         rollups.removed = self.remove
-        self._open: Cache[str, _OpenMap] = Cache(_MOST_OPEN)
+        self._open: Cache[str, _OpenMap] = Cache(_OPEN_BYTES, size_of=lambda found: found.size)
         self._making = threading.Lock()
         self._lock = threading.Lock()
         self._wanted: dict[str, _WantedMap] = {}

@@ -26,8 +26,12 @@ from airtally.streams.rollup import Rollup
 ACCOUNT = "account"
 
 
+#: The texts of a dimension are looked up in memory: with more of them only the engine reads the segment.
+MOST_TEXTS = 100_000
+
+
 class NotMappable(Exception):
-    """A segment file that only the engine reads: a measure of it has no figure in some row."""
+    """A segment file that only the engine reads: a measure has no figure in some row, or a dimension too many texts."""
 
 
 def narrow_columns(path: Path, rollup: Rollup, account: str) -> SegmentColumns:
@@ -68,6 +72,8 @@ def _text_column(stored: pa.ChunkedArray) -> TextColumn:
     encoded = stored if pa.types.is_dictionary(stored.type) else stored.dictionary_encode()
     one = encoded.unify_dictionaries().combine_chunks()
     found = pa.concat_arrays(one.chunks) if isinstance(one, pa.ChunkedArray) else one
+    if len(found.dictionary) > MOST_TEXTS:
+        raise NotMappable(f"a dimension has more than {MOST_TEXTS} texts")
     by_text = pc.sort_indices(found.dictionary)
     texts = found.dictionary.take(by_text)
     ranks = np.empty(len(texts) + 1, np.int64)

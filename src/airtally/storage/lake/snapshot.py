@@ -64,6 +64,16 @@ class Snapshot:
         return replace(self, compacted=tuple(compacted), uncompacted=tuple(uncompacted))
 
 
+@dataclass(frozen=True, slots=True)
+class AccountsSnapshot(Snapshot):
+    """The rows of several accounts, for the segments built of them together: no source of snapshots gives one.
+
+    Its `account` is empty, as no account has that name: what does not know this class reads no row.
+    """
+
+    accounts: tuple[str, ...] = ()
+
+
 class SnapshotSource(Protocol):
     """Gives snapshots; there is no way to ask without an account."""
 
