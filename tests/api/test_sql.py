@@ -391,7 +391,8 @@ def test_an_answer_that_would_swell_as_text_is_exported(client):
 def test_statements_that_wait_leave_threads_for_others(client):
     """More than may wait are told at once to come again, and other requests are answered meanwhile."""
     client.send("playlogs", [play(n) for n in range(300)])
-    slow = "SELECT count(*) AS n FROM playlogs a, playlogs b, playlogs c WHERE sqrt(a.player_id + b.media_id) < 0"
+    slow = "SELECT count(*) AS n FROM playlogs a, playlogs b, playlogs c "
+    slow += "WHERE sqrt(a.player_id + b.media_id + c.media_id) < 0"
     statuses = []
     threads = [threading.Thread(target=lambda: statuses.append(ask(client, slow).status_code)) for _ in range(8)]
     for thread in threads:
@@ -423,7 +424,8 @@ def test_odd_values_are_written_or_refused_in_words(client, value, form):
 
 
 ENDLESS = (
-    "SELECT count(*) AS n FROM playlogs a, playlogs b, playlogs c, playlogs d WHERE sqrt(a.player_id + d.media_id) < 0"
+    "SELECT count(*) AS n FROM playlogs a, playlogs b, playlogs c, playlogs d "
+    "WHERE sqrt(a.player_id + b.media_id + c.media_id + d.media_id) < 0"
 )
 
 

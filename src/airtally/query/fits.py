@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from airtally.kit.time import DAY_US, day_start_us
@@ -19,6 +19,8 @@ _MOST_EDGES = 20_000
 #: At so many moments of a day, beside each grain, there may be an edge that cuts no cell: midnights of a zone, changes of
 #: its offset, and the ends of the interval, which may be edges too.
 _MORE_CUTS = 8
+#: Days whose fit a question remembers: a plan asks for each several times.
+_MOST_DAYS = 4096
 
 
 class Edges:
@@ -36,7 +38,7 @@ class Edges:
             return lambda *_: False
         most = DAY_US // rollup.grain_us + _MORE_CUTS
 
-        @cache
+        @lru_cache(_MOST_DAYS)
         def fits_day(day: str, zone: str) -> bool:
             edges = list(self._edges_of(day_start_us(date.fromisoformat(day))))
             if sum(map(len, edges)) > most:
