@@ -108,8 +108,9 @@ def _linked(source: str, target: str) -> None:
 class Server:
     """`airtally serve` on a home, in a `with` block."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, workers: int = 1) -> None:
         self.home = home
+        self.workers = workers
         self.port = free_port()
         self.start_seconds = 0.0
         self._process: subprocess.Popen[bytes] | None = None
@@ -125,7 +126,7 @@ class Server:
         log = self.home.folder.with_suffix(".log")
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                [AIRTALLY, "serve", "--host", "127.0.0.1", "--port", str(self.port)],
+                [AIRTALLY, "serve", "--host", "127.0.0.1", "--port", str(self.port), *self._workers()],
                 env=self.home.environment,
                 stdout=out,
                 stderr=out,
@@ -148,6 +149,10 @@ class Server:
                 self._process.kill()
                 self._process.wait()
                 raise
+
+    def _workers(self) -> list[str]:
+        """Nothing for one, so that releases can be measured that know no number of workers."""
+        return [] if self.workers == 1 else ["--workers", str(self.workers)]
 
     def _ready(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
