@@ -113,6 +113,7 @@ class Server:
         self.workers = workers
         self.port = free_port()
         self.start_seconds = 0.0
+        self._said_before = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -125,6 +126,7 @@ class Server:
         begun = time.perf_counter()
         log = self.home.folder.with_suffix(".log")
         with log.open("ab") as out:
+            self._said_before = out.tell()
             self._process = subprocess.Popen(
                 [AIRTALLY, "serve", "--host", "127.0.0.1", "--port", str(self.port), *self._workers()],
                 env=self.home.environment,
@@ -157,11 +159,19 @@ class Server:
     def _ready(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
             raise RuntimeError(f"the server ended; see {self.home.folder.with_suffix('.log')}")
+        if self.workers > 1 and not self._all_serve():
+            return False
         try:
             with Caller(self) as caller:
                 return caller.call("GET", "/readyz")[0] == 200
         except OSError:
             return False
+
+    def _all_serve(self) -> bool:
+        """The parent of workers says where it listens once each of them answers."""
+        with self.home.folder.with_suffix(".log").open("rb") as log:
+            log.seek(self._said_before)
+            return b"listening on" in log.read()
 
     def load(self, bodies: Bodies, *, connections: int, **spec: float) -> Load:
         """Run the load client to its end."""
