@@ -20,6 +20,7 @@ from airtally.services import Role, Superseded
 from airtally.settings import Settings
 from airtally.web.limits import limits_of, open_files
 from airtally.web.server import Server
+from airtally.web.turns import TurnsOfWorkers
 
 GRACE_SECONDS = 30
 
@@ -86,6 +87,7 @@ def _serve(
         proxies=settings.trusted_proxies,
         grace_seconds=GRACE_SECONDS,
         started=lambda: announce(lines),
+        turns=None if crew is None else TurnsOfWorkers(crew.turns, crew.number, crew.count),
     )
     superseded = app.services.superseded
     superseded.stop = server.stop

@@ -21,8 +21,9 @@ import structlog
 from airtally.cli.listening import Listening
 from airtally.cli.worker_start import SUPERSEDED, WorkerServes, WorkerStart
 from airtally.kit import private, shared_metrics
-from airtally.kit.crew import crew_folder, note_troubles
+from airtally.kit.crew import TURNS, crew_folder, note_troubles
 from airtally.settings import Settings
+from airtally.web.turns import make_turns
 
 #: Until a worker that served is started again, and one that could not start; then twice as long each time.
 _AGAIN_SECONDS = 0.2
@@ -45,6 +46,7 @@ def run_workers(
     if not settings.public_url:
         listening.warn()
     with crew_folder(settings.home / "processes") as folder:
+        make_turns(folder / TURNS, count)
         start = WorkerStart(
             number=0,
             count=count,

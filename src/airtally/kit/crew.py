@@ -16,6 +16,7 @@ from airtally.kit.file_lock import FileLock
 _SUFFIX = ".workers"
 _LOCK = "parent.lock"
 _TROUBLES = "troubles.json"
+TURNS = "connections"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,11 @@ class Crew:
     def leads(self) -> bool:
         """Whether this worker does the background work of all."""
         return self.number == 1
+
+    @property
+    def turns(self) -> Path:
+        """The file of `web/turns.py`."""
+        return self.folder / TURNS
 
     def troubles(self) -> list[str]:
         """What the parent says of workers that cannot be started."""
