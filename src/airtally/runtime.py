@@ -86,7 +86,7 @@ def open_services(
         opening = _Opening(settings, clock or SystemClock(), faults or NO_FAULTS, part, opened)
         services = opening.services(hasher)
         refold(services.store, services.access.owners, services.queries)
-        services.closing = opened.pop_all()
+        services.closing, services.role, services.crew = opened.pop_all(), role, crew
         return services
 
 
@@ -169,8 +169,6 @@ class _Opening:
             devices=None if intake.edits is None else Devices(intake.edits, queries, access.declared),
             privacy=self._privacy(access, storage, engines, jobs, (files, statistics, exports.exports)),
             closing=self._closing,
-            role=self._role,
-            crew=self._crew,
         )
 
     def _storage(self, access: Access) -> Storage:

@@ -42,7 +42,7 @@ def serve_on(
         for line in lines:
             print(line, flush=True)
 
-    _serve(listening, settings, (tls_cert, tls_key), announce=announce)
+    _serve_until_stopped(listening, settings, (tls_cert, tls_key), announce=announce)
 
 
 def serve_as_worker(
@@ -59,10 +59,10 @@ def serve_as_worker(
     `first`: nobody has served this home since the parent started. `announce` gets what is to be said then, once
     requests are answered.
     """
-    _serve(listening, settings.shared_by(crew.count), tls, crew=crew, first=first, announce=announce)
+    _serve_until_stopped(listening, settings.shared_by(crew.count), tls, crew=crew, first=first, announce=announce)
 
 
-def _serve(
+def _serve_until_stopped(
     listening: Listening,
     settings: Settings,
     tls: tuple[Path | None, Path | None],

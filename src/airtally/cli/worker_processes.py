@@ -56,10 +56,10 @@ def run_workers(
             scheme=listening.scheme,
             sockets=tuple(each.fileno() for each in listening.sockets),
             control=-1,
-            tls=(_text(tls[0]), _text(tls[1])),
+            tls=(_path_as_text(tls[0]), _path_as_text(tls[1])),
             log_level=log_level,
         )
-        parent = WorkerProcesses(start, folder, announce=lambda lines: _announce(listening, lines))
+        parent = WorkerProcesses(start, folder, announce=lambda lines: _say_address(listening, lines))
         asyncio.run(parent.run())
     if parent.status:
         raise SystemExit(parent.status)
@@ -68,11 +68,11 @@ def run_workers(
         signal.raise_signal(parent.signal)
 
 
-def _text(path: Path | None) -> str | None:
+def _path_as_text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _announce(listening: Listening, lines: Sequence[str]) -> None:
+def _say_address(listening: Listening, lines: Sequence[str]) -> None:
     listening.announce()
     for line in lines:
         print(line, flush=True)

@@ -26,9 +26,9 @@ def run_worker(start: WorkerStart) -> None:
     """Serve with the settings of the environment, which are the parent's."""
     logs.configure(start.log_level)
     asked_early = _noted_until_it_serves()
-    control = _taken(start.control)
+    control = _inherited_socket(start.control)
     _stop_with_parent(control)
-    listening = Listening(start.host, start.scheme, tuple(_taken(each) for each in start.sockets))
+    listening = Listening(start.host, start.scheme, tuple(_inherited_socket(each) for each in start.sockets))
 
     def announce(lines: Sequence[str]) -> None:
         control.sendall(msgspec.json.encode(WorkerServes(tuple(lines))) + b"\n")
@@ -40,7 +40,7 @@ def run_worker(start: WorkerStart) -> None:
             listening,
             settings_from_environment(),
             Crew(Path(start.folder), start.number, start.count),
-            tls=(_path(start.tls[0]), _path(start.tls[1])),
+            tls=(_path_of_text(start.tls[0]), _path_of_text(start.tls[1])),
             first=start.first,
             announce=announce,
         )
@@ -57,11 +57,11 @@ def _noted_until_it_serves() -> threading.Event:
     return asked
 
 
-def _path(name: str | None) -> Path | None:
+def _path_of_text(name: str | None) -> Path | None:
     return None if name is None else Path(name)
 
 
-def _taken(descriptor: int) -> socket.socket:
+def _inherited_socket(descriptor: int) -> socket.socket:
     """A socket that was inherited; this process's own children get it no more."""
     taken = socket.socket(fileno=descriptor)
     taken.set_inheritable(False)
