@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from prometheus_client import CollectorRegistry, generate_latest, multiprocess, values
+from prometheus_client import CollectorRegistry, Metric, generate_latest, multiprocess, values
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
+from prometheus_client.registry import Collector
 
 #: Of each file: about six thousand samples. A file that needs more grows, by a hole.
 _FILE_BYTES: Final = 1 << 20
@@ -70,6 +73,29 @@ class SharedValue:
         return cls._files[kind]
 
 
+class MemoryOfAll(Collector):
+    """The memory of the parent and all its children, under the name that it has for a single process."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Nothing on systems without /proc."""
+        parent = os.getppid()
+        try:
+            children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
+        except OSError:
+            return
+        total = sum(map(_resident_bytes, (str(parent), *children)))
+        yield GaugeMetricFamily("process_resident_memory_bytes", "Resident memory of all processes, in bytes.", total)
+
+
+def _resident_bytes(pid: str) -> int:
+    """0 for a process that has ended."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def share(folder: Path, owner: int) -> None:
     """Keep the metrics of this process in `folder` from now on, as those of worker `owner`.
 
@@ -91,6 +117,7 @@ def exposition() -> bytes:
     if _folder is None:
         return generate_latest()
     registry = CollectorRegistry()
+    registry.register(MemoryOfAll())
     multiprocess.MultiProcessCollector(registry, path=str(_folder))  # type: ignore[no-untyped-call]
     return generate_latest(registry)
 
