@@ -41,7 +41,7 @@ NOON = datetime(2026, 10, 1, 12, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
 ENOUGH = 1 << 20
 #: What becomes of the buffered rows after a batch.
-AFTER = st.sampled_from(["stay", "flush", "compact", "restart"])
+AFTER = st.sampled_from(["stay", "flush", "compact", "die"])
 
 
 def rows_of(**key: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
@@ -103,11 +103,13 @@ class Keeper:
         with self.versions.resolved(stream, account, rows, from_datetime(at)) as new:
             if new.num_rows:
                 self.storage.buffer.append(stream, account.slug, new).result(10)
-        if after != "stay":
+        if after in {"flush", "compact"}:
             self.storage.event_store.flush()
         if after == "compact":
             Compactor(self.storage.lake.table(stream), InProcess()).run(EAGER)
-        if after == "restart":
+        if after == "die":
+            self.storage.abandon()
+            self.storage = self.storage.again()
             self.restart()
         assert new.schema == stream.row_schema
         kept: list[dict[str, Any]] = new.to_pylist()
@@ -121,8 +123,13 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDB]:
     made.close()
 
 
-BATCHES = st.lists(st.tuples(st.sampled_from([ACME, ACME, RIVAL]), PLAYER_ROWS, AFTER), min_size=1, max_size=5)
-TAG_BATCHES = st.lists(st.tuples(st.sampled_from([ACME, ACME, RIVAL]), TAG_ROWS, AFTER), min_size=1, max_size=5)
+def batches_of(rows: st.SearchStrategy[list[dict[str, Any]]]) -> st.SearchStrategy[list[Any]]:
+    """Account, rows, which of two processes takes them, and what comes after."""
+    batch = st.tuples(st.sampled_from([ACME, ACME, RIVAL]), rows, st.sampled_from([0, 0, 1]), AFTER)
+    return st.lists(batch, min_size=1, max_size=6)
+
+
+BATCHES, TAG_BATCHES = batches_of(PLAYER_ROWS), batches_of(TAG_ROWS)
 
 
 @pytest.mark.parametrize(
@@ -135,15 +142,16 @@ def test_versions_are_those_of_the_rules(
 ) -> None:
     @given(batches=BATCHES if stream is PLAYERS else TAG_BATCHES)
     @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
-    def check(batches: list[tuple[Account, list[dict[str, Any]], str]]) -> None:
+    def check(batches: list[tuple[Account, list[dict[str, Any]], int, str]]) -> None:
         with ExitStack() as opened:
-            keeper = Keeper(Storage(tmp_path_factory.mktemp(kind), MovableClock(NOON_US), opened), engine, kind)
+            first = Storage(tmp_path_factory.mktemp(kind), MovableClock(NOON_US), opened)
+            keepers = [Keeper(each, engine, kind) for each in (first, first.again())]
             naive = NaiveFold(stream.key)
-            for number, (account, rows, after) in enumerate(batches):
+            for number, (account, rows, process, after) in enumerate(batches):
                 at = NOON + number * 3 * MS
                 table = pa.Table.from_pylist(rows, schema=stream.row_schema)
                 expected = naive.send(account.slug, table.to_pylist(), at)
-                assert keeper.keep(stream, account, table, at, after) == expected
+                assert keepers[process].keep(stream, account, table, at, after) == expected
 
     check()
 

@@ -121,8 +121,6 @@ def _convert_texts(_: Column, array: pa.Array) -> Converted:
 
 
 def _decimals(_: Column, array: pa.Array) -> Converted:
-    if is_text(array.type) and pc.all(matches(array, _USUAL_MONEY), min_count=0).as_py():
-        return pc.cast(pc.cast(array, pa.string()), Type.DECIMAL.arrow), []
     infinite: Wrong = []
     if kind.is_floating(array.type):
         array, infinite = _finite(array, [])
@@ -130,6 +128,8 @@ def _decimals(_: Column, array: pa.Array) -> Converted:
         array = pc.cast(array, pa.string())
     elif not is_text(array.type):
         return all_wrong(array, Type.DECIMAL.arrow, "number")
+    if pc.all(matches(array, _USUAL_MONEY), min_count=0).as_py():
+        return pc.cast(pc.cast(array, pa.string()), Type.DECIMAL.arrow), infinite
     texts, reasons = zip(*map(_money, array.to_pylist()), strict=True) if len(array) else ((), ())
     values = pc.cast(pa.array(texts, pa.string()), Type.DECIMAL.arrow)
     return values, [*infinite, *_by_reason(reasons)]

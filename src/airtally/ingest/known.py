@@ -140,7 +140,7 @@ class KnownVersions:
 
     def _read(self, key: tuple[str, str], index: _Index, snapshot: Snapshot) -> bool:
         """Read the files and buffered rows that the index does not have yet. False if it grew too large."""
-        named = _named(snapshot)
+        named = _parts_by_name(snapshot)
         index.names.intersection_update(named)
         for names in _groups({name: part for name, part in named.items() if name not in index.names}):
             parts = [named[name] for name in names]
@@ -170,13 +170,13 @@ def _hash(values: Sequence[exp.Expr]) -> exp.Expr:
     return exp.Anonymous(this="HASH", expressions=[value.copy() for value in values])
 
 
-def _named(snapshot: Snapshot) -> dict[_Name, DataFile | pa.Table]:
+def _parts_by_name(snapshot: Snapshot) -> dict[_Name, DataFile | pa.Table]:
     """All files and buffered tables with rows."""
     named: dict[_Name, DataFile | pa.Table] = {file.path: file for file in snapshot.compacted + snapshot.uncompacted}
-    return named | {_name_of(table): table for table in snapshot.buffered if table.num_rows}
+    return named | {_name_of_table(table): table for table in snapshot.buffered if table.num_rows}
 
 
-def _name_of(buffered: pa.Table) -> _Name:
+def _name_of_table(buffered: pa.Table) -> _Name:
     sequences = buffered.column(SEQUENCE.name)
     return buffered.column(WRITER_ID.name)[0].as_py(), sequences[0].as_py(), sequences[-1].as_py()
 

@@ -84,7 +84,7 @@ class LineReader:
         if not count or any(name in first for name in self._declines):
             return None
         try:
-            table = arrow_json.read_json(pa.BufferReader(lines), _whole(lines), self._options)
+            table = arrow_json.read_json(pa.BufferReader(lines), _as_one_block(lines), self._options)
         except pa.ArrowException:
             return None
         if table.num_rows != count:
@@ -126,7 +126,7 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _whole(lines: bytes) -> arrow_json.ReadOptions:
+def _as_one_block(lines: bytes) -> arrow_json.ReadOptions:
     """Read as one block: on this thread, whose turn it is."""
     return arrow_json.ReadOptions(use_threads=False, block_size=len(lines) + 1)
 

@@ -89,7 +89,7 @@ class LineForm:
         columns: dict[str, pa.Array] = {}
         for value, (starts, ends) in zip(self.values, spans, strict=True):
             is_raw = value.column.type is Type.JSON and value.is_quoted
-            found = _column(value, places.texts(starts - is_raw, ends + is_raw))
+            found = _typed_values(value, places.texts(starts - is_raw, ends + is_raw))
             if found is None:
                 return None
             columns[value.column.name] = found
@@ -172,7 +172,7 @@ class _Places:
         return np.ndarray((len(self._lines) - width + 1,), f"<u{width}", self._lines, strides=(1,))
 
 
-def _column(value: _Value, texts: pa.Array) -> pa.Array | None:
+def _typed_values(value: _Value, texts: pa.Array) -> pa.Array | None:
     """A column as it is to be checked; None if a value is of another type, or no JSON number."""
     wanted = value.column.type
     if wanted is Type.JSON:
@@ -180,13 +180,13 @@ def _column(value: _Value, texts: pa.Array) -> pa.Array | None:
     if value.is_quoted:
         return None if wanted in _NUMBERS else texts
     if wanted is Type.INT64:
-        return _integers(texts)
+        return _json_integers(texts)
     if wanted is Type.DOUBLE or wanted is Type.DECIMAL:
-        return _numbers(texts, as_texts=wanted is Type.DECIMAL)
+        return _json_numbers(texts, as_texts=wanted is Type.DECIMAL)
     return None
 
 
-def _integers(texts: pa.Array) -> pa.Array | None:
+def _json_integers(texts: pa.Array) -> pa.Array | None:
     """None unless each is written as the library writes it: it reads more than JSON allows."""
     try:
         numbers = pc.cast(texts, pa.int64())
@@ -195,7 +195,7 @@ def _integers(texts: pa.Array) -> pa.Array | None:
     return numbers if pc.cast(numbers, pa.string()).equals(texts) else None
 
 
-def _numbers(texts: pa.Array, *, as_texts: bool) -> pa.Array | None:
+def _json_numbers(texts: pa.Array, *, as_texts: bool) -> pa.Array | None:
     distinct = pc.dictionary_encode(texts)
     if not pc.all(pc.match_substring_regex(distinct.dictionary, _NUMBER)).as_py():
         return None

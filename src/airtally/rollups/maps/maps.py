@@ -87,7 +87,7 @@ class SegmentMaps:
 
     def columns(self, rollup: Rollup, file: DataFile, account: str) -> SegmentColumns | None:
         """The columns of a segment file that holds segments of `account`; None while there is no map of it."""
-        name = _name_of(file)
+        name = _map_name(file)
         found = self._open.get(name)
         if found is None:
             found = self._opened(name) or self._made_at_once(name, _WantedMap(rollup, file, account))
@@ -115,7 +115,7 @@ class SegmentMaps:
 
     def remove(self, files: Iterable[DataFile]) -> None:
         """Remove the maps of segments that were replaced or removed."""
-        for name in map(_name_of, files):
+        for name in map(_map_name, files):
             self._open.pop(name)
             self._folder.remove(name)
 
@@ -197,6 +197,6 @@ class SegmentMaps:
             fetched.unlink(missing_ok=True)
 
 
-def _name_of(file: DataFile) -> str:
+def _map_name(file: DataFile) -> str:
     """The folder of its rollup and its name in there."""
     return file.path.rpartition(f"/{ROLLUPS}/")[2]
