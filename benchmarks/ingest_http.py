@@ -11,7 +11,7 @@ from benchmarks import data, references
 from benchmarks.harness import Aim, Place, Result
 from benchmarks.machine import Watch, cpu_seconds
 from benchmarks.questions import count
-from benchmarks.server import Caller, Server
+from benchmarks.server import Bodies, Caller, Server
 
 CONNECTIONS = 8
 #: Smaller than the default, so that a run of seconds has many flushes and files enough to compact.
@@ -59,6 +59,60 @@ def small_batches(place: Place) -> Result:
     result = _batches(place, "ingest_batches_500", 500, place.size(3_000_000, 50_000))
     result.aims = [Aim("rows/s", result.figures["rows/s"], 180_000)]
     return result
+
+
+@dataclass(frozen=True)
+class WorkersRun:
+    """One load on a server with so many workers: rows a second, and what it cost."""
+
+    rate: float
+    server_cpu: float
+    client_cpu: float
+    peak: int
+
+
+def two_workers(place: Place) -> Result:
+    """The same batches with one worker and with two, in turn."""
+    rows, rounds = place.size(4_000_000, 100_000), 1 if place.small else 2
+    source = data.ndjson(place.data, data.recent(rows))
+    bodies = data.bodies(source, 10_000, gzipped=True)
+    runs = [(_with_workers(place, 1, source, bodies), _with_workers(place, 2, source, bodies)) for _ in range(rounds)]
+    one, two = (max((pair[place_of] for pair in runs), key=lambda run: run.rate) for place_of in (0, 1))
+    ratio = two.rate / one.rate
+    return Result(
+        name="ingest_workers",
+        title=f"rows over HTTP in gzip NDJSON batches of 10,000, {CONNECTIONS} connections, --workers 2",
+        parameters={"rows": rows, "batch_rows": 10_000, "connections": CONNECTIONS, "flush_rows": FLUSH_ROWS},
+        figures={
+            "rows/s": two.rate,
+            "server CPU s": two.server_cpu,
+            "client CPU s": two.client_cpu,
+            "server peak MB": two.peak / 1e6,
+        },
+        reference={
+            "one worker, rows/s": one.rate,
+            "one worker, server CPU s": one.server_cpu,
+            "one worker, client CPU s": one.client_cpu,
+            "one worker, server peak MB": one.peak / 1e6,
+        },
+        ratio=ratio,
+        aims=[Aim("rows/s with two workers over one, with a core for each and for the client", ratio, 1.5)],
+        notes=["client and workers share the machine's cores; the best of each of the runs, which take turns"],
+    )
+
+
+def _with_workers(place: Place, workers: int, source: Path, bodies: Bodies) -> WorkersRun:
+    home = place.home(f"ingest_workers_{workers}", flush_rows=str(FLUSH_ROWS))
+    with Server(home, workers=workers) as server, Watch(server.pid) as watch:
+        before = cpu_seconds(server.pid)
+        load = server.load(bodies, connections=CONNECTIONS)
+        used = cpu_seconds(server.pid) - before
+        with Caller(server) as caller:
+            found = count(caller, 3)
+    expected = data.distinct(source)
+    if (load.accepted_rows, found) != (bodies.rows, expected):
+        raise RuntimeError(f"{load.accepted_rows} of {bodies.rows} rows accepted, {found} of {expected} plays counted")
+    return WorkersRun(bodies.rows / load.seconds, used, load.cpu_seconds, watch.peak)
 
 
 def _batches(place: Place, name: str, rows_each: int, rows: int) -> Result:

@@ -17,7 +17,7 @@ from benchmarks.fairness import fairness
 from benchmarks.harness import RESULTS, Benchmark, Place
 from benchmarks.idle import idle
 from benchmarks.ingest_file import ingest_file
-from benchmarks.ingest_http import large_batches, small_batches
+from benchmarks.ingest_http import large_batches, small_batches, two_workers
 from benchmarks.many_accounts import many_accounts
 from benchmarks.new_versions import new_versions
 from benchmarks.players import players
@@ -38,6 +38,7 @@ from benchmarks.visible import visible
 BENCHMARKS: dict[str, Benchmark] = {
     "ingest_batches_10k": large_batches,
     "ingest_batches_500": small_batches,
+    "ingest_workers": two_workers,
     "client_send": client_send,
     "ingest_file": ingest_file,
     "new_versions": new_versions,

@@ -108,10 +108,12 @@ def _linked(source: str, target: str) -> None:
 class Server:
     """`airtally serve` on a home, in a `with` block."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, workers: int = 1) -> None:
         self.home = home
+        self.workers = workers
         self.port = free_port()
         self.start_seconds = 0.0
+        self._said_before = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -124,8 +126,9 @@ class Server:
         begun = time.perf_counter()
         log = self.home.folder.with_suffix(".log")
         with log.open("ab") as out:
+            self._said_before = out.tell()
             self._process = subprocess.Popen(
-                [AIRTALLY, "serve", "--host", "127.0.0.1", "--port", str(self.port)],
+                [AIRTALLY, "serve", "--host", "127.0.0.1", "--port", str(self.port), *self._workers()],
                 env=self.home.environment,
                 stdout=out,
                 stderr=out,
@@ -149,14 +152,26 @@ class Server:
                 self._process.wait()
                 raise
 
+    def _workers(self) -> list[str]:
+        """Nothing for one, so that releases can be measured that know no number of workers."""
+        return [] if self.workers == 1 else ["--workers", str(self.workers)]
+
     def _ready(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
             raise RuntimeError(f"the server ended; see {self.home.folder.with_suffix('.log')}")
+        if self.workers > 1 and not self._all_serve():
+            return False
         try:
             with Caller(self) as caller:
                 return caller.call("GET", "/readyz")[0] == 200
         except OSError:
             return False
+
+    def _all_serve(self) -> bool:
+        """The parent of workers says where it listens once each of them answers."""
+        with self.home.folder.with_suffix(".log").open("rb") as log:
+            log.seek(self._said_before)
+            return b"listening on" in log.read()
 
     def load(self, bodies: Bodies, *, connections: int, **spec: float) -> Load:
         """Run the load client to its end."""

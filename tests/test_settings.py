@@ -59,3 +59,13 @@ def test_values_of_every_kind():
     assert settings.rate_limits is False
     assert settings.fouryousee_retry_seconds == (1, 120, 3)
     assert settings.retention["playlogs"] == 30
+
+
+def test_several_processes_share_what_all_may_use():
+    whole = Settings.from_env({"AIRTALLY_BODY_MAX": "64MiB", "AIRTALLY_BODIES_MAX": "512MiB"})
+    share = whole.shared_by(8)
+    assert (share.buffer_max, share.answer_cache) == (whole.buffer_max // 8, whole.answer_cache // 8)
+    assert share.connections * 8 >= whole.connections
+    assert share.bodies_max == 2 * whole.body_max, "the largest body of one address fits"
+    assert whole.with_(bodies_max=1 << 20).shared_by(2).bodies_max == 1 << 20
+    assert whole.shared_by(1) == whole.with_(bodies_max=share.bodies_max * 4)

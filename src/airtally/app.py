@@ -165,7 +165,7 @@ class Airtally:
     @asynccontextmanager
     async def _lifespan(self, _: Litestar) -> AsyncIterator[None]:
         try:
-            self.services.start(background_of(self.services, Role.SERVE))
+            self.services.start(background_of(self.services, self.services.role))
             yield
         finally:
             await fair_executor.in_thread(self._close)

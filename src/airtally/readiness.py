@@ -17,6 +17,7 @@ def checks(services: Services) -> dict[str, str | None]:
         "buffer": _problem(lambda: _check_buffer(services)) or _damaged_rows(services),
         "lake": _problem(storage.lake.check_folder) or "; ".join(storage.health.problems()) or None,
         "background": _stopped_work(services),
+        **({} if services.crew is None else {"workers": "; ".join(services.crew.troubles()) or None}),
         "home": services.superseded.reason or _problem(lambda: _check_disks(services)),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from argon2 import PasswordHasher
 
@@ -35,6 +36,7 @@ from airtally.ingest.refold import refold
 from airtally.jobs.queue import Jobs
 from airtally.kit import private
 from airtally.kit.clock import Clock, SystemClock
+from airtally.kit.crew import Crew
 from airtally.kit.faults import NO_FAULTS, Faults
 from airtally.kit.mail import Mailer
 from airtally.kit.signing import LinkSigner
@@ -71,26 +73,37 @@ def open_services(
     faults: Faults | None = None,
     hasher: PasswordHasher | None = None,
     role: Role = Role.SERVE,
+    crew: Crew | None = None,
 ) -> Services:
-    """Open all services of a process with this role.
+    """Open all services of a process with this role; `crew` if it is one of several workers.
 
     Raises SettingError for an invalid setting, Unavailable if the metadata store cannot be reached, and NewerHome if
     a newer version has changed the stored data.
     """
     private.enclose(settings.home, shared=settings.shares_folders)
     with ExitStack() as opened:
-        services = _Opening(settings, clock or SystemClock(), faults or NO_FAULTS, role, opened).services(hasher)
+        part = _Part(role, crew)
+        opening = _Opening(settings, clock or SystemClock(), faults or NO_FAULTS, part, opened)
+        services = opening.services(hasher)
         refold(services.store, services.access.owners, services.queries)
-        services.closing = opened.pop_all()
+        services.closing, services.role, services.crew = opened.pop_all(), role, crew
         return services
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a process does, and among which workers."""
+
+    role: Role
+    crew: Crew | None
 
 
 class _Opening:
     """Opens the services one after the other; if one fails, `closing` closes those opened before it."""
 
-    def __init__(self, settings: Settings, clock: Clock, faults: Faults, role: Role, closing: ExitStack) -> None:
+    def __init__(self, settings: Settings, clock: Clock, faults: Faults, part: _Part, closing: ExitStack) -> None:
         self._settings, self._clock, self._faults = settings, clock, faults
-        self._role = role
+        self._role, self._crew = part.role, part.crew
         self._closing = closing
         self._store = MetadataStore.open(settings.database_url, faults=faults)
         closing.callback(self._store.close)
@@ -99,7 +112,7 @@ class _Opening:
 
     def services(self, hasher: PasswordHasher | None) -> Services:
         settings, clock, store = self._settings, self._clock, self._store
-        access = open_access(settings, store, clock, self._closing, hasher)
+        access = open_access(settings, store, clock, self._closing, hasher, crew=self._crew)
         process = ThisProcess(settings.home / "processes")
         self._closing.callback(process.close)
         jobs = Jobs(store, self._shared, process.id, most_waiting=settings.waiting_jobs)

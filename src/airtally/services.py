@@ -30,6 +30,7 @@ from airtally.job_control.control import JobControl
 from airtally.jobs.queue import Jobs
 from airtally.jobs.worker import WorkerOptions
 from airtally.kit.clock import Clock
+from airtally.kit.crew import Crew
 from airtally.kit.errors import NewerHome
 from airtally.kit.faults import Faults
 from airtally.kit.troubles import Troubles
@@ -127,7 +128,10 @@ class Superseded:
 
 @dataclass
 class Services:
-    """All services of this process. Background work runs from `start` to `close`."""
+    """All services of this process. Background work runs from `start` to `close`.
+
+    `crew`: the workers of one `serve` that this process is one of, None where it is alone.
+    """
 
     settings: Settings
     clock: Clock
@@ -155,6 +159,8 @@ class Services:
     devices: Devices | None
     privacy: Privacy
     closing: ExitStack
+    role: Role = Role.SERVE
+    crew: Crew | None = None
     background: tuple[Background, ...] = ()
     superseded: Superseded = field(default_factory=Superseded)
     troubles: Troubles = field(default_factory=Troubles)

@@ -256,6 +256,20 @@ class Settings:
     def with_(self, **changes: Any) -> Settings:
         return replace(self, **changes)
 
+    def shared_by(self, processes: int) -> Settings:
+        """The share of one of several processes that serve together, of what the settings allow to all of them.
+
+        Bodies of the largest allowed size fit into each share.
+        """
+        bodies = max(self.bodies_max // processes, min(self.bodies_max, 2 * self.body_max))
+        return self.with_(
+            buffer_max=self.buffer_max // processes,
+            bodies_max=bodies,
+            connections=-(-self.connections // processes),
+            version_index=self.version_index // processes,
+            answer_cache=self.answer_cache // processes,
+        )
+
     @property
     def lake_url(self) -> str:
         return self.lake or str(self.home.absolute() / "lake")

@@ -113,3 +113,12 @@ def test_memory_is_bounded(sqlite_url: str, clock: MovableClock, monkeypatch: py
     assert len(limiter._last) == 3
     assert not limiter.allow("d", 1)
     store.close()
+
+
+def test_workers_of_one_server_count_together(metadata: MetadataStore, clock: MovableClock) -> None:
+    first, second = (RateLimiter(metadata, clock, together=True) for _ in range(2))
+    assert first.allow("a", 1)
+    assert not second.allow("a", 1)
+    clock.advance(1)
+    assert second.allow("a", 1)
+    assert not first.allow("a", 1)

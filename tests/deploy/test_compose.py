@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from airtally.cli.serve import GRACE_SECONDS
+from airtally.cli.serving import GRACE_SECONDS
 from airtally.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from airtally.cli.serve import GRACE_SECONDS
+from airtally.cli.serving import GRACE_SECONDS
 from airtally.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

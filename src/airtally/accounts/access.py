@@ -25,6 +25,7 @@ from airtally.accounts.users import Users
 from airtally.database.clock import shared_clock
 from airtally.database.store import MetadataStore
 from airtally.kit.clock import Clock
+from airtally.kit.crew import Crew
 from airtally.settings import Settings
 
 
@@ -57,9 +58,15 @@ class HasAccess(Protocol):
 
 
 def open_access(
-    settings: Settings, store: MetadataStore, clock: Clock, closing: ExitStack, hasher: PasswordHasher | None = None
+    settings: Settings,
+    store: MetadataStore,
+    clock: Clock,
+    closing: ExitStack,
+    hasher: PasswordHasher | None = None,
+    *,
+    crew: Crew | None = None,
 ) -> Access:
-    """Needs the metadata alone. `closing` gets what is to be closed."""
+    """Needs the metadata alone. `closing` gets what is to be closed; workers of one `crew` count calls together."""
     secrets, users = Secrets.open(settings.home, settings.secret_key), Users(store, clock, hasher)
     keys = Keys(store, secrets, clock)
     closing.callback(keys.close)
@@ -74,7 +81,7 @@ def open_access(
         links=OneTimeLinks(store, secrets, shared, accounts=accounts, users=users, sessions=sessions),
         owners=Owners(store),
         declared=EventTypeRegistry(store, clock),
-        limiter=RateLimiter(store, clock, enabled=settings.rate_limits),
+        limiter=RateLimiter(store, clock, enabled=settings.rate_limits, together=crew is not None),
         log_in=LogIn(users, Tries(store, shared)),
         call_limit=CallLimit(clock, per_minute=settings.calls_per_minute, enabled=settings.rate_limits),
         request_keys=RequestKeys(store, secrets, clock),

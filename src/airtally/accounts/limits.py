@@ -24,17 +24,17 @@ _SWEEP_EVERY = 1000
 
 
 class RateLimiter:
-    """Limits calls in this process, or in all processes where the metadata store is PostgreSQL.
+    """Limits calls in this process, or in all where the metadata store is PostgreSQL or they serve `together`.
 
     Then `shared` is true, and `allow` reads and writes the store: not for the event loop. If the store fails,
     the call is allowed and counted in the metrics.
     """
 
-    def __init__(self, store: MetadataStore, clock: Clock, *, enabled: bool = True) -> None:
+    def __init__(self, store: MetadataStore, clock: Clock, *, enabled: bool = True, together: bool = False) -> None:
         self._store = store
         self._clock = clock
         self._enabled = enabled
-        self.shared = enabled and store.dialect == "postgresql"
+        self.shared = enabled and (together or store.dialect == "postgresql")
         self._last: Cache[bytes, int] = Cache(MAX_KEYS)
         self._lock = threading.Lock()
         self._calls = 0

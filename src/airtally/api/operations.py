@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from litestar import MediaType, Response, route
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from airtally import readiness
 from airtally.api.operators import is_operator
 from airtally.kit.errors import Unauthorized
 from airtally.kit.http import METHODS
+from airtally.kit.shared_metrics import exposition
 from airtally.services import Services
 from airtally.web.requests import AnyRequest
 
@@ -34,7 +35,7 @@ def routes(services: Services) -> list[Any]:
     def metrics(request: AnyRequest) -> Response[bytes]:
         if not _asked_by_operator(request, services):
             raise Unauthorized(_FOR_OPERATORS)
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposition(), media_type=CONTENT_TYPE_LATEST)
 
     return [healthz, readyz, metrics]
 

@@ -14,7 +14,7 @@ from airtally.background import asked_work, lake_care_of
 from airtally.cli.common import command
 from airtally.cli.listening import listen
 from airtally.cli.remote import refuse_remote
-from airtally.cli.serve import serve_on
+from airtally.cli.serving import serve_on
 from airtally.demo.calls import calls, write_names
 from airtally.demo.history import add_history, is_told
 from airtally.demo.home import MARKER, Demo, Tenant, fill, open_home

@@ -1,34 +1,25 @@
-"""`airtally serve` and `airtally worker`."""
+"""`airtally serve` and `airtally worker`.
+
+The parent of several workers loads none of what they serve: it would hold that memory for nothing.
+"""
 
 from __future__ import annotations
 
-import gc
 import signal
-import sys
 import threading
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 from cyclopts import Parameter
 
-from airtally.accounts.one_time_links import OneTimeLink
-from airtally.app import Airtally
-from airtally.background import background_of
 from airtally.cli.common import command, settings_from_environment
 from airtally.cli.listening import Listening, check_certificate, listen
 from airtally.kit import logs
-from airtally.kit.errors import NewerHome
-from airtally.kit.time import iso_seconds
-from airtally.runtime import open_services
-from airtally.services import Role, Superseded
+from airtally.kit.errors import BadRequest
 from airtally.settings import Settings
-from airtally.web.limits import limits_of, open_files
-from airtally.web.server import Server
 
-GRACE_SECONDS = 30
-
-_log = structlog.get_logger()
+#: Each takes memory of its own, and slots of the home's marks, of which there are 128.
+MOST_WORKERS = 64
 
 
 @command
@@ -36,75 +27,42 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8080,
+    workers: Annotated[int, Parameter(help="processes that answer on the port; one is enough for most")] = 1,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
     log_level: Annotated[str, Parameter(help="debug, info, warning or error")] = "info",
 ) -> None:
-    """Serve every API, the pages and the jobs from one process; port 0 takes a free one."""
+    """Serve every API, the pages and the jobs from one process, or from several; port 0 takes a free one."""
     logs.configure(log_level)
+    if not 1 <= workers <= MOST_WORKERS:
+        raise BadRequest(f"--workers is a number from 1 to {MOST_WORKERS}", hint="One for each core at most")
     settings = settings_from_environment()
     check_certificate(tls_cert, tls_key)
     with listen(host, port, tls=tls_cert is not None) as listening:
-        serve_on(listening, settings, tls_cert=tls_cert, tls_key=tls_key)
+        if workers > 1:
+            _serve_with_workers(listening, settings, workers, (tls_cert, tls_key), log_level)
+        else:
+            from airtally.cli.serving import serve_on  # noqa: PLC0415 (not loaded by the parent of workers)
+
+            serve_on(listening, settings, tls_cert=tls_cert, tls_key=tls_key)
 
 
-def serve_on(
-    listening: Listening, settings: Settings, *, tls_cert: Path | None = None, tls_key: Path | None = None
+def _serve_with_workers(
+    listening: Listening, settings: Settings, count: int, tls: tuple[Path | None, Path | None], log_level: str
 ) -> None:
-    """Until a signal ends it. Nothing has been opened before: a port that is taken leaves a home as it was."""
-    address = listening.address
-    if not settings.public_url:
-        listening.warn()
-        settings = settings.with_(public_url=address.url)
-    app = Airtally(open_services(settings, role=Role.SERVE))
-    address.note(settings.home)
-    first_link = app.services.access.links.make_setup_link()
+    from airtally.cli.worker_processes import run_workers  # noqa: PLC0415 (asyncio, which others do not need)
 
-    def say_it_runs() -> None:
-        listening.announce()
-        if first_link is not None:
-            _show_first_link(first_link, settings.public_url)
-
-    server = Server(
-        app,
-        limits=limits_of(settings).within(open_files()),
-        tls=None if tls_cert is None else (tls_cert, tls_key),
-        proxies=settings.trusted_proxies,
-        grace_seconds=GRACE_SECONDS,
-        started=say_it_runs,
-    )
-    superseded = app.services.superseded
-    superseded.stop = server.stop
-    _share_the_interpreter()
-    server.run(list(listening.sockets))
-    _end(superseded)
-    if not server.started:
-        raise SystemExit(3)
-
-
-def _show_first_link(link: OneTimeLink, address: str) -> None:
-    """The link itself is no line of the log, which others may read."""
-    until = iso_seconds(link.expires_at)
-    print(f"airtally: there is no user yet: make the first at {address}{link.path} (once, until {until})", flush=True)
-    _log.info("there is no user yet: the link that makes the first is on standard output", expires_at=until)
-
-
-def _share_the_interpreter() -> None:
-    """So that a small request beside large ones waits less for the interpreter's lock."""
-    gc.collect()
-    gc.freeze()  # passing over all modules in each full collection takes 70 ms, in which nobody is answered
-    sys.setswitchinterval(0.0005)  # it is waited for some ten times in a request, 5 ms each by default
-
-
-def _end(superseded: Superseded) -> None:
-    """Raises NewerHome where that is why the process stopped."""
-    if superseded.reason is not None:
-        raise NewerHome(superseded.reason)
+    run_workers(listening, settings, count, tls=tls, log_level=log_level)
 
 
 @command
 def worker(*, log_level: str = "info") -> None:
     """Run jobs only: reports, deliveries, maintenance of the lake."""
+    from airtally.background import background_of  # noqa: PLC0415 (not loaded by the parent of workers)
+    from airtally.cli.serving import check_not_superseded  # noqa: PLC0415
+    from airtally.runtime import open_services  # noqa: PLC0415
+    from airtally.services import Role  # noqa: PLC0415
+
     logs.configure(log_level)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -116,4 +74,4 @@ def worker(*, log_level: str = "info") -> None:
         stop.wait()
     finally:
         services.close()
-    _end(services.superseded)
+    check_not_superseded(services.superseded)

@@ -12,11 +12,11 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
 )
 
-CONNECTIONS = Gauge("airtally_connections", "Connections that are open.")
+CONNECTIONS = Gauge("airtally_connections", "Connections that are open.", multiprocess_mode="livesum")
 CONNECTIONS_CLOSED = Counter(
     "airtally_connections_closed_total", "Connections ended by the server for a limit.", ["reason"]
 )
-BODY_BYTES = Gauge("airtally_body_bytes", "Bytes of bodies that requests under work hold.")
+BODY_BYTES = Gauge("airtally_body_bytes", "Bytes of bodies that requests under work hold.", multiprocess_mode="livesum")
 
 ROWS_ACCEPTED = Counter("airtally_rows_accepted_total", "Rows on disk before their answer.", ["stream"])
 ROWS_REJECTED = Counter("airtally_rows_rejected_total", "Rows put into quarantine.", ["stream"])
@@ -36,7 +36,12 @@ BODIES_READ = Counter(
 )
 CALLS_LIMITED = Counter("airtally_calls_limited_total", "Calls refused by a rate limit.", ["area"])
 LOOP_FAILURES = Counter("airtally_loop_failures_total", "Background steps that ended in an error.", ["loop"])
-LOOP_SECONDS = Gauge("airtally_loop_last_success_seconds", "When a background loop last ended a step well.", ["loop"])
+LOOP_SECONDS = Gauge(
+    "airtally_loop_last_success_seconds",
+    "When a background loop last ended a step well; of several worker processes, in the one that is furthest behind.",
+    ["loop"],
+    multiprocess_mode="livemin",
+)
 
 METADATA_FAILURES = Counter("airtally_metadata_failures_total", "Metadata transactions that failed.", ["reason"])
 LIMITER_FAILURES = Counter("airtally_limiter_failures_total", "Calls let through because their limit is unknown.")
@@ -71,7 +76,9 @@ DATASET_FILES = Counter("airtally_dataset_files_total", "Dataset files published
 DATASET_ROWS = Counter("airtally_dataset_rows_total", "Rows in published dataset files.", ["stream"])
 MAILS = Counter("airtally_mails_total", "E-mails by what came of them.", ["state"])
 
-BUFFER_BYTES = Gauge("airtally_buffer_live_bytes", "Bytes of acknowledged rows that wait for the lake.")
+BUFFER_BYTES = Gauge(
+    "airtally_buffer_live_bytes", "Bytes of acknowledged rows that wait for the lake.", multiprocess_mode="livesum"
+)
 BUFFER_FAILURES = Counter("airtally_buffer_failures_total", "Group commits that failed; nothing was kept.", ["reason"])
 VERSIONS_AT_ONCE = Counter(
     "airtally_versions_at_once_total", "Changelog rows of which the versions were made all at once.", ["stream"]
@@ -80,7 +87,9 @@ VERSIONS_FOLDED = Counter(
     "airtally_versions_folded_total", "Changelog rows that were compared with stored versions one by one.", ["stream"]
 )
 VERSION_INDEX_BYTES = Gauge(
-    "airtally_version_index_bytes", "Memory of the indexes of changelogs' keys and versions (`AIRTALLY_VERSION_INDEX`)."
+    "airtally_version_index_bytes",
+    "Memory of the indexes of changelogs' keys and versions (`AIRTALLY_VERSION_INDEX`).",
+    multiprocess_mode="livesum",
 )
 ROWS_FLUSHED = Counter("airtally_rows_flushed_total", "Rows moved from the buffer into the lake.", ["stream"])
 FLUSH_FAILURES = Counter("airtally_flush_failures_total", "Flushes that ended in an error; rows stay.", ["stream"])

@@ -17,8 +17,17 @@ _log = structlog.get_logger()
 RESTORING = "restoring.json"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 #: All that Airtally makes in a home. A folder with anything else in it may have other uses, and stays open.
-_FOLDERS = frozenset({"buffer", "files", "lake", "locks", "processes", "staging", "tmp", "demo-files"})
-_FILES = ("metadata.sqlite", "secret.key", ".secret.key.", "listening.json", "demo.json", "calls.sh", RESTORING)
+_FOLDERS = frozenset({"buffer", "files", "lake", "locks", "maps", "processes", "staging", "tmp", "demo-files"})
+_FILES = (
+    "metadata.sqlite",
+    "secret.key",
+    ".secret.key.",
+    "listening.json",
+    "marks",
+    "demo.json",
+    "calls.sh",
+    RESTORING,
+)
 _MADE_BY_SYSTEMS = frozenset({"lost+found", ".snapshot"})
 #: One of them is in every home that was opened.
 _IN_USE = ("metadata.sqlite", "secret.key", "buffer", "processes")

@@ -27,11 +27,15 @@ from airtally.kit.setting_values import Network
 from airtally.web.connections import Connections, Held
 from airtally.web.limits import Limits
 from airtally.web.protocol import Connection
+from airtally.web.turns import Alone, Turns
 
 _log = structlog.get_logger()
 
 #: Pause after the system failed to accept a connection.
 _TROUBLE_SECONDS = 0.1
+
+#: For which a process leaves a connection to another that has fewer.
+_TURN_SECONDS = 0.001
 
 MakeConnection = Callable[[Held], asyncio.Protocol]
 
@@ -49,8 +53,9 @@ class Server(uvicorn.Server):
         grace_seconds: int = 30,
         lifespan: str = "on",
         started: Callable[[], None] = lambda: None,
+        turns: Turns | None = None,
     ) -> None:
-        """`tls`: certificate and key.
+        """`tls`: certificate and key. `turns`: with whom the sockets are shared, None for nobody.
 
         `proxies`: whose `X-Forwarded-…` is trusted. `started` is called once requests are answered.
         """
@@ -71,7 +76,7 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=grace_seconds,
         )
         super().__init__(config)
-        self._limits, self._started = limits, started
+        self._limits, self._started, self._turns = limits, started, turns or Alone()
         self._connections = Connections(limits.connections, limits.each, exempt=_is_one_of(proxies))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -79,7 +84,7 @@ class Server(uvicorn.Server):
         if self.lifespan.should_exit:
             sys.exit(STARTUP_FAILURE)
         self.servers = [
-            Listener(each, self._connections, self._made, self._limits, self.config.ssl)  # type: ignore[misc]
+            Listener(each, self._connections, self._made, self._limits, self.config.ssl, turns=self._turns)  # type: ignore[misc]
             for each in sockets or ()
         ]
         self.started = True
@@ -109,14 +114,17 @@ class Listener:
         made: MakeConnection,
         limits: Limits,
         tls: ssl.SSLContext | None,
+        *,
+        turns: Turns | None = None,
     ) -> None:
         listening.setblocking(False)
+        self._turns = turns or Alone()
         self._socket, self._connections, self._made = listening, connections, made
         self._tls, self._handshake_seconds = tls, None if tls is None else limits.head_seconds
         self._loop = asyncio.get_running_loop()
         self._begun: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
-        self._loop.add_reader(self._socket, self._accept)
+        self._loop.add_reader(self._socket, self._accept_in_turn)
 
     def close(self) -> None:
         self._loop.remove_reader(self._socket)
@@ -127,6 +135,18 @@ class Listener:
 
     async def wait_closed(self) -> None:
         await asyncio.gather(*self._begun, return_exceptions=True)
+
+    def _accept_in_turn(self) -> None:
+        """A process with fewer connections has a moment to be first; what it leaves is taken then."""
+        if self._turns.waits(len(self._connections)):
+            self._loop.remove_reader(self._socket)
+            self._pause = self._loop.call_later(_TURN_SECONDS, self._accept_and_go_on)
+        else:
+            self._accept()
+
+    def _accept_and_go_on(self) -> None:
+        self._loop.add_reader(self._socket, self._accept_in_turn)
+        self._accept()
 
     def _accept(self) -> None:
         """Accept one connection each time the socket is ready, so that other work of the loop runs in between.
@@ -147,7 +167,7 @@ class Listener:
     def _wait_a_moment(self, error: OSError) -> None:
         _log.warning("cannot accept connections, trying again", error=str(error))
         self._loop.remove_reader(self._socket)
-        self._pause = self._loop.call_later(_TROUBLE_SECONDS, self._loop.add_reader, self._socket, self._accept)
+        self._pause = self._loop.call_later(_TROUBLE_SECONDS, self._loop.add_reader, self._socket, self._accept_in_turn)
 
     def _admit(self, client: socket.socket, address: str) -> None:
         held = self._connections.enter(address, client.close)
