@@ -198,7 +198,7 @@ def test_answers_equal_a_naive_count(story: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@settings(max_examples=300, **_SETTINGS)
+@settings(max_examples=120, **_SETTINGS)
 @given(stories())
 def test_many_answers_equal_a_naive_count(story: Any) -> None:
     check(*story)
