@@ -45,11 +45,14 @@ def rows_wanted(question: Question, columns: SegmentColumns) -> RowSlices:
         given = next((each for each in conditions if isinstance(each, Equals | OneOf) and each.column == name), None)
         if given is None or len(slices) != 1:
             break
-        found = list(_slices_with(column.codes, slices[0], decided.codes(given)))
+        wanted = decided.codes(given)
+        found = list(_slices_with(column.codes, slices[0], wanted))
         if len(found) > _MOST_SLICES:
             break
         slices = found
         conditions.remove(given)
+        if len(wanted) != 1:  # rows of several values, even in one slice, are not in the order of the next dimension
+            break
     return RowSlices(tuple(slices), AllOf(tuple(conditions)), columns, decided)
 
 
