@@ -268,6 +268,21 @@ def test_rows_of_other_processes_are_known(engine: DuckDB, storage: Storage) -> 
         other.event_store.flush()
 
 
+def test_rows_that_are_buffered_later_are_hashed_too(engine: DuckDB, storage: Storage) -> None:
+    """Their tables grow and are joined between the batches, and a flush cuts them."""
+    known = KnownVersions(engine, storage.event_store, ENOUGH)
+    for number in range(1, 8):
+        asked = players(*((n, "A", 0, 0) for n in range(1, 9)))
+        found = known.look_up(PLAYERS, "acme", asked)
+        assert found is not None
+        assert found.stored_versions is not None
+        assert found.known_keys.tolist() == found.stored_versions.tolist() == [n < number for n in range(1, 9)]
+        storage.buffer.append(PLAYERS, "acme", players((number, "A", 0, 0))).result(10)
+        storage.buffer.append(PLAYERS, "rival", players((8, "A", 0, 0))).result(10)
+        if number == 4:
+            storage.event_store.flush()
+
+
 def test_hashes_of_removed_rows_only_cost_time(engine: DuckDB, storage: Storage) -> None:
     """As after an erasure: the files are others, the index still has what was in them."""
     keeper = Keeper(storage, engine, "versions")

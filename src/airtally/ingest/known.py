@@ -1,8 +1,8 @@
 """Tells which keys of a changelog may have versions already, and which versions may be stored, without reading them.
 
 Keeps 64-bit hashes of keys and of versions (key and time) in memory, by stream and account; each call reads only files
-and buffered rows that are new since the last. What is not there is not stored; what is there may be: hashes may be equal by chance, and
-those of erased rows stay.
+and buffered rows that are new since the last. What is not there is not stored; what is there may be: hashes may be
+equal by chance, and those of erased rows stay.
 """
 
 from __future__ import annotations
